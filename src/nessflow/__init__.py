@@ -1,0 +1,28 @@
+"""Currents, noise and entropy production of open quantum systems over parameter grids."""
+
+__version__ = "0.1.0"
+
+
+def load(study, root="results"):
+    """Read the checked dataset of a study.
+
+    Parameters
+    ----------
+    study : str
+        Name of the study, the stem of its file in ``config/studies``.
+    root : str or path, optional
+        Results folder.
+
+    Returns
+    -------
+    xarray.Dataset
+        Every variable with ``units``, ``natural_units`` and ``long_name``.
+
+    Raises
+    ------
+    nessflow.pipeline.store.StoreError
+        When the file is missing, damaged or was changed after it was written.
+    """
+    from nessflow.pipeline.store import load_study
+
+    return load_study(study, root)

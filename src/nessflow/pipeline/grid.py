@@ -1,0 +1,109 @@
+"""Axes, points, blocks, paths and seeds of a study.
+
+A label *is* the value: ``f"{x:.12g}"``, and ``float(label)`` is the number that every
+solver, seed and coordinate sees, so that 0.1 + 0.2 and 0.3 are one point.
+"""
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+Labels = Mapping[str, str]
+
+
+def label_of(value: float | str) -> str:
+    """Return the label of an axis value; a string (the name of a case) is its own label."""
+    if isinstance(value, str):
+        return value
+    return f"{value + 0.0:.12g}"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One swept parameter.
+
+    ``cases`` maps a label to the parameters it overrides (dotted key -> value) when the axis
+    runs over named cases; it is None for an axis of numbers.
+    """
+
+    name: str
+    outer: bool
+    labels: tuple[str, ...]
+    natural_units: str = "1"
+    long_name: str = ""
+    cases: Mapping[str, Mapping[str, object]] | None = None
+
+    def value(self, label: str) -> float | str:
+        """Return what the label stands for: a float, or the name of a case."""
+        return float(label) if self.cases is None else label
+
+    @property
+    def values(self) -> list[float | str]:
+        """Return the value of every label, in order."""
+        return [self.value(label) for label in self.labels]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Disorder samples of every point, in blocks of ``per_block``, from one root seed."""
+
+    samples: int
+    per_block: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """The points of one job: one value of each outer axis, a range of samples, all inner values."""
+
+    outer: Labels
+    samples: range | None
+
+    @property
+    def path(self) -> Path:
+        """Path below ``results/<study>/blocks``."""
+        folder = Path(*(f"{name}~{label}" for name, label in self.outer.items()))
+        if self.samples is None:
+            return folder / "points.nc"
+        return folder / f"seeds~{self.samples.start:05d}-{self.samples.stop - 1:05d}.nc"
+
+
+def points_of(axes: Sequence[Axis]) -> Iterator[dict[str, str]]:
+    """Yield the labels of each combination of axis values, the last axis fastest."""
+    for labels in itertools.product(*(axis.labels for axis in axes)):
+        yield dict(zip((axis.name for axis in axes), labels, strict=True))
+
+
+def blocks_of(axes: Sequence[Axis], ensemble: Ensemble | None) -> list[Block]:
+    """Return the blocks of a study in a fixed order."""
+    if ensemble is None:
+        ranges = [None]
+    else:
+        starts = range(0, ensemble.samples, ensemble.per_block)
+        ranges = [range(s, min(s + ensemble.per_block, ensemble.samples)) for s in starts]
+    outer = [axis for axis in axes if axis.outer]
+    return [Block(labels, samples) for labels in points_of(outer) for samples in ranges]
+
+
+def point_count(axes: Sequence[Axis], ensemble: Ensemble | None) -> int:
+    """Return the number of points, samples included."""
+    return math.prod(len(axis.labels) for axis in axes) * (ensemble.samples if ensemble else 1)
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of ``value``: keys sorted, no spaces, shortest floats."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def seed_entropy(root: int, labels: Labels, sample: int) -> list[int]:
+    """Return the entropy for ``numpy.random.SeedSequence`` of one sample of one point.
+
+    It depends on the root seed, the labels of the point and the sample number alone: not on the
+    order of the grid, the size of the blocks or the number of cores.
+    """
+    digest = hashlib.sha256(canonical_json(dict(labels)).encode()).digest()
+    return [root, int.from_bytes(digest[:16], "little"), sample]

@@ -1,0 +1,132 @@
+"""What a kind of study has to provide.
+
+A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the module
+``steady_current``.  It defines
+
+``Parameters``
+    A pydantic model of one point, every ``$axis`` replaced by its value.
+``VARIABLES``
+    ``dict[str, Variable]``: what ``evaluate`` returns for one point.
+``coordinates(parameters)``
+    ``dict[str, Coordinate]``: one entry for each dimension named in ``VARIABLES``.
+    The same for every point of a study.
+``is_random(parameters)``
+    Whether ``evaluate`` draws from its random generator (an ensemble makes sense).
+``evaluate(parameters, rng)``
+    ``Outcome`` of one point.  ``rng`` is None where ``is_random`` is false.
+
+The module docstring's first line is the one-line description of the kind.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import ModuleType
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Status(IntEnum):
+    """Outcome of one point, stored in the variable ``status``."""
+
+    OK = 0
+    NOT_CONVERGED = 1
+    EXCEPTION = 2
+    TIME_LIMIT = 3
+    SUSPECT = 4
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One stored quantity: its dimensions beyond the axes, natural units and long name."""
+
+    dims: tuple[str, ...]
+    natural_units: str
+    long_name: str
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """Values along one dimension of a kind's variables."""
+
+    values: np.ndarray
+    natural_units: str
+    long_name: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Values of one point by variable name, with a status and the reason for it."""
+
+    values: Mapping[str, np.ndarray | float]
+    status: Status = Status.OK
+    message: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Why a value is NaN by nature: variable name -> reason (not a failure)."""
+
+
+class Strict(BaseModel):
+    """Base of every parameter model: no unknown key, no NaN, immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def quantity(description: str, natural_units: str, default=..., **constraints):
+    """Return a pydantic field that knows its unit.
+
+    Parameters
+    ----------
+    description : str
+        What the number means, for ``nessflow describe`` and axis labels.
+    natural_units : str
+        Unit with hbar = k_B = e = 1 and energies in the hopping ``t``.
+    default : optional
+        Default value; required when left out.
+    **constraints
+        Bounds as in ``pydantic.Field`` (``ge``, ``gt``, ``le``, ``lt``).
+    """
+    return Field(
+        default,
+        description=description,
+        json_schema_extra={"natural_units": natural_units},
+        **constraints,
+    )
+
+
+def find_kind(name: str) -> ModuleType:
+    """Return the module of the kind ``name``.
+
+    Raises
+    ------
+    LookupError
+        When there is no such kind.
+    """
+    module = f"nessflow.studies.{name.replace('-', '_')}"
+    try:
+        kind = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise LookupError(name) from None
+    if not hasattr(kind, "Parameters"):
+        raise LookupError(name)
+    return kind
+
+
+def kind_names() -> list[str]:
+    """Return the names of all kinds, sorted."""
+    import pkgutil
+
+    import nessflow.studies
+
+    names = [m.name for m in pkgutil.iter_modules(nessflow.studies.__path__)]
+    found = []
+    for name in names:
+        try:
+            find_kind(name)
+        except LookupError:
+            continue
+        found.append(name.replace("_", "-"))
+    return sorted(found)
