@@ -1,0 +1,60 @@
+"""Green's functions of any geometry by dense linear algebra, O(N^3) for each energy."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nessflow.scattering.system import OpenSystem, as_dense
+
+_BATCH_BYTES = 2**25
+"""Memory of one batch of inverse Green's functions."""
+
+
+def _inverse_green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield ``w - X - Sigma`` for a batch of energies at a time."""
+    n, contacts = system.sites, system.contacts
+    damping = system.damping_matrix()
+    size = max(1, _BATCH_BYTES // (16 * n * n))
+    for start in range(0, energies.size, size):
+        batch = slice(start, min(start + size, energies.size))
+        inverse = np.repeat(-damping[None], batch.stop - start, axis=0)
+        inverse[:, range(n), range(n)] += energies[batch, None]
+        inverse[:, contacts, contacts] -= system.contact_self_energy(energies[batch])
+        yield batch, inverse
+
+
+def contact_rows(
+    system: OpenSystem, energies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the Green's function among the contacts and what reaches them from loss and gain.
+
+    Returns
+    -------
+    green : (E, c, c) complex
+        ``G_ab`` between contact sites, in 1/t.
+    loss, gain : (E, c) float
+        Diagonals of ``G 2P G^+`` and ``G 2Q G^+`` at the contact sites, in 1/t.
+    """
+    contacts = system.contacts
+    loss_matrix, gain_matrix = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
+    green = np.empty((energies.size, contacts.size, contacts.size), complex)
+    loss, gain = np.empty((2, energies.size, contacts.size))
+    sources = np.eye(system.sites, dtype=complex)[:, contacts]
+    for batch, inverse in _inverse_green(system, energies):
+        rows = np.linalg.solve(inverse.swapaxes(1, 2), sources).swapaxes(1, 2)
+        green[batch] = rows[:, :, contacts]
+        loss[batch] = np.sum((rows @ loss_matrix) * rows.conj(), axis=-1).real
+        gain[batch] = np.sum((rows @ gain_matrix) * rows.conj(), axis=-1).real
+    return green, loss, gain
+
+
+def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``, both (E,) float."""
+    loss, gain = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
+    loss_gain, gain_loss = np.empty((2, energies.size))
+    for batch, inverse in _inverse_green(system, energies):
+        green = np.linalg.inv(inverse)
+        # Tr[A G B G^+] = sum_ij (A G B)_ij conj(G)_ij
+        loss_gain[batch] = np.sum((loss @ green @ gain) * green.conj(), axis=(1, 2)).real
+        gain_loss[batch] = np.sum((gain @ green @ loss) * green.conj(), axis=(1, 2)).real
+    return loss_gain, gain_loss

@@ -1,0 +1,86 @@
+"""Response of an open system at given energies: one interface over several solvers.
+
+With ``G = (w - X - Sigma)^-1`` these are the traces of which every steady-state current of paper
+extended-landauer-buttiker is made (eq 8): ``Tr[Gamma_a G Gamma_b G^+] = Gamma_a Gamma_b |G_ab|^2``
+between leads a and b, ``Tr[Gamma_a G 2P G^+] = Gamma_a (G 2P G^+)_aa`` from loss to a lead.  The
+order matters: without reciprocity (skin effect) ``G^+ 2P G`` is another number.
+"""
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from nessflow.scattering import dense
+from nessflow.scattering.system import OpenSystem
+
+
+@dataclass(frozen=True, eq=False)
+class ContactResponse:
+    """Green's function at the contacts and what loss and gain send to them.
+
+    Attributes
+    ----------
+    sites : (c,) int
+        Distinct contact sites, sorted.
+    green : (E, c, c) complex
+        ``G`` between contact sites, in 1/t.
+    loss, gain : (E, c) float
+        Diagonals of ``G 2P G^+`` and of ``G 2Q G^+`` at the contact sites, in 1/t.
+    """
+
+    sites: np.ndarray
+    green: np.ndarray
+    loss: np.ndarray
+    gain: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class InteriorResponse:
+    """What the contacts send to loss and gain, and these to each other.
+
+    Attributes
+    ----------
+    loss, gain : (E, c) float
+        Diagonals of ``G^+ 2P G`` and of ``G^+ 2Q G`` at the contact sites, in 1/t.
+    loss_gain, gain_loss : (E,) float
+        ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``.
+    """
+
+    loss: np.ndarray
+    gain: np.ndarray
+    loss_gain: np.ndarray
+    gain_loss: np.ndarray
+
+
+def _solver(system: OpenSystem) -> ModuleType:
+    return dense
+
+
+def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactResponse:
+    """Return the response at the contacts.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        A tridiagonal system with leads on its first and last site alone is solved in O(N) for
+        each energy, any other one in O(N^3).
+    energies : (E,) array
+        Energies w, in t.
+    """
+    energies = np.atleast_1d(np.asarray(energies, float))
+    green, loss, gain = _solver(system).contact_rows(system, energies)
+    return ContactResponse(system.contacts, green, loss, gain)
+
+
+def interior_response(system: OpenSystem, energies: np.ndarray) -> InteriorResponse:
+    """Return the response of the loss and gain terminals; parameters as in `contact_response`."""
+    energies = np.atleast_1d(np.asarray(energies, float))
+    solver = _solver(system)
+    # Columns of G are the rows of the transposed system.
+    _, loss, gain = solver.contact_rows(system.T, energies)
+    if system.loss.any() and system.gain.any():
+        loss_gain, gain_loss = solver.interior_traces(system, energies)
+    else:
+        loss_gain, gain_loss = np.zeros((2, energies.size))
+    return InteriorResponse(loss, gain, loss_gain, gain_loss)
