@@ -54,7 +54,12 @@ class InteriorResponse:
 
 
 def _solver(system: OpenSystem) -> ModuleType:
-    return dense
+    if not (system.is_tridiagonal and set(system.contacts) <= {0, system.sites - 1}):
+        return dense
+    # Imported here: numba takes long to import, and dense systems do not need it.
+    from nessflow.scattering import tridiagonal
+
+    return tridiagonal
 
 
 def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactResponse:

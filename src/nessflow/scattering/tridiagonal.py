@@ -1,0 +1,373 @@
+"""Green's functions of chains with leads at the ends, O(N) for each energy, compiled.
+
+``D(1..j)``, the determinant of the first j rows of ``w - X - Sigma``, obeys
+
+    D(1..j) = (w - X_jj) D(1..j-1) - X_{j-1,j} X_{j,j-1} D(1..j-2),
+
+and the last row of the Green's function is ``G_Nj = X_{N,N-1} ... X_{j+1,j} D(1..j-1) / D(1..N)``
+(extended-landauer-buttiker (S40), (S41)).  So ``(G P G^+)_NN |D|^2`` grows site by site like a
+Horner scheme, without division and without any product of hoppings; |t_S| = gamma, where (S43)
+divides by zero, is nothing special.  The first row is the last row of the mirrored chain.
+
+Determinants grow and decay exponentially with N.  They are rescaled by powers of two, which is
+exact, and the exponents are kept as integers: elements as small as e^-1000 end in a clean 0.
+
+Energies must stay below about 1e30 hoppings.  An undamped level that is cut off from the rest
+of the chain by a zero hopping gives nan exactly at its own energy.
+"""
+
+import math
+
+import numba
+import numpy as np
+
+from nessflow.scattering.system import OpenSystem, Tridiagonal
+
+LANES = 16
+"""Energies carried side by side, so that the compiler fills its vector registers."""
+UNROLL = 4
+"""Sites between two visits of the state in memory."""
+
+# Not the full fastmath: nan and inf must keep their meaning.
+_FAST = {"contract", "nsz", "reassoc"}
+
+
+@numba.njit(fastmath=_FAST, forceinline=True)
+def _step(w, state, j, site, rate, product, twist, spread, loss, loss_bond, gain, gain_bond):
+    """Add site j to the determinants (pr, pi), (er, ei) and the weighted sums of their squares."""
+    pr, pi, er, ei, loss_sum, gain_sum = state
+    if loss is not None:
+        if spread is not None:
+            loss_sum = spread[j] * loss_sum
+        loss_sum = loss_sum + loss[j] * (pr * pr + pi * pi)
+        if loss_bond is not None:
+            c = loss_bond[j]
+            loss_sum += c.real * (er * pr + ei * pi) - c.imag * (ei * pr - er * pi)
+    if gain is not None:
+        if spread is not None:
+            gain_sum = spread[j] * gain_sum
+        gain_sum = gain_sum + gain[j] * (pr * pr + pi * pi)
+        if gain_bond is not None:
+            c = gain_bond[j]
+            gain_sum += c.real * (er * pr + ei * pi) - c.imag * (ei * pr - er * pi)
+    a, half = w - site[j], rate[j]
+    if product is None:
+        nr = a * pr - half * pi - er
+        ni = a * pi + half * pr - ei
+    elif twist is None:
+        nr = a * pr - half * pi - product[j] * er
+        ni = a * pi + half * pr - product[j] * ei
+    else:
+        nr = a * pr - half * pi - product[j] * er + twist[j] * ei
+        ni = a * pi + half * pr - product[j] * ei - twist[j] * er
+    return nr, ni, pr, pi, loss_sum, gain_sum
+
+
+@numba.njit(forceinline=True)
+def _load(lane, b):
+    return (
+        lane[LANES + b],
+        lane[2 * LANES + b],
+        lane[3 * LANES + b],
+        lane[4 * LANES + b],
+        lane[5 * LANES + b],
+        lane[6 * LANES + b],
+    )
+
+
+@numba.njit(forceinline=True)
+def _store(lane, b, state):
+    lane[LANES + b] = state[0]
+    lane[2 * LANES + b] = state[1]
+    lane[3 * LANES + b] = state[2]
+    lane[4 * LANES + b] = state[3]
+    lane[5 * LANES + b] = state[4]
+    lane[6 * LANES + b] = state[5]
+
+
+@numba.njit(fastmath=_FAST, cache=True)
+def _sweep(
+    energies,
+    start,
+    interval,
+    site,
+    rate,
+    product,
+    twist,
+    spread,
+    loss,
+    loss_bond,
+    gain,
+    gain_bond,
+):
+    """Run the recurrence over all sites for all energies, a multiple of LANES of them.
+
+    ``start`` is D(1..1).  Arguments that are None are compiled away: ``product`` when it is 1
+    everywhere, ``twist``, its imaginary part, when it is real.  ``interval``, a multiple of
+    UNROLL, is the number of sites between rescalings.
+
+    Returns D(1..N) and D(1..N-1), the exponent of two that both have to be multiplied with,
+    and the sums of loss and gain, which belong to ``|D(1..N)|^2`` without the exponent.
+    """
+    count, n = energies.size, site.size
+    last = np.empty(count, np.complex128)
+    before = np.empty(count, np.complex128)
+    exponent = np.empty(count, np.int64)
+    loss_total = np.empty(count)
+    gain_total = np.empty(count)
+    # One flat array: constant offsets let the compiler see that the lanes do not overlap.
+    lane = np.empty(7 * LANES)
+    size = np.empty(LANES)
+    bits = size.view(np.int64)
+    for k in range(0, count, LANES):
+        for b in range(LANES):
+            lane[b] = energies[k + b]
+            lane[LANES + b] = start[k + b].real
+            lane[2 * LANES + b] = start[k + b].imag
+            lane[3 * LANES + b] = 1.0
+            lane[4 * LANES + b] = 0.0
+            lane[5 * LANES + b] = 0.0 if loss is None else loss[0]
+            lane[6 * LANES + b] = 0.0 if gain is None else gain[0]
+            exponent[k + b] = 0
+        j = 1
+        while j < n:
+            stop = min(n, j + interval)
+            while j + UNROLL <= stop:
+                for b in range(LANES):
+                    state = _load(lane, b)
+                    for s in range(UNROLL):
+                        state = _step(
+                            lane[b], state, j + s, site, rate, product, twist, spread,
+                            loss, loss_bond, gain, gain_bond,
+                        )  # fmt: skip
+                    _store(lane, b, state)
+                j += UNROLL
+            while j < stop:
+                for b in range(LANES):
+                    state = _step(
+                        lane[b], _load(lane, b), j, site, rate, product, twist, spread,
+                        loss, loss_bond, gain, gain_bond,
+                    )  # fmt: skip
+                    _store(lane, b, state)
+                j += 1
+            for b in range(LANES):
+                size[b] = (
+                    abs(lane[LANES + b])
+                    + abs(lane[2 * LANES + b])
+                    + abs(lane[3 * LANES + b])
+                    + abs(lane[4 * LANES + b])
+                )
+            for b in range(LANES):
+                biased = bits[b] >> 52  # the exponent field of a positive double
+                exponent[k + b] += biased - 1023
+                bits[b] = (2046 - biased) << 52
+            for b in range(LANES):
+                scale = size[b]
+                lane[LANES + b] *= scale
+                lane[2 * LANES + b] *= scale
+                lane[3 * LANES + b] *= scale
+                lane[4 * LANES + b] *= scale
+                lane[5 * LANES + b] *= scale * scale
+                lane[6 * LANES + b] *= scale * scale
+        for b in range(LANES):
+            last[k + b] = complex(lane[LANES + b], lane[2 * LANES + b])
+            before[k + b] = complex(lane[3 * LANES + b], lane[4 * LANES + b])
+            loss_total[k + b] = lane[5 * LANES + b]
+            gain_total[k + b] = lane[6 * LANES + b]
+    return last, before, exponent, loss_total, gain_total
+
+
+@numba.njit(fastmath=_FAST, forceinline=True)
+def _rescale(last, before, total, exponent):
+    """Divide by a power of two when the determinants leave a comfortable range."""
+    size = abs(last.real) + abs(last.imag) + abs(before.real) + abs(before.imag)
+    if 1e-30 < size < 1e30:
+        return last, before, total, exponent
+    shift = math.frexp(size)[1]
+    scale = math.ldexp(1.0, -shift)
+    return last * scale, before * scale, total * scale * scale, exponent + shift
+
+
+@numba.njit(fastmath=_FAST, cache=True)
+def _trace(energies, first, last, damping, upper, lower, loss, loss_bond, gain, gain_bond):
+    """Return ``Tr[P G Q G^+]`` (P loss, Q gain) for each energy; bonds are padded to N elements.
+
+    ``M = G Q G^+`` is needed on and beside the diagonal only.  With S_j, the weighted sum of the
+    left chain 1..j, and R_j, that of the right chain j..N, for instance
+    ``M_jj |D|^2 = S_j |D(j+1..N)|^2 + (R_j - Q_jj |D(j+1..N)|^2) |D(1..j-1)|^2``.
+    """
+    n = damping.size
+    d = np.empty(n, np.complex128)  # D(1..j)
+    e = np.empty(n, np.complex128)  # D(1..j-1)
+    left = np.empty(n)
+    exponent = np.empty(n, np.int64)
+    trace = np.zeros(energies.size)
+    for k in range(energies.size):
+        w = energies[k]
+        state = (1.0 + 0.0j, 0.0j, 0.0, 0)
+        for j in range(n):
+            level = w - damping[j]
+            if j == 0:
+                level -= first[k]
+            if j == n - 1:
+                level -= last[k]
+            p, q, total, shift = state
+            total = gain[j] * (p.real**2 + p.imag**2) + total * abs(lower[j - 1]) ** 2
+            total += 2 * (gain_bond[j - 1] * lower[j - 1] * q * p.conjugate()).real
+            state = _rescale(level * p - upper[j - 1] * lower[j - 1] * q, p, total, shift)
+            d[j], e[j], left[j], exponent[j] = state
+        top = exponent[n - 1]
+        norm = d[n - 1].real ** 2 + d[n - 1].imag ** 2
+        state = (1.0 + 0.0j, 0.0j, 0.0, 0)
+        for j in range(n - 1, -1, -1):
+            f, g, right, shift = state  # D(j+1..N), D(j+2..N), R_{j+1}
+            scale = math.ldexp(1.0 / norm, 2 * (shift + exponent[j] - top))
+            u, v, bond = upper[j], lower[j].conjugate(), gain_bond[j]
+            ff, gg = f.real**2 + f.imag**2, g.real**2 + g.imag**2
+            ee = e[j].real ** 2 + e[j].imag ** 2
+            beyond = right * abs(u) ** 2 + 2 * (bond * f * (u * g).conjugate()).real
+            trace[k] += scale * loss[j] * (left[j] * ff + beyond * ee)
+            beside = left[j] * v * f * g.conjugate()
+            beside += right * u * e[j] * d[j].conjugate()
+            beside += bond * e[j] * f * (d[j] * g).conjugate()
+            beside += u * v * bond.conjugate() * ee * gg
+            trace[k] += 2 * scale * (loss_bond[j].conjugate() * beside).real
+            level = w - damping[j]
+            if j == n - 1:
+                level -= last[k]
+            state = _rescale(level * f - u * lower[j] * g, f, beyond + gain[j] * ff, shift)
+    return trace
+
+
+def _mirror(matrix: Tridiagonal) -> Tridiagonal:
+    """Return the matrix with its sites in reverse order."""
+    return Tridiagonal(matrix.diagonal[::-1].copy(), matrix.upper[::-1].conj())
+
+
+def _couplings(
+    hamiltonian: Tridiagonal, loss: Tridiagonal, gain: Tridiagonal
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the elements of ``X = h - i (P + Q)`` above and below the diagonal."""
+    damping = loss.upper + gain.upper
+    return hamiltonian.upper - 1j * damping, (hamiltonian.upper + 1j * damping).conj()
+
+
+def _interval(levels: np.ndarray, rate: np.ndarray, product: np.ndarray) -> int:
+    """Return how many sites the recurrence may run until squares could leave double precision."""
+    growth = 1 + abs(levels).max() + rate.max()
+    decay = np.maximum(abs(product), rate[1:]).min(initial=1.0)
+    digits = max(math.log10(growth), -math.log10(max(decay, 1e-300)))
+    return UNROLL * min(max(int(130 / digits) // UNROLL, 1), 32 // UNROLL)
+
+
+def _last_row(
+    hamiltonian: Tridiagonal,
+    loss: Tridiagonal,
+    gain: Tridiagonal,
+    energies: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+) -> tuple[np.ndarray, ...]:
+    """Return D(1..N), its exponent of two, and G, G P G^+ and G Q G^+ at (N, N).
+
+    ``first`` and ``last`` are the self-energies on the end sites.
+    """
+    upper, lower = _couplings(hamiltonian, loss, gain)
+    product, rate = upper * lower, loss.diagonal + gain.diagonal
+    bonds = bool(loss.upper.any() or gain.upper.any())
+    if bonds:
+        couplings = product.real, product.imag, abs(lower) ** 2
+    elif np.all(abs(product.real - 1) < 4 * np.finfo(float).eps):
+        couplings = None, None, None
+    else:
+        couplings = product.real, None, product.real
+    weights = []
+    for matrix in (loss, gain):
+        weights.append(matrix.diagonal if matrix.any() else None)
+        weights.append(_by_site(2 * matrix.upper * lower) if bonds and matrix.any() else None)
+
+    site = hamiltonian.diagonal
+    levels = np.subtract.outer([energies.min(), energies.max()], [site.min(), site.max()])
+    padding = (0, -energies.size % LANES)
+    padded = np.pad(energies, padding, mode="edge")
+    start = padded - site[0] + 1j * rate[0] - np.pad(first, padding)
+    results = _sweep(
+        padded, start, _interval(levels, rate, product),
+        site, rate, *(_by_site(coupling) for coupling in couplings), *weights,
+    )  # fmt: skip
+    determinant, before, exponent, loss_sum, gain_sum = (x[: energies.size] for x in results)
+    determinant = determinant - last * before
+    norm = abs(determinant) ** 2
+    return determinant, exponent, before / determinant, loss_sum / norm, gain_sum / norm
+
+
+def _by_site(bonds: np.ndarray | None) -> np.ndarray | None:
+    """Return an array over bonds indexed by the bond's right-hand site."""
+    return None if bonds is None else np.insert(bonds, 0, 0)
+
+
+def _scaled_product(factors: np.ndarray) -> tuple[complex, int]:
+    """Return the product of many factors as a number and an exponent of two."""
+    exponent = 0
+    while True:
+        shifts = np.frexp(abs(factors))[1]
+        exponent += int(shifts.sum())
+        factors = factors * np.ldexp(1.0, -shifts)
+        if factors.size == 1:
+            return complex(factors[0]), exponent
+        factors = np.pad(factors, (0, -factors.size % 256), constant_values=1.0)
+        factors = factors.reshape(-1, 256).prod(axis=1)
+
+
+def _end_self_energies(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the self-energies on the first and on the last site; all on the first if N = 1."""
+    sigma = system.contact_self_energy(energies)
+    first = sigma[:, system.contacts == 0].sum(axis=1)
+    return first, sigma.sum(axis=1) - first
+
+
+def contact_rows(
+    system: OpenSystem, energies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what `nessflow.scattering.dense.contact_rows` does, for leads at the ends of a chain.
+
+    Returns
+    -------
+    green : (E, c, c) complex
+        ``G_ab`` between contact sites, in 1/t.
+    loss, gain : (E, c) float
+        Diagonals of ``G 2P G^+`` and ``G 2Q G^+`` at the contact sites, in 1/t.
+    """
+    matrices = system.hamiltonian, system.loss, system.gain
+    upper, lower = _couplings(*matrices)
+    unit = max(abs(upper).max(initial=0.0), abs(lower).max(initial=0.0)) or 1.0
+    matrices = [Tridiagonal(m.diagonal / unit, m.upper / unit) for m in matrices]
+    first, last = (sigma / unit for sigma in _end_self_energies(system, energies))
+    _, _, *first_row = _last_row(*map(_mirror, matrices), energies / unit, last, first)
+    determinant, exponent, *last_row = _last_row(*matrices, energies / unit, first, last)
+    diagonal, loss, gain = (
+        np.stack(pair, axis=1) for pair in zip(first_row, last_row, strict=True)
+    )
+
+    green = np.empty((energies.size, 2, 2), complex)
+    green[:, [0, 1], [0, 1]] = diagonal
+    for corner, couplings in ((green[:, 0, 1], upper), (green[:, 1, 0], lower)):
+        product, power = _scaled_product(np.append(couplings / unit, 1.0))
+        corner[:] = product / determinant * np.ldexp(1.0, power - exponent)
+    ends = (system.contacts > 0).astype(int)
+    green = green[:, ends[:, None], ends]
+    return green / unit, 2 * loss[:, ends] / unit, 2 * gain[:, ends] / unit
+
+
+def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``, both (E,) float."""
+    hamiltonian, loss, gain = system.hamiltonian, system.loss, system.gain
+    upper, lower = _couplings(hamiltonian, loss, gain)
+    damping = hamiltonian.diagonal - 1j * (loss.diagonal + gain.diagonal)
+    loss_terms = loss.diagonal, np.append(loss.upper, 0)
+    gain_terms = gain.diagonal, np.append(gain.upper, 0)
+    ends = _end_self_energies(system, energies)
+    chain = energies, *ends, damping, np.append(upper, 0), np.append(lower, 0)
+    return 4 * _trace(*chain, *loss_terms, *gain_terms), 4 * _trace(
+        *chain, *gain_terms, *loss_terms
+    )
