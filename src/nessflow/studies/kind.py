@@ -7,6 +7,8 @@ A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the m
     A pydantic model of one point, every ``$axis`` replaced by its value.
 ``VARIABLES``
     ``dict[str, Variable]``: what ``evaluate`` returns for one point.
+``CONVENTIONS``
+    Lines of text on signs, factors and numbering, for ``nessflow describe``.
 ``coordinates(parameters)``
     ``dict[str, Coordinate]``: one entry for each dimension named in ``VARIABLES``.
     The same for every point of a study.

@@ -1,0 +1,35 @@
+# `make run` and `make test` set everything up: git and Python 3.11+ are enough.
+PYTHON ?= python3
+CORES ?= all
+VENV := .venv
+export PYTHONNOUSERSITE := 1
+
+.PHONY: run smoke test bench lock clean-environment
+
+run: $(VENV)/ready
+	$(VENV)/bin/snakemake --cores $(CORES)
+
+smoke: $(VENV)/ready
+	$(VENV)/bin/snakemake --cores $(CORES) --config tier=smoke
+
+test: $(VENV)/ready
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/python -m pytest
+
+bench: $(VENV)/ready
+	$(VENV)/bin/python benchmarks/kernel.py
+	$(VENV)/bin/python benchmarks/quadrature.py
+
+$(VENV)/ready: envs/requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nessflow needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 run")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# Needs uv; the result holds hashes and no address.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade envs/requirements.in -o envs/requirements.lock
+
+clean-environment:
+	rm -rf $(VENV)

@@ -1,0 +1,5 @@
+"""``python -m nessflow``."""
+
+from nessflow.cli import main
+
+main()

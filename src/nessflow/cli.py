@@ -1,0 +1,227 @@
+"""The ``nessflow`` command: each verb is a few lines over the layers below."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from nessflow.pipeline.config import ConfigError, load_study, study_schema
+from nessflow.pipeline.errors import Problem, nearest
+from nessflow.pipeline.lock import LockError
+from nessflow.studies.kind import Status, find_kind, kind_names
+from nessflow.workflow import read_project
+
+TIER = click.option(
+    "--tier", type=click.Choice(["paper", "smoke"]), help="Resolution; default as in config.yaml."
+)
+ALLOW_LARGE = click.option("--allow-large", is_flag=True, help="Accept more than 1e6 points.")
+LOG = click.option("--log", type=click.Path(path_type=Path), help="Copy messages to this file.")
+
+
+def main() -> None:
+    """Run the command; a fault of the user's ends in one message and exit status 2."""
+    from nessflow.pipeline.store import StoreError
+
+    try:
+        commands(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        sys.exit(130)
+    except (ConfigError, StoreError, LockError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="nessflow")
+def commands():
+    """Currents, noise and entropy production of open quantum systems over parameter grids."""
+
+
+@commands.command()
+@click.argument("studies", nargs=-1)
+@TIER
+@ALLOW_LARGE
+def plan(studies, tier, allow_large):
+    """List what would run and what is reused."""
+    from nessflow.pipeline.plan import plan_study, plan_table
+
+    project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
+    rows = [
+        plan_study(study, project.results / study.name, digest=_digest(study))
+        for study in project.studies.values()
+    ]
+    click.echo(plan_table(rows))
+
+
+@commands.command()
+@click.argument("study")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Parameter or axis.")
+@click.option("--sample", default=0, show_default=True, help="Disorder sample.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@TIER
+def point(study, overrides, sample, as_json, tier):
+    """Evaluate one point; an axis that is not set takes its first value."""
+    from nessflow.point import evaluate_point, point_table
+
+    loaded = load_study(
+        _study_file(study),
+        tier=tier or "paper",
+        overrides=overrides,
+        find_kind=find_kind,
+        kind_names=kind_names(),
+        allow_large=True,
+    )
+    result = evaluate_point(loaded, find_kind(loaded.kind), sample)
+    click.echo(json.dumps(result, indent=1) if as_json else point_table(result))
+    sys.exit(0 if result["status"] == Status.OK else 1)
+
+
+@commands.command()
+@click.argument("study")
+@click.argument("block")
+@TIER
+@ALLOW_LARGE
+@LOG
+def solve(study, block, tier, allow_large, log):
+    """Compute one block of a study (called by the workflow)."""
+    from nessflow.pipeline.grid import blocks_of
+    from nessflow.pipeline.solve import solve_block
+
+    project, loaded = _project_study(study, tier, allow_large)
+    known = {b.path.as_posix(): b for b in blocks_of(loaded.axes, loaded.ensemble)}
+    if block not in known:
+        raise click.ClickException(
+            f"{study} has no block {block!r}; the first is {next(iter(known))!r}"
+        )
+    solve_block(
+        loaded,
+        known[block],
+        find_kind(loaded.kind),
+        project.results / study / "blocks" / block,
+        digest=_digest(loaded),
+        progress=_printer(log),
+    )
+
+
+@commands.command()
+@click.argument("study")
+@TIER
+@ALLOW_LARGE
+@LOG
+def gather(study, tier, allow_large, log):
+    """Collect the blocks of a study into data.nc (called by the workflow)."""
+    from nessflow.pipeline.gather import gather_study
+
+    project, loaded = _project_study(study, tier, allow_large)
+    gather_study(
+        loaded,
+        find_kind(loaded.kind),
+        project.results / study,
+        digest=_digest(loaded),
+        progress=_printer(log),
+    )
+
+
+@commands.command()
+@click.argument("study")
+@TIER
+@ALLOW_LARGE
+@LOG
+def figure(study, tier, allow_large, log):
+    """Draw the figures of a study from its data (called by the workflow)."""
+    from nessflow.drawing import draw_study
+
+    project, loaded = _project_study(study, tier, allow_large)
+    draw_study(loaded, project.results, progress=_printer(log))
+
+
+@commands.command()
+@click.argument("studies", nargs=-1)
+@TIER
+def verify(studies, tier):
+    """Check every stored file against its checksums."""
+    from nessflow.pipeline.store import verify_study
+
+    project = read_project(Path(), tier=tier, studies=studies or None, allow_large=True)
+    problems = []
+    for study in project.studies.values():
+        found = verify_study(project.results / study.name)
+        click.echo(f"{study.name}: {'ok' if not found else f'{len(found)} problem(s)'}")
+        problems += found
+    for problem in problems:
+        click.echo(problem, err=True)
+    sys.exit(1 if problems else 0)
+
+
+@commands.command()
+@click.argument("study", required=False)
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of study files.")
+@TIER
+def describe(study, schema, tier):
+    """List parameters, conventions and observables of a study, or of every kind."""
+    from nessflow.description import describe_kinds, describe_study
+
+    if schema:
+        click.echo(json.dumps(study_schema({n: find_kind(n) for n in kind_names()}), indent=1))
+    elif study is None:
+        click.echo(describe_kinds())
+    else:
+        loaded = load_study(
+            _study_file(study),
+            tier=tier or "paper",
+            find_kind=find_kind,
+            kind_names=kind_names(),
+            allow_large=True,
+        )
+        click.echo(describe_study(loaded, find_kind(loaded.kind)))
+
+
+def _study_file(study: str) -> Path:
+    """Return the file of a study given by name or by path."""
+    if study.endswith((".yaml", ".yml")):
+        return Path(study)
+    path = Path("config/studies") / f"{study}.yaml"
+    if not path.exists():
+        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+        hint = nearest(study, known) or "run it in the folder of the Snakefile"
+        raise ConfigError(
+            [
+                Problem(
+                    "command line",
+                    None,
+                    "STUDY",
+                    study,
+                    "the name of a file in config/studies",
+                    hint,
+                )
+            ]
+        )
+    return path
+
+
+def _project_study(name, tier, allow_large):
+    project = read_project(Path(), tier=tier, studies=[name], allow_large=allow_large)
+    return project, project.studies[name]
+
+
+def _digest(study) -> str:
+    from nessflow.pipeline.digest import source_digest
+
+    return source_digest(f"nessflow.studies.{study.kind.replace('-', '_')}")
+
+
+def _printer(log: Path | None):
+    """Return a function that prints a line to stderr and appends it to ``log``."""
+
+    def printer(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
+
+    return printer

@@ -1,0 +1,75 @@
+"""What a study computes, in words: parameters, conventions, axes and observables."""
+
+from types import ModuleType
+
+from pydantic import BaseModel
+
+from nessflow.pipeline.config import Study, parameters_of
+from nessflow.pipeline.grid import blocks_of, point_count
+from nessflow.studies.kind import find_kind, kind_names
+
+UNITS = (
+    "Units: hbar = k_B = e = 1, energies in the hopping t; a current in t/h is 2 pi times larger."
+)
+
+
+def describe_kinds() -> str:
+    """Return the kinds of study with their observables."""
+    return "\n\n".join(
+        "\n".join([f"{name}: {_summary(find_kind(name))}", *_observables(find_kind(name))])
+        for name in kind_names()
+    )
+
+
+def describe_study(study: Study, kind: ModuleType) -> str:
+    """Return the description of one study: what ``nessflow describe STUDY`` prints."""
+    parameters = parameters_of(study, {axis.name: axis.labels[0] for axis in study.axes}, kind)
+    lines = [f"{study.name}: {study.title}", f"kind {study.kind}: {_summary(kind)}"]
+    if study.reference:
+        lines.append("reference: " + ", ".join(f"{k} {v}" for k, v in study.reference.items()))
+    if study.notes:
+        lines.append("notes: " + " ".join(study.notes.split()))
+    lines += ["", UNITS, *kind.CONVENTIONS]
+    lines += ["", "Axes (parameters below are those of the first point)"]
+    lines += [
+        f"  {axis.name}: {len(axis.labels)} values, {axis.labels[0]} to {axis.labels[-1]}, "
+        f"{axis.long_name} ({axis.natural_units}), {'one job each' if axis.outer else 'in one job'}"
+        for axis in study.axes
+    ]
+    if study.ensemble:
+        e = study.ensemble
+        lines.append(f"  {e.samples} samples, {e.per_block} in one job, root seed {e.seed}")
+    count = point_count(study.axes, study.ensemble)
+    lines.append(f"  {count} points in {len(blocks_of(study.axes, study.ensemble))} blocks")
+    lines += ["", "Parameters", *_parameters(parameters, "")]
+    lines += ["", "Observables", *_observables(kind)]
+    return "\n".join(lines)
+
+
+def _summary(kind: ModuleType) -> str:
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+def _parameters(model: BaseModel, prefix: str) -> list[str]:
+    """Return one line for each number: dotted key, value, unit, meaning."""
+    lines = []
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        key = f"{prefix}{field.alias or name}"
+        if isinstance(value, BaseModel):
+            lines += _parameters(value, f"{key}.")
+            continue
+        units = (field.json_schema_extra or {}).get("natural_units", "")
+        lines.append(
+            f"  {key} = {value} {units}".rstrip()
+            + (f"  # {field.description}" if field.description else "")
+        )
+    return lines
+
+
+def _observables(kind: ModuleType) -> list[str]:
+    return [
+        f"  {name} [{', '.join(v.dims)}] ({v.natural_units}): {v.long_name}"
+        for name, v in kind.VARIABLES.items()
+        if not name.endswith("_error")
+    ]

@@ -1,0 +1,62 @@
+"""Figures of a study: from checked data to files that carry their provenance."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nessflow.figures.plots import draw
+from nessflow.figures.save import save
+from nessflow.figures.specs import studies_of
+from nessflow.pipeline.config import Study
+from nessflow.pipeline.store import read_dataset, write_atomically
+from nessflow.workflow import FORMATS, style_digest
+
+CARRIED = ("study", "title", "tier", "parameters", "source_digest", "content_sha256")
+
+
+def draw_study(study: Study, results: Path, progress: Callable[[str], None]) -> None:
+    """Write every figure of ``study`` as svg, pdf and png below ``results/<study>/figures``.
+
+    Parameters
+    ----------
+    study : Study
+        The study; its figures may read the data of others.
+    results : Path
+        Results folder with ``<study>/data.nc`` of every study that is read.
+    progress : callable
+        Takes one line of text for each figure.
+
+    Raises
+    ------
+    StoreError
+        When data are missing or damaged, or a figure cannot be written.
+    FigureError
+        When a figure asks for something that the data do not have.
+    """
+    names = {name for spec in study.figures for name in studies_of(spec, study.name)}
+    datasets = {name: read_dataset(results / name / "data.nc") for name in sorted(names)}
+    folder = results / study.name / "figures"
+    for spec in study.figures:
+        used = sorted(studies_of(spec, study.name))
+        provenance = {
+            f"{name}.{key}": str(datasets[name].attrs[key])
+            for name in used
+            for key in CARRIED
+            if key in datasets[name].attrs
+        } | {
+            "command": f"snakemake --cores 1 {study.name}",
+            "style_digest": style_digest(),
+            "caption": caption_of(study, spec),
+        }
+        picture = draw(spec, datasets, study.name)
+        for suffix in FORMATS:
+            write_atomically(
+                folder / f"{spec.name}.{suffix}", lambda path: save(picture, path, provenance)
+            )
+        progress(f"{study.name}: figure {spec.name}")
+
+
+def caption_of(study: Study, spec) -> str:
+    """Return title, source and remarks of a figure as one line of text."""
+    reference = ", ".join(f"{key} {value}" for key, value in (study.reference or {}).items())
+    parts = [study.title, reference, getattr(spec, "caption", None), study.notes]
+    return " ".join(" ".join(part.split()).rstrip(".") + "." for part in parts if part)

@@ -1,0 +1,55 @@
+"""Weak-disorder limit of the mean square of the net particle current."""
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow.scattering.currents import disorder_susceptibility
+from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable
+from nessflow.studies.systems import System, open_system
+
+
+class Parameters(Strict):
+    """A clean system."""
+
+    system: System = Field(description="lattice, loss, gain and leads, without disorder")
+
+    @model_validator(mode="after")
+    def _clean(self):
+        if self.system.disorder is not None:
+            raise ValueError("the weak-disorder limit is taken around a system without disorder")
+        return self
+
+
+VARIABLES = {
+    "net_particle_current_mean_square_coefficient": Variable(
+        (),
+        "(t/hbar)^2/t^2",
+        "limit of the mean square of the net particle current over the squared half-width "
+        "of uniform disorder",
+    ),
+    "net_particle_current_mean_square_coefficient_error": Variable(
+        (), "(t/hbar)^2/t^2", "numerical error of the limit"
+    ),
+}
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return no coordinate: every variable is a number."""
+    return {}
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return False: the limit is exact, not sampled."""
+    return False
+
+
+def evaluate(parameters: Parameters, rng: None) -> Outcome:
+    """Return (1/3) sum_j (dJ/dV_j)^2, since <V_j V_k> = delta_jk V^2 / 3 for uniform disorder."""
+    slope, error = disorder_susceptibility(open_system(parameters.system, None))
+    names = tuple(VARIABLES)
+    return Outcome(
+        {
+            names[0]: np.sum(slope**2) / 3,
+            names[1]: np.sum(2 * np.abs(slope) * error + error**2) / 3,
+        }
+    )

@@ -1,0 +1,81 @@
+"""Steady particle and energy currents of an open system between two leads."""
+
+import numpy as np
+from pydantic import Field
+
+from nessflow.scattering.currents import steady_currents
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
+from nessflow.studies.systems import System, open_system
+from nessflow.studies.systems import is_random as system_is_random
+
+TERMINALS = ("left", "right", "loss", "gain")
+
+_PARTICLE = "t/hbar"
+_ENERGY = "t^2/hbar"
+
+
+def _currents(flow: str, units: str) -> dict[str, Variable]:
+    """Return the variables of one flow, "particle" or "energy", without their errors."""
+    return {
+        f"{flow}_current": Variable(
+            ("terminal",), units, f"{flow} current from the terminal into the system"
+        ),
+        f"net_{flow}_current": Variable(
+            (), units, f"{flow} current from left to right, mean of both leads"
+        ),
+        f"landauer_{flow}_current": Variable((), units, f"{flow} current from lead to lead"),
+        f"reservoir_{flow}_current": Variable(
+            ("lead",), units, f"half of the {flow} current between lead and gain or loss"
+        ),
+        f"reference_{flow}_current": Variable(
+            (), units, f"net {flow} current with both leads as the right one"
+        ),
+        f"response_{flow}_current": Variable(
+            (), units, f"net {flow} current due to the difference of the leads"
+        ),
+    }
+
+
+def with_errors(variables: dict[str, Variable]) -> dict[str, Variable]:
+    """Return the variables, each followed by its ``_error``."""
+    result = {}
+    for name, variable in variables.items():
+        result[name] = variable
+        result[f"{name}_error"] = Variable(
+            variable.dims, variable.natural_units, f"numerical error of {variable.long_name}"
+        )
+    return result
+
+
+class Parameters(Strict):
+    """One system."""
+
+    system: System = Field(description="lattice, disorder, loss, gain and leads")
+
+
+VARIABLES = with_errors(_currents("particle", _PARTICLE) | _currents("energy", _ENERGY)) | {
+    "unitarity_defect": Variable((), "1", "largest relative violation of unitarity"),
+}
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return the terminals: both leads, the loss and the gain channels."""
+    return {
+        "terminal": Coordinate(np.array(TERMINALS), "1", "terminal"),
+        "lead": Coordinate(np.array(TERMINALS[:2]), "1", "lead"),
+    }
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return whether the system draws disorder."""
+    return system_is_random(parameters.system)
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the steady currents of one system (paper 000, eq. 8)."""
+    currents = steady_currents(open_system(parameters.system, rng))
+    values = {name: getattr(currents, name) for name in VARIABLES}
+    status, message = Status.OK, ""
+    if not currents.converged:
+        status, message = Status.NOT_CONVERGED, "energy integral not converged"
+    return Outcome(values, status, message, currents.notes)

@@ -1,0 +1,248 @@
+"""Parameters of an open quadratic system: lattice, disorder, loss, gain and leads."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Discriminator, Field, field_validator, model_validator
+
+from nessflow.scattering import lattice
+from nessflow.scattering.system import (
+    OpenSystem,
+    SemiInfiniteChainLead,
+    Tridiagonal,
+    WideBandLead,
+)
+from nessflow.studies.kind import Strict, quantity
+
+CONVENTIONS = (
+    "Chain: h[j, j+1] = -hopping.  Sites are numbered from 1.",
+    "Loss and gain: d rho/dt = sum_m 2 L rho L^+ - {L^+ L, rho} (no factor 1/2), so that a rate "
+    "gamma damps amplitudes with gamma and populations with 2 gamma.",
+    "Green's function: G = 1/(E - h + i P + i Q - Sigma), P_jk = sum_m u*_mj u_mk of the loss "
+    "channels, Q_jk = sum_m v_mj v*_mk of the gain channels.",
+    "Terminals: the leads with their Fermi functions, loss with occupation 0, gain with 1.  A "
+    "terminal's current counts from the terminal into the system; they sum to zero.",
+    "Net current = Landauer + reservoir[left] - reservoir[right], positive from left to right; "
+    "a reservoir current is half of the current between that lead and loss or gain.",
+)
+
+Site = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0)]
+
+
+class Chain(Strict):
+    """Open chain, h[j, j+1] = -hopping."""
+
+    kind: Literal["chain"]
+    sites: int = quantity("number of sites", "1", ge=1, le=10_000_000)
+    hopping: float = quantity("hopping amplitude", "t", 1.0)
+    onsite: float | tuple[float, ...] = quantity(
+        "on-site energy, one number or one for each site", "t", 0.0
+    )
+
+    @model_validator(mode="after")
+    def _one_energy_per_site(self):
+        if isinstance(self.onsite, tuple) and len(self.onsite) != self.sites:
+            raise ValueError(f"onsite has {len(self.onsite)} energies for {self.sites} sites")
+        return self
+
+    def hamiltonian(self, disorder: np.ndarray | float) -> Tridiagonal:
+        """Return h with ``disorder`` added to the on-site energies."""
+        return lattice.chain(
+            self.sites, self.hopping, self.onsite + np.zeros(self.sites) + disorder
+        )
+
+
+class MatrixLattice(Strict):
+    """Any Hermitian hamiltonian, written out row by row."""
+
+    kind: Literal["matrix"]
+    hamiltonian_rows: tuple[tuple[complex, ...], ...] = Field(
+        alias="hamiltonian", description="rows of the Hermitian matrix h; complex as '1+2j'"
+    )
+
+    @field_validator("hamiltonian_rows")
+    @classmethod
+    def _hermitian(cls, rows):
+        size = len(rows)
+        if size == 0 or any(len(row) != size for row in rows):
+            raise ValueError("the hamiltonian is not a square matrix")
+        h = np.array(rows)
+        if not np.isfinite(h).all():
+            raise ValueError("the hamiltonian has an entry that is not finite")
+        defect = np.abs(h - h.conj().T)
+        i, j = np.unravel_index(np.argmax(defect), defect.shape)
+        if defect[i, j] > 1e-12 * max(1.0, np.abs(h).max()):
+            raise ValueError(
+                f"the hamiltonian is not Hermitian: h[{i + 1},{j + 1}] = {h[i, j]:g} but "
+                f"h[{j + 1},{i + 1}] = {h[j, i]:g}; particle loss and gain go under loss and gain"
+            )
+        return rows
+
+    @property
+    def sites(self) -> int:
+        """Number of sites."""
+        return len(self.hamiltonian_rows)
+
+    def hamiltonian(self, disorder: np.ndarray | float) -> np.ndarray:
+        """Return h with ``disorder`` added to the on-site energies."""
+        return np.array(self.hamiltonian_rows) + np.diag(np.zeros(self.sites) + disorder)
+
+
+class UniformDisorder(Strict):
+    """Independent on-site energies, uniform in [-half_width, half_width]."""
+
+    kind: Literal["uniform"]
+    half_width: float = quantity("disorder half-width", "t", ge=0)
+
+
+class OnsiteChannels(Strict):
+    """One channel sqrt(rate) c_j (loss) or sqrt(rate) c_j^+ (gain) on every site."""
+
+    kind: Literal["onsite"]
+    rate: float = quantity("rate on every site (population rate: twice this)", "t/hbar", ge=0)
+
+    def matrix(self, sites: int, gain: bool) -> Tridiagonal:
+        """Return P (loss) or Q (gain)."""
+        return lattice.onsite_rates(np.full(sites, self.rate))
+
+
+class SiteChannels(Strict):
+    """Channels on chosen sites, numbered from 1."""
+
+    kind: Literal["sites"]
+    rates: dict[Site, Rate] = Field(
+        description="site number -> rate (population rate: twice this)",
+        json_schema_extra={"natural_units": "t/hbar"},
+    )
+
+    def matrix(self, sites: int, gain: bool) -> Tridiagonal:
+        """Return P (loss) or Q (gain)."""
+        rates = np.zeros(sites)
+        for site, rate in self.rates.items():
+            rates[site - 1] = rate
+        return lattice.onsite_rates(rates)
+
+
+class BondChannels(Strict):
+    """One channel on each bond, sqrt(rate) (c_j + exp(i phase) c_{j+1}) for loss.
+
+    The phase -pi/2 is the loss of paper 000, main text (supplement: erratum E11).  With
+    ``boundary`` the two channels sqrt(rate) c_1 and sqrt(rate) c_N of the supplement are added.
+    """
+
+    kind: Literal["bond"]
+    rate: float = quantity("rate on every bond", "t/hbar", ge=0)
+    phase: float = quantity("phase of the second site of a bond", "rad", -np.pi / 2)
+    boundary: bool = Field(False, description="add a channel on the first and the last site")
+
+    def matrix(self, sites: int, gain: bool) -> Tridiagonal:
+        """Return P (loss) or Q (gain)."""
+        return lattice.bond_rates(
+            sites, self.rate, phase=self.phase, boundary=self.boundary, gain=gain
+        )
+
+
+Channels = Annotated[OnsiteChannels | SiteChannels | BondChannels, Discriminator("kind")]
+
+
+class Lead(Strict):
+    """What every lead has."""
+
+    chemical_potential: float = quantity("chemical potential", "t")
+    temperature: float = quantity("temperature", "t", ge=0)
+    site: Site | None = Field(
+        None, description="site it couples to, from 1 (default: left 1, right the last)"
+    )
+
+
+class WideBand(Lead):
+    """Lead with an energy-independent broadening, self-energy -i broadening / 2."""
+
+    kind: Literal["wide-band"]
+    broadening: float = quantity("broadening of the contact site", "t", ge=0)
+
+    def lead(self, name: str, site: int) -> WideBandLead:
+        """Return the lead of the engine, coupled to ``site`` (from 0)."""
+        return WideBandLead(name, site, self.broadening, self.chemical_potential, self.temperature)
+
+
+class SemiInfiniteChain(Lead):
+    """Semi-infinite chain, coupled by one bond."""
+
+    kind: Literal["semi-infinite-chain"]
+    hopping: float = quantity("hopping inside the lead", "t", 1.0, gt=0)
+    coupling: float = quantity("hopping between lead and contact site", "t", 1.0)
+    onsite: float = quantity("on-site energy of the lead", "t", 0.0)
+
+    def lead(self, name: str, site: int) -> SemiInfiniteChainLead:
+        """Return the lead of the engine, coupled to ``site`` (from 0)."""
+        return SemiInfiniteChainLead(
+            name,
+            site,
+            self.hopping,
+            self.coupling,
+            self.onsite,
+            self.chemical_potential,
+            self.temperature,
+        )
+
+
+AnyLead = Annotated[WideBand | SemiInfiniteChain, Discriminator("kind")]
+
+
+class Leads(Strict):
+    """The two leads."""
+
+    left: AnyLead
+    right: AnyLead
+
+
+class System(Strict):
+    """An open quadratic system between two leads."""
+
+    lattice: Annotated[Chain | MatrixLattice, Discriminator("kind")]
+    disorder: UniformDisorder | None = Field(None, description="random on-site energies")
+    loss: Channels | None = Field(None, description="particle loss")
+    gain: Channels | None = Field(None, description="particle gain")
+    leads: Leads
+
+    @model_validator(mode="after")
+    def _sites_exist(self):
+        sites = self.lattice.sites
+        for name in ("loss", "gain"):
+            channels = getattr(self, name)
+            if isinstance(channels, SiteChannels) and max(channels.rates, default=1) > sites:
+                raise ValueError(f"{name} on site {max(channels.rates)} of {sites}")
+        for name in ("left", "right"):
+            site = getattr(self.leads, name).site
+            if site is not None and site > sites:
+                raise ValueError(f"lead {name} on site {site} of {sites}")
+        return self
+
+
+def is_random(system: System) -> bool:
+    """Return whether the system draws disorder."""
+    return system.disorder is not None
+
+
+def open_system(system: System, rng: np.random.Generator | None) -> OpenSystem:
+    """Return the system of the engine, with one draw of the disorder from ``rng``."""
+    sites = system.lattice.sites
+    disorder = 0.0
+    if system.disorder is not None:
+        disorder = lattice.uniform_disorder(system.disorder.half_width, sites, rng)
+    leads = (
+        system.leads.left.lead("left", (system.leads.left.site or 1) - 1),
+        system.leads.right.lead("right", (system.leads.right.site or sites) - 1),
+    )
+    return OpenSystem(
+        system.lattice.hamiltonian(disorder),
+        _channels(system.loss, sites, gain=False),
+        _channels(system.gain, sites, gain=True),
+        leads,
+    )
+
+
+def _channels(channels, sites, gain):
+    return Tridiagonal.zero(sites) if channels is None else channels.matrix(sites, gain)

@@ -1,0 +1,142 @@
+"""Small projects that run the real workflow in a folder of their own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+CHAIN = """\
+title: Small disordered chain
+study: steady-current
+system:
+  lattice: {kind: chain, sites: 6}
+  disorder: {kind: uniform, half_width: $V}
+  loss: {kind: onsite, rate: 0.1}
+  leads:
+    left:  {kind: wide-band, broadening: 1.1, chemical_potential: $mu, temperature: 1.0e-2}
+    right: {kind: wide-band, broadening: 1.1, chemical_potential: 0.1, temperature: 1.0e-2}
+axes:
+  mu: {outer: [0.1, 0.3]}
+  V: {inner: [0.5, 1.0]}
+ensemble: {samples: 20, per_block: 10, seed: 1}
+figures:
+  - {name: current, plot: samples, x: V, y: net_particle_current, sel: {mu: 0.1}}
+"""
+
+SPECTRUM = """\
+title: Small spectrum
+study: transmission
+system:
+  lattice: {kind: chain, sites: 4, hopping: $t_S}
+  loss: {kind: bond, rate: 0.5}
+  leads:
+    left:  {kind: wide-band, broadening: 1.1, chemical_potential: 0, temperature: 0}
+    right: {kind: wide-band, broadening: 1.1, chemical_potential: 0, temperature: 0}
+energies: {start: -3, stop: 3, points: 7}
+axes:
+  t_S: {inner: [0.5, 1.0]}
+figures:
+  - {name: loss, plot: map, x: energy, y: t_S, z: loss_transmission}
+"""
+
+
+@dataclass
+class Project:
+    """A copy of the workflow with studies of its own."""
+
+    folder: Path
+
+    def study(self, name: str) -> Path:
+        return self.folder / "config" / "studies" / f"{name}.yaml"
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        file = self.folder / path
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", *arguments]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"}
+
+    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
+        return self.run("snakemake", "--cores", str(cores), *arguments)
+
+    def nessflow(self, *arguments: str) -> subprocess.CompletedProcess:
+        return self.run("nessflow", *arguments)
+
+    def jobs(self, *arguments: str) -> dict[str, int]:
+        """Return the jobs that a dry run lists, by rule."""
+        done = self.snakemake("-n", *arguments)
+        assert done.returncode == 0, done.stderr
+        table, counts = False, {}
+        for line in (done.stdout + done.stderr).splitlines():
+            words = line.split()
+            if line.startswith("Job stats:"):
+                table = True
+            elif table and len(words) == 2 and words[1].isdigit():
+                counts[words[0]] = int(words[1])
+            elif table and not words:
+                break
+        return counts
+
+    def data(self, study: str) -> bytes:
+        return (self.folder / "results" / study / "data.nc").read_bytes()
+
+
+def copy_project(folder: Path, studies: dict[str, str]) -> Project:
+    for name in ("Snakefile", "workflow", "profiles", "src"):
+        source = ROOT / name
+        if source.is_dir():
+            # Compiled kernels come along: numba finds them beside the copied sources.
+            shutil.copytree(source, folder / name)
+        else:
+            shutil.copy2(source, folder / name)
+    project = Project(folder)
+    (folder / "config" / "studies").mkdir(parents=True)
+    (folder / "config" / "config.yaml").write_text("tier: paper\nstudies: all\n")
+    for name, text in studies.items():
+        project.study(name).write_text(text)
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return copy_project(tmp_path / "project", {"chain": CHAIN, "spectrum": SPECTRUM})
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Project:
+    """A project whose studies have run; tests must not change it."""
+    made = copy_project(
+        tmp_path_factory.mktemp("finished") / "project", {"chain": CHAIN, "spectrum": SPECTRUM}
+    )
+    done = made.snakemake()
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@pytest.fixture
+def ready(finished: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project that a test may change."""
+    shutil.copytree(finished.folder, tmp_path / "project")
+    return Project(tmp_path / "project")

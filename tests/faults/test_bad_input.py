@@ -1,0 +1,145 @@
+"""What a user can get wrong: one clear line for each fault, status 2, nothing written."""
+
+import pytest
+
+CASES = {
+    "misspelt key": ("rate: 0.1", "raet: 0.1", ["chain.yaml:5", "system.loss", "raet", "rate"]),
+    "negative temperature": (
+        "chemical_potential: $mu, temperature: 1.0e-2",
+        "chemical_potential: $mu, temperature: -1.0",
+        ["chain.yaml:7", "system.leads.left.temperature", "-1", ">= 0"],
+    ),
+    "negative rate": ("rate: 0.1", "rate: -0.1", ["chain.yaml:5", "system.loss.rate", "-0.1", ">= 0"]),
+    "zero samples": ("samples: 20", "samples: 0", ["chain.yaml:12", "ensemble.samples", "0", ">= 1"]),
+    "empty axis": ("inner: [0.5, 1.0]", "inner: []", ["chain.yaml:11", "axes.V.inner"]),
+    "NaN": ("rate: 0.1", "rate: .nan", ["chain.yaml:5", "system.loss.rate", "finite"]),
+    "an axis that no parameter uses": (
+        "half_width: $V",
+        "half_width: 1.0",
+        ["chain.yaml:11", "axes.V"],
+    ),
+    "1e7 points": ("samples: 20", "samples: 10000000", ["ensemble.samples"]),
+    "too many points": (
+        "inner: [0.5, 1.0]",
+        "inner: {linspace: [0.5, 1, 500000]}",
+        ["allow_large=true", "--allow-large"],
+    ),
+    "not YAML": ("title: Small", "title: [Small", ["chain.yaml"]),
+    "unknown kind": ("steady-current", "stead-current", ["chain.yaml:2", "steady-current"]),
+    "an expression without its axis": ("half_width: $V", "half_width: $W", ["chain.yaml", "W"]),
+    "an unknown plot": ("plot: samples", "plot: sampels", ["chain.yaml:14", "samples"]),
+    "a figure of an unknown variable": (
+        "y: net_particle_current",
+        "y: net_particel_current",
+        ["chain.yaml:14", "net_particel_current", "net_particle_current"],
+    ),
+    "loss beside the chain": (
+        "{kind: onsite, rate: 0.1}",
+        "{kind: sites, rates: {7: 0.1}}",
+        ["chain.yaml", "7"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault_of_a_study_file(project, name):
+    old, new, expected = CASES[name]
+    project.edit("config/studies/chain.yaml", old, new)
+    for done in (project.nessflow("plan"), project.snakemake()):
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+        for text in expected:
+            assert text in done.stderr
+    assert not (project.folder / "results").exists()
+
+
+def test_all_faults_at_once(project):
+    project.edit("config/studies/chain.yaml", "rate: 0.1", "rate: -0.1")
+    project.edit("config/studies/chain.yaml", "samples: 20", "samples: 0")
+    project.edit("config/studies/spectrum.yaml", "points: 7", "points: 1")
+    done = project.nessflow("plan")
+    assert done.returncode == 2
+    for text in ("system.loss.rate", "ensemble.samples", "energies.points"):
+        assert text in done.stderr
+
+
+def test_a_hamiltonian_that_is_not_hermitian(project):
+    project.edit(
+        "config/studies/spectrum.yaml",
+        "{kind: chain, sites: 4, hopping: $t_S}",
+        "{kind: matrix, hamiltonian: [[0, $t_S], [0.3, 0]]}",
+    )
+    done = project.snakemake()
+    assert done.returncode == 2
+    assert "not Hermitian" in done.stderr
+    assert "spectrum.yaml:4" in done.stderr
+
+
+def test_an_unknown_study(project):
+    done = project.nessflow("plan", "chian")
+    assert done.returncode == 2
+    assert "chian" in done.stderr
+    assert "'chain'" in done.stderr
+
+
+def test_a_results_folder_that_cannot_be_written(project):
+    # A file in the folder's place: root, who runs in containers, may write anywhere else.
+    (project.folder / "results").write_text("in the way\n")
+    done = project.snakemake()
+    assert done.returncode != 0
+    assert "results" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_truncated_block_is_named_and_computed_again(ready, finished):
+    block = ready.folder / "results/chain/blocks/mu~0.1/seeds~00000-00009.nc"
+    block.write_bytes(block.read_bytes()[:-100])
+    (ready.folder / "results/chain/data.nc").unlink()
+    done = ready.snakemake()
+    assert done.returncode != 0
+    assert "seeds~00000-00009.nc" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = ready.snakemake()
+    assert done.returncode == 0, done.stderr
+    assert ready.data("chain") == finished.data("chain")
+
+
+def test_damaged_data_are_not_served(ready, monkeypatch):
+    import nessflow
+    from nessflow.pipeline.store import StoreError
+
+    data = ready.folder / "results/chain/data.nc"
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 1
+    data.write_bytes(bytes(content))
+    monkeypatch.chdir(ready.folder)
+    with pytest.raises(StoreError, match=r"data\.nc"):
+        nessflow.load("chain")
+    assert ready.nessflow("verify").returncode == 1
+
+
+def test_a_failed_point_does_not_stop_the_others(project):
+    """A zero line that does not exist in the bracket fails its point; the run completes."""
+    project.study("root").write_text(ROOT_STUDY)
+    done = project.snakemake("root")
+    assert done.returncode == 0, done.stderr
+    failures = (project.folder / "results/root/failures.csv").read_text().splitlines()
+    assert len(failures) == 2
+    assert "no root" in failures[1]
+
+
+ROOT_STUDY = """\
+title: Root
+study: zero-current
+system:
+  lattice: {kind: chain, sites: 4}
+  loss: {kind: onsite, rate: 0.1}
+  gain: {kind: onsite, rate: $g}
+  leads:
+    left:  {kind: wide-band, broadening: 1.1, chemical_potential: 0, temperature: 20}
+    right: {kind: wide-band, broadening: 1.1, chemical_potential: 0, temperature: 20}
+lower: -5
+upper: 5
+axes:
+  g: {inner: [0.1, 0.3]}
+"""

@@ -1,0 +1,102 @@
+"""Runs that die: a plain second run completes, keeps what was finished, and changes no number."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import CHAIN
+
+SLOW = CHAIN.replace("sites: 6", "sites: 200").replace("samples: 20", "samples: 60")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    from conftest import copy_project
+
+    project = copy_project(tmp_path_factory.mktemp("undisturbed") / "project", {"chain": SLOW})
+    assert project.snakemake().returncode == 0
+    return project
+
+
+@pytest.fixture
+def slow(tmp_path):
+    from conftest import copy_project
+
+    return copy_project(tmp_path / "project", {"chain": SLOW})
+
+
+def start(project):
+    return subprocess.Popen(
+        project.command("snakemake", "--cores", "2"),
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def finished_blocks(project):
+    folder = project.folder / "results" / "chain" / "blocks"
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("seeds~?????-?????.nc")
+    }
+
+
+@pytest.mark.parametrize("trial", range(5))
+def test_kill_of_the_whole_run(undisturbed, slow, trial):
+    process = start(slow)
+    time.sleep(random.Random(trial).uniform(2.0, 9.0))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = finished_blocks(slow)
+    done = slow.snakemake()
+    assert done.returncode == 0, done.stderr
+    after = finished_blocks(slow)
+    assert {name: after[name] for name in kept} == kept
+    assert slow.data("chain") == undisturbed.data("chain")
+    assert not list((slow.folder / "results").rglob("*.partial.nc"))
+    assert not list((slow.folder / "results").rglob("*.tmp*"))
+
+
+def test_kill_of_the_head_alone_leaves_no_wrong_data(undisturbed, slow):
+    process = start(slow)
+    time.sleep(6)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = slow.snakemake()
+    assert done.returncode == 0, done.stderr
+    assert slow.data("chain") == undisturbed.data("chain")
+
+
+def test_two_runs_at_once(undisturbed, slow):
+    first, second = start(slow), start(slow)
+    codes = sorted((first.wait(timeout=300), second.wait(timeout=300)))
+    assert codes[0] == 0
+    assert slow.data("chain") == undisturbed.data("chain")
+
+
+def test_a_run_beside_another_names_it(slow):
+    from nessflow.pipeline.lock import hold_run_lock
+
+    (slow.folder / "results").mkdir()
+    held = hold_run_lock(slow.folder / "results")
+    done = slow.snakemake()
+    assert done.returncode != 0
+    assert str(os.getpid()) in done.stderr
+    assert "Traceback" not in done.stderr
+    del held
+
+
+def test_interrupt_keeps_finished_points(undisturbed, slow):
+    process = start(slow)
+    time.sleep(6)
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait(timeout=60)
+    done = slow.snakemake()
+    assert done.returncode == 0, done.stderr
+    assert slow.data("chain") == undisturbed.data("chain")

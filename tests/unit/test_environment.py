@@ -1,0 +1,38 @@
+"""The lock and the files beside it."""
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_the_lock_has_hashes_and_no_address():
+    lock = (ROOT / "envs" / "requirements.lock").read_text()
+    assert "://" not in lock
+    entries = re.split(r"\n(?=\S)", lock.strip())
+    pinned = [entry for entry in entries if "==" in entry.splitlines()[0]]
+    assert len(pinned) > 50
+    assert all("--hash=sha256:" in entry for entry in pinned)
+
+
+def test_every_dependency_is_pinned_and_explained():
+    lock = (ROOT / "envs" / "requirements.lock").read_text()
+    pinned = {canonical(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.M)}
+    wanted = {
+        canonical(re.match(r"[A-Za-z0-9._-]+", line)[0])
+        for line in (ROOT / "envs" / "requirements.in").read_text().splitlines()
+        if line and not line.startswith("#")
+    }
+    declared = {
+        canonical(re.match(r"[A-Za-z0-9._-]+", line)[0])
+        for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    }
+    assert wanted <= pinned
+    assert declared <= wanted
+    explained = (ROOT / "docs" / "architecture.md").read_text()
+    assert all(name in explained for name in wanted)

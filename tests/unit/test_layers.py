@@ -1,0 +1,73 @@
+"""Arrows of the architecture run downwards only, and the Snakefile stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "nessflow"
+STANDARD = set(sys.stdlib_module_names)
+PHYSICS = {"scattering"}
+
+ALLOWED = {
+    "scattering": PHYSICS | {"numpy", "scipy", "numba"},
+    "studies": PHYSICS | {"studies", "numpy", "scipy", "pydantic"},
+    "pipeline": {"pipeline", "numpy", "xarray", "netCDF4", "pydantic", "ruamel", "simpleeval"},
+    "figures": {"figures", "numpy", "xarray", "matplotlib", "pydantic"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Return layers of nessflow and outside packages that a module imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative import"
+            names.add(node.module)
+            if node.module == "nessflow":
+                names |= {f"nessflow.{alias.name}" for alias in node.names}
+    found = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] != "nessflow":
+            found.add(parts[0])
+        elif len(parts) > 1:
+            found.add(parts[1])
+    return found - STANDARD
+
+
+@pytest.mark.parametrize("layer", ALLOWED)
+def test_a_layer_imports_only_what_is_below(layer):
+    for path in (SOURCE / layer).rglob("*.py"):
+        extra = imported(path) - ALLOWED[layer]
+        assert not extra, f"{path.name} imports {sorted(extra)}"
+
+
+def test_numba_is_for_kernels_only():
+    users = {path.name for path in SOURCE.rglob("*.py") if "numba" in imported(path)}
+    assert users == {"tridiagonal.py"}
+
+
+def test_packages_have_no_code():
+    for path in SOURCE.rglob("__init__.py"):
+        if path.parent != SOURCE:
+            assert path.read_text() == "", path
+
+
+def test_reading_the_studies_is_light():
+    """Every cluster job reads the Snakefile: nothing heavy may come with it."""
+    code = (
+        "import sys; from pathlib import Path; from nessflow.workflow import open_project;"
+        "open_project(Path('.'), {});"
+        "print([m for m in ('xarray', 'pandas', 'numba', 'matplotlib', 'netCDF4') "
+        "if m in sys.modules])"
+    )
+    root = SOURCE.parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,83 @@
+"""The workflow from study files to data and figures."""
+
+import xarray as xr
+
+from nessflow.pipeline.store import read_dataset
+
+
+def test_every_study_has_data_and_figures(finished):
+    for study, figure in (("chain", "current"), ("spectrum", "loss")):
+        folder = finished.folder / "results" / study
+        for suffix in ("svg", "pdf", "png"):
+            assert (folder / "figures" / f"{figure}.{suffix}").stat().st_size > 1000
+        assert (folder / "failures.csv").exists()
+        with xr.open_dataset(folder / "data.nc") as data:
+            for name, variable in data.variables.items():
+                for attribute in ("units", "natural_units", "long_name"):
+                    assert variable.attrs.get(attribute) or variable.encoding.get(attribute), name
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    done = finished.snakemake()
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_ensemble_statistics(finished):
+    data = read_dataset(finished.folder / "results" / "chain" / "data.nc")
+    current = data["net_particle_current"]
+    assert current.dims == ("mu", "V", "sample")
+    assert (data["n_samples"] == 20).all()
+    mean = current.mean("sample")
+    assert abs(data["net_particle_current_mean"] - mean).max() < 1e-15
+
+
+def test_data_do_not_depend_on_cores_or_block_size(finished, project):
+    project.edit("config/studies/chain.yaml", "per_block: 10", "per_block: 4")
+    done = project.snakemake("chain", cores=1)
+    assert done.returncode == 0, done.stderr
+    assert project.data("chain") == finished.data("chain")
+
+
+def test_figures_have_the_same_bytes_when_drawn_again(ready):
+    folder = ready.folder / "results" / "chain" / "figures"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    done = ready.snakemake("--force", "draw_chain")
+    assert done.returncode == 0, done.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_named_targets(project):
+    assert set(project.jobs("spectrum")) == {"block", "gather", "draw_spectrum", "spectrum", "total"}
+    assert project.jobs("data")["gather"] == 2
+    assert "draw_chain" in project.jobs("figures")
+
+
+def test_smoke_tier_has_results_of_its_own(project):
+    project.study("chain").write_text(
+        project.study("chain").read_text() + "tiers: {smoke: {ensemble.samples: 2}}\n"
+    )
+    done = project.snakemake("chain", "--config", "tier=smoke")
+    assert done.returncode == 0, done.stderr
+    assert (project.folder / "results" / "smoke" / "chain" / "data.nc").exists()
+    assert not (project.folder / "results" / "chain").exists()
+
+
+def test_load_and_verify(finished, monkeypatch):
+    import nessflow
+
+    monkeypatch.chdir(finished.folder)
+    point = nessflow.load("chain").sel(mu=0.3, V=0.5)
+    assert point["net_particle_current"].shape == (20,)
+    done = finished.nessflow("verify")
+    assert done.returncode == 0, done.stderr
+
+
+def test_plan_lists_what_is_new_and_what_is_reused(ready):
+    ready.edit("config/studies/chain.yaml", "samples: 20", "samples: 30")
+    done = ready.nessflow("plan", "chain")
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("chain"))
+    assert "120" in line.split()
+    assert "80" in line.split()
+    assert "40" in line.split()

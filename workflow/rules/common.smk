@@ -1,0 +1,26 @@
+# Reads and checks the configuration once; everything below asks `PROJECT`.
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "src"))
+# Jobs run this checkout with this interpreter, installed or not.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])
+)
+NESSFLOW = f"{sys.executable} -m nessflow"
+
+from nessflow.workflow import open_project, describe_jobs, run_lock
+
+PROJECT = open_project(ROOT, config)
+RESULTS = PROJECT.results.as_posix()
+
+
+wildcard_constraints:
+    study="[a-z0-9][a-z0-9-]*",
+    block=r"[^\s]+",
+
+
+onstart:
+    run_lock(PROJECT)

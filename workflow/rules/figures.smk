@@ -1,0 +1,26 @@
+# All figures of a study in one process, from gathered data alone.
+for study, jobs in PROJECT.jobs.items():
+    if not jobs.figures:
+        continue
+
+    rule:
+        name:
+            f"draw_{study.replace('-', '_')}"
+        message:
+            f"{study}: figures"
+        input:
+            jobs.figure_data,
+        output:
+            jobs.figures,
+        log:
+            f"{RESULTS}/{study}/logs/figures.log",
+        params:
+            source=PROJECT.figure_source,
+            specs=jobs.figure_specs,
+            flags=PROJECT.flags,
+            study=study,
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        shell:
+            "{NESSFLOW} figure {params.study} --log {log} {params.flags}"
