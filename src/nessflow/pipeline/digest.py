@@ -1,0 +1,132 @@
+"""Digest of the source that a result depends on.
+
+The digest of a module covers what it imports from nessflow, directly or not, and ignores
+comments, docstrings, layout and place: editing a solver makes the results of its studies old, and
+no others.
+"""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[2]
+_PACKAGE = "nessflow"
+
+
+def source_digest(module: str, root: Path = SOURCE) -> str:
+    """Return 16 hexadecimal digits for the source of ``module`` and of all it imports.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name, such as ``nessflow.studies.steady_current``.
+    root : Path, optional
+        Folder that holds the package.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        When there is no such module.
+    """
+    return _digest(closure(module, root), root)
+
+
+@functools.cache
+def style_digest(root: Path = SOURCE) -> str:
+    """Return 16 hexadecimal digits for what draws the figures: modules and style files."""
+    folder = root / _PACKAGE / "figures"
+    modules = set()
+    for path in sorted(folder.glob("*.py")):
+        name = path.stem if path.stem != "__init__" else ""
+        modules.update(closure(f"{_PACKAGE}.figures.{name}".rstrip("."), root))
+    return _digest(tuple(sorted(modules)), root, tuple(sorted(folder.glob("*.mplstyle"))))
+
+
+@functools.cache
+def closure(module: str, root: Path = SOURCE) -> tuple[str, ...]:
+    """Return the names of ``module`` and all nessflow modules it imports, directly or not, sorted.
+
+    Imports inside functions count.  A package counts only when its ``__init__`` has code; the
+    top-level one, which every module imports, never does.
+    """
+    if _path(module, root) is None:
+        raise ModuleNotFoundError(f"no module {module} in {root}", name=module)
+    found, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_imported(name, root))
+    return tuple(sorted(name for name in found if _counts(name, root)))
+
+
+@functools.cache
+def _digest(modules: tuple[str, ...], root: Path, files: tuple[Path, ...] = ()) -> str:
+    digest = hashlib.sha256()
+    for name in modules:
+        digest.update(f"{name}\n{_normal_text(name, root)}\n".encode())
+    for path in files:
+        # Universal newlines: a checkout with other line endings is the same style.
+        digest.update(f"{path.name}\n{path.read_text()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _counts(name: str, root: Path) -> bool:
+    return _path(name, root).name != "__init__.py" or bool(_normal_text(name, root))
+
+
+@functools.cache
+def _path(module: str, root: Path) -> Path | None:
+    """Return the file of a module, None when ``module`` is something else."""
+    base = root.joinpath(*module.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    # A folder without __init__ is a namespace package: nothing to digest, but modules below it.
+    return None
+
+
+@functools.cache
+def _tree(module: str, root: Path) -> ast.Module:
+    return ast.parse(_path(module, root).read_bytes())
+
+
+@functools.cache
+def _normal_text(module: str, root: Path) -> str:
+    """Return the source of a module without comments, docstrings and layout.
+
+    ``ast.unparse`` rather than ``ast.dump``, whose text changes with the version of Python.
+    """
+    tree = _tree(module, root)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:]
+    return ast.unparse(tree)
+
+
+def _imported(module: str, root: Path) -> Iterator[str]:
+    """Yield the nessflow modules that a module imports, and the packages above it."""
+    package = module if _path(module, root).name == "__init__.py" else module.rpartition(".")[0]
+    names = [package]
+    for node in ast.walk(_tree(module, root)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, *filter(None, [base])])
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    for name in names:
+        parts = name.split(".")
+        if parts[0] == _PACKAGE:
+            prefixes = (".".join(parts[: n + 1]) for n in range(1, len(parts)))
+            yield from (prefix for prefix in prefixes if _path(prefix, root) is not None)

@@ -1,0 +1,102 @@
+"""Where a dataset comes from: study, source, versions; nothing of the host and no time."""
+
+import functools
+import hashlib
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from nessflow import __version__
+from nessflow.pipeline.config import Study, template_json
+from nessflow.pipeline.grid import Labels, canonical_json
+
+ROOT = Path(__file__).parents[3]
+_LIBRARIES = ("numpy", "scipy", "xarray", "netcdf4", "numba")
+_UNKNOWN = "unknown"
+
+
+def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[str, str | int]:
+    """Return the global attributes that say where data come from.
+
+    Parameters
+    ----------
+    study : Study
+        The checked study.
+    digest : str
+        Source digest of its kind.
+    outer : mapping of str to str, optional
+        Labels of the outer axes, for the data of one block.
+    """
+    commit, dirty = git_state()
+    attributes = {
+        "study": study.name,
+        "title": study.title,
+        "summary": study.notes,
+        "references": reference_text(study.reference),
+        "kind": study.kind,
+        "tier": study.tier,
+        "parameters": template_json(study, outer),
+        "source_digest": digest,
+        "nessflow_version": __version__,
+        "versions": versions(),
+        "lock_sha256": lock_sha256(),
+        "git_commit": commit,
+        "git_dirty": dirty,
+    }
+    if study.ensemble is not None:
+        attributes["seed"] = study.ensemble.seed
+    return {name: value for name, value in attributes.items() if value not in (None, "")}
+
+
+def reference_text(reference: Mapping[str, str]) -> str:
+    """Return the reference of a study as one line: ``paper: x, figure: 2(c,d)``."""
+    return ", ".join(f"{key}: {value}" for key, value in reference.items() if value)
+
+
+def commit_name(attributes: dict) -> str:
+    """Return the commit of ``provenance`` as one word, ``-dirty`` where the tree was changed."""
+    return attributes["git_commit"] + ("-dirty" if attributes["git_dirty"] else "")
+
+
+@functools.cache
+def versions() -> str:
+    """Return the versions of Python and of the libraries that make the numbers, as JSON."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = _UNKNOWN
+    return canonical_json(found)
+
+
+@functools.cache
+def lock_sha256(root: Path = ROOT) -> str:
+    """Return the SHA-256 of the locked environment, ``unknown`` outside a checkout."""
+    path = root / "envs" / "requirements.lock"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else _UNKNOWN
+
+
+@functools.cache
+def git_state(root: Path = ROOT) -> tuple[str, int]:
+    """Return the commit of the checkout and 1 where it has changes outside ``results``, else 0.
+
+    ``("unknown", 0)`` without git or when ``root`` is not the top of a working tree.
+    """
+    top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD") or ("", "")
+    if not top or Path(top).resolve() != root.resolve():
+        return _UNKNOWN, 0
+    changes = _git(root, "status", "--porcelain", "--", ".", ":!results")
+    return commit, int(bool(changes))
+
+
+def _git(root: Path, *arguments: str) -> list[str] | None:
+    """Return the lines that git prints, None when it fails."""
+    command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.splitlines()

@@ -1,0 +1,375 @@
+"""The one place that writes and reads files.
+
+Written beside the target under another name, synced, read back, then renamed: a file with its
+final name is complete.  Every dataset ends in a seal, the SHA-256 of all bytes before it, which
+HDF5 ignores; a file is opened only when the seal holds, since HDF5 can crash on a damaged one.
+The attribute ``content_sha256`` identifies the content however it is compressed.
+"""
+
+import contextlib
+import difflib
+import errno
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+CONVENTIONS = "CF-1.11, ACDD-1.3"
+MANIFEST = "manifest.json"
+_HASH = "content_sha256"
+_REQUIRED = ("units", "natural_units", "long_name")
+_SEAL = b"\nsha256 "
+_RERUN = "remove this file and run again: it is computed anew"
+_WAYS_OUT = {
+    errno.ENOSPC: "free some space and run again: what is finished is kept",
+    errno.EDQUOT: "free some of your quota and run again: what is finished is kept",
+    errno.EFBIG: "raise the limit on the file size and run again: what is finished is kept",
+    errno.EACCES: "make the folder writable or choose another results folder",
+    errno.EPERM: "make the folder writable or choose another results folder",
+    errno.EROFS: "choose a results folder that is not mounted read-only",
+}
+
+
+class StoreError(Exception):
+    """A file that cannot be written or must not be served: which, why, and the way out."""
+
+    def __init__(self, path: Path, cause: str, way_out: str):
+        self.path, self.cause, self.way_out = Path(path), cause, way_out
+        super().__init__(f"{path}: {cause}; {way_out}")
+
+
+# Writing
+
+
+def write_atomically(
+    path: Path,
+    writer: Callable[[Path], None],
+    check: Callable[[Path], object] | None = None,
+) -> None:
+    """Write a file so that its final name never shows anything but a complete file.
+
+    Parameters
+    ----------
+    path : Path
+        The target; its folder is made when missing.
+    writer : callable
+        Writes the file at the path it is given, which has the suffix of the target.
+    check : callable, optional
+        Reads the written file and raises when it is not what was meant.
+
+    Raises
+    ------
+    StoreError
+        When the disk refuses; the target is then what it was before.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer(temporary)
+        _sync(temporary)
+        if check is not None:
+            check(temporary)
+        os.replace(temporary, path)
+        _sync(path.parent)
+    except OSError as error:
+        way_out = _WAYS_OUT.get(error.errno, "check the disk and run again")
+        raise StoreError(path, f"cannot write: {error.strerror or error}", way_out) from error
+    except StoreError as error:
+        cause = f"what was written does not read back: {error.cause}"
+        raise StoreError(path, cause, "check the disk and run again") from error
+    finally:
+        _remove(temporary)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, in UTF-8."""
+    data = text.encode()
+    write_atomically(path, lambda temporary: _write_bytes(temporary, data))
+
+
+def write_dataset(dataset: xr.Dataset, path: Path) -> None:
+    """Write a dataset as NetCDF-4, compressed and with checksums; the same bytes every time.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Every variable and coordinate with ``units``, ``natural_units`` and ``long_name``;
+        real numbers and texts only.
+    path : Path
+        The target.
+
+    Raises
+    ------
+    ValueError
+        When a variable lacks an attribute or has a type that NetCDF has not.
+    StoreError
+        When the disk refuses.
+    """
+    _require_described(dataset)
+    dataset = dataset.assign_attrs(Conventions=CONVENTIONS)
+    expected = content_sha256(dataset)
+    image = _netcdf_image(dataset.assign_attrs({_HASH: expected}))
+
+    def check(temporary):
+        if read_dataset(temporary).attrs[_HASH] != expected:
+            raise StoreError(path, "another content", _RERUN)
+
+    write_atomically(path, lambda temporary: _write_bytes(temporary, image), check)
+
+
+def set_aside(path: Path, reason: str, suffix: str = ".damaged") -> str:
+    """Rename a file that must not be used, so that the next plain run computes it anew.
+
+    Returns
+    -------
+    str
+        One line that says so.
+    """
+    path = Path(path)
+    aside = path.with_name(path.name + suffix)
+    try:
+        os.replace(path, aside)
+    except OSError as error:
+        way_out = _WAYS_OUT.get(error.errno, _RERUN)
+        raise StoreError(path, f"{reason}, and cannot rename: {error.strerror}", way_out) from error
+    return f"{path}: {reason}; renamed to {aside.name}, run again to compute it anew"
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what writers that were killed left below ``folder``; no writer may be at work."""
+    for path in Path(folder).rglob(".*.tmp*"):
+        _remove(path)
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(data)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot sync a folder, and need not.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    # Gone already, or the disk refuses this too: then the first error is the one to tell.
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def _require_described(dataset: xr.Dataset) -> None:
+    for name, variable in dataset.variables.items():
+        lacking = [key for key in _REQUIRED if not variable.attrs.get(key)]
+        if lacking:
+            raise ValueError(f"variable {name!r} has no {', '.join(lacking)}")
+        if not (_is_text(variable) or variable.dtype.kind in "iuf"):
+            raise ValueError(
+                f"variable {name!r} is {variable.dtype}; store real numbers, integers or texts"
+            )
+
+
+def _is_text(variable: xr.Variable) -> bool:
+    if variable.dtype.kind == "U":
+        return True
+    return variable.dtype.kind == "O" and all(isinstance(v, str) for v in variable.values.flat)
+
+
+def _netcdf_image(dataset: xr.Dataset) -> bytes:
+    """Return the bytes of the NetCDF-4 file.
+
+    HDF5 works in memory, so that all that touches the disk is in this module: a full disk is an
+    ordinary error, and file locks of HDF5 (a trouble on network file systems) are never taken.
+    """
+    encoding = {}
+    for name, variable in dataset.variables.items():
+        chosen = encoding[name] = {}
+        if variable.ndim:
+            chosen.update(zlib=True, complevel=4, shuffle=True, fletcher32=True)
+        if _is_text(variable):
+            # Characters of a fixed width: filters and checksums do not apply to strings.
+            chosen["dtype"] = "S1"
+        elif variable.dtype.kind == "f" and name in dataset.coords:
+            chosen["_FillValue"] = None
+    image = bytes(dataset.to_netcdf(engine="netcdf4", format="NETCDF4", encoding=encoding))
+    # HDF5 grows its memory in steps; bytes 28 to 35 of a version 2 superblock say where it ends.
+    end = int.from_bytes(image[28:36], "little") if image[8] in (2, 3) else len(image)
+    image = image[:end]
+    return image + _seal(image)
+
+
+def _seal(image: bytes) -> bytes:
+    return _SEAL + hashlib.sha256(image).hexdigest().encode()
+
+
+# Reading
+
+
+def read_dataset(path: Path) -> xr.Dataset:
+    """Read a dataset into memory and check it.
+
+    Raises
+    ------
+    StoreError
+        When the file is missing, damaged or was changed after it was written.
+    """
+    image = _read_bytes(path)
+    end = len(image) - len(_seal(b""))
+    if image[:3] == b"CDF":
+        raise StoreError(path, "a NetCDF-3 file, which has no checksums", _RERUN)
+    if end < 0 or not image.startswith(_SEAL, end):
+        raise StoreError(path, "cut short, or not written by nessflow", _RERUN)
+    if image[end:] != _seal(image[:end]):
+        raise StoreError(path, "damaged or edited: its SHA-256 does not match", _RERUN)
+    try:
+        dataset = xr.load_dataset(
+            image[:end], engine="netcdf4", decode_times=False, decode_timedelta=False
+        ).drop_encoding()
+        stored = dataset.attrs[_HASH]
+        found = content_sha256(dataset)
+    except Exception as error:
+        # What cannot be read can surface as any exception of the libraries below.
+        raise StoreError(path, f"cannot be read ({_one_line(error)})", _RERUN) from error
+    if stored != found:
+        raise StoreError(path, f"content does not match its {_HASH}", _RERUN)
+    return dataset
+
+
+def load_study(name: str, root: Path = "results") -> xr.Dataset:
+    """Read the dataset of a study.
+
+    Parameters
+    ----------
+    name : str
+        Name of the study.
+    root : path, optional
+        Results folder.
+
+    Raises
+    ------
+    StoreError
+        When there is no such dataset (naming the nearest) or it must not be served.
+    """
+    path = Path(root) / name / "data.nc"
+    if not path.is_file():
+        found = sorted(p.parent.name for p in Path(root).glob("*/data.nc"))
+        near = difflib.get_close_matches(name, found, n=1)
+        if near:
+            way_out = f"did you mean {near[0]!r}?"
+        elif found:
+            way_out = f"there are: {', '.join(found)}"
+        else:
+            way_out = "compute it first: snakemake --cores all"
+        raise StoreError(path, f"no data of a study {name!r}", way_out)
+    dataset = read_dataset(path)
+    if dataset.attrs.get("study") != name:
+        raise StoreError(
+            path, f"holds the data of the study {dataset.attrs.get('study')!r}", _RERUN
+        )
+    return dataset
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise StoreError(path, "no such file", "run again: it is computed anew") from None
+    except OSError as error:
+        raise StoreError(
+            path, f"cannot read: {error.strerror or error}", "make the file readable"
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+# Checksums
+
+
+def content_sha256(dataset: xr.Dataset) -> str:
+    """Return the SHA-256 of names, roles, dimensions, types, values and attributes."""
+    attributes = {name: value for name, value in dataset.attrs.items() if name != _HASH}
+    digest = hashlib.sha256(_canonical_attributes(attributes))
+    for name in sorted(dataset.variables):
+        variable = dataset.variables[name]
+        role = "coordinate" if name in dataset.coords else "variable"
+        if _is_text(variable):
+            kind = "text"
+            values = json.dumps([str(v) for v in variable.values.flat]).encode()
+        else:
+            kind = variable.dtype.newbyteorder("<").str
+            values = np.ascontiguousarray(variable.values, dtype=kind).tobytes()
+        header = [role, name, list(variable.dims), list(variable.shape), kind, len(values)]
+        digest.update(json.dumps(header).encode())
+        digest.update(_canonical_attributes(variable.attrs))
+        digest.update(values)
+    return digest.hexdigest()
+
+
+def _canonical_attributes(attributes: dict) -> bytes:
+    """Return one text for attributes before writing and after reading, NumPy types or not."""
+    plain = {}
+    for key, value in attributes.items():
+        array = np.asarray(value)
+        plain[key] = [array.dtype.kind, array.ravel().tolist()]
+    return json.dumps(plain, sort_keys=True).encode()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(_read_bytes(path)).hexdigest()
+
+
+def write_manifest(folder: Path, names: list[str]) -> None:
+    """Write ``manifest.json``: the SHA-256 of each named file below ``folder``."""
+    sums = {name: file_sha256(Path(folder) / name) for name in sorted(names)}
+    write_text(Path(folder) / MANIFEST, json.dumps(sums, indent=1) + "\n")
+
+
+def verify_study(folder: Path) -> list[str]:
+    """Compare the files of a study with its manifest.
+
+    Returns
+    -------
+    list of str
+        One line for each file that is missing, changed, damaged or not in the manifest; empty
+        when all is well.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST
+    try:
+        sums = json.loads(_read_bytes(path))
+        if not all(isinstance(value, str) for value in sums.values()):
+            raise ValueError("not a table of checksums")
+    except StoreError as error:
+        return [str(error)]
+    except (ValueError, AttributeError) as error:
+        return [f"{path}: damaged ({_one_line(error)}); {_RERUN}"]
+    problems = [str(error) for name in sorted(sums) for error in _verify(folder / name, sums[name])]
+    for file in sorted((folder / "blocks").rglob("*.nc")):
+        if file.relative_to(folder).as_posix() not in sums:
+            problems.append(f"{file}: not in {MANIFEST}; a block of another grid, or added by hand")
+    return problems
+
+
+def _verify(path: Path, expected: str) -> Iterator[StoreError]:
+    try:
+        if file_sha256(path) != expected:
+            if path.suffix == ".nc":
+                read_dataset(path)
+            yield StoreError(path, f"changed since {MANIFEST} was written", _RERUN)
+    except StoreError as error:
+        yield error
