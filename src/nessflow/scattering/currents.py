@@ -1,0 +1,692 @@
+"""Steady currents of an open system and the transmissions they are made of.
+
+Every terminal a (a lead, all loss channels together, all gain channels together) sends into the
+system ``I_a = int dw/2pi sum_b T_ab (f_a - f_b)``, where ``T_ab = Tr[Gamma_a G Gamma_b G^+]``, loss
+has ``Gamma = 2P`` and ``f = 0``, gain has ``Gamma = 2Q`` and ``f = 1``.  With two leads this is
+eq (8) of paper extended-landauer-buttiker, whose ``J_LS`` and ``J_RS`` are *half* the currents
+between lead and reservoirs: ``I_L = J_LR + 2 J_LS`` and ``-I_R = J_LR - 2 J_RS``, so that
+``J = (I_L - I_R) / 2 = J_LR + J_LS - J_RS``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from nessflow.scattering.quadrature import Panels, integrate, line_mesh
+from nessflow.scattering.response import contact_response, interior_response
+from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal, as_dense
+
+_FERMI_POINTS = np.array([-40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0])
+"""Break points of a Fermi function, in temperatures from the chemical potential."""
+_UNDERFLOW = 750.0
+"""Temperatures beyond which ``exp`` underflows and the Fermi function is exactly 0 or 1."""
+_NARROWEST = 1e-14
+"""Half width, relative to the norm of the Hamiltonian, below which rounding hides a resonance."""
+
+
+def _reduced(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
+    offset = np.asarray(energies, float) - chemical_potential
+    if temperature == 0:
+        return np.where(offset == 0, 0.0, np.copysign(np.inf, offset))
+    with np.errstate(over="ignore"):
+        return offset / temperature
+
+
+def fermi(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
+    """Return ``f = 1/(exp((w - mu)/T) + 1)``, the step at temperature 0 (1/2 at ``mu``).
+
+    The minus sign behind "exp((w - mu)/k_B T" that (S18) of paper extended-landauer-buttiker
+    seems to have is its bracket misplaced: the 1 stands outside the exponent.
+
+    Parameters
+    ----------
+    energies : (E,) array
+        Energies w, in t.
+    chemical_potential, temperature : float
+        In t.
+    """
+    return expit(-_reduced(energies, chemical_potential, temperature))
+
+
+def fermi_holes(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
+    """Return ``1 - f`` without cancellation; parameters as in `fermi`."""
+    return expit(_reduced(energies, chemical_potential, temperature))
+
+
+def fermi_difference(energies: np.ndarray, first: Lead, second: Lead) -> np.ndarray:
+    """Return ``f_first - f_second`` without cancellation, (E,)."""
+    mu_1, mu_2 = first.chemical_potential, second.chemical_potential
+    t_1, t_2 = first.temperature, second.temperature
+    f_1, f_2 = fermi(energies, mu_1, t_1), fermi(energies, mu_2, t_2)
+    if t_1 == 0 or t_2 == 0:
+        return f_1 - f_2
+    h_1, h_2 = fermi_holes(energies, mu_1, t_1), fermi_holes(energies, mu_2, t_2)
+    # x_1 - x_2 of x = (w - mu)/T, exact when the leads differ little.
+    with np.errstate(over="ignore"):
+        x = (energies - mu_1) / t_1 * ((t_2 - t_1) / t_2) + (mu_2 - mu_1) / t_2
+    small = np.expm1(-abs(x))
+    return np.where(x < 0, -f_1 * h_2 * small, f_2 * h_1 * small)
+
+
+# --- transmissions -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Rates:
+    """Transmissions at given energies, by lead (in order); the first index is where to.
+
+    leads (l, l, E); from_loss, from_gain (l, E) to the leads; to_loss, to_gain (l, E) from the
+    leads; loss_gain, gain_loss (E,); defect: largest departure from unitarity.
+    """
+
+    leads: np.ndarray
+    from_loss: np.ndarray
+    from_gain: np.ndarray
+    to_loss: np.ndarray
+    to_gain: np.ndarray
+    loss_gain: np.ndarray
+    gain_loss: np.ndarray
+    defect: float
+
+
+def _broadenings(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    rows = [lead.broadening_at(energies) for lead in system.leads]
+    return np.array(rows).reshape(len(rows), energies.size)
+
+
+def _contact_indices(system: OpenSystem) -> np.ndarray:
+    return np.searchsorted(system.contacts, np.array([lead.site for lead in system.leads], int))
+
+
+def _rates(system: OpenSystem, energies: np.ndarray) -> _Rates:
+    contact, interior = contact_response(system, energies), interior_response(system, energies)
+    gamma, at = _broadenings(system, energies), _contact_indices(system)
+    green = np.moveaxis(contact.green, 0, -1)[np.ix_(at, at)]
+    leads = gamma[:, None] * gamma[None] * (green.real**2 + green.imag**2)
+    from_loss, from_gain = gamma * contact.loss.T[at], gamma * contact.gain.T[at]
+    own = np.diagonal(green).T
+    absorbed = leads.sum(axis=1) + from_loss + from_gain
+    size = gamma * abs(own)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        defect = np.where(size > 0, abs(-2 * gamma * own.imag - absorbed) / size, 0.0)
+    return _Rates(
+        leads,
+        from_loss,
+        from_gain,
+        gamma * interior.loss.T[at],
+        gamma * interior.gain.T[at],
+        interior.loss_gain,
+        interior.gain_loss,
+        float(defect.max(initial=0.0)),
+    )
+
+
+def terminal_names(system: OpenSystem) -> tuple[str, ...]:
+    """Return the names of all terminals: the leads in order, then "loss" and "gain"."""
+    return (*(lead.name for lead in system.leads), "loss", "gain")
+
+
+def transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return ``T_ab = Tr[Gamma_a G Gamma_b G^+]`` between all terminals, from b to a.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+
+    Returns
+    -------
+    (t, t, E) float array
+        Terminals as in `terminal_names`.  The diagonal is 0: it enters no current.  Sums over
+        rows and over columns of one lead agree (unitarity), T_ab and T_ba need not.
+    """
+    energies = np.atleast_1d(np.asarray(energies, float))
+    rates, l = _rates(system, energies), len(system.leads)
+    table = np.zeros((l + 2, l + 2, energies.size))
+    table[:l, :l] = rates.leads
+    table[range(l), range(l)] = 0.0
+    table[:l, l], table[:l, l + 1] = rates.from_loss, rates.from_gain
+    table[l, :l], table[l + 1, :l] = rates.to_loss, rates.to_gain
+    table[l, l + 1], table[l + 1, l] = rates.loss_gain, rates.gain_loss
+    return table
+
+
+def _require_two_leads(system: OpenSystem, what: str) -> None:
+    if len(system.leads) != 2:
+        raise ValueError(
+            f"{what} is defined between two leads, the system has {len(system.leads)}; "
+            "use steady_currents or transmission for each terminal instead"
+        )
+
+
+def reference_transmission(
+    system: OpenSystem, energies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``tau_0l`` and ``tau_0g = Tr[(Gamma_L - Gamma_R) G P G^+]`` (Q for gain), each (E,).
+
+    Paper extended-landauer-buttiker, below (S26).  Its (S27) and (S29) lack the factor Gamma of
+    this definition.
+
+    Raises
+    ------
+    ValueError
+        When there are not exactly two leads.
+    """
+    _require_two_leads(system, "the reference transmission")
+    rates = _rates(system, np.atleast_1d(np.asarray(energies, float)))
+    return (
+        0.5 * (rates.from_loss[0] - rates.from_loss[1]),
+        0.5 * (rates.from_gain[0] - rates.from_gain[1]),
+    )
+
+
+def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return ``tau_1`` of (11) and (S26) of paper extended-landauer-buttiker, (E,).
+
+    ``tau_1 = Tr[Gamma_L G Gamma_R G^+ + Gamma_R G Gamma_L G^+]/2 + Tr[Gamma_L G (P + Q) G^+]``.
+
+    Raises
+    ------
+    ValueError
+        When there are not exactly two leads.
+    """
+    _require_two_leads(system, "the response transmission")
+    rates = _rates(system, np.atleast_1d(np.asarray(energies, float)))
+    between = rates.leads[0, 1] + rates.leads[1, 0]
+    return 0.5 * (between + rates.from_loss[0] + rates.from_gain[0])
+
+
+# --- where to put the first panels -------------------------------------------------------------
+
+
+def _gershgorin(matrix: Tridiagonal | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return centres and radii of Gershgorin's discs."""
+    if isinstance(matrix, Tridiagonal):
+        bond = abs(matrix.upper)
+        return matrix.diagonal, np.append(bond, 0.0) + np.insert(bond, 0, 0.0)
+    centres = matrix.diagonal().real
+    return centres, abs(matrix).sum(axis=1) - abs(centres)
+
+
+def _bounds(matrix: Tridiagonal | np.ndarray) -> tuple[float, float]:
+    centres, radii = _gershgorin(matrix)
+    return float((centres - radii).min()), float((centres + radii).max())
+
+
+def _damping_bounds(system: OpenSystem) -> tuple[float, float]:
+    """Return bounds of the eigenvalues of ``P + Q``, in t/hbar."""
+    low, high = np.transpose([_bounds(system.loss), _bounds(system.gain)])
+    return max(low[0], 0.0) + max(low[1], 0.0), high.sum()
+
+
+def _largest_self_energy(lead: Lead) -> float:
+    edges = np.array([edge for edge in lead.band if np.isfinite(edge)] or [0.0])
+    inside = np.append(edges, edges.mean())
+    return float(abs(lead.self_energy(inside)).max())
+
+
+def _poles(system: OpenSystem, spectrum: tuple[float, float]) -> np.ndarray:
+    """Return where poles of the Green's function are, or lie above.
+
+    Every pole is at least the smallest damping below the real line.  Where that is large against
+    the level spacing, a row of points at that depth serves as well as the eigenvalues and costs
+    nothing.
+    """
+    depth, _ = _damping_bounds(system)
+    if depth > 0 and spectrum[1] - spectrum[0] <= 4 * system.sites * depth:
+        count = int((spectrum[1] - spectrum[0]) / depth) + 2
+        return np.linspace(*spectrum, count) - 1j * depth
+    return resonances(system)
+
+
+def resonances(system: OpenSystem) -> np.ndarray:
+    """Return the poles of the Green's function, (N,) complex, in t.
+
+    Exact (eigenvalues of ``X + Sigma``) for wide-band leads; for others the self-energy is taken
+    at the resonance by first-order perturbation theory, good for the narrow ones.
+    """
+    centres = [np.mean(lead.band) if np.isfinite(lead.band[0]) else 0.0 for lead in system.leads]
+    matrix = system.damping_matrix()
+    for lead, centre in zip(system.leads, centres, strict=True):
+        matrix[lead.site, lead.site] += lead.self_energy(centre)
+    if all(np.isinf(lead.band[0]) for lead in system.leads):
+        return np.linalg.eigvals(matrix)
+    poles, right = np.linalg.eig(matrix)
+    left = np.linalg.pinv(right)
+    shift = np.zeros_like(poles)
+    for lead, centre in zip(system.leads, centres, strict=True):
+        change = lead.self_energy(poles.real) - lead.self_energy(centre)
+        shift += change * left[:, lead.site] * right[lead.site]
+    return poles + shift
+
+
+def _limits(system: OpenSystem) -> tuple[float, float]:
+    """Return the range of energies in which any current flows.
+
+    Without gain nothing flows above all Fermi steps, without loss nothing below; the leads'
+    bands end it unless gain feeds loss.
+    """
+    lower, upper = -np.inf, np.inf
+    loss, gain = system.loss.any(), system.gain.any()
+    if system.leads and not gain:
+        upper = max(x.chemical_potential + _UNDERFLOW * x.temperature for x in system.leads)
+        upper = min(upper, max(x.band[1] for x in system.leads))
+    if system.leads and not loss:
+        lower = min(x.chemical_potential - _UNDERFLOW * x.temperature for x in system.leads)
+        lower = max(lower, min(x.band[0] for x in system.leads))
+    if system.leads and not (loss and gain):
+        upper = min(upper, max(x.band[1] for x in system.leads))
+        lower = max(lower, min(x.band[0] for x in system.leads))
+    return lower, upper
+
+
+@dataclass(frozen=True, eq=False)
+class _Mesh:
+    """First panels, norm of the Hamiltonian, and what the unresolved resonances may carry."""
+
+    panels: Panels
+    scale: float
+    unresolved: float
+
+
+def _mesh(system: OpenSystem) -> _Mesh:
+    low, high = _bounds(system.hamiltonian)
+    reach = sum(_largest_self_energy(lead) for lead in system.leads)
+    edges = [edge for lead in system.leads for edge in lead.band if np.isfinite(edge)]
+    centre = 0.5 * (low + high)
+    radius = 0.5 * (high - low) + reach + _damping_bounds(system)[1]
+    radius = max([radius, *(abs(edge - centre) for edge in edges)])
+    scale = radius + abs(centre)
+    real = any(np.isfinite(lead.band[0]) for lead in system.leads)
+    poles = _poles(system, (low - reach, high + reach) if real else (low, high))
+    narrowest = _NARROWEST * scale
+    hidden = np.count_nonzero(abs(poles.imag) < narrowest)
+    poles = poles.real - 1j * np.maximum(abs(poles.imag), narrowest)
+    steps = [x.chemical_potential + x.temperature * _FERMI_POINTS for x in system.leads]
+    points = np.concatenate(steps) if steps else np.zeros(0)
+    interior = (centre - 2 * radius, centre + 2 * radius)
+    panels = line_mesh(interior, points, edges, poles, _limits(system))
+    # A resonance of half width g carries at most int T dw = pi g between two terminals.
+    return _Mesh(panels, scale, hidden * np.pi * narrowest)
+
+
+# --- currents ----------------------------------------------------------------------------------
+
+
+Flows = dict[tuple, np.ndarray]
+"""Transmission times occupation, by what it connects: (E,) each."""
+
+
+def _flows(system: OpenSystem, energies: np.ndarray, rates: _Rates) -> Flows:
+    leads = system.leads
+    filled = [fermi(energies, x.chemical_potential, x.temperature) for x in leads]
+    empty = [fermi_holes(energies, x.chemical_potential, x.temperature) for x in leads]
+    flows: Flows = {("gain", "loss"): rates.loss_gain, ("loss", "gain"): rates.gain_loss}
+    differences = {}
+    for a, lead in enumerate(leads):
+        flows["lead", "loss", a] = rates.from_loss[a] * filled[a]
+        flows["gain", "lead", a] = rates.from_gain[a] * empty[a]
+        flows["loss", "lead", a] = rates.to_loss[a] * filled[a]
+        flows["lead", "gain", a] = rates.to_gain[a] * empty[a]
+        for b in range(a):
+            differences[a, b] = fermi_difference(energies, lead, leads[b])
+            flows["pair", a, b] = rates.leads[a, b] * differences[a, b]
+            flows["pair", b, a] = rates.leads[b, a] * -differences[a, b]
+    if len(leads) == 2:
+        for a in range(2):
+            flows["loss as right", a] = rates.from_loss[a] * filled[1]
+            flows["gain as right", a] = rates.from_gain[a] * empty[1]
+        flows["loss difference"] = rates.from_loss[0] * -differences[1, 0]
+        flows["gain difference"] = rates.from_gain[0] * -differences[1, 0]
+    return flows
+
+
+Weights = dict[tuple | str, float]
+
+
+def _terminal_weights(leads: int) -> list[Weights]:
+    """Return the currents into the system as sums of flows, by terminal.
+
+    The loss and gain terminals use the columns of the Green's function, the leads its rows, so
+    that currents add up to zero only if both are right.
+    """
+    rows: list[Weights] = []
+    for a in range(leads):
+        row: Weights = {("pair", a, b): 1.0 for b in range(leads) if b != a}
+        rows.append(row | {("lead", "loss", a): 1.0, ("gain", "lead", a): -1.0})
+    loss: Weights = {("loss", "lead", a): -1.0 for a in range(leads)}
+    gain: Weights = {("lead", "gain", a): 1.0 for a in range(leads)}
+    return [*rows, loss | {("gain", "loss"): -1.0}, gain | {("loss", "gain"): 1.0}]
+
+
+def _two_lead_weights() -> dict[str, list[Weights]]:
+    """Return the parts of the current between two leads, eqs (8), (10), (11), (S26)."""
+    landauer: Weights = {("pair", 0, 1): 0.5, ("pair", 1, 0): -0.5}
+    left: Weights = {("lead", "loss", 0): 0.5, ("gain", "lead", 0): -0.5}
+    right: Weights = {("lead", "loss", 1): 0.5, ("gain", "lead", 1): -0.5}
+    reference: Weights = {
+        ("loss as right", 0): 0.5,
+        ("loss as right", 1): -0.5,
+        ("gain as right", 0): -0.5,
+        ("gain as right", 1): 0.5,
+    }
+    return {
+        "net": [landauer | left | {key: -weight for key, weight in right.items()}],
+        "landauer": [landauer],
+        "reservoir": [left, right],
+        "reference": [reference],
+        "response": [landauer | {"loss difference": 0.5, "gain difference": 0.5}],
+    }
+
+
+def _coefficients(rows: list[Weights], flows: Flows) -> np.ndarray:
+    return np.array([[row.get(key, 0.0) for key in flows] for row in rows])
+
+
+@dataclass(frozen=True, eq=False)
+class SteadyCurrents:
+    """Steady particle and energy currents, hbar = 1, with their numerical errors.
+
+    Attributes
+    ----------
+    terminals : tuple of str
+        The leads in order, then "loss" and "gain".
+    particle_current, energy_current : (t,) float
+        From each terminal into the system, in t/hbar and t^2/hbar.
+    net_particle_current, net_energy_current : float or None
+        ``J = (I_left - I_right)/2``, first lead left, second right; None without two leads, like
+        all that follow.
+    landauer_particle_current, landauer_energy_current : float or None
+        ``J_LR``: directly between the leads.
+    reservoir_particle_current, reservoir_energy_current : (2,) float or None
+        ``J_LS, J_RS``: half of what flows from each lead to loss and gain.
+    reference_particle_current, reference_energy_current : float or None
+        ``J_0``: net current if both leads had the right lead's occupation.
+    response_particle_current, response_energy_current : float or None
+        ``dJ_1 = J - J_0``.
+    conservation_defect, conservation_allowance : float
+        Sum of the particle currents of all terminals and the sum of their errors.
+    unitarity_defect : float
+        Largest ``|Gamma A_aa - sum_b T_ab|`` relative to ``Gamma |G_aa|`` at any energy used.
+    converged : bool
+        Whether every integral met the tolerance or its rounding errors.
+    evaluations : int
+        Number of energies at which the Green's function was evaluated.
+    notes : dict
+        Why values are NaN by nature: attribute name -> reason.
+
+    Each current has its numerical error in the attribute ``<name>_error``.
+    """
+
+    terminals: tuple[str, ...]
+    particle_current: np.ndarray
+    particle_current_error: np.ndarray
+    energy_current: np.ndarray
+    energy_current_error: np.ndarray
+    conservation_defect: float
+    conservation_allowance: float
+    unitarity_defect: float
+    converged: bool
+    evaluations: int
+    notes: Mapping[str, str]
+    net_particle_current: float | None = None
+    net_particle_current_error: float | None = None
+    net_energy_current: float | None = None
+    net_energy_current_error: float | None = None
+    landauer_particle_current: float | None = None
+    landauer_particle_current_error: float | None = None
+    landauer_energy_current: float | None = None
+    landauer_energy_current_error: float | None = None
+    reservoir_particle_current: np.ndarray | None = None
+    reservoir_particle_current_error: np.ndarray | None = None
+    reservoir_energy_current: np.ndarray | None = None
+    reservoir_energy_current_error: np.ndarray | None = None
+    reference_particle_current: float | None = None
+    reference_particle_current_error: float | None = None
+    reference_energy_current: float | None = None
+    reference_energy_current_error: float | None = None
+    response_particle_current: float | None = None
+    response_particle_current_error: float | None = None
+    response_energy_current: float | None = None
+    response_energy_current_error: float | None = None
+
+
+def _diagonal(matrix: Tridiagonal | np.ndarray) -> np.ndarray:
+    return matrix.diagonal if isinstance(matrix, Tridiagonal) else matrix.diagonal().real
+
+
+def _overlap(system: OpenSystem) -> float:
+    """Return ``Tr[P Q]``."""
+    loss, gain = system.loss, system.gain
+    if isinstance(loss, Tridiagonal):
+        bonds = (loss.upper * gain.upper.conj()).real
+        return float(loss.diagonal @ gain.diagonal + 2 * bonds.sum())
+    return float(np.sum(loss * gain.T).real)
+
+
+def _contact_tail(system: OpenSystem, lead: Lead, matrix: Tridiagonal | np.ndarray) -> float:
+    """Return ``Gamma_a P_aa`` if the lead's band never ends: its energy current goes as this/w."""
+    if np.isfinite(lead.band[0]):
+        return 0.0
+    return float(lead.broadening_at(0.0)) * _diagonal(matrix)[lead.site]
+
+
+def _divergences(system: OpenSystem) -> tuple[dict[int, str], str | None]:
+    """Return why energy currents diverge: by terminal, and of the net current of two leads.
+
+    With a band that never ends, the lead's energy integrand is ``Gamma_a 2P_aa / w`` at
+    ``w -> -inf`` and ``Gamma_a 2Q_aa / w`` at ``w -> inf``, of one sign; where gain feeds loss
+    directly it is ``4 Tr[PQ] / w`` at both ends.
+    """
+    loss = [_contact_tail(system, lead, system.loss) for lead in system.leads]
+    gain = [_contact_tail(system, lead, system.gain) for lead in system.leads]
+    reasons = {}
+    for a, lead in enumerate(system.leads):
+        kinds = " and ".join(k for k, tail in (("loss", loss[a]), ("gain", gain[a])) if tail)
+        if kinds:
+            reasons[a] = f"{kinds} on contact site {lead.site} of wide-band lead {lead.name!r}"
+    count = len(system.leads)
+    for index, kind, tails in ((count, "loss", loss), (count + 1, "gain", gain)):
+        sites = [str(lead.site) for lead, t in zip(system.leads, tails, strict=True) if t]
+        if sites:
+            reasons[index] = f"{kind} on contact site {', '.join(sites)} of a wide-band lead"
+        elif _overlap(system) != 0:
+            reasons[index] = "loss and gain act on the same orbitals, which are wide-band sources"
+    net = None
+    if count == 2:
+        for kind, tails in (("loss", loss), ("gain", gain)):
+            if abs(tails[0] - tails[1]) > 1e-12 * sum(tails):
+                sites = f"{system.leads[0].site} and {system.leads[1].site}"
+                net = f"{kind} on contact sites {sites} couples unequally to wide-band leads"
+    return reasons, net
+
+
+def _explained(reason: str) -> str:
+    return f"the energy integral diverges logarithmically: {reason}"
+
+
+_PARTS = ("net", "landauer", "reservoir", "reference", "response")
+
+
+def _divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], dict[str, str]]:
+    """Return which energy components diverge, in the order of ``names``, and the notes."""
+    reasons, net = _divergences(system)
+    notes = {}
+    if reasons:
+        terminals = terminal_names(system)
+        text = "; ".join(f"{terminals[index]}: {why}" for index, why in reasons.items())
+        notes["energy_current"] = _explained(text)
+    leads = {index: why for index, why in reasons.items() if index < len(system.leads)}
+    if len(system.leads) == 2 and leads:
+        notes["reservoir_energy_current"] = _explained("; ".join(leads.values()))
+    if net:
+        notes["net_energy_current"] = notes["reference_energy_current"] = _explained(net)
+    seen: dict[str, int] = {}
+    rows = []
+    for name in names:
+        index = seen[name] = seen.get(name, -1) + 1
+        by_lead = name in ("terminal", "reservoir") and index in reasons
+        rows.append(by_lead or (net is not None and name in ("net", "reference")))
+    return rows, notes
+
+
+def _current_integrand(
+    system: OpenSystem, rows: list[Weights], finite: np.ndarray, defects: list[float]
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return the integrand of particle currents, then of those energy currents that are finite."""
+    coefficients: list[np.ndarray] = []
+
+    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rates = _rates(system, energies)
+        defects.append(rates.defect)
+        flows = _flows(system, energies, rates)
+        if not coefficients:
+            coefficients.append(_coefficients(rows, flows))
+        matrix, terms = coefficients[0], np.array(list(flows.values()))
+        values, sizes = matrix @ terms, abs(matrix) @ abs(terms)
+        return (
+            np.concatenate([values, energies * values[finite]]),
+            np.concatenate([sizes, abs(energies) * sizes[finite]]),
+        )
+
+    return integrand
+
+
+def steady_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents:
+    """Return all steady currents of a system by error-controlled integration over the energy.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    rtol : float
+        Error over value aimed at, for every current by itself.  Rounding errors that are larger
+        take its place and are part of the reported errors.
+
+    Notes
+    -----
+    The energy current of a lead with an infinite band diverges when there is loss or gain on its
+    contact site; it is then NaN with a note, and combinations that converge (`landauer`,
+    `response`, sometimes `net`) are integrated as one integrand.
+    """
+    parts = {"terminal": _terminal_weights(len(system.leads))}
+    if len(system.leads) == 2:
+        parts |= _two_lead_weights()
+    names = [name for name, rows in parts.items() for _ in rows]
+    divergent, notes = _divergent_rows(system, names)
+    finite = ~np.array(divergent)
+    rows = [row for part in parts.values() for row in part]
+    defects: list[float] = []
+    mesh = _mesh(system)
+    integrand = _current_integrand(system, rows, finite, defects)
+    found = integrate(integrand, mesh.panels, rtol, mesh.scale)
+    error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
+    value, error = found.value / (2 * np.pi), error / (2 * np.pi)
+    count = len(rows)
+    energy, energy_error = np.full((2, count), np.nan)
+    energy[finite], energy_error[finite] = value[count:], error[count:]
+    columns = {"particle": (value[:count], error[:count]), "energy": (energy, energy_error)}
+    fields = {}
+    for kind, (values, errors) in columns.items():
+        for part, members in parts.items():
+            chosen = np.array([name == part for name in names])
+            prefix = "" if part == "terminal" else f"{part}_"
+            scalar = len(members) == 1
+            for suffix, numbers in (("", values[chosen]), ("_error", errors[chosen])):
+                key = f"{prefix}{kind}_current{suffix}"
+                fields[key] = float(numbers[0]) if scalar else numbers
+    return SteadyCurrents(
+        terminals=terminal_names(system),
+        conservation_defect=float(fields["particle_current"].sum()),
+        conservation_allowance=float(fields["particle_current_error"].sum()),
+        unitarity_defect=max(defects, default=0.0),
+        converged=found.converged,
+        evaluations=found.evaluations,
+        notes=notes,
+        **fields,
+    )
+
+
+# --- response to weak disorder -----------------------------------------------------------------
+
+
+def _site_derivatives(
+    system: OpenSystem, energies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return d/dV_j of T_LR + T_RL, of T_a,loss and of T_a,gain: (N, E), (2, N, E), (2, N, E)."""
+    n, at = system.sites, [lead.site for lead in system.leads]
+    inverse = np.repeat(-system.damping_matrix()[None], energies.size, axis=0)
+    inverse[:, range(n), range(n)] += energies[:, None]
+    inverse[:, system.contacts, system.contacts] -= system.contact_self_energy(energies)
+    contact = np.broadcast_to(np.eye(n, dtype=complex)[:, at], (energies.size, n, 2))
+    rows = np.linalg.solve(inverse.swapaxes(1, 2), contact)
+    sources = [as_dense(matrix) @ (2 * rows.conj()) for matrix in (system.loss, system.gain)]
+    columns = np.linalg.solve(inverse, np.concatenate([contact, *sources], axis=2))
+    gamma = _broadenings(system, energies)
+    # dG/dV_j = G e_j e_j^T G
+    between = 0.0
+    for a, b in ((0, 1), (1, 0)):
+        change = rows[:, :, a] * columns[:, :, b] * columns[:, at[a], b].conj()[:, None]
+        between = between + 2 * gamma[0] * gamma[1] * change.real.T
+    exchange = [
+        np.array([2 * gamma[a] * (rows[:, :, a] * columns[:, :, 2 * k + a]).real.T for a in (0, 1)])
+        for k in (1, 2)
+    ]
+    return between, exchange[0], exchange[1]
+
+
+def disorder_susceptibility(
+    system: OpenSystem, rtol: float = 1e-10
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``dJ/dV_j``, the response of the net particle current to each site's energy.
+
+    For weak uncorrelated disorder of variance ``V^2/3`` (uniform in [-V, V]) about a system
+    without net current, ``<J^2> = (V^2/3) sum_j (dJ/dV_j)^2``: the exponent of fig 2(d) of paper
+    extended-landauer-buttiker is 2 as V goes to 0.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With exactly two leads.
+    rtol : float
+        Error over value aimed at, for each site by itself.
+
+    Returns
+    -------
+    value, error : (N,) float arrays
+        In 1/hbar.
+
+    Raises
+    ------
+    ValueError
+        When there are not exactly two leads.
+    """
+    _require_two_leads(system, "the net current")
+    left, right = system.leads
+
+    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        batches = np.array_split(energies, max(1, energies.size * system.sites**2 // 2**21))
+        derivatives = [_site_derivatives(system, batch) for batch in batches]
+        between, loss, gain = (
+            np.concatenate(parts, axis=-1) for parts in zip(*derivatives, strict=True)
+        )
+        filled = [fermi(energies, x.chemical_potential, x.temperature) for x in (left, right)]
+        empty = [fermi_holes(energies, x.chemical_potential, x.temperature) for x in (left, right)]
+        terms = 0.5 * np.array(
+            [
+                fermi_difference(energies, left, right) * between,
+                filled[0] * loss[0],
+                -filled[1] * loss[1],
+                -empty[0] * gain[0],
+                empty[1] * gain[1],
+            ]
+        )
+        return terms.sum(axis=0), abs(terms).sum(axis=0)
+
+    mesh = _mesh(system)
+    found = integrate(integrand, mesh.panels, rtol, mesh.scale)
+    return found.value / (2 * np.pi), found.error / (2 * np.pi)
