@@ -1,0 +1,488 @@
+"""Study files and the project's ``config.yaml``, checked as a whole before anything runs."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from keyword import iskeyword
+from pathlib import Path
+from types import ModuleType
+
+from nessflow.pipeline.document import COMMAND_LINE, Document, read_document, split
+from nessflow.pipeline.errors import ConfigError, Problem, nearest
+from nessflow.pipeline.expressions import (
+    CONSTANTS,
+    FUNCTIONS,
+    ExpressionError,
+    expression,
+    expressions_in,
+)
+from nessflow.pipeline.grid import Axis, Ensemble, label_of, point_count
+from nessflow.pipeline.overrides import overridden
+from nessflow.pipeline.study import Study, axis_key, checked_point, template_of, with_cases
+from nessflow.pipeline.study_file import (
+    KEYS,
+    MOST_POINTS,
+    NAME,
+    AxisFile,
+    Cases,
+    ProjectFile,
+    StudyFile,
+)
+from nessflow.pipeline.validation import Fault, quantity_at, schema_of, validated
+
+FindKind = Callable[[str], ModuleType]
+
+RESERVED = frozenset(("sample", "samples", "seeds", "status", "message", "n_samples", "walltime"))
+"""Names that no axis may have: dimensions, variables and path parts of every dataset."""
+
+_AXIS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_CASE_LABEL = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
+_DERIVED = re.compile(r"(_error|_mean|_mean_square|_sem|_mean_square_sem)$")
+_SHOWN_VALUES = 5
+
+
+@dataclass(frozen=True)
+class Project:
+    """The studies to run by name, and the folder of their results."""
+
+    root: Path
+    tier: str
+    studies: Mapping[str, Study]
+    results: Path
+
+
+def load_project(
+    root: Path | str,
+    *,
+    tier: str | None = None,
+    studies: str | Sequence[str] | None = None,
+    find_kind: FindKind,
+    kind_names: Iterable[str] = (),
+    allow_large: bool = False,
+) -> Project:
+    """Read ``config/config.yaml`` and the studies it names.
+
+    Parameters
+    ----------
+    root : path
+        The project's folder.
+    tier, studies : optional
+        Replace what ``config.yaml`` says; ``studies`` is ``all``, a name or several.
+    find_kind, kind_names, allow_large
+        As for ``load_study``.
+
+    Raises
+    ------
+    ConfigError
+        With every fault of every file.
+    """
+    root = Path(root)
+    document = read_document(root / "config" / "config.yaml")
+    if tier is not None:
+        document = document.replaced(("tier",), tier, COMMAND_LINE)
+    if studies is not None:
+        several = [studies] if isinstance(studies, str) and studies != "all" else studies
+        several = several if isinstance(several, str) else list(several)
+        document = document.replaced(("studies",), several, COMMAND_LINE)
+    settings, faults = validated(ProjectFile, document.data)
+    if settings is None:
+        raise ConfigError(_problems(document, faults))
+    paths, problems = _study_paths(root / "config" / "studies", settings.studies, document)
+    loaded = {}
+    for path in paths:
+        try:
+            study = load_study(
+                path,
+                tier=settings.tier,
+                find_kind=find_kind,
+                kind_names=kind_names,
+                allow_large=allow_large,
+            )
+        except ConfigError as error:
+            problems += error.problems
+        else:
+            loaded[study.name] = study
+    if problems:
+        raise ConfigError(problems)
+    results = root / settings.results
+    results = results if settings.tier == "paper" else results / settings.tier
+    return Project(root, settings.tier, loaded, results)
+
+
+def load_study(
+    path: Path | str,
+    *,
+    tier: str = "paper",
+    overrides: Sequence[str] = (),
+    find_kind: FindKind,
+    kind_names: Iterable[str] = (),
+    allow_large: bool = False,
+) -> Study:
+    """Read and check one study file.
+
+    Parameters
+    ----------
+    path : path
+        The study file; its stem is the name of the study.
+    tier : str
+        ``paper`` (the file as written) or ``smoke``.
+    overrides : sequence of str
+        ``dotted.key=value`` from the command line; the name of an axis as key fixes that axis.
+    find_kind : callable
+        Returns the module of a kind by name, or raises LookupError.
+    kind_names : iterable of str
+        Names of the kinds there are, for the message about an unknown kind.
+    allow_large : bool
+        Accept more than ``MOST_POINTS`` points.
+
+    Raises
+    ------
+    ConfigError
+        With every fault found; each names file, line, key and the way out.
+    """
+    path = Path(path)
+    if not re.match(NAME, path.stem) or path.stem == "smoke":
+        expected = "a file name of a-z, 0-9 and -, other than smoke"
+        raise ConfigError([Problem(str(path), None, "", "", expected, "rename the file")])
+    whole, document = overridden(read_document(path), tier, overrides)
+    file, faults = validated(StudyFile, document.data)
+    problems = _problems(document, faults)
+    kind = None
+    if isinstance(document.data.get("study"), str):
+        kind, found = _kind(document, find_kind, kind_names)
+        problems += found
+    axes, found = _axes(document)
+    problems += found
+    if kind is not None:
+        problems += _name_problems(document, kind)
+    all_axes, _ = _axes(whole)
+    problems += _expression_problems(whole, all_axes)
+    complete = len(axes) == len(document.get(("axes",)) or ())
+    ensemble = Ensemble(**file.ensemble.model_dump()) if file and file.ensemble else None
+    if complete and not allow_large:
+        problems += _size_problems(document, axes, ensemble)
+    if kind is not None:
+        problems += _point_problems(document, axes, kind, is_complete=complete and bool(file))
+        axes, found = _with_quantities(document, axes, _quantities(whole, all_axes, kind))
+        problems += found
+        problems += _reference_problems(document, kind)
+    if problems:
+        raise ConfigError(problems)
+    return Study(
+        name=path.stem,
+        title=file.title,
+        reference={k: str(v) for k, v in file.reference if v is not None},
+        notes=file.notes,
+        kind=file.study,
+        template=template_of(document),
+        axes=axes,
+        ensemble=ensemble,
+        fits=tuple(document.data.get("fits", ())),
+        figures=tuple(document.data.get("figures", ())),
+        path=path,
+        tier=tier,
+        document=document,
+    )
+
+
+def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:
+    return [document.problem(fault.key, fault.expected, fault.hint) for fault in faults]
+
+
+def _study_paths(
+    folder: Path, studies: str | Sequence[str], document: Document
+) -> tuple[list[Path], list[Problem]]:
+    found = {path.stem: path for path in sorted(folder.glob("[!.]*.yaml"))}
+    if studies == "all":
+        return list(found.values()), []
+    problems = []
+    for index, name in enumerate(studies):
+        if name not in found:
+            hint = nearest(name, list(found)) or f"write {folder / 'NAME.yaml'}"
+            expected = f"one of the studies {', '.join(found)}"
+            problems.append(document.problem(("studies", index), expected, hint))
+    return [found[name] for name in dict.fromkeys(studies) if name in found], problems
+
+
+def _kind(
+    document: Document, find_kind: FindKind, kind_names: Iterable[str]
+) -> tuple[ModuleType | None, list[Problem]]:
+    name = document.data["study"]
+    try:
+        return find_kind(name), []
+    except LookupError:
+        names = list(kind_names)
+        expected = f"one of the kinds {', '.join(names)}" if names else "the name of a kind"
+        return None, [document.problem(("study",), expected, nearest(name, names))]
+
+
+def _axes(document: Document) -> tuple[tuple[Axis, ...], list[Problem]]:
+    """Return the axes that can be read, and the faults of the others beyond their form."""
+    axes, problems = [], []
+    section = document.data.get("axes")
+    for name, entry in section.items() if isinstance(section, dict) else ():
+        spec, _ = validated(AxisFile, entry)
+        if spec is None:  # its faults are among those of the file
+            continue
+        try:
+            axes.append(_axis(document, name, spec))
+        except ConfigError as error:
+            problems += error.problems
+    return tuple(axes), problems
+
+
+def _axis(document: Document, name: str, spec: AxisFile) -> Axis:
+    key = ("axes", name)
+    if (spec.outer is None) == (spec.inner is None):
+        hint = "outer: one job for each value; inner: all values in one job"
+        raise ConfigError([document.problem(key, "exactly one of outer and inner", hint)])
+    outer = spec.outer is not None
+    values = spec.outer if outer else spec.inner
+    key = (*key, "outer" if outer else "inner")
+    cases = None
+    if isinstance(values, Cases):
+        cases = values.cases
+        labels = list(cases)
+        problems = list(_case_problems(document, (*key, "cases"), cases))
+    else:
+        try:
+            labels = [
+                label_of(v) for v in (values if isinstance(values, list) else values.values())
+            ]
+        except ValueError as error:
+            raise ConfigError([document.problem(key, str(error))]) from None
+        problems = []
+    seen = set()
+    for index, label in enumerate(labels):
+        # Labels become folders, and some file systems do not tell A from a.
+        if label.casefold() in seen:
+            at = (*key, index) if isinstance(values, list) else key
+            hint = "values are told apart by 12 digits"
+            problems.append(document.problem(at, "each value once", hint, label))
+        seen.add(label.casefold())
+    if problems:
+        raise ConfigError(problems)
+    return Axis(name, outer, tuple(labels), spec.natural_units or "", spec.long_name or "", cases)
+
+
+def _values(form: object) -> list[float]:
+    return form if isinstance(form, list) else form.values()
+
+
+def _case_problems(document: Document, key: tuple, cases: Mapping) -> Iterator[Problem]:
+    for label, entries in cases.items():
+        if not _CASE_LABEL.fullmatch(label) or _is_number(label):
+            expected = "a name of letters, digits and _.+- that is not a number"
+            yield document.problem((*key, label), expected, "", label)
+        for entry in entries:
+            if split(entry)[0] in KEYS:
+                hint = f"{split(entry)[0]} is the same for all cases"
+                yield document.problem((*key, label, entry), "a parameter of the kind", hint)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _name_problems(document: Document, kind: ModuleType) -> list[Problem]:
+    """Check that no axis has the name of something else in the data, the paths or the file."""
+    variables = getattr(kind, "VARIABLES", {})
+    taken = RESERVED | FUNCTIONS.keys() | CONSTANTS.keys() | variables.keys() | set(KEYS)
+    taken |= {dim for variable in variables.values() for dim in variable.dims}
+    taken |= schema_of(kind.Parameters).get("properties", {}).keys()
+    section = document.data.get("axes")
+    problems = []
+    for name in section if isinstance(section, dict) else ():
+        hint = ""
+        if _DERIVED.sub("", name) in taken:
+            hint = f"{name} is taken"
+        elif _AXIS_NAME.fullmatch(name) and not iskeyword(name):
+            continue
+        expected = "an axis name of letters, digits and _ that names nothing else"
+        problems.append(document.problem(("axes", name), expected, hint, name))
+    return problems
+
+
+def _expression_problems(document: Document, axes: Sequence[Axis]) -> list[Problem]:
+    """Check that expressions can be read and name axes, and that every axis is used."""
+    section = document.data.get("axes")
+    section = section if isinstance(section, dict) else {}
+    cases = {axis.name for axis in axes if axis.cases is not None}
+    valid = [name for name in section if name not in cases]
+    problems, used = [], set()
+    for key, text in _expressions(document, axes):
+        try:
+            names = expression(text).names
+        except ExpressionError as error:
+            problems.append(document.problem(key, "a formula over axis names", str(error)))
+            continue
+        used |= names
+        for name in sorted(names - set(valid)):
+            expected = f"an axis of numbers ({', '.join(valid)})" if valid else "an axis"
+            hint = nearest(name, valid) or f"add {name} to axes"
+            if name in cases:
+                hint = f"{name} is an axis of cases, which has no numbers"
+            problems.append(document.problem(key, expected, hint))
+    for axis in axes:
+        if axis.cases is None and axis.name not in used:
+            hint = f"write ${axis.name} where a parameter takes its values, or remove the axis"
+            problems.append(
+                document.problem(("axes", axis.name), "an axis in use", hint, axis.name)
+            )
+        elif axis.cases is not None and not any(axis.cases.values()):
+            expected = "cases that override parameters"
+            problems.append(document.problem(("axes", axis.name), expected, "", ""))
+    return problems + _conflicts(document, [axis for axis in axes if axis.cases is not None])
+
+
+def _expressions(document: Document, axes: Sequence[Axis]) -> Iterator[tuple[tuple, str]]:
+    yield from expressions_in(template_of(document))
+    for axis in axes:
+        if axis.cases is not None:
+            yield from expressions_in(axis.cases, (*axis_key(axis), "cases"))
+
+
+def _conflicts(document: Document, axes: Sequence[Axis]) -> list[Problem]:
+    """Check that no axis of cases replaces what an earlier one has set."""
+    problems, earlier = [], {}
+    for axis in axes:
+        keys = {split(key): label for label, entries in axis.cases.items() for key in entries}
+        for key, label in keys.items():
+            for other, name in earlier.items():
+                if other[: len(key)] == key:
+                    at = (*axis_key(axis), "cases", label, ".".join(key))
+                    hint = f"{name} sets {'.'.join(other)}: let only one axis set it"
+                    problems.append(document.problem(at, "another key", hint))
+        earlier.update(dict.fromkeys(keys, axis.name))
+    return problems
+
+
+def _size_problems(
+    document: Document, axes: Sequence[Axis], ensemble: Ensemble | None
+) -> list[Problem]:
+    count = point_count(axes, ensemble)
+    if count <= MOST_POINTS:
+        return []
+    hint = "if you mean it: `nessflow --allow-large`, or `snakemake --config allow_large=true`"
+    expected = f"at most {MOST_POINTS} points"
+    return [document.problem(("axes",), expected, hint, f"{count} points")]
+
+
+def _point_problems(
+    document: Document, axes: tuple[Axis, ...], kind: ModuleType, *, is_complete: bool
+) -> list[Problem]:
+    """Check every value of every axis, the others at their first value."""
+    first = {axis.name: axis.labels[0] for axis in axes}
+    parameters, problems = checked_point(document, axes, first, kind)
+    models = [parameters]
+    for base, axis in _varied(axes, first):
+        found = []
+        for label in axis.labels[1:]:
+            parameters, new = checked_point(document, axes, {**base, axis.name: label}, kind)
+            models.append(parameters)
+            found += [p for p in new if p not in problems and p not in found]
+            if len(found) >= _SHOWN_VALUES:
+                break
+        problems += found
+    models = [model for model in models if model is not None]
+    if is_complete and models:
+        is_random = any(kind.is_random(model) for model in models)
+        problems += _ensemble_problems(document, is_random=is_random)
+    return problems
+
+
+def _varied(axes: Sequence[Axis], first: dict[str, str]) -> Iterator[tuple[dict[str, str], Axis]]:
+    """Yield each axis to vary, with the point around which to vary it."""
+    for axis in axes:
+        yield first, axis
+        for other in axes:
+            for label, entries in (other.cases or {}).items():
+                names = {n for _, text in expressions_in(entries) for n in _names_of(text)}
+                if axis.name in names and label != first[other.name]:
+                    yield {**first, other.name: label}, axis
+
+
+def _names_of(text: str) -> frozenset[str]:
+    try:
+        return expression(text).names
+    except ExpressionError:
+        return frozenset()
+
+
+def _ensemble_problems(document: Document, *, is_random: bool) -> list[Problem]:
+    has_ensemble = document.data.get("ensemble") is not None
+    if is_random and not has_ensemble:
+        hint = "add ensemble: {samples: 100, seed: 1}, or remove what is random"
+        return [document.problem(("ensemble",), "samples of a random system", hint)]
+    if has_ensemble and not is_random:
+        hint = "remove it, or add what is random, such as disorder"
+        return [document.problem(("ensemble",), "no ensemble, since nothing is random", hint)]
+    return []
+
+
+def _with_quantities(
+    document: Document, axes: tuple[Axis, ...], fields: Mapping[str, tuple[str, str]]
+) -> tuple[tuple[Axis, ...], list[Problem]]:
+    """Give each axis the units and the name of the field that it replaces."""
+    complete, problems = [], []
+    for axis in axes:
+        if axis.cases is not None:
+            found = ("1", axis.name.replace("_", " "))
+        else:
+            found = fields.get(axis.name, ("", ""))
+        axis = replace(
+            axis,
+            natural_units=axis.natural_units or found[0],
+            long_name=axis.long_name or found[1],
+        )
+        missing = [key for key in ("natural_units", "long_name") if not getattr(axis, key)]
+        if missing:
+            hint = f"no parameter with units is ${axis.name} alone, so the axis must say them"
+            problems.append(document.problem(("axes", axis.name), " and ".join(missing), hint, ""))
+        complete.append(axis)
+    return tuple(complete), problems
+
+
+def _quantities(
+    document: Document, axes: tuple[Axis, ...], kind: ModuleType
+) -> dict[str, tuple[str, str]]:
+    """Return units and description of the first field that is each axis alone."""
+    first = {axis.name: axis.labels[0] for axis in axes}
+    points = [first]
+    points += [{**first, a.name: label} for a in axes if a.cases for label in a.labels[1:]]
+    fields = {}
+    for labels in points:
+        data = template_of(with_cases(document, axes, labels))
+        for key, text in expressions_in(data):
+            names = _names_of(text)
+            if len(names) == 1 and expression(text).is_name and not names <= fields.keys():
+                found = quantity_at(kind.Parameters, key, data)
+                if found:
+                    fields[next(iter(names))] = found
+    return fields
+
+
+def _reference_problems(document: Document, kind: ModuleType) -> list[Problem]:
+    """Check that the names of fits and figures differ, and that each ``x`` exists."""
+    variables = getattr(kind, "VARIABLES", {})
+    section = document.data.get("axes")
+    known = [*(section if isinstance(section, dict) else ()), *variables]
+    known += sorted({dim for variable in variables.values() for dim in variable.dims})
+    problems = []
+    for part in ("fits", "figures"):
+        entries = document.data.get(part)
+        entries = entries if isinstance(entries, list) else []
+        entries = [entry if isinstance(entry, dict) else {} for entry in entries]
+        names = [entry.get("name") for entry in entries]
+        for index, entry in enumerate(entries):
+            if names[index] is not None and names[index] in names[:index]:
+                problems.append(document.problem((part, index, "name"), "each name once"))
+            x = entry.get("x")
+            if isinstance(x, str) and x not in known and _DERIVED.sub("", x) not in variables:
+                expected = f"an axis or a dimension ({', '.join(known)})"
+                problems.append(document.problem((part, index, "x"), expected, nearest(x, known)))
+    return problems

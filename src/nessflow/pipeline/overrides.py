@@ -1,0 +1,83 @@
+"""Values that replace those of a study file: of a tier, or of the command line."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from nessflow.pipeline.document import COMMAND_LINE, Document, Place, parse
+from nessflow.pipeline.errors import ConfigError, Problem, nearest, shown
+
+TIERS = ("paper", "smoke")
+
+
+def overridden(document: Document, tier: str, settings: Sequence[str]) -> tuple[Document, Document]:
+    """Apply the overrides of a tier, then ``key=value`` settings, to a study's document.
+
+    A key is dotted; the name of an axis fixes that axis to one value.
+
+    Returns
+    -------
+    whole : Document
+        Without the fixed axes: what the axes mean does not depend on the values they take.
+    document : Document
+        With all overrides.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown tier, a setting that cannot be read, or a key with no place for it.
+    """
+    if tier not in TIERS:
+        expected = f"one of {', '.join(TIERS)}"
+        raise ConfigError([Problem("command line", None, "tier", shown(tier), expected)])
+    problems, entries = [], []
+    section = document.get(("tiers", tier)) if tier != "paper" else None
+    if isinstance(section, dict):
+        for key, value in section.items():
+            entries.append((key, value, document.place(("tiers", tier, key))))
+    for text in settings:
+        try:
+            entries.append((*_setting(text), COMMAND_LINE))
+        except ConfigError as error:
+            problems += error.problems
+    whole = document
+    fixed = [entry for entry in entries if isinstance(document.get(("axes", entry[0])), dict)]
+    for key, value, place in entries:
+        try:
+            if (key, value, place) not in fixed:
+                whole = whole.replaced(document.key(key), value, place)
+        except ConfigError as error:
+            problems += error.problems
+    document = whole
+    for entry in fixed:
+        try:
+            document = _with_fixed_axis(document, *entry)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return whole, document
+
+
+def _setting(text: str) -> tuple[str, object]:
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError([Problem("command line", None, "", shown(text), "key=value")])
+    try:
+        return key.strip(), parse(value, COMMAND_LINE).data
+    except ConfigError as error:
+        problems = [dataclasses.replace(p, key=key, given=shown(value)) for p in error.problems]
+        raise ConfigError(problems) from None
+
+
+def _with_fixed_axis(document: Document, key: str, value: object, place: Place) -> Document:
+    role = "outer" if document.get(("axes", key, "outer")) is not None else "inner"
+    cases = document.get(("axes", key, role, "cases"))
+    if not isinstance(cases, dict):
+        return document.replaced(("axes", key, role), [value], place)
+    if str(value) not in cases:
+        expected = f"one of the cases {', '.join(cases)}"
+        hint = nearest(str(value), list(cases))
+        raise ConfigError([Problem(place.file, place.line, key, shown(value), expected, hint)])
+    for other in cases.keys() - {value}:
+        document = document.without(("axes", key, role, "cases", other))
+    return document

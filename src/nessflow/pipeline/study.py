@@ -1,0 +1,192 @@
+"""A checked parameter study, and the parameters of each of its points."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from pydantic import BaseModel
+
+from nessflow.pipeline.document import Document, Key, assigned, dotted, split
+from nessflow.pipeline.errors import ConfigError, Problem
+from nessflow.pipeline.expressions import (
+    ExpressionError,
+    evaluated,
+    expression,
+    expressions_in,
+    is_expression,
+)
+from nessflow.pipeline.grid import Axis, Ensemble, Labels, canonical_json, label_of
+from nessflow.pipeline.study_file import KEYS
+from nessflow.pipeline.validation import Fault, validated, with_whole_numbers
+
+
+@dataclass(frozen=True)
+class Study:
+    """One checked parameter study.
+
+    ``template`` holds the parameters as written, expressions included; ``document`` is the file
+    with its overrides, and knows the line of every value.
+    """
+
+    name: str
+    title: str
+    reference: Mapping[str, str]
+    notes: str
+    kind: str
+    template: Mapping[str, object]
+    axes: tuple[Axis, ...]
+    ensemble: Ensemble | None
+    fits: tuple[Mapping[str, object], ...]
+    figures: tuple[Mapping[str, object], ...]
+    path: Path
+    tier: str
+    document: Document = field(repr=False, compare=False)
+
+
+def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
+    """Return the parameters of one point.
+
+    Parameters
+    ----------
+    study : Study
+    labels : mapping of str to str
+        The label of every axis.
+    kind : module
+        The study's kind.
+
+    Raises
+    ------
+    ConfigError
+        When this combination of axis values is not valid.
+    """
+    template = study.template
+    for axis in study.axes:
+        if axis.cases is not None:
+            for key, value in axis.cases[labels[axis.name]].items():
+                template = assigned(template, split(key), value)
+    try:
+        return kind.Parameters.model_validate(evaluated(template, _names(study.axes, labels)))
+    except ValueError:
+        _, problems = checked_point(study.document, study.axes, labels, kind)
+        raise ConfigError(problems) from None
+
+
+def template_json(study: Study, labels: Labels | None = None) -> str:
+    """Return the canonical JSON of what defines the numbers of a study, beside axis values.
+
+    That is the kind, the parameters with their expressions, the definitions of cases and the
+    root seed.  With ``labels``, an axis of cases named in it counts with that one case alone.
+    """
+    labels = labels or {}
+    cases = {
+        axis.name: {k: v for k, v in axis.cases.items() if k == labels.get(axis.name, k)}
+        for axis in study.axes
+        if axis.cases is not None
+    }
+    seed = study.ensemble.seed if study.ensemble else None
+    content = {"kind": study.kind, "parameters": study.template, "cases": cases, "seed": seed}
+    return canonical_json(with_whole_numbers(content))
+
+
+def checked_point(
+    document: Document, axes: tuple[Axis, ...], labels: Labels, kind: ModuleType
+) -> tuple[BaseModel | None, list[Problem]]:
+    """Return the parameters of one point, or its faults.
+
+    Expressions that cannot be read, or name an axis that is not in ``axes``, are taken to be
+    reported already: they are passed over, and the rest is checked.
+    """
+    document = with_cases(document, axes, labels)
+    names = _names(axes, labels)
+    problems, unknown = [], set()
+    data = template_of(document)
+    for key, text in expressions_in(data):
+        try:
+            known = expression(text).names <= names.keys()
+            if known:
+                expression(text).evaluate(names)
+                continue
+        except ExpressionError as error:
+            if _is_readable(text):
+                fault = Fault(key, "a finite real number", str(error), False)
+                problems.append(_located(document, fault, labels, names))
+        unknown.add(key)
+        data = assigned(data, key, 1.0)
+    parameters, faults = validated(kind.Parameters, evaluated(data, names), KEYS)
+    faults = [f for f in faults if f.key not in unknown and not (f.is_rule and unknown)]
+    problems += [_located(document, fault, labels, names) for fault in faults]
+    return (None if unknown else parameters), problems
+
+
+def template_of(document: Document) -> dict[str, object]:
+    """Return the parameters in a study's document."""
+    return {key: value for key, value in document.data.items() if key not in KEYS}
+
+
+def with_cases(document: Document, axes: tuple[Axis, ...], labels: Labels) -> Document:
+    """Return a study's document with the overrides of the cases in ``labels``."""
+    for axis in axes:
+        if axis.cases is not None:
+            for key in axis.cases[labels[axis.name]]:
+                source = (*axis_key(axis), "cases", labels[axis.name], key)
+                document = document.copied(source, document.key(key))
+    return document
+
+
+def axis_key(axis: Axis) -> Key:
+    """Return the key of an axis' values in a study's document."""
+    return ("axes", axis.name, "outer" if axis.outer else "inner")
+
+
+def _names(axes: tuple[Axis, ...], labels: Labels) -> dict[str, float]:
+    return {axis.name: float(labels[axis.name]) for axis in axes if axis.cases is None}
+
+
+def _is_readable(text: str) -> bool:
+    try:
+        expression(text)
+    except ExpressionError:
+        return False
+    return True
+
+
+def _located(
+    document: Document, fault: Fault, labels: Labels, names: Mapping[str, float]
+) -> Problem:
+    """Return the problem of a fault: at the axis when the value comes from one alone."""
+    written = document.get(fault.key)
+    if not is_expression(written):
+        hint = fault.hint
+        if fault.is_rule:
+            used = {n for _, text in expressions_in(written) for n in expression(text).names}
+            point = {n: label for n, label in labels.items() if n in used or n not in names}
+            hint += f" (at {_point(point)})" if point else ""
+        return document.problem(fault.key, fault.expected, hint)
+    formula = expression(written)
+    line = document.place(fault.key)
+    hint = fault.hint or f"{dotted(fault.key)} is {written}"
+    if len(formula.names) == 1:
+        (name,) = formula.names
+        hint += f" (line {line.line})" if line.line else ""
+        return document.problem(
+            _value_key(document, name, labels[name]), fault.expected, hint, labels[name]
+        )
+    used = {n: label for n, label in labels.items() if n in formula.names}
+    hint = f"{fault.hint or 'it is so'} at {_point(used)}"
+    return document.problem(fault.key, fault.expected, hint)
+
+
+def _point(labels: Labels) -> str:
+    return ", ".join(f"{name} = {label}" for name, label in labels.items())
+
+
+def _value_key(document: Document, name: str, label: str) -> Key:
+    """Return the key of one value of an axis, or of all its values when made by a rule."""
+    role = "outer" if document.get(("axes", name, "outer")) is not None else "inner"
+    values = document.get(("axes", name, role))
+    if isinstance(values, list):
+        for index, value in enumerate(values):
+            if label_of(value) == label:
+                return ("axes", name, role, index)
+    return ("axes", name, role)

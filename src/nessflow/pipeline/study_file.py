@@ -1,0 +1,168 @@
+"""The keys of a study file and of ``config.yaml``, and the values of an axis."""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+MOST_POINTS = 1_000_000
+NAME = r"^[a-z0-9][a-z0-9-]{0,79}$"
+"""What names of studies, figures and fits look like; they become names of files."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Count = Annotated[int, Field(ge=1, le=MOST_POINTS)]
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+class Linspace(_Strict):
+    """Equally spaced values: first, last, how many."""
+
+    linspace: tuple[float, float, Count]
+
+    def values(self) -> list[float]:
+        """Return the values."""
+        return np.linspace(*self.linspace).tolist()
+
+
+class Geomspace(_Strict):
+    """Values of equal ratio: first, last, how many."""
+
+    geomspace: tuple[float, float, Count]
+
+    def values(self) -> list[float]:
+        """Return the values; ValueError when zero lies between or at the ends."""
+        first, last, _ = self.geomspace
+        if not (first > 0 < last or first < 0 > last):
+            raise ValueError("two ends of the same sign, neither of them 0")
+        return np.geomspace(*self.geomspace).tolist()
+
+
+class Arange(_Strict):
+    """Values from the first in equal steps up to, and without, the end."""
+
+    arange: tuple[float, float, float]
+
+    def values(self) -> list[float]:
+        """Return the values; ValueError when the steps lead nowhere."""
+        first, end, step = self.arange
+        steps = (end - first) / step if step else 0.0
+        if not 0 < steps <= MOST_POINTS:
+            raise ValueError(f"steps that lead from {first:g} to {end:g}, at most {MOST_POINTS}")
+        # Rounding must not decide whether the end is one step more.
+        count = math.ceil(steps * (1 - 1e-12))
+        return [first + i * step for i in range(count)]
+
+
+class Cases(_Strict):
+    """Named cases: label -> {dotted key: value} that override parameters of the study."""
+
+    cases: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+
+
+_FORMS = ("linspace", "geomspace", "arange", "cases")
+
+
+def _form(value: object) -> str | None:
+    if isinstance(value, list):
+        return "list"
+    return next((form for form in _FORMS if isinstance(value, Mapping) and form in value), None)
+
+
+AxisValues = Annotated[
+    Annotated[list[float], Field(min_length=1, max_length=MOST_POINTS), Tag("list")]
+    | Annotated[Linspace, Tag("linspace")]
+    | Annotated[Geomspace, Tag("geomspace")]
+    | Annotated[Arange, Tag("arange")]
+    | Annotated[Cases, Tag("cases")],
+    Discriminator(
+        _form,
+        custom_error_type="axis_values",
+        custom_error_message="a list of numbers, {linspace: [first, last, count]}, "
+        "{geomspace: [first, last, count]}, {arange: [first, end, step]} or {cases: ...}",
+    ),
+]
+
+
+class AxisFile(_Strict):
+    """One axis: its values, outer (one job for each) or inner (all in one job)."""
+
+    outer: AxisValues | None = None
+    inner: AxisValues | None = None
+    natural_units: str | None = None
+    long_name: str | None = None
+
+
+class EnsembleFile(_Strict):
+    """Disorder samples of every point."""
+
+    samples: Count
+    per_block: Annotated[int, Field(ge=1)] = 50
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
+class Reference(_Strict):
+    """The paper and the figure that a study follows, as free text."""
+
+    paper: str | int | float | None = None
+    figure: str | int | float | None = None
+
+
+class FitFile(_Strict):
+    """A model fitted along an axis; further keys belong to the model."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Name
+    model: str
+    x: str
+    y: str
+    range: tuple[float, float] | None = None
+
+
+class FigureFile(_Strict):
+    """A figure; keys beside ``name`` and ``plot`` belong to the plot."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Name
+    plot: str
+
+
+class Tiers(_Strict):
+    """Overrides by dotted key for the tiers other than ``paper``, the file as written."""
+
+    smoke: dict[str, Any] = {}
+
+
+class StudyFile(_Strict):
+    """What every study file holds; its other keys are the parameters of its kind."""
+
+    model_config = ConfigDict(extra="allow")
+
+    title: Annotated[str, Field(min_length=1)]
+    reference: Reference = Reference()
+    notes: str = ""
+    study: str
+    axes: dict[str, AxisFile] = {}
+    ensemble: EnsembleFile | None = None
+    fits: list[FitFile] = []
+    figures: list[FigureFile] = []
+    tiers: Tiers = Tiers()
+
+
+KEYS = tuple(StudyFile.model_fields)
+"""Top-level keys of a study file that are no parameters."""
+
+
+class ProjectFile(_Strict):
+    """The project's ``config/config.yaml``."""
+
+    tier: Literal["paper", "smoke"] = "paper"
+    studies: Literal["all"] | list[str] = "all"
+    results: Annotated[str, Field(min_length=1)] = "results"
