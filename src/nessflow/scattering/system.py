@@ -36,7 +36,7 @@ class Tridiagonal:
     upper: np.ndarray
 
     def __post_init__(self):
-        diagonal, upper = np.asarray(self.diagonal), np.asarray(self.upper, complex)
+        diagonal, upper = np.asarray(self.diagonal), np.array(self.upper, complex)
         if diagonal.ndim != 1 or diagonal.size == 0 or upper.shape != (diagonal.size - 1,):
             raise ValueError(
                 f"a tridiagonal matrix needs N >= 1 diagonal and N-1 upper elements, "
@@ -49,11 +49,12 @@ class Tridiagonal:
                     f"the diagonal of a Hermitian matrix is real, got {diagonal[j]} at site {j}"
                 )
             diagonal = diagonal.real
-        diagonal = np.asarray(diagonal, float)
+        diagonal = np.array(diagonal, float)
         for name, values in (("diagonal", diagonal), ("upper", upper)):
             if not np.isfinite(values).all():
                 j = int(np.argmin(np.isfinite(values)))
                 raise ValueError(f"{name} element {j} is not finite: {values[j]}")
+            values.flags.writeable = False
         object.__setattr__(self, "diagonal", diagonal)
         object.__setattr__(self, "upper", upper)
 
@@ -231,7 +232,9 @@ def _hermitian(name: str, matrix: Tridiagonal | np.ndarray) -> Tridiagonal | np.
             f"the {name} matrix is not Hermitian: element ({i}, {j}) = {matrix[i, j]} differs "
             f"from the conjugate of ({j}, {i}) = {matrix[j, i]} by {difference[i, j]:.3g}"
         )
-    return matrix.astype(complex)
+    matrix = matrix.astype(complex)
+    matrix.flags.writeable = False
+    return matrix
 
 
 def _smallest_eigenvalue(matrix: Tridiagonal | np.ndarray) -> float:
@@ -340,7 +343,7 @@ class OpenSystem:
         """Return ``X = h - i (P + Q)`` as an (N, N) complex array, in t."""
         return as_dense(self.hamiltonian) - 1j * (as_dense(self.loss) + as_dense(self.gain))
 
-    @property
+    @cached_property
     def T(self) -> "OpenSystem":
         """System with every matrix transposed; its Green's function is the transposed one."""
         return OpenSystem(self.hamiltonian.T, self.loss.T, self.gain.T, self.leads)

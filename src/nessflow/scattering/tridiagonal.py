@@ -16,7 +16,9 @@ Energies must stay below about 1e30 hoppings.  An undamped level that is cut off
 of the chain by a zero hopping gives nan exactly at its own energy.
 """
 
+import functools
 import math
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -85,50 +87,41 @@ def _store(lane, b, state):
     lane[6 * LANES + b] = state[5]
 
 
-@numba.njit(fastmath=_FAST, cache=True)
-def _sweep(
-    energies,
-    start,
-    interval,
-    site,
-    rate,
-    product,
-    twist,
-    spread,
-    loss,
-    loss_bond,
-    gain,
-    gain_bond,
-):
-    """Run the recurrence over all sites for all energies, a multiple of LANES of them.
+@numba.njit(fastmath=_FAST, cache=True, error_model="numpy")
+def _last_row(
+    energies, first, last, interval,
+    site, rate, product, twist, spread, loss, loss_bond, gain, gain_bond,
+):  # fmt: skip
+    """Run the recurrence from the first site to the last.
 
-    ``start`` is D(1..1).  Arguments that are None are compiled away: ``product`` when it is 1
-    everywhere, ``twist``, its imaginary part, when it is real.  ``interval``, a multiple of
-    UNROLL, is the number of sites between rescalings.
+    ``first`` and ``last`` are the self-energies on the end sites, ``interval``, a multiple of
+    UNROLL, the number of sites between rescalings.  Arguments that are None are compiled away:
+    ``product`` when it is 1 everywhere, ``twist``, its imaginary part, when it is real, and so on.
+    Arrays over bonds are indexed by the bond's right-hand site.
 
-    Returns D(1..N) and D(1..N-1), the exponent of two that both have to be multiplied with,
-    and the sums of loss and gain, which belong to ``|D(1..N)|^2`` without the exponent.
+    Returns D(1..N), the exponent of two that belongs to it, and the elements (N, N) of G,
+    G P G^+ and G Q G^+ for each energy.
     """
     count, n = energies.size, site.size
-    last = np.empty(count, np.complex128)
-    before = np.empty(count, np.complex128)
+    determinant = np.empty(count, np.complex128)
     exponent = np.empty(count, np.int64)
-    loss_total = np.empty(count)
-    gain_total = np.empty(count)
+    green = np.empty(count, np.complex128)
+    loss_row = np.empty(count)
+    gain_row = np.empty(count)
     # One flat array: constant offsets let the compiler see that the lanes do not overlap.
     lane = np.empty(7 * LANES)
     size = np.empty(LANES)
     bits = size.view(np.int64)
+    power = np.empty(LANES, np.int64)
     for k in range(0, count, LANES):
         for b in range(LANES):
-            lane[b] = energies[k + b]
-            lane[LANES + b] = start[k + b].real
-            lane[2 * LANES + b] = start[k + b].imag
-            lane[3 * LANES + b] = 1.0
-            lane[4 * LANES + b] = 0.0
-            lane[5 * LANES + b] = 0.0 if loss is None else loss[0]
-            lane[6 * LANES + b] = 0.0 if gain is None else gain[0]
-            exponent[k + b] = 0
+            i = min(k + b, count - 1)
+            start = energies[i] - site[0] + 1j * rate[0] - first[i]
+            loss_sum = 0.0 if loss is None else loss[0]
+            gain_sum = 0.0 if gain is None else gain[0]
+            lane[b] = energies[i]
+            _store(lane, b, (start.real, start.imag, 1.0, 0.0, loss_sum, gain_sum))
+            power[b] = 0
         j = 1
         while j < n:
             stop = min(n, j + interval)
@@ -151,30 +144,28 @@ def _sweep(
                     _store(lane, b, state)
                 j += 1
             for b in range(LANES):
-                size[b] = (
-                    abs(lane[LANES + b])
-                    + abs(lane[2 * LANES + b])
-                    + abs(lane[3 * LANES + b])
-                    + abs(lane[4 * LANES + b])
-                )
+                pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
+                size[b] = abs(pr) + abs(pi) + abs(er) + abs(ei)
             for b in range(LANES):
                 biased = bits[b] >> 52  # the exponent field of a positive double
-                exponent[k + b] += biased - 1023
+                power[b] += biased - 1023
                 bits[b] = (2046 - biased) << 52
             for b in range(LANES):
-                scale = size[b]
-                lane[LANES + b] *= scale
-                lane[2 * LANES + b] *= scale
-                lane[3 * LANES + b] *= scale
-                lane[4 * LANES + b] *= scale
-                lane[5 * LANES + b] *= scale * scale
-                lane[6 * LANES + b] *= scale * scale
-        for b in range(LANES):
-            last[k + b] = complex(lane[LANES + b], lane[2 * LANES + b])
-            before[k + b] = complex(lane[3 * LANES + b], lane[4 * LANES + b])
-            loss_total[k + b] = lane[5 * LANES + b]
-            gain_total[k + b] = lane[6 * LANES + b]
-    return last, before, exponent, loss_total, gain_total
+                x = size[b]
+                y = x * x
+                pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
+                _store(lane, b, (x * pr, x * pi, x * er, x * ei, y * loss_sum, y * gain_sum))
+        for b in range(min(LANES, count - k)):
+            pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
+            before = complex(er, ei)
+            d = complex(pr, pi) - last[k + b] * before
+            weight = 1.0 / (d.real**2 + d.imag**2)
+            determinant[k + b] = d
+            exponent[k + b] = power[b]
+            green[k + b] = before * d.conjugate() * weight
+            loss_row[k + b] = loss_sum * weight
+            gain_row[k + b] = gain_sum * weight
+    return determinant, exponent, green, loss_row, gain_row
 
 
 @numba.njit(fastmath=_FAST, forceinline=True)
@@ -252,63 +243,74 @@ def _couplings(
     return hamiltonian.upper - 1j * damping, (hamiltonian.upper + 1j * damping).conj()
 
 
-def _interval(levels: np.ndarray, rate: np.ndarray, product: np.ndarray) -> int:
-    """Return how many sites the recurrence may run until squares could leave double precision."""
-    growth = 1 + abs(levels).max() + rate.max()
-    decay = np.maximum(abs(product), rate[1:]).min(initial=1.0)
-    digits = max(math.log10(growth), -math.log10(max(decay, 1e-300)))
-    return UNROLL * min(max(int(130 / digits) // UNROLL, 1), 32 // UNROLL)
+def _by_site(bonds: np.ndarray) -> np.ndarray:
+    """Return an array over bonds indexed by the bond's right-hand site."""
+    return np.insert(bonds, 0, 0)
 
 
-def _last_row(
-    hamiltonian: Tridiagonal,
-    loss: Tridiagonal,
-    gain: Tridiagonal,
-    energies: np.ndarray,
-    first: np.ndarray,
-    last: np.ndarray,
-) -> tuple[np.ndarray, ...]:
-    """Return D(1..N), its exponent of two, and G, G P G^+ and G Q G^+ at (N, N).
-
-    ``first`` and ``last`` are the self-energies on the end sites.
-    """
+def _row_arguments(hamiltonian: Tridiagonal, loss: Tridiagonal, gain: Tridiagonal) -> tuple:
+    """Return what `_last_row` needs of the system, for matrices whose largest coupling is 1."""
     upper, lower = _couplings(hamiltonian, loss, gain)
-    product, rate = upper * lower, loss.diagonal + gain.diagonal
+    product = _by_site(upper * lower)
     bonds = bool(loss.upper.any() or gain.upper.any())
     if bonds:
-        couplings = product.real, product.imag, abs(lower) ** 2
-    elif np.all(abs(product.real - 1) < 4 * np.finfo(float).eps):
+        couplings = product.real.copy(), product.imag.copy(), _by_site(abs(lower) ** 2)
+    elif np.all(abs(product.real[1:] - 1) < 4 * np.finfo(float).eps):
         couplings = None, None, None
     else:
-        couplings = product.real, None, product.real
+        couplings = product.real.copy(), None, product.real.copy()
     weights = []
     for matrix in (loss, gain):
-        weights.append(matrix.diagonal if matrix.any() else None)
-        weights.append(_by_site(2 * matrix.upper * lower) if bonds and matrix.any() else None)
-
-    site = hamiltonian.diagonal
-    levels = np.subtract.outer([energies.min(), energies.max()], [site.min(), site.max()])
-    padding = (0, -energies.size % LANES)
-    padded = np.pad(energies, padding, mode="edge")
-    start = padded - site[0] + 1j * rate[0] - np.pad(first, padding)
-    results = _sweep(
-        padded, start, _interval(levels, rate, product),
-        site, rate, *(_by_site(coupling) for coupling in couplings), *weights,
-    )  # fmt: skip
-    determinant, before, exponent, loss_sum, gain_sum = (x[: energies.size] for x in results)
-    determinant = determinant - last * before
-    norm = abs(determinant) ** 2
-    return determinant, exponent, before / determinant, loss_sum / norm, gain_sum / norm
+        used = matrix.any()
+        weights.append(matrix.diagonal.copy() if used else None)
+        weights.append(_by_site(2 * matrix.upper * lower) if used and bonds else None)
+    return hamiltonian.diagonal.copy(), loss.diagonal + gain.diagonal, *couplings, *weights
 
 
-def _by_site(bonds: np.ndarray | None) -> np.ndarray | None:
-    """Return an array over bonds indexed by the bond's right-hand site."""
-    return None if bonds is None else np.insert(bonds, 0, 0)
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """What does not depend on the energies, in units of the largest coupling.
+
+    ``first_row`` and ``last_row`` are arguments of `_last_row`; ``corners`` the products of the
+    couplings above and below the diagonal, each with its exponent of two; ``growth`` and ``decay``
+    bound by how much one site changes a determinant at zero energy.
+    """
+
+    unit: float
+    first_row: tuple
+    last_row: tuple
+    corners: tuple
+    growth: float
+    decay: float
+
+    def interval(self, energies: np.ndarray) -> int:
+        """Return how many sites may pass before squares could leave double precision."""
+        largest = math.log10(self.growth + abs(energies).max(initial=0.0))
+        digits = max(largest, -math.log10(max(self.decay, 1e-300)))
+        return UNROLL * min(max(int(130 / digits) // UNROLL, 1), 32 // UNROLL)
+
+
+@functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system, or transposed
+def _chain_of(system: OpenSystem) -> _Chain:
+    matrices = system.hamiltonian, system.loss, system.gain
+    upper, lower = _couplings(*matrices)
+    unit = max(abs(upper).max(initial=0.0), abs(lower).max(initial=0.0)) or 1.0
+    scaled = [Tridiagonal(m.diagonal / unit, m.upper / unit) for m in matrices]
+    rate = scaled[1].diagonal + scaled[2].diagonal
+    product = abs(upper * lower) / unit**2
+    return _Chain(
+        unit,
+        _row_arguments(*map(_mirror, scaled)),
+        _row_arguments(*scaled),
+        (_scaled_product(upper / unit), _scaled_product(lower / unit)),
+        1.1 + abs(scaled[0].diagonal).max() + rate.max(),
+        np.maximum(product, rate[1:]).min(initial=1.0),
+    )
 
 
 def _scaled_product(factors: np.ndarray) -> tuple[complex, int]:
     """Return the product of many factors as a number and an exponent of two."""
-    exponent = 0
+    factors, exponent = np.append(factors, 1.0), 0
     while True:
         shifts = np.frexp(abs(factors))[1]
         exponent += int(shifts.sum())
@@ -338,25 +340,23 @@ def contact_rows(
     loss, gain : (E, c) float
         Diagonals of ``G 2P G^+`` and ``G 2Q G^+`` at the contact sites, in 1/t.
     """
-    matrices = system.hamiltonian, system.loss, system.gain
-    upper, lower = _couplings(*matrices)
-    unit = max(abs(upper).max(initial=0.0), abs(lower).max(initial=0.0)) or 1.0
-    matrices = [Tridiagonal(m.diagonal / unit, m.upper / unit) for m in matrices]
-    first, last = (sigma / unit for sigma in _end_self_energies(system, energies))
-    _, _, *first_row = _last_row(*map(_mirror, matrices), energies / unit, last, first)
-    determinant, exponent, *last_row = _last_row(*matrices, energies / unit, first, last)
-    diagonal, loss, gain = (
-        np.stack(pair, axis=1) for pair in zip(first_row, last_row, strict=True)
-    )
+    chain = _chain_of(system)
+    first, last = (sigma / chain.unit for sigma in _end_self_energies(system, energies))
+    reduced = energies / chain.unit
+    interval = chain.interval(reduced)
+    _, _, *first_row = _last_row(reduced, last, first, interval, *chain.first_row)
+    determinant, exponent, *last_row = _last_row(reduced, first, last, interval, *chain.last_row)
 
     green = np.empty((energies.size, 2, 2), complex)
-    green[:, [0, 1], [0, 1]] = diagonal
-    for corner, couplings in ((green[:, 0, 1], upper), (green[:, 1, 0], lower)):
-        product, power = _scaled_product(np.append(couplings / unit, 1.0))
-        corner[:] = product / determinant * np.ldexp(1.0, power - exponent)
+    green[:, 0, 0], green[:, 1, 1] = first_row[0], last_row[0]
+    for (i, j), (product, power) in zip(((0, 1), (1, 0)), chain.corners, strict=True):
+        green[:, i, j] = product / determinant * np.ldexp(1.0, power - exponent)
+    loss, gain = (
+        2 * np.stack(rows, axis=1) for rows in zip(first_row[1:], last_row[1:], strict=True)
+    )
     ends = (system.contacts > 0).astype(int)
     green = green[:, ends[:, None], ends]
-    return green / unit, 2 * loss[:, ends] / unit, 2 * gain[:, ends] / unit
+    return green / chain.unit, loss[:, ends] / chain.unit, gain[:, ends] / chain.unit
 
 
 def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
