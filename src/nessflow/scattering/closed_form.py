@@ -66,15 +66,10 @@ class ClosedFormCurrents:
 
 
 def _occupied(lead: WideBandLead, poles: np.ndarray) -> np.ndarray:
-    """Return ``int dw f / [(w - lambda_n)(w - lambda_m^*)]`` but for its ``-i pi``, unscaled, (N, N).
-
-    The scale is ``1/(lambda_n - lambda_m^*)``.
-    """
+    """Return ``(lambda_n - lambda_m^*) int dw f / [(w - lambda_n)(w - lambda_m^*)] + i pi``."""
     z = 1j * (poles - lead.chemical_potential)
-    if lead.temperature == 0:
-        psi = np.log(z)
-    else:
-        psi = digamma(0.5 + z / (2 * np.pi * lead.temperature))
+    scale = 2 * np.pi * lead.temperature
+    psi = digamma(0.5 + z / scale) if scale > 0 else np.log(z)
     return psi[:, None] - psi.conj()[None]
 
 
@@ -108,14 +103,16 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
     left = np.linalg.inv(right)
     scale = 1 / (poles[:, None] - poles.conj()[None])
     occupied = [_occupied(lead, poles) for lead in system.leads]
-    accuracy = 4 * np.finfo(float).eps * condition**2
+    # Eigenvectors are wrong by epsilon cond(R), eigenvalues by that times the norm.
+    accuracy = (
+        np.finfo(float).eps * condition * (condition + np.linalg.norm(matrix, 2) * abs(scale))
+    )
 
     def pair_sum(lead: WideBandLead, source: np.ndarray, kernel: np.ndarray) -> tuple[float, float]:
         row = right[lead.site]
         inner = left @ source @ left.conj().T
         terms = lead.broadening * np.outer(row, row.conj()) * inner * kernel * scale
-        size = abs(terms).sum() + abs(lead.broadening * np.outer(row, row) * inner * scale).sum()
-        return terms.sum().real / (2 * np.pi), accuracy * size
+        return terms.sum().real / (2 * np.pi), 4 * float((accuracy * abs(terms)).sum())
 
     loss, gain = as_dense(system.loss), as_dense(system.gain)
     reservoir = np.zeros((2, 2))

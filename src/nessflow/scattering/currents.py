@@ -78,7 +78,7 @@ class _Rates:
     """Transmissions at given energies, by lead (in order); the first index is where to.
 
     leads (l, l, E); from_loss, from_gain (l, E) to the leads; to_loss, to_gain (l, E) from the
-    leads; loss_gain, gain_loss (E,); defect: largest departure from unitarity.
+    leads; loss_gain, gain_loss (E,); spectral: ``Gamma_a A_aa = -2 Gamma_a Im G_aa``, (l, E).
     """
 
     leads: np.ndarray
@@ -88,7 +88,7 @@ class _Rates:
     to_gain: np.ndarray
     loss_gain: np.ndarray
     gain_loss: np.ndarray
-    defect: float
+    spectral: np.ndarray
 
 
 def _broadenings(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -105,21 +105,15 @@ def _rates(system: OpenSystem, energies: np.ndarray) -> _Rates:
     gamma, at = _broadenings(system, energies), _contact_indices(system)
     green = np.moveaxis(contact.green, 0, -1)[np.ix_(at, at)]
     leads = gamma[:, None] * gamma[None] * (green.real**2 + green.imag**2)
-    from_loss, from_gain = gamma * contact.loss.T[at], gamma * contact.gain.T[at]
-    own = np.diagonal(green).T
-    absorbed = leads.sum(axis=1) + from_loss + from_gain
-    size = gamma * abs(own)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        defect = np.where(size > 0, abs(-2 * gamma * own.imag - absorbed) / size, 0.0)
     return _Rates(
         leads,
-        from_loss,
-        from_gain,
+        gamma * contact.loss.T[at],
+        gamma * contact.gain.T[at],
         gamma * interior.loss.T[at],
         gamma * interior.gain.T[at],
         interior.loss_gain,
         interior.gain_loss,
-        float(defect.max(initial=0.0)),
+        -2 * gamma * np.diagonal(green).T.imag,
     )
 
 
@@ -303,15 +297,16 @@ def _mesh(system: OpenSystem) -> _Mesh:
     scale = radius + abs(centre)
     real = any(np.isfinite(lead.band[0]) for lead in system.leads)
     poles = _poles(system, (low - reach, high + reach) if real else (low, high))
-    narrowest = _NARROWEST * scale
-    hidden = np.count_nonzero(abs(poles.imag) < narrowest)
-    poles = poles.real - 1j * np.maximum(abs(poles.imag), narrowest)
+    # An eigenvalue is rounded by a few epsilon times the norm.
+    depth = np.maximum(abs(poles.imag), 8 * np.finfo(float).eps * scale)
+    hidden = depth[depth < _NARROWEST * scale].sum()
+    poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
     steps = [x.chemical_potential + x.temperature * _FERMI_POINTS for x in system.leads]
     points = np.concatenate(steps) if steps else np.zeros(0)
     interior = (centre - 2 * radius, centre + 2 * radius)
     panels = line_mesh(interior, points, edges, poles, _limits(system))
     # A resonance of half width g carries at most int T dw = pi g between two terminals.
-    return _Mesh(panels, scale, hidden * np.pi * narrowest)
+    return _Mesh(panels, scale, np.pi * hidden)
 
 
 # --- currents ----------------------------------------------------------------------------------
@@ -383,10 +378,6 @@ def _two_lead_weights() -> dict[str, list[Weights]]:
     }
 
 
-def _coefficients(rows: list[Weights], flows: Flows) -> np.ndarray:
-    return np.array([[row.get(key, 0.0) for key in flows] for row in rows])
-
-
 @dataclass(frozen=True, eq=False)
 class SteadyCurrents:
     """Steady particle and energy currents, hbar = 1, with their numerical errors.
@@ -411,7 +402,8 @@ class SteadyCurrents:
     conservation_defect, conservation_allowance : float
         Sum of the particle currents of all terminals and the sum of their errors.
     unitarity_defect : float
-        Largest ``|Gamma A_aa - sum_b T_ab|`` relative to ``Gamma |G_aa|`` at any energy used.
+        Integral of ``Gamma_a A_aa - sum_b T_ab`` (a row of the unitarity of the scattering matrix)
+        relative to that of both terms; the largest of all leads.
     converged : bool
         Whether every integral met the tolerance or its rounding errors.
     evaluations : int
@@ -535,22 +527,20 @@ def _divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], d
 
 
 def _current_integrand(
-    system: OpenSystem, rows: list[Weights], finite: np.ndarray, defects: list[float]
+    system: OpenSystem, rows: list[Weights], finite: np.ndarray
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return the integrand of particle currents, then of those energy currents that are finite."""
-    coefficients: list[np.ndarray] = []
+    """Return the integrand: all particle currents, the finite energy currents, unitarity."""
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rates = _rates(system, energies)
-        defects.append(rates.defect)
         flows = _flows(system, energies, rates)
-        if not coefficients:
-            coefficients.append(_coefficients(rows, flows))
-        matrix, terms = coefficients[0], np.array(list(flows.values()))
-        values, sizes = matrix @ terms, abs(matrix) @ abs(terms)
+        weights = np.array([[row.get(key, 0.0) for key in flows] for row in rows])
+        terms = np.array(list(flows.values()))
+        values, sizes = weights @ terms, abs(weights) @ abs(terms)
+        absorbed = rates.leads.sum(axis=1) + rates.from_loss + rates.from_gain
         return (
-            np.concatenate([values, energies * values[finite]]),
-            np.concatenate([sizes, abs(energies) * sizes[finite]]),
+            np.concatenate([values, energies * values[finite], rates.spectral - absorbed]),
+            np.concatenate([sizes, abs(energies) * sizes[finite], rates.spectral + absorbed]),
         )
 
     return integrand
@@ -580,15 +570,16 @@ def steady_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents:
     divergent, notes = _divergent_rows(system, names)
     finite = ~np.array(divergent)
     rows = [row for part in parts.values() for row in part]
-    defects: list[float] = []
     mesh = _mesh(system)
-    integrand = _current_integrand(system, rows, finite, defects)
+    integrand = _current_integrand(system, rows, finite)
     found = integrate(integrand, mesh.panels, rtol, mesh.scale)
     error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
     value, error = found.value / (2 * np.pi), error / (2 * np.pi)
-    count = len(rows)
+    count, last = len(rows), len(rows) + finite.sum()
     energy, energy_error = np.full((2, count), np.nan)
-    energy[finite], energy_error[finite] = value[count:], error[count:]
+    energy[finite], energy_error[finite] = value[count:last], error[count:last]
+    with np.errstate(invalid="ignore"):
+        unitarity = np.nan_to_num(abs(found.value) / found.size)[last:]
     columns = {"particle": (value[:count], error[:count]), "energy": (energy, energy_error)}
     fields = {}
     for kind, (values, errors) in columns.items():
@@ -603,7 +594,7 @@ def steady_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents:
         terminals=terminal_names(system),
         conservation_defect=float(fields["particle_current"].sum()),
         conservation_allowance=float(fields["particle_current_error"].sum()),
-        unitarity_defect=max(defects, default=0.0),
+        unitarity_defect=float(unitarity.max(initial=0.0)),
         converged=found.converged,
         evaluations=found.evaluations,
         notes=notes,

@@ -117,6 +117,8 @@ class Integral:
     ----------
     value, error : (m,) float
         Integrals and what they may be wrong by, rounding included.
+    size : (m,) float
+        Integrals of the magnitudes.
     converged : bool
         Whether every component met the tolerance, or its own rounding errors.
     evaluations : int
@@ -125,6 +127,7 @@ class Integral:
 
     value: np.ndarray
     error: np.ndarray
+    size: np.ndarray
     converged: bool
     evaluations: int
 
@@ -249,12 +252,12 @@ def line_mesh(
 
 
 def _panel_integrals(integrand: Callable, panels: Panels, scale: float) -> np.ndarray:
-    """Return value, error and rounding error of each component on each panel, (3, m, p)."""
+    """Return value, error, rounding error and size of each component on each panel, (4, m, p)."""
     energies, slope = panels.nodes()
     values, magnitudes = integrand(energies.ravel())
     shape = (-1, *energies.shape)
     values = values.reshape(shape) * slope
-    rounding = (magnitudes.reshape(shape) * slope) @ KRONROD
+    size = (magnitudes.reshape(shape) * slope) @ KRONROD
     kronrod = values @ KRONROD
     difference = abs(kronrod - values @ GAUSS)
     spread = abs(values - 0.5 * kronrod[..., None]) @ KRONROD
@@ -267,7 +270,7 @@ def _panel_integrals(integrand: Callable, panels: Panels, scale: float) -> np.nd
     # of length l is as much as that wrong about where its integrand lies.
     span = abs(energies[:, -1] - energies[:, 0])
     place = (scale + abs(energies).min(axis=1)) / np.maximum(span, np.finfo(float).tiny)
-    return np.stack([kronrod, error, _EPSILON * (_ROUNDING_ERRORS + place) * rounding])
+    return np.stack([kronrod, error, _EPSILON * (_ROUNDING_ERRORS + place) * size, size])
 
 
 def _to_refine(error: np.ndarray, floor: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -319,7 +322,7 @@ def integrate(
             done.insert(0, kept)
             panels = _joined([kept_panels, panels])
         results = np.concatenate(done, axis=-1) if len(done) > 1 else done[0]
-        value, error, rounding = results.sum(axis=-1)
+        value, error, rounding, size = results.sum(axis=-1)
         target = np.maximum(rtol * abs(value), rounding)
         chosen = _to_refine(results[1], results[2], target)
         if not chosen.any() or evaluations > _MAX_EVALUATIONS:
@@ -327,4 +330,4 @@ def integrate(
         kept, kept_panels = results[..., ~chosen], panels[~chosen]
         panels = panels[chosen].bisected()
     converged = bool(np.all(error <= 2 * target))
-    return Integral(value, error + rounding, converged, evaluations)
+    return Integral(value, error + rounding, size, converged, evaluations)
