@@ -18,7 +18,16 @@ from nessflow.pipeline.expressions import (
 )
 from nessflow.pipeline.grid import Axis, Ensemble, label_of, point_count
 from nessflow.pipeline.overrides import overridden
-from nessflow.pipeline.study import Study, axis_key, checked_point, template_of, with_cases
+from nessflow.pipeline.schema import study_schema
+from nessflow.pipeline.study import (
+    Study,
+    axis_key,
+    checked_point,
+    parameters_of,
+    template_json,
+    template_of,
+    with_cases,
+)
 from nessflow.pipeline.study_file import (
     KEYS,
     MOST_POINTS,
@@ -29,6 +38,18 @@ from nessflow.pipeline.study_file import (
     StudyFile,
 )
 from nessflow.pipeline.validation import Fault, quantity_at, schema_of, validated
+
+__all__ = [
+    "ConfigError",
+    "Problem",
+    "Project",
+    "Study",
+    "load_project",
+    "load_study",
+    "parameters_of",
+    "study_schema",
+    "template_json",
+]
 
 FindKind = Callable[[str], ModuleType]
 
@@ -144,9 +165,9 @@ def load_study(
     if not re.match(NAME, path.stem) or path.stem == "smoke":
         expected = "a file name of a-z, 0-9 and -, other than smoke"
         raise ConfigError([Problem(str(path), None, "", "", expected, "rename the file")])
-    whole, document = overridden(read_document(path), tier, overrides)
+    whole, document, problems = overridden(read_document(path), tier, overrides)
     file, faults = validated(StudyFile, document.data)
-    problems = _problems(document, faults)
+    problems += _problems(document, faults)
     kind = None
     if isinstance(document.data.get("study"), str):
         kind, found = _kind(document, find_kind, kind_names)

@@ -18,6 +18,7 @@ _MAX_BYTES = 256 * 1024
 _MAX_VALUES = 50_000  # aliases expanded: a few lines of nested aliases can stand for billions
 _MAX_DEPTH = 40
 _LARGEST = 1e300
+_MISSING = object()
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -45,14 +46,14 @@ class Document:
             key = key[:-1]
         return self.places[key]
 
-    def get(self, key: Key) -> object:
-        """Return the value at ``key``, or None."""
+    def get(self, key: Key, default: object = None) -> object:
+        """Return the value at ``key``, or the default."""
         value = self.data
         for part in key:
             try:
                 value = value[part]
             except (LookupError, TypeError):
-                return None
+                return default
         return value
 
     def key(self, text: str) -> Key:
@@ -67,8 +68,8 @@ class Document:
         """Return a fault of the value at ``key``, with its file and line."""
         place = self.place(key)
         if given is None:
-            value = self.get(key)
-            given = "" if value is None else shown(value)
+            value = self.get(key, _MISSING)
+            given = "" if value is _MISSING else shown(value)
         return Problem(place.file, place.line, dotted(key), given, expected, hint)
 
     def replaced(self, key: Key, value: object, place: Place) -> "Document":

@@ -9,7 +9,9 @@ from nessflow.pipeline.errors import ConfigError, Problem, nearest, shown
 TIERS = ("paper", "smoke")
 
 
-def overridden(document: Document, tier: str, settings: Sequence[str]) -> tuple[Document, Document]:
+def overridden(
+    document: Document, tier: str, settings: Sequence[str]
+) -> tuple[Document, Document, list[Problem]]:
     """Apply the overrides of a tier, then ``key=value`` settings, to a study's document.
 
     A key is dotted; the name of an axis fixes that axis to one value.
@@ -20,16 +22,13 @@ def overridden(document: Document, tier: str, settings: Sequence[str]) -> tuple[
         Without the fixed axes: what the axes mean does not depend on the values they take.
     document : Document
         With all overrides.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown tier, a setting that cannot be read, or a key with no place for it.
+    problems : list of Problem
+        An unknown tier, settings that cannot be read, keys with no place for a value.
     """
+    problems, entries = [], []
     if tier not in TIERS:
         expected = f"one of {', '.join(TIERS)}"
-        raise ConfigError([Problem("command line", None, "tier", shown(tier), expected)])
-    problems, entries = [], []
+        problems.append(Problem("command line", None, "tier", shown(tier), expected))
     section = document.get(("tiers", tier)) if tier != "paper" else None
     if isinstance(section, dict):
         for key, value in section.items():
@@ -53,9 +52,7 @@ def overridden(document: Document, tier: str, settings: Sequence[str]) -> tuple[
             document = _with_fixed_axis(document, *entry)
         except ConfigError as error:
             problems += error.problems
-    if problems:
-        raise ConfigError(problems)
-    return whole, document
+    return whole, document, problems
 
 
 def _setting(text: str) -> tuple[str, object]:
