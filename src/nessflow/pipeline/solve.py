@@ -1,0 +1,367 @@
+"""Compute the points of one block, keeping every point that is already there."""
+
+import re
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from types import ModuleType
+
+import numpy as np
+import xarray as xr
+
+from nessflow.pipeline.config import Study
+from nessflow.pipeline.grid import Block, Labels, canonical_json, seed_entropy
+from nessflow.pipeline.layout import (
+    EXCEPTION,
+    OK,
+    PENDING,
+    REASONS,
+    SUSPECT,
+    described,
+    pending_dataset,
+    point_labels,
+    variables_of,
+)
+from nessflow.pipeline.provenance import commit_name, provenance
+from nessflow.pipeline.store import StoreError, read_dataset, set_aside, write_dataset
+
+FLUSH_SECONDS = 60.0
+FIRST_LINE_SECONDS = 5.0
+NEXT_LINE_SECONDS = 10.0
+_MESSAGE_LENGTH = 300
+_SAME = ("block_identity", "parameters", "source_digest")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Points of a block that were kept, that were computed now, and all that failed."""
+
+    reused: int
+    computed: int
+    failed: int
+
+
+class Interrupted(BaseException):
+    """SIGTERM or SIGINT arrived; not an Exception, so that no kind catches it."""
+
+    def __init__(self, signum: int):
+        super().__init__(signum)
+        self.signum = signum
+
+
+def solve_block(
+    study: Study,
+    block: Block,
+    kind: ModuleType,
+    path: Path,
+    *,
+    digest: str,
+    parameters_of: Callable,
+    retry: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Counts:
+    """Compute the missing points of a block and write its file.
+
+    Points of the same parameters and source are kept from the file, from the unfinished
+    ``<stem>.partial.nc`` beside it and from files with other ranges of samples.  Finished points
+    are flushed to the partial file every minute and on SIGTERM and SIGINT.
+
+    Parameters
+    ----------
+    study : Study
+        The checked study.
+    block : Block
+        The points to compute.
+    kind : module
+        The kind of the study (``nessflow.studies.kind``).
+    path : Path
+        The file of the block.
+    digest : str
+        Source digest of the kind.
+    parameters_of : callable
+        ``parameters_of(study, labels, kind)`` returns the parameters of one point.
+    retry : bool, optional
+        Compute failed points again; otherwise they are kept as failed.
+    progress : callable, optional
+        Gets lines on the progress; they go to standard error by default.
+
+    Raises
+    ------
+    StoreError
+        When the disk refuses.
+    SystemExit
+        With 128 + signal number after SIGTERM or SIGINT, finished points kept.
+    """
+    path = Path(path)
+    tell = progress or (lambda line: print(line, file=sys.stderr, flush=True))
+    partial = partial_path(path)
+    attributes = block_attributes(study, block, digest)
+    dataset = _pending(study, block, kind, parameters_of).assign_attrs(attributes)
+    commits = {commit_name(attributes)}
+    if path.exists() and (damage := _damage(path)):
+        tell(set_aside(path, damage))
+    old = set()
+    for candidate in _candidates(path, block):
+        old |= adopt(dataset, candidate, attributes, study)
+    status = dataset["status"].values
+    waiting = [
+        index
+        for index in np.ndindex(status.shape)
+        if status[index] == PENDING or (retry and status[index] != OK)
+    ]
+    # A file says which commits computed its points: those of the points kept, and this one.
+    dataset.attrs["commits"] = " ".join(sorted(old | commits if waiting else old))
+    with interrupts():
+        try:
+            _compute(dataset, study, block, kind, waiting, partial, parameters_of, tell)
+        except Interrupted as interrupt:
+            if (status != PENDING).any():
+                write_dataset(dataset, partial)
+            raise SystemExit(128 + interrupt.signum) from None
+        write_dataset(dataset, path)
+        partial.unlink(missing_ok=True)
+    failed = int((status != OK).sum())
+    return Counts(status.size - len(waiting), len(waiting), failed)
+
+
+def partial_path(path: Path) -> Path:
+    """Return the file beside a block's that holds the points of an unfinished run."""
+    return path.with_name(f"{path.stem}.partial.nc")
+
+
+def block_attributes(study: Study, block: Block, digest: str) -> dict[str, str | int]:
+    """Return the global attributes of a block's file."""
+    identity = f"{study.name}/{block.path.as_posix()}"
+    return provenance(study, digest, block.outer) | {"block_identity": identity}
+
+
+def _pending(study, block, kind, parameters_of) -> xr.Dataset:
+    first = {axis.name: axis.labels[0] for axis in study.axes} | dict(block.outer)
+    coordinates = {
+        name: described((name,), given.values, given.natural_units, given.long_name)
+        for name, given in kind.coordinates(parameters_of(study, first, kind)).items()
+    }
+    return pending_dataset(study.axes, block.outer, block.samples, kind.VARIABLES, coordinates)
+
+
+# Points that are already there
+
+
+def _damage(path: Path) -> str:
+    try:
+        read_dataset(path)
+    except StoreError as error:
+        return error.cause
+    return ""
+
+
+def _candidates(path: Path, block: Block) -> Iterator[Path]:
+    """Yield the files that may hold points of a block, its own ones first."""
+    own = (path, partial_path(path))
+    yield from own
+    if block.samples is None:
+        return
+    for other in sorted(path.parent.glob("seeds~*.nc")):
+        match = re.match(r"seeds~(\d+)-(\d+)\.", other.name)
+        first, last = map(int, match.groups()) if match else (0, -1)
+        if other not in own and first < block.samples.stop and last >= block.samples.start:
+            yield other
+
+
+def adopt(dataset: xr.Dataset, path: Path, attributes: Mapping, study: Study) -> set[str]:
+    """Copy the finished points of a file into the pending ones of a block, by label.
+
+    A file that is missing, damaged, of other parameters or of another source gives nothing.
+
+    Returns
+    -------
+    set of str
+        The commits that computed them.
+    """
+    try:
+        source = read_dataset(path)
+    except StoreError:
+        return set()
+    name = path.name.replace(".partial.nc", ".nc")
+    folder = attributes["block_identity"].rpartition("/")[0]
+    expected = {**attributes, "block_identity": f"{folder}/{name}"}
+    if any(source.attrs.get(key) != expected[key] for key in _SAME):
+        return set()
+    places = _places(source, study)
+    arrays = [
+        (dataset[name].values, source[name].values)
+        for name in [*variables_of(dataset), "message", REASONS, "status"]
+    ]
+    status, found = arrays[-1]
+    taken = False
+    for key, index in _places(dataset, study).items():
+        origin = places.get(key)
+        if origin is not None and status[index] == PENDING and found[origin] != PENDING:
+            taken = True
+            for target, values in arrays:
+                target[index] = values[origin]
+    return set(source.attrs["commits"].split()) if taken else set()
+
+
+def _places(dataset: xr.Dataset, study: Study) -> dict[tuple, tuple[int, ...]]:
+    """Return labels and sample number -> index for every point of a dataset."""
+    names = _point_names(dataset, study)
+    return {names(index): index for index in np.ndindex(dataset["status"].shape)}
+
+
+def _point_names(dataset: xr.Dataset, study: Study) -> Callable[[tuple], tuple]:
+    """Return a function from the index of a point to its labels and sample number."""
+    columns = point_labels(dataset, study.axes)
+    if "sample" in dataset.dims:
+        columns["sample"] = dataset["sample"].values.tolist()
+    return lambda index: tuple(
+        (name, column[i]) for (name, column), i in zip(columns.items(), index, strict=True)
+    )
+
+
+# Points to compute
+
+
+def _compute(dataset, study, block, kind, waiting, partial, parameters_of, tell) -> None:
+    status = dataset["status"].values
+    names = _point_names(dataset, study)
+    report = _Progress(f"{study.name} {block.path.with_suffix('')}", status.size, len(waiting))
+    flushed = time.monotonic()
+    labels, parameters, seen = None, None, set()
+    for index in waiting:
+        point = dict(names(index))
+        sample = point.pop("sample", None)
+        point |= block.outer
+        start = time.monotonic()
+        try:
+            if point != labels:
+                parameters = parameters_of(study, point, kind)
+                labels = point
+            rng = None
+            if sample is not None and kind.is_random(parameters):
+                rng = generator(study.ensemble.seed, point, sample)
+            values, outcome, message, reasons = checked(
+                kind.evaluate(parameters, rng), dataset, status.ndim
+            )
+        except (Exception, SystemExit) as error:
+            # One bad point must not stop the others, whatever it raises.
+            labels = None
+            values, outcome, reasons = {}, EXCEPTION, {}
+            message = f"{type(error).__name__}: {error}"
+            if message not in seen:
+                seen.add(message)
+                tell(f"{point} sample {sample}: {traceback.format_exc()}")
+        for name in variables_of(dataset):
+            dataset[name].values[index] = values.get(name, np.nan)
+        dataset["message"].values[index] = one_line(message)
+        dataset[REASONS].values[index] = canonical_json(reasons) if reasons else ""
+        # Last, so that a point interrupted above is still pending.
+        status[index] = outcome
+        now = time.monotonic()
+        if line := report.line(now, now - start):
+            tell(line)
+        if now - flushed > FLUSH_SECONDS:
+            write_dataset(dataset, partial)
+            flushed = time.monotonic()
+
+
+def generator(seed: int, labels: Labels, sample: int) -> np.random.Generator:
+    """Return the random generator of one sample of one point."""
+    return np.random.default_rng(np.random.SeedSequence(seed_entropy(seed, labels, sample)))
+
+
+def checked(outcome, dataset: xr.Dataset, point_dims: int):
+    """Return values, status, message and reasons of an outcome.
+
+    A value that is not finite needs a note that says why; without one the point is suspect.
+
+    Raises
+    ------
+    ValueError
+        When a variable is missing or has another shape than declared.
+    """
+    values, unexplained, reasons = {}, [], {}
+    for name in variables_of(dataset):
+        if name not in outcome.values:
+            raise ValueError(f"the kind returned no {name}")
+        value = np.asarray(outcome.values[name], dtype=float)
+        if value.shape != dataset[name].shape[point_dims:]:
+            raise ValueError(
+                f"{name} has the shape {value.shape}, not {dataset[name].shape[point_dims:]}"
+            )
+        values[name] = value
+        if not np.isfinite(value).all():
+            note = outcome.notes.get(name) or outcome.notes.get(name.removesuffix("_error"))
+            if note:
+                reasons[name] = note
+            else:
+                unexplained.append(name)
+    status, message = int(outcome.status), outcome.message
+    if status == OK and unexplained:
+        status, message = SUSPECT, f"not finite, and no reason given: {', '.join(unexplained)}"
+    return values, status, message, reasons
+
+
+def one_line(text: str) -> str:
+    """Return a text that can stand in a table: one line, printable, not long."""
+    text = " ".join(text.split())
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    return text if len(text) <= _MESSAGE_LENGTH else f"{text[: _MESSAGE_LENGTH - 3]}..."
+
+
+class _Progress:
+    """Says how far a block is, after a few seconds and then now and again."""
+
+    def __init__(self, name: str, points: int, waiting: int):
+        self.name, self.points, self.waiting = name, points, waiting
+        self.costs: list[float] = []
+        self.next = time.monotonic() + FIRST_LINE_SECONDS
+
+    def line(self, now: float, cost: float) -> str:
+        """Count a point that took ``cost`` seconds; return a line when one is due."""
+        self.costs.append(cost)
+        if now < self.next:
+            return ""
+        self.next = now + NEXT_LINE_SECONDS
+        left = self.waiting - len(self.costs)
+        done = self.points - left
+        share = 100 * done / self.points
+        duration = span(median(self.costs) * left)
+        return f"{self.name}: {done} of {self.points} points ({share:.0f} %), {duration} left"
+
+
+def span(seconds: float) -> str:
+    """Return a duration as text: ``about 3 min``."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"about {seconds / size:.0f} {unit}"
+    return f"about {seconds:.0f} s"
+
+
+@contextmanager
+def interrupts() -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into one ``Interrupted``; later ones wait for the flush."""
+    watched = (signal.SIGTERM, signal.SIGINT)
+
+    def interrupt(signum, frame):
+        for each in watched:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(signum)
+
+    try:
+        previous = {each: signal.signal(each, interrupt) for each in watched}
+    except ValueError:
+        # Only the main thread can have handlers; elsewhere nothing is sent to us.
+        yield
+        return
+    try:
+        yield
+    finally:
+        for each, handler in previous.items():
+            signal.signal(each, handler)
