@@ -12,63 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
-from nessflow.scattering.quadrature import Panels, integrate, line_mesh
+from nessflow.scattering.mesh import energy_mesh
+from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
+from nessflow.scattering.quadrature import integrate
 from nessflow.scattering.response import contact_response, interior_response
 from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal, as_dense
-
-_FERMI_POINTS = np.array([-40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0])
-"""Break points of a Fermi function, in temperatures from the chemical potential."""
-_UNDERFLOW = 750.0
-"""Temperatures beyond which ``exp`` underflows and the Fermi function is exactly 0 or 1."""
-_NARROWEST = 1e-14
-"""Half width, relative to the norm of the Hamiltonian, below which rounding hides a resonance."""
-
-
-def _reduced(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
-    offset = np.asarray(energies, float) - chemical_potential
-    if temperature == 0:
-        return np.where(offset == 0, 0.0, np.copysign(np.inf, offset))
-    with np.errstate(over="ignore"):
-        return offset / temperature
-
-
-def fermi(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
-    """Return ``f = 1/(exp((w - mu)/T) + 1)``, the step at temperature 0 (1/2 at ``mu``).
-
-    The minus sign behind "exp((w - mu)/k_B T" that (S18) of paper extended-landauer-buttiker
-    seems to have is its bracket misplaced: the 1 stands outside the exponent.
-
-    Parameters
-    ----------
-    energies : (E,) array
-        Energies w, in t.
-    chemical_potential, temperature : float
-        In t.
-    """
-    return expit(-_reduced(energies, chemical_potential, temperature))
-
-
-def fermi_holes(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
-    """Return ``1 - f`` without cancellation; parameters as in `fermi`."""
-    return expit(_reduced(energies, chemical_potential, temperature))
-
-
-def fermi_difference(energies: np.ndarray, first: Lead, second: Lead) -> np.ndarray:
-    """Return ``f_first - f_second`` without cancellation, (E,)."""
-    mu_1, mu_2 = first.chemical_potential, second.chemical_potential
-    t_1, t_2 = first.temperature, second.temperature
-    f_1, f_2 = fermi(energies, mu_1, t_1), fermi(energies, mu_2, t_2)
-    if t_1 == 0 or t_2 == 0:
-        return f_1 - f_2
-    h_1, h_2 = fermi_holes(energies, mu_1, t_1), fermi_holes(energies, mu_2, t_2)
-    # x_1 - x_2 of x = (w - mu)/T, exact when the leads differ little.
-    with np.errstate(over="ignore"):
-        x = (energies - mu_1) / t_1 * ((t_2 - t_1) / t_2) + (mu_2 - mu_1) / t_2
-    small = np.expm1(-abs(x))
-    return np.where(x < 0, -f_1 * h_2 * small, f_2 * h_1 * small)
-
 
 # --- transmissions -----------------------------------------------------------------------------
 
@@ -192,121 +141,6 @@ def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarra
     rates = _rates(system, np.atleast_1d(np.asarray(energies, float)))
     between = rates.leads[0, 1] + rates.leads[1, 0]
     return 0.5 * (between + rates.from_loss[0] + rates.from_gain[0])
-
-
-# --- where to put the first panels -------------------------------------------------------------
-
-
-def _gershgorin(matrix: Tridiagonal | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return centres and radii of Gershgorin's discs."""
-    if isinstance(matrix, Tridiagonal):
-        bond = abs(matrix.upper)
-        return matrix.diagonal, np.append(bond, 0.0) + np.insert(bond, 0, 0.0)
-    centres = matrix.diagonal().real
-    return centres, abs(matrix).sum(axis=1) - abs(centres)
-
-
-def _bounds(matrix: Tridiagonal | np.ndarray) -> tuple[float, float]:
-    centres, radii = _gershgorin(matrix)
-    return float((centres - radii).min()), float((centres + radii).max())
-
-
-def _damping_bounds(system: OpenSystem) -> tuple[float, float]:
-    """Return bounds of the eigenvalues of ``P + Q``, in t/hbar."""
-    low, high = np.transpose([_bounds(system.loss), _bounds(system.gain)])
-    return max(low[0], 0.0) + max(low[1], 0.0), high.sum()
-
-
-def _largest_self_energy(lead: Lead) -> float:
-    edges = np.array([edge for edge in lead.band if np.isfinite(edge)] or [0.0])
-    inside = np.append(edges, edges.mean())
-    return float(abs(lead.self_energy(inside)).max())
-
-
-def _poles(system: OpenSystem, spectrum: tuple[float, float]) -> np.ndarray:
-    """Return where poles of the Green's function are, or lie above.
-
-    Every pole is at least the smallest damping below the real line.  Where that is large against
-    the level spacing, a row of points at that depth serves as well as the eigenvalues and costs
-    nothing.
-    """
-    depth, _ = _damping_bounds(system)
-    if depth > 0 and spectrum[1] - spectrum[0] <= 4 * system.sites * depth:
-        count = int((spectrum[1] - spectrum[0]) / depth) + 2
-        return np.linspace(*spectrum, count) - 1j * depth
-    return resonances(system)
-
-
-def resonances(system: OpenSystem) -> np.ndarray:
-    """Return the poles of the Green's function, (N,) complex, in t.
-
-    Exact (eigenvalues of ``X + Sigma``) for wide-band leads; for others the self-energy is taken
-    at the resonance by first-order perturbation theory, good for the narrow ones.
-    """
-    centres = [np.mean(lead.band) if np.isfinite(lead.band[0]) else 0.0 for lead in system.leads]
-    matrix = system.damping_matrix()
-    for lead, centre in zip(system.leads, centres, strict=True):
-        matrix[lead.site, lead.site] += lead.self_energy(centre)
-    if all(np.isinf(lead.band[0]) for lead in system.leads):
-        return np.linalg.eigvals(matrix)
-    poles, right = np.linalg.eig(matrix)
-    left = np.linalg.pinv(right)
-    shift = np.zeros_like(poles)
-    for lead, centre in zip(system.leads, centres, strict=True):
-        change = lead.self_energy(poles.real) - lead.self_energy(centre)
-        shift += change * left[:, lead.site] * right[lead.site]
-    return poles + shift
-
-
-def _limits(system: OpenSystem) -> tuple[float, float]:
-    """Return the range of energies in which any current flows.
-
-    Without gain nothing flows above all Fermi steps, without loss nothing below; the leads'
-    bands end it unless gain feeds loss.
-    """
-    lower, upper = -np.inf, np.inf
-    loss, gain = system.loss.any(), system.gain.any()
-    if system.leads and not gain:
-        upper = max(x.chemical_potential + _UNDERFLOW * x.temperature for x in system.leads)
-        upper = min(upper, max(x.band[1] for x in system.leads))
-    if system.leads and not loss:
-        lower = min(x.chemical_potential - _UNDERFLOW * x.temperature for x in system.leads)
-        lower = max(lower, min(x.band[0] for x in system.leads))
-    if system.leads and not (loss and gain):
-        upper = min(upper, max(x.band[1] for x in system.leads))
-        lower = max(lower, min(x.band[0] for x in system.leads))
-    return lower, upper
-
-
-@dataclass(frozen=True, eq=False)
-class _Mesh:
-    """First panels, norm of the Hamiltonian, and what the unresolved resonances may carry."""
-
-    panels: Panels
-    scale: float
-    unresolved: float
-
-
-def _mesh(system: OpenSystem) -> _Mesh:
-    low, high = _bounds(system.hamiltonian)
-    reach = sum(_largest_self_energy(lead) for lead in system.leads)
-    edges = [edge for lead in system.leads for edge in lead.band if np.isfinite(edge)]
-    centre = 0.5 * (low + high)
-    radius = 0.5 * (high - low) + reach + _damping_bounds(system)[1]
-    radius = max([radius, *(abs(edge - centre) for edge in edges)])
-    scale = radius + abs(centre)
-    real = any(np.isfinite(lead.band[0]) for lead in system.leads)
-    poles = _poles(system, (low - reach, high + reach) if real else (low, high))
-    # An eigenvalue is rounded by a few epsilon times the norm.
-    depth = np.maximum(abs(poles.imag), 8 * np.finfo(float).eps * scale)
-    hidden = depth[depth < _NARROWEST * scale].sum()
-    poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
-    steps = [x.chemical_potential + x.temperature * _FERMI_POINTS for x in system.leads]
-    points = np.concatenate(steps) if steps else np.zeros(0)
-    interior = (centre - 2 * radius, centre + 2 * radius)
-    panels = line_mesh(interior, points, edges, poles, _limits(system))
-    # A resonance of half width g carries at most int T dw = pi g between two terminals.
-    return _Mesh(panels, scale, np.pi * hidden)
 
 
 # --- currents ----------------------------------------------------------------------------------
@@ -570,7 +404,7 @@ def steady_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents:
     divergent, notes = _divergent_rows(system, names)
     finite = ~np.array(divergent)
     rows = [row for part in parts.values() for row in part]
-    mesh = _mesh(system)
+    mesh = energy_mesh(system)
     integrand = _current_integrand(system, rows, finite)
     found = integrate(integrand, mesh.panels, rtol, mesh.scale)
     error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
@@ -678,6 +512,6 @@ def disorder_susceptibility(
         )
         return terms.sum(axis=0), abs(terms).sum(axis=0)
 
-    mesh = _mesh(system)
+    mesh = energy_mesh(system)
     found = integrate(integrand, mesh.panels, rtol, mesh.scale)
     return found.value / (2 * np.pi), found.error / (2 * np.pi)

@@ -1,0 +1,138 @@
+"""Where an integral over the energy needs its first panels: steps, band edges, resonances."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nessflow.scattering.quadrature import Panels, line_mesh
+from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal
+
+_FERMI_POINTS = np.array([-40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0])
+"""Break points of a Fermi function, in temperatures from the chemical potential."""
+_UNDERFLOW = 750.0
+"""Temperatures beyond which ``exp`` underflows and the Fermi function is exactly 0 or 1."""
+_NARROWEST = 1e-14
+"""Half width, relative to the norm of the Hamiltonian, below which rounding hides a resonance."""
+
+
+def _gershgorin(matrix: Tridiagonal | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return centres and radii of Gershgorin's discs."""
+    if isinstance(matrix, Tridiagonal):
+        bond = abs(matrix.upper)
+        return matrix.diagonal, np.append(bond, 0.0) + np.insert(bond, 0, 0.0)
+    centres = matrix.diagonal().real
+    return centres, abs(matrix).sum(axis=1) - abs(centres)
+
+
+def _bounds(matrix: Tridiagonal | np.ndarray) -> tuple[float, float]:
+    centres, radii = _gershgorin(matrix)
+    return float((centres - radii).min()), float((centres + radii).max())
+
+
+def _damping_bounds(system: OpenSystem) -> tuple[float, float]:
+    """Return bounds of the eigenvalues of ``P + Q``, in t/hbar."""
+    low, high = np.transpose([_bounds(system.loss), _bounds(system.gain)])
+    return max(low[0], 0.0) + max(low[1], 0.0), high.sum()
+
+
+def _largest_self_energy(lead: Lead) -> float:
+    edges = np.array([edge for edge in lead.band if np.isfinite(edge)] or [0.0])
+    inside = np.append(edges, edges.mean())
+    return float(abs(lead.self_energy(inside)).max())
+
+
+def _poles(system: OpenSystem, spectrum: tuple[float, float]) -> np.ndarray:
+    """Return where poles of the Green's function are, or lie above.
+
+    Every pole is at least the smallest damping below the real line.  Where that is large against
+    the level spacing, a row of points at that depth serves as well as the eigenvalues and costs
+    nothing.
+    """
+    depth, _ = _damping_bounds(system)
+    if depth > 0 and spectrum[1] - spectrum[0] <= 4 * system.sites * depth:
+        count = int((spectrum[1] - spectrum[0]) / depth) + 2
+        return np.linspace(*spectrum, count) - 1j * depth
+    return resonances(system)
+
+
+def resonances(system: OpenSystem) -> np.ndarray:
+    """Return the poles of the Green's function, (N,) complex, in t.
+
+    Exact (eigenvalues of ``X + Sigma``) for wide-band leads; for others the self-energy is taken
+    at the resonance by first-order perturbation theory, good for the narrow ones.
+    """
+    centres = [np.mean(lead.band) if np.isfinite(lead.band[0]) else 0.0 for lead in system.leads]
+    matrix = system.damping_matrix()
+    for lead, centre in zip(system.leads, centres, strict=True):
+        matrix[lead.site, lead.site] += lead.self_energy(centre)
+    if all(np.isinf(lead.band[0]) for lead in system.leads):
+        return np.linalg.eigvals(matrix)
+    poles, right = np.linalg.eig(matrix)
+    left = np.linalg.pinv(right)
+    shift = np.zeros_like(poles)
+    for lead, centre in zip(system.leads, centres, strict=True):
+        change = lead.self_energy(poles.real) - lead.self_energy(centre)
+        shift += change * left[:, lead.site] * right[lead.site]
+    return poles + shift
+
+
+def _limits(system: OpenSystem) -> tuple[float, float]:
+    """Return the range of energies in which any current flows.
+
+    Without gain nothing flows above all Fermi steps, without loss nothing below; the leads'
+    bands end it unless gain feeds loss.
+    """
+    lower, upper = -np.inf, np.inf
+    loss, gain = system.loss.any(), system.gain.any()
+    if system.leads and not gain:
+        upper = max(x.chemical_potential + _UNDERFLOW * x.temperature for x in system.leads)
+        upper = min(upper, max(x.band[1] for x in system.leads))
+    if system.leads and not loss:
+        lower = min(x.chemical_potential - _UNDERFLOW * x.temperature for x in system.leads)
+        lower = max(lower, min(x.band[0] for x in system.leads))
+    if system.leads and not (loss and gain):
+        upper = min(upper, max(x.band[1] for x in system.leads))
+        lower = max(lower, min(x.band[0] for x in system.leads))
+    return lower, upper
+
+
+@dataclass(frozen=True, eq=False)
+class EnergyMesh:
+    """First panels of the integrals over the energy of one system.
+
+    Attributes
+    ----------
+    panels : Panels
+        Panels on the range where any current flows.
+    scale : float
+        Norm of the Hamiltonian, in t: what rounding errors of resonances are relative to.
+    unresolved : float
+        Bound of what transmissions integrate to on resonances too narrow for double precision.
+    """
+
+    panels: Panels
+    scale: float
+    unresolved: float
+
+
+def energy_mesh(system: OpenSystem) -> EnergyMesh:
+    """Return the first panels for the integrals over the energy of a system's currents."""
+    low, high = _bounds(system.hamiltonian)
+    reach = sum(_largest_self_energy(lead) for lead in system.leads)
+    edges = [edge for lead in system.leads for edge in lead.band if np.isfinite(edge)]
+    centre = 0.5 * (low + high)
+    radius = 0.5 * (high - low) + reach + _damping_bounds(system)[1]
+    radius = max([radius, *(abs(edge - centre) for edge in edges)])
+    scale = radius + abs(centre)
+    real = any(np.isfinite(lead.band[0]) for lead in system.leads)
+    poles = _poles(system, (low - reach, high + reach) if real else (low, high))
+    # An eigenvalue is rounded by a few epsilon times the norm.
+    depth = np.maximum(abs(poles.imag), 8 * np.finfo(float).eps * scale)
+    hidden = depth[depth < _NARROWEST * scale].sum()
+    poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
+    steps = [x.chemical_potential + x.temperature * _FERMI_POINTS for x in system.leads]
+    points = np.concatenate(steps) if steps else np.zeros(0)
+    interior = (centre - 2 * radius, centre + 2 * radius)
+    panels = line_mesh(interior, points, edges, poles, _limits(system))
+    # A resonance of half width g carries at most int T dw = pi g between two terminals.
+    return EnergyMesh(panels, scale, np.pi * hidden)
