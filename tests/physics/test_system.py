@@ -1,0 +1,170 @@
+"""Leads, and what a system refuses."""
+
+import numpy as np
+import pytest
+
+from nessflow.scattering.lattice import chain, onsite_rates
+from nessflow.scattering.response import contact_response
+from nessflow.scattering.system import (
+    OpenSystem,
+    SemiInfiniteChainLead,
+    Tridiagonal,
+    WideBandLead,
+)
+
+ENERGIES = np.array([-50.0, -2.3, -1.7, -1.1, 0.0, 0.3, 0.9, 1.5, 2.4, 1e3])
+
+
+def chain_lead(hopping=0.8, coupling=0.6, onsite=-0.1, site=0):
+    return SemiInfiniteChainLead("lead", site, hopping, coupling, onsite, 0.0, 0.1)
+
+
+def green(hamiltonian, leads, energies, rates=0.0):
+    sites = hamiltonian.diagonal.size
+    loss = onsite_rates(np.full(sites, rates))
+    system = OpenSystem(hamiltonian, loss, Tridiagonal.zero(sites), leads)
+    return contact_response(system, energies).green
+
+
+def test_chain_self_energy_solves_its_quadratic_equation_on_the_retarded_branch():
+    lead = chain_lead()
+    sigma = lead.self_energy(ENERGIES)
+    surface = sigma / lead.coupling**2
+    equation = lead.hopping**2 * surface**2 - (ENERGIES - lead.onsite) * surface + 1
+    np.testing.assert_allclose(equation, 0, atol=1e-14)
+    inside = abs(ENERGIES - lead.onsite) < 2 * lead.hopping
+    assert np.all(sigma.imag[inside] < 0)
+    assert np.all(abs(surface * lead.hopping) <= 1 + 1e-15)
+
+
+def test_taking_a_site_out_of_the_lead_changes_nothing():
+    # Exact inside and outside the band: the second system has the lead's first site in it.
+    short = green(Tridiagonal([0.3], []), [chain_lead()], ENERGIES)[:, 0, 0]
+    longer = Tridiagonal([-0.1, 0.3], [0.6])
+    contact = [chain_lead(coupling=0.8), WideBandLead("idle", 1, 0.0, 0.0, 0.0)]
+    np.testing.assert_allclose(green(longer, contact, ENERGIES)[:, 1, 1], short, rtol=1e-13)
+
+
+def test_long_finite_chain_with_vanishing_absorption_is_the_lead():
+    # Away from the band edges; waves return damped by exp(-2 * 4000 * 0.005 / 1.6) = 1e-11.
+    energies = ENERGIES[abs(abs(ENERGIES + 0.1) - 1.6) > 0.1]
+    onsite, bonds = np.full(4001, -0.1), np.full(4000, 0.8)
+    onsite[0], bonds[0] = 0.3, 0.6
+    idle = [WideBandLead("idle", 0, 0.0, 0.0, 0.0)]
+    once, twice = (
+        green(Tridiagonal(onsite, bonds), idle, energies, absorption)
+        for absorption in (0.005, 0.01)
+    )
+    exact = green(Tridiagonal([0.3], []), [chain_lead()], energies)
+    np.testing.assert_allclose(2 * once - twice, exact, rtol=2e-3)
+
+
+def test_chain_lead_has_no_states_outside_its_band():
+    lead = chain_lead()
+    lower, upper = lead.band
+    outside = np.array([lower - 1e-9, upper + 1e-9, -1e6, 1e6])
+    np.testing.assert_array_equal(lead.broadening_at(outside), 0.0)
+    np.testing.assert_array_equal(lead.broadening_at(np.array([lower, upper])) < 1e-7, True)
+
+
+def test_far_outside_the_band_the_self_energy_does_not_cancel():
+    lead = chain_lead(onsite=0.0)
+    for energy in (1e6, -1e9, 1e150):
+        expected = lead.coupling**2 / energy * (1 + (lead.hopping / energy) ** 2)
+        np.testing.assert_allclose(lead.self_energy(np.array([energy])), expected, rtol=1e-14)
+
+
+def test_spectral_weight_of_the_chain_lead_is_its_coupling():
+    lead = chain_lead()
+    angles = (np.arange(400) + 0.5) * np.pi / 400  # Gauss-Chebyshev in the band
+    half = 2 * lead.hopping
+    energies = lead.onsite + half * np.cos(angles)
+    weight = np.sum(lead.broadening_at(energies) * half * np.sin(angles)) * np.pi / 400
+    np.testing.assert_allclose(weight / (2 * np.pi), lead.coupling**2, rtol=1e-13)
+
+
+def test_wide_band_lead():
+    lead = WideBandLead("L", 0, 1.1, 0.0, 0.0)
+    np.testing.assert_array_equal(lead.self_energy(ENERGIES), np.full(10, -0.55j))
+    np.testing.assert_array_equal(lead.broadening_at(ENERGIES), np.full(10, 1.1))
+    assert lead.band == (-np.inf, np.inf)
+
+
+def small(hamiltonian=None, loss=None, gain=None, leads=()):
+    zero = Tridiagonal.zero(2)
+    return OpenSystem(hamiltonian or zero, zero if loss is None else loss, gain or zero, leads)
+
+
+BROKEN = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 2.0], [0.0, 2.5, 0.0]])
+FAULTS = {
+    r"hamiltonian matrix is not Hermitian: element \(1, 2\) = 2.0 .* \(2, 1\) = 2.5 by 0.5": (
+        lambda: OpenSystem(BROKEN, np.zeros((3, 3)), np.zeros((3, 3)), ())
+    ),
+    r"loss matrix is not finite: element \(0, 1\) is nan": (
+        lambda: small(loss=np.array([[0, np.nan], [0, 0]]))
+    ),
+    "loss matrix has the negative eigenvalue -1;": lambda: small(loss=onsite_rates([1.0, -1.0])),
+    "gain matrix has the negative eigenvalue -0.5;": (
+        lambda: small(gain=Tridiagonal([0.5, 0.5], [1j]))
+    ),
+    "loss matrix has the negative eigenvalue -2;": (
+        lambda: small(loss=np.array([[0, 2.0], [2.0, 0]]))
+    ),
+    r"one size, got hamiltonian \(3, 3\), loss \(2, 2\)": lambda: small(chain(3, 1.0, 0.0)),
+    r"must be square, got shape \(2, 3\)": lambda: small(loss=np.zeros((2, 3))),
+    "lead 'L': site must be below the 2 sites, got 2": (
+        lambda: small(leads=[WideBandLead("L", 2, 1.0, 0.0, 0.0)])
+    ),
+    "two leads have the name 'L'": lambda: small(leads=[WideBandLead("L", 0, 1.0, 0.0, 0.0)] * 2),
+    "lead 'L': site must be 0 or more": lambda: WideBandLead("L", -1, 1.0, 0.0, 0.0),
+    "lead 'L': temperature must be finite and 0 or more, got -0.1": (
+        lambda: WideBandLead("L", 0, 1.0, 0.0, -0.1)
+    ),
+    "lead 'L': broadening must be finite and 0 or more": (
+        lambda: WideBandLead("L", 0, -1.0, 0.0, 0.0)
+    ),
+    "lead 'L': chemical_potential must be finite": lambda: WideBandLead("L", 0, 1.0, np.inf, 0.0),
+    "lead 'L': hopping must be finite and not 0": (
+        lambda: SemiInfiniteChainLead("L", 0, 0.0, 1.0, 0.0, 0.0, 0.0)
+    ),
+    "lead 'L': coupling must be finite": (
+        lambda: SemiInfiniteChainLead("L", 0, 1.0, np.nan, 0.0, 0.0, 0.0)
+    ),
+    "upper element 0 is not finite": lambda: Tridiagonal([1.0, 2.0], [np.inf]),
+    "diagonal of a Hermitian matrix is real, got .* at site 1": (
+        lambda: Tridiagonal([1.0, 2.0j], [0.0])
+    ),
+    r"N-1 upper elements, got shapes \(2,\) and \(2,\)": (
+        lambda: Tridiagonal([1.0, 2.0], [0.0, 0.0])
+    ),
+}
+
+
+@pytest.mark.parametrize("message", FAULTS)
+def test_faults_are_named(message):
+    with pytest.raises(ValueError, match=message):
+        FAULTS[message]()
+
+
+def test_rounding_is_no_fault():
+    rng = np.random.default_rng(1)
+    channels = rng.normal(size=(1, 6)) + 1j * rng.normal(size=(1, 6))
+    loss = channels.conj().T @ channels  # rank one: five eigenvalues are 0 up to rounding
+    OpenSystem(np.zeros((6, 6)), loss, loss, ())
+    bond = Tridiagonal([1.0, 1.0], [np.exp(0.7j)])
+    small(loss=bond, gain=bond)
+
+
+def test_a_system_cannot_be_changed_behind_its_back():
+    rates = np.ones(2)
+    loss = onsite_rates(rates)
+    rates[0] = -1
+    np.testing.assert_array_equal(loss.diagonal, 1)
+    with pytest.raises(ValueError, match="read-only"):
+        loss.diagonal[0] = -1
+
+
+def test_one_dense_matrix_makes_all_dense():
+    system = small(loss=np.eye(2))
+    assert not system.is_tridiagonal
+    np.testing.assert_array_equal(system.damping_matrix(), -1j * np.eye(2))
