@@ -120,7 +120,8 @@ class Integral:
     size : (m,) float
         Integrals of the magnitudes.
     converged : bool
-        Whether every component met the tolerance, or its own rounding errors.
+        Whether every component met the tolerance, or its own rounding errors; False where the
+        function is not finite.
     evaluations : int
         Number of energies at which the function was evaluated.
     """
@@ -255,14 +256,14 @@ def _panel_integrals(integrand: Callable, panels: Panels, scale: float) -> np.nd
     """Return value, error, rounding error and size of each component on each panel, (4, m, p)."""
     energies, slope = panels.nodes()
     values, magnitudes = integrand(energies.ravel())
-    shape = (-1, *energies.shape)
-    values = values.reshape(shape) * slope
-    size = (magnitudes.reshape(shape) * slope) @ KRONROD
-    kronrod = values @ KRONROD
-    difference = abs(kronrod - values @ GAUSS)
-    spread = abs(values - 0.5 * kronrod[..., None]) @ KRONROD
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(spread > 0, difference / spread, 0.0)
+    shape = (len(values), *energies.shape)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a value that is not finite gives NaN
+        values = values.reshape(shape) * slope
+        size = (magnitudes.reshape(shape) * slope) @ KRONROD
+        kronrod = values @ KRONROD
+        difference = abs(kronrod - values @ GAUSS)
+        spread = abs(values - 0.5 * kronrod[..., None]) @ KRONROD
+        ratio = np.where(spread == 0, 0.0, difference / spread)
     # QUADPACK's estimate: the difference is that of the 10-point rule, and rho^-20 at the power
     # 3/2 stands for the rho^-32 of the 21-point rule.
     error = np.where(ratio < 1 / 200, (200 * ratio) ** 1.5, 1.0) * spread

@@ -1,0 +1,213 @@
+"""Integrals with known values: resonances, steps, tails, edges, and errors that bound errors."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import digamma, expit
+
+from nessflow.scattering.quadrature import GAUSS, KRONROD, NODES, graded, integrate, line_mesh
+
+
+def plain(function):
+    """Integrand without cancellation: its magnitude is its absolute value."""
+
+    def integrand(w):
+        values = np.atleast_2d(function(w))
+        return values, abs(values)
+
+    return integrand
+
+
+def lorentzian(w, pole):
+    return abs(pole.imag) / np.pi / ((w - pole.real) ** 2 + pole.imag**2)
+
+
+def occupied_lorentzian(pole, temperature):
+    """``int dw f(w) lorentzian(w)`` for chemical potential 0."""
+    z = 0.5 + (abs(pole.imag) + 1j * pole.real) / (2 * np.pi * temperature)
+    return 0.5 - digamma(z).imag / np.pi
+
+
+@pytest.mark.parametrize(("weights", "degree"), [(GAUSS, 19), (KRONROD, 31)])
+def test_rules_are_exact_for_polynomials(weights, degree):
+    for power in range(degree + 1):
+        exact = 2 / (power + 1) if power % 2 == 0 else 0.0
+        assert weights @ NODES**power == pytest.approx(exact, abs=3e-16)
+    assert abs(weights @ NODES ** (degree + 1) - 2 / (degree + 2)) > 1e-13
+
+
+def test_resonance_of_width_1e_minus_9():
+    pole = 0.3 - 1e-9j
+    found = integrate(plain(lambda w: lorentzian(w, pole)), line_mesh((-8, 8), poles=[pole]))
+    assert found.converged
+    assert abs(found.value[0] - 1) <= found.error[0] < 1e-6
+
+
+def test_resonance_between_break_points_is_found_by_bisection():
+    pole = 0.3 - 1e-3j
+    found = integrate(plain(lambda w: lorentzian(w, pole)), line_mesh((-8, 8), points=[0.31]))
+    assert found.converged
+    assert abs(found.value[0] - 1) <= found.error[0] < 1e-9
+
+
+@pytest.mark.parametrize("temperature", [1e-4, 0.04, 20.0])
+def test_fermi_step_across_a_resonance(temperature):
+    pole = 0.2 - 0.1j
+    points = temperature * np.array([-40, -20, -7, 0, 7, 20, 40])
+    with np.errstate(over="ignore"):
+        found = integrate(
+            plain(lambda w: expit(-w / temperature) * lorentzian(w, pole)),
+            line_mesh((-8, 8), points=points, poles=[pole]),
+        )
+    exact = occupied_lorentzian(pole, temperature)
+    assert found.converged
+    assert abs(found.value[0] - exact) <= found.error[0] + 1e-15
+    assert found.error[0] < 1e-9 * exact
+
+
+def test_tails():
+    powers = np.array([[1.0], [1.5], [2.0]])
+    found = integrate(plain(lambda w: (1 + w**2) ** -powers), line_mesh((-3, 3)))
+    exact = np.array([np.pi, 2, np.pi / 2])
+    assert np.all(abs(found.value - exact) <= found.error)
+    assert np.all(found.error < 1e-9)
+
+
+def test_tail_beside_a_far_away_step():
+    """A step at w = 1e6 far outside the interior, as of a lead at infinite bias."""
+    found = integrate(plain(lambda w: (w < 1e6) / (1 + w**2)), line_mesh((-3, 3), points=[1e6]))
+    assert abs(found.value[0] - (np.pi - 1e-6)) <= found.error[0] < 1e-9
+
+
+def test_square_root_edges_cost_no_bisection():
+    def function(w):
+        inside = abs(w) < 2
+        root = np.sqrt(np.abs(4 - w**2))
+        outside = np.where(inside, 0.0, root / np.maximum(abs(w), 2) ** 3)
+        return np.stack([inside * root, inside / root, outside])
+
+    mesh = line_mesh((-8, 8), edges=[-2, 2])
+    found = integrate(plain(function), mesh)
+    assert np.all(abs(found.value - [2 * np.pi, np.pi, np.pi / 4]) <= found.error)
+    assert np.all(found.error < 1e-9)
+    assert found.evaluations <= 2 * NODES.size * mesh.size
+
+
+def test_no_absolute_tolerance():
+    sizes = np.array([[1.0], [1e-80], [1e-250]])
+    pole = 1.0 - 0.01j
+    found = integrate(plain(lambda w: sizes * lorentzian(w, pole)), line_mesh((-8, 8)))
+    assert np.all(abs(found.value / sizes[:, 0] - 1) <= found.error / sizes[:, 0])
+    assert np.all(found.error / sizes[:, 0] < 1e-9)
+
+
+def test_zero_is_done_at_once():
+    mesh = line_mesh((-8, 8), points=[0.0])
+    found = integrate(plain(lambda w: 0 * w), mesh)
+    assert found.converged
+    assert (found.value[0], found.error[0]) == (0, 0)
+    assert found.evaluations == NODES.size * mesh.size
+
+
+def test_cancelling_terms_stop_at_their_rounding_errors():
+    """Noise of size epsilon from terms of size 1 is no reason to refine."""
+
+    def integrand(w):
+        one = lorentzian(w, 0.3 - 0.2j)
+        noise = (one * 1.1) / 1.1 - one
+        return noise[None], 2 * one[None]
+
+    mesh = line_mesh((-8, 8), poles=[0.3 - 0.2j])
+    found = integrate(integrand, mesh)
+    assert found.converged
+    assert found.evaluations == NODES.size * mesh.size
+    assert abs(found.value[0]) <= found.error[0] < 1e-13
+
+
+def test_small_difference_of_large_terms_is_resolved_by_itself():
+    """1e-6 of the terms, still to 1e-8 of itself."""
+    first, second = 0.3 - 0.2j, 0.3 - 0.200002j
+
+    def integrand(w):
+        terms = np.stack([lorentzian(w, first), -lorentzian(w, second)]) * np.exp(-(w**2))
+        return terms.sum(axis=0)[None], abs(terms).sum(axis=0)[None]
+
+    found = integrate(integrand, line_mesh((-8, 8)))
+    fine = integrate(integrand, line_mesh((-8, 8), points=np.linspace(-7.9, 7.9, 400)))
+    assert abs(found.value - fine.value) <= found.error + fine.error
+    assert found.error[0] < 1e-8 * abs(found.value[0])
+
+
+@pytest.mark.parametrize("limits", [(1.0, 1.0), (2.0, 1.0), (9.0, 9.0), (-9.0, -9.0)])
+def test_empty_range(limits):
+    found = integrate(plain(np.ones_like), line_mesh((-8, 8), limits=limits))
+    assert found.value.sum() == 0
+    assert found.evaluations == 0
+
+
+@pytest.mark.parametrize("limits", [(-1.0, 2.0), (-20.0, 30.0), (9.0, 30.0), (-30.0, -9.0)])
+def test_finite_range(limits):
+    mesh = line_mesh((-8, 8), points=[-12.0, 0.5, 12.0], limits=limits)
+    found = integrate(plain(lambda w: 1 / (1 + w**2)), mesh)
+    exact = np.arctan(limits[1]) - np.arctan(limits[0])
+    assert abs(found.value[0] - exact) <= found.error[0] < 1e-9
+
+
+@pytest.mark.parametrize("pole", [0.3, 1 / 3])
+def test_what_has_no_integral_has_no_small_error(pole):
+    with np.errstate(divide="ignore"):
+        found = integrate(plain(lambda w: 1 / abs(w - pole)), line_mesh((-8, 8), limits=(-1, 1)))
+    assert not found.converged or found.error[0] > 0.1
+
+
+def test_kink_off_the_break_points():
+    found = integrate(plain(lambda w: abs(w - 1 / 3)), line_mesh((-1, 1), limits=(-1, 1)))
+    assert abs(found.value[0] - 10 / 9) <= found.error[0] < 1e-8
+
+
+@given(st.lists(st.tuples(st.floats(-2, 2), st.floats(-9, 0)), min_size=1, max_size=30))
+def test_graded_intervals_keep_off_the_poles(levels):
+    poles = np.array([position - 1j * 10**exponent for position, exponent in levels])
+    points = graded(np.array([-4.0, 4.0]), poles)
+    lower, upper = points[:-1, None], points[1:, None]
+    assert np.all(abs(poles - lower) + abs(poles - upper) >= 1.349 * (upper - lower))
+    assert (points[0], points[-1]) == (-4, 4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(-2, 2), st.floats(-7, 0), st.floats(-1, 1)), min_size=1, max_size=12
+    ),
+    st.floats(-4, 1),
+)
+def test_error_bounds_the_error_of_random_resonances(levels, log_temperature):
+    """Sharp features at random: signed Lorentzians under a Fermi function."""
+    poles = np.array([position - 1j * 10**exponent for position, exponent, _ in levels])
+    weights = np.array([weight for *_, weight in levels])
+    temperature = 10**log_temperature
+
+    def integrand(w):
+        terms = weights[:, None] * lorentzian(w, poles[:, None]) * expit(-w / temperature)
+        return terms.sum(axis=0)[None], abs(terms).sum(axis=0)[None]
+
+    points = temperature * np.array([-40, -20, -7, 0, 7, 20, 40])
+    found = integrate(integrand, line_mesh((-8, 8), points, poles=poles), scale=2.0)
+    exact = weights * [occupied_lorentzian(pole, temperature) for pole in poles]
+    assert found.converged
+    assert abs(found.value[0] - exact.sum()) <= found.error[0] + 1e-15 * abs(weights).sum()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-2, 2), st.floats(-2.5, 0), st.floats(-2, 2), st.floats(0.1, 30))
+def test_error_bounds_the_error_without_any_hint(position, exponent, phase, frequency):
+    """Features no narrower than the first panels can see, at places nobody told."""
+    width = 10**exponent
+    found = integrate(
+        plain(lambda w: np.exp(-(((w - position) / width) ** 2)) * np.cos(frequency * w + phase)),
+        line_mesh((-8, 8), points=np.linspace(-8, 8, 33)),
+    )
+    exact = np.sqrt(np.pi) * width * np.exp(-((frequency * width) ** 2) / 4)
+    exact *= np.cos(frequency * position + phase)
+    assert abs(found.value[0] - exact) <= found.error[0] + 1e-15 * width
