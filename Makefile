@@ -4,7 +4,7 @@ CORES ?= all
 VENV := .venv
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run smoke test bench lock clean-environment
+.PHONY: run smoke test bench docs lock clean-environment
 
 run: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES)
@@ -19,6 +19,9 @@ test: $(VENV)/ready
 bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/kernel.py
 	$(VENV)/bin/python benchmarks/quadrature.py
+
+docs: $(VENV)/ready
+	$(VENV)/bin/python -c 'from nessflow.description import data_dictionary; print(data_dictionary(), end="")' > docs/data-dictionary.md
 
 $(VENV)/ready: envs/requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nessflow needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 run")'

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from nessflow.pipeline.config import Study, parameters_of
 from nessflow.pipeline.grid import blocks_of, point_count
-from nessflow.studies.kind import find_kind, kind_names
+from nessflow.studies.kind import Status, find_kind, kind_names
 
 UNITS = (
     "Units: hbar = k_B = e = 1, energies in the hopping t; a current in t/h is 2 pi times larger."
@@ -73,3 +73,41 @@ def _observables(kind: ModuleType) -> list[str]:
         for name, v in kind.VARIABLES.items()
         if not name.endswith("_error")
     ]
+
+
+def data_dictionary() -> str:
+    """Return ``docs/data-dictionary.md``: every variable of every kind."""
+    lines = [
+        "# Data dictionary",
+        "",
+        "Made by `make docs` from the kinds of study; a test keeps it true.",
+        "",
+        f"{UNITS} Every variable has `units` (CF: `1`, since natural units have no dimension), "
+        "`natural_units` and `long_name`.",
+        "",
+        "Dimensions: one for each axis of the study in the order of its file, `sample` for an "
+        "ensemble, then those listed below. Beside each variable:",
+        "",
+        "* `<name>_error`: estimate of the numerical error of an integrated number",
+        "* `<name>_mean`, `<name>_sem`, `<name>_mean_square`, `<name>_mean_square_sem`: mean and "
+        "standard error over the samples that are ok, of the value and of its square; "
+        "`n_samples`: how many these are",
+        "* `status` of each point: "
+        + ", ".join(f"{s.value} {s.name.lower().replace('_', ' ')}" for s in Status),
+        "* `message`: why a point is not ok; `failures.csv` lists these points",
+        "* `<fit>_exponent`, `<fit>_prefactor` and their `_error`: fits of the study file",
+        "",
+        "A value is NaN where the point failed, or where the quantity is not defined; then an "
+        "attribute `undefined` of the variable says why.",
+    ]
+    for name in kind_names():
+        kind = find_kind(name)
+        lines += ["", f"## {name}", "", _summary(kind), ""]
+        lines += [f"* {line}" for line in kind.CONVENTIONS]
+        lines += ["", "| variable | dimensions | natural units | meaning |", "|---|---|---|---|"]
+        lines += [
+            f"| `{v}` | {', '.join(m.dims) or 'none'} | {m.natural_units} | {m.long_name} |"
+            for v, m in kind.VARIABLES.items()
+            if not v.endswith("_error")
+        ]
+    return "\n".join(lines) + "\n"

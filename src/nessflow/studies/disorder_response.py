@@ -4,14 +4,14 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nessflow.scattering.currents import disorder_susceptibility
+from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable
-from nessflow.studies.systems import System, open_system
 
 
 class Parameters(Strict):
     """A clean system."""
 
-    system: System = Field(description="lattice, loss, gain and leads, without disorder")
+    system: systems.System = Field(description="lattice, loss, gain and leads, without disorder")
 
     @model_validator(mode="after")
     def _clean(self):
@@ -19,6 +19,8 @@ class Parameters(Strict):
             raise ValueError("the weak-disorder limit is taken around a system without disorder")
         return self
 
+
+CONVENTIONS = systems.CONVENTIONS
 
 VARIABLES = {
     "net_particle_current_mean_square_coefficient": Variable(
@@ -45,7 +47,7 @@ def is_random(parameters: Parameters) -> bool:
 
 def evaluate(parameters: Parameters, rng: None) -> Outcome:
     """Return (1/3) sum_j (dJ/dV_j)^2, since <V_j V_k> = delta_jk V^2 / 3 for uniform disorder."""
-    slope, error = disorder_susceptibility(open_system(parameters.system, None))
+    slope, error = disorder_susceptibility(systems.open_system(parameters.system, None))
     names = tuple(VARIABLES)
     return Outcome(
         {

@@ -3,12 +3,13 @@
 import numpy as np
 from pydantic import Field
 
-from nessflow.scattering.currents import steady_currents
+from nessflow.scattering.currents import SteadyCurrents, steady_currents
+from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
-from nessflow.studies.systems import System, open_system
-from nessflow.studies.systems import is_random as system_is_random
 
 TERMINALS = ("left", "right", "loss", "gain")
+
+UNITARITY_TOLERANCE = 1e-8
 
 _PARTICLE = "t/hbar"
 _ENERGY = "t^2/hbar"
@@ -47,14 +48,22 @@ def with_errors(variables: dict[str, Variable]) -> dict[str, Variable]:
     return result
 
 
+CONVENTIONS = systems.CONVENTIONS
+
+
 class Parameters(Strict):
     """One system."""
 
-    system: System = Field(description="lattice, disorder, loss, gain and leads")
+    system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
 
 
 VARIABLES = with_errors(_currents("particle", _PARTICLE) | _currents("energy", _ENERGY)) | {
-    "unitarity_defect": Variable((), "1", "largest relative violation of unitarity"),
+    "conservation_defect": Variable(
+        (), _PARTICLE, "sum of the particle currents of all terminals, zero by conservation"
+    ),
+    "unitarity_defect": Variable(
+        (), "1", "relative violation of the unitarity of the scattering matrix"
+    ),
 }
 
 
@@ -68,14 +77,28 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def is_random(parameters: Parameters) -> bool:
     """Return whether the system draws disorder."""
-    return system_is_random(parameters.system)
+    return systems.is_random(parameters.system)
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the steady currents of one system (paper 000, eq. 8)."""
-    currents = steady_currents(open_system(parameters.system, rng))
+    currents = steady_currents(systems.open_system(parameters.system, rng))
     values = {name: getattr(currents, name) for name in VARIABLES}
-    status, message = Status.OK, ""
+    return Outcome(values, *judged(currents), currents.notes)
+
+
+def judged(currents: SteadyCurrents) -> tuple[Status, str]:
+    """Return the status of a point, and why it is not ok."""
     if not currents.converged:
-        status, message = Status.NOT_CONVERGED, "energy integral not converged"
-    return Outcome(values, status, message, currents.notes)
+        return Status.NOT_CONVERGED, "an energy integral did not converge"
+    if abs(currents.conservation_defect) > currents.conservation_allowance:
+        return Status.SUSPECT, (
+            f"the currents of all terminals add to {currents.conservation_defect:.1e}, more than "
+            f"their errors {currents.conservation_allowance:.1e}"
+        )
+    if currents.unitarity_defect > UNITARITY_TOLERANCE:
+        return Status.SUSPECT, (
+            f"unitarity violated by {currents.unitarity_defect:.1e}, "
+            f"more than {UNITARITY_TOLERANCE:.0e}"
+        )
+    return Status.OK, ""

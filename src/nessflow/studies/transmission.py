@@ -10,10 +10,9 @@ from nessflow.scattering.currents import (
     response_transmission,
     transmission,
 )
+from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable, quantity
 from nessflow.studies.steady_current import TERMINALS
-from nessflow.studies.systems import System, open_system
-from nessflow.studies.systems import is_random as system_is_random
 
 
 class EnergyGrid(Strict):
@@ -37,9 +36,11 @@ class EnergyGrid(Strict):
 class Parameters(Strict):
     """One system and the energies of its spectrum."""
 
-    system: System = Field(description="lattice, disorder, loss, gain and leads")
+    system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
     energies: Annotated[EnergyGrid, Field(description="energies of the spectrum")]
 
+
+CONVENTIONS = systems.CONVENTIONS
 
 VARIABLES = {
     "transmission": Variable(
@@ -65,12 +66,12 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def is_random(parameters: Parameters) -> bool:
     """Return whether the system draws disorder."""
-    return system_is_random(parameters.system)
+    return systems.is_random(parameters.system)
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the spectra of one system (paper 000, S26)."""
-    system = open_system(parameters.system, rng)
+    system = systems.open_system(parameters.system, rng)
     energies = parameters.energies.values()
     loss, gain = reference_transmission(system, energies)
     return Outcome(

@@ -8,15 +8,14 @@ from pydantic import Field, model_validator
 from scipy.optimize import brentq
 
 from nessflow.scattering.currents import steady_currents
+from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
-from nessflow.studies.systems import System, open_system
-from nessflow.studies.systems import is_random as system_is_random
 
 
 class Parameters(Strict):
     """One system; the chemical potential of both leads is solved for within the bracket."""
 
-    system: System = Field(description="lattice, disorder, loss, gain and leads")
+    system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
     lower: float = quantity("lowest chemical potential tried", "t")
     upper: float = quantity("highest chemical potential tried", "t")
 
@@ -26,6 +25,8 @@ class Parameters(Strict):
             raise ValueError(f"lower {self.lower:g} is not below upper {self.upper:g}")
         return self
 
+
+CONVENTIONS = systems.CONVENTIONS
 
 VARIABLES = {
     "chemical_potential": Variable(
@@ -47,7 +48,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def is_random(parameters: Parameters) -> bool:
     """Return whether the system draws disorder."""
-    return system_is_random(parameters.system)
+    return systems.is_random(parameters.system)
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
@@ -56,7 +57,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     At low energy the root obeys mu / kT = ln(Q / P) (paper 000, text below eq. 8; its remark
     mu / kT = gamma_g / gamma_l is erratum E4).
     """
-    system = open_system(parameters.system, rng)
+    system = systems.open_system(parameters.system, rng)
     temperature = system.leads[0].temperature
 
     def exchange(mu):
