@@ -186,8 +186,11 @@ def _trace(energies, first, last, damping, upper, lower, loss, loss_bond, gain, 
     ``M = G Q G^+`` is needed on and beside the diagonal only.  With S_j, the weighted sum of the
     left chain 1..j, and R_j, that of the right chain j..N, for instance
     ``M_jj |D|^2 = S_j |D(j+1..N)|^2 + (R_j - Q_jj |D(j+1..N)|^2) |D(1..j-1)|^2``.
+    ``loss_bond`` and ``gain_bond`` are None when both matrices are diagonal.
     """
     n = damping.size
+    product = upper * lower
+    up, down = upper.real**2 + upper.imag**2, lower.real**2 + lower.imag**2
     d = np.empty(n, np.complex128)  # D(1..j)
     e = np.empty(n, np.complex128)  # D(1..j-1)
     left = np.empty(n)
@@ -197,36 +200,40 @@ def _trace(energies, first, last, damping, upper, lower, loss, loss_bond, gain, 
         w = energies[k]
         state = (1.0 + 0.0j, 0.0j, 0.0, 0)
         for j in range(n):
+            p, q, total, shift = state
+            total = gain[j] * (p.real**2 + p.imag**2) + total * down[j - 1]
+            if gain_bond is not None:
+                total += 2 * (gain_bond[j - 1] * lower[j - 1] * q * p.conjugate()).real
             level = w - damping[j]
             if j == 0:
                 level -= first[k]
             if j == n - 1:
                 level -= last[k]
-            p, q, total, shift = state
-            total = gain[j] * (p.real**2 + p.imag**2) + total * abs(lower[j - 1]) ** 2
-            total += 2 * (gain_bond[j - 1] * lower[j - 1] * q * p.conjugate()).real
-            state = _rescale(level * p - upper[j - 1] * lower[j - 1] * q, p, total, shift)
+            state = _rescale(level * p - product[j - 1] * q, p, total, shift)
             d[j], e[j], left[j], exponent[j] = state
         top = exponent[n - 1]
         norm = d[n - 1].real ** 2 + d[n - 1].imag ** 2
         state = (1.0 + 0.0j, 0.0j, 0.0, 0)
         for j in range(n - 1, -1, -1):
             f, g, right, shift = state  # D(j+1..N), D(j+2..N), R_{j+1}
-            scale = math.ldexp(1.0 / norm, 2 * (shift + exponent[j] - top))
-            u, v, bond = upper[j], lower[j].conjugate(), gain_bond[j]
-            ff, gg = f.real**2 + f.imag**2, g.real**2 + g.imag**2
+            ff = f.real**2 + f.imag**2
             ee = e[j].real ** 2 + e[j].imag ** 2
-            beyond = right * abs(u) ** 2 + 2 * (bond * f * (u * g).conjugate()).real
-            trace[k] += scale * loss[j] * (left[j] * ff + beyond * ee)
-            beside = left[j] * v * f * g.conjugate()
-            beside += right * u * e[j] * d[j].conjugate()
-            beside += bond * e[j] * f * (d[j] * g).conjugate()
-            beside += u * v * bond.conjugate() * ee * gg
-            trace[k] += 2 * scale * (loss_bond[j].conjugate() * beside).real
+            beyond = right * up[j]
+            if gain_bond is not None:
+                u, v, bond = upper[j], lower[j].conjugate(), gain_bond[j]
+                beyond += 2 * (bond * f * (u * g).conjugate()).real
+            part = loss[j] * (left[j] * ff + beyond * ee)
+            if gain_bond is not None:
+                beside = left[j] * v * f * g.conjugate()
+                beside += right * u * e[j] * d[j].conjugate()
+                beside += bond * e[j] * f * (d[j] * g).conjugate()
+                beside += u * v * bond.conjugate() * ee * (g.real**2 + g.imag**2)
+                part += 2 * (loss_bond[j].conjugate() * beside).real
+            trace[k] += math.ldexp(part / norm, 2 * (shift + exponent[j] - top))
             level = w - damping[j]
             if j == n - 1:
                 level -= last[k]
-            state = _rescale(level * f - u * lower[j] * g, f, beyond + gain[j] * ff, shift)
+            state = _rescale(level * f - product[j] * g, f, beyond + gain[j] * ff, shift)
     return trace
 
 
@@ -364,10 +371,14 @@ def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarra
     hamiltonian, loss, gain = system.hamiltonian, system.loss, system.gain
     upper, lower = _couplings(hamiltonian, loss, gain)
     damping = hamiltonian.diagonal - 1j * (loss.diagonal + gain.diagonal)
-    loss_terms = loss.diagonal, np.append(loss.upper, 0)
-    gain_terms = gain.diagonal, np.append(gain.upper, 0)
+    bonds = bool(loss.upper.any() or gain.upper.any())
+    loss_terms, gain_terms = (
+        (matrix.diagonal.copy(), np.append(matrix.upper, 0) if bonds else None)
+        for matrix in (loss, gain)
+    )
     ends = _end_self_energies(system, energies)
     chain = energies, *ends, damping, np.append(upper, 0), np.append(lower, 0)
-    return 4 * _trace(*chain, *loss_terms, *gain_terms), 4 * _trace(
-        *chain, *gain_terms, *loss_terms
-    )
+    loss_gain = 4 * _trace(*chain, *loss_terms, *gain_terms)
+    if not bonds:  # reciprocal: the phases of the hopping are a gauge
+        return loss_gain, loss_gain
+    return loss_gain, 4 * _trace(*chain, *gain_terms, *loss_terms)
