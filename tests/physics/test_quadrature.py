@@ -178,7 +178,9 @@ def test_graded_intervals_keep_off_the_poles(levels):
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.floats(-2, 2), st.floats(-7, 0), st.floats(-1, 1)), min_size=1, max_size=12
+        st.tuples(st.floats(-2, 2), st.floats(-7, 0), st.integers(-1000, 1000)),
+        min_size=1,
+        max_size=12,
     ),
     st.floats(-4, 1),
 )

@@ -65,12 +65,19 @@ class ClosedFormCurrents:
         return self.landauer_error + float(self.reservoir_error.sum())
 
 
-def _occupied(lead: WideBandLead, poles: np.ndarray) -> np.ndarray:
-    """Return ``(lambda_n - lambda_m^*) int dw f / [(w - lambda_n)(w - lambda_m^*)] + i pi``."""
+def _psi(lead: WideBandLead, poles: np.ndarray) -> np.ndarray:
+    """Return ``psi_n``, (N,) complex.
+
+    ``int dw f / [(w - l_n)(w - l_m^*)] = (psi_n - psi_m^* - i pi) / (l_n - l_m^*)``, and with
+    ``f - 1`` it is ``+ i pi``.
+    """
     z = 1j * (poles - lead.chemical_potential)
     scale = 2 * np.pi * lead.temperature
-    psi = digamma(0.5 + z / scale) if scale > 0 else np.log(z)
-    return psi[:, None] - psi.conj()[None]
+    return digamma(0.5 + z / scale) if scale > 0 else np.log(z)
+
+
+def _pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return first[:, None] + second[None]
 
 
 def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
@@ -102,29 +109,35 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
         raise IllConditionedEigenvectors(condition)
     left = np.linalg.inv(right)
     scale = 1 / (poles[:, None] - poles.conj()[None])
-    occupied = [_occupied(lead, poles) for lead in system.leads]
+    psi = [_psi(lead, poles) for lead in system.leads]
+    occupied = [_pairs(x, -x.conj()) for x in psi]
+    sizes = [_pairs(abs(x), abs(x)) for x in psi]
     # Eigenvectors are wrong by epsilon cond(R), eigenvalues by that times the norm.
-    accuracy = (
-        np.finfo(float).eps * condition * (condition + np.linalg.norm(matrix, 2) * abs(scale))
-    )
+    shift = np.linalg.norm(matrix, 2) * abs(scale)
+    accuracy = 4 * np.finfo(float).eps * condition * (condition + shift)
 
-    def pair_sum(lead: WideBandLead, source: np.ndarray, kernel: np.ndarray) -> tuple[float, float]:
+    def pair_sum(
+        lead: WideBandLead, source: np.ndarray, kernel: np.ndarray, size: np.ndarray
+    ) -> np.ndarray:
+        """Return ``int dw/2pi Tr[Gamma_lead G source G^+] occupation`` and its error."""
         row = right[lead.site]
-        inner = left @ source @ left.conj().T
-        terms = lead.broadening * np.outer(row, row.conj()) * inner * kernel * scale
-        return terms.sum().real / (2 * np.pi), 4 * float((accuracy * abs(terms)).sum())
+        weight = lead.broadening * np.outer(row, row.conj()) * scale
+        weight = weight * (left @ source @ left.conj().T) / (2 * np.pi)
+        return np.array([(weight * kernel).sum().real, (accuracy * abs(weight) * size).sum()])
 
     loss, gain = as_dense(system.loss), as_dense(system.gain)
-    reservoir = np.zeros((2, 2))
-    for a, lead in enumerate(system.leads):
-        lost = pair_sum(lead, loss, occupied[a] - 1j * np.pi)
-        gained = pair_sum(lead, gain, occupied[a] + 1j * np.pi)
-        reservoir[:, a] = lost[0] + gained[0], lost[1] + gained[1]
+    reservoir = np.transpose(
+        [
+            pair_sum(lead, loss, occupied[a] - 1j * np.pi, sizes[a] + np.pi)
+            + pair_sum(lead, gain, occupied[a] + 1j * np.pi, sizes[a] + np.pi)
+            for a, lead in enumerate(system.leads)
+        ]
+    )
     landauer = np.zeros(2)
     for lead, other in (system.leads, system.leads[::-1]):
         contact = np.zeros_like(matrix)
         contact[other.site, other.site] = 0.5 * other.broadening
-        landauer += pair_sum(lead, contact, occupied[0] - occupied[1])
+        landauer += pair_sum(lead, contact, occupied[0] - occupied[1], sizes[0] + sizes[1])
     return ClosedFormCurrents(
         float(landauer[0]), float(landauer[1]), reservoir[0], reservoir[1], condition
     )

@@ -270,7 +270,8 @@ def _panel_integrals(integrand: Callable, panels: Panels, scale: float) -> np.nd
     # A node is rounded by epsilon |w|, so is what the integrand computes of it (scale); a panel
     # of length l is as much as that wrong about where its integrand lies.
     span = abs(energies[:, -1] - energies[:, 0])
-    place = (scale + abs(energies).min(axis=1)) / np.maximum(span, np.finfo(float).tiny)
+    reach = scale + abs(energies).min(axis=1)
+    place = reach / np.maximum(span, _EPSILON * reach + np.finfo(float).tiny)
     return np.stack([kronrod, error, _EPSILON * (_ROUNDING_ERRORS + place) * size, size])
 
 
