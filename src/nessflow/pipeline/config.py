@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from keyword import iskeyword
 from pathlib import Path
@@ -162,7 +163,7 @@ def load_study(
         With every fault found; each names file, line, key and the way out.
     """
     path = Path(path)
-    if not re.match(NAME, path.stem) or path.stem == "smoke":
+    if not re.fullmatch(NAME, path.stem) or path.stem == "smoke":
         expected = "a file name of a-z, 0-9 and -, other than smoke"
         raise ConfigError([Problem(str(path), None, "", "", expected, "rename the file")])
     whole, document, problems = overridden(read_document(path), tier, overrides)
@@ -178,12 +179,12 @@ def load_study(
         problems += _name_problems(document, kind)
     all_axes, _ = _axes(whole)
     problems += _expression_problems(whole, all_axes)
-    complete = len(axes) == len(document.get(("axes",)) or ())
+    complete = file is not None and len(axes) == len(_entries(document))
     ensemble = Ensemble(**file.ensemble.model_dump()) if file and file.ensemble else None
     if complete and not allow_large:
         problems += _size_problems(document, axes, ensemble)
     if kind is not None:
-        problems += _point_problems(document, axes, kind, is_complete=complete and bool(file))
+        problems += _point_problems(document, axes, kind, is_complete=complete)
         axes, found = _with_quantities(document, axes, _quantities(whole, all_axes, kind))
         problems += found
         problems += _reference_problems(document, kind)
@@ -213,10 +214,15 @@ def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:
 def _study_paths(
     folder: Path, studies: str | Sequence[str], document: Document
 ) -> tuple[list[Path], list[Problem]]:
+    problems = [
+        Problem(str(path), None, "", "", "the ending .yaml", "rename the file")
+        for path in sorted(folder.glob("[!.]*.yml"))
+    ]
     found = {path.stem: path for path in sorted(folder.glob("[!.]*.yaml"))}
+    if not found:
+        problems.append(Problem(str(folder), None, "", "", "at least one study, NAME.yaml"))
     if studies == "all":
-        return list(found.values()), []
-    problems = []
+        return list(found.values()), problems
     for index, name in enumerate(studies):
         if name not in found:
             hint = nearest(name, list(found)) or f"write {folder / 'NAME.yaml'}"
@@ -229,19 +235,24 @@ def _kind(
     document: Document, find_kind: FindKind, kind_names: Iterable[str]
 ) -> tuple[ModuleType | None, list[Problem]]:
     name = document.data["study"]
-    try:
-        return find_kind(name), []
-    except LookupError:
-        names = list(kind_names)
-        expected = f"one of the kinds {', '.join(names)}" if names else "the name of a kind"
-        return None, [document.problem(("study",), expected, nearest(name, names))]
+    if re.fullmatch(NAME, name):
+        with suppress(LookupError):
+            return find_kind(name), []
+    names = list(kind_names)
+    expected = f"one of the kinds {', '.join(names)}" if names else "the name of a kind"
+    return None, [document.problem(("study",), expected, nearest(name, names))]
+
+
+def _entries(document: Document) -> Mapping[str, object]:
+    """Return the axes as written, or none when they are no mapping."""
+    entries = document.data.get("axes")
+    return entries if isinstance(entries, dict) else {}
 
 
 def _axes(document: Document) -> tuple[tuple[Axis, ...], list[Problem]]:
     """Return the axes that can be read, and the faults of the others beyond their form."""
     axes, problems = [], []
-    section = document.data.get("axes")
-    for name, entry in section.items() if isinstance(section, dict) else ():
+    for name, entry in _entries(document).items():
         spec, _ = validated(AxisFile, entry)
         if spec is None:  # its faults are among those of the file
             continue
@@ -294,7 +305,7 @@ def _case_problems(document: Document, key: tuple, cases: Mapping) -> Iterator[P
     for label, entries in cases.items():
         if not _CASE_LABEL.fullmatch(label) or _is_number(label):
             expected = "a name of letters, digits and _.+- that is not a number"
-            yield document.problem((*key, label), expected, "", label)
+            yield document.problem((*key, label), expected, "", "")
         for entry in entries:
             if split(entry)[0] in KEYS:
                 hint = f"{split(entry)[0]} is the same for all cases"
@@ -315,25 +326,22 @@ def _name_problems(document: Document, kind: ModuleType) -> list[Problem]:
     taken = RESERVED | FUNCTIONS.keys() | CONSTANTS.keys() | variables.keys() | set(KEYS)
     taken |= {dim for variable in variables.values() for dim in variable.dims}
     taken |= schema_of(kind.Parameters).get("properties", {}).keys()
-    section = document.data.get("axes")
     problems = []
-    for name in section if isinstance(section, dict) else ():
+    for name in _entries(document):
         hint = ""
         if _DERIVED.sub("", name) in taken:
             hint = f"{name} is taken"
         elif _AXIS_NAME.fullmatch(name) and not iskeyword(name):
             continue
         expected = "an axis name of letters, digits and _ that names nothing else"
-        problems.append(document.problem(("axes", name), expected, hint, name))
+        problems.append(document.problem(("axes", name), expected, hint, ""))
     return problems
 
 
 def _expression_problems(document: Document, axes: Sequence[Axis]) -> list[Problem]:
     """Check that expressions can be read and name axes, and that every axis is used."""
-    section = document.data.get("axes")
-    section = section if isinstance(section, dict) else {}
     cases = {axis.name for axis in axes if axis.cases is not None}
-    valid = [name for name in section if name not in cases]
+    valid = [name for name in _entries(document) if name not in cases]
     problems, used = [], set()
     for key, text in _expressions(document, axes):
         try:
@@ -350,13 +358,13 @@ def _expression_problems(document: Document, axes: Sequence[Axis]) -> list[Probl
             problems.append(document.problem(key, expected, hint))
     for axis in axes:
         if axis.cases is None and axis.name not in used:
+            expected = "an axis that a parameter uses"
             hint = f"write ${axis.name} where a parameter takes its values, or remove the axis"
-            problems.append(
-                document.problem(("axes", axis.name), "an axis in use", hint, axis.name)
-            )
         elif axis.cases is not None and not any(axis.cases.values()):
-            expected = "cases that override parameters"
-            problems.append(document.problem(("axes", axis.name), expected, "", ""))
+            expected, hint = "cases that override parameters", ""
+        else:
+            continue
+        problems.append(document.problem(("axes", axis.name), expected, hint, ""))
     return problems + _conflicts(document, [axis for axis in axes if axis.cases is not None])
 
 
@@ -451,17 +459,14 @@ def _with_quantities(
     """Give each axis the units and the name of the field that it replaces."""
     complete, problems = [], []
     for axis in axes:
+        units, name = fields.get(axis.name, ("", ""))
         if axis.cases is not None:
-            found = ("1", axis.name.replace("_", " "))
-        else:
-            found = fields.get(axis.name, ("", ""))
+            units, name = "1", axis.name.replace("_", " ")
         axis = replace(
-            axis,
-            natural_units=axis.natural_units or found[0],
-            long_name=axis.long_name or found[1],
+            axis, natural_units=axis.natural_units or units, long_name=axis.long_name or name
         )
         missing = [key for key in ("natural_units", "long_name") if not getattr(axis, key)]
-        if missing:
+        if missing and axis.name in fields:
             hint = f"no parameter with units is ${axis.name} alone, so the axis must say them"
             problems.append(document.problem(("axes", axis.name), " and ".join(missing), hint, ""))
         complete.append(axis)
@@ -471,7 +476,10 @@ def _with_quantities(
 def _quantities(
     document: Document, axes: tuple[Axis, ...], kind: ModuleType
 ) -> dict[str, tuple[str, str]]:
-    """Return units and description of the first field that is each axis alone."""
+    """Return units and description of the first field that is each axis alone, by axis.
+
+    Both are empty for an axis that is only used in formulas.
+    """
     first = {axis.name: axis.labels[0] for axis in axes}
     points = [first]
     points += [{**first, a.name: label} for a in axes if a.cases for label in a.labels[1:]]
@@ -479,19 +487,16 @@ def _quantities(
     for labels in points:
         data = template_of(with_cases(document, axes, labels))
         for key, text in expressions_in(data):
-            names = _names_of(text)
-            if len(names) == 1 and expression(text).is_name and not names <= fields.keys():
-                found = quantity_at(kind.Parameters, key, data)
-                if found:
-                    fields[next(iter(names))] = found
+            for name in _names_of(text):
+                if not any(fields.setdefault(name, ("", ""))) and expression(text).is_name:
+                    fields[name] = quantity_at(kind.Parameters, key, data) or ("", "")
     return fields
 
 
 def _reference_problems(document: Document, kind: ModuleType) -> list[Problem]:
     """Check that the names of fits and figures differ, and that each ``x`` exists."""
     variables = getattr(kind, "VARIABLES", {})
-    section = document.data.get("axes")
-    known = [*(section if isinstance(section, dict) else ()), *variables]
+    known = [*_entries(document), *variables]
     known += sorted({dim for variable in variables.values() for dim in variable.dims})
     problems = []
     for part in ("fits", "figures"):

@@ -84,8 +84,10 @@ class Document:
             data = assigned(self.data, key, value)
         except LookupError as error:
             ancestor = error.args[0]
-            given = shown(self.get(ancestor))
-            expected = f"{dotted(ancestor)} to be a mapping, not {given}"
+            parent = self.get(ancestor)
+            expected = f"{dotted(ancestor)} to be a mapping, not {shown(parent)}"
+            if isinstance(parent, list):
+                expected = f"the number of an entry, from 0 to {len(parent) - 1}"
             problem = Problem(place.file, place.line, dotted(key), shown(value), expected)
             raise ConfigError([problem]) from None
         kept = {k: p for k, p in self.places.items() if k[: len(key)] != key}
@@ -185,7 +187,9 @@ def parse(text: str, place: Place) -> Document:
     data = builder.value(node, ()) if node else None
     if builder.problems:
         raise ConfigError(builder.problems)
-    return Document(data, {(): place, **builder.places})
+    return Document(
+        data, {(): place if place is COMMAND_LINE else Place(place.file, 1), **builder.places}
+    )
 
 
 def _refused(path: Path, line: int | None, expected: str, hint: str = "") -> ConfigError:

@@ -69,6 +69,8 @@ def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
         return kind.Parameters.model_validate(evaluated(template, _names(study.axes, labels)))
     except ValueError:
         _, problems = checked_point(study.document, study.axes, labels, kind)
+        if not problems:
+            raise
         raise ConfigError(problems) from None
 
 
@@ -173,7 +175,7 @@ def _located(
             _value_key(document, name, labels[name]), fault.expected, hint, labels[name]
         )
     used = {n: label for n, label in labels.items() if n in formula.names}
-    hint = f"{fault.hint or 'it is so'} at {_point(used)}"
+    hint = f"{fault.hint or f'it is {formula.evaluate(names):.6g}'} at {_point(used)}"
     return document.problem(fault.key, fault.expected, hint)
 
 

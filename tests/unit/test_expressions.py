@@ -1,0 +1,105 @@
+"""Formulas over axis names: arithmetic of finite real numbers, and nothing else."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nessflow.pipeline.expressions import (
+    ExpressionError,
+    evaluated,
+    expression,
+    expressions_in,
+)
+
+NUMBERS = st.floats(-10, 10)
+
+
+def value(text: str, **names: float) -> float:
+    return expression(text).evaluate(names)
+
+
+@given(NUMBERS, NUMBERS)
+def test_bias_around_a_chemical_potential(mu, V):
+    assert value("$(mu + 0.5*V)", mu=mu, V=V) == mu + 0.5 * V
+
+
+@given(NUMBERS)
+def test_functions_and_pi(x):
+    text = "$(exp(x) + sin(x)*cos(x) - abs(x)/pi + sqrt(x**2) + log(2))"
+    expected = (
+        math.exp(x) + math.sin(x) * math.cos(x) - abs(x) / math.pi + math.sqrt(x**2) + math.log(2)
+    )
+    assert value(text, x=x) == expected
+
+
+@pytest.mark.parametrize("text", ["$V", "$(V)", "$ V "])
+def test_an_axis_alone(text):
+    assert expression(text).is_name
+    assert expression(text).names == {"V"}
+
+
+def test_names_are_those_of_axes_only():
+    assert expression("$(exp(a) * pi + b)").names == {"a", "b"}
+    assert not expression("$(2*a)").is_name
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["$(1/x)", "$log(x)", "$sqrt(x - 1)", "$((x - 2)**0.5)", "$(10**(10**x + 400))", "$exp(1e3)"],
+)
+def test_no_finite_real_value(text):
+    with pytest.raises(ExpressionError):
+        value(text, x=0.0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$",
+        "$(",
+        "$(a b)",
+        "$a.real",
+        "$a[0]",
+        "$[a]",
+        "$'a'",
+        "$(a < b)",
+        "$(a if b else c)",
+        "$open(a)",
+        "$__import__(a)",
+        "$exp(a, b)",
+        "$(lambda: a)",
+        "$True",
+        "$1j",
+        "$(a := 2)",
+        "$a; b",
+        "$" + "(" * 300 + "a" + ")" * 300,
+        "$" + "+a" * 1000,
+        "$" + "9" * 400,
+    ],
+)
+def test_not_a_formula(text):
+    with pytest.raises(ExpressionError):
+        expression(text)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_formula_or_refused(text):
+    try:
+        formula = expression("$" + text)
+        assert math.isfinite(formula.evaluate(dict.fromkeys(formula.names, 0.5)))
+    except ExpressionError:
+        pass
+
+
+def test_powers_do_not_grow_without_bound():
+    with pytest.raises(ExpressionError):
+        value("$(9**9**9**9)")
+
+
+def test_nested_values():
+    tree = {"a": ["$V", {"b": "$(2*V)"}], "c": "V", "d": 1}
+    assert dict(expressions_in(tree)) == {("a", 0): "$V", ("a", 1, "b"): "$(2*V)"}
+    assert evaluated(tree, {"V": 0.5}) == {"a": [0.5, {"b": 1.0}], "c": "V", "d": 1}
+    assert tree["a"][0] == "$V"
