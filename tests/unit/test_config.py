@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, model_validator
 
 from nessflow.pipeline.config import (
     ConfigError,
@@ -526,6 +526,13 @@ FAULTS = {
     "figures of one name": ("name: profile", "name: current", ["30: figures.1.name = current"]),
     "figure named as a path": ("name: profile", "name: a/b", ["30: figures.1.name = a/b"]),
     "figure without plot": ("plot: lines, ", "", ["30: figures.1.plot: expected a value"]),
+    "figure of nothing": (
+        "y: occupation",
+        "y: ocupation",
+        ["30: figures.1.y = ocupation: expected an axis, a dim", "did you mean 'occupation'?"],
+    ),
+    "fit of nothing": ("current_mean_square,", "curent_mean_square,", ["27: fits.0.y", "'current_mean_s"]),
+    "unknown law": ("power-law", "exponential", ["27: fits.0.model", "'power-law'"]),
     "unknown tier": ("  smoke:", "  smok:", ["32: tiers.smok", "did you mean 'smoke'?"]),
     "duplicate key": (
         "seed: 1}",
@@ -683,6 +690,69 @@ def test_a_study_with_another_ending_is_not_passed_over(tmp_path):
 def test_a_folder_that_is_no_project(tmp_path):
     with pytest.raises(ConfigError, match=r"config.yaml: expected a readable file"):
         load_project(tmp_path, find_kind=find_kind)
+
+
+class Lines(Strict):
+    name: str
+    plot: Literal["lines"]
+    x: str
+    y: str
+
+
+class Layer(Strict):
+    source: str | None = Field(None, alias="from")
+    y: str
+
+
+class Samples(Strict):
+    name: str
+    plot: Literal["samples"]
+    x: str
+    y: str
+    layers: list[Layer] = []
+
+
+SPECS = TypeAdapter(Annotated[Lines | Samples, Discriminator("plot")])
+
+
+def test_figures_of_a_type(tmp_path):
+    study = load(tmp_path, figure_specs=SPECS)
+    assert study.figures[1] == Lines(name="profile", plot="lines", x="site", y="occupation")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("plot: samples", "plot: sampels", "29: figures.0.plot = sampels: expected one of lines"),
+        ("y: current}", "z: current}", "29: figures.0.y: expected a value; it is missing"),
+        ("y: current}", "y: current, colour: red}", "29: figures.0.colour = red: expected one of"),
+    ],
+)
+def test_faults_of_figures_of_a_type(tmp_path, old, new, expected):
+    found = faults(tmp_path, edited(old, new), figure_specs=SPECS)
+    assert any(expected in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        ("{from: other, y: current_mean}", None),
+        ("{from: othr, y: current}", "29: figures.0.layers.0.from = othr: expected one of the"),
+        ("{from: other, y: curent}", "29: figures.0.layers.0.y = curent: expected an axis"),
+        ("{from: other, y: current, sel: {W: 1}}", "29: figures.0.layers.0.sel.W = W: expected"),
+    ],
+)
+def test_figures_that_read_other_studies(tmp_path, layer, expected):
+    text = edited("x: V, y: current}", f"x: V, y: current, layers: [{layer}]}}")
+    root = project(tmp_path, "studies: all", current=text, other=TEXT)
+    if "othr" not in layer:  # a study is not read when only this one is wanted
+        assert load_project(root, studies="current", find_kind=find_kind)
+    if expected is None:
+        assert load_project(root, find_kind=find_kind)
+        return
+    with pytest.raises(ConfigError) as caught:
+        load_project(root, find_kind=find_kind)
+    assert f"current.yaml:{expected}" in str(caught.value)
 
 
 # Schema -----------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ from keyword import iskeyword
 from pathlib import Path
 from types import ModuleType
 
-from nessflow.pipeline.document import COMMAND_LINE, Document, read_document, split
+from pydantic import TypeAdapter
+
+from nessflow.pipeline.document import COMMAND_LINE, Document, Key, read_document, split
 from nessflow.pipeline.errors import ConfigError, Problem, nearest
 from nessflow.pipeline.expressions import (
     CONSTANTS,
@@ -80,6 +82,7 @@ def load_project(
     studies: str | Sequence[str] | None = None,
     find_kind: FindKind,
     kind_names: Iterable[str] = (),
+    figure_specs: TypeAdapter | None = None,
     allow_large: bool = False,
 ) -> Project:
     """Read ``config/config.yaml`` and the studies it names.
@@ -90,7 +93,7 @@ def load_project(
         The project's folder.
     tier, studies : optional
         Replace what ``config.yaml`` says; ``studies`` is ``all``, a name or several.
-    find_kind, kind_names, allow_large
+    find_kind, kind_names, figure_specs, allow_large
         As for ``load_study``.
 
     Raises
@@ -109,7 +112,10 @@ def load_project(
     settings, faults = validated(ProjectFile, document.data)
     if settings is None:
         raise ConfigError(_problems(document, faults))
-    paths, problems = _study_paths(root / "config" / "studies", settings.studies, document)
+    folder = root / "config" / "studies"
+    found, problems = _study_files(folder)
+    paths, missing = _selected(settings.studies, found, document)
+    problems += missing
     loaded = {}
     for path in paths:
         try:
@@ -118,12 +124,15 @@ def load_project(
                 tier=settings.tier,
                 find_kind=find_kind,
                 kind_names=kind_names,
+                figure_specs=figure_specs,
                 allow_large=allow_large,
             )
         except ConfigError as error:
             problems += error.problems
         else:
             loaded[study.name] = study
+    for study in loaded.values():
+        problems += _source_problems(study, loaded, list(found), find_kind)
     if problems:
         raise ConfigError(problems)
     results = root / settings.results
@@ -138,6 +147,7 @@ def load_study(
     overrides: Sequence[str] = (),
     find_kind: FindKind,
     kind_names: Iterable[str] = (),
+    figure_specs: TypeAdapter | None = None,
     allow_large: bool = False,
 ) -> Study:
     """Read and check one study file.
@@ -154,6 +164,9 @@ def load_study(
         Returns the module of a kind by name, or raises LookupError.
     kind_names : iterable of str
         Names of the kinds there are, for the message about an unknown kind.
+    figure_specs : TypeAdapter, optional
+        What a figure is; without it figures stay mappings, of which ``name`` and ``plot`` are
+        checked.
     allow_large : bool
         Accept more than ``MOST_POINTS`` points.
 
@@ -187,7 +200,11 @@ def load_study(
         problems += _point_problems(document, axes, kind, is_complete=complete)
         axes, found = _with_quantities(document, axes, _quantities(whole, all_axes, kind))
         problems += found
-        problems += _reference_problems(document, kind)
+        own = [r for r in _references_of(document) if r.source in (None, path.stem)]
+        problems += _reference_problems(own, document, document, kind)
+    problems += _repeated_names(document)
+    figures, found = _figures(document, figure_specs)
+    problems += found
     if problems:
         raise ConfigError(problems)
     return Study(
@@ -199,8 +216,8 @@ def load_study(
         template=template_of(document),
         axes=axes,
         ensemble=ensemble,
-        fits=tuple(document.data.get("fits", ())),
-        figures=tuple(document.data.get("figures", ())),
+        fits=tuple(_items(document, "fits")),
+        figures=tuple(figures),
         path=path,
         tier=tier,
         document=document,
@@ -211,21 +228,27 @@ def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:
     return [document.problem(fault.key, fault.expected, fault.hint) for fault in faults]
 
 
-def _study_paths(
-    folder: Path, studies: str | Sequence[str], document: Document
-) -> tuple[list[Path], list[Problem]]:
+def _study_files(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
+    """Return the study files by name."""
+    found = {path.stem: path for path in sorted(folder.glob("[!.]*.yaml"))}
     problems = [
         Problem(str(path), None, "", "", "the ending .yaml", "rename the file")
         for path in sorted(folder.glob("[!.]*.yml"))
     ]
-    found = {path.stem: path for path in sorted(folder.glob("[!.]*.yaml"))}
     if not found:
         problems.append(Problem(str(folder), None, "", "", "at least one study, NAME.yaml"))
+    return found, problems
+
+
+def _selected(
+    studies: str | Sequence[str], found: Mapping[str, Path], document: Document
+) -> tuple[list[Path], list[Problem]]:
     if studies == "all":
-        return list(found.values()), problems
+        return list(found.values()), []
+    problems = []
     for index, name in enumerate(studies):
         if name not in found:
-            hint = nearest(name, list(found)) or f"write {folder / 'NAME.yaml'}"
+            hint = nearest(name, list(found)) or f"write config/studies/{name}.yaml"
             expected = f"one of the studies {', '.join(found)}"
             problems.append(document.problem(("studies", index), expected, hint))
     return [found[name] for name in dict.fromkeys(studies) if name in found], problems
@@ -493,22 +516,108 @@ def _quantities(
     return fields
 
 
-def _reference_problems(document: Document, kind: ModuleType) -> list[Problem]:
-    """Check that the names of fits and figures differ, and that each ``x`` exists."""
-    variables = getattr(kind, "VARIABLES", {})
-    known = [*_entries(document), *variables]
-    known += sorted({dim for variable in variables.values() for dim in variable.dims})
+def _items(document: Document, part: str) -> list[object]:
+    """Return the fits or figures as written, or none when they are no list."""
+    items = document.data.get(part)
+    return items if isinstance(items, list) else []
+
+
+def _figures(
+    document: Document, figure_specs: TypeAdapter | None
+) -> tuple[list[object], list[Problem]]:
+    """Return the figures, and the faults of the keys that belong to their plots."""
+    entries = _items(document, "figures")
+    if figure_specs is None:
+        return entries, []
+    figures, problems = [], []
+    for index, entry in enumerate(entries):
+        figure, faults = validated(figure_specs, entry)
+        figures.append(figure)
+        faults = [replace(fault, key=("figures", index, *fault.key)) for fault in faults]
+        problems += _problems(document, faults)
+    return figures, problems
+
+
+def _repeated_names(document: Document) -> list[Problem]:
+    """Check that no two fits or figures have the same name."""
     problems = []
     for part in ("fits", "figures"):
-        entries = document.data.get(part)
-        entries = entries if isinstance(entries, list) else []
-        entries = [entry if isinstance(entry, dict) else {} for entry in entries]
-        names = [entry.get("name") for entry in entries]
-        for index, entry in enumerate(entries):
-            if names[index] is not None and names[index] in names[:index]:
+        names = [document.get((part, i, "name")) for i in range(len(_items(document, part)))]
+        for index, name in enumerate(names):
+            if name is not None and name in names[:index]:
                 problems.append(document.problem((part, index, "name"), "each name once"))
-            x = entry.get("x")
-            if isinstance(x, str) and x not in known and _DERIVED.sub("", x) not in variables:
-                expected = f"an axis or a dimension ({', '.join(known)})"
-                problems.append(document.problem((part, index, "x"), expected, nearest(x, known)))
+    return problems
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """The name of an axis, dimension or variable that a fit or a figure reads."""
+
+    entry: Key
+    part: Key
+    name: str
+    source: str | None
+    """The study in ``from``; None for the study itself."""
+
+
+def _references(value: object, key: Key) -> Iterator[_Reference]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _references(item, (*key, index))
+    if not isinstance(value, dict):
+        return
+    source = value.get("from") if isinstance(value.get("from"), str) else None
+    for part, item in value.items():
+        if part in ("x", "y", "z", "hue") and isinstance(item, str):
+            yield _Reference(key, (part,), item, source)
+        elif part == "sel" and isinstance(item, dict):
+            yield from (_Reference(key, (part, name), name, source) for name in item)
+        else:
+            yield from _references(item, (*key, part))
+
+
+def _references_of(document: Document) -> list[_Reference]:
+    return [
+        reference
+        for part in ("fits", "figures")
+        for reference in _references(_items(document, part), (part,))
+    ]
+
+
+def _reference_problems(
+    references: Iterable[_Reference], document: Document, source: Document, kind: ModuleType
+) -> list[Problem]:
+    """Check that what ``document`` reads is in the data of the study ``source``."""
+    variables = getattr(kind, "VARIABLES", {})
+    dims = {dim for variable in variables.values() for dim in variable.dims}
+    known = [*_entries(source), *variables, *sorted(dims), "sample", "status", "n_samples"]
+    fits = tuple(f"{fit.get('name')}_" for fit in _items(source, "fits") if isinstance(fit, dict))
+    problems = []
+    for reference in references:
+        name = reference.name
+        base = _DERIVED.sub("", name)
+        if name in known or base in variables or name.startswith(fits):
+            continue
+        valid = [*known, *(variable + name.removeprefix(base) for variable in variables)]
+        hint = nearest(name, valid) or f"`nessflow describe {source.data['study']}` lists them"
+        expected = "an axis, a dimension or a variable of the data"
+        key = (*reference.entry, *reference.part)
+        problems.append(document.problem(key, expected, hint, name))
+    return problems
+
+
+def _source_problems(
+    study: Study, loaded: Mapping[str, Study], names: Sequence[str], find_kind: FindKind
+) -> list[Problem]:
+    """Check what the figures of a study read from others; ``names`` are all there are."""
+    problems = []
+    for reference in _references_of(study.document):
+        other = loaded.get(reference.source)
+        if other is not None:
+            kind = find_kind(other.kind)
+            problems += _reference_problems([reference], study.document, other.document, kind)
+        elif reference.source not in (None, *names):
+            expected = f"one of the studies {', '.join(names)}"
+            hint = nearest(reference.source, names)
+            problems.append(study.document.problem((*reference.entry, "from"), expected, hint))
     return problems

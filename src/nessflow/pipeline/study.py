@@ -26,7 +26,8 @@ class Study:
     """One checked parameter study.
 
     ``template`` holds the parameters as written, expressions included; ``document`` is the file
-    with its overrides, and knows the line of every value.
+    with its overrides, and knows the line of every value.  ``figures`` are of the type that
+    ``load_study`` was given for them.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Study:
     axes: tuple[Axis, ...]
     ensemble: Ensemble | None
     fits: tuple[Mapping[str, object], ...]
-    figures: tuple[Mapping[str, object], ...]
+    figures: tuple[object, ...]
     path: Path
     tier: str
     document: Document = field(repr=False, compare=False)

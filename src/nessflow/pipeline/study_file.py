@@ -114,12 +114,10 @@ class Reference(_Strict):
 
 
 class FitFile(_Strict):
-    """A model fitted along an axis; further keys belong to the model."""
-
-    model_config = ConfigDict(extra="allow")
+    """A model fitted along an axis, over the range [low, high] of its values."""
 
     name: Name
-    model: str
+    model: Literal["power-law"]
     x: str
     y: str
     range: tuple[float, float] | None = None

@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from nessflow.pipeline.document import Key
 from nessflow.pipeline.errors import nearest
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -52,14 +52,14 @@ class Fault:
 
 
 def validated(
-    model: type[Model], data: object, other_keys: tuple[str, ...] = ()
+    model: type[Model] | TypeAdapter[Model], data: object, other_keys: tuple[str, ...] = ()
 ) -> tuple[Model | None, list[Fault]]:
     """Validate plain values without any conversion of text or booleans into numbers.
 
     Parameters
     ----------
-    model : type
-        A pydantic model.
+    model : type or TypeAdapter
+        A pydantic model, or a union of models.
     data : dict
         Values as read from a file, expressions evaluated.
     other_keys : tuple of str
@@ -75,9 +75,10 @@ def validated(
     # mapping, but "1" is no number and 1 is not true.
     text = json.dumps(with_whole_numbers(data))
     try:
-        return model.model_validate_json(text, strict=True), []
+        return _adapter(model).validate_json(text, strict=True), []
     except ValidationError as error:
-        found = [_fault(model, data, e, other_keys) for e in error.errors(include_url=False)]
+        root = schema_of(model)
+        found = [_fault(root, data, e, other_keys) for e in error.errors(include_url=False)]
         return None, _merged(found)
 
 
@@ -92,9 +93,14 @@ def with_whole_numbers(value: object) -> object:
 
 
 @functools.cache
-def schema_of(model: type[BaseModel]) -> dict:
+def schema_of(model: type[BaseModel] | TypeAdapter) -> dict:
     """Return the JSON Schema of a model."""
-    return model.model_json_schema()
+    return _adapter(model).json_schema()
+
+
+@functools.cache
+def _adapter(model: type[BaseModel] | TypeAdapter) -> TypeAdapter:
+    return model if isinstance(model, TypeAdapter) else TypeAdapter(model)
 
 
 def quantity_at(model: type[BaseModel], key: Key, data: object) -> tuple[str, str] | None:
@@ -115,8 +121,8 @@ def quantity_at(model: type[BaseModel], key: Key, data: object) -> tuple[str, st
     return (found["natural_units"], found.get("description", "")) if found else None
 
 
-def _fault(model: type[BaseModel], data: object, error: dict, other_keys: tuple) -> Fault:
-    root, kind, context = schema_of(model), error["type"], error.get("ctx", {})
+def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:
+    kind, context = error["type"], error.get("ctx", {})
     key = _key_of(root, error["loc"], data)
     if kind == "extra_forbidden":
         valid = sorted(_node_at(root, key[:-1], data).get("properties", ()))
