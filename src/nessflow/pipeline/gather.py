@@ -3,14 +3,13 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import xarray as xr
 
-from nessflow.pipeline.config import Study
 from nessflow.pipeline.ensemble import with_fits, with_statistics
 from nessflow.pipeline.grid import Block, blocks_of, canonical_json
 from nessflow.pipeline.layout import (
@@ -22,8 +21,8 @@ from nessflow.pipeline.layout import (
     point_labels,
     variables_of,
 )
-from nessflow.pipeline.provenance import provenance
-from nessflow.pipeline.solve import block_attributes, partial_path
+from nessflow.pipeline.provenance import origins_json, origins_of, provenance
+from nessflow.pipeline.solve import block_attributes, partial_path, to_stderr
 from nessflow.pipeline.store import (
     StoreError,
     read_dataset,
@@ -33,9 +32,17 @@ from nessflow.pipeline.store import (
     write_manifest,
     write_text,
 )
+from nessflow.pipeline.study import Study
 
 
-def gather_study(study: Study, kind: ModuleType, folder: Path, *, digest: str) -> xr.Dataset:
+def gather_study(
+    study: Study,
+    kind: ModuleType,
+    folder: Path,
+    *,
+    digest: str,
+    progress: Callable[[str], None] = to_stderr,
+) -> xr.Dataset:
     """Check all blocks of a study and write ``data.nc``, ``failures.csv``, ``manifest.json``.
 
     The data are the same, bit for bit, for every block size and every order of computation.
@@ -50,6 +57,8 @@ def gather_study(study: Study, kind: ModuleType, folder: Path, *, digest: str) -
         Folder of the study's results.
     digest : str
         Source digest of the kind.
+    progress : callable, optional
+        Gets a line when points failed or were computed with different libraries.
 
     Returns
     -------
@@ -64,7 +73,7 @@ def gather_study(study: Study, kind: ModuleType, folder: Path, *, digest: str) -
     """
     folder = Path(folder)
     blocks = blocks_of(study.axes, study.ensemble)
-    dataset, faults, origins = None, [], {"commits": set(), "solved_with": set()}
+    dataset, faults, origins = None, [], set()
     for block in blocks:
         path = folder / "blocks" / block.path
         try:
@@ -76,14 +85,18 @@ def gather_study(study: Study, kind: ModuleType, folder: Path, *, digest: str) -
             dataset = _pending(study, kind, source)
         if fault := _place(dataset, source, study, block):
             faults.append(set_aside(path, fault, ".stale"))
-        origins["commits"].update(source.attrs["commits"].split())
-        origins["solved_with"].add((source.attrs["versions"], source.attrs["lock_sha256"]))
+        origins |= origins_of(source.attrs)
     if faults:
         raise StoreError(
             folder,
             f"{len(faults)} of {len(blocks)} blocks cannot be used:\n  " + "\n  ".join(faults),
             "run again: these are computed anew and all others are kept",
         )
+    status = dataset["status"].values
+    if failed := int((status != OK).sum()):
+        progress(f"{study.name}: {failed} of {status.size} points failed, see failures.csv")
+    if len({canonical_json(json.loads(text)["versions"]) for text in origins}) > 1:
+        progress(f"{study.name}: points were computed with different libraries, see origins")
     dataset = _described(dataset, study, digest, origins)
     if study.ensemble is not None:
         dataset = with_statistics(dataset)
@@ -193,15 +206,14 @@ def _place(dataset: xr.Dataset, source: xr.Dataset, study: Study, block: Block) 
         shape.append(len(block.samples))
     origin = _grid(_source_places(study, block, source))
     for name in [*variables_of(dataset), "status", "message", REASONS]:
-        values = source[name].values[origin]
-        own = dataset[name].shape[len(shape) :]
-        dataset[name].values[_grid(target)] = np.reshape(values, (*shape, *own))
+        whole = dataset[name].values
+        values = np.asarray(source[name].values[origin], dtype=whole.dtype)
+        # Without axes the place is all there is; `()` would store an array in an object array.
+        whole[_grid(target) or ...] = values.reshape((*shape, *whole.shape[len(shape) :]))
     return ""
 
 
-def _described(
-    dataset: xr.Dataset, study: Study, digest: str, origins: Mapping[str, set]
-) -> xr.Dataset:
+def _described(dataset: xr.Dataset, study: Study, digest: str, origins: set[str]) -> xr.Dataset:
     """Return the dataset with its global attributes and the reasons for undefined values."""
     found = {}
     for text in sorted(set(dataset[REASONS].values.flat) - {""}):
@@ -210,15 +222,7 @@ def _described(
     for name, reasons in found.items():
         dataset[name].attrs["undefined"] = "; ".join(sorted(reasons))
     dataset = dataset.drop_vars(REASONS)
-    environments = [
-        {"versions": json.loads(versions), "lock_sha256": lock}
-        for versions, lock in sorted(origins["solved_with"])
-    ]
-    attributes = provenance(study, digest) | {
-        "commits": " ".join(sorted(origins["commits"])),
-        "solved_with": canonical_json(environments),
-    }
-    return dataset.assign_attrs(attributes)
+    return dataset.assign_attrs(provenance(study, digest), origins=origins_json(origins))
 
 
 def failures_csv(dataset: xr.Dataset, study: Study) -> str:

@@ -2,15 +2,16 @@
 
 import functools
 import hashlib
+import json
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from nessflow import __version__
-from nessflow.pipeline.config import Study, template_json
+import nessflow
 from nessflow.pipeline.grid import Labels, canonical_json
+from nessflow.pipeline.study import Study, template_json
 
 ROOT = Path(__file__).parents[3]
 _LIBRARIES = ("numpy", "scipy", "xarray", "netcdf4", "numba")
@@ -39,7 +40,7 @@ def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[s
         "tier": study.tier,
         "parameters": template_json(study, outer),
         "source_digest": digest,
-        "nessflow_version": __version__,
+        "nessflow_version": nessflow.__version__,
         "versions": versions(),
         "lock_sha256": lock_sha256(),
         "git_commit": commit,
@@ -55,9 +56,27 @@ def reference_text(reference: Mapping[str, str]) -> str:
     return ", ".join(f"{key}: {value}" for key, value in reference.items() if value)
 
 
-def commit_name(attributes: dict) -> str:
-    """Return the commit of ``provenance`` as one word, ``-dirty`` where the tree was changed."""
-    return attributes["git_commit"] + ("-dirty" if attributes["git_dirty"] else "")
+def origins_json(origins: Iterable[str]) -> str:
+    """Return distinct origins, each the JSON of ``origin``, as one JSON list."""
+    return f"[{','.join(sorted(set(origins)))}]"
+
+
+def origins_of(attributes: Mapping[str, object]) -> set[str]:
+    """Return the origins that the attribute ``origins`` of a dataset lists."""
+    return {canonical_json(origin) for origin in json.loads(attributes["origins"])}
+
+
+def origin() -> str:
+    """Return which commit and which libraries compute points now, as JSON."""
+    commit, dirty = git_state()
+    return canonical_json(
+        {
+            "git_commit": commit,
+            "git_dirty": dirty,
+            "lock_sha256": lock_sha256(),
+            "versions": json.loads(versions()),
+        }
+    )
 
 
 @functools.cache

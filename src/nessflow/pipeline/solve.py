@@ -15,7 +15,6 @@ from types import ModuleType
 import numpy as np
 import xarray as xr
 
-from nessflow.pipeline.config import Study
 from nessflow.pipeline.grid import Block, Labels, canonical_json, seed_entropy
 from nessflow.pipeline.layout import (
     EXCEPTION,
@@ -28,8 +27,9 @@ from nessflow.pipeline.layout import (
     point_labels,
     variables_of,
 )
-from nessflow.pipeline.provenance import commit_name, provenance
+from nessflow.pipeline.provenance import origin, origins_json, origins_of, provenance
 from nessflow.pipeline.store import StoreError, read_dataset, set_aside, write_dataset
+from nessflow.pipeline.study import Study, parameters_of
 
 FLUSH_SECONDS = 60.0
 FIRST_LINE_SECONDS = 5.0
@@ -55,6 +55,11 @@ class Interrupted(BaseException):
         self.signum = signum
 
 
+def to_stderr(line: str) -> None:
+    """Print a line to standard error at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def solve_block(
     study: Study,
     block: Block,
@@ -62,9 +67,8 @@ def solve_block(
     path: Path,
     *,
     digest: str,
-    parameters_of: Callable,
     retry: bool = False,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[str], None] = to_stderr,
 ) -> Counts:
     """Compute the missing points of a block and write its file.
 
@@ -84,12 +88,10 @@ def solve_block(
         The file of the block.
     digest : str
         Source digest of the kind.
-    parameters_of : callable
-        ``parameters_of(study, labels, kind)`` returns the parameters of one point.
     retry : bool, optional
         Compute failed points again; otherwise they are kept as failed.
     progress : callable, optional
-        Gets lines on the progress; they go to standard error by default.
+        Gets lines on the progress.
 
     Raises
     ------
@@ -99,32 +101,31 @@ def solve_block(
         With 128 + signal number after SIGTERM or SIGINT, finished points kept.
     """
     path = Path(path)
-    tell = progress or (lambda line: print(line, file=sys.stderr, flush=True))
     partial = partial_path(path)
     attributes = block_attributes(study, block, digest)
-    dataset = _pending(study, block, kind, parameters_of).assign_attrs(attributes)
-    commits = {commit_name(attributes)}
+    dataset = _pending(study, block, kind).assign_attrs(attributes)
     if path.exists() and (damage := _damage(path)):
-        tell(set_aside(path, damage))
-    old = set()
+        progress(set_aside(path, damage))
+    origins = set()
     for candidate in _candidates(path, block):
-        old |= adopt(dataset, candidate, attributes, study)
+        origins |= adopt(dataset, candidate, attributes, study)
     status = dataset["status"].values
     waiting = [
         index
         for index in np.ndindex(status.shape)
         if status[index] == PENDING or (retry and status[index] != OK)
     ]
-    # A file says which commits computed its points: those of the points kept, and this one.
-    dataset.attrs["commits"] = " ".join(sorted(old | commits if waiting else old))
+    if waiting:
+        origins.add(origin())
+    dataset.attrs["origins"] = origins_json(origins)
     with interrupts():
         try:
-            _compute(dataset, study, block, kind, waiting, partial, parameters_of, tell)
+            _compute(dataset, study, block, kind, waiting, partial, progress)
+            write_dataset(dataset, path)
         except Interrupted as interrupt:
             if (status != PENDING).any():
                 write_dataset(dataset, partial)
             raise SystemExit(128 + interrupt.signum) from None
-        write_dataset(dataset, path)
         partial.unlink(missing_ok=True)
     failed = int((status != OK).sum())
     return Counts(status.size - len(waiting), len(waiting), failed)
@@ -141,7 +142,7 @@ def block_attributes(study: Study, block: Block, digest: str) -> dict[str, str |
     return provenance(study, digest, block.outer) | {"block_identity": identity}
 
 
-def _pending(study, block, kind, parameters_of) -> xr.Dataset:
+def _pending(study, block, kind) -> xr.Dataset:
     first = {axis.name: axis.labels[0] for axis in study.axes} | dict(block.outer)
     coordinates = {
         name: described((name,), given.values, given.natural_units, given.long_name)
@@ -182,7 +183,7 @@ def adopt(dataset: xr.Dataset, path: Path, attributes: Mapping, study: Study) ->
     Returns
     -------
     set of str
-        The commits that computed them.
+        Their origins.
     """
     try:
         source = read_dataset(path)
@@ -206,7 +207,7 @@ def adopt(dataset: xr.Dataset, path: Path, attributes: Mapping, study: Study) ->
             taken = True
             for target, values in arrays:
                 target[index] = values[origin]
-    return set(source.attrs["commits"].split()) if taken else set()
+    return origins_of(source.attrs) if taken else set()
 
 
 def _places(dataset: xr.Dataset, study: Study) -> dict[tuple, tuple[int, ...]]:
@@ -228,7 +229,7 @@ def _point_names(dataset: xr.Dataset, study: Study) -> Callable[[tuple], tuple]:
 # Points to compute
 
 
-def _compute(dataset, study, block, kind, waiting, partial, parameters_of, tell) -> None:
+def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
     status = dataset["status"].values
     names = _point_names(dataset, study)
     report = _Progress(f"{study.name} {block.path.with_suffix('')}", status.size, len(waiting))
@@ -256,7 +257,7 @@ def _compute(dataset, study, block, kind, waiting, partial, parameters_of, tell)
             message = f"{type(error).__name__}: {error}"
             if message not in seen:
                 seen.add(message)
-                tell(f"{point} sample {sample}: {traceback.format_exc()}")
+                progress(f"{point} sample {sample}: {traceback.format_exc()}")
         for name in variables_of(dataset):
             dataset[name].values[index] = values.get(name, np.nan)
         dataset["message"].values[index] = one_line(message)
@@ -265,7 +266,7 @@ def _compute(dataset, study, block, kind, waiting, partial, parameters_of, tell)
         status[index] = outcome
         now = time.monotonic()
         if line := report.line(now, now - start):
-            tell(line)
+            progress(line)
         if now - flushed > FLUSH_SECONDS:
             write_dataset(dataset, partial)
             flushed = time.monotonic()

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,7 +29,7 @@ _RERUN = "remove this file and run again: it is computed anew"
 _WAYS_OUT = {
     errno.ENOSPC: "free some space and run again: what is finished is kept",
     errno.EDQUOT: "free some of your quota and run again: what is finished is kept",
-    errno.EFBIG: "raise the limit on the file size and run again: what is finished is kept",
+    errno.EFBIG: "free space or raise the limit, then run again: what is finished is kept",
     errno.EACCES: "make the folder writable or choose another results folder",
     errno.EPERM: "make the folder writable or choose another results folder",
     errno.EROFS: "choose a results folder that is not mounted read-only",
@@ -114,13 +115,13 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     _require_described(dataset)
     dataset = dataset.assign_attrs(Conventions=CONVENTIONS)
     expected = content_sha256(dataset)
-    image = _netcdf_image(dataset.assign_attrs({_HASH: expected}))
+    sealed = dataset.assign_attrs({_HASH: expected})
 
     def check(temporary):
         if read_dataset(temporary).attrs[_HASH] != expected:
             raise StoreError(path, "another content", _RERUN)
 
-    write_atomically(path, lambda temporary: _write_bytes(temporary, image), check)
+    write_atomically(path, lambda temporary: _write_netcdf(sealed, temporary), check)
 
 
 def set_aside(path: Path, reason: str, suffix: str = ".damaged") -> str:
@@ -187,12 +188,7 @@ def _is_text(variable: xr.Variable) -> bool:
     return variable.dtype.kind == "O" and all(isinstance(v, str) for v in variable.values.flat)
 
 
-def _netcdf_image(dataset: xr.Dataset) -> bytes:
-    """Return the bytes of the NetCDF-4 file.
-
-    HDF5 works in memory, so that all that touches the disk is in this module: a full disk is an
-    ordinary error, and file locks of HDF5 (a trouble on network file systems) are never taken.
-    """
+def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
     encoding = {}
     for name, variable in dataset.variables.items():
         chosen = encoding[name] = {}
@@ -203,11 +199,15 @@ def _netcdf_image(dataset: xr.Dataset) -> bytes:
             chosen["dtype"] = "S1"
         elif variable.dtype.kind == "f" and name in dataset.coords:
             chosen["_FillValue"] = None
-    image = bytes(dataset.to_netcdf(engine="netcdf4", format="NETCDF4", encoding=encoding))
-    # HDF5 grows its memory in steps; bytes 28 to 35 of a version 2 superblock say where it ends.
-    end = int.from_bytes(image[28:36], "little") if image[8] in (2, 3) else len(image)
-    image = image[:end]
-    return image + _seal(image)
+    try:
+        dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
+    except RuntimeError as error:
+        # HDF5 hides the cause.
+        full = shutil.disk_usage(path.parent).free < 2 * dataset.nbytes + 2**20
+        cause = "no space left" if full else f"full disk, quota or limit on file size? ({error})"
+        raise OSError(errno.ENOSPC if full else errno.EFBIG, cause) from error
+    with open(path, "r+b") as file:
+        file.write(_seal(file.read()))
 
 
 def _seal(image: bytes) -> bytes:

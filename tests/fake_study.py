@@ -1,0 +1,108 @@
+"""A kind without physics, and studies of it, for tests of the pipeline."""
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from nessflow.pipeline.gather import gather_study
+from nessflow.pipeline.grid import Axis, Ensemble, blocks_of, label_of
+from nessflow.pipeline.solve import solve_block
+from nessflow.pipeline.study import Study
+from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable
+
+DIGEST = "0123456789abcdef"
+
+
+class Parameters(Strict):
+    V: float
+    mu: float = 0.0
+    site: int = 1
+
+
+def outcome_of(parameters: Parameters, rng, **changes) -> Outcome:
+    """A noisy power law with exponent 2, and a conserved pair of currents."""
+    noise = 0.0 if rng is None else 0.1 * rng.standard_normal()
+    net = parameters.V**2 * (1 + noise) * parameters.site
+    values = {
+        "current": np.array([net, -net]),
+        "current_error": np.full(2, 1e-12),
+        "net_current": net,
+        "affinity": np.nan,
+    }
+    outcome = Outcome(values, notes={"affinity": "infinite for pure loss"})
+    return dataclasses.replace(outcome, **changes)
+
+
+def kind_of(evaluate=outcome_of, calls: list | None = None) -> SimpleNamespace:
+    """Return the kind that evaluates with ``evaluate`` and notes each point in ``calls``."""
+
+    def counted(parameters, rng):
+        if calls is not None:
+            calls.append(parameters)
+        return evaluate(parameters, rng)
+
+    return SimpleNamespace(
+        Parameters=Parameters,
+        VARIABLES={
+            "current": Variable(("terminal",), "t/hbar", "current"),
+            "current_error": Variable(("terminal",), "t/hbar", "error of the current"),
+            "net_current": Variable((), "t/hbar", "net current"),
+            "affinity": Variable((), "1", "affinity"),
+        },
+        coordinates=lambda parameters: {
+            "terminal": Coordinate(np.array(["left", "right"]), "1", "terminal")
+        },
+        is_random=lambda parameters: True,
+        evaluate=counted,
+    )
+
+
+def numbers(name: str, values, *, outer: bool = False) -> Axis:
+    return Axis(name, outer, tuple(label_of(v) for v in values), "t", f"axis {name}")
+
+
+SITES = Axis(
+    "monitored", False, ("first", "third"), cases={"first": {"site": 1}, "third": {"site": 3}}
+)
+AXES = (numbers("V", [0.1, 0.2, 0.5]), numbers("mu", [0, 1.5], outer=True), SITES)
+
+
+def study_of(axes=AXES, ensemble=Ensemble(6, 4, 1), **changes) -> Study:  # noqa: B008
+    study = Study(
+        name="fake",
+        title="A fake study",
+        reference={"paper": "none", "figure": "1"},
+        notes="",
+        kind="fake",
+        template={axis.name: f"${axis.name}" for axis in axes if axis.cases is None},
+        axes=tuple(axes),
+        ensemble=ensemble,
+        fits=(),
+        figures=(),
+        path=Path("fake.yaml"),
+        tier="paper",
+        document=None,
+    )
+    return dataclasses.replace(study, **changes)
+
+
+def solve(study, folder: Path, kind=None, blocks=None, digest=DIGEST, **options):
+    """Solve the blocks of a study; return their counts."""
+    blocks = blocks_of(study.axes, study.ensemble) if blocks is None else blocks
+    return [
+        solve_block(
+            study,
+            block,
+            kind or kind_of(),
+            folder / "blocks" / block.path,
+            digest=digest,
+            **options,
+        )
+        for block in blocks
+    ]
+
+
+def gather(study, folder: Path, digest=DIGEST, **options):
+    return gather_study(study, kind_of(), folder, digest=digest, **options)

@@ -1,0 +1,218 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import fake_study as fake
+from fake_study import AXES, numbers, outcome_of, study_of
+from nessflow.pipeline import provenance
+from nessflow.pipeline.gather import gather_study
+from nessflow.pipeline.grid import Ensemble, blocks_of
+from nessflow.pipeline.store import StoreError, load_study, read_dataset, write_dataset
+from nessflow.studies.kind import Status
+
+FILES = ("data.nc", "failures.csv")
+
+
+def block_paths(study, folder):
+    return [folder / "blocks" / block.path for block in blocks_of(study.axes, study.ensemble)]
+
+
+def run(study, folder, kind=None, **options):
+    fake.solve(study, folder, kind, progress=lambda line: None)
+    return fake.gather(study, folder, progress=lambda line: None, **options)
+
+
+def test_the_data_are_the_points_in_the_order_of_the_study(tmp_path):
+    run(study_of(), tmp_path / "fake")
+    data = load_study("fake", tmp_path)
+    assert data["current"].dims == ("V", "mu", "monitored", "sample", "terminal")
+    assert data["status"].dims == ("V", "mu", "monitored", "sample")
+    assert data["monitored"].values.tolist() == ["first", "third"]
+    assert (data["status"] == 0).all()
+    for name, label in (("first", 1), ("third", 3)):
+        mean = data["net_current_mean"].sel(monitored=name, V=0.5, mu=1.5).item()
+        assert mean == pytest.approx(0.25 * label, rel=0.3)
+    np.testing.assert_array_equal(data["current"].sum("terminal"), 0)
+    assert data["affinity"].attrs["undefined"] == "infinite for pure loss"
+    assert "undefined_reasons" not in data
+    for variable in data.variables.values():
+        assert variable.attrs["units"] == "1"
+        assert variable.attrs["natural_units"]
+        assert variable.attrs["long_name"]
+
+
+def test_data_are_the_same_bytes_for_every_block_size_and_order(tmp_path):
+    contents = []
+    for size in (1, 4, 7, 20):
+        folder = tmp_path / str(size)
+        study = study_of(ensemble=Ensemble(7, size, 1))
+        blocks = blocks_of(study.axes, study.ensemble)
+        fake.solve(study, folder, blocks=blocks[::-1] if size == 4 else blocks)
+        fake.gather(study, folder)
+        contents.append([(folder / name).read_bytes() for name in FILES])
+    assert all(content == contents[0] for content in contents)
+
+
+def test_outer_or_inner_axes_give_the_same_numbers(tmp_path):
+    flipped = [
+        fake.dataclasses.replace(axis, outer=not axis.outer) if axis.cases is None else axis
+        for axis in AXES
+    ]
+    first = run(study_of(), tmp_path / "a")
+    second = run(study_of(axes=flipped), tmp_path / "b")
+    assert second.drop_attrs().identical(first.drop_attrs())
+
+
+def test_outer_cases_have_scalar_names_in_their_blocks(tmp_path):
+    axes = (AXES[0], fake.dataclasses.replace(AXES[2], outer=True))
+    data = run(study_of(axes=axes, ensemble=None), tmp_path)
+    expected = np.outer([0.01, 0.04, 0.25], [1, 3])
+    np.testing.assert_allclose(data["net_current"].values, expected, rtol=1e-15)
+
+
+def test_provenance_says_where_data_come_from_and_nothing_of_host_or_time(tmp_path):
+    attributes = run(study_of(), tmp_path).attrs
+    assert attributes["study"] == "fake"
+    assert attributes["references"] == "paper: none, figure: 1"
+    assert attributes["source_digest"] == fake.DIGEST
+    assert json.loads(attributes["parameters"])["seed"] == attributes["seed"] == 1
+    assert set(json.loads(attributes["versions"])) >= {"python", "numpy", "xarray"}
+    (origin,) = json.loads(attributes["origins"])
+    assert origin["versions"] == json.loads(attributes["versions"])
+    text = json.dumps({key: str(value) for key, value in attributes.items()})
+    assert str(tmp_path) not in text
+    for name in ("host", "user", "date", "time_", "history"):
+        assert not any(name in key for key in attributes)
+
+
+def test_blocks_of_several_commits_and_libraries_are_listed(tmp_path, monkeypatch):
+    study = study_of()
+    fake.solve(study, tmp_path, blocks=blocks_of(study.axes, study.ensemble)[:1])
+    monkeypatch.setattr(provenance, "git_state", lambda: ("a" * 40, 0))
+    monkeypatch.setattr(provenance, "versions", lambda: '{"numpy":"9.9"}')
+    fake.solve(study, tmp_path)
+    lines = []
+    attributes = fake.gather(study, tmp_path, progress=lines.append).attrs
+    old, new = sorted(json.loads(attributes["origins"]), key=lambda o: len(o["versions"]))[::-1]
+    assert new["git_commit"] == "a" * 40
+    assert new["versions"] == {"numpy": "9.9"}
+    assert old["git_commit"] != new["git_commit"]
+    assert "different libraries" in lines[0]
+
+
+def test_failed_points_are_listed_and_enter_no_mean(tmp_path):
+    def evaluate(parameters, rng):
+        if parameters.V == 0.2 and parameters.mu == 1.5:
+            raise ValueError('bad, "quoted"')
+        if parameters.V == 0.5:
+            return outcome_of(parameters, rng, status=Status.SUSPECT, message="noise < 0")
+        return outcome_of(parameters, rng)
+
+    study = study_of(ensemble=Ensemble(3, 2, 1))
+    data = run(study, tmp_path, fake.kind_of(evaluate))
+    rows = list(csv.DictReader((tmp_path / "failures.csv").open()))
+    assert len(rows) == 2 * 3 + 4 * 3
+    assert rows[0] == {
+        "V": "0.2",
+        "mu": "1.5",
+        "monitored": "first",
+        "sample": "0",
+        "status": "exception",
+        "message": 'ValueError: bad, "quoted"',
+    }
+    assert rows[-1]["status"] == "suspect"
+    assert (data["n_samples"].sel(V=0.5) == 0).all()
+    assert data["net_current_mean"].sel(V=0.5).isnull().all()
+    assert data["net_current"].sel(V=0.5).notnull().all()
+    assert (data["n_samples"].sel(V=0.1) == 3).all()
+
+
+def test_without_failures_the_table_is_its_header(tmp_path):
+    run(study_of(), tmp_path)
+    assert (tmp_path / "failures.csv").read_text() == "V,mu,monitored,sample,status,message\n"
+
+
+def test_all_unusable_blocks_are_named_set_aside_and_computed_anew(tmp_path):
+    study = study_of(ensemble=Ensemble(6, 2, 1))
+    run(study, tmp_path)
+    before = [(tmp_path / name).read_bytes() for name in FILES]
+    missing, cut, swapped, source, parameters, sound = block_paths(study, tmp_path)
+    swapped.write_bytes(sound.read_bytes())
+    cut.write_bytes(cut.read_bytes()[:-100])
+    missing.unlink()
+    for path, key in ((source, "source_digest"), (parameters, "parameters")):
+        write_dataset(read_dataset(path).assign_attrs({key: "old"}), path)
+    with pytest.raises(StoreError) as raised:
+        fake.gather(study, tmp_path)
+    message = str(raised.value)
+    assert "5 of 6 blocks cannot be used" in message
+    assert "run again" in message
+    for path, cause, suffix in (
+        (missing, "missing", None),
+        (cut, "cut short", ".damaged"),
+        (swapped, "holds another block", ".stale"),
+        (source, "another version of the source", ".stale"),
+        (parameters, "other parameters", ".stale"),
+    ):
+        (line,) = [line for line in message.splitlines() if str(path) in line]
+        assert cause in line
+        assert not path.exists()
+        assert suffix is None or path.with_name(path.name + suffix).exists()
+    assert sound.exists()
+    calls = []
+    fake.solve(study, tmp_path, fake.kind_of(calls=calls))
+    assert len(calls) == 5 * 12
+    fake.gather(study, tmp_path)
+    assert [(tmp_path / name).read_bytes() for name in FILES] == before
+
+
+def test_a_block_that_lacks_points_becomes_a_partial_file(tmp_path):
+    short = study_of(axes=(numbers("V", [0.1, 0.5]), *AXES[1:]))
+    fake.solve(short, tmp_path)
+    with pytest.raises(StoreError, match="8 points are missing"):
+        fake.gather(study_of(), tmp_path)
+    assert not any(path.exists() for path in block_paths(short, tmp_path))
+    calls = []
+    fake.solve(study_of(), tmp_path, fake.kind_of(calls=calls))
+    assert {parameters.V for parameters in calls} == {0.2}
+    assert len(calls) == 24
+    fake.gather(study_of(), tmp_path)
+
+
+def test_points_that_are_no_longer_asked_for_are_left_out(tmp_path):
+    fake.solve(study_of(), tmp_path / "a")
+    short = study_of(axes=(numbers("V", [0.5, 0.1]), *AXES[1:]))
+    fake.gather(short, tmp_path / "a")
+    run(short, tmp_path / "b")
+    assert (tmp_path / "a/data.nc").read_bytes() == (tmp_path / "b/data.nc").read_bytes()
+
+
+def test_leftovers_of_killed_writers_are_removed(tmp_path):
+    study = study_of()
+    fake.solve(study, tmp_path)
+    leftover = block_paths(study, tmp_path)[0].with_name(".seeds~00000-00003.abc.tmp.nc")
+    leftover.write_text("half")
+    fake.gather(study, tmp_path)
+    assert not leftover.exists()
+
+
+def test_blocks_with_unlike_coordinates_are_refused(tmp_path):
+    study = study_of(ensemble=None)
+    fake.solve(study, tmp_path)
+    path = block_paths(study, tmp_path)[1]
+    block = read_dataset(path)
+    changed = block["terminal"].copy(data=np.array(["left", "up"], object))
+    write_dataset(block.assign_coords(terminal=changed), path)
+    with pytest.raises(StoreError, match="another coordinate terminal"):
+        gather_study(study, fake.kind_of(), tmp_path, digest=fake.DIGEST)
+
+
+@pytest.mark.parametrize("axes", [(), AXES[:1], AXES[1:2], AXES[2:]])
+@pytest.mark.parametrize("ensemble", [None, Ensemble(3, 2, 5)])
+def test_every_shape_of_grid_is_gathered(tmp_path, axes, ensemble):
+    template = {"V": 0.5} | {axis.name: f"${axis.name}" for axis in axes if axis.cases is None}
+    data = run(study_of(axes=axes, ensemble=ensemble, template=template), tmp_path)
+    assert data["status"].shape == tuple(len(a.labels) for a in axes) + ((3,) if ensemble else ())
+    assert data["net_current"].notnull().all()
