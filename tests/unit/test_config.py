@@ -531,7 +531,11 @@ FAULTS = {
         "y: ocupation",
         ["30: figures.1.y = ocupation: expected an axis, a dim", "did you mean 'occupation'?"],
     ),
-    "fit of nothing": ("current_mean_square,", "curent_mean_square,", ["27: fits.0.y", "'current_mean_s"]),
+    "fit of nothing": (
+        "current_mean_square,",
+        "curent_mean_square,",
+        ["27: fits.0.y", "'current_mean_s"],
+    ),
     "unknown law": ("power-law", "exponential", ["27: fits.0.model", "'power-law'"]),
     "unknown tier": ("  smoke:", "  smok:", ["32: tiers.smok", "did you mean 'smoke'?"]),
     "duplicate key": (
