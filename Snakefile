@@ -1,10 +1,43 @@
-# Table of contents: what is built from what stands in workflow/rules.
+# Table of contents: named targets here, rules in workflow/rules.
 from snakemake.utils import min_version
 
 min_version("9.20")
 
 
 include: "workflow/rules/common.smk"
+
+
+localrules:
+    all,
+    data,
+    figures,
+
+
+rule all:
+    default_target: True
+    input:
+        [path for name in PROJECT.chosen for path in PROJECT.jobs[name].targets],
+
+
+rule data:
+    input:
+        [PROJECT.jobs[name].data for name in PROJECT.chosen],
+
+
+rule figures:
+    input:
+        [path for name in PROJECT.chosen for path in PROJECT.jobs[name].figures],
+
+
+for study in PROJECT.chosen:
+
+    rule:
+        name:
+            study
+        localrule: True
+        input:
+            PROJECT.jobs[study].targets,
+
+
 include: "workflow/rules/data.smk"
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/targets.smk"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from nessflow.pipeline.config import ConfigError, load_study, study_schema
+from nessflow.pipeline.config import ConfigError, load_study
 from nessflow.pipeline.errors import Problem, nearest
 from nessflow.pipeline.lock import LockError
 from nessflow.studies.kind import Status, find_kind, kind_names
-from nessflow.workflow import read_project
+from nessflow.workflow import kind_module, read_project
 
 TIER = click.option(
     "--tier", type=click.Choice(["paper", "smoke"]), help="Resolution; default as in config.yaml."
@@ -21,6 +21,7 @@ LOG = click.option("--log", type=click.Path(path_type=Path), help="Copy messages
 
 def main() -> None:
     """Run the command; a fault of the user's ends in one message and exit status 2."""
+    from nessflow.figures.labels import FigureError
     from nessflow.pipeline.store import StoreError
 
     try:
@@ -30,7 +31,7 @@ def main() -> None:
         sys.exit(2)
     except click.Abort:
         sys.exit(130)
-    except (ConfigError, StoreError, LockError) as error:
+    except (ConfigError, StoreError, LockError, FigureError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
 
@@ -51,7 +52,9 @@ def plan(studies, tier, allow_large):
 
     project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
     rows = [
-        plan_study(study, project.results / study.name, digest=_digest(study))
+        plan_study(
+            study, find_kind(study.kind), project.results / study.name, digest=_digest(study)
+        )
         for study in project.studies.values()
     ]
     click.echo(plan_table(rows))
@@ -166,6 +169,8 @@ def describe(study, schema, tier):
     from nessflow.description import describe_kinds, describe_study
 
     if schema:
+        from nessflow.pipeline.schema import study_schema
+
         click.echo(json.dumps(study_schema({n: find_kind(n) for n in kind_names()}), indent=1))
     elif study is None:
         click.echo(describe_kinds())
@@ -211,7 +216,7 @@ def _project_study(name, tier, allow_large):
 def _digest(study) -> str:
     from nessflow.pipeline.digest import source_digest
 
-    return source_digest(f"nessflow.studies.{study.kind.replace('-', '_')}")
+    return source_digest(kind_module(study))
 
 
 def _printer(log: Path | None):

@@ -1,14 +1,17 @@
 """Figures of a study: from checked data to files that carry their provenance."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from nessflow.figures.plots import draw
 from nessflow.figures.save import save
 from nessflow.figures.specs import studies_of
 from nessflow.pipeline.config import Study
+from nessflow.pipeline.digest import style_digest
 from nessflow.pipeline.store import read_dataset, write_atomically
-from nessflow.workflow import FORMATS, style_digest
+from nessflow.workflow import FORMATS, data_of
 
 CARRIED = ("study", "title", "tier", "parameters", "source_digest", "content_sha256")
 
@@ -32,11 +35,10 @@ def draw_study(study: Study, results: Path, progress: Callable[[str], None]) -> 
     FigureError
         When a figure asks for something that the data do not have.
     """
-    names = {name for spec in study.figures for name in studies_of(spec, study.name)}
-    datasets = {name: read_dataset(results / name / "data.nc") for name in sorted(names)}
+    datasets = {name: read_dataset(results / name / "data.nc") for name in sorted(data_of(study))}
     folder = results / study.name / "figures"
     for spec in study.figures:
-        used = sorted(studies_of(spec, study.name))
+        used = studies_of(spec, study.name)
         provenance = {
             f"{name}.{key}": str(datasets[name].attrs[key])
             for name in used
@@ -47,16 +49,18 @@ def draw_study(study: Study, results: Path, progress: Callable[[str], None]) -> 
             "style_digest": style_digest(),
             "caption": caption_of(study, spec),
         }
-        picture = draw(spec, datasets, study.name)
-        for suffix in FORMATS:
-            write_atomically(
-                folder / f"{spec.name}.{suffix}", lambda path: save(picture, path, provenance)
-            )
+        write_figure(draw(spec, datasets, study.name), folder, spec.name, provenance)
         progress(f"{study.name}: figure {spec.name}")
+
+
+def write_figure(figure: Figure, folder: Path, name: str, provenance: Mapping[str, str]) -> None:
+    """Write a figure in every format, each file as a whole or not at all."""
+    for suffix in FORMATS:
+        write_atomically(folder / f"{name}.{suffix}", lambda path: save(figure, path, provenance))
 
 
 def caption_of(study: Study, spec) -> str:
     """Return title, source and remarks of a figure as one line of text."""
     reference = ", ".join(f"{key} {value}" for key, value in (study.reference or {}).items())
-    parts = [study.title, reference, getattr(spec, "caption", None), study.notes]
+    parts = [study.title, reference, spec.caption, study.notes]
     return " ".join(" ".join(part.split()).rstrip(".") + "." for part in parts if part)

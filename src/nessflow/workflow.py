@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nessflow.figures.specs import check_spec, studies_of
+from nessflow.figures.specs import SPEC, studies_of
 from nessflow.pipeline.config import ConfigError, Project, Study, load_project, template_json
 from nessflow.pipeline.digest import source_digest, style_digest
 from nessflow.pipeline.grid import blocks_of, canonical_json
@@ -38,10 +38,15 @@ class Jobs:
 
 @dataclass(frozen=True)
 class Workflow:
-    """The studies of a project as jobs."""
+    """The studies of a project as jobs.
+
+    ``jobs`` has the chosen studies and those whose data their figures need; ``chosen`` names the
+    former.
+    """
 
     results: Path
     jobs: Mapping[str, Jobs]
+    chosen: list[str]
     flags: str
     figure_source: str
 
@@ -56,39 +61,54 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
     config : mapping
         What the user gave with ``--config``: ``tier``, ``studies``, ``allow_large``.
     """
-    tier = config.get("tier")
-    studies = config.get("studies")
     allow_large = bool(config.get("allow_large", False))
+    choices = {"tier": config.get("tier"), "allow_large": allow_large}
     try:
-        project = read_project(root, tier=tier, studies=studies, allow_large=allow_large)
+        project = read_project(root, studies=config.get("studies"), **choices)
+        chosen = list(project.studies)
+        needed = sorted({name for s in project.studies.values() for name in data_of(s)})
+        if set(needed) - set(chosen):
+            project = read_project(root, studies=sorted({*chosen, *needed}), **choices)
     except ConfigError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    # Relative, so that Snakemake's own records do not depend on where the project lies.
+    results = project.results.relative_to(root)
     flags = f"--tier {project.tier}" + (" --allow-large" if allow_large else "")
-    jobs = {study.name: jobs_of(project, study) for study in project.studies.values()}
-    return Workflow(project.results, jobs, flags, style_digest())
+    jobs = {study.name: jobs_of(results, study) for study in project.studies.values()}
+    return Workflow(results, jobs, chosen, flags, style_digest())
 
 
 def read_project(root: Path, **choices) -> Project:
-    """Return the checked project with the kinds and figures that nessflow has."""
+    """Return the project with the kinds and plots that nessflow has.
+
+    Raises
+    ------
+    ConfigError
+        With every fault of every file.
+    """
     return load_project(
-        root, find_kind=find_kind, kind_names=kind_names(), check_figure=check_spec, **choices
+        root, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC, **choices
     )
 
 
-def jobs_of(project: Project, study: Study) -> Jobs:
+def data_of(study: Study) -> set[str]:
+    """Return the names of the studies whose data the figures of ``study`` need."""
+    return {name for spec in study.figures for name in studies_of(spec, study.name)}
+
+
+def jobs_of(results: Path, study: Study) -> Jobs:
     """Return the files and triggers of one study."""
-    folder = project.results / study.name
-    data = (folder / "data.nc").as_posix()
-    inner = {axis.name: axis.labels for axis in study.axes if not axis.outer}
+    folder = results / study.name
     content = {
-        "text": [study.title, study.reference, study.notes],
-        "fits": study.fits,
-        "axes": {axis.name: [axis.labels, axis.long_name] for axis in study.axes},
+        "text": [study.title, dict(study.reference), study.notes],
+        "fits": [dict(fit) for fit in study.fits],
+        "axes": {
+            axis.name: [axis.labels, axis.natural_units, axis.long_name] for axis in study.axes
+        },
     }
-    others = {other for spec in study.figures for other in studies_of(spec, study.name)}
     return Jobs(
-        data=data,
+        data=(folder / "data.nc").as_posix(),
         blocks=[
             (folder / "blocks" / block.path).as_posix()
             for block in blocks_of(study.axes, study.ensemble)
@@ -98,13 +118,20 @@ def jobs_of(project: Project, study: Study) -> Jobs:
             for spec in study.figures
             for suffix in FORMATS
         ],
-        figure_data=sorted((project.results / name / "data.nc").as_posix() for name in others),
-        source=source_digest(f"nessflow.studies.{study.kind.replace('-', '_')}"),
+        figure_data=sorted((results / name / "data.nc").as_posix() for name in data_of(study)),
+        source=source_digest(kind_module(study)),
         numbers=short_hash(template_json(study)),
-        points=short_hash(canonical_json(inner)),
+        points=short_hash(canonical_json({a.name: a.labels for a in study.axes if not a.outer})),
         content=short_hash(canonical_json(content)),
-        figure_specs=short_hash(repr(study.figures)),
+        figure_specs=short_hash(
+            canonical_json([spec.model_dump(mode="json") for spec in study.figures])
+        ),
     )
+
+
+def kind_module(study: Study) -> str:
+    """Return the dotted name of the module of a study's kind."""
+    return find_kind(study.kind).__name__
 
 
 def short_hash(text: str) -> str:
@@ -119,6 +146,6 @@ def run_lock(workflow: Workflow) -> None:
     """
     try:
         hold_run_lock(workflow.results)
-    except LockError as error:
+    except (LockError, OSError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

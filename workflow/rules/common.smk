@@ -11,7 +11,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 NESSFLOW = f"{sys.executable} -m nessflow"
 
-from nessflow.workflow import open_project, describe_jobs, run_lock
+from nessflow.workflow import open_project, run_lock
 
 PROJECT = open_project(ROOT, config)
 RESULTS = PROJECT.results.as_posix()

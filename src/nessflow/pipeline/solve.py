@@ -102,13 +102,9 @@ def solve_block(
     """
     path = Path(path)
     partial = partial_path(path)
-    attributes = block_attributes(study, block, digest)
-    dataset = _pending(study, block, kind).assign_attrs(attributes)
     if path.exists() and (damage := _damage(path)):
         progress(set_aside(path, damage))
-    origins = set()
-    for candidate in _candidates(path, block):
-        origins |= adopt(dataset, candidate, attributes, study)
+    dataset, origins = prepared_block(study, block, kind, path, digest)
     status = dataset["status"].values
     waiting = [
         index
@@ -129,6 +125,21 @@ def solve_block(
         partial.unlink(missing_ok=True)
     failed = int((status != OK).sum())
     return Counts(status.size - len(waiting), len(waiting), failed)
+
+
+def prepared_block(
+    study: Study, block: Block, kind: ModuleType, path: Path, digest: str
+) -> tuple[xr.Dataset, set]:
+    """Return a block with every point that is there already, and where these come from.
+
+    Points that are not there have the status ``PENDING``.
+    """
+    attributes = block_attributes(study, block, digest)
+    dataset = _pending(study, block, kind).assign_attrs(attributes)
+    origins = set()
+    for candidate in _candidates(path, block):
+        origins |= adopt(dataset, candidate, attributes, study)
+    return dataset, origins
 
 
 def partial_path(path: Path) -> Path:

@@ -1,0 +1,104 @@
+"""What a run would compute and what it would keep, from the files that are there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from nessflow.pipeline.grid import blocks_of
+from nessflow.pipeline.layout import PENDING
+from nessflow.pipeline.solve import prepared_block
+from nessflow.pipeline.study import Study
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Points and blocks of a study, those to compute, and their expected cost.
+
+    ``seconds`` is the (lowest, highest) time of one core for the missing points, at the measured
+    cost per point of the blocks that have run; None where nothing was measured.
+    """
+
+    study: str
+    points: int
+    reused: int
+    blocks: int
+    waiting: int
+    failed: int
+    seconds: tuple[float, float] | None
+
+
+def plan_study(study: Study, kind: ModuleType, folder: Path, *, digest: str) -> Plan:
+    """Compare the blocks of a study with the points that their files hold.
+
+    Parameters
+    ----------
+    study : Study
+        The checked study.
+    kind : module
+        Its kind.
+    folder : Path
+        ``results/<study>``.
+    digest : str
+        Source digest of the kind.
+    """
+    points = reused = waiting = failed = 0
+    blocks = blocks_of(study.axes, study.ensemble)
+    costs = []
+    for block in blocks:
+        dataset, _ = prepared_block(study, block, kind, folder / "blocks" / block.path, digest)
+        status = dataset["status"].values
+        pending = int((status == PENDING).sum())
+        points += status.size
+        reused += status.size - pending
+        failed += int((status > 0).sum())
+        waiting += pending > 0
+        seconds = measured_seconds(folder / "benchmarks" / block.path.with_suffix(".tsv"))
+        if seconds is not None:
+            costs.append(seconds / status.size)
+    missing = points - reused
+    cost = (min(costs) * missing, max(costs) * missing) if costs else None
+    return Plan(study.name, points, reused, len(blocks), waiting, failed, cost)
+
+
+def measured_seconds(path: Path) -> float | None:
+    """Return the wall time in a benchmark file of Snakemake, None where there is none."""
+    try:
+        header, values = path.read_text().splitlines()[:2]
+        return float(dict(zip(header.split("\t"), values.split("\t"), strict=True))["s"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def plan_table(plans: list[Plan]) -> str:
+    """Return the plans as a table with a line of totals."""
+    rows = [("study", "points", "reused", "new", "failed", "blocks", "to run", "core time")]
+    rows += [_row(plan) for plan in plans]
+    if len(plans) > 1:
+        numbers = [
+            sum(getattr(plan, key) for plan in plans)
+            for key in ("points", "reused", "blocks", "waiting", "failed")
+        ]
+        known = [plan.seconds for plan in plans if plan.reused < plan.points]
+        total = tuple(map(sum, zip(*known, strict=True))) if known and all(known) else None
+        rows.append(_row(Plan("all", *numbers, total if known else (0.0, 0.0))))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _row(plan: Plan) -> tuple[str, ...]:
+    missing = plan.points - plan.reused
+    numbers = (plan.points, plan.reused, missing, plan.failed, plan.blocks, plan.waiting)
+    if not missing:
+        cost = "none"
+    elif plan.seconds is None:
+        cost = "not measured"
+    else:
+        low, high = (f"{value:.2g}" for value in plan.seconds)
+        cost = f"{low} s" if low == high else f"{low} to {high} s"
+    return (plan.study, *map(str, numbers), cost)
