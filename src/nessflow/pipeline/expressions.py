@@ -87,6 +87,14 @@ def expressions_in(value: object, path: tuple = ()) -> Iterator[tuple[tuple, str
         yield path, value
 
 
+def names_in(text: str) -> frozenset[str]:
+    """Return the axis names in an expression; none when it cannot be read."""
+    try:
+        return expression(text).names
+    except ExpressionError:
+        return frozenset()
+
+
 def evaluated(value: object, names: Mapping[str, float]) -> object:
     """Return a copy of nested mappings and lists with every expression replaced by its value."""
     if isinstance(value, dict):

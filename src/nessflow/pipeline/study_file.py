@@ -1,6 +1,7 @@
 """The keys of a study file and of ``config.yaml``, and the values of an axis."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 MOST_POINTS = 1_000_000
 NAME = r"^[a-z0-9][a-z0-9-]{0,79}$"
 """What names of studies, figures and fits look like; they become names of files."""
+DERIVED = re.compile(r"(_error|_mean|_mean_square|_sem|_mean_square_sem)$")
+"""What the data add to the name of a variable."""
 
 
 class _Strict(BaseModel):

@@ -1,0 +1,128 @@
+"""Checks of a study as a whole: formulas, cases, size, every value of every axis."""
+
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+
+from nessflow.pipeline.axes import axis_entries
+from nessflow.pipeline.document import Document, split
+from nessflow.pipeline.errors import Problem, nearest
+from nessflow.pipeline.expressions import (
+    ExpressionError,
+    expression,
+    expressions_in,
+    names_in,
+)
+from nessflow.pipeline.grid import Axis, Ensemble, point_count
+from nessflow.pipeline.study import axis_key, checked_point, template_of
+from nessflow.pipeline.study_file import MOST_POINTS
+
+_SHOWN_VALUES = 5
+
+
+def expression_problems(document: Document, axes: Sequence[Axis]) -> list[Problem]:
+    """Check that expressions can be read and name axes, and that every axis is used."""
+    cases = {axis.name for axis in axes if axis.cases is not None}
+    valid = [name for name in axis_entries(document) if name not in cases]
+    problems, used = [], set()
+    for key, text in _expressions(document, axes):
+        try:
+            names = expression(text).names
+        except ExpressionError as error:
+            problems.append(document.problem(key, "a formula over axis names", str(error)))
+            continue
+        used |= names
+        for name in sorted(names - set(valid)):
+            expected = f"an axis of numbers ({', '.join(valid)})" if valid else "an axis"
+            hint = nearest(name, valid) or f"add {name} to axes"
+            if name in cases:
+                hint = f"{name} is an axis of cases, which has no numbers"
+            problems.append(document.problem(key, expected, hint))
+    for axis in axes:
+        if axis.cases is None and axis.name not in used:
+            expected = "an axis that a parameter uses"
+            hint = f"write ${axis.name} where a parameter takes its values, or remove the axis"
+        elif axis.cases is not None and not any(axis.cases.values()):
+            expected, hint = "cases that override parameters", ""
+        else:
+            continue
+        problems.append(document.problem(("axes", axis.name), expected, hint, ""))
+    return problems + _conflicts(document, [axis for axis in axes if axis.cases is not None])
+
+
+def _expressions(document: Document, axes: Sequence[Axis]) -> Iterator[tuple[tuple, str]]:
+    yield from expressions_in(template_of(document))
+    for axis in axes:
+        if axis.cases is not None:
+            yield from expressions_in(axis.cases, (*axis_key(axis), "cases"))
+
+
+def _conflicts(document: Document, axes: Sequence[Axis]) -> list[Problem]:
+    """Check that no axis of cases replaces what an earlier one has set."""
+    problems, earlier = [], {}
+    for axis in axes:
+        keys = {split(key): label for label, entries in axis.cases.items() for key in entries}
+        for key, label in keys.items():
+            for other, name in earlier.items():
+                if other[: len(key)] == key:
+                    at = (*axis_key(axis), "cases", label, ".".join(key))
+                    hint = f"{name} sets {'.'.join(other)}: let only one axis set it"
+                    problems.append(document.problem(at, "another key", hint))
+        earlier.update(dict.fromkeys(keys, axis.name))
+    return problems
+
+
+def size_problems(
+    document: Document, axes: Sequence[Axis], ensemble: Ensemble | None
+) -> list[Problem]:
+    """Check that nobody runs millions of points by mistake."""
+    count = point_count(axes, ensemble)
+    if count <= MOST_POINTS:
+        return []
+    hint = "if you mean it: `nessflow --allow-large`, or `snakemake --config allow_large=true`"
+    expected = f"at most {MOST_POINTS} points"
+    return [document.problem(("axes",), expected, hint, f"{count} points")]
+
+
+def point_problems(
+    document: Document, axes: tuple[Axis, ...], kind: ModuleType, *, is_complete: bool
+) -> list[Problem]:
+    """Check every value of every axis, the others at their first value."""
+    first = {axis.name: axis.labels[0] for axis in axes}
+    parameters, problems = checked_point(document, axes, first, kind)
+    models = [parameters]
+    for base, axis in _varied(axes, first):
+        found = []
+        for label in axis.labels[1:]:
+            parameters, new = checked_point(document, axes, {**base, axis.name: label}, kind)
+            models.append(parameters)
+            found += [p for p in new if p not in problems and p not in found]
+            if len(found) >= _SHOWN_VALUES:
+                break
+        problems += found
+    models = [model for model in models if model is not None]
+    if is_complete and models:
+        is_random = any(kind.is_random(model) for model in models)
+        problems += _ensemble_problems(document, is_random=is_random)
+    return problems
+
+
+def _varied(axes: Sequence[Axis], first: dict[str, str]) -> Iterator[tuple[dict[str, str], Axis]]:
+    """Yield each axis to vary, with the point around which to vary it."""
+    for axis in axes:
+        yield first, axis
+        for other in axes:
+            for label, entries in (other.cases or {}).items():
+                names = {n for _, text in expressions_in(entries) for n in names_in(text)}
+                if axis.name in names and label != first[other.name]:
+                    yield {**first, other.name: label}, axis
+
+
+def _ensemble_problems(document: Document, *, is_random: bool) -> list[Problem]:
+    has_ensemble = document.data.get("ensemble") is not None
+    if is_random and not has_ensemble:
+        hint = "add ensemble: {samples: 100, seed: 1}, or remove what is random"
+        return [document.problem(("ensemble",), "samples of a random system", hint)]
+    if has_ensemble and not is_random:
+        hint = "remove it, or add what is random, such as disorder"
+        return [document.problem(("ensemble",), "no ensemble, since nothing is random", hint)]
+    return []

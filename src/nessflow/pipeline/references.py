@@ -1,0 +1,85 @@
+"""What fits and figures read, checked against what the data of a study will hold."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+
+from nessflow.pipeline.axes import axis_entries
+from nessflow.pipeline.document import Document, Key
+from nessflow.pipeline.errors import Problem, nearest
+from nessflow.pipeline.study_file import DERIVED
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The name of an axis, dimension or variable that a fit or a figure reads."""
+
+    entry: Key
+    part: Key
+    name: str
+    source: str | None
+    """The study in ``from``; None for the study itself."""
+
+
+def _references(value: object, key: Key) -> Iterator[Reference]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _references(item, (*key, index))
+    if not isinstance(value, dict):
+        return
+    source = value.get("from") if isinstance(value.get("from"), str) else None
+    for part, item in value.items():
+        if part in ("x", "y", "z", "hue") and isinstance(item, str):
+            yield Reference(key, (part,), item, source)
+        elif part == "sel" and isinstance(item, dict):
+            yield from (Reference(key, (part, name), name, source) for name in item)
+        else:
+            yield from _references(item, (*key, part))
+
+
+def references_of(document: Document) -> list[Reference]:
+    """Return what the fits and figures of a study read."""
+    return [
+        reference
+        for part in ("fits", "figures")
+        for reference in _references(items_of(document, part), (part,))
+    ]
+
+
+def reference_problems(
+    references: Iterable[Reference], document: Document, source: Document, kind: ModuleType
+) -> list[Problem]:
+    """Check that what ``document`` reads is in the data of the study ``source``."""
+    variables = getattr(kind, "VARIABLES", {})
+    dims = {dim for variable in variables.values() for dim in variable.dims}
+    known = [*axis_entries(source), *variables, *sorted(dims), "sample", "status", "n_samples"]
+    fits = tuple(f"{fit.get('name')}_" for fit in items_of(source, "fits") if isinstance(fit, dict))
+    problems = []
+    for reference in references:
+        name = reference.name
+        base = DERIVED.sub("", name)
+        if name in known or base in variables or name.startswith(fits):
+            continue
+        valid = [*known, *(variable + name.removeprefix(base) for variable in variables)]
+        hint = nearest(name, valid) or f"`nessflow describe {source.data['study']}` lists them"
+        expected = "an axis, a dimension or a variable of the data"
+        key = (*reference.entry, *reference.part)
+        problems.append(document.problem(key, expected, hint, name))
+    return problems
+
+
+def repeated_names(document: Document) -> list[Problem]:
+    """Check that no two fits or figures have the same name."""
+    problems = []
+    for part in ("fits", "figures"):
+        names = [document.get((part, i, "name")) for i in range(len(items_of(document, part)))]
+        for index, name in enumerate(names):
+            if name is not None and name in names[:index]:
+                problems.append(document.problem((part, index, "name"), "each name once"))
+    return problems
+
+
+def items_of(document: Document, part: str) -> list[object]:
+    """Return the fits or figures as written, or none when they are no list."""
+    items = document.data.get(part)
+    return items if isinstance(items, list) else []
