@@ -150,7 +150,7 @@ def test_all_unusable_blocks_are_named_set_aside_and_computed_anew(tmp_path):
     assert "5 of 6 blocks cannot be used" in message
     assert "run again" in message
     for path, cause, suffix in (
-        (missing, "missing", None),
+        (missing, "no such file", None),
         (cut, "cut short", ".damaged"),
         (swapped, "holds another block", ".stale"),
         (source, "another version of the source", ".stale"),

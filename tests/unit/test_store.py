@@ -179,10 +179,10 @@ def test_netcdf3_text_and_unsealed_files_are_refused(dataset, tmp_path):
 def test_a_file_set_aside_is_out_of_the_way(tmp_path):
     path = tmp_path / "points.nc"
     path.write_text("broken")
-    message = set_aside(path, "damaged")
+    message = str(set_aside(path, "cut short"))
     assert not path.exists()
     assert (tmp_path / "points.nc.damaged").read_text() == "broken"
-    assert "run again" in message
+    assert "cut short; renamed to points.nc.damaged, to be computed anew" in message
 
 
 # Studies

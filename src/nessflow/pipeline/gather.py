@@ -24,6 +24,7 @@ from nessflow.pipeline.layout import (
 from nessflow.pipeline.provenance import origins_json, origins_of, provenance
 from nessflow.pipeline.solve import block_attributes, partial_path, to_stderr
 from nessflow.pipeline.store import (
+    Damaged,
     StoreError,
     read_dataset,
     remove_temporaries,
@@ -84,7 +85,7 @@ def gather_study(
         if dataset is None:
             dataset = _pending(study, kind, source)
         if fault := _place(dataset, source, study, block):
-            faults.append(set_aside(path, fault, ".stale"))
+            faults.append(str(_stale(path, fault)))
         origins |= origins_of(source.attrs)
     if faults:
         raise StoreError(
@@ -120,12 +121,10 @@ def read_block(study: Study, block: Block, path: Path, digest: str) -> xr.Datase
         When the file is missing, damaged, of another block, of other parameters, of another
         source, or incomplete.
     """
-    if not path.exists():
-        raise StoreError(path, "missing", "run again")
     try:
         source = read_dataset(path)
-    except StoreError as error:
-        raise _set_aside(path, error.cause, ".damaged") from error
+    except Damaged as error:
+        raise set_aside(path, error.cause) from error
     expected = block_attributes(study, block, digest)
     for key, text in (
         ("block_identity", "holds another block"),
@@ -133,17 +132,15 @@ def read_block(study: Study, block: Block, path: Path, digest: str) -> xr.Datase
         ("source_digest", "was computed with another version of the source"),
     ):
         if source.attrs.get(key) != expected[key]:
-            raise _set_aside(path, text, ".stale")
+            raise _stale(path, text)
     if missing := missing_points(study, block, source):
         # As a partial file: the next run computes the missing points alone.
-        path.replace(partial_path(path))
-        raise StoreError(path, f"{missing} points are missing", "run again")
+        raise set_aside(path, f"{missing} points are missing", partial_path(path).name)
     return source
 
 
-def _set_aside(path: Path, reason: str, suffix: str) -> StoreError:
-    set_aside(path, reason, suffix)
-    return StoreError(path, reason, f"renamed to {path.name}{suffix}")
+def _stale(path: Path, reason: str) -> StoreError:
+    return set_aside(path, reason, f"{path.name}.stale")
 
 
 def missing_points(study: Study, block: Block, source: xr.Dataset) -> int:

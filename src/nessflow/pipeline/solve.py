@@ -28,7 +28,7 @@ from nessflow.pipeline.layout import (
     variables_of,
 )
 from nessflow.pipeline.provenance import origin, origins_json, origins_of, provenance
-from nessflow.pipeline.store import StoreError, read_dataset, set_aside, write_dataset
+from nessflow.pipeline.store import Damaged, Missing, read_dataset, remove, set_aside, write_dataset
 from nessflow.pipeline.study import Study, parameters_of
 
 FLUSH_SECONDS = 60.0
@@ -102,8 +102,9 @@ def solve_block(
     """
     path = Path(path)
     partial = partial_path(path)
-    if path.exists() and (damage := _damage(path)):
-        progress(set_aside(path, damage))
+    for own in (path, partial):
+        if damage := _damage(own):
+            progress(str(set_aside(own, damage)))
     dataset, origins = prepared_block(study, block, kind, path, digest)
     status = dataset["status"].values
     waiting = [
@@ -122,7 +123,7 @@ def solve_block(
             if (status != PENDING).any():
                 write_dataset(dataset, partial)
             raise SystemExit(128 + interrupt.signum) from None
-        partial.unlink(missing_ok=True)
+        remove(partial)
     failed = int((status != OK).sum())
     return Counts(status.size - len(waiting), len(waiting), failed)
 
@@ -168,8 +169,10 @@ def _pending(study, block, kind) -> xr.Dataset:
 def _damage(path: Path) -> str:
     try:
         read_dataset(path)
-    except StoreError as error:
+    except Damaged as error:
         return error.cause
+    except Missing:
+        pass
     return ""
 
 
@@ -198,7 +201,7 @@ def adopt(dataset: xr.Dataset, path: Path, attributes: Mapping, study: Study) ->
     """
     try:
         source = read_dataset(path)
-    except StoreError:
+    except (Missing, Damaged):
         return set()
     name = path.name.replace(".partial.nc", ".nc")
     folder = attributes["block_identity"].rpartition("/")[0]

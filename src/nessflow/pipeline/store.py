@@ -44,6 +44,14 @@ class StoreError(Exception):
         super().__init__(f"{path}: {cause}; {way_out}")
 
 
+class Missing(StoreError):
+    """There is no such file."""
+
+
+class Damaged(StoreError):
+    """The content is not what was written: the file must not be served."""
+
+
 # Writing
 
 
@@ -85,7 +93,7 @@ def write_atomically(
         cause = f"what was written does not read back: {error.cause}"
         raise StoreError(path, cause, "check the disk and run again") from error
     finally:
-        _remove(temporary)
+        remove(temporary)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -124,28 +132,43 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     write_atomically(path, lambda temporary: _write_netcdf(sealed, temporary), check)
 
 
-def set_aside(path: Path, reason: str, suffix: str = ".damaged") -> str:
+def set_aside(path: Path, reason: str, name: str = "") -> StoreError:
     """Rename a file that must not be used, so that the next plain run computes it anew.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reason : str
+        Why it must not be used.
+    name : str, optional
+        Its new name; ``<name>.damaged`` by default.
 
     Returns
     -------
-    str
-        One line that says so.
+    StoreError
+        What to tell the user.
     """
     path = Path(path)
-    aside = path.with_name(path.name + suffix)
+    name = name or f"{path.name}.damaged"
     try:
-        os.replace(path, aside)
+        os.replace(path, path.with_name(name))
     except OSError as error:
         way_out = _WAYS_OUT.get(error.errno, _RERUN)
-        raise StoreError(path, f"{reason}, and cannot rename: {error.strerror}", way_out) from error
-    return f"{path}: {reason}; renamed to {aside.name}, run again to compute it anew"
+        return StoreError(path, f"{reason}, and cannot rename: {error.strerror}", way_out)
+    return StoreError(path, reason, f"renamed to {name}, to be computed anew")
 
 
 def remove_temporaries(folder: Path) -> None:
     """Remove what writers that were killed left below ``folder``; no writer may be at work."""
     for path in Path(folder).rglob(".*.tmp*"):
-        _remove(path)
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file that is of no use any more, if that is possible."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def _write_bytes(path: Path, data: bytes) -> None:
@@ -163,12 +186,6 @@ def _sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    # Gone already, or the disk refuses this too: then the first error is the one to tell.
-    with contextlib.suppress(OSError):
-        os.unlink(path)
 
 
 def _require_described(dataset: xr.Dataset) -> None:
@@ -199,10 +216,12 @@ def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
             chosen["dtype"] = "S1"
         elif variable.dtype.kind == "f" and name in dataset.coords:
             chosen["_FillValue"] = None
+    # What forbids the file itself is told here, plainly.
+    _write_bytes(path, b"")
     try:
         dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
-    except RuntimeError as error:
-        # HDF5 hides the cause.
+    except (RuntimeError, OSError) as error:
+        # HDF5 hides the cause, or names a wrong one.
         full = shutil.disk_usage(path.parent).free < 2 * dataset.nbytes + 2**20
         cause = "no space left" if full else f"full disk, quota or limit on file size? ({error})"
         raise OSError(errno.ENOSPC if full else errno.EFBIG, cause) from error
@@ -222,17 +241,21 @@ def read_dataset(path: Path) -> xr.Dataset:
 
     Raises
     ------
+    Missing
+        When there is no such file.
+    Damaged
+        When it is not as it was written.
     StoreError
-        When the file is missing, damaged or was changed after it was written.
+        When it cannot be read.
     """
     image = _read_bytes(path)
     end = len(image) - len(_seal(b""))
     if image[:3] == b"CDF":
-        raise StoreError(path, "a NetCDF-3 file, which has no checksums", _RERUN)
+        raise Damaged(path, "a NetCDF-3 file, which has no checksums", _RERUN)
     if end < 0 or not image.startswith(_SEAL, end):
-        raise StoreError(path, "cut short, or not written by nessflow", _RERUN)
+        raise Damaged(path, "cut short, or not written by nessflow", _RERUN)
     if image[end:] != _seal(image[:end]):
-        raise StoreError(path, "damaged or edited: its SHA-256 does not match", _RERUN)
+        raise Damaged(path, "damaged or edited: its SHA-256 does not match", _RERUN)
     try:
         dataset = xr.load_dataset(
             image[:end], engine="netcdf4", decode_times=False, decode_timedelta=False
@@ -241,9 +264,9 @@ def read_dataset(path: Path) -> xr.Dataset:
         found = content_sha256(dataset)
     except Exception as error:
         # What cannot be read can surface as any exception of the libraries below.
-        raise StoreError(path, f"cannot be read ({_one_line(error)})", _RERUN) from error
+        raise Damaged(path, f"cannot be read ({_one_line(error)})", _RERUN) from error
     if stored != found:
-        raise StoreError(path, f"content does not match its {_HASH}", _RERUN)
+        raise Damaged(path, f"content does not match its {_HASH}", _RERUN)
     return dataset
 
 
@@ -285,7 +308,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
-        raise StoreError(path, "no such file", "run again: it is computed anew") from None
+        raise Missing(path, "no such file", "run again: it is computed anew") from None
     except OSError as error:
         raise StoreError(
             path, f"cannot read: {error.strerror or error}", "make the file readable"
