@@ -76,7 +76,7 @@ def point(study, overrides, sample, as_json, tier):
         overrides=overrides,
         find_kind=find_kind,
         kind_names=kind_names(),
-        allow_large=True,
+        one_point=True,
     )
     result = evaluate_point(loaded, find_kind(loaded.kind), sample)
     click.echo(json.dumps(result, indent=1) if as_json else point_table(result))

@@ -19,21 +19,23 @@ def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
     kind : module
         The kind of the study.
     sample : int
-        Disorder sample; ignored without an ensemble.
+        Disorder sample; ignored where nothing is random.
 
     Returns
     -------
     dict
-        ``study``, ``point``, ``sample`` (ensembles), ``status``, ``message``, ``coordinates`` and
-        ``observables``: name -> ``value`` (number or nested lists, None where undefined),
-        ``error`` (numerical error estimate, same shape), ``units``, ``dims``, ``long_name`` and,
-        where a value is None, ``undefined`` with the reason.
+        ``study``, ``point``, ``sample`` (where something is random), ``status``, ``message``,
+        ``coordinates`` and ``observables``: name -> ``value`` (number or nested lists, None
+        where undefined), ``error`` (numerical error estimate, same shape), ``units``, ``dims``,
+        ``long_name`` and, where a value is None, ``undefined`` with the reason.
     """
     labels = {axis.name: axis.labels[0] for axis in study.axes}
     parameters = parameters_of(study, labels, kind)
+    random = kind.is_random(parameters)
     rng = None
-    if study.ensemble is not None:
-        entropy = seed_entropy(study.ensemble.seed, labels, sample)
+    if random:
+        seed = study.ensemble.seed if study.ensemble else 0
+        entropy = seed_entropy(seed, labels, sample)
         rng = np.random.default_rng(np.random.SeedSequence(entropy))
     outcome = kind.evaluate(parameters, rng)
     coordinates = kind.coordinates(parameters)
@@ -41,7 +43,7 @@ def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
         "study": study.name,
         "point": {axis.name: axis.value(labels[axis.name]) for axis in study.axes},
     }
-    if study.ensemble is not None:
+    if random:
         result["sample"] = sample
     return result | {
         "status": int(outcome.status),

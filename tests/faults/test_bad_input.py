@@ -9,8 +9,16 @@ CASES = {
         "chemical_potential: $mu, temperature: -1.0",
         ["chain.yaml:7", "system.leads.left.temperature", "-1", ">= 0"],
     ),
-    "negative rate": ("rate: 0.1", "rate: -0.1", ["chain.yaml:5", "system.loss.rate", "-0.1", ">= 0"]),
-    "zero samples": ("samples: 20", "samples: 0", ["chain.yaml:12", "ensemble.samples", "0", ">= 1"]),
+    "negative rate": (
+        "rate: 0.1",
+        "rate: -0.1",
+        ["chain.yaml:5", "system.loss.rate", "-0.1", ">= 0"],
+    ),
+    "zero samples": (
+        "samples: 20",
+        "samples: 0",
+        ["chain.yaml:12", "ensemble.samples", "0", ">= 1"],
+    ),
     "empty axis": ("inner: [0.5, 1.0]", "inner: []", ["chain.yaml:11", "axes.V.inner"]),
     "NaN": ("rate: 0.1", "rate: .nan", ["chain.yaml:5", "system.loss.rate", "finite"]),
     "an axis that no parameter uses": (

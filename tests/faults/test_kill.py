@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import pytest
+
 from conftest import CHAIN
 
 SLOW = CHAIN.replace("sites: 6", "sites: 200").replace("samples: 20", "samples: 60")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from nessflow.pipeline.config import load_study
 from nessflow.point import evaluate_point
 from nessflow.studies.kind import find_kind, kind_names
@@ -18,7 +19,11 @@ H = 2 * math.pi
 
 def point(study, *overrides):
     loaded = load_study(
-        STUDIES / f"{study}.yaml", overrides=overrides, find_kind=find_kind, kind_names=kind_names()
+        STUDIES / f"{study}.yaml",
+        overrides=overrides,
+        find_kind=find_kind,
+        kind_names=kind_names(),
+        one_point=True,
     )
     result = evaluate_point(loaded, find_kind(loaded.kind))
     assert result["status"] == 0, result["message"]
@@ -48,11 +53,9 @@ NET_CURRENTS = {
     "explicit potential": (
         -0.16262305863271875,
         (
-            "two-site-monitoring",
-            "system.lattice.sites=100",
-            "system.loss={kind: onsite, rate: 0.1}",
+            "disorder-current",
+            "system.disorder=null",
             f"system.lattice.onsite={SINE}",
-            "axes={}",
         ),
     ),
 }

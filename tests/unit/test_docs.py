@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from nessflow.description import data_dictionary, describe_kinds, describe_study
 from nessflow.pipeline.config import load_study
 from nessflow.studies.kind import find_kind, kind_names
@@ -43,3 +44,13 @@ def test_links_of_the_documents_lead_somewhere():
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_erratum_has_its_test():
+    import re
+
+    tests = {path.name: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
+    named = re.findall(r"`(test_\w+\.py)::(\w+)`", (ROOT / "docs" / "errata.md").read_text())
+    assert len(named) > 10
+    for file, name in named:
+        assert f"def {name}(" in tests[file], f"{file}::{name}"

@@ -25,9 +25,7 @@ def ensemble(values, status=None, **more):
     return xr.Dataset(
         {
             "current": described(dims, values, "t/hbar", "current"),
-            "current_error": described(
-                dims, np.zeros_like(values), "t/hbar", "its error"
-            ),
+            "current_error": described(dims, np.zeros_like(values), "t/hbar", "its error"),
             "status": status_variable(dims, status),
             "message": described(dims, np.full(values.shape, "", object), "1", "message"),
             **more,

@@ -48,7 +48,13 @@ def test_figures_have_the_same_bytes_when_drawn_again(ready):
 
 
 def test_named_targets(project):
-    assert set(project.jobs("spectrum")) == {"block", "gather", "draw_spectrum", "spectrum", "total"}
+    assert set(project.jobs("spectrum")) == {
+        "block",
+        "gather",
+        "draw_spectrum",
+        "spectrum",
+        "total",
+    }
     assert project.jobs("data")["gather"] == 2
     assert "draw_chain" in project.jobs("figures")
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 _GREEK = {"alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "lambda", "mu", "nu"}
 _GREEK |= {"omega", "Omega", "Gamma", "Delta", "phi", "tau", "sigma", "kappa"}
-_WIDTH = 34
+_WIDTH = 42  # characters, those of mathtext included
 
 
 class FigureError(Exception):
@@ -40,6 +40,7 @@ def unit_text(unit: str) -> str:
     """Return the mathtext of a unit, empty for the unit 1."""
     if unit in ("", "1"):
         return ""
+    unit = re.sub(r"\(([a-z]+)/([a-z]+)\)\^(\d+)", r"\1^\3/\2^\3", unit)
     return "$" + unit.replace("hbar", r"\hbar ").replace("*", r"\,") + "$"
 
 

@@ -10,8 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
 
-from nessflow.figures.labels import FigureError, label_of, unit_factor
-from nessflow.figures.specs import Lines, Map, Panels, PowerLaw, Samples, Spec, panels_of
+from nessflow.figures.labels import FigureError, label_of, symbol, unit_factor
+from nessflow.figures.specs import Lines, Map, PowerLaw, Samples, Spec, panels_of
 from nessflow.figures.style import styled
 
 _MANY = 30  # points of a line from which on markers crowd
@@ -54,11 +54,9 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
                 _finish(axes, panel)
             except FigureError as error:
                 raise FigureError(f"figure {spec.name} of {study}: {error}") from None
-            if isinstance(spec, Panels) and len(panels) > 1:
-                letter = f"({chr(ord('a') + index)})"
-                axes.set_title(" ".join(filter(None, (letter, panel.title))), loc="left")
-            elif panel.title:
-                axes.set_title(panel.title, loc="left")
+            letter = f"({chr(ord('a') + index)})" if len(panels) > 1 else ""
+            title = panel.title or _hue_title(panel, datasets[study])
+            _legend_and_title(axes, " ".join(filter(None, (letter, title))))
         _note_failures(figure, spec, datasets, study)
     return figure
 
@@ -84,8 +82,6 @@ def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
     axes.set_xlabel(label_of(first[spec.x]))
     text = spec.ylabel or ("" if spec.y else "current")
     axes.set_ylabel(label_of(first, spec.display_unit, text))
-    if len(curves) > 1 or spec.layers:
-        _legend(axes, title=_hue_title(spec, first))
 
 
 def _curves(spec: Lines, datasets: Data, study: str):
@@ -98,20 +94,28 @@ def _curves(spec: Lines, datasets: Data, study: str):
         band = _standard_error(own, spec.y, spec.sel, [spec.x, *hue])
         for one in values[spec.hue].values if spec.hue else [None]:
             pick = {spec.hue: one} if spec.hue else {}
-            label = one if isinstance(one, str) else f"{one:.6g}" if spec.hue else ""
+            label = _hue_label(values[spec.hue], one) if spec.hue else ""
             spread = None if band is None else band.sel(pick).values
             curves.append((label, values.sel(pick), spread))
     for layer in spec.layers:
-        data = datasets[layer.source or study]
-        values = _variable(data, layer.y, spec.sel | layer.sel, [spec.x])
+        values = _layer(spec, layer, datasets, study, [spec.x])
         curves.append((layer.label, values, None))
     if not curves:
         raise FigureError("no y and no layers: there is nothing to draw")
     return curves
 
 
-def _hue_title(spec: Lines, values: xr.DataArray) -> str:
-    return values[spec.hue].attrs["long_name"] if spec.hue else ""
+def _hue_title(panel, data: xr.Dataset) -> str:
+    """Return the name of an axis of cases that distinguishes lines."""
+    hue = getattr(panel, "hue", None)
+    named = hue and data[hue].dtype.kind in "OU"
+    return f"{data[hue].attrs['long_name']}" if named else ""
+
+
+def _hue_label(axis: xr.DataArray, value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{symbol(axis.name) or axis.attrs['long_name']} = {value:.6g}"
 
 
 def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
@@ -152,14 +156,12 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
         axes.contour(x, y, z, levels=[0.0], colors="black", linewidths=1.0)
         axes.plot([], [], color="black", linestyle="-", label="zero of the map")
     for layer, style in zip(spec.layers, _MAP_LINES, strict=False):
-        line = _variable(datasets[layer.source or study], layer.y, spec.sel | layer.sel, [spec.x])
+        line = _layer(spec, layer, datasets, study, [spec.x])
         axes.plot(line[spec.x].values, line.values, label=layer.label, **style)
     axes.set_xlim(x.min(), x.max())
     axes.set_ylim(y.min(), y.max())
     axes.set_xlabel(label_of(values[spec.x]))
     axes.set_ylabel(label_of(values[spec.y]))
-    if axes.get_legend_handles_labels()[0]:
-        _legend(axes)
 
 
 _MAP_LINES = (
@@ -198,7 +200,6 @@ def _samples(axes: Axes, spec: Samples, datasets: Data, study: str) -> None:
     )
     axes.set_xlabel(label_of(values[spec.x]))
     axes.set_ylabel(label_of(values, spec.display_unit, spec.ylabel or ""))
-    _legend(axes)
 
 
 def _power_law(axes: Axes, spec: PowerLaw, datasets: Data, study: str) -> None:
@@ -225,15 +226,18 @@ def _power_law(axes: Axes, spec: PowerLaw, datasets: Data, study: str) -> None:
         )
         low, high = np.atleast_1d(exponent.attrs["range"])
         ends = np.geomspace(low, high, 50)
+        shown = _with_error(float(exponent), float(error))
         axes.plot(
             ends,
             float(prefactor) * factor * ends ** float(exponent),
-            color="#D55E00",
+            color="#E69F00",
             linestyle="-",
-            label=f"fit, {low:g} to {high:g}: exponent {_with_error(float(exponent), float(error))}",
+            linewidth=3,
+            zorder=1,
+            label=f"fit, {low:g} to {high:g}: exponent {shown}",
         )
     for law, style in zip(spec.laws, ("--", ":", "-."), strict=False):
-        coefficient = _variable(datasets[law.source or study], law.y, spec.sel | law.sel, [])
+        coefficient = _layer(spec, law, datasets, study, [])
         axes.plot(
             x,
             float(coefficient) * factor * x**law.exponent,
@@ -245,7 +249,6 @@ def _power_law(axes: Axes, spec: PowerLaw, datasets: Data, study: str) -> None:
     axes.set_yscale("log")
     axes.set_xlabel(label_of(values[spec.x]))
     axes.set_ylabel(label_of(values, spec.display_unit, spec.ylabel or ""))
-    _legend(axes)
 
 
 _PLOTS = {Lines: _lines, Map: _map, Samples: _samples, PowerLaw: _power_law}
@@ -271,18 +274,24 @@ def _finish(axes: Axes, spec) -> None:
         axes.axhline(0, color="0.6", linewidth=0.6, linestyle="-", zorder=0)
 
 
-def _legend(axes: Axes, title: str = "") -> None:
-    """Put the legend above the panel, where no data are."""
+def _legend_and_title(axes: Axes, title: str) -> None:
+    """Put title and legend above the panel, where no data are."""
     handles, labels = axes.get_legend_handles_labels()
-    widest = max(len(label) for label in labels) + 8
+    if not any(labels):
+        axes.set_title(title, loc="left")
+        return
+    widest = max(len(label) for label in labels) + 6
+    # The factor of the y axis, such as 10^-4, stands there too.
+    axes.figure.draw_without_rendering()
+    raised = 0.07 if axes.yaxis.get_offset_text().get_text() else 0.0
     axes.legend(
         handles,
         labels,
         title=title or None,
-        title_fontsize=7,
+        title_fontsize=8,
+        alignment="left",
         loc="lower left",
-        bbox_to_anchor=(0, 1.0, 1, 0),
-        mode="expand" if len(labels) > 1 else None,
+        bbox_to_anchor=(-0.02, 1.0 + raised),
         ncols=max(1, min(len(labels), _LEGEND_ROOM // widest)),
     )
 
@@ -294,6 +303,13 @@ def _note_failures(figure: Figure, spec: Spec, datasets: Data, study: str) -> No
         figure.supxlabel(
             f"{failed} of {status.size} points failed", x=0.99, ha="right", fontsize=6, color="0.3"
         )
+
+
+def _layer(spec, layer, datasets: Data, study: str, dims: list[str]) -> xr.DataArray:
+    """Return the variable of a layer; a layer of the same study has the plot's selection too."""
+    source = layer.source or study
+    sel = spec.sel | layer.sel if source == study else layer.sel
+    return _variable(datasets[source], layer.y, sel, dims)
 
 
 def _standard_error(data: xr.Dataset, name: str, sel: Mapping, dims: list[str]):

@@ -1,6 +1,7 @@
 """Checks of a study as a whole: formulas, cases, size, every value of every axis."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from types import ModuleType
 
 from nessflow.pipeline.axes import axis_entries
@@ -20,23 +21,33 @@ _SHOWN_VALUES = 5
 
 
 def expression_problems(document: Document, axes: Sequence[Axis]) -> list[Problem]:
-    """Check that expressions can be read and name axes, and that every axis is used."""
+    """Check that expressions can be read and name axes."""
     cases = {axis.name for axis in axes if axis.cases is not None}
     valid = [name for name in axis_entries(document) if name not in cases]
-    problems, used = [], set()
+    problems = []
     for key, text in _expressions(document, axes):
         try:
             names = expression(text).names
         except ExpressionError as error:
             problems.append(document.problem(key, "a formula over axis names", str(error)))
             continue
-        used |= names
         for name in sorted(names - set(valid)):
             expected = f"an axis of numbers ({', '.join(valid)})" if valid else "an axis"
             hint = nearest(name, valid) or f"add {name} to axes"
             if name in cases:
                 hint = f"{name} is an axis of cases, which has no numbers"
             problems.append(document.problem(key, expected, hint))
+    return problems + _conflicts(document, [axis for axis in axes if axis.cases is not None])
+
+
+def use_problems(document: Document, axes: Sequence[Axis]) -> list[Problem]:
+    """Check that every axis does something."""
+    used = set()
+    for _, text in _expressions(document, axes):
+        # One that cannot be read is reported where expressions are checked.
+        with suppress(ExpressionError):
+            used |= expression(text).names
+    problems = []
     for axis in axes:
         if axis.cases is None and axis.name not in used:
             expected = "an axis that a parameter uses"
@@ -46,7 +57,7 @@ def expression_problems(document: Document, axes: Sequence[Axis]) -> list[Proble
         else:
             continue
         problems.append(document.problem(("axes", axis.name), expected, hint, ""))
-    return problems + _conflicts(document, [axis for axis in axes if axis.cases is not None])
+    return problems
 
 
 def _expressions(document: Document, axes: Sequence[Axis]) -> Iterator[tuple[tuple, str]]:

@@ -16,7 +16,12 @@ from nessflow.pipeline.axes import (
     quantities_of,
     with_quantities,
 )
-from nessflow.pipeline.checks import expression_problems, point_problems, size_problems
+from nessflow.pipeline.checks import (
+    expression_problems,
+    point_problems,
+    size_problems,
+    use_problems,
+)
 from nessflow.pipeline.document import COMMAND_LINE, Document, read_document
 from nessflow.pipeline.errors import ConfigError, Problem, nearest
 from nessflow.pipeline.grid import Ensemble
@@ -135,6 +140,7 @@ def load_study(
     kind_names: Iterable[str] = (),
     figure_specs: TypeAdapter | None = None,
     allow_large: bool = False,
+    one_point: bool = False,
 ) -> Study:
     """Read and check one study file.
 
@@ -155,6 +161,9 @@ def load_study(
         checked.
     allow_large : bool
         Accept more than ``MOST_POINTS`` points.
+    one_point : bool
+        Keep the first value of each axis, and look at nothing that one point does not need:
+        figures, fits, axes that the overrides made idle, whether an ensemble makes sense.
 
     Raises
     ------
@@ -166,6 +175,9 @@ def load_study(
         expected = "a file name of a-z, 0-9 and -, other than smoke"
         raise ConfigError([Problem(str(path), None, "", "", expected, "rename the file")])
     whole, document, problems = overridden(read_document(path), tier, overrides)
+    if one_point:
+        for part in ("fits", "figures"):
+            whole, document = (d.replaced((part,), [], COMMAND_LINE) for d in (whole, document))
     file, faults = validated(StudyFile, document.data)
     problems += _problems(document, faults)
     kind = None
@@ -178,12 +190,16 @@ def load_study(
         problems += name_problems(document, kind)
     all_axes, _ = axes_of(whole)
     problems += expression_problems(whole, all_axes)
+    if one_point:
+        axes = tuple(replace(axis, labels=axis.labels[:1]) for axis in axes)
+    else:
+        problems += use_problems(whole, all_axes)
     complete = file is not None and len(axes) == len(axis_entries(document))
     ensemble = Ensemble(**file.ensemble.model_dump()) if file and file.ensemble else None
     if complete and not allow_large:
         problems += size_problems(document, axes, ensemble)
     if kind is not None:
-        problems += point_problems(document, axes, kind, is_complete=complete)
+        problems += point_problems(document, axes, kind, is_complete=complete and not one_point)
         axes, found = with_quantities(document, axes, quantities_of(whole, all_axes, kind))
         problems += found
         own = [r for r in references_of(document) if r.source in (None, path.stem)]

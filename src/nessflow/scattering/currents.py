@@ -306,7 +306,7 @@ def _divergences(system: OpenSystem) -> tuple[dict[int, str], str | None]:
 
     With a band that never ends, the lead's energy integrand is ``Gamma_a 2P_aa / w`` at
     ``w -> -inf`` and ``Gamma_a 2Q_aa / w`` at ``w -> inf``, of one sign; where gain feeds loss
-    directly it is ``4 Tr[PQ] / w`` at both ends.
+    directly it is ``4 Tr[PQ] / w`` at both ends.  The reasons number sites from 1.
     """
     loss = [_contact_tail(system, lead, system.loss) for lead in system.leads]
     gain = [_contact_tail(system, lead, system.gain) for lead in system.leads]
@@ -314,10 +314,10 @@ def _divergences(system: OpenSystem) -> tuple[dict[int, str], str | None]:
     for a, lead in enumerate(system.leads):
         kinds = " and ".join(k for k, tail in (("loss", loss[a]), ("gain", gain[a])) if tail)
         if kinds:
-            reasons[a] = f"{kinds} on contact site {lead.site} of wide-band lead {lead.name!r}"
+            reasons[a] = f"{kinds} on contact site {lead.site + 1} of wide-band lead {lead.name!r}"
     count = len(system.leads)
     for index, kind, tails in ((count, "loss", loss), (count + 1, "gain", gain)):
-        sites = [str(lead.site) for lead, t in zip(system.leads, tails, strict=True) if t]
+        sites = [str(lead.site + 1) for lead, t in zip(system.leads, tails, strict=True) if t]
         if sites:
             reasons[index] = f"{kind} on contact site {', '.join(sites)} of a wide-band lead"
         elif _overlap(system) != 0:
@@ -326,7 +326,7 @@ def _divergences(system: OpenSystem) -> tuple[dict[int, str], str | None]:
     if count == 2:
         for kind, tails in (("loss", loss), ("gain", gain)):
             if abs(tails[0] - tails[1]) > 1e-12 * sum(tails):
-                sites = f"{system.leads[0].site} and {system.leads[1].site}"
+                sites = f"{system.leads[0].site + 1} and {system.leads[1].site + 1}"
                 net = f"{kind} on contact sites {sites} couples unequally to wide-band leads"
     return reasons, net
 

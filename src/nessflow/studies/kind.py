@@ -109,7 +109,8 @@ def find_kind(name: str) -> ModuleType:
     try:
         kind = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != module:
+        # A kind that exists but misses a package is another fault than one that does not exist.
+        if not module.startswith(error.name or "?"):
             raise
         raise LookupError(name) from None
     if not hasattr(kind, "Parameters"):
