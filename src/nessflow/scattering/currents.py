@@ -49,20 +49,60 @@ def _contact_indices(system: OpenSystem) -> np.ndarray:
     return np.searchsorted(system.contacts, np.array([lead.site for lead in system.leads], int))
 
 
-def _rates(system: OpenSystem, energies: np.ndarray) -> _Rates:
-    contact, interior = contact_response(system, energies), interior_response(system, energies)
+@dataclass(frozen=True, eq=False)
+class LeadTransmissions:
+    """Transmissions into the leads, in their order.
+
+    Attributes
+    ----------
+    leads : (l, l, E) float
+        From lead to lead; the first index is where to, the diagonal ``Gamma_a^2 |G_aa|^2``.
+    loss, gain : (l, E) float
+        From loss and from gain.
+    spectral : (l, E) float
+        ``Gamma_a A_aa = -2 Gamma_a Im G_aa``, the sum of all that enter a lead (unitarity).
+    """
+
+    leads: np.ndarray
+    loss: np.ndarray
+    gain: np.ndarray
+    spectral: np.ndarray
+
+
+def lead_transmissions(system: OpenSystem, energies: np.ndarray) -> LeadTransmissions:
+    """Return the transmissions into the leads, for which the contacts' response is enough.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+    """
+    energies = np.atleast_1d(np.asarray(energies, float))
+    contact = contact_response(system, energies)
     gamma, at = _broadenings(system, energies), _contact_indices(system)
     green = np.moveaxis(contact.green, 0, -1)[np.ix_(at, at)]
-    leads = gamma[:, None] * gamma[None] * (green.real**2 + green.imag**2)
-    return _Rates(
-        leads,
+    return LeadTransmissions(
+        gamma[:, None] * gamma[None] * (green.real**2 + green.imag**2),
         gamma * contact.loss.T[at],
         gamma * contact.gain.T[at],
+        -2 * gamma * np.diagonal(green).T.imag,
+    )
+
+
+def _rates(system: OpenSystem, energies: np.ndarray) -> _Rates:
+    into, interior = lead_transmissions(system, energies), interior_response(system, energies)
+    gamma, at = _broadenings(system, energies), _contact_indices(system)
+    return _Rates(
+        into.leads,
+        into.loss,
+        into.gain,
         gamma * interior.loss.T[at],
         gamma * interior.gain.T[at],
         interior.loss_gain,
         interior.gain_loss,
-        -2 * gamma * np.diagonal(green).T.imag,
+        into.spectral,
     )
 
 
@@ -120,11 +160,8 @@ def reference_transmission(
         When there are not exactly two leads.
     """
     _require_two_leads(system, "the reference transmission")
-    rates = _rates(system, np.atleast_1d(np.asarray(energies, float)))
-    return (
-        0.5 * (rates.from_loss[0] - rates.from_loss[1]),
-        0.5 * (rates.from_gain[0] - rates.from_gain[1]),
-    )
+    into = lead_transmissions(system, energies)
+    return 0.5 * (into.loss[0] - into.loss[1]), 0.5 * (into.gain[0] - into.gain[1])
 
 
 def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -138,9 +175,8 @@ def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarra
         When there are not exactly two leads.
     """
     _require_two_leads(system, "the response transmission")
-    rates = _rates(system, np.atleast_1d(np.asarray(energies, float)))
-    between = rates.leads[0, 1] + rates.leads[1, 0]
-    return 0.5 * (between + rates.from_loss[0] + rates.from_gain[0])
+    into = lead_transmissions(system, energies)
+    return 0.5 * (into.leads[0, 1] + into.leads[1, 0] + into.loss[0] + into.gain[0])
 
 
 # --- currents ----------------------------------------------------------------------------------

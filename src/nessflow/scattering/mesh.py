@@ -115,8 +115,19 @@ class EnergyMesh:
     unresolved: float
 
 
-def energy_mesh(system: OpenSystem) -> EnergyMesh:
-    """Return the first panels for the integrals over the energy of a system's currents."""
+def energy_mesh(
+    system: OpenSystem, limits: tuple[float, float] = (-np.inf, np.inf)
+) -> EnergyMesh:
+    """Return the first panels for the integrals over the energy of a system's currents.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    limits : tuple of float
+        Range beyond which the integrand vanishes, in t; the mesh ends there, or earlier where no
+        current flows.
+    """
     low, high = _bounds(system.hamiltonian)
     reach = sum(_largest_self_energy(lead) for lead in system.leads)
     edges = [edge for lead in system.leads for edge in lead.band if np.isfinite(edge)]
@@ -133,6 +144,8 @@ def energy_mesh(system: OpenSystem) -> EnergyMesh:
     steps = [x.chemical_potential + x.temperature * _FERMI_POINTS for x in system.leads]
     points = np.concatenate(steps) if steps else np.zeros(0)
     interior = (centre - 2 * radius, centre + 2 * radius)
-    panels = line_mesh(interior, points, edges, poles, _limits(system))
+    lower, upper = _limits(system)
+    limits = max(lower, limits[0]), min(upper, limits[1])
+    panels = line_mesh(interior, points, edges, poles, limits)
     # A resonance of half width g carries at most int T dw = pi g between two terminals.
     return EnergyMesh(panels, scale, np.pi * hidden)
