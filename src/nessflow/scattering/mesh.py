@@ -9,7 +9,7 @@ from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal
 
 _FERMI_POINTS = np.array([-40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0])
 """Break points of a Fermi function, in temperatures from the chemical potential."""
-_UNDERFLOW = 750.0
+UNDERFLOW = 750.0
 """Temperatures beyond which ``exp`` underflows and the Fermi function is exactly 0 or 1."""
 _NARROWEST = 1e-14
 """Half width, relative to the norm of the Hamiltonian, below which rounding hides a resonance."""
@@ -85,10 +85,10 @@ def _limits(system: OpenSystem) -> tuple[float, float]:
     lower, upper = -np.inf, np.inf
     loss, gain = system.loss.any(), system.gain.any()
     if system.leads and not gain:
-        upper = max(x.chemical_potential + _UNDERFLOW * x.temperature for x in system.leads)
+        upper = max(x.chemical_potential + UNDERFLOW * x.temperature for x in system.leads)
         upper = min(upper, max(x.band[1] for x in system.leads))
     if system.leads and not loss:
-        lower = min(x.chemical_potential - _UNDERFLOW * x.temperature for x in system.leads)
+        lower = min(x.chemical_potential - UNDERFLOW * x.temperature for x in system.leads)
         lower = max(lower, min(x.band[0] for x in system.leads))
     if system.leads and not (loss and gain):
         upper = min(upper, max(x.band[1] for x in system.leads))
@@ -115,9 +115,31 @@ class EnergyMesh:
     unresolved: float
 
 
-def energy_mesh(
-    system: OpenSystem, limits: tuple[float, float] = (-np.inf, np.inf)
-) -> EnergyMesh:
+def _edges(system: OpenSystem) -> list[float]:
+    return [edge for lead in system.leads for edge in lead.band if np.isfinite(edge)]
+
+
+def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
+    """Return bounds of the Hamiltonian's spectrum, and by how much the leads may move it."""
+    reach = sum(_largest_self_energy(lead) for lead in system.leads)
+    return *_bounds(system.hamiltonian), reach
+
+
+def _structure(system: OpenSystem) -> tuple[float, float]:
+    """Return centre and radius of a disc that holds all singularities of the Green's function."""
+    low, high, reach = _spectrum(system)
+    centre = 0.5 * (low + high)
+    radius = 0.5 * (high - low) + reach + _damping_bounds(system)[1]
+    return centre, max([radius, *(abs(edge - centre) for edge in _edges(system))])
+
+
+def energy_scale(system: OpenSystem) -> float:
+    """Return the norm of the Hamiltonian and self-energies, in t: rounding errors go with it."""
+    centre, radius = _structure(system)
+    return radius + abs(centre)
+
+
+def energy_mesh(system: OpenSystem, limits: tuple[float, float] = (-np.inf, np.inf)) -> EnergyMesh:
     """Return the first panels for the integrals over the energy of a system's currents.
 
     Parameters
@@ -128,13 +150,10 @@ def energy_mesh(
         Range beyond which the integrand vanishes, in t; the mesh ends there, or earlier where no
         current flows.
     """
-    low, high = _bounds(system.hamiltonian)
-    reach = sum(_largest_self_energy(lead) for lead in system.leads)
-    edges = [edge for lead in system.leads for edge in lead.band if np.isfinite(edge)]
-    centre = 0.5 * (low + high)
-    radius = 0.5 * (high - low) + reach + _damping_bounds(system)[1]
-    radius = max([radius, *(abs(edge - centre) for edge in edges)])
-    scale = radius + abs(centre)
+    low, high, reach = _spectrum(system)
+    centre, radius = _structure(system)
+    edges = _edges(system)
+    scale = energy_scale(system)
     real = any(np.isfinite(lead.band[0]) for lead in system.leads)
     poles = _poles(system, (low - reach, high + reach) if real else (low, high))
     # An eigenvalue is rounded by a few epsilon times the norm.

@@ -1,0 +1,444 @@
+"""Linear response to small differences of chemical potential and temperature between leads.
+
+With both leads at ``mu`` and ``T`` but for ``d mu`` and ``d T`` of the left one, the net currents
+of paper extended-landauer-buttiker change by (S32), ``d J^0`` and ``d J^Q = d J^1 - mu d J^0``,
+
+    (d J^0, d J^Q) = L (d mu / T, d T / T^2),   L_11 = T I_0, L_12 = L_21 = T I_1, L_22 = T I_2,
+
+    I_k = int dw/2pi (w - mu)^k (-f'(w)) tau_1(w)                                          (S35).
+
+Eqs (12) and (S32) as printed have ``d J^0 - mu d J^1``, powers swapped (erratum E1).
+
+What ``d J^Q`` means matters once there is loss or gain.  *Heat counted from the fixed* ``mu`` gives
+the symmetric ``L`` above.  The heat current of (S3), each lead's heat counted from its *own
+potential*, has a further term, because the current ``I_ref`` that the left lead loses without any
+bias is counted from a moving origin: ``L_21 -> L_21 - T I_ref / 2`` (erratum E2; Onsager's relation
+is lost).  Quantities of the second kind are called ``..._own_potential`` here.
+
+Units hbar = k_B = e = 1: a conductance in e^2/h is 2 pi times ours.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from nessflow.scattering.currents import (
+    lead_transmissions,
+    response_transmission,
+    steady_currents,
+)
+from nessflow.scattering.mesh import UNDERFLOW, energy_mesh, energy_scale
+from nessflow.scattering.occupation import fermi, fermi_holes
+from nessflow.scattering.quadrature import integrate
+from nessflow.scattering.system import OpenSystem
+
+LORENZ_NUMBER = np.pi**2 / 3
+"""``K / (G T)`` of the Wiedemann-Franz law, in (k_B/e)^2."""
+
+_PEAKS = np.array([0.25, 0.2239, 0.4393])
+"""Largest values of ``|x|^k / (4 cosh^2(x/2))``, k = 0, 1, 2."""
+
+_EPSILON = np.finfo(float).eps
+_ROUNDING_ERRORS = 16
+"""Rounding errors of a transmission, in units of epsilon."""
+
+
+@dataclass(frozen=True)
+class LinearResponse:
+    """Response of the net currents between two leads, hbar = k_B = e = 1, with numerical errors.
+
+    Attributes
+    ----------
+    electrical_conductance : float
+        ``G = I_0``, in e^2/hbar.
+    thermal_conductance : float
+        ``K = (I_2 - I_1^2/I_0) / T``: heat over temperature difference when ``d mu`` is such that
+        the net particle current does not change, in t/hbar.
+    seebeck_coefficient : float
+        ``S = I_1 / (T I_0)``, that ``d mu`` over ``-d T``, in k_B/e.
+    peltier_coefficient : float
+        ``I_1 / I_0``, heat over particles at equal temperatures, in t; equal to ``T S``.
+    lorenz_ratio : float
+        ``K / (G T)``, in (k_B/e)^2.
+    figure_of_merit : float
+        ``Z T = S^2 G T / K``.
+    peltier_coefficient_own_potential, thermal_conductance_own_potential : float
+        The same with the heat current of (S3), counted from each lead's own chemical potential.
+    reference_current : float
+        ``I_ref``: current out of the left lead without any difference, in t/hbar.
+    converged : bool
+        Whether every integral met the tolerance or its rounding errors.
+    notes : dict
+        Why values are NaN by nature: attribute name -> reason.
+
+    Each number has its error in the attribute ``<name>_error``.
+    """
+
+    electrical_conductance: float
+    electrical_conductance_error: float
+    thermal_conductance: float
+    thermal_conductance_error: float
+    seebeck_coefficient: float
+    seebeck_coefficient_error: float
+    peltier_coefficient: float
+    peltier_coefficient_error: float
+    lorenz_ratio: float
+    lorenz_ratio_error: float
+    figure_of_merit: float
+    figure_of_merit_error: float
+    peltier_coefficient_own_potential: float
+    peltier_coefficient_own_potential_error: float
+    thermal_conductance_own_potential: float
+    thermal_conductance_own_potential_error: float
+    reference_current: float
+    reference_current_error: float
+    converged: bool
+    notes: Mapping[str, str]
+
+
+def _common_state(system: OpenSystem) -> tuple[float, float]:
+    """Return the chemical potential and the temperature that all leads share."""
+    states = {(lead.chemical_potential, lead.temperature) for lead in system.leads}
+    if len(states) != 1:
+        found = "; ".join(
+            f"{lead.name}: mu = {lead.chemical_potential:g}, T = {lead.temperature:g}"
+            for lead in system.leads
+        )
+        raise ValueError(
+            "linear response is taken about leads of one chemical potential and temperature, got "
+            f"{found or 'no leads'}; use steady_currents for leads that differ"
+        )
+    return states.pop()
+
+
+# --- integrals over the thermal window ----------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Average:
+    """Values and errors of ``int dw/2pi (-f') g(w)``, each (m,)."""
+
+    value: np.ndarray
+    error: np.ndarray
+    converged: bool
+
+
+def _thermal_average(
+    system: OpenSystem,
+    integrand: Callable[[np.ndarray], np.ndarray],
+    peaks: np.ndarray,
+    rtol: float,
+) -> _Average:
+    """Return ``int dw/2pi (-f'(w)) g(w)`` for the components of ``g``.
+
+    ``peaks`` bound what ``(-f') g`` is for a transmission of 1: resonances that double precision
+    does not resolve may hide as much.
+    """
+    mu, temperature = _common_state(system)
+    reach = UNDERFLOW * temperature
+    mesh = energy_mesh(system, (mu - reach, mu + reach))
+
+    def window(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        filled, empty = (f(energies, mu, temperature) for f in (fermi, fermi_holes))
+        values = integrand(energies) * (filled * empty / temperature)
+        return values, abs(values)
+
+    found = integrate(window, mesh.panels, rtol, mesh.scale)
+    hidden = np.where(found.error > 0, mesh.unresolved * peaks, 0.0)
+    return _Average(
+        found.value / (2 * np.pi), (found.error + hidden) / (2 * np.pi), found.converged
+    )
+
+
+def _peaks(temperature: float) -> np.ndarray:
+    """Return the largest values of ``|w - mu|^k (-f')``, k = 0, 1, 2."""
+    return _PEAKS * temperature ** np.arange(-1.0, 2.0)
+
+
+def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
+    """Return the response of every lead's currents to every lead's bias.
+
+    ``M_k,ab = int dw/2pi (w - mu)^k (-f') [delta_ab sum_c T_ac - T_ab]``, where c runs over all
+    other terminals, loss and gain included.  The currents from lead a into the system change by
+
+        d I_a   = sum_b M_0,ab d mu_b + M_1,ab d T_b / T,
+        d I^Q_a = sum_b M_1,ab d mu_b + M_2,ab d T_b / T,
+
+    with heat counted from the fixed ``mu`` (from lead a's own potential: less ``I_a d mu_a``).
+    Rows add up to zero only without loss and gain; ``M_k`` is symmetric if transmissions are.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With any number of leads, all at one chemical potential and temperature.
+    rtol : float
+        Error over value aimed at, for each element by itself.
+
+    Returns
+    -------
+    value, error : (3, l, l) float arrays
+        In t^k/hbar; at temperature 0 the limits, which are 0 for k > 0.
+
+    Raises
+    ------
+    ValueError
+        When the leads differ.
+    """
+    mu, temperature = _common_state(system)
+    count = len(system.leads)
+
+    def kernel(energies: np.ndarray) -> np.ndarray:
+        into = lead_transmissions(system, energies)
+        matrix = -into.leads
+        matrix[range(count), range(count)] = 0.0
+        leaving = into.loss + into.gain - matrix.sum(axis=1)
+        matrix[range(count), range(count)] = leaving
+        return matrix.reshape(count * count, -1)
+
+    if temperature == 0:
+        value, error = np.zeros((2, 3, count, count))
+        value[0] = kernel(np.array([mu])).reshape(count, count) / (2 * np.pi)
+        error[0] = _EPSILON * _ROUNDING_ERRORS * abs(value[0])
+        return value, error
+
+    def integrand(energies: np.ndarray) -> np.ndarray:
+        rows = kernel(energies)
+        return np.concatenate([rows * (energies - mu) ** k for k in range(3)])
+
+    peaks = np.repeat(_peaks(temperature), count * count)
+    found = _thermal_average(system, integrand, peaks, rtol)
+    return found.value.reshape(3, count, count), found.error.reshape(3, count, count)
+
+
+# --- two leads ----------------------------------------------------------------------------------
+
+
+_NO_CONDUCTANCE = "the electrical conductance is zero to double precision"
+
+
+def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[float, float]], bool]:
+    """Return values and errors of what heat counted from the fixed ``mu`` gives, T > 0."""
+    mu, temperature = _common_state(system)
+    peaks = _peaks(temperature)
+
+    def charge_and_heat(energies: np.ndarray) -> np.ndarray:
+        tau = response_transmission(system, energies)
+        return np.array([tau, (energies - mu) * tau])
+
+    first = _thermal_average(system, charge_and_heat, peaks[:2], rtol)
+    (i_0, i_1), (e_0, e_1) = first.value, first.error
+    if i_0 == 0:
+        found = {"electrical_conductance": (0.0, float(e_0)), "thermal_conductance": (0.0, 0.0)}
+        return found, first.converged
+    mean = i_1 / i_0
+    e_mean = (e_1 + abs(mean) * e_0) / i_0
+
+    # I_2 - I_1^2/I_0 as the integral of a square: the difference loses all digits where the
+    # window catches only the far tail of the transmission.
+    def spread(energies: np.ndarray) -> np.ndarray:
+        return (energies - mu - mean)[None] ** 2 * response_transmission(system, energies)
+
+    peak = peaks[2] + 2 * abs(mean) * peaks[1] + mean**2 * peaks[0]
+    second = _thermal_average(system, spread, np.array([peak]), rtol)
+    variance, e_variance = second.value[0], second.error[0] + i_0 * e_mean**2
+    merit = mean**2 * i_0 / variance
+    spread_of = e_0 / i_0 + e_variance / variance
+    lorenz = variance / (i_0 * temperature**2)
+    merit_error = merit * spread_of + (2 * abs(mean) + e_mean) * e_mean * i_0 / variance
+    found = {
+        "electrical_conductance": (i_0, e_0),
+        "thermal_conductance": (variance / temperature, e_variance / temperature),
+        "seebeck_coefficient": (mean / temperature, e_mean / temperature),
+        "peltier_coefficient": (mean, e_mean),
+        "lorenz_ratio": (lorenz, lorenz * spread_of),
+        "figure_of_merit": (merit, merit_error),
+    }
+    return found, first.converged and second.converged
+
+
+def _conductances_at_zero(system: OpenSystem) -> dict[str, tuple[float, float]]:
+    """Return the limits T -> 0 at fixed size: tau_1 is then constant over the window."""
+    mu, _ = _common_state(system)
+    value = float(response_transmission(system, np.array([mu]))[0]) / (2 * np.pi)
+    if value == 0:
+        return {"electrical_conductance": (0.0, 0.0), "thermal_conductance": (0.0, 0.0)}
+    slope, _ = logarithmic_derivatives(system, mu)[0]
+    error = value * _relative_rounding(system, slope)
+    zero = (0.0, 0.0)
+    return {
+        "electrical_conductance": (value, error),
+        "thermal_conductance": zero,
+        "seebeck_coefficient": zero,
+        "peltier_coefficient": zero,
+        "lorenz_ratio": (LORENZ_NUMBER, _EPSILON * LORENZ_NUMBER),
+        "figure_of_merit": zero,
+    }
+
+
+def _own_potential(
+    found: Mapping[str, tuple[float, float]], current: float, current_error: float
+) -> dict[str, tuple[float, float]]:
+    """Return the Peltier coefficient and ``K`` with ``L_21 - T I_ref/2`` in place of ``L_21``."""
+    conductance, e_conductance = found["electrical_conductance"]
+    thermal, e_thermal = found["thermal_conductance"]
+    seebeck, e_seebeck = found["seebeck_coefficient"]
+    peltier, e_peltier = found["peltier_coefficient"]
+    shift = current / (2 * conductance)
+    e_shift = (current_error / 2 + abs(shift) * e_conductance) / conductance
+    return {
+        "peltier_coefficient_own_potential": (peltier - shift, e_peltier + e_shift),
+        "thermal_conductance_own_potential": (
+            thermal + seebeck * current / 2,
+            e_thermal + (abs(seebeck) * current_error + e_seebeck * abs(current)) / 2,
+        ),
+    }
+
+
+def linear_response(system: OpenSystem, rtol: float = 1e-10) -> LinearResponse:
+    """Return conductances, thermopower and what follows from them.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With two leads at one chemical potential and temperature.  At temperature 0 the limits are
+        returned: ``G = tau_1(mu)``, ``K = 0``, and the Wiedemann-Franz law, which at finite size
+        holds in the end at every ``mu`` where anything is transmitted.
+    rtol : float
+        Error over value aimed at, for each integral by itself; there is no absolute tolerance, so
+        that a conductance of 1e-90 outside the band is as good as any.
+
+    Notes
+    -----
+    Where nothing is transmitted, what is divided by the conductance is NaN with a note.
+
+    Raises
+    ------
+    ValueError
+        When there are not two leads, or the leads differ.
+    """
+    _, temperature = _common_state(system)
+    if temperature > 0:
+        found, converged = _conductances(system, rtol)
+    else:
+        found, converged = _conductances_at_zero(system), True
+    reference = (0.0, 0.0)
+    if system.loss.any() or system.gain.any():
+        currents = steady_currents(system, rtol)
+        reference = currents.particle_current[0], currents.particle_current_error[0]
+        converged = converged and currents.converged
+    found["reference_current"] = reference
+    if "seebeck_coefficient" in found:
+        found |= _own_potential(found, *reference)
+    names = [name for name in LinearResponse.__annotations__ if f"{name}_error" in _FIELDS]
+    missing = {name for name in names if name not in found}
+    notes = {name: _NO_CONDUCTANCE for name in names if name in missing}
+    found |= dict.fromkeys(missing, (np.nan, np.nan))
+    values = {name: float(found[name][0]) for name in names}
+    errors = {f"{name}_error": float(found[name][1]) for name in names}
+    return LinearResponse(converged=converged, notes=notes, **values, **errors)
+
+
+_FIELDS = frozenset(LinearResponse.__annotations__)
+
+
+# --- Sommerfeld expansion -----------------------------------------------------------------------
+
+
+_DEGREE = 16
+"""Degree of the Chebyshev interpolation that is differentiated."""
+_HALVINGS = 40
+"""Half widths tried, each half of the one before."""
+
+
+@cache
+def _stencil() -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes on [-1, 1] and the weights of the first two derivatives at 0, (n,), (2, n)."""
+    nodes = np.cos(np.pi * np.arange(_DEGREE + 1) / _DEGREE)
+    nodes[_DEGREE // 2] = 0.0
+    to_coefficients = np.linalg.inv(chebyshev.chebvander(nodes, _DEGREE))
+    basis = np.eye(_DEGREE + 1)
+    rows = [chebyshev.chebval(0.0, chebyshev.chebder(basis, m)) for m in (1, 2)]
+    return nodes, np.array(rows) @ to_coefficients
+
+
+def _relative_rounding(system: OpenSystem, slope: float) -> float:
+    """Return the relative rounding error of a transmission with the logarithmic slope given."""
+    if not np.isfinite(slope):  # at a band edge, where tau_1 may go as a square root
+        return float(np.sqrt(_EPSILON))
+    return _EPSILON * (_ROUNDING_ERRORS + energy_scale(system) * abs(slope))
+
+
+def logarithmic_derivatives(
+    system: OpenSystem, energy: float
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return ``(ln tau_1)'`` and ``(ln tau_1)''`` at an energy, each with its error.
+
+    The logarithm, because tau_1 is positive and may change by many decades within one unit of
+    energy.  It is interpolated on intervals of ever smaller width; the truncation error (change
+    from one width to the next) falls and the rounding error grows, and the width with the smallest
+    sum is taken.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With two leads.
+    energy : float
+        In t.
+
+    Returns
+    -------
+    first, second : tuple of float
+        Value and error, in 1/t and 1/t^2; NaN where tau_1 is zero or not smooth.
+    """
+    nodes, weights = _stencil()
+    scale = energy_scale(system)
+    widths = scale * 0.5 ** np.arange(_HALVINGS)
+    at = energy + widths[:, None] * nodes
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_tau = np.log(response_transmission(system, at.ravel()).reshape(at.shape))
+        # The differences keep the digits that a large common value would cost.
+        log_tau = log_tau - log_tau[:, [_DEGREE // 2]]
+        orders = np.arange(1, 3)
+        values = (log_tau @ weights.T) / widths[:, None] ** orders
+        slope = abs(values[:, :1])
+        noise = _EPSILON * (_ROUNDING_ERRORS + scale * slope)
+        noise = noise * abs(weights).sum(axis=1) / widths[:, None] ** orders
+        errors = abs(np.diff(values, axis=0)) + noise[:-1]
+    found = []
+    for k in range(2):
+        error = np.where(np.isfinite(errors[:, k]), errors[:, k], np.inf)
+        best = int(np.argmin(error))
+        fine = np.isfinite(error[best])
+        found.append((float(values[best, k]), float(error[best])) if fine else (np.nan, np.nan))
+    return found[0], found[1]
+
+
+def sommerfeld_lorenz_ratio(system: OpenSystem) -> tuple[float, float]:
+    """Return ``K/(G T)`` by the Sommerfeld expansion to second order in T, with its error.
+
+        K/(G T) = (pi^2/3) [1 + (8 pi^2/15) T^2 tau''/tau - (pi^2/3) T^2 (tau'/tau)^2]
+
+    with tau_1 at ``mu``.  (S37) of paper extended-landauer-buttiker drops the middle term, which is
+    of the same order (erratum E3).  The error is that of the derivatives, not what higher orders
+    would add: the expansion fails where tau_1 is not smooth on the scale of T.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With two leads at one chemical potential and temperature.
+
+    Raises
+    ------
+    ValueError
+        When there are not two leads, or the leads differ.
+    """
+    mu, temperature = _common_state(system)
+    (a, e_a), (b, e_b) = logarithmic_derivatives(system, mu)
+    # tau'/tau = a and tau''/tau = b + a^2
+    square = (np.pi * temperature) ** 2
+    value = LORENZ_NUMBER * (1 + square * (8 / 15 * b + a**2 / 5))
+    error = LORENZ_NUMBER * square * (8 / 15 * e_b + (2 * abs(a) + e_a) * e_a / 5)
+    return value, error + _EPSILON * abs(value)
