@@ -21,7 +21,7 @@ rule all:
 
 rule data:
     input:
-        [PROJECT.jobs[name].data for name in PROJECT.chosen],
+        [path for name in PROJECT.chosen for path in PROJECT.jobs[name].gathered],
 
 
 rule figures:

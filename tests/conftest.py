@@ -104,6 +104,7 @@ class Project:
 
 
 def copy_project(folder: Path, studies: dict[str, str]) -> Project:
+    folder.mkdir(parents=True)
     for name in ("Snakefile", "workflow", "profiles", "src"):
         source = ROOT / name
         if source.is_dir():
@@ -138,5 +139,5 @@ def finished(tmp_path_factory) -> Project:
 @pytest.fixture
 def ready(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished project that a test may change."""
-    shutil.copytree(finished.folder, tmp_path / "project")
-    return Project(tmp_path / "project")
+    shutil.copytree(finished.folder, tmp_path / "ready")
+    return Project(tmp_path / "ready")

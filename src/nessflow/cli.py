@@ -95,19 +95,22 @@ def solve(study, block, tier, allow_large, log):
     from nessflow.pipeline.solve import solve_block
 
     project, loaded = _project_study(study, tier, allow_large)
+    printer = _printer(log)
     known = {b.path.as_posix(): b for b in blocks_of(loaded.axes, loaded.ensemble)}
     if block not in known:
         raise click.ClickException(
             f"{study} has no block {block!r}; the first is {next(iter(known))!r}"
         )
-    solve_block(
+    counts = solve_block(
         loaded,
         known[block],
         find_kind(loaded.kind),
         project.results / study / "blocks" / block,
         digest=_digest(loaded),
-        progress=_printer(log),
+        progress=printer,
     )
+    failed = f", {counts.failed} failed" if counts.failed else ""
+    printer(f"{study} {block}: {counts.reused} points reused, {counts.computed} computed{failed}")
 
 
 @commands.command()

@@ -21,9 +21,9 @@ class Jobs:
     """Files of one study and the short texts whose change makes Snakemake run a rule again."""
 
     data: str
+    marker: str
     blocks: list[str]
     figures: list[str]
-    figure_data: list[str]
     source: str
     numbers: str
     points: str
@@ -33,19 +33,25 @@ class Jobs:
     @property
     def targets(self) -> list[str]:
         """Return what a user asks for: the dataset and the figures."""
-        return [self.data, *self.figures]
+        return [*self.gathered, *self.figures]
+
+    @property
+    def gathered(self) -> list[str]:
+        """Return the dataset, and the marker without which it counts as one of another grid."""
+        return [self.data, self.marker]
 
 
 @dataclass(frozen=True)
 class Workflow:
     """The studies of a project as jobs.
 
-    ``jobs`` has the chosen studies and those whose data their figures need; ``chosen`` names the
-    former.
+    ``jobs`` has the chosen studies and those whose data their figures need, ``chosen`` names the
+    former; ``sources`` names, for each study, those whose data its figures need.
     """
 
     results: Path
     jobs: Mapping[str, Jobs]
+    sources: Mapping[str, list[str]]
     chosen: list[str]
     flags: str
     figure_source: str
@@ -76,7 +82,8 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
     results = project.results.relative_to(root)
     flags = f"--tier {project.tier}" + (" --allow-large" if allow_large else "")
     jobs = {study.name: jobs_of(results, study) for study in project.studies.values()}
-    return Workflow(results, jobs, chosen, flags, style_digest())
+    sources = {study.name: sorted(data_of(study)) for study in project.studies.values()}
+    return Workflow(results, jobs, sources, chosen, flags, style_digest())
 
 
 def read_project(root: Path, **choices) -> Project:
@@ -107,25 +114,27 @@ def jobs_of(results: Path, study: Study) -> Jobs:
             axis.name: [axis.labels, axis.natural_units, axis.long_name] for axis in study.axes
         },
     }
+    blocks = [
+        (folder / "blocks" / block.path).as_posix()
+        for block in blocks_of(study.axes, study.ensemble)
+    ]
+    source = source_digest(kind_module(study))
+    numbers = short_hash(template_json(study))
+    current = short_hash(canonical_json([source, numbers, content, blocks]))
     return Jobs(
         data=(folder / "data.nc").as_posix(),
-        blocks=[
-            (folder / "blocks" / block.path).as_posix()
-            for block in blocks_of(study.axes, study.ensemble)
-        ],
+        marker=(folder / ".current" / current).as_posix(),
+        blocks=blocks,
         figures=[
             (folder / "figures" / f"{spec.name}.{suffix}").as_posix()
             for spec in study.figures
             for suffix in FORMATS
         ],
-        figure_data=sorted((results / name / "data.nc").as_posix() for name in data_of(study)),
-        source=source_digest(kind_module(study)),
-        numbers=short_hash(template_json(study)),
+        source=source,
+        numbers=numbers,
         points=short_hash(canonical_json({a.name: a.labels for a in study.axes if not a.outer})),
         content=short_hash(canonical_json(content)),
-        figure_specs=short_hash(
-            canonical_json([spec.model_dump(mode="json") for spec in study.figures])
-        ),
+        figure_specs=short_hash(canonical_json([s.model_dump(mode="json") for s in study.figures])),
     )
 
 

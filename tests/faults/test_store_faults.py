@@ -166,19 +166,6 @@ def test_a_full_disk_is_named_and_the_next_run_completes(reference, tmp_path, li
     assert contents(tmp_path) == contents(reference)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_read_only_folder_can_be_read_and_is_named_when_written(reference, tmp_path):
-    run(tmp_path)
-    folder = tmp_path / "blocks" / "mu~0"
-    folder.chmod(0o555)
-    try:
-        assert verify_study(tmp_path) == []
-        with pytest.raises(StoreError, match=r"mu~0.*make the folder writable"):
-            fake.solve(SMALL, tmp_path)
-    finally:
-        folder.chmod(0o755)
-
-
 # Files rot
 
 

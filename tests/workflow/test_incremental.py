@@ -3,12 +3,12 @@
 
 def test_more_samples_compute_new_blocks_only(ready):
     ready.edit("config/studies/chain.yaml", "samples: 20", "samples: 30")
-    assert ready.jobs() == {"block": 2, "gather": 1, "draw_chain": 1, "all": 1, "total": 5}
+    assert ready.jobs() == {"block": 2, "gather_chain": 1, "draw_chain": 1, "all": 1, "total": 5}
 
 
 def test_a_new_outer_value_computes_its_blocks_only(ready):
     ready.edit("config/studies/chain.yaml", "outer: [0.1, 0.3]", "outer: [0.1, 0.2, 0.3]")
-    assert ready.jobs() == {"block": 2, "gather": 1, "draw_chain": 1, "all": 1, "total": 5}
+    assert ready.jobs() == {"block": 2, "gather_chain": 1, "draw_chain": 1, "all": 1, "total": 5}
 
 
 def test_a_new_inner_value_computes_its_points_only(ready, project):
@@ -68,6 +68,14 @@ def test_results_copied_without_the_history_of_snakemake(ready):
     import shutil
 
     shutil.rmtree(ready.folder / ".snakemake")
+    assert ready.jobs() == {}
     ready.edit("config/studies/chain.yaml", "samples: 20", "samples: 30")
     assert ready.jobs()["block"] == 2
     assert ready.snakemake().returncode == 0
+    shutil.rmtree(ready.folder / ".snakemake")
+    ready.edit("config/studies/chain.yaml", "rate: 0.1", "rate: 0.2")
+    done = ready.snakemake()
+    assert done.returncode != 0
+    assert "run again" in done.stderr
+    done = ready.snakemake()
+    assert done.returncode == 0, done.stderr

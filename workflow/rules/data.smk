@@ -23,23 +23,33 @@ rule block:
         "{NESSFLOW} solve {wildcards.study} {wildcards.block}.nc --log {log} {params.flags}"
 
 
-rule gather:
-    message:
-        "{wildcards.study}: data.nc"
-    input:
-        lambda w: PROJECT.jobs[w.study].blocks,
-    output:
-        data=f"{RESULTS}/{{study}}/data.nc",
-        failures=f"{RESULTS}/{{study}}/failures.csv",
-        manifest=f"{RESULTS}/{{study}}/manifest.json",
-    log:
-        f"{RESULTS}/{{study}}/logs/gather.log",
-    params:
-        source=lambda w: PROJECT.jobs[w.study].source,
-        content=lambda w: PROJECT.jobs[w.study].content,
-        flags=PROJECT.flags,
-    resources:
-        mem_mb=lambda w, attempt: 2000 * attempt,
-        runtime=30,
-    shell:
-        "{NESSFLOW} gather {wildcards.study} --log {log} {params.flags}"
+for study, jobs in PROJECT.jobs.items():
+
+    rule:
+        name:
+            f"gather_{study.replace('-', '_')}"
+        message:
+            f"{study}: data.nc"
+        input:
+            jobs.blocks,
+        output:
+            data=jobs.data,
+            failures=f"{RESULTS}/{study}/failures.csv",
+            manifest=f"{RESULTS}/{study}/manifest.json",
+            # Named after what was gathered: results that came without Snakemake's records
+            # are found to be of another grid or source all the same.
+            current=touch(jobs.marker),
+        log:
+            f"{RESULTS}/{study}/logs/gather.log",
+        params:
+            folder=f"{RESULTS}/{study}",
+            study=study,
+            source=jobs.source,
+            content=jobs.content,
+            flags=PROJECT.flags,
+        resources:
+            mem_mb=lambda w, attempt: 2000 * attempt,
+            runtime=30,
+        shell:
+            "rm -rf {params.folder}/.current; "
+            "{NESSFLOW} gather {params.study} --log {log} {params.flags}"

@@ -9,7 +9,7 @@ for study, jobs in PROJECT.jobs.items():
         message:
             f"{study}: figures"
         input:
-            jobs.figure_data,
+            [path for name in PROJECT.sources[study] for path in PROJECT.jobs[name].gathered],
         output:
             jobs.figures,
         log:

@@ -20,7 +20,9 @@ from nessflow.pipeline.study import template_of, with_cases
 from nessflow.pipeline.study_file import DERIVED, KEYS, AxisFile, Cases
 from nessflow.pipeline.validation import quantity_at, schema_of, validated
 
-RESERVED = frozenset(("sample", "samples", "seeds", "status", "message", "n_samples", "walltime", "undefined_reasons"))
+RESERVED = frozenset(
+    ("sample", "samples", "seeds", "status", "message", "n_samples", "undefined_reasons")
+)
 """Names that no axis may have: dimensions, variables and path parts of every dataset."""
 
 _AXIS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
