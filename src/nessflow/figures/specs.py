@@ -2,11 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, model_validator
 
 Selection = dict[str, float | str]
 Limits = tuple[float, float]
 Scale = Literal["linear", "log"]
+LineStyle = Literal["solid", "dashed", "dotted", "dashdot", "points"]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 
 
 class _Strict(BaseModel):
@@ -18,37 +20,62 @@ class _Strict(BaseModel):
 class Layer(_Strict):
     """One more line, from this study or another one."""
 
-    source: str | None = Field(None, alias="from", description="study; default the figure's own")
+    source: Name | None = Field(None, alias="from", description="study; default the figure's own")
+    x: str | None = Field(None, description="axis, dimension or variable; default that of the plot")
     y: str = Field(description="variable")
     sel: Selection = Field({}, description="coordinate -> value, for other dimensions")
     label: str = Field(description="entry of the legend")
 
 
+class Curve(Layer):
+    """One more line of a plot of lines, or one for each value of ``hue``."""
+
+    hue: str | None = Field(None, description="axis or dimension, one line for each value")
+    style: LineStyle | None = None
+
+
 class Law(_Strict):
     """A power law ``y x^exponent`` with the coefficient ``y`` of another study."""
 
-    source: str | None = Field(None, alias="from", description="study; default the figure's own")
+    source: Name | None = Field(None, alias="from", description="study; default the figure's own")
     y: str = Field(description="variable of one number: the coefficient")
     exponent: float = Field(description="exponent of x")
     sel: Selection = {}
     label: str = Field(description="entry of the legend")
 
 
+class ReferenceLine(_Strict):
+    """A thin line across the plot at one value of x or of y."""
+
+    x: float | None = None
+    y: float | None = Field(None, description="in the unit that is shown")
+    label: str = Field("", description="written along the line")
+
+    @model_validator(mode="after")
+    def _one_direction(self):
+        if (self.x is None) == (self.y is None):
+            raise ValueError("give x or y of the line, not both")
+        return self
+
+
 class Plot(_Strict):
     """What every plot has."""
 
-    name: str = Field("panel", pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
+    name: Name = "panel"
     title: str | None = None
     caption: str | None = Field(None, description="remark for the caption")
-    x: str = Field(description="axis or dimension")
+    width: Literal["single", "double"] = Field("single", description="columns of a journal page")
+    x: str = Field(description="axis, dimension or variable")
     sel: Selection = Field({}, description="coordinate -> value, for other dimensions")
     xscale: Scale | None = None
     yscale: Scale | None = None
     xlim: Limits | None = None
     ylim: Limits | None = None
+    xlabel: str | None = Field(None, description="words in place of the long name; no unit")
     ylabel: str | None = Field(None, description="words in place of the long name; no unit")
     display_unit: str | None = Field(None, description="for example t/h instead of t/hbar")
     zero_line: bool = False
+    reference_lines: tuple[ReferenceLine, ...] = ()
 
 
 class Lines(Plot):
@@ -57,8 +84,25 @@ class Lines(Plot):
     plot: Literal["lines"]
     y: str | None = Field(None, description="variable")
     hue: str | None = Field(None, description="axis or dimension, one line for each value")
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[Curve, ...] = ()
     magnitude: bool = Field(False, description="draw the absolute value")
+
+    @property
+    def curves(self) -> tuple[Curve, ...]:
+        """Return ``y``, when given, and the layers."""
+        own = () if self.y is None else (Curve(y=self.y, hue=self.hue, label=""),)
+        return own + self.layers
+
+    @model_validator(mode="after")
+    def _something_with_one_name(self):
+        names = {curve.y for curve in self.curves}
+        if not names:
+            raise ValueError("neither y nor layers: there is nothing to draw")
+        if self.hue and self.y is None:
+            raise ValueError("hue belongs to y: give y, or the hue of a layer")
+        if len(names) > 1 and self.ylabel is None:
+            raise ValueError(f"{', '.join(sorted(names))} share an axis: name it with ylabel")
+        return self
 
 
 class Map(Plot):
@@ -68,8 +112,9 @@ class Map(Plot):
     y: str = Field(description="axis or dimension")
     z: str = Field(description="variable")
     zlabel: str | None = Field(None, description="words in place of the long name; no unit")
+    zlim: Limits | None = None
     zero_contour: bool = False
-    layers: tuple[Layer, ...] = Field((), description="lines over the map, x to y")
+    layers: tuple[Layer, ...] = Field((), max_length=4, description="lines over the map, x to y")
 
 
 class Samples(Plot):
@@ -85,7 +130,7 @@ class PowerLaw(Plot):
     plot: Literal["power-law"]
     y: str = Field(description="ensemble mean variable")
     fit: str | None = Field(None, description="name of a fit of the study")
-    laws: tuple[Law, ...] = ()
+    laws: tuple[Law, ...] = Field((), max_length=4)
 
 
 Panel = Annotated[Lines | Map | Samples | PowerLaw, Discriminator("plot")]
@@ -95,7 +140,7 @@ class Panels(_Strict):
     """Plots side by side."""
 
     plot: Literal["panels"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
+    name: Name
     caption: str | None = None
     panels: tuple[Panel, ...] = Field(min_length=1, max_length=4)
 
@@ -104,15 +149,31 @@ Spec = Lines | Map | Samples | PowerLaw | Panels
 SPEC = TypeAdapter(Annotated[Spec, Discriminator("plot")])
 
 
-def studies_of(spec: Spec, study: str) -> list[str]:
-    """Return the studies whose data a figure of ``study`` needs, sorted."""
-    names = {study}
-    for panel in panels_of(spec):
-        for layer in (*getattr(panel, "layers", ()), *getattr(panel, "laws", ())):
-            names.add(layer.source or study)
-    return sorted(names)
-
-
 def panels_of(spec: Spec) -> tuple[Spec, ...]:
     """Return the single plots of a figure."""
     return spec.panels if isinstance(spec, Panels) else (spec,)
+
+
+def selections_of(spec: Spec, study: str) -> list[tuple[str, Selection]]:
+    """Return what a figure of ``study`` reads: a study and the selection from it, for each line.
+
+    A layer of the figure's own study has the selection of the plot too.
+    """
+    found = []
+    for panel in panels_of(spec):
+        if panel.y is not None:
+            found.append((study, panel.sel))
+        for layer in (*getattr(panel, "layers", ()), *getattr(panel, "laws", ())):
+            found.append(selection_of(panel, layer, study))
+    return found
+
+
+def selection_of(panel: Plot, layer: Layer | Law, study: str) -> tuple[str, Selection]:
+    """Return the study that a layer reads, and its selection."""
+    source = layer.source or study
+    return source, panel.sel | layer.sel if source == study else layer.sel
+
+
+def studies_of(spec: Spec, study: str) -> list[str]:
+    """Return the studies whose data a figure of ``study`` needs, sorted."""
+    return sorted({source for source, _ in selections_of(spec, study)})

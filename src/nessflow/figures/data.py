@@ -1,0 +1,157 @@
+"""What a figure reads: variables over the dimensions it draws, failed points left out."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import xarray as xr
+
+from nessflow.figures.labels import FigureError
+from nessflow.figures.specs import Selection, Spec, selections_of
+
+Data = Mapping[str, xr.Dataset]
+
+
+def along(data: xr.Dataset, x: str, y: str, sel: Selection, hue: str | None = None):
+    """Return ``x`` and ``y`` of a line, or of one line for each value of ``hue``.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Data of one study.
+    x : str
+        A dimension, or a variable over one dimension.
+    y : str
+        A variable over that dimension and ``hue``.
+    sel : mapping
+        Values of all other dimensions.
+    hue : str, optional
+        A dimension.
+
+    Returns
+    -------
+    x : xarray.DataArray
+        One-dimensional.
+    y : xarray.DataArray
+        Over (``hue``,) the dimension of ``x``.
+
+    Raises
+    ------
+    FigureError
+        When a name is not in the data or a dimension is left without a value.
+    """
+    first = [hue] if hue else []
+    if x in data.dims:
+        return data[x], variable(data, y, sel, [*first, x])
+    abscissa = selected(data, x, sel)
+    if abscissa.ndim != 1:
+        raise FigureError(f"x: {x!r} has the dimensions {list(abscissa.dims)}, expected one")
+    return abscissa, variable(data, y, sel, [*first, *abscissa.dims])
+
+
+def error_of(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[str]):
+    """Return standard error or numerical error of a variable over ``dims``; None without one.
+
+    For a variable with samples it is the standard error of their mean.
+    """
+    if _is_averaged(data, name, sel):
+        name = f"{name}_mean"
+    candidates = [f"{name}_sem", f"{name}_error"]
+    if name.endswith("_mean"):
+        candidates.insert(0, f"{name.removesuffix('_mean')}_sem")
+    for candidate in candidates:
+        if candidate in data and set(dims) <= set(data[candidate].dims):
+            return variable(data, candidate, sel, dims)
+    return None
+
+
+def variable(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[str]) -> xr.DataArray:
+    """Return a variable over ``dims`` in their order, NaN at failed points.
+
+    A variable with samples is replaced by its mean unless ``dims`` or ``sel`` has ``sample``.
+
+    Raises
+    ------
+    FigureError
+        When a name is not in the data or a dimension is left without a value.
+    """
+    dims = list(dims)
+    values = selected(data, name, sel, keep=dims)
+    for dim in dims:
+        if dim not in values.dims:
+            raise FigureError(
+                f"{name} has no dimension {dim!r}{_nearest(dim, data[name].dims)}; "
+                f"it has {', '.join(map(str, data[name].dims)) or 'none'}"
+            )
+    for dim in values.dims:
+        if dim not in dims:
+            raise FigureError(
+                f"{name} has the further dimension {dim!r}: choose a value in sel, "
+                f"one of {_some(values[dim].values)}"
+            )
+    return values.transpose(*dims)
+
+
+def selected(data: xr.Dataset, name: str, sel: Selection, keep: Iterable[str] = ()) -> xr.DataArray:
+    """Return a variable with the values in ``sel`` chosen, NaN at failed points.
+
+    Dimensions of one value are dropped unless they are in ``keep``.
+    """
+    if name not in data:
+        raise FigureError(f"no variable {name!r}{_nearest(name, data.variables)}")
+    if _is_averaged(data, name, sel) and "sample" not in keep:
+        name = f"{name}_mean"
+    values = data[name]
+    if set(data["status"].dims) <= set(values.dims) and values.dtype.kind == "f":
+        values = values.where(data["status"] == 0).assign_attrs(values.attrs)
+    values = values.isel({k: i for k, i in _places(data, sel).items() if k in values.dims})
+    single = [dim for dim in values.dims if values.sizes[dim] == 1 and dim not in keep]
+    return values.squeeze(single)
+
+
+def failures(spec: Spec, datasets: Data, study: str) -> tuple[int, int]:
+    """Return how many of the points that a figure reads failed, and how many it reads."""
+    read = {}
+    for source, sel in selections_of(spec, study):
+        status = datasets[source]["status"]
+        mask = read.setdefault(source, np.zeros(status.shape, dtype=bool))
+        places = _places(datasets[source], sel)
+        mask[tuple(places.get(dim, slice(None)) for dim in status.dims)] = True
+    failed = 0
+    for source, mask in read.items():
+        failed += int((datasets[source]["status"].values[mask] != 0).sum())
+    return failed, sum(int(mask.sum()) for mask in read.values())
+
+
+def _is_averaged(data: xr.Dataset, name: str, sel: Selection) -> bool:
+    if name not in data or "sample" in sel:
+        return False
+    return "sample" in data[name].dims and f"{name}_mean" in data
+
+
+def _places(data: xr.Dataset, sel: Selection) -> dict[str, int]:
+    """Return the index of each selected value."""
+    places = {}
+    for key, value in sel.items():
+        if key not in data.dims:
+            raise FigureError(f"sel: no dimension {key!r}{_nearest(key, data.dims)}")
+        known = data[key].values
+        if isinstance(value, str) or known.dtype.kind not in "fiu":
+            found = [i for i, one in enumerate(known.tolist()) if one == value]
+        else:
+            # Labels have 12 digits; the data of a kind may have more.
+            found = np.flatnonzero(np.isclose(known, value, rtol=1e-9, atol=1e-12)).tolist()
+        if not found:
+            raise FigureError(f"sel: {key} has no value {value!r}; it has {_some(known)}")
+        places[key] = found[0]
+    return places
+
+
+def _some(values: np.ndarray, most: int = 12) -> str:
+    shown = [one if isinstance(one, str) else f"{one:.6g}" for one in values[:most].tolist()]
+    return ", ".join(shown) + (", ..." if len(values) > most else "")
+
+
+def _nearest(name: str, known: Iterable) -> str:
+    found = difflib.get_close_matches(name, [str(k) for k in known], n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""

@@ -1,0 +1,175 @@
+"""Legends and labels where no data are: in a free place of the plot, else above it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox, ScaledTranslation
+
+from nessflow.figures.specs import ReferenceLine
+
+_PLACES = (
+    "upper left",
+    "upper right",
+    "lower right",
+    "lower left",
+    "center right",
+    "center left",
+    "upper center",
+    "lower center",
+)
+_ALONG = (0.97, 0.03, 0.65, 0.35)  # of a reference line, where its label may stand
+_TITLE = 11  # points that a title takes
+_MARGIN = 3  # points between legend and data
+
+
+def place_legends(figure: Figure, titles: dict[Axes, str]) -> None:
+    """Give every plot its title and its legend, if it has entries for one.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        With everything else drawn.
+    titles : dict
+        Title of each plot, may be empty.
+    """
+    inside = []
+    for axes, title in titles.items():
+        axes.set_title(title, loc="left")
+        if _entries(axes)[1]:
+            if _is_map(axes):
+                _put_above(axes)
+            else:
+                inside.append(axes)
+    while True:
+        # A legend above takes room from the plots, so that the others are checked again.
+        figure.draw_without_rendering()
+        crowded = [axes for axes in inside if not _put_inside(axes)]
+        if not crowded:
+            return
+        for axes in crowded:
+            _put_above(axes)
+            inside.remove(axes)
+
+
+def label_reference_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
+    """Write the labels of reference lines along them, where no data are if there is such a place.
+
+    The layout of the figure must have been made.
+    """
+    renderer = axes.figure.canvas.get_renderer()
+    for line in lines:
+        for place in _ALONG:
+            text = _reference_label(axes, line, place)
+            box = text.get_window_extent(renderer)
+            text.remove()
+            if not overlaps(axes, box):
+                break
+        else:
+            place = _ALONG[0]
+        _reference_label(axes, line, place)
+
+
+def _reference_label(axes: Axes, line: ReferenceLine, place: float) -> Annotation:
+    style = {"textcoords": "offset points", "fontsize": 7, "color": "0.3"}
+    end = round(2 * place)
+    if line.y is None:
+        style |= {"xycoords": ("data", "axes fraction"), "rotation": 90}
+        style["va"] = ("bottom", "center", "top")[end]
+        return axes.annotate(line.label, (line.x, place), (2, 0), **style)
+    style |= {"xycoords": ("axes fraction", "data"), "ha": ("left", "center", "right")[end]}
+    return axes.annotate(line.label, (place, line.y), (0, 2), **style)
+
+
+def overlaps(axes: Axes, box: Bbox) -> bool:
+    """Return whether anything drawn in ``axes`` reaches into a box in pixels.
+
+    The layout of the figure must have been made.
+    """
+    box = Bbox.intersection(box, axes.get_window_extent())  # what is drawn ends at the frame
+    if box is None:
+        return False
+    for line in axes.lines:
+        path = line.get_transform().transform_path(line.get_path()).cleaned(remove_nans=True)
+        if line.get_linestyle() != "None" and path.intersects_bbox(box, filled=False):
+            return True
+        points = line.get_transform().transform(np.asarray(line.get_xydata(), dtype=float))
+        if _any_inside(points, box):
+            return True
+    for collection in axes.collections:
+        transform = collection.get_transform()
+        for path in collection.get_paths():
+            if path.transformed(transform).intersects_bbox(box, filled=True):
+                return True
+    renderer = axes.figure.canvas.get_renderer()
+    return any(text.get_window_extent(renderer).overlaps(box) for text in axes.texts)
+
+
+def _any_inside(points: np.ndarray, box: Bbox) -> bool:
+    x, y = points.T
+    return bool(np.any((x >= box.x0) & (x <= box.x1) & (y >= box.y0) & (y <= box.y1)))
+
+
+def _is_map(axes: Axes) -> bool:
+    return any(isinstance(artist, QuadMesh) for artist in axes.collections)
+
+
+def _entries(axes: Axes) -> tuple[list, list[str]]:
+    """Return handles and labels; the data come before the lines through them."""
+    handles, labels = axes.get_legend_handles_labels()
+    pairs = sorted(
+        zip(handles, labels, strict=True), key=lambda p: not isinstance(p[0], ErrorbarContainer)
+    )
+    return [handle for handle, _ in pairs], [label for _, label in pairs]
+
+
+def _put_inside(axes: Axes) -> bool:
+    """Put the legend where nothing is drawn; return False when there is no such place."""
+    handles, labels = _entries(axes)
+    margin = _MARGIN * axes.figure.dpi / 72
+    for columns in (1, 2) if len(labels) > 3 else (1,):
+        for place in _PLACES:
+            legend = axes.legend(handles, labels, loc=place, ncols=columns)
+            box = _extent(legend)
+            frame = axes.get_window_extent()
+            fits = box.width < frame.width and box.height < frame.height
+            if fits and not overlaps(axes, box.padded(margin)):
+                _made_opaque(legend)
+                return True
+    legend.remove()
+    return False
+
+
+def _put_above(axes: Axes) -> None:
+    """Put the legend above plot and title, in as many columns as fit."""
+    handles, labels = _entries(axes)
+    title = _TITLE / 72 if axes.get_title(loc="left") else 0.0
+    for columns in range(len(labels), 0, -1):
+        legend = axes.legend(
+            handles,
+            labels,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            bbox_transform=axes.transAxes
+            + ScaledTranslation(0, title, axes.figure.dpi_scale_trans),
+            borderaxespad=0.2,
+            ncols=columns,
+        )
+        if _extent(legend).width <= axes.get_window_extent().width:
+            break
+    _made_opaque(legend)
+
+
+def _extent(legend: Legend) -> Bbox:
+    return legend.get_window_extent(legend.figure.canvas.get_renderer())
+
+
+def _made_opaque(legend: Legend) -> None:
+    for handle in legend.legend_handles:
+        if handle is not None:
+            handle.set_alpha(1)

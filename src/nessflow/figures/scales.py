@@ -1,0 +1,54 @@
+"""Edges of cells and tick labels on linear and logarithmic axes."""
+
+import re
+
+import numpy as np
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+_PLAIN = (1e-3, 1e4)  # numbers written without a power of ten
+_NARROW = 2.2  # decades in which 1, 2 and 5 are labelled
+
+
+def edges_of(centres: np.ndarray, scale: str) -> np.ndarray:
+    """Return the edges of cells around their centres, half-way in the given scale."""
+    if scale == "log":
+        return np.exp(edges_of(np.log(centres), "linear"))
+    if len(centres) == 1:
+        return centres[0] + np.array([-0.5, 0.5])
+    middle = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
+
+
+def label_log_ticks(axis: Axis) -> None:
+    """Write 0.5, 1, 2, ... on a logarithmic axis over few decades of ordinary numbers."""
+    if axis.get_scale() != "log":
+        return
+    low, high = sorted(axis.get_view_interval())
+    if low < _PLAIN[0] or high > _PLAIN[1]:
+        return
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    if np.log10(high / low) < _NARROW:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def move_powers_of_ten(figure: Figure) -> None:
+    """Write the power of ten of all numbers on an axis with its unit, not above the plot.
+
+    The layout of the figure must have been made.
+    """
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            found = re.search(r"10\^\{(.+?)\}", axis.get_major_formatter().get_offset())
+            if not found:
+                continue
+            text, power = axis.get_label_text(), found[0]
+            start = text.rfind("($")
+            if start < 0:
+                text = f"{text} (${power}$)"
+            else:
+                text = f"{text[:start]}(${power}\\,{text[start + 2 :]}"
+            axis.set_label_text(text)
+            axis.offsetText.set_visible(False)

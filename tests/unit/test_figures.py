@@ -1,0 +1,603 @@
+"""Figures from synthetic data: what they show, what they refuse, and their bytes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.text import Text
+from PIL import Image
+from pydantic import ValidationError
+
+from nessflow.figures.labels import (
+    FigureError,
+    label_of,
+    powers_of,
+    symbol,
+    unit_factor,
+    unit_text,
+    value_label,
+    with_error,
+)
+from nessflow.figures.legend import overlaps
+from nessflow.figures.plots import draw
+from nessflow.figures.save import save
+from nessflow.figures.scales import edges_of
+from nessflow.figures.specs import SPEC, studies_of
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+CURRENT, SQUARE = "t/hbar", "(t/hbar)^2"
+PROVENANCE = {"own.study": "own", "command": "snakemake (all) --cores 1", "caption": "µ \\ é"}
+
+
+def labelled(dims, values, units, long_name):
+    attributes = {"units": "1", "natural_units": units, "long_name": long_name}
+    return xr.Variable(dims, values, attributes)
+
+
+def points(**axes) -> xr.Dataset:
+    """Data with coordinates name=(values, units, long name) and a status of every point."""
+    coords = {name: labelled((name,), *rest) for name, rest in axes.items()}
+    shape = [variable.size for variable in coords.values()]
+    status = labelled(tuple(coords), np.zeros(shape, np.int8), "1", "outcome of the point")
+    return xr.Dataset({"status": status}, coords)
+
+
+def sweep() -> xr.Dataset:
+    """A current over a strength for three cases and two temperatures."""
+    gamma = np.linspace(0, 3, 61)
+    data = points(
+        site=(np.array(["first", "second", "both"]), "1", "monitored sites"),
+        T=(np.array([0.1, 0.2]), "t", "temperature"),
+        gamma_0=(gamma, "t/hbar", "monitoring strength"),
+    )
+    shape = gamma / (1 + gamma**2) / 10
+    current = np.array([1, -1, 0])[:, None, None] * np.array([1, 0.5])[:, None] * shape
+    dims = ("site", "T", "gamma_0")
+    return data.assign(
+        current=labelled(dims, current, CURRENT, "net particle current"),
+        current_error=labelled(dims, abs(current) / 10, CURRENT, "numerical error of the current"),
+        energy=labelled(dims, current, "t^2/hbar", "net energy current"),
+        place=labelled(("site",), np.arange(3.0), "1", "place"),
+    )
+
+
+def ensemble(samples: int = 60, points_of_v: int = 12) -> xr.Dataset:
+    """Currents of zero mean that grow with the disorder, their statistics and a fit."""
+    v = np.geomspace(0.02, 2, points_of_v)
+    data = points(
+        V=(v, "t", "disorder half-width"),
+        sample=(np.arange(samples), "1", "number of the disorder sample"),
+    )
+    draws = np.random.default_rng(7).normal(size=(points_of_v, samples))
+    current = 0.05 * v[:, None] / (1 + v[:, None]) * draws
+    square = current**2
+    own = {"current": labelled(("V", "sample"), current, CURRENT, "net particle current")}
+    for name, values, units in (("current_mean", current, CURRENT), ("square", square, SQUARE)):
+        text = f"{name} of the net particle current over samples"
+        sem = values.std(axis=1, ddof=1) / np.sqrt(samples)
+        name_of_sem = f"{name.removesuffix('_mean')}_sem"
+        own[name] = labelled(("V",), values.mean(axis=1), units, text)
+        own[name_of_sem] = labelled(("V",), sem, units, f"standard error of the {text}")
+    for name, value, units in (
+        ("exponent", 1.912, "1"),
+        ("exponent_error", 0.023, "1"),
+        ("prefactor", 0.0021, SQUARE),
+    ):
+        own[f"scaling_law_{name}"] = labelled((), value, units, f"{name} of the fit")
+        own[f"scaling_law_{name}"].attrs["range"] = np.array([0.02, 0.5])
+    return data.assign(own)
+
+
+def limit() -> xr.Dataset:
+    data = points(N=(np.array([20, 100]), "1", "number of sites"))
+    units = "(t/hbar)^2/t^2"
+    return data.assign(
+        coefficient=labelled(("N",), np.array([0.0024, 0.0025]), units, "coefficient")
+    )
+
+
+def plane() -> xr.Dataset:
+    """A quantity that changes sign over a plane, and one that does not."""
+    ratio, mu = np.linspace(0.1, 4, 40), np.linspace(-2, 2, 41)
+    data = points(ratio=(ratio, "1", "ratio of gain to loss"), mu=(mu, "t", "chemical potential"))
+    z = np.tanh(mu[None, :] - np.log(ratio[:, None])) / 20
+    dims = ("ratio", "mu")
+    return data.assign(
+        exchange=labelled(dims, z, CURRENT, "exchange current"),
+        weight=labelled(dims, z**2, "1", "weight"),
+        nothing=labelled(dims, 1e-17 * z, CURRENT, "net particle current"),
+        nothing_error=labelled(dims, 1e-15 + 0 * z, CURRENT, "numerical error"),
+    )
+
+
+def root() -> xr.Dataset:
+    ratio = np.linspace(0.1, 4, 30)
+    data = points(ratio=(ratio, "1", "ratio of gain to loss"))
+    return data.assign(level=labelled(("ratio",), np.log(ratio), "t", "chemical potential"))
+
+
+def family() -> xr.Dataset:
+    """More lines than colours."""
+    q, time = np.linspace(-np.pi, np.pi, 50), np.linspace(0, 10, 12)
+    data = points(tau=(time, "hbar/t", "time"), q=(q, "1", "quasimomentum"))
+    values = np.exp(-0.3 * time[:, None]) * np.cos(q)
+    return data.assign(n=labelled(("tau", "q"), values, "1", "occupation"))
+
+
+DATASETS = {
+    "sweep": sweep(),
+    "ensemble": ensemble(),
+    "limit": limit(),
+    "plane": plane(),
+    "root": root(),
+    "family": family(),
+}
+
+ONE_LINE = {"name": "line", "plot": "lines", "x": "gamma_0", "y": "current"}
+FIRST = {"site": "first", "T": 0.1}
+
+FIGURES = {
+    "hue": (
+        "sweep",
+        ONE_LINE
+        | {"hue": "site", "sel": {"T": 0.1}, "display_unit": "t/h", "zero_line": True}
+        | {"reference_lines": [{"x": 2.4, "label": "exceptional point"}]},
+    ),
+    "layers": (
+        "sweep",
+        {
+            "plot": "lines",
+            "x": "gamma_0",
+            "ylabel": "net particle current",
+            "layers": [
+                {"y": "current", "hue": "site", "sel": {"T": 0.1}, "label": "$T = 0.1$"},
+                {"y": "current", "hue": "site", "sel": {"T": 0.2}, "label": "$T = 0.2$"},
+            ],
+        },
+    ),
+    "cases": ("sweep", ONE_LINE | {"x": "site", "hue": "T", "sel": {"gamma_0": 1.0}}),
+    "ensemble-mean": ("ensemble", ONE_LINE | {"x": "V", "xscale": "log"}),
+    "family": ("family", ONE_LINE | {"x": "q", "y": "n", "hue": "tau"}),
+    "map": (
+        "plane",
+        {
+            "plot": "map",
+            "x": "ratio",
+            "y": "mu",
+            "z": "exchange",
+            "display_unit": "t/h",
+            "zero_contour": True,
+            "layers": [{"from": "root", "y": "level", "label": "root"}],
+        },
+    ),
+    "map-of-one-sign": ("plane", {"plot": "map", "x": "ratio", "y": "mu", "z": "weight"}),
+    "map-of-nothing": ("plane", {"plot": "map", "x": "ratio", "y": "mu", "z": "nothing"}),
+    "samples": (
+        "ensemble",
+        {"plot": "samples", "x": "V", "y": "current", "display_unit": "t/h", "zero_line": True},
+    ),
+    "power-law": (
+        "ensemble",
+        {
+            "plot": "power-law",
+            "x": "V",
+            "y": "square",
+            "ylabel": "mean square net particle current",
+            "fit": "scaling-law",
+            "display_unit": "(t/h)^2",
+            "laws": [
+                {"from": "limit", "y": "coefficient", "exponent": 2, "sel": {"N": 100}}
+                | {"label": "exact for weak disorder"}
+            ],
+        },
+    ),
+}
+FIGURES["panels"] = (
+    "ensemble",
+    {
+        "plot": "panels",
+        "panels": [FIGURES["samples"][1] | {"title": "current"}, FIGURES["power-law"][1]],
+    },
+)
+
+
+def drawn(name: str, datasets=None, **changes):
+    study, text = FIGURES[name]
+    spec = SPEC.validate_python({**text, "name": name, **changes})
+    return draw(spec, DATASETS if datasets is None else datasets, study)
+
+
+def line_of(figure, label: str):
+    axes = figure.axes[0]
+    return next(line for line in axes.lines if line.get_label() == label)
+
+
+def words_of(figure) -> str:
+    """Return all that is written in a figure beside its numbers."""
+    texts = [text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))]
+    return "\n".join(texts)
+
+
+# What figures show
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_plot_is_drawn_with_units_and_free_legends(name):
+    figure = drawn(name)
+    figure.draw_without_rendering()
+    width, height = figure.get_size_inches()
+    assert width in (3.4, 7.0)
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        box = axes.get_tightbbox()
+        assert box.x0 >= -0.5
+        assert box.y0 >= -0.5
+        assert box.x1 <= width * figure.dpi + 0.5
+        assert box.y1 <= height * figure.dpi + 0.5
+        if legend:
+            extent = legend.get_window_extent()
+            assert not overlaps(axes, extent)
+            below, above = axes.get_window_extent().y0, axes.get_window_extent().y1
+            assert extent.y0 >= above - 1 or (extent.y0 > below and extent.y1 < above)
+
+
+def test_a_crowded_plot_has_its_legend_above():
+    x = np.linspace(0, 20, 400)
+    data = points(x=(x, "1", "angle"), k=(np.arange(1.0, 6.0), "1", "wavenumber"))
+    values = np.sin(x * data["k"].values[:, None])
+    data = data.assign(y=labelled(("k", "x"), values, "1", "wave"))
+    spec = SPEC.validate_python(ONE_LINE | {"x": "x", "y": "y", "hue": "k", "title": "waves"})
+    figure = draw(spec, {"own": data}, "own")
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1 - 1
+    (title,) = axes.findobj(lambda a: isinstance(a, Text) and a.get_text() == "waves")
+    assert not title.get_window_extent().overlaps(axes.get_legend().get_window_extent())
+
+
+def test_a_displayed_unit_multiplies_the_numbers_by_powers_of_two_pi():
+    natural = line_of(drawn("hue", display_unit=None), "first").get_ydata()
+    shown = line_of(drawn("hue"), "first").get_ydata()
+    np.testing.assert_allclose(shown, 2 * np.pi * natural, rtol=1e-15)
+    law = line_of(drawn("power-law"), "exact for weak disorder")
+    v = DATASETS["ensemble"]["V"].values
+    np.testing.assert_allclose(law.get_ydata(), (2 * np.pi) ** 2 * 0.0025 * v**2, rtol=1e-14)
+
+
+def test_a_fit_is_drawn_over_its_range_with_its_exponent_and_error():
+    line = line_of(drawn("power-law"), "fit, exponent 1.91 ± 0.02")
+    x, y = line.get_xdata(), line.get_ydata()
+    np.testing.assert_allclose([x[0], x[-1]], [0.02, 0.5], rtol=1e-12)
+    np.testing.assert_allclose(y, (2 * np.pi) ** 2 * 0.0021 * x**1.912, rtol=1e-12)
+
+
+def test_an_undefined_fit_is_left_out():
+    data = DATASETS["ensemble"].copy()
+    for part in ("exponent", "exponent_error", "prefactor"):
+        data[f"scaling_law_{part}"] = data[f"scaling_law_{part}"] * np.nan
+    assert "fit" not in words_of(drawn("power-law", DATASETS | {"ensemble": data}))
+
+
+def test_samples_have_mean_with_error_and_envelope():
+    figure = drawn("samples", display_unit=None)
+    data = DATASETS["ensemble"]
+    values = data["current"].values
+    envelope = [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
+    np.testing.assert_array_equal(envelope[0].get_ydata(), values.max(axis=1))
+    np.testing.assert_array_equal(envelope[1].get_ydata(), values.min(axis=1))
+    (bars,) = figure.axes[0].containers
+    np.testing.assert_array_equal(bars[0].get_ydata(), data["current_mean"].values)
+    low, high = np.array(bars[2][0].get_segments())[:, :, 1].T
+    np.testing.assert_allclose((high - low) / 2, data["current_sem"].values, rtol=1e-12)
+
+
+def test_lines_of_an_ensemble_variable_are_its_mean_with_the_standard_error():
+    (axes,) = drawn("ensemble-mean").axes
+    mean = DATASETS["ensemble"]["current_mean"].values
+    sem = DATASETS["ensemble"]["current_sem"].values
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), mean)
+    heights = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert heights.max() == (mean + sem).max()
+    assert heights.min() == (mean - sem).min()
+
+
+def test_numerical_errors_are_bands():
+    (axes,) = drawn("hue", display_unit=None).axes
+    assert len(axes.collections) == 3
+    data = DATASETS["sweep"].sel(site="first", T=0.1)
+    top = axes.collections[0].get_paths()[0].vertices[:, 1].max()
+    assert top == (data["current"] + data["current_error"]).max()
+
+
+def test_entries_of_one_hue_share_colours_and_differ_in_style():
+    lines = drawn("layers").axes[0].lines
+    assert len({line.get_color() for line in lines}) == 3
+    assert lines[0].get_color() == lines[3].get_color()
+    assert lines[0].get_linestyle() != lines[3].get_linestyle()
+
+
+def test_more_lines_than_colours_have_a_colour_bar():
+    figure = drawn("family")
+    assert len(figure.axes) == 2
+    assert figure.axes[0].get_legend() is None
+    assert "time $\\tau$ ($\\hbar/t$)" in words_of(figure)
+    assert len({line.get_color() for line in figure.axes[0].lines}) == 12
+
+
+def test_signed_maps_diverge_from_zero_and_others_do_not():
+    mesh = drawn("map").axes[0].collections[0]
+    assert mesh.get_cmap().name == "RdBu_r"
+    assert mesh.norm.vmin == -mesh.norm.vmax
+    assert drawn("map-of-one-sign").axes[0].collections[0].get_cmap().name == "viridis"
+    assert "zero within its" in words_of(drawn("map-of-nothing"))
+
+
+def test_cells_lie_around_their_points():
+    np.testing.assert_allclose(edges_of(np.array([1.0, 2.0, 4.0]), "linear"), [0.5, 1.5, 3, 5])
+    edges = edges_of(np.array([1.0, 10.0]), "log")
+    np.testing.assert_allclose(edges, np.array([1, 10, 100]) / np.sqrt(10))
+    assert len(edges_of(np.array([3.0]), "linear")) == 2
+
+
+def test_powers_of_ten_stand_with_the_unit():
+    data = DATASETS["sweep"].copy()
+    for variable in ("current", "current_error"):
+        data[variable] = (data[variable] * 1e-4).assign_attrs(data[variable].attrs)
+    (axes,) = drawn("hue", DATASETS | {"sweep": data}).axes
+    assert re.search(r"\(\$10\^{.5}\\,t/h\$\)", axes.get_ylabel())
+    assert not axes.yaxis.offsetText.get_visible()
+
+
+# Failed points
+
+
+def failed_at(name: str, **where) -> dict[str, xr.Dataset]:
+    data = DATASETS[name].copy(deep=True)
+    data["status"].loc[where] = 2
+    return DATASETS | {name: data}
+
+
+def test_failed_points_are_missing_and_counted():
+    datasets = failed_at("sweep", site="first", gamma_0=1.0)
+    figure = drawn("hue", datasets)
+    assert "1 of 183 points failed" in words_of(figure)  # of one temperature alone
+    missing = np.isnan(line_of(figure, "first").get_ydata())
+    assert list(DATASETS["sweep"]["gamma_0"].values[missing]) == [1.0]
+    assert not np.isnan(line_of(figure, "second").get_ydata()).any()
+    assert "2 of 366 points failed" in words_of(drawn("layers", datasets))
+
+
+def test_failed_samples_are_not_drawn():
+    figure = drawn("samples", failed_at("ensemble", sample=3))
+    assert "12 of 720 points failed" in words_of(figure)
+    assert np.isnan(line_of(figure, "samples").get_ydata()).sum() == 12
+
+
+def test_points_of_several_panels_and_studies_count_once():
+    words = words_of(drawn("panels", failed_at("ensemble", sample=3)))
+    assert "12 of 721 points failed" in words
+
+
+def test_a_map_without_any_value_is_drawn():
+    data = DATASETS["plane"].copy(deep=True)
+    data["status"][:] = 1
+    assert "no values" in words_of(drawn("map", DATASETS | {"plane": data}))
+
+
+def test_without_failures_there_is_no_note():
+    assert "failed" not in words_of(drawn("hue"))
+
+
+# Labels and units
+
+
+def test_powers_of_units():
+    assert powers_of("(t/hbar)^2/t^2") == {"hbar": -2}
+    assert powers_of("1") == {}
+    assert powers_of("t*hbar^-1") == powers_of("t/hbar")
+    with pytest.raises(FigureError, match="no unit"):
+        powers_of("t per hbar")
+
+
+@pytest.mark.parametrize(
+    ("natural", "shown", "factor"),
+    [
+        ("t/hbar", "t/h", 2 * np.pi),
+        ("(t/hbar)^2", "(t/h)^2", (2 * np.pi) ** 2),
+        ("t^2/hbar", "t^2/h", 2 * np.pi),
+        ("1/hbar", "1/h", 2 * np.pi),
+        ("hbar/t", "h/t", 1 / (2 * np.pi)),
+        ("t", None, 1),
+    ],
+)
+def test_unit_factor(natural, shown, factor):
+    assert unit_factor(natural, shown) == pytest.approx(factor, rel=1e-15)
+
+
+def test_a_unit_of_another_kind_is_refused():
+    with pytest.raises(FigureError, match=r"'t\^2/h' does not fit 't/hbar'; use 't/h'"):
+        unit_factor("t/hbar", "t^2/h")
+
+
+def test_texts():
+    assert unit_text("(t/hbar)^2") == r"$t^{2}/\hbar^{2}$"
+    assert unit_text("1/hbar") == r"$1/\hbar$"
+    assert unit_text("1") == ""
+    assert symbol("gamma_0") == r"$\gamma_{0}$"
+    assert symbol("t_hop") == r"$t_{\mathrm{hop}}$"
+    assert symbol("ratio") == ""
+    data = DATASETS["ensemble"]
+    assert label_of(data["V"]) == "disorder half-width $V$ ($t$)"
+    assert label_of(data["current"], "t/h") == "net particle current ($t/h$)"
+    assert value_label(data["V"], 0.5) == "$V$ = 0.5 $t$"
+    assert with_error(1.9123, 0.0231) == "1.91 ± 0.02"
+    assert with_error(1.9123, 0.0131) == "1.912 ± 0.013"
+    assert with_error(1.9123, 0.00997) == "1.912 ± 0.010"
+    assert with_error(1.9123, np.nan) == "1.91"
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"y": "curent"}, "figure hue of sweep: no variable 'curent'; did you mean 'current'"),
+        ({"x": "gamma_O"}, "no variable 'gamma_O'; did you mean 'gamma_0'"),
+        ({"hue": "sites"}, "current has no dimension 'sites'; did you mean 'site'"),
+        ({"sel": {}}, "further dimension 'T': choose a value in sel, one of 0.1, 0.2"),
+        ({"sel": {"t": 0.1}}, "sel: no dimension 't'"),
+        ({"sel": {"T": 0.3}}, "sel: T has no value 0.3; it has 0.1, 0.2"),
+        ({"display_unit": "t"}, "display_unit 't' does not fit 't/hbar'; use 't/h'"),
+    ],
+)
+def test_what_the_data_do_not_have_is_named(changes, message):
+    with pytest.raises(FigureError, match=re.escape(message)):
+        drawn("hue", **changes)
+
+
+def test_the_panel_at_fault_is_named():
+    study, text = FIGURES["panels"]
+    wrong = {**text, "panels": [text["panels"][0], text["panels"][1] | {"fit": "line"}]}
+    spec = SPEC.validate_python(wrong | {"name": "two"})
+    with pytest.raises(FigureError, match=r"figure two of ensemble, panel 2: fit: .* 'line'"):
+        draw(spec, DATASETS, study)
+
+
+def test_quantities_of_different_units_do_not_share_an_axis():
+    layers = [{"y": "energy", "sel": FIRST, "label": "energy"}]
+    with pytest.raises(FigureError, match=r"energy has the unit t\^2/hbar, current .* panels"):
+        drawn("hue", layers=layers, ylabel="currents")
+
+
+def test_a_law_of_the_wrong_power_is_refused():
+    laws = [{"from": "limit", "y": "coefficient", "exponent": 3, "sel": {"N": 100}, "label": "x"}]
+    with pytest.raises(FigureError, match=r"coefficient times V\^3 has not the unit"):
+        drawn("power-law", laws=laws)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"y": None}, "nothing to draw"),
+        ({"y": None, "hue": "site", "layers": [{"y": "a", "label": "a"}]}, "hue belongs to y"),
+        ({"layers": [{"y": "other", "label": "a"}]}, "name it with ylabel"),
+        ({"reference_lines": [{"label": "a"}]}, "x or y of the line"),
+        ({"colour": "red"}, "Extra inputs"),
+        ({"plot": "pie"}, "'pie'"),
+        ({"name": "a/b"}, "pattern"),
+    ],
+)
+def test_a_specification_without_sense_is_refused(spec, message):
+    with pytest.raises(ValidationError, match=message):
+        SPEC.validate_python(ONE_LINE | spec)
+
+
+def test_studies_that_a_figure_needs():
+    def needed(name):
+        return studies_of(SPEC.validate_python(FIGURES[name][1] | {"name": name}), "own")
+
+    assert needed("hue") == ["own"]
+    assert needed("map") == ["own", "root"]
+    assert needed("panels") == ["limit", "own"]
+    others = {"y": None, "layers": [{"from": "other", "y": "a", "label": "a"}]}
+    assert studies_of(SPEC.validate_python(ONE_LINE | others), "own") == ["other"]
+
+
+def test_specifications_are_light_to_import():
+    code = (
+        "import sys, nessflow.figures.specs;"
+        "print([m for m in ('numpy', 'xarray', 'matplotlib') if m in sys.modules])"
+    )
+    assert run(code) == "[]"
+
+
+# Files
+
+
+def run(code: str, **environment) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ
+        | {"PYTHONPATH": os.pathsep.join([str(SOURCE), str(Path(__file__).parent)])}
+        | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from test_figures import FIGURES, PROVENANCE, drawn
+from nessflow.figures.save import save
+for name in ("panels", "map"):
+    for suffix in (".svg", ".pdf", ".png"):
+        save(drawn(name), Path({folder!r}) / (name + suffix), PROVENANCE)
+"""
+
+
+def test_two_processes_write_the_same_bytes(tmp_path):
+    """Neither the order of sets nor the user's own settings nor the time has an influence."""
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 20\n")
+    environments = ({"PYTHONHASHSEED": "1"}, {"MATPLOTLIBRC": str(tmp_path), "PYTHONHASHSEED": "2"})
+    written = []
+    for number, environment in enumerate(environments):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        run(WRITE.format(folder=str(folder)), **environment)
+        written.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert len(written[0]) == 6
+    for name, content in written[0].items():
+        assert content == written[1][name], name
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    figure = drawn("power-law")
+    for suffix in (".svg", ".pdf", ".png"):
+        save(figure, folder / f"a{suffix}", PROVENANCE)
+    return folder
+
+
+def record_of(path: Path) -> str:
+    if path.suffix == ".png":
+        return Image.open(path).text["nessflow"]
+    if path.suffix == ".svg":
+        tag = "{http://purl.org/dc/elements/1.1/}description"
+        return next(ElementTree.parse(path).iter(tag)).text
+    written = re.search(rb"/Subject \((.*?[^\\])\)[\s>]", path.read_bytes(), re.DOTALL)[1]
+    return re.sub(rb"\\([()\\])", rb"\1", written).decode("ascii")
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png"])
+def test_provenance_is_read_back(files, suffix):
+    assert json.loads(record_of(files / f"a{suffix}")) == PROVENANCE
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png"])
+def test_files_hold_no_date_and_no_version(files, suffix):
+    content = (files / f"a{suffix}").read_bytes()
+    for word in (b"CreationDate", b"dc:date", b"Matplotlib v", b"matplotlib.org"):
+        assert word not in content
+
+
+def test_a_figure_without_provenance_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="provenance"):
+        save(drawn("hue"), tmp_path / "a.png", {})
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_picture_has_the_width_of_a_column(files):
+    width, _ = Image.open(files / "a.png").size
+    assert width == round(3.4 * 300)
