@@ -1,0 +1,213 @@
+"""Heat, entropy production, power and uncertainty ratio of steady currents.
+
+Every function takes results of `nessflow.scattering.currents` and returns an `Estimate`: a value
+with its error, or NaN and the reason why the quantity is not defined.  Currents count from the
+terminal into the system, hbar = k_B = e = 1.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from nessflow.scattering.currents import SteadyCurrents
+from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal
+
+_ROUNDING = 1e-12
+"""Departure of one matrix from a multiple of another, relative, taken for rounding."""
+
+
+class Estimate(NamedTuple):
+    """A number, or an array of numbers, with what it may be wrong by.
+
+    ``undefined`` says why a value is NaN; it is empty where all values are defined.
+    """
+
+    value: float | np.ndarray
+    error: float | np.ndarray
+    undefined: str = ""
+
+
+def _undefined(reason: str) -> Estimate:
+    return Estimate(np.nan, np.nan, reason)
+
+
+def _weighted_sum(weights: np.ndarray, terms: Estimate) -> Estimate:
+    return Estimate(
+        float(weights @ terms.value), float(abs(weights) @ terms.error), terms.undefined
+    )
+
+
+# --- heat and entropy -----------------------------------------------------------------------------
+
+
+def heat_current(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
+    """Return ``J^Q_a = J^1_a - mu_a J^0_a``, the heat that each lead loses, (l,) in t^2/hbar.
+
+    (S3) of paper extended-landauer-buttiker, with the right lead's current counted out of that
+    lead as well.  NaN where the energy current diverges (wide-band lead with loss or gain on its
+    contact site).
+    """
+    count = len(system.leads)
+    mu = np.array([lead.chemical_potential for lead in system.leads])
+    value = currents.energy_current[:count] - mu * currents.particle_current[:count]
+    error = (
+        currents.energy_current_error[:count] + abs(mu) * currents.particle_current_error[:count]
+    )
+    reason = currents.notes.get("energy_current", "") if np.isnan(value).any() else ""
+    return Estimate(value, error, reason)
+
+
+def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
+    """Return ``-sum_a J^Q_a / T_a`` over the leads: the rate at which their entropy grows.
+
+    In k_B t/hbar.  With loss or gain it has no definite sign, since these carry entropy as well.
+    Undefined at temperature 0.
+    """
+    cold = [lead.name for lead in system.leads if lead.temperature == 0]
+    if cold:
+        return _undefined(f"at temperature 0 (lead {', '.join(cold)}) heat has no finite entropy")
+    beta = np.array([1 / lead.temperature for lead in system.leads])
+    return _weighted_sum(-beta, heat_current(system, currents))
+
+
+def _entries(matrix: Tridiagonal | np.ndarray) -> np.ndarray:
+    if isinstance(matrix, Tridiagonal):
+        return np.concatenate([matrix.diagonal, matrix.upper])
+    return matrix
+
+
+def gain_to_loss_ratio(system: OpenSystem) -> float | None:
+    """Return ``r`` where the matrices of gain and loss are ``Q = r P``, else None.
+
+    Such a pair acts on the leads as one terminal of broadening ``2(P + Q)`` and occupation
+    ``r/(1 + r)`` at all energies: infinite temperature, ``mu/T = ln r``.
+    """
+    loss, gain = _entries(system.loss), _entries(system.gain)
+    norm = abs(loss).max()
+    if norm == 0 or abs(gain).max() == 0:
+        return None
+    index = np.unravel_index(abs(loss).argmax(), loss.shape)
+    ratio = (gain[index] / loss[index]).real
+    fits = abs(gain - ratio * loss).max() <= _ROUNDING * max(ratio, 1.0) * norm
+    return float(ratio) if fits and ratio > 0 else None
+
+
+def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
+    """Return the entropy production of all terminals together, never negative, in k_B t/hbar.
+
+    Without loss and gain that of the leads.  Where gain is a multiple of loss, ``Q = r P``, both
+    are one terminal at infinite temperature, to which a current ``I`` from the leads adds the
+    entropy ``I ln(1/r)``.  Undefined otherwise: the entropy that one particle more means for a
+    terminal, ``ln(f/(1-f))``, is infinite for loss alone (f = 0) and gain alone (f = 1).
+    """
+    leads = lead_entropy_production(system, currents)
+    loss, gain = system.loss.any(), system.gain.any()
+    if not (loss or gain):
+        return leads
+    ratio = gain_to_loss_ratio(system)
+    if ratio is None:
+        one = "loss alone" if loss else "gain alone"
+        kind = "loss and gain, not proportional to each other," if loss and gain else one
+        return _undefined(f"{kind}: each particle carries an infinite entropy")
+    count = len(system.leads)
+    from_leads = Estimate(
+        currents.particle_current[:count], currents.particle_current_error[:count]
+    )
+    flow = _weighted_sum(np.full(count, -np.log(ratio)), from_leads)
+    return Estimate(leads.value + flow.value, leads.error + flow.error, leads.undefined)
+
+
+# --- engine ---------------------------------------------------------------------------------------
+
+
+def _not_an_engine(system: OpenSystem) -> str:
+    """Return why two leads do not make an engine, or an empty text."""
+    if len(system.leads) != 2:
+        return f"an engine runs between two leads, there are {len(system.leads)}"
+    if system.loss.any() or system.gain.any():
+        return "loss and gain exchange particles and energy with the leads, beside heat and work"
+    return ""
+
+
+def power(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
+    """Return the electric power ``(mu_R - mu_L) J^0`` that two leads deliver, in t^2/hbar.
+
+    Positive where particles flow against the bias; negative power is dissipated.  Undefined with
+    loss or gain.
+    """
+    reason = _not_an_engine(system)
+    if reason:
+        return _undefined(reason)
+    left, right = system.leads
+    bias = right.chemical_potential - left.chemical_potential
+    return Estimate(
+        bias * currents.net_particle_current, abs(bias) * currents.net_particle_current_error
+    )
+
+
+def _by_temperature(leads: Sequence[Lead]) -> tuple[int, int]:
+    """Return the indices of the colder and of the hotter of two leads."""
+    return (0, 1) if leads[0].temperature <= leads[1].temperature else (1, 0)
+
+
+def carnot_efficiency(system: OpenSystem) -> Estimate:
+    """Return ``1 - T_cold/T_hot`` of two leads, the bound of `efficiency`."""
+    reason = _not_an_engine(system)
+    if reason:
+        return _undefined(reason)
+    cold, hot = (system.leads[i].temperature for i in _by_temperature(system.leads))
+    if hot == 0:
+        return _undefined("both leads have the temperature 0")
+    return Estimate(1 - cold / hot, np.finfo(float).eps)
+
+
+def efficiency(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
+    """Return the power over the heat that the hotter of two leads loses.
+
+    Undefined unless the system works as an engine: leads of different temperature, positive power.
+    """
+    work = power(system, currents)
+    if work.undefined:
+        return work
+    cold, hot = _by_temperature(system.leads)
+    if system.leads[cold].temperature == system.leads[hot].temperature:
+        return _undefined("no engine: both leads have the same temperature")
+    heat = heat_current(system, currents)
+    input_heat, input_error = float(heat.value[hot]), float(heat.error[hot])
+    if not (work.value > work.error and input_heat > input_error):
+        return _undefined("no engine: it delivers no power within the error")
+    value = work.value / input_heat
+    return Estimate(value, (work.error + value * input_error) / (input_heat - input_error))
+
+
+# --- fluctuations ---------------------------------------------------------------------------------
+
+
+def uncertainty_ratio(noise: Estimate, entropy: Estimate, current: Estimate) -> Estimate:
+    """Return ``noise x entropy production / current^2``, at least 2 for classical Markov jumps.
+
+    Parameters
+    ----------
+    noise : Estimate
+        Zero-frequency noise of a current, in t/hbar (the growth of its variance with time).
+    entropy : Estimate
+        Entropy production, in k_B t/hbar.
+    current : Estimate
+        That current, in t/hbar.
+    """
+    for part in (noise, entropy, current):
+        if part.undefined:
+            return _undefined(part.undefined)
+    if not abs(current.value) > current.error:
+        return _undefined("the current is zero within its error")
+    value = noise.value * entropy.value / current.value**2
+    numerator = (
+        noise.error * abs(entropy.value)
+        + abs(noise.value) * entropy.error
+        + noise.error * entropy.error
+    )
+    # d(1/J^2) between J and the end of its error nearer to zero.
+    smallest = abs(current.value) - current.error
+    spread = (current.value / smallest) ** 2 - 1
+    return Estimate(value, numerator / smallest**2 + abs(value) * spread)
