@@ -123,7 +123,7 @@ def symbol(name: str) -> str:
 
 
 def label_of(
-    variable: xr.DataArray, display_unit: str | None = None, text: str = "", width: int = 34
+    variable: xr.DataArray, display_unit: str | None = None, text: str = "", width: int = 30
 ) -> str:
     """Return ``long name symbol (unit)`` in lines of about ``width`` characters.
 

@@ -24,7 +24,7 @@ _PLACES = (
     "lower center",
 )
 _ALONG = (0.97, 0.03, 0.65, 0.35)  # of a reference line, where its label may stand
-_TITLE = 11  # points that a title takes
+_TITLE = 11  # points that a line of a title takes
 _MARGIN = 3  # points between legend and data
 
 
@@ -148,7 +148,8 @@ def _put_inside(axes: Axes) -> bool:
 def _put_above(axes: Axes) -> None:
     """Put the legend above plot and title, in as many columns as fit."""
     handles, labels = _entries(axes)
-    title = _TITLE / 72 if axes.get_title(loc="left") else 0.0
+    title = axes.get_title(loc="left")
+    height = _TITLE * (title.count("\n") + 1) / 72 if title else 0.0
     for columns in range(len(labels), 0, -1):
         legend = axes.legend(
             handles,
@@ -156,7 +157,7 @@ def _put_above(axes: Axes) -> None:
             loc="lower left",
             bbox_to_anchor=(0, 1),
             bbox_transform=axes.transAxes
-            + ScaledTranslation(0, title, axes.figure.dpi_scale_trans),
+            + ScaledTranslation(0, height, axes.figure.dpi_scale_trans),
             borderaxespad=0.2,
             ncols=columns,
         )

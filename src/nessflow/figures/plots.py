@@ -1,5 +1,6 @@
 """Drawing of each kind of plot from labelled data."""
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,7 +41,7 @@ from nessflow.figures.style import styled
 _DOUBLE = 7.0  # inches: two columns of a journal page
 _MARKED = 30  # points of a line up to which each has a marker
 _VECTORS = 2000  # points up to which each is drawn as such, not as part of an image
-_WIDE = 48  # characters of the label below a plot
+_WIDE = 48  # characters of a title above or a label below a plot
 _COLOURS = 7  # lines told apart by colour and style; more have a colour bar
 _BLUE, _RED, _GREEN, _PURPLE, _ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
 
@@ -74,7 +75,8 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
                 place = f", panel {index + 1}" if len(panels) > 1 else ""
                 raise FigureError(f"figure {spec.name} of {study}{place}: {error}") from None
             letter = f"({chr(ord('a') + index)})" if len(panels) > 1 else ""
-            titles[axes] = " ".join(filter(None, (letter, panel.title)))
+            title = " ".join(filter(None, (letter, panel.title)))
+            titles[axes] = textwrap.fill(title, _WIDE if len(panels) != 3 else _WIDE // 2)
         failed, points = failures(spec, datasets, study)
         if failed:
             text = f"{failed} of {points} points failed"
