@@ -500,6 +500,13 @@ def test_a_specification_without_sense_is_refused(spec, message):
         SPEC.validate_python(ONE_LINE | spec)
 
 
+def test_a_faulty_panel_is_the_only_fault():
+    panels = {"name": "a", "plot": "panels", "panels": [ONE_LINE | {"colour": "red"}]}
+    with pytest.raises(ValidationError) as caught:
+        SPEC.validate_python(panels)
+    assert [error["type"] for error in caught.value.errors()] == ["extra_forbidden"]
+
+
 def test_studies_that_a_figure_needs():
     def needed(name):
         return studies_of(SPEC.validate_python(FIGURES[name][1] | {"name": name}), "own")

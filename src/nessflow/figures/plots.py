@@ -90,7 +90,7 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
     return figure
 
 
-def _empty_figure(panels: tuple[Plot, ...]) -> tuple[Figure, list[Axes]]:
+def _empty_figure(panels: list[Plot]) -> tuple[Figure, list[Axes]]:
     figure = Figure()
     FigureCanvasAgg(figure)
     columns = min(len(panels), 3 if len(panels) != 4 else 2)

@@ -142,16 +142,17 @@ class Panels(_Strict):
     plot: Literal["panels"]
     name: Name
     caption: str | None = None
-    panels: tuple[Panel, ...] = Field(min_length=1, max_length=4)
+    # A list: a tuple with a faulty entry would be called too short as well.
+    panels: list[Panel] = Field(min_length=1, max_length=4)
 
 
 Spec = Lines | Map | Samples | PowerLaw | Panels
 SPEC = TypeAdapter(Annotated[Spec, Discriminator("plot")])
 
 
-def panels_of(spec: Spec) -> tuple[Spec, ...]:
+def panels_of(spec: Spec) -> list[Plot]:
     """Return the single plots of a figure."""
-    return spec.panels if isinstance(spec, Panels) else (spec,)
+    return spec.panels if isinstance(spec, Panels) else [spec]
 
 
 def selections_of(spec: Spec, study: str) -> list[tuple[str, Selection]]:
