@@ -326,7 +326,7 @@ def test_loss_on_a_contact_makes_its_energy_current_diverge():
     found = steady_currents(open_chain(5, {1: 0.1}, {3: 0.2}))
     assert np.isnan(found.energy_current[[0, 2]]).all()
     assert np.isfinite(found.energy_current[[1, 3]]).all()
-    assert "site 0 of wide-band lead 'left'" in found.notes["energy_current"]
+    assert "site 1 of wide-band lead 'left'" in found.notes["energy_current"]
     assert np.isnan(found.net_energy_current)
     assert np.isnan(found.reference_energy_current)
     assert "unequally" in found.notes["net_energy_current"]

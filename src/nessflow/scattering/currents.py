@@ -15,95 +15,11 @@ import numpy as np
 
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.scattering.quadrature import integrate
-from nessflow.scattering.response import contact_response, interior_response
+from nessflow.scattering.quadrature import Integral, integrate
+from nessflow.scattering.rates import Observable, Rates, integrate_observables
 from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal, as_dense
 
 # --- transmissions -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class _Rates:
-    """Transmissions at given energies, by lead (in order); the first index is where to.
-
-    leads (l, l, E); from_loss, from_gain (l, E) to the leads; to_loss, to_gain (l, E) from the
-    leads; loss_gain, gain_loss (E,); spectral: ``Gamma_a A_aa = -2 Gamma_a Im G_aa``, (l, E).
-    """
-
-    leads: np.ndarray
-    from_loss: np.ndarray
-    from_gain: np.ndarray
-    to_loss: np.ndarray
-    to_gain: np.ndarray
-    loss_gain: np.ndarray
-    gain_loss: np.ndarray
-    spectral: np.ndarray
-
-
-def _broadenings(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
-    rows = [lead.broadening_at(energies) for lead in system.leads]
-    return np.array(rows).reshape(len(rows), energies.size)
-
-
-def _contact_indices(system: OpenSystem) -> np.ndarray:
-    return np.searchsorted(system.contacts, np.array([lead.site for lead in system.leads], int))
-
-
-@dataclass(frozen=True, eq=False)
-class LeadTransmissions:
-    """Transmissions into the leads, in their order.
-
-    Attributes
-    ----------
-    leads : (l, l, E) float
-        From lead to lead; the first index is where to, the diagonal ``Gamma_a^2 |G_aa|^2``.
-    loss, gain : (l, E) float
-        From loss and from gain.
-    spectral : (l, E) float
-        ``Gamma_a A_aa = -2 Gamma_a Im G_aa``, the sum of all that enter a lead (unitarity).
-    """
-
-    leads: np.ndarray
-    loss: np.ndarray
-    gain: np.ndarray
-    spectral: np.ndarray
-
-
-def lead_transmissions(system: OpenSystem, energies: np.ndarray) -> LeadTransmissions:
-    """Return the transmissions into the leads, for which the contacts' response is enough.
-
-    Parameters
-    ----------
-    system : OpenSystem
-        The system.
-    energies : (E,) array
-        Energies, in t.
-    """
-    energies = np.atleast_1d(np.asarray(energies, float))
-    contact = contact_response(system, energies)
-    gamma, at = _broadenings(system, energies), _contact_indices(system)
-    green = np.moveaxis(contact.green, 0, -1)[np.ix_(at, at)]
-    return LeadTransmissions(
-        gamma[:, None] * gamma[None] * (green.real**2 + green.imag**2),
-        gamma * contact.loss.T[at],
-        gamma * contact.gain.T[at],
-        -2 * gamma * np.diagonal(green).T.imag,
-    )
-
-
-def _rates(system: OpenSystem, energies: np.ndarray) -> _Rates:
-    into, interior = lead_transmissions(system, energies), interior_response(system, energies)
-    gamma, at = _broadenings(system, energies), _contact_indices(system)
-    return _Rates(
-        into.leads,
-        into.loss,
-        into.gain,
-        gamma * interior.loss.T[at],
-        gamma * interior.gain.T[at],
-        interior.loss_gain,
-        interior.gain_loss,
-        into.spectral,
-    )
 
 
 def terminal_names(system: OpenSystem) -> tuple[str, ...]:
@@ -127,9 +43,8 @@ def transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         Terminals as in `terminal_names`.  The diagonal is 0: it enters no current.  Sums over
         rows and over columns of one lead agree (unitarity), T_ab and T_ba need not.
     """
-    energies = np.atleast_1d(np.asarray(energies, float))
-    rates, l = _rates(system, energies), len(system.leads)
-    table = np.zeros((l + 2, l + 2, energies.size))
+    rates, l = Rates(system, energies), len(system.leads)
+    table = np.zeros((l + 2, l + 2, rates.energies.size))
     table[:l, :l] = rates.leads
     table[range(l), range(l)] = 0.0
     table[:l, l], table[:l, l + 1] = rates.from_loss, rates.from_gain
@@ -160,8 +75,9 @@ def reference_transmission(
         When there are not exactly two leads.
     """
     _require_two_leads(system, "the reference transmission")
-    into = lead_transmissions(system, energies)
-    return 0.5 * (into.loss[0] - into.loss[1]), 0.5 * (into.gain[0] - into.gain[1])
+    rates = Rates(system, energies)
+    loss, gain = rates.from_loss, rates.from_gain
+    return 0.5 * (loss[0] - loss[1]), 0.5 * (gain[0] - gain[1])
 
 
 def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -175,8 +91,9 @@ def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarra
         When there are not exactly two leads.
     """
     _require_two_leads(system, "the response transmission")
-    into = lead_transmissions(system, energies)
-    return 0.5 * (into.leads[0, 1] + into.leads[1, 0] + into.loss[0] + into.gain[0])
+    rates = Rates(system, energies)
+    between = rates.leads[0, 1] + rates.leads[1, 0]
+    return 0.5 * (between + rates.from_loss[0] + rates.from_gain[0])
 
 
 # --- currents ----------------------------------------------------------------------------------
@@ -186,27 +103,24 @@ Flows = dict[tuple, np.ndarray]
 """Transmission times occupation, by what it connects: (E,) each."""
 
 
-def _flows(system: OpenSystem, energies: np.ndarray, rates: _Rates) -> Flows:
-    leads = system.leads
-    filled = [fermi(energies, x.chemical_potential, x.temperature) for x in leads]
-    empty = [fermi_holes(energies, x.chemical_potential, x.temperature) for x in leads]
+def _flows(rates: Rates) -> Flows:
+    leads = range(len(rates.system.leads))
+    filled, empty, difference = rates.filled, rates.empty, rates.difference
     flows: Flows = {("gain", "loss"): rates.loss_gain, ("loss", "gain"): rates.gain_loss}
-    differences = {}
-    for a, lead in enumerate(leads):
+    for a in leads:
         flows["lead", "loss", a] = rates.from_loss[a] * filled[a]
         flows["gain", "lead", a] = rates.from_gain[a] * empty[a]
         flows["loss", "lead", a] = rates.to_loss[a] * filled[a]
         flows["lead", "gain", a] = rates.to_gain[a] * empty[a]
-        for b in range(a):
-            differences[a, b] = fermi_difference(energies, lead, leads[b])
-            flows["pair", a, b] = rates.leads[a, b] * differences[a, b]
-            flows["pair", b, a] = rates.leads[b, a] * -differences[a, b]
+        for b in leads:
+            if a != b:
+                flows["pair", a, b] = rates.leads[a, b] * difference[a, b]
     if len(leads) == 2:
-        for a in range(2):
+        for a in leads:
             flows["loss as right", a] = rates.from_loss[a] * filled[1]
             flows["gain as right", a] = rates.from_gain[a] * empty[1]
-        flows["loss difference"] = rates.from_loss[0] * -differences[1, 0]
-        flows["gain difference"] = rates.from_gain[0] * -differences[1, 0]
+        flows["loss difference"] = rates.from_loss[0] * difference[0, 1]
+        flows["gain difference"] = rates.from_gain[0] * difference[0, 1]
     return flows
 
 
@@ -397,13 +311,12 @@ def _divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], d
 
 
 def _current_integrand(
-    system: OpenSystem, rows: list[Weights], finite: np.ndarray
-) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    rows: list[Weights], finite: np.ndarray
+) -> Callable[[Rates], tuple[np.ndarray, np.ndarray]]:
     """Return the integrand: all particle currents, the finite energy currents, unitarity."""
 
-    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rates = _rates(system, energies)
-        flows = _flows(system, energies, rates)
+    def integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
+        flows, energies = _flows(rates), rates.energies
         weights = np.array([[row.get(key, 0.0) for key in flows] for row in rows])
         terms = np.array(list(flows.values()))
         values, sizes = weights @ terms, abs(weights) @ abs(terms)
@@ -414,6 +327,49 @@ def _current_integrand(
         )
 
     return integrand
+
+
+def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
+    """Return all steady currents of a system as something to integrate over the energy."""
+    parts = {"terminal": _terminal_weights(len(system.leads))}
+    if len(system.leads) == 2:
+        parts |= _two_lead_weights()
+    names = [name for name, rows in parts.items() for _ in rows]
+    divergent, notes = _divergent_rows(system, names)
+    finite = ~np.array(divergent)
+    rows = [row for part in parts.values() for row in part]
+    count, last = len(rows), len(rows) + finite.sum()
+
+    def result(found: Integral) -> SteadyCurrents:
+        energy, energy_error = np.full((2, count), np.nan)
+        energy[finite], energy_error[finite] = found.value[count:last], found.error[count:last]
+        with np.errstate(invalid="ignore"):
+            unitarity = np.nan_to_num(abs(found.value) / found.size)[last:]
+        columns = {
+            "particle": (found.value[:count], found.error[:count]),
+            "energy": (energy, energy_error),
+        }
+        fields = {}
+        for kind, (values, errors) in columns.items():
+            for part, members in parts.items():
+                chosen = np.array([name == part for name in names])
+                prefix = "" if part == "terminal" else f"{part}_"
+                scalar = len(members) == 1
+                for suffix, numbers in (("", values[chosen]), ("_error", errors[chosen])):
+                    key = f"{prefix}{kind}_current{suffix}"
+                    fields[key] = float(numbers[0]) if scalar else numbers
+        return SteadyCurrents(
+            terminals=terminal_names(system),
+            conservation_defect=float(fields["particle_current"].sum()),
+            conservation_allowance=float(fields["particle_current_error"].sum()),
+            unitarity_defect=float(unitarity.max(initial=0.0)),
+            converged=found.converged,
+            evaluations=found.evaluations,
+            notes=notes,
+            **fields,
+        )
+
+    return Observable(_current_integrand(rows, finite), result)
 
 
 def steady_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents:
@@ -433,43 +389,7 @@ def steady_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents:
     contact site; it is then NaN with a note, and combinations that converge (`landauer`,
     `response`, sometimes `net`) are integrated as one integrand.
     """
-    parts = {"terminal": _terminal_weights(len(system.leads))}
-    if len(system.leads) == 2:
-        parts |= _two_lead_weights()
-    names = [name for name, rows in parts.items() for _ in rows]
-    divergent, notes = _divergent_rows(system, names)
-    finite = ~np.array(divergent)
-    rows = [row for part in parts.values() for row in part]
-    mesh = energy_mesh(system)
-    integrand = _current_integrand(system, rows, finite)
-    found = integrate(integrand, mesh.panels, rtol, mesh.scale)
-    error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
-    value, error = found.value / (2 * np.pi), error / (2 * np.pi)
-    count, last = len(rows), len(rows) + finite.sum()
-    energy, energy_error = np.full((2, count), np.nan)
-    energy[finite], energy_error[finite] = value[count:last], error[count:last]
-    with np.errstate(invalid="ignore"):
-        unitarity = np.nan_to_num(abs(found.value) / found.size)[last:]
-    columns = {"particle": (value[:count], error[:count]), "energy": (energy, energy_error)}
-    fields = {}
-    for kind, (values, errors) in columns.items():
-        for part, members in parts.items():
-            chosen = np.array([name == part for name in names])
-            prefix = "" if part == "terminal" else f"{part}_"
-            scalar = len(members) == 1
-            for suffix, numbers in (("", values[chosen]), ("_error", errors[chosen])):
-                key = f"{prefix}{kind}_current{suffix}"
-                fields[key] = float(numbers[0]) if scalar else numbers
-    return SteadyCurrents(
-        terminals=terminal_names(system),
-        conservation_defect=float(fields["particle_current"].sum()),
-        conservation_allowance=float(fields["particle_current_error"].sum()),
-        unitarity_defect=float(unitarity.max(initial=0.0)),
-        converged=found.converged,
-        evaluations=found.evaluations,
-        notes=notes,
-        **fields,
-    )
+    return integrate_observables(system, [currents_observable(system)], rtol)[0]
 
 
 # --- response to weak disorder -----------------------------------------------------------------
@@ -487,7 +407,7 @@ def _site_derivatives(
     rows = np.linalg.solve(inverse.swapaxes(1, 2), contact)
     sources = [as_dense(matrix) @ (2 * rows.conj()) for matrix in (system.loss, system.gain)]
     columns = np.linalg.solve(inverse, np.concatenate([contact, *sources], axis=2))
-    gamma = _broadenings(system, energies)
+    gamma = Rates(system, energies).broadening
     # dG/dV_j = G e_j e_j^T G
     between = 0.0
     for a, b in ((0, 1), (1, 0)):

@@ -23,6 +23,15 @@ def _inverse_green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[s
         yield batch, inverse
 
 
+def _contact_rows_of_green(
+    system: OpenSystem, energies: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield the rows of ``G`` at the contacts, (e, c, N), for a batch of energies at a time."""
+    sources = np.eye(system.sites, dtype=complex)[:, system.contacts]
+    for batch, inverse in _inverse_green(system, energies):
+        yield batch, np.linalg.solve(inverse.swapaxes(1, 2), sources).swapaxes(1, 2)
+
+
 def contact_rows(
     system: OpenSystem, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -39,13 +48,29 @@ def contact_rows(
     loss_matrix, gain_matrix = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
     green = np.empty((energies.size, contacts.size, contacts.size), complex)
     loss, gain = np.empty((2, energies.size, contacts.size))
-    sources = np.eye(system.sites, dtype=complex)[:, contacts]
-    for batch, inverse in _inverse_green(system, energies):
-        rows = np.linalg.solve(inverse.swapaxes(1, 2), sources).swapaxes(1, 2)
+    for batch, rows in _contact_rows_of_green(system, energies):
         green[batch] = rows[:, :, contacts]
         loss[batch] = np.sum((rows @ loss_matrix) * rows.conj(), axis=-1).real
         gain[batch] = np.sum((rows @ gain_matrix) * rows.conj(), axis=-1).real
     return green, loss, gain
+
+
+def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts, (E, c, c) complex, in 1/t.
+
+    The diagonals, which `contact_rows` has, are zero.
+    """
+    contacts = system.contacts
+    matrices = [2 * as_dense(matrix) for matrix in (system.loss, system.gain)]
+    result = np.zeros((2, energies.size, contacts.size, contacts.size), complex)
+    if contacts.size < 2:
+        return result[0], result[1]
+    for batch, rows in _contact_rows_of_green(system, energies):
+        columns = rows.conj().swapaxes(1, 2)
+        for matrix, into in zip(matrices, result, strict=True):
+            into[batch] = rows @ matrix @ columns
+    result[:, :, range(contacts.size), range(contacts.size)] = 0.0
+    return result[0], result[1]
 
 
 def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -26,13 +26,13 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from nessflow.scattering.currents import (
-    lead_transmissions,
     response_transmission,
     steady_currents,
 )
 from nessflow.scattering.mesh import UNDERFLOW, energy_mesh, energy_scale
 from nessflow.scattering.occupation import fermi, fermi_holes
 from nessflow.scattering.quadrature import integrate
+from nessflow.scattering.rates import Rates
 from nessflow.scattering.system import OpenSystem
 
 LORENZ_NUMBER = np.pi**2 / 3
@@ -191,10 +191,10 @@ def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.nd
     count = len(system.leads)
 
     def kernel(energies: np.ndarray) -> np.ndarray:
-        into = lead_transmissions(system, energies)
+        into = Rates(system, energies)
         matrix = -into.leads
         matrix[range(count), range(count)] = 0.0
-        leaving = into.loss + into.gain - matrix.sum(axis=1)
+        leaving = into.from_loss + into.from_gain - matrix.sum(axis=1)
         matrix[range(count), range(count)] = leaving
         return matrix.reshape(count * count, -1)
 

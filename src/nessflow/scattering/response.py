@@ -36,6 +36,20 @@ class ContactResponse:
 
 
 @dataclass(frozen=True, eq=False)
+class ContactCorrelations:
+    """Correlations between the contacts of what loss and gain send to them.
+
+    Attributes
+    ----------
+    loss, gain : (E, c, c) complex
+        ``G 2P G^+`` and ``G 2Q G^+`` between contact sites, Hermitian, in 1/t.
+    """
+
+    loss: np.ndarray
+    gain: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class InteriorResponse:
     """What the contacts send to loss and gain, and these to each other.
 
@@ -76,6 +90,27 @@ def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactRespons
     energies = np.atleast_1d(np.asarray(energies, float))
     green, loss, gain = _solver(system).contact_rows(system, energies)
     return ContactResponse(system.contacts, green, loss, gain)
+
+
+def contact_correlations(
+    system: OpenSystem, energies: np.ndarray, contact: ContactResponse
+) -> ContactCorrelations:
+    """Return what noise needs beside the response at the contacts.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; cost as for `contact_response`.
+    energies : (E,) array
+        Energies w, in t.
+    contact : ContactResponse
+        Response at the same energies, which has the diagonals.
+    """
+    energies = np.atleast_1d(np.asarray(energies, float))
+    loss, gain = _solver(system).contact_correlations(system, energies)
+    each = range(contact.sites.size)
+    loss[:, each, each], gain[:, each, each] = contact.loss, contact.gain
+    return ContactCorrelations(loss, gain)
 
 
 def interior_response(system: OpenSystem, energies: np.ndarray) -> InteriorResponse:

@@ -35,6 +35,19 @@ _FAST = {"contract", "nsz", "reassoc"}
 
 
 @numba.njit(fastmath=_FAST, forceinline=True)
+def _advance(w, j, pr, pi, er, ei, site, rate, product, twist):
+    """Return ``(w - X_jj) p - X_{j-1,j} X_{j,j-1} e``, real and imaginary part."""
+    a, half = w - site[j], rate[j]
+    if product is None:
+        return a * pr - half * pi - er, a * pi + half * pr - ei
+    if twist is None:
+        return a * pr - half * pi - product[j] * er, a * pi + half * pr - product[j] * ei
+    nr = a * pr - half * pi - product[j] * er + twist[j] * ei
+    ni = a * pi + half * pr - product[j] * ei - twist[j] * er
+    return nr, ni
+
+
+@numba.njit(fastmath=_FAST, forceinline=True)
 def _step(w, state, j, site, rate, product, twist, spread, loss, loss_bond, gain, gain_bond):
     """Add site j to the determinants (pr, pi), (er, ei) and the weighted sums of their squares."""
     pr, pi, er, ei, loss_sum, gain_sum = state
@@ -52,16 +65,7 @@ def _step(w, state, j, site, rate, product, twist, spread, loss, loss_bond, gain
         if gain_bond is not None:
             c = gain_bond[j]
             gain_sum += c.real * (er * pr + ei * pi) - c.imag * (ei * pr - er * pi)
-    a, half = w - site[j], rate[j]
-    if product is None:
-        nr = a * pr - half * pi - er
-        ni = a * pi + half * pr - ei
-    elif twist is None:
-        nr = a * pr - half * pi - product[j] * er
-        ni = a * pi + half * pr - product[j] * ei
-    else:
-        nr = a * pr - half * pi - product[j] * er + twist[j] * ei
-        ni = a * pi + half * pr - product[j] * ei - twist[j] * er
+    nr, ni = _advance(w, j, pr, pi, er, ei, site, rate, product, twist)
     return nr, ni, pr, pi, loss_sum, gain_sum
 
 
@@ -166,6 +170,73 @@ def _last_row(
             loss_row[k + b] = loss_sum * weight
             gain_row[k + b] = gain_sum * weight
     return determinant, exponent, green, loss_row, gain_row
+
+
+@numba.njit(fastmath=_FAST, cache=True, error_model="numpy")
+def _ends(
+    energies, first, last, interval,
+    site, rate, product, twist, weight, bond, here, left, carry,
+):  # fmt: skip
+    """Run the recurrence for the element (1, N) of ``M = G A G^+``, A Hermitian tridiagonal.
+
+    ``k_n = sum_j U_j D(j+1..n) A_jj (L_j D(1..j-1))^*``, with U_j and L_j the products of the
+    couplings left and right of site j, ends in ``M_1N |D(1..N)|^2``.  As a function of n each term
+    is a determinant that starts at j, so ``k_n`` obeys their recurrence with a source at each n
+    and, like them, needs no division and no memory.  ``before`` is the same sum with D(j+1..n-1).
+
+    ``weight`` is the diagonal of A, ``bond`` None if A is diagonal and the rest as in `_last_row`;
+    `_ends_arguments` says in which units the products of couplings are.
+
+    Returns ``k_N / |D(1..N)|^2`` and the exponent of two by which it is too large.
+    """
+    count, n = energies.size, site.size
+    element = np.empty(count, np.complex128)
+    exponent = np.empty(count, np.int64)
+    lane = np.empty((9, LANES))
+    power = np.empty(LANES, np.int64)
+    for k in range(0, count, LANES):
+        for b in range(LANES):
+            i = min(k + b, count - 1)
+            start = energies[i] - site[0] + 1j * rate[0] - first[i]
+            lane[0, b], lane[1, b], lane[2, b] = energies[i], start.real, start.imag
+            lane[3, b], lane[4, b], lane[5, b] = 1.0, 0.0, weight[0]
+            lane[6, b], lane[7, b], lane[8, b] = 0.0, 0.0, 0.0
+            power[b] = 0
+        for j in range(1, n):
+            for b in range(LANES):
+                w, pr, pi, er, ei = lane[0, b], lane[1, b], lane[2, b], lane[3, b], lane[4, b]
+                sr, si, br, bi = lane[5, b], lane[6, b], lane[7, b], lane[8, b]
+                nr, ni = _advance(w, j, pr, pi, er, ei, site, rate, product, twist)
+                if bond is None:
+                    tr, ti = _advance(w, j, sr, si, br, bi, site, rate, product, twist)
+                    tr, ti = tr + weight[j] * pr, ti - weight[j] * pi
+                else:
+                    c, d, u, v = carry[j], bond[j], here[j], left[j]
+                    xr, xi = c.real * br - c.imag * bi, c.real * bi + c.imag * br
+                    sr, si = (
+                        c.real * sr - c.imag * si + d.real * pr + d.imag * pi,
+                        c.real * si + c.imag * sr + d.imag * pr - d.real * pi,
+                    )
+                    tr, ti = _advance(w, j, sr, si, xr, xi, site, rate, product, twist)
+                    tr += u.real * pr + u.imag * pi + v.real * er + v.imag * ei
+                    ti += u.imag * pr - u.real * pi + v.imag * er - v.real * ei
+                lane[1, b], lane[2, b], lane[3, b], lane[4, b] = nr, ni, pr, pi
+                lane[5, b], lane[6, b], lane[7, b], lane[8, b] = tr, ti, sr, si
+            if j % interval == 0:
+                for b in range(LANES):
+                    size = abs(lane[1, b]) + abs(lane[2, b]) + abs(lane[3, b]) + abs(lane[4, b])
+                    shift = math.frexp(size)[1]
+                    scale = math.ldexp(1.0, -shift)
+                    power[b] += shift
+                    for row in range(1, 9):
+                        lane[row, b] *= scale
+        for b in range(min(LANES, count - k)):
+            d = complex(lane[1, b], lane[2, b]) - last[k + b] * complex(lane[3, b], lane[4, b])
+            total = complex(lane[5, b], lane[6, b])
+            total -= last[k + b] * complex(lane[7, b], lane[8, b])
+            element[k + b] = total / (d.real**2 + d.imag**2)
+            exponent[k + b] = power[b]
+    return element, exponent
 
 
 @numba.njit(fastmath=_FAST, forceinline=True)
@@ -297,19 +368,25 @@ class _Chain:
         return UNROLL * min(max(int(130 / digits) // UNROLL, 1), 32 // UNROLL)
 
 
+def _scaled(system: OpenSystem) -> tuple[float, list[Tridiagonal]]:
+    """Return the largest coupling and the matrices in units of it."""
+    matrices = system.hamiltonian, system.loss, system.gain
+    couplings = _couplings(*matrices)
+    unit = max(abs(coupling).max(initial=0.0) for coupling in couplings) or 1.0
+    return unit, [Tridiagonal(m.diagonal / unit, m.upper / unit) for m in matrices]
+
+
 @functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system, or transposed
 def _chain_of(system: OpenSystem) -> _Chain:
-    matrices = system.hamiltonian, system.loss, system.gain
-    upper, lower = _couplings(*matrices)
-    unit = max(abs(upper).max(initial=0.0), abs(lower).max(initial=0.0)) or 1.0
-    scaled = [Tridiagonal(m.diagonal / unit, m.upper / unit) for m in matrices]
+    unit, scaled = _scaled(system)
+    upper, lower = _couplings(*scaled)
     rate = scaled[1].diagonal + scaled[2].diagonal
-    product = abs(upper * lower) / unit**2
+    product = abs(upper * lower)
     return _Chain(
         unit,
         _row_arguments(*map(_mirror, scaled)),
         _row_arguments(*scaled),
-        (_scaled_product(upper / unit), _scaled_product(lower / unit)),
+        (_scaled_product(upper), _scaled_product(lower)),
         1.1 + abs(scaled[0].diagonal).max() + rate.max(),
         np.maximum(product, rate[1:]).min(initial=1.0),
     )
@@ -326,6 +403,36 @@ def _scaled_product(factors: np.ndarray) -> tuple[complex, int]:
             return complex(factors[0]), exponent
         factors = np.pad(factors, (0, -factors.size % 256), constant_values=1.0)
         factors = factors.reshape(-1, 256).prod(axis=1)
+
+
+@functools.lru_cache(maxsize=2)
+def _ends_of(system: OpenSystem) -> list[tuple]:
+    """Return for loss and for gain what `_ends` needs and the unit of its result.
+
+    The unit is a product over all bonds, given with its exponent of two, of couplings large enough
+    that no other product of couplings overflows.
+    """
+    _, (hamiltonian, *rates) = _scaled(system)
+    upper, lower = _couplings(hamiltonian, *rates)
+    chain = _row_arguments(hamiltonian, *rates)[:4]
+    if not any(matrix.upper.any() for matrix in rates):
+        # lower is the conjugate of upper: all products of couplings are one and the same.
+        unit = _scaled_product(upper)
+        return [((*chain, m.diagonal.copy(), None, None, None, None), unit) for m in rates]
+    result = []
+    for matrix in rates:
+        largest = np.maximum.reduce([abs(upper), abs(lower), abs(matrix.upper)])
+        largest[largest == 0] = 1.0
+        left_product = np.cumprod(np.insert(upper / largest, 0, 1.0))
+        bond = left_product[:-1] * matrix.upper / largest
+        left = left_product[1:] * (matrix.upper * lower).conj()
+        carry = lower.conj() / largest
+        terms = map(_by_site, (bond, left, carry))
+        bond, left, carry = terms
+        here = left_product * matrix.diagonal
+        arguments = (*chain, matrix.diagonal.copy(), bond, here, left, carry)
+        result.append((arguments, _scaled_product(largest)))
+    return result
 
 
 def _end_self_energies(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -364,6 +471,30 @@ def contact_rows(
     ends = (system.contacts > 0).astype(int)
     green = green[:, ends[:, None], ends]
     return green / chain.unit, loss[:, ends] / chain.unit, gain[:, ends] / chain.unit
+
+
+def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts, (E, c, c) complex, in 1/t.
+
+    The diagonals, which `contact_rows` has, are zero.
+    """
+    contacts = system.contacts.size
+    result = np.zeros((2, energies.size, contacts, contacts), complex)
+    if contacts < 2:
+        return result[0], result[1]
+    chain = _chain_of(system)
+    first, last = (sigma / chain.unit for sigma in _end_self_energies(system, energies))
+    reduced = energies / chain.unit
+    interval = chain.interval(reduced)
+    matrices = system.loss, system.gain
+    for matrix, (arguments, (unit, power)), into in zip(
+        matrices, _ends_of(system), result, strict=True
+    ):
+        if matrix.any():
+            element, exponent = _ends(reduced, first, last, interval, *arguments)
+            element = 2 * unit / chain.unit * element * np.ldexp(1.0, power - exponent)
+            into[:, 0, 1], into[:, 1, 0] = element, element.conj()
+    return result[0], result[1]
 
 
 def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,212 @@
+"""Transmissions between terminals, and integrals over the energy of what is made of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from nessflow.scattering.mesh import energy_mesh
+from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
+from nessflow.scattering.quadrature import Integral, integrate
+from nessflow.scattering.response import (
+    ContactCorrelations,
+    ContactResponse,
+    InteriorResponse,
+    contact_correlations,
+    contact_response,
+    interior_response,
+)
+from nessflow.scattering.system import OpenSystem
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """Transmissions and occupations at given energies, each computed when first asked for.
+
+    ``T_ab = Tr[Gamma_a G Gamma_b G^+]``: the first index of arrays is where to.  Leads are in the
+    order of the system; (l, ..., E) float unless stated.
+    """
+
+    system: OpenSystem
+    energies: np.ndarray
+
+    def __post_init__(self):
+        object.__setattr__(self, "energies", np.atleast_1d(np.asarray(self.energies, float)))
+
+    @cached_property
+    def _contact(self) -> ContactResponse:
+        return contact_response(self.system, self.energies)
+
+    @cached_property
+    def _interior(self) -> InteriorResponse:
+        return interior_response(self.system, self.energies)
+
+    @cached_property
+    def _correlations(self) -> ContactCorrelations:
+        return contact_correlations(self.system, self.energies, self._contact)
+
+    @cached_property
+    def _at(self) -> np.ndarray:
+        """Index of each lead's contact site."""
+        sites = np.array([lead.site for lead in self.system.leads], int)
+        return np.searchsorted(self.system.contacts, sites)
+
+    def _between_leads(self, matrix: np.ndarray) -> np.ndarray:
+        return np.moveaxis(matrix, 0, -1)[np.ix_(self._at, self._at)]
+
+    @cached_property
+    def broadening(self) -> np.ndarray:
+        """Gamma of each lead, (l, E)."""
+        rows = [lead.broadening_at(self.energies) for lead in self.system.leads]
+        return np.array(rows).reshape(len(rows), self.energies.size)
+
+    @cached_property
+    def green(self) -> np.ndarray:
+        """Green's function between the leads' sites, (l, l, E) complex."""
+        return self._between_leads(self._contact.green)
+
+    @cached_property
+    def leads(self) -> np.ndarray:
+        """``Gamma_a Gamma_b |G_ab|^2`` between leads, (l, l, E)."""
+        modulus = self.green.real**2 + self.green.imag**2
+        return self.broadening[:, None] * self.broadening[None] * modulus
+
+    @cached_property
+    def from_loss(self) -> np.ndarray:
+        """From the loss terminal to the leads, (l, E)."""
+        return self.broadening * self._contact.loss.T[self._at]
+
+    @cached_property
+    def from_gain(self) -> np.ndarray:
+        """From the gain terminal to the leads, (l, E)."""
+        return self.broadening * self._contact.gain.T[self._at]
+
+    @cached_property
+    def to_loss(self) -> np.ndarray:
+        """From the leads to the loss terminal, (l, E)."""
+        return self.broadening * self._interior.loss.T[self._at]
+
+    @cached_property
+    def to_gain(self) -> np.ndarray:
+        """From the leads to the gain terminal, (l, E)."""
+        return self.broadening * self._interior.gain.T[self._at]
+
+    @property
+    def loss_gain(self) -> np.ndarray:
+        """From gain to loss, (E,)."""
+        return self._interior.loss_gain
+
+    @property
+    def gain_loss(self) -> np.ndarray:
+        """From loss to gain, (E,)."""
+        return self._interior.gain_loss
+
+    @property
+    def spectral(self) -> np.ndarray:
+        """``Gamma_a A_aa = -2 Gamma_a Im G_aa``, (l, E)."""
+        return -2 * self.broadening * np.diagonal(self.green).T.imag
+
+    @cached_property
+    def _root(self) -> np.ndarray:
+        """``sqrt(Gamma_a Gamma_b)``, (l, l, E)."""
+        root = np.sqrt(self.broadening)
+        return root[:, None] * root[None]
+
+    @cached_property
+    def amplitudes(self) -> np.ndarray:
+        """Scattering matrix ``s_ab = -delta_ab + i sqrt(Gamma_a Gamma_b) G_ab``, (l, l, E)."""
+        return 1j * self._root * self.green - np.eye(len(self.system.leads))[..., None]
+
+    @cached_property
+    def loss_correlations(self) -> np.ndarray:
+        """``sqrt(Gamma_a Gamma_b) (G 2P G^+)_ab``, (l, l, E) complex."""
+        return self._root * self._between_leads(self._correlations.loss)
+
+    @cached_property
+    def gain_correlations(self) -> np.ndarray:
+        """``sqrt(Gamma_a Gamma_b) (G 2Q G^+)_ab``, (l, l, E) complex."""
+        return self._root * self._between_leads(self._correlations.gain)
+
+    def _occupations(self, function: Callable) -> np.ndarray:
+        rows = [
+            function(self.energies, lead.chemical_potential, lead.temperature)
+            for lead in self.system.leads
+        ]
+        return np.array(rows).reshape(len(rows), self.energies.size)
+
+    @cached_property
+    def filled(self) -> np.ndarray:
+        """Occupation of each lead, (l, E)."""
+        return self._occupations(fermi)
+
+    @cached_property
+    def empty(self) -> np.ndarray:
+        """One minus the occupation of each lead, without cancellation, (l, E)."""
+        return self._occupations(fermi_holes)
+
+    @cached_property
+    def difference(self) -> np.ndarray:
+        """``f_a - f_b`` without cancellation, (l, l, E)."""
+        leads = self.system.leads
+        result = np.zeros((len(leads), len(leads), self.energies.size))
+        for a, lead in enumerate(leads):
+            for b in range(a):
+                result[a, b] = fermi_difference(self.energies, lead, leads[b])
+                result[b, a] = -result[a, b]
+        return result
+
+
+@dataclass(frozen=True)
+class Observable(Generic[Result]):
+    """Something that is made of integrals over the energy.
+
+    Attributes
+    ----------
+    integrand : callable
+        ``integrand(Rates) -> (values (m, E), magnitudes (m, E))`` as `quadrature.integrate` wants.
+    result : callable
+        Makes the result of the integrals of these m components over ``dw / 2 pi``.
+    """
+
+    integrand: Callable[[Rates], tuple[np.ndarray, np.ndarray]]
+    result: Callable[[Integral], Result]
+
+
+def integrate_observables(
+    system: OpenSystem, observables: Sequence[Observable], rtol: float = 1e-10
+) -> list:
+    """Return the results of several observables from one pass over the energies.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    observables : sequence of Observable
+        What to integrate; transmissions are computed once for all of them.
+    rtol : float
+        Error over value aimed at, for every component by itself.  Rounding errors that are larger
+        take its place and are part of the errors.
+    """
+    mesh = energy_mesh(system)
+    ends = [0]
+
+    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rates = Rates(system, energies)
+        parts = [observable.integrand(rates) for observable in observables]
+        ends[:] = np.cumsum([0, *(len(values) for values, _ in parts)])
+        values, magnitudes = zip(*parts, strict=True)
+        return np.concatenate(values), np.concatenate(magnitudes)
+
+    found = integrate(integrand, mesh.panels, rtol, mesh.scale)
+    error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
+    columns = [column / (2 * np.pi) for column in (found.value, error, found.size)]
+    return [
+        observable.result(
+            Integral(*(c[first:last] for c in columns), found.converged, found.evaluations)
+        )
+        for observable, first, last in zip(observables, ends[:-1], ends[1:], strict=True)
+    ]
