@@ -1,0 +1,299 @@
+"""Linear response against exact integrals, finite differences and the symmetries of Onsager."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import polygamma
+
+from nessflow.scattering.currents import response_transmission, steady_currents
+from nessflow.scattering.lattice import chain, onsite_rates
+from nessflow.scattering.linear_response import (
+    LORENZ_NUMBER,
+    conductance_matrices,
+    linear_response,
+    logarithmic_derivatives,
+    sommerfeld_lorenz_ratio,
+)
+from nessflow.scattering.system import (
+    OpenSystem,
+    SemiInfiniteChainLead,
+    WideBandLead,
+)
+
+H = 2 * np.pi
+
+
+def open_chain(sites, mu=0.3, temperature=0.05, loss=0.0, gain=0.0, broadening=1.1, level=0.0):
+    leads = [
+        WideBandLead(name, site, broadening, mu, temperature)
+        for name, site in (("left", 0), ("right", sites - 1))
+    ]
+    rates = [onsite_rates(np.broadcast_to(rate, (sites,))) for rate in (loss, gain)]
+    return OpenSystem(chain(sites, 1.0, level), *rates, leads)
+
+
+def random_system(seed, mu, temperature, sites=4, leads=3):
+    """Any Hermitian matrices, so that transmissions have no symmetry."""
+    rng = np.random.default_rng(seed)
+
+    def hermitian():
+        a = rng.normal(size=(sites, sites)) + 1j * rng.normal(size=(sites, sites))
+        return a + a.conj().T
+
+    def positive():
+        a = rng.normal(size=(sites, 2)) + 1j * rng.normal(size=(sites, 2))
+        return 0.1 * a @ a.conj().T
+
+    contacts = [
+        WideBandLead(f"lead {a}", a, rng.uniform(0.2, 1.5), mu, temperature) for a in range(leads)
+    ]
+    return OpenSystem(0.5 * hermitian(), positive(), positive(), contacts)
+
+
+def with_lead(system, index, **change):
+    leads = list(system.leads)
+    leads[index] = replace(leads[index], **change)
+    return replace(system, leads=leads)
+
+
+# --- one level: everything in closed form ---
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 0.1, 3.0])
+def test_one_level_at_resonance(temperature):
+    """tau = g^2/(w^2 + g^2): I_0 = g psi'(1/2 + g/2 pi T)/(2 pi T) and I_2 = g^2 (1 - I_0)."""
+    width = 0.6  # half of the sum of both broadenings
+    found = linear_response(open_chain(1, 0.0, temperature, broadening=width))
+    x = width / (2 * np.pi * temperature)
+    conductance = x * polygamma(1, 0.5 + x)
+    thermal = width**2 * (1 - conductance) / temperature
+    assert H * found.electrical_conductance == pytest.approx(conductance, rel=1e-10)
+    # 1 - I_0 of the closed form is what loses digits at low temperature.
+    rtol = 1e-10 + 1e-14 / (1 - conductance)
+    assert H * found.thermal_conductance == pytest.approx(thermal, rel=rtol)
+    assert abs(found.seebeck_coefficient) <= found.seebeck_coefficient_error + 1e-15
+    assert found.figure_of_merit == pytest.approx(0.0, abs=1e-20)
+
+
+def test_narrow_level_is_a_perfect_thermoelectric():
+    """All particles have the level's energy: S = (level - mu)/T, no heat without particles."""
+    found = linear_response(open_chain(1, 0.0, 0.1, broadening=1e-8, level=0.25))
+    assert found.seebeck_coefficient == pytest.approx(2.5, rel=1e-6)
+    assert found.figure_of_merit > 1e4
+
+
+# --- derivatives of the currents ---
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_conductance_matrices_are_derivatives_of_the_currents(seed):
+    mu, temperature, step = 0.4, 0.2, 0.004
+    system = random_system(seed, mu, temperature)
+    matrices, errors = conductance_matrices(system)
+    assert np.all(errors <= 1e-9 * (1 + abs(matrices)))
+    for b in range(len(system.leads)):
+        for k, (key, at) in enumerate((("chemical_potential", mu), ("temperature", temperature))):
+            found = 0.0
+            for n, weight in ((1, 4 / 3), (2, -1 / 3)):
+                up, down = (
+                    steady_currents(with_lead(system, b, **{key: at + sign * n * step}))
+                    for sign in (1, -1)
+                )
+                found += weight * (up.particle_current - down.particle_current) / (2 * n * step)
+            expected = matrices[k, :, b] / temperature**k
+            assert found[: len(system.leads)] == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+def test_two_lead_conductances_are_the_net_part_of_the_matrices():
+    system = open_chain(5, loss=[0.0, 0.3, 0.0, 0.1, 0.2], gain=0.05)
+    found = linear_response(system)
+    matrices, _ = conductance_matrices(system)
+    i_0, i_1, i_2 = (matrices[:, 0, 0] - matrices[:, 1, 0]) / 2
+    assert found.electrical_conductance == pytest.approx(i_0, rel=1e-10)
+    assert found.peltier_coefficient == pytest.approx(i_1 / i_0, rel=1e-9)
+    assert found.thermal_conductance == pytest.approx((i_2 - i_1**2 / i_0) / 0.05, rel=1e-9)
+    assert found.seebeck_coefficient == pytest.approx(found.peltier_coefficient / 0.05, rel=1e-14)
+
+
+def test_zero_current_defines_the_thermal_conductance():
+    """Bias and temperature difference of finite size at which no net particles flow."""
+    system, step = open_chain(4, mu=0.8, temperature=0.2), 1e-3
+    response = linear_response(system)
+    bias = -response.seebeck_coefficient * step
+    heats = []
+    for sign in (1, -1):
+        changed = with_lead(
+            system, 0, chemical_potential=0.8 + sign * bias, temperature=0.2 + sign * step
+        )
+        found = steady_currents(changed)
+        assert abs(found.net_particle_current) < 1e-3 * response.electrical_conductance * abs(bias)
+        heats.append(found.net_energy_current - 0.8 * found.net_particle_current)
+    assert (heats[0] - heats[1]) / (2 * step) == pytest.approx(
+        response.thermal_conductance, rel=1e-4
+    )
+
+
+# --- symmetries ---
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    mu=st.floats(-4, 4),
+    temperature=st.floats(0.05, 5),
+)
+def test_onsager_casimir_relations(seed, mu, temperature):
+    """Reversing magnetic fields (transposing every matrix) transposes the response."""
+    system = random_system(seed, mu, temperature)
+    value, error = conductance_matrices(system)
+    reversed_value, reversed_error = conductance_matrices(system.T)
+    allowance = error + np.swapaxes(reversed_error, 1, 2)
+    assert np.all(abs(value - np.swapaxes(reversed_value, 1, 2)) <= allowance)
+    # Second law for small differences: the symmetric part of [[M_0, M_1], [M_1, M_2]] is positive.
+    full = np.block([[value[0], value[1] / temperature], [value[1], value[2] / temperature]])
+    full[:3, 3:], full[3:, 3:] = full[:3, 3:] * temperature, full[3:, 3:] * temperature
+    lowest = np.linalg.eigvalsh(full + full.T)[0]
+    assert lowest >= -2 * error.sum()
+
+
+def test_onsager_relation_holds_for_heat_from_the_fixed_potential_alone():
+    found = linear_response(open_chain(5, mu=0.8, temperature=0.1, loss=0.1, gain=0.1))
+    assert found.peltier_coefficient == pytest.approx(0.1 * found.seebeck_coefficient, rel=1e-14)
+    assert found.peltier_coefficient_own_potential != pytest.approx(
+        found.peltier_coefficient, rel=0.5
+    )
+
+
+def test_both_kinds_of_heat_agree_without_loss_and_gain():
+    found = linear_response(open_chain(5))
+    assert found.reference_current == 0
+    assert found.peltier_coefficient_own_potential == found.peltier_coefficient
+    assert found.thermal_conductance_own_potential == found.thermal_conductance
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    mu=st.floats(-6, 6),
+    temperature=st.floats(1e-3, 10),
+)
+def test_figure_of_merit_is_positive(seed, mu, temperature):
+    found = linear_response(random_system(seed, mu, temperature, leads=2))
+    assert found.converged
+    assert found.electrical_conductance > 0
+    assert found.thermal_conductance > 0
+    assert found.figure_of_merit >= 0
+    product = found.seebeck_coefficient**2 * found.electrical_conductance * temperature
+    assert product / found.thermal_conductance == pytest.approx(found.figure_of_merit, rel=1e-9)
+
+
+# --- limits ---
+
+
+def test_temperature_zero_is_the_limit():
+    warm = linear_response(open_chain(6, temperature=1e-4, loss=0.1))
+    cold = linear_response(open_chain(6, temperature=0.0, loss=0.1))
+    tau = response_transmission(open_chain(6, loss=0.1), [0.3])[0]
+    assert H * cold.electrical_conductance == pytest.approx(tau, rel=1e-14)
+    assert warm.electrical_conductance == pytest.approx(cold.electrical_conductance, rel=1e-6)
+    assert warm.reference_current == pytest.approx(cold.reference_current, rel=1e-6)
+    assert warm.peltier_coefficient_own_potential == pytest.approx(
+        cold.peltier_coefficient_own_potential, rel=1e-6
+    )
+    assert cold.thermal_conductance == cold.seebeck_coefficient == cold.figure_of_merit == 0
+    assert cold.lorenz_ratio == LORENZ_NUMBER
+    assert warm.lorenz_ratio == pytest.approx(LORENZ_NUMBER, rel=1e-6)
+    matrices, _ = conductance_matrices(open_chain(6, temperature=0.0, loss=0.1))
+    assert (matrices[0, 0, 0] - matrices[0, 1, 0]) / 2 == pytest.approx(
+        cold.electrical_conductance, rel=1e-14
+    )
+    assert not matrices[1:].any()
+
+
+def test_hot_leads_reach_the_classical_limit():
+    """T above the band: -f' = 1/4T, and the energy of the carriers sets K."""
+    temperature = 200.0
+    found = linear_response(open_chain(3, mu=0.0, temperature=temperature))
+    hotter = linear_response(open_chain(3, mu=0.0, temperature=2 * temperature))
+    ratio = found.electrical_conductance / hotter.electrical_conductance
+    assert ratio == pytest.approx(2.0, rel=2e-2)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.01])
+def test_nothing_is_transmitted_outside_the_band_of_the_leads(temperature):
+    leads = [
+        SemiInfiniteChainLead(name, site, 0.5, 0.5, 0.0, 20.0, temperature)
+        for name, site in (("left", 0), ("right", 2))
+    ]
+    nothing = onsite_rates(np.zeros(3))
+    system = OpenSystem(chain(3, 1.0, 0.0), nothing, nothing, leads)
+    found = linear_response(system)
+    assert found.electrical_conductance == found.thermal_conductance == 0
+    assert np.isnan([found.lorenz_ratio, found.seebeck_coefficient, found.figure_of_merit]).all()
+    assert "conductance is zero" in found.notes["lorenz_ratio"]
+    assert "electrical_conductance" not in found.notes
+    assert np.isnan(sommerfeld_lorenz_ratio(system)).all()
+
+
+def test_conductance_far_outside_the_band_keeps_its_digits():
+    """tau(mu) ~ e^{-210}: no absolute tolerance anywhere."""
+    found = linear_response(open_chain(80, mu=4.0, temperature=1e-4))
+    tau = response_transmission(open_chain(80), [4.0])[0]
+    assert 1e-93 < tau < 1e-90
+    assert H * found.electrical_conductance == pytest.approx(tau, rel=1e-4)
+    assert found.electrical_conductance_error < 1e-9 * found.electrical_conductance
+
+
+# --- Sommerfeld expansion ---
+
+
+def test_logarithmic_derivatives_of_one_level():
+    """ln tau = -ln(w^2 + g^2) + const."""
+    w, g = 0.35, 0.2
+    system = open_chain(1, mu=w, broadening=g)
+    exact = -2 * w / (w**2 + g**2), -2 * (g**2 - w**2) / (w**2 + g**2) ** 2
+    for (value, error), expected in zip(logarithmic_derivatives(system, w), exact, strict=True):
+        assert abs(value - expected) <= error
+        assert error <= 1e-9 * abs(expected)
+
+
+@pytest.mark.parametrize(("sites", "mu"), [(40, 0.3), (40, 1.99), (20, -3.0), (4, 1.2)])
+def test_logarithmic_derivatives_against_the_green_function(sites, mu):
+    """G' = -G G, G'' = 2 G G G; tau = Gamma^2 |G_1N|^2 without loss and gain."""
+    system = open_chain(sites, mu=mu)
+    inverse = mu * np.eye(sites) - system.damping_matrix()
+    inverse[[0, -1], [0, -1]] += 0.55j
+    green = np.linalg.inv(inverse)
+    first = -(green @ green)[0, -1] / green[0, -1]
+    second = 2 * (green @ green @ green)[0, -1] / green[0, -1] - first**2
+    found = logarithmic_derivatives(system, mu)
+    for (value, error), expected in zip(found, (2 * first.real, 2 * second.real), strict=True):
+        assert abs(value - expected) <= error + 1e-12 * abs(expected)
+        assert error <= 1e-6 * abs(expected)
+
+
+def test_sommerfeld_expansion_is_right_to_second_order():
+    errors = []
+    for temperature in (0.02, 0.01):
+        system = open_chain(4, mu=0.9, temperature=temperature, loss=0.2)
+        expanded, _ = sommerfeld_lorenz_ratio(system)
+        errors.append(linear_response(system).lorenz_ratio - expanded)
+    assert abs(errors[0]) < 1e-3
+    assert errors[0] / errors[1] == pytest.approx(16, rel=0.1)
+
+
+# --- what cannot be ---
+
+
+def test_leads_that_differ_are_refused():
+    system = with_lead(open_chain(3), 0, chemical_potential=0.5)
+    with pytest.raises(ValueError, match=r"left: mu = 0.5.*right: mu = 0.3.*use steady_currents"):
+        linear_response(system)
+
+
+def test_two_leads_are_needed():
+    with pytest.raises(ValueError, match="between two leads, the system has 3"):
+        linear_response(random_system(1, 0.0, 0.1))
