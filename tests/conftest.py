@@ -125,7 +125,7 @@ def project(tmp_path: Path) -> Project:
     return copy_project(tmp_path / "project", {"chain": CHAIN, "spectrum": SPECTRUM})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Project:
     """A project whose studies have run; tests must not change it."""
     made = copy_project(

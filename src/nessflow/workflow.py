@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from nessflow.figures.specs import SPEC, studies_of
 from nessflow.pipeline.config import ConfigError, Project, Study, load_project, template_json
@@ -14,6 +15,7 @@ from nessflow.pipeline.lock import LockError, hold_run_lock
 from nessflow.studies.kind import find_kind, kind_names
 
 FORMATS = ("svg", "pdf", "png")
+_ELSEWHERE = "make room for the results or choose another folder by `results` in config/config.yaml"
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,9 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
         if set(needed) - set(chosen):
             project = read_project(root, studies=sorted({*chosen, *needed}), **choices)
     except ConfigError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+        _stop(error)
+    if project.results.exists() and not project.results.is_dir():
+        _stop(f"{project.results}: not a folder; {_ELSEWHERE}")
     # Relative, so that Snakemake's own records do not depend on where the project lies.
     results = project.results.relative_to(root)
     flags = f"--tier {project.tier}" + (" --allow-large" if allow_large else "")
@@ -155,6 +158,12 @@ def run_lock(workflow: Workflow) -> None:
     """
     try:
         hold_run_lock(workflow.results)
-    except (LockError, OSError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+    except LockError as error:
+        _stop(error)
+    except OSError as error:
+        _stop(f"{workflow.results}: cannot write: {error.strerror}; {_ELSEWHERE}")
+
+
+def _stop(message: object) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(2)

@@ -3,28 +3,28 @@
 import pytest
 
 CASES = {
-    "misspelt key": ("rate: 0.1", "raet: 0.1", ["chain.yaml:5", "system.loss", "raet", "rate"]),
+    "misspelt key": ("rate: 0.1", "raet: 0.1", ["chain.yaml:6", "system.loss", "raet", "rate"]),
     "negative temperature": (
         "chemical_potential: $mu, temperature: 1.0e-2",
         "chemical_potential: $mu, temperature: -1.0",
-        ["chain.yaml:7", "system.leads.left.temperature", "-1", ">= 0"],
+        ["chain.yaml:8", "system.leads.left.temperature", "-1", ">= 0"],
     ),
     "negative rate": (
         "rate: 0.1",
         "rate: -0.1",
-        ["chain.yaml:5", "system.loss.rate", "-0.1", ">= 0"],
+        ["chain.yaml:6", "system.loss.rate", "-0.1", ">= 0"],
     ),
     "zero samples": (
         "samples: 20",
         "samples: 0",
-        ["chain.yaml:12", "ensemble.samples", "0", ">= 1"],
+        ["chain.yaml:13", "ensemble.samples", "0", ">= 1"],
     ),
-    "empty axis": ("inner: [0.5, 1.0]", "inner: []", ["chain.yaml:11", "axes.V.inner"]),
-    "NaN": ("rate: 0.1", "rate: .nan", ["chain.yaml:5", "system.loss.rate", "finite"]),
+    "empty axis": ("inner: [0.5, 1.0]", "inner: []", ["chain.yaml:12", "axes.V.inner"]),
+    "NaN": ("rate: 0.1", "rate: .nan", ["chain.yaml:6", "system.loss.rate", "finite"]),
     "an axis that no parameter uses": (
         "half_width: $V",
         "half_width: 1.0",
-        ["chain.yaml:11", "axes.V"],
+        ["chain.yaml:12", "axes.V"],
     ),
     "1e7 points": ("samples: 20", "samples: 10000000", ["ensemble.samples"]),
     "too many points": (
@@ -35,11 +35,11 @@ CASES = {
     "not YAML": ("title: Small", "title: [Small", ["chain.yaml"]),
     "unknown kind": ("steady-current", "stead-current", ["chain.yaml:2", "steady-current"]),
     "an expression without its axis": ("half_width: $V", "half_width: $W", ["chain.yaml", "W"]),
-    "an unknown plot": ("plot: samples", "plot: sampels", ["chain.yaml:14", "samples"]),
+    "an unknown plot": ("plot: samples", "plot: sampels", ["chain.yaml:15", "samples"]),
     "a figure of an unknown variable": (
         "y: net_particle_current",
         "y: net_particel_current",
-        ["chain.yaml:14", "net_particel_current", "net_particle_current"],
+        ["chain.yaml:15", "net_particel_current", "net_particle_current"],
     ),
     "loss beside the chain": (
         "{kind: onsite, rate: 0.1}",

@@ -50,7 +50,7 @@ def test_figures_have_the_same_bytes_when_drawn_again(ready):
 def test_named_targets(project):
     assert set(project.jobs("spectrum")) == {
         "block",
-        "gather",
+        "gather_spectrum",
         "draw_spectrum",
         "spectrum",
         "total",
