@@ -83,3 +83,47 @@ def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarra
         loss_gain[batch] = np.sum((loss @ green @ gain) * green.conj(), axis=(1, 2)).real
         gain_loss[batch] = np.sum((gain @ green @ loss) * green.conj(), axis=(1, 2)).real
     return loss_gain, gain_loss
+
+
+def _channels(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``W`` with ``sum_a Gamma_a = W W^+``, (E, N, C), and each column's terminal, (C,)."""
+    leads = len(system.leads)
+    columns = np.zeros((energies.size, system.sites, leads), complex)
+    for a, lead in enumerate(system.leads):
+        columns[:, lead.site, a] = np.sqrt(lead.broadening_at(energies))
+    parts, terminals = [columns], [*range(leads)]
+    for index, matrix in enumerate((system.loss, system.gain), leads):
+        rates, modes = np.linalg.eigh(2 * as_dense(matrix))
+        used = rates > 0
+        coupling = modes[:, used] * np.sqrt(rates[used])
+        parts.append(np.broadcast_to(coupling, (energies.size, *coupling.shape)))
+        terminals += [index] * coupling.shape[1]
+    return np.concatenate(parts, axis=2), np.array(terminals, int)
+
+
+def scattering_matrix(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scattering matrix over the channels of all terminals, unitary.
+
+    ``s = -1 + i W^+ G W`` with ``Gamma_a = W_a W_a^+``; loss has ``2P`` and gain ``2Q``.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+
+    Returns
+    -------
+    s : (E, C, C) complex
+        Amplitudes; the first index is where to.
+    terminal : (C,) int
+        Terminal of each channel: leads in their order, then loss, then gain.
+    """
+    couplings, terminal = _channels(system, energies)
+    s = np.empty((energies.size, terminal.size, terminal.size), complex)
+    for batch, inverse in _inverse_green(system, energies):
+        w = couplings[batch]
+        s[batch] = 1j * w.conj().swapaxes(1, 2) @ np.linalg.solve(inverse, w)
+    s[:, range(terminal.size), range(terminal.size)] -= 1.0
+    return s, terminal

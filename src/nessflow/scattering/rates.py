@@ -148,6 +148,21 @@ class Rates:
         """One minus the occupation of each lead, without cancellation, (l, E)."""
         return self._occupations(fermi_holes)
 
+    def _from_others(self, occupation: np.ndarray) -> np.ndarray:
+        """Sum over the other leads of transmission times occupation, (l, E)."""
+        others = 1.0 - np.eye(len(self.system.leads))
+        return np.einsum("ab,abe,be->ae", others, self.leads, occupation)
+
+    @cached_property
+    def incoming(self) -> np.ndarray:
+        """Occupation that reaches each lead from elsewhere, ``sum_c T_ac f_c``, (l, E)."""
+        return self._from_others(self.filled) + self.from_gain
+
+    @cached_property
+    def vacant(self) -> np.ndarray:
+        """The same for vacancies, ``sum_c T_ac (1 - f_c)``, (l, E)."""
+        return self._from_others(self.empty) + self.from_loss
+
     @cached_property
     def difference(self) -> np.ndarray:
         """``f_a - f_b`` without cancellation, (l, l, E)."""
@@ -176,37 +191,49 @@ class Observable(Generic[Result]):
     result: Callable[[Integral], Result]
 
 
+_REMEMBERED = 100_000
+"""Energies whose transmissions are kept for the next observable; some 50 MB."""
+
+
 def integrate_observables(
     system: OpenSystem, observables: Sequence[Observable], rtol: float = 1e-10
 ) -> list:
-    """Return the results of several observables from one pass over the energies.
+    """Return the results of several observables from common transmissions.
+
+    Each observable refines its own panels.  The transmissions on panels that several have in
+    common, at least the first ones, are computed once.
 
     Parameters
     ----------
     system : OpenSystem
         The system.
     observables : sequence of Observable
-        What to integrate; transmissions are computed once for all of them.
+        What to integrate.
     rtol : float
         Error over value aimed at, for every component by itself.  Rounding errors that are larger
         take its place and are part of the errors.
     """
     mesh = energy_mesh(system)
-    ends = [0]
+    known: dict[bytes, Rates] = {}
 
-    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def rates_at(energies: np.ndarray) -> Rates:
+        key = energies.tobytes()
+        if key in known:
+            return known[key]
         rates = Rates(system, energies)
-        parts = [observable.integrand(rates) for observable in observables]
-        ends[:] = np.cumsum([0, *(len(values) for values, _ in parts)])
-        values, magnitudes = zip(*parts, strict=True)
-        return np.concatenate(values), np.concatenate(magnitudes)
+        if sum(other.energies.size for other in known.values()) < _REMEMBERED:
+            known[key] = rates
+        return rates
 
-    found = integrate(integrand, mesh.panels, rtol, mesh.scale)
-    error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
-    columns = [column / (2 * np.pi) for column in (found.value, error, found.size)]
-    return [
-        observable.result(
-            Integral(*(c[first:last] for c in columns), found.converged, found.evaluations)
+    def integral(observable: Observable) -> Integral:
+        found = integrate(
+            lambda energies: observable.integrand(rates_at(energies)),
+            mesh.panels,
+            rtol,
+            mesh.scale,
         )
-        for observable, first, last in zip(observables, ends[:-1], ends[1:], strict=True)
-    ]
+        error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
+        columns = (column / (2 * np.pi) for column in (found.value, error, found.size))
+        return Integral(*columns, found.converged, found.evaluations)
+
+    return [observable.result(integral(observable)) for observable in observables]

@@ -175,17 +175,18 @@ def _last_row(
 @numba.njit(fastmath=_FAST, cache=True, error_model="numpy")
 def _ends(
     energies, first, last, interval,
-    site, rate, product, twist, weight, bond, here, left, carry,
+    site, rate, product, twist, weight, here, bond, left, carry,
 ):  # fmt: skip
     """Run the recurrence for the element (1, N) of ``M = G A G^+``, A Hermitian tridiagonal.
 
     ``k_n = sum_j U_j D(j+1..n) A_jj (L_j D(1..j-1))^*``, with U_j and L_j the products of the
     couplings left and right of site j, ends in ``M_1N |D(1..N)|^2``.  As a function of n each term
-    is a determinant that starts at j, so ``k_n`` obeys their recurrence with a source at each n
-    and, like them, needs no division and no memory.  ``before`` is the same sum with D(j+1..n-1).
+    is a determinant that starts at j, so ``k_n`` obeys the recurrence of determinants with a
+    source at each n and, like them, needs neither division nor memory.
 
-    ``weight`` is the diagonal of A, ``bond`` None if A is diagonal and the rest as in `_last_row`;
-    `_ends_arguments` says in which units the products of couplings are.
+    ``weight`` is the diagonal of A.  The other arguments are as in `_last_row`, and None if loss
+    and gain are diagonal; if not, they are those of `_ends_of`: the sources of the site (``here``)
+    and of the bond to its left (``bond``, ``left``), and the factor of ``k_n`` (``carry``).
 
     Returns ``k_N / |D(1..N)|^2`` and the exponent of two by which it is too large.
     """
@@ -412,26 +413,25 @@ def _ends_of(system: OpenSystem) -> list[tuple]:
     The unit is a product over all bonds, given with its exponent of two, of couplings large enough
     that no other product of couplings overflows.
     """
+    chain = _chain_of(system)
+    site, rate, product, twist, _, loss, _, gain, _ = chain.last_row
+    recurrence = site, rate, product, twist
+    if not (system.loss.upper.any() or system.gain.upper.any()):
+        # Lower is the conjugate of upper: all products of couplings are one and the same.
+        unit = chain.corners[0]
+        return [((*recurrence, weight, None, None, None, None), unit) for weight in (loss, gain)]
     _, (hamiltonian, *rates) = _scaled(system)
     upper, lower = _couplings(hamiltonian, *rates)
-    chain = _row_arguments(hamiltonian, *rates)[:4]
-    if not any(matrix.upper.any() for matrix in rates):
-        # lower is the conjugate of upper: all products of couplings are one and the same.
-        unit = _scaled_product(upper)
-        return [((*chain, m.diagonal.copy(), None, None, None, None), unit) for m in rates]
     result = []
     for matrix in rates:
         largest = np.maximum.reduce([abs(upper), abs(lower), abs(matrix.upper)])
         largest[largest == 0] = 1.0
-        left_product = np.cumprod(np.insert(upper / largest, 0, 1.0))
-        bond = left_product[:-1] * matrix.upper / largest
-        left = left_product[1:] * (matrix.upper * lower).conj()
-        carry = lower.conj() / largest
-        terms = map(_by_site, (bond, left, carry))
-        bond, left, carry = terms
-        here = left_product * matrix.diagonal
-        arguments = (*chain, matrix.diagonal.copy(), bond, here, left, carry)
-        result.append((arguments, _scaled_product(largest)))
+        before = np.cumprod(np.insert(upper / largest, 0, 1.0))
+        bond = before[:-1] * matrix.upper / largest
+        left = before[1:] * (matrix.upper * lower).conj()
+        beside = (_by_site(terms) for terms in (bond, left, lower.conj() / largest))
+        terms = matrix.diagonal.copy(), before * matrix.diagonal, *beside
+        result.append(((*recurrence, *terms), _scaled_product(largest)))
     return result
 
 

@@ -1,0 +1,72 @@
+"""What does noise cost beside the currents, how far does it scale?  Run: python benchmarks/noise.py
+
+CPU time of the integrals over the energy, currents alone against currents and noise together
+(median of repeats), then of the response alone for chains up to 10^6 sites with peak memory.
+"""
+
+import itertools
+import resource
+import statistics
+import time
+
+import numpy as np
+from quadrature import CASES
+
+from nessflow.scattering import tridiagonal
+from nessflow.scattering.currents import steady_currents
+from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
+from nessflow.scattering.noise import currents_and_noise, lead_noise
+from nessflow.scattering.system import OpenSystem, WideBandLead
+
+REPEATS = 9
+
+
+def two_leads(sites, loss, gain):
+    leads = [
+        WideBandLead(name, site, 1.1, mu, 0.1)
+        for name, site, mu in (("left", 0, 0.3), ("right", sites - 1, -0.2))
+    ]
+    return OpenSystem(chain(sites, 1.0, 0.0), loss, gain, leads)
+
+
+def seconds(function, repeats=REPEATS):
+    function()
+    found = []
+    for _ in range(repeats):
+        start = time.process_time()
+        function()
+        found.append(time.process_time() - start)
+    return statistics.median(found)
+
+
+def main():
+    onsite, none = onsite_rates(np.full(100, 0.1)), onsite_rates(np.zeros(100))
+    more = {
+        "loss and gain everywhere, N=100": two_leads(100, onsite, onsite),
+        "bond loss, N=100": two_leads(100, bond_rates(100, 0.1), none),
+    }
+    print(f"{'':42s} {'currents':>12s} {'with noise':>12s} {'noise alone':>12s}  ratio  energies")
+    for label, system in itertools.chain(CASES.items(), more.items()):
+        calls = (steady_currents, currents_and_noise, lead_noise)
+        times = [1e3 * seconds(lambda: f(system)) for f in calls]  # noqa: B023
+        counts = steady_currents(system).evaluations, lead_noise(system).evaluations
+        print(
+            f"{label:42s}" + "".join(f"{t:10.2f} ms" for t in times),
+            f"{times[1] / times[0]:6.2f}  {counts[0]}, {counts[1]}",
+        )
+    print("\nresponse at 16 energies: seconds per site and energy, peak memory")
+    energies = np.linspace(-1.9, 1.9, 16)
+    for sites in (100, 1000, 10_000, 100_000, 1_000_000):
+        loss = onsite_rates(np.full(sites, 0.02))
+        system = two_leads(sites, loss, loss)
+        repeats = REPEATS if sites < 100_000 else 1
+        rows = seconds(lambda: tridiagonal.contact_rows(system, energies), repeats)  # noqa: B023
+        cross = seconds(lambda: tridiagonal.contact_correlations(system, energies), repeats)  # noqa: B023
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        work = 16 * sites
+        print(f"N = {sites:8d}  rows {rows / work:.2e}  correlations {cross / work:.2e}", end="")
+        print(f"  {memory:6.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

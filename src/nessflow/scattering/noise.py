@@ -1,0 +1,240 @@
+"""Zero-frequency noise of the particle currents.
+
+``S_ab = int dt <<dI_a(t) dI_b(0)>>``, symmetrised, is the rate at which the covariance of the
+charges transferred by terminals a and b grows (no factor 2).  Every terminal is a scattering
+channel or several: with ``Gamma_a = W_a W_a^+``, loss ``2P`` and gain ``2Q`` included,
+``s = -1 + i W^+ G W`` is unitary, and
+
+    S_ab = int dw/2pi Tr[n A(a) (1 - n) A(b)],   A(a) = 1_a - s^+ 1_a s,
+
+with the occupations ``n``: Fermi functions, 0 for loss and 1 for gain.  A lead is one channel.
+What it sends out, ``s n s^+``, holds all other channels as sums, so nothing but traces over loss
+and gain is needed.  With ``N_ab = (s n s^+)_ab`` and ``H = 1 - N``,
+
+    S_aa = int dw/2pi [T_a^2 f_a h_a + |s_aa|^2 (f_a H'_a + h_a N'_a) + N'_a H'_a],
+    S_ab = -int dw/2pi [f_a h_a |s_ba|^2 + f_b h_b |s_ab|^2 + |N_ab|^2],   a != b,
+
+where ``h = 1 - f``, ``N'_a = sum_{c != a} T_ac f_c``, ``H'_a = sum_{c != a} T_ac h_c`` and
+``T_a = N'_a + H'_a``.  No term cancels another, so that small noise keeps its digits.
+
+Between two leads alone this is ``T (f_L h_L + f_R h_R) + T (1 - T) (f_L - f_R)^2``.  With loss and
+gain neither ``S_LL = -S_LR`` nor, in equilibrium of the leads, ``S = 2 k T G`` holds: loss and gain
+are never in equilibrium with the leads.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from nessflow.scattering.currents import SteadyCurrents, currents_observable, terminal_names
+from nessflow.scattering.dense import scattering_matrix
+from nessflow.scattering.quadrature import Integral
+from nessflow.scattering.rates import Observable, Rates, integrate_observables
+from nessflow.scattering.system import OpenSystem
+
+
+@dataclass(frozen=True, eq=False)
+class ParticleNoise:
+    """Zero-frequency noise of particle currents, hbar = 1, with its numerical error.
+
+    Attributes
+    ----------
+    terminals : tuple of str
+        What the rows and columns are: the leads in order.  `terminal_noise` adds loss and gain.
+    particle_noise, particle_noise_error : (a, a) float
+        ``S_ab`` of the currents from the terminals into the system, in t/hbar.
+    net_particle_noise, net_particle_noise_error : float or None
+        Noise ``(S_LL + S_RR - 2 S_LR)/4`` of the net current ``(I_L - I_R)/2``, first lead left,
+        second right; None without two leads.
+    converged : bool
+        Whether every integral met the tolerance or its rounding errors.
+    evaluations : int
+        Number of energies at which the Green's function was evaluated.
+    """
+
+    terminals: tuple[str, ...]
+    particle_noise: np.ndarray
+    particle_noise_error: np.ndarray
+    net_particle_noise: float | None
+    net_particle_noise_error: float | None
+    converged: bool
+    evaluations: int
+
+
+Terms = tuple[np.ndarray, np.ndarray]
+"""Values of integrands and the magnitudes that set their rounding errors."""
+
+
+def _auto_terms(rates: Rates, size: np.ndarray) -> Terms:
+    """Return the integrands of the diagonal elements, (l, E) each."""
+    f, h, incoming, vacant = rates.filled, rates.empty, rates.incoming, rates.vacant
+    s = abs(np.einsum("aae->ae", rates.amplitudes))
+    exchanged = s * (f * vacant + h * incoming)
+    others = (incoming + vacant) ** 2 * f * h + incoming * vacant
+    return others + s * exchanged, others + np.einsum("aae->ae", size) * exchanged
+
+
+def _outgoing(rates: Rates, size: np.ndarray, a: int, b: int) -> Terms:
+    """Return ``|N_ab|`` for two leads, from occupations or, as ``H_ab = -N_ab``, from vacancies.
+
+    Whichever cancels less: far below all chemical potentials N_ab is zero by unitarity.
+    """
+    products, sizes = rates.amplitudes[a] * rates.amplitudes[b].conj(), size[a] * size[b]
+    forms = []
+    for occupation, rest in (
+        (rates.filled, rates.gain_correlations[a, b]),
+        (rates.empty, rates.loss_correlations[a, b]),
+    ):
+        value = abs((products * occupation).sum(axis=0) + rest)
+        forms.append((value, (sizes * occupation).sum(axis=0) + abs(rest)))
+    (filled, filled_size), (empty, empty_size) = forms
+    better = filled_size <= empty_size
+    return np.where(better, filled, empty), np.where(better, filled_size, empty_size)
+
+
+def _cross_terms(rates: Rates, size: np.ndarray, a: int, b: int) -> Terms:
+    """Return the integrand of an element off the diagonal."""
+    thermal = rates.filled * rates.empty
+    direct = thermal[a] * rates.leads[b, a] + thermal[b] * rates.leads[a, b]
+    outgoing, outgoing_size = _outgoing(rates, size, a, b)
+    return -direct - outgoing**2, direct + outgoing * outgoing_size
+
+
+def _noise_integrand(rates: Rates) -> Terms:
+    """Return the integrands of the diagonal, of each pair, and of the net noise of two leads."""
+    count = len(rates.system.leads)
+    # What an amplitude is a sum of sets its rounding error: delta_ab + sqrt(G_a G_b) |G_ab|.
+    size = np.sqrt(rates.leads) + np.eye(count)[..., None]
+    auto, auto_size = _auto_terms(rates, size)
+    pairs = [_cross_terms(rates, size, a, b) for a, b in _pairs(count)]
+    values = np.array([*auto, *(value for value, _ in pairs)])
+    sizes = np.array([*auto_size, *(magnitude for _, magnitude in pairs)])
+    if count == 2:
+        weights = np.array([[0.25, 0.25, -0.5]])
+        values = np.concatenate([values, weights @ values])
+        sizes = np.concatenate([sizes, abs(weights) @ sizes])
+    return values, sizes
+
+
+def _pairs(count: int) -> list[tuple[int, int]]:
+    """Return the pairs (a, b) of different terminals with a < b."""
+    return list(combinations(range(count), 2))
+
+
+def noise_observable(system: OpenSystem) -> Observable[ParticleNoise]:
+    """Return the noise of all leads as something to integrate over the energy.
+
+    Raises
+    ------
+    ValueError
+        When there is no lead.
+    """
+    names = tuple(lead.name for lead in system.leads)
+    if not names:
+        raise ValueError("the noise of leads needs at least one lead, the system has none")
+
+    def result(found: Integral) -> ParticleNoise:
+        return _assembled(names, found)
+
+    return Observable(_noise_integrand, result)
+
+
+def _assembled(names: tuple[str, ...], found: Integral) -> ParticleNoise:
+    """Return the matrix whose diagonal and pairs, then perhaps the net noise, were integrated."""
+    count, pairs = len(names), _pairs(len(names))
+    noise, error = np.diag(found.value[:count]), np.diag(found.error[:count])
+    for matrix, numbers in ((noise, found.value), (error, found.error)):
+        for (a, b), number in zip(pairs, numbers[count:], strict=False):
+            matrix[a, b] = matrix[b, a] = number
+    net = net_error = None
+    if found.value.size > count + len(pairs):
+        net, net_error = float(found.value[-1]), float(found.error[-1])
+    return ParticleNoise(names, noise, error, net, net_error, found.converged, found.evaluations)
+
+
+def lead_noise(system: OpenSystem, rtol: float = 1e-10) -> ParticleNoise:
+    """Return the zero-frequency noise of the leads' particle currents.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With at least one lead; any temperatures, 0 included.
+    rtol : float
+        Error over value aimed at, for every element by itself.  Rounding errors that are larger
+        take its place and are part of the reported errors.
+
+    Raises
+    ------
+    ValueError
+        When there is no lead.
+    """
+    return integrate_observables(system, [noise_observable(system)], rtol)[0]
+
+
+def currents_and_noise(
+    system: OpenSystem, rtol: float = 1e-10
+) -> tuple[SteadyCurrents, ParticleNoise]:
+    """Return `steady_currents` and `lead_noise` from common transmissions."""
+    observables = [currents_observable(system), noise_observable(system)]
+    currents, noise = integrate_observables(system, observables, rtol)
+    return currents, noise
+
+
+# --- all terminals ------------------------------------------------------------------------------
+
+_BATCH_BYTES = 2**25
+"""Memory of one batch of scattering matrices."""
+
+
+def _all_terms(system: OpenSystem, energies: np.ndarray) -> Terms:
+    """Return the integrands of the diagonal and of each pair of terminals, (elements, E)."""
+    s, terminal = scattering_matrix(system, energies)
+    leads, count = Rates(system, energies), len(system.leads)
+    fixed = np.zeros((2, energies.size))
+    fixed[1] = 1.0
+    filled = np.concatenate([leads.filled, fixed])[terminal].T
+    empty = np.concatenate([leads.empty, fixed[::-1]])[terminal].T
+    matrices = []
+    for a in range(count + 2):
+        mine = terminal == a
+        out = s[:, mine]
+        matrices.append(np.diag(mine.astype(complex)) - out.conj().swapaxes(1, 2) @ out)
+    occupations = filled[:, :, None] * empty[:, None, :]
+    elements = [(a, a) for a in range(count + 2)] + _pairs(count + 2)
+    products = (matrices[a] * matrices[b].swapaxes(1, 2) for a, b in elements)
+    terms = [(occupations * product) for product in products]
+    values = np.array([term.real.sum(axis=(1, 2)) for term in terms])
+    return values, np.array([abs(term).sum(axis=(1, 2)) for term in terms])
+
+
+def terminal_noise(system: OpenSystem, rtol: float = 1e-10) -> ParticleNoise:
+    """Return the noise of every terminal, all loss and all gain channels included.
+
+    From the full scattering matrix, O(N^3) for each energy: the elements of `lead_noise` on a
+    second, independent route, and those of loss and gain, which make rows add up to zero.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    rtol : float
+        As for `lead_noise`.
+
+    Returns
+    -------
+    ParticleNoise
+        Terminals as in `terminal_names`; no net noise.
+    """
+
+    def integrand(rates: Rates) -> Terms:
+        channels = len(system.leads) + 2 * system.sites
+        parts = max(1, 64 * rates.energies.size * channels**2 // _BATCH_BYTES)
+        batches = np.array_split(rates.energies, parts)
+        values, sizes = zip(*(_all_terms(system, batch) for batch in batches), strict=True)
+        return np.concatenate(values, axis=1), np.concatenate(sizes, axis=1)
+
+    def result(found: Integral) -> ParticleNoise:
+        return _assembled(terminal_names(system), found)
+
+    return integrate_observables(system, [Observable(integrand, result)], rtol)[0]
