@@ -11,10 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nessflow.scattering.currents import SteadyCurrents
-from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal
-
-_ROUNDING = 1e-12
-"""Departure of one matrix from a multiple of another, relative, taken for rounding."""
+from nessflow.scattering.entropy import gain_to_loss_ratio
+from nessflow.scattering.system import Lead, OpenSystem
 
 
 class Estimate(NamedTuple):
@@ -71,35 +69,14 @@ def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Est
     return _weighted_sum(-beta, heat_current(system, currents))
 
 
-def _entries(matrix: Tridiagonal | np.ndarray) -> np.ndarray:
-    if isinstance(matrix, Tridiagonal):
-        return np.concatenate([matrix.diagonal, matrix.upper])
-    return matrix
-
-
-def gain_to_loss_ratio(system: OpenSystem) -> float | None:
-    """Return ``r`` where the matrices of gain and loss are ``Q = r P``, else None.
-
-    Such a pair acts on the leads as one terminal of broadening ``2(P + Q)`` and occupation
-    ``r/(1 + r)`` at all energies: infinite temperature, ``mu/T = ln r``.
-    """
-    loss, gain = _entries(system.loss), _entries(system.gain)
-    norm = abs(loss).max()
-    if norm == 0 or abs(gain).max() == 0:
-        return None
-    index = np.unravel_index(abs(loss).argmax(), loss.shape)
-    ratio = (gain[index] / loss[index]).real
-    fits = abs(gain - ratio * loss).max() <= _ROUNDING * max(ratio, 1.0) * norm
-    return float(ratio) if fits and ratio > 0 else None
-
-
 def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     """Return the entropy production of all terminals together, never negative, in k_B t/hbar.
 
     Without loss and gain that of the leads.  Where gain is a multiple of loss, ``Q = r P``, both
     are one terminal at infinite temperature, to which a current ``I`` from the leads adds the
     entropy ``I ln(1/r)``.  Undefined otherwise: the entropy that one particle more means for a
-    terminal, ``ln(f/(1-f))``, is infinite for loss alone (f = 0) and gain alone (f = 1).
+    terminal, ``ln(f/(1-f))``, is infinite for loss alone (f = 0) and gain alone (f = 1);
+    `nessflow.scattering.entropy.scattering_entropy_production` is finite for them.
     """
     leads = lead_entropy_production(system, currents)
     loss, gain = system.loss.any(), system.gain.any()

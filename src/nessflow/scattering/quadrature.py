@@ -64,6 +64,8 @@ _ROUNDING_ERRORS = 16
 """Rounding errors of one value of the integrand, in units of epsilon times its magnitude."""
 _ELLIPSE = 1.35
 """Sum of a pole's distances to the ends of a panel, in panel lengths: rho + 1/rho = 2.7."""
+_TAIL_CUTS = 20
+"""Panels of one tail with a logarithm: 4^-20 = 1e-12."""
 _MAX_ROUNDS = 100
 _MAX_EVALUATIONS = 20_000_000
 _PANELS_PER_CALL = 2000
@@ -93,6 +95,22 @@ class Panels:
         first = Panels(self.origin, self.width, self.power, self.lower, middle)
         second = Panels(self.origin, self.width, self.power, middle, self.upper)
         return _joined([first, second])
+
+    def graded_to_infinity(self) -> "Panels":
+        """Return the panels, those that reach infinity cut at ``u/4``, ``u/16`` and so on.
+
+        For integrands with a logarithm in their tail, which bisection would approach one halving a
+        round.
+        """
+        last = (self.power < 0) & (self.lower == 0)
+        parts = [self[~last]]
+        for k in range(_TAIL_CUTS):
+            lower = self.upper[last] / 4.0 ** (k + 1) if k < _TAIL_CUTS - 1 else self.lower[last]
+            upper = self.upper[last] / 4.0**k
+            parts.append(
+                Panels(self.origin[last], self.width[last], self.power[last], lower, upper)
+            )
+        return _joined(parts)
 
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the energies of all nodes and ``dw`` in units of the rule's weight, (p, 21)."""

@@ -1,0 +1,228 @@
+"""Entropy of what terminals send out and take in: an entropy production that is always finite.
+
+Loss and gain have the occupations 0 and 1, no temperature, and the entropy production of
+thermodynamics is infinite.  What stays finite is the information that scattering spreads over the
+terminals.  Particles of energy w enter the scattering channels of terminal a with occupation f_a
+and leave in the correlated state with the covariance ``s f s^+``.  Seen terminal by terminal, with
+the correlations between terminals forgotten, the outgoing entropy exceeds the incoming one by
+
+    sigma = int dw/2pi sum_a { Tr H[(s f s^+)_aa] - Tr H(f_a) },    H(f) = -f ln f - (1-f) ln(1-f),
+
+which is never negative, because s is unitary and entropy is subadditive.  All loss channels are one
+terminal, all gain channels another, and ``Tr H`` of their block does not depend on how the channels
+are chosen.  Where gain is proportional to loss, both are one terminal of constant occupation.
+
+With loss or gain alone, or both proportional, the block differs from its incoming value by a
+matrix of the rank of the leads, and the cost is that of the currents.  Other systems with both need
+the eigenvalues of a matrix of the number of loss (gain) channels at each energy.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import xlog1py, xlogy
+
+from nessflow.scattering.dense import scattering_matrix
+from nessflow.scattering.mesh import energy_mesh
+from nessflow.scattering.quadrature import integrate
+from nessflow.scattering.rates import Rates
+from nessflow.scattering.system import OpenSystem, Tridiagonal
+
+_ROUNDING = 1e-12
+"""Departure of one matrix from a multiple of another, relative, taken for rounding."""
+_BATCH = 2**19
+"""Elements of scattering matrices at a time, a quarter of them for each of loss and gain."""
+
+
+def gain_to_loss_ratio(system: OpenSystem) -> float | None:
+    """Return ``r`` where the matrices of gain and loss are ``Q = r P``, else None.
+
+    Such a pair acts on the leads as one terminal of broadening ``2(P + Q)`` and occupation
+    ``r/(1 + r)`` at all energies: infinite temperature, ``mu/T = ln r``.
+    """
+    if not (system.loss.any() and system.gain.any()):
+        return None
+    loss, gain = _elements(system.loss), _elements(system.gain)
+    size = abs(loss).max()
+    place = np.unravel_index(abs(loss).argmax(), loss.shape)
+    ratio = float((gain[place] / loss[place]).real)
+    if ratio > 0 and abs(gain - ratio * loss).max() <= _ROUNDING * max(ratio, 1.0) * size:
+        return ratio
+    return None
+
+
+def needs_dense(system: OpenSystem) -> bool:
+    """Return whether `scattering_entropy_production` takes dense matrices at each energy."""
+    return system.loss.any() and system.gain.any() and gain_to_loss_ratio(system) is None
+
+
+def _elements(matrix: Tridiagonal | np.ndarray) -> np.ndarray:
+    if isinstance(matrix, Tridiagonal):
+        return np.concatenate([matrix.diagonal, matrix.upper])
+    return matrix
+
+
+# --- binary entropy -------------------------------------------------------------------------------
+
+
+def _entropy(filled: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    """Return ``H`` of an occupation, given with its complement."""
+    few = np.minimum(filled, empty)
+    return -xlogy(few, few) - xlog1py(1 - few, -few)
+
+
+def _entropy_change(
+    filled: np.ndarray, empty: np.ndarray, change: np.ndarray, out: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``H(f + change) - H(f)`` and the size of its terms.
+
+    ``out`` is f + change and its complement.  A small change is not computed as the difference of
+    two entropies.
+    """
+    direct = _entropy(*out) - _entropy(filled, empty)
+    size = _entropy(*out) + _entropy(filled, empty)
+    small = abs(change) < 0.5 * np.minimum(filled, empty)
+    p, q = (np.where(small, x, 0.5) for x in (filled, empty))
+    d = np.where(small, change, 0.0)
+    terms = np.array([-d * np.log(p / q), -(p + d) * np.log1p(d / p), -(q - d) * np.log1p(-d / q)])
+    return np.where(small, terms.sum(axis=0), direct), np.where(small, abs(terms).sum(axis=0), size)
+
+
+def _eigenvalues(matrices: np.ndarray) -> np.ndarray:
+    """Return eigenvalues in [0, 1] of (..., E) stacks of Hermitian matrices, (n, E)."""
+    return np.clip(np.linalg.eigvalsh(np.moveaxis(matrices, -1, 0)), 0.0, 1.0).T
+
+
+# --- entropy of each kind of terminal -------------------------------------------------------------
+
+
+Terms = tuple[np.ndarray, np.ndarray]
+"""Values and sizes of what is added, (n, E) each."""
+
+
+def _of_leads(rates: Rates) -> Terms:
+    """Return ``H(f_out) - H(f)`` of each lead."""
+    filled, empty = rates.filled, rates.empty
+    between = np.einsum("abe,bae->ae", rates.leads, rates.difference)
+    change = between + rates.from_gain * empty - rates.from_loss * filled
+    reflection = abs(np.diagonal(rates.amplitudes).T) ** 2
+    out = reflection * filled + rates.incoming, reflection * empty + rates.vacant
+    return _entropy_change(filled, empty, change, out)
+
+
+def _of_one_reservoir(correlations: np.ndarray, entering: np.ndarray) -> Terms:
+    """Return ``H`` of what leads send into channels that nothing else enters.
+
+    ``correlations`` are ``sqrt(Gamma_a Gamma_b) (G^+ 2P G)_ab``, ``entering`` the occupations of
+    the leads (holes for gain).
+    """
+    root = np.sqrt(entering)
+    found = _eigenvalues(root[:, None] * correlations * root[None])
+    values = _entropy(found, 1 - found)
+    return values, values
+
+
+def _of_merged(correlations: np.ndarray, filled: np.ndarray, occupation: float) -> Terms:
+    """Return the change of entropy of loss and gain as one terminal."""
+    levels, vectors = np.linalg.eigh(np.moveaxis(correlations, -1, 0))
+    factor = vectors * np.sqrt(np.maximum(levels, 0.0))[:, None]
+    excess = (filled - occupation).T[..., None]
+    change = np.linalg.eigvalsh(factor.conj().swapaxes(1, 2) @ (excess * factor)).T
+    change = np.clip(change, -occupation, 1 - occupation)
+    start = np.full(change.shape, occupation)
+    out = start + change, (1 - start) - change
+    return _entropy_change(start, 1 - start, change, out)
+
+
+def _outgoing(amplitudes: np.ndarray, entering: np.ndarray) -> np.ndarray:
+    """Return the occupations of outgoing modes from those of all incoming ones, (n, E)."""
+    blocks = (amplitudes * entering[:, None]) @ amplitudes.conj().swapaxes(1, 2)
+    return _eigenvalues(np.moveaxis(blocks, 0, -1))
+
+
+def _of_loss_and_gain(rates: Rates) -> Terms:
+    """Return ``Tr H`` of what leaves through the loss and through the gain channels."""
+    system, count = rates.system, len(rates.system.leads)
+    parts = []
+    batches = max(1, rates.energies.size * system.sites**2 // _BATCH)
+    for chosen in np.array_split(np.arange(rates.energies.size), batches):
+        s, terminal = scattering_matrix(system, rates.energies[chosen])
+        loss, gain = terminal == count, terminal == count + 1
+        particles, holes = np.zeros((2, *s.shape[:2]))
+        particles[:, :count], particles[:, gain] = rates.filled[:, chosen].T, 1.0
+        holes[:, :count], holes[:, loss] = rates.empty[:, chosen].T, 1.0
+        parts.append(
+            np.concatenate([_outgoing(s[:, loss], particles), _outgoing(s[:, gain], holes)])
+        )
+    found = np.concatenate(parts, axis=1)
+    values = _entropy(found, 1 - found)
+    return values, values
+
+
+def _of_environment(system: OpenSystem) -> Callable[[Rates], Terms] | None:
+    """Return the integrand of the loss and gain terminals."""
+    has_loss, has_gain = system.loss.any(), system.gain.any()
+    if not (has_loss or has_gain):
+        return None
+    if needs_dense(system):
+        return _of_loss_and_gain
+    ratio = gain_to_loss_ratio(system)
+
+    def integrand(rates: Rates) -> Terms:
+        # What leads send into the reservoirs is what these send out in the transposed system.
+        back = Rates(system.T, rates.energies)
+        if ratio is not None:
+            correlations = back.loss_correlations + back.gain_correlations
+            return _of_merged(correlations.conj(), rates.filled, ratio / (1 + ratio))
+        if has_loss:
+            return _of_one_reservoir(back.loss_correlations.conj(), rates.filled)
+        return _of_one_reservoir(back.gain_correlations.conj(), rates.empty)
+
+    return integrand
+
+
+def _integrand(system: OpenSystem) -> Callable[[np.ndarray], Terms]:
+    environment = _of_environment(system)
+
+    def integrand(energies: np.ndarray) -> Terms:
+        rates = Rates(system, energies)
+        values, sizes = _of_leads(rates)
+        if environment is not None:
+            more, more_sizes = environment(rates)
+            values, sizes = np.concatenate([values, more]), np.concatenate([sizes, more_sizes])
+        return values.sum(axis=0)[None], sizes.sum(axis=0)[None]
+
+    return integrand
+
+
+def scattering_entropy_production(
+    system: OpenSystem, rtol: float = 1e-10
+) -> tuple[float, float, bool]:
+    """Return how much more entropy leaves the terminals than enters them, per time.
+
+    Finite and not negative for any loss and gain, any lead and temperature; zero in equilibrium.
+    Where thermodynamics has a finite entropy production this one is at most that large: the
+    relaxation inside the terminals adds to it.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; O(N) for each energy where `needs_dense` is false.
+    rtol : float
+        Error over value aimed at.
+
+    Returns
+    -------
+    value, error : float
+        In k_B t/hbar.
+    converged : bool
+        Whether the tolerance, or the rounding errors, were met.
+    """
+    mesh = energy_mesh(system)
+    # H(f) goes as ln(w)/w^2 where f goes as 1/w^2.
+    panels = mesh.panels.graded_to_infinity()
+    found = integrate(_integrand(system), panels, rtol, mesh.scale)
+    # A Lorentzian of half width g has int H dw = 2 pi g; `unresolved` is the sum of all pi g.
+    hidden = 4 * (len(system.leads) + 1) * mesh.unresolved
+    error = found.error[0] + (hidden if found.error[0] > 0 else 0.0)
+    return float(found.value[0] / (2 * np.pi)), float(error / (2 * np.pi)), found.converged
