@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -101,6 +102,7 @@ def solve(study, block, tier, allow_large, log):
         raise click.ClickException(
             f"{study} has no block {block!r}; the first is {next(iter(known))!r}"
         )
+    start_up = time.process_time()
     counts = solve_block(
         loaded,
         known[block],
@@ -110,7 +112,10 @@ def solve(study, block, tier, allow_large, log):
         progress=printer,
     )
     failed = f", {counts.failed} failed" if counts.failed else ""
-    printer(f"{study} {block}: {counts.reused} points reused, {counts.computed} computed{failed}")
+    printer(
+        f"{study} {block}: {counts.reused} points reused, {counts.computed} computed{failed}; "
+        f"CPU {start_up:.2f} s of start-up, {time.process_time() - start_up:.2f} s of solving"
+    )
 
 
 @commands.command()

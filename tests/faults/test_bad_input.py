@@ -53,7 +53,11 @@ CASES = {
 def test_a_fault_of_a_study_file(project, name):
     old, new, expected = CASES[name]
     project.edit("config/studies/chain.yaml", old, new)
-    for done in (project.nessflow("plan"), project.snakemake()):
+    runs = [project.nessflow("plan")]
+    # Both read the studies through one function; a few cases show that Snakemake says the same.
+    if name in list(CASES)[:3]:
+        runs.append(project.snakemake())
+    for done in runs:
         assert done.returncode == 2, done.stderr
         assert "Traceback" not in done.stderr
         for text in expected:
