@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.scattering.matrices import Matrix, as_dense, diagonal, overlap
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.scattering.quadrature import Integral, integrate
 from nessflow.scattering.rates import Observable, Rates, integrate_observables
-from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal, as_dense
+from nessflow.scattering.system import Lead, OpenSystem
 
 # --- transmissions -----------------------------------------------------------------------------
 
@@ -231,24 +232,11 @@ class SteadyCurrents:
     response_energy_current_error: float | None = None
 
 
-def _diagonal(matrix: Tridiagonal | np.ndarray) -> np.ndarray:
-    return matrix.diagonal if isinstance(matrix, Tridiagonal) else matrix.diagonal().real
-
-
-def _overlap(system: OpenSystem) -> float:
-    """Return ``Tr[P Q]``."""
-    loss, gain = system.loss, system.gain
-    if isinstance(loss, Tridiagonal):
-        bonds = (loss.upper * gain.upper.conj()).real
-        return float(loss.diagonal @ gain.diagonal + 2 * bonds.sum())
-    return float(np.sum(loss * gain.T).real)
-
-
-def _contact_tail(system: OpenSystem, lead: Lead, matrix: Tridiagonal | np.ndarray) -> float:
+def _contact_tail(system: OpenSystem, lead: Lead, matrix: Matrix) -> float:
     """Return ``Gamma_a P_aa`` if the lead's band never ends: its energy current goes as this/w."""
     if np.isfinite(lead.band[0]):
         return 0.0
-    return float(lead.broadening_at(0.0)) * _diagonal(matrix)[lead.site]
+    return float(lead.broadening_at(0.0)) * diagonal(matrix)[lead.site]
 
 
 def _divergences(system: OpenSystem) -> tuple[dict[int, str], str | None]:
@@ -270,7 +258,7 @@ def _divergences(system: OpenSystem) -> tuple[dict[int, str], str | None]:
         sites = [str(lead.site + 1) for lead, t in zip(system.leads, tails, strict=True) if t]
         if sites:
             reasons[index] = f"{kind} on contact site {', '.join(sites)} of a wide-band lead"
-        elif _overlap(system) != 0:
+        elif overlap(system.loss, system.gain) != 0:
             reasons[index] = "loss and gain act on the same orbitals, which are wide-band sources"
     net = None
     if count == 2:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.scattering.matrices import Matrix, Sparse, gershgorin
 from nessflow.scattering.quadrature import Panels, line_mesh
-from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal
+from nessflow.scattering.system import Lead, OpenSystem
 
 _FERMI_POINTS = np.array([-40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0])
 """Break points of a Fermi function, in temperatures from the chemical potential."""
@@ -13,19 +14,12 @@ UNDERFLOW = 750.0
 """Temperatures beyond which ``exp`` underflows and the Fermi function is exactly 0 or 1."""
 _NARROWEST = 1e-14
 """Half width, relative to the norm of the Hamiltonian, below which rounding hides a resonance."""
+_LARGEST_SPARSE = 3000
+"""Sites of a sparse system whose eigenvalues take about a minute."""
 
 
-def _gershgorin(matrix: Tridiagonal | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return centres and radii of Gershgorin's discs."""
-    if isinstance(matrix, Tridiagonal):
-        bond = abs(matrix.upper)
-        return matrix.diagonal, np.append(bond, 0.0) + np.insert(bond, 0, 0.0)
-    centres = matrix.diagonal().real
-    return centres, abs(matrix).sum(axis=1) - abs(centres)
-
-
-def _bounds(matrix: Tridiagonal | np.ndarray) -> tuple[float, float]:
-    centres, radii = _gershgorin(matrix)
+def _bounds(matrix: Matrix) -> tuple[float, float]:
+    centres, radii = gershgorin(matrix)
     return float((centres - radii).min()), float((centres + radii).max())
 
 
@@ -60,7 +54,18 @@ def resonances(system: OpenSystem) -> np.ndarray:
 
     Exact (eigenvalues of ``X + Sigma``) for wide-band leads; for others the self-energy is taken
     at the resonance by first-order perturbation theory, good for the narrow ones.
+
+    Raises
+    ------
+    ValueError
+        When a sparse system has too many sites for eigenvalues, which take O(N^3).
     """
+    if isinstance(system.hamiltonian, Sparse) and system.sites > _LARGEST_SPARSE:
+        raise ValueError(
+            f"integrals over the energy need the resonances of a weakly damped system, and "
+            f"{system.sites} sites are too many for eigenvalues (at most {_LARGEST_SPARSE}); "
+            "make the system smaller, give every site loss or gain, or use transmission"
+        )
     centres = [np.mean(lead.band) if np.isfinite(lead.band[0]) else 0.0 for lead in system.leads]
     matrix = system.damping_matrix()
     for lead, centre in zip(system.leads, centres, strict=True):
@@ -121,8 +126,10 @@ def _edges(system: OpenSystem) -> list[float]:
 
 def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
     """Return bounds of the Hamiltonian's spectrum, and by how much the leads may move it."""
-    reach = sum(_largest_self_energy(lead) for lead in system.leads)
-    return *_bounds(system.hamiltonian), reach
+    reach = np.zeros(system.sites)  # the self-energies are diagonal
+    for lead in system.leads:
+        reach[lead.site] += _largest_self_energy(lead)
+    return *_bounds(system.hamiltonian), float(reach.max())
 
 
 def _structure(system: OpenSystem) -> tuple[float, float]:

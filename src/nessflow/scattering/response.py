@@ -11,8 +11,11 @@ from types import ModuleType
 
 import numpy as np
 
-from nessflow.scattering import dense
+from nessflow.scattering import dense, sparse
 from nessflow.scattering.system import OpenSystem
+
+_SMALL = 32
+"""Sites up to which dense matrices, many energies at a time, are faster than sparse ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +72,8 @@ class InteriorResponse:
 
 def _solver(system: OpenSystem) -> ModuleType:
     if not (system.is_tridiagonal and set(system.contacts) <= {0, system.sites - 1}):
-        return dense
-    # Imported here: numba takes long to import, and dense systems do not need it.
+        return dense if system.is_dense or system.sites <= _SMALL else sparse
+    # Imported here: numba takes long to import, and other systems do not need it.
     from nessflow.scattering import tridiagonal
 
     return tridiagonal
@@ -83,7 +86,7 @@ def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactRespons
     ----------
     system : OpenSystem
         A tridiagonal system with leads on its first and last site alone is solved in O(N) for
-        each energy, any other one in O(N^3).
+        each energy, a sparse one of bandwidth b in O(N b^2), a dense one in O(N^3).
     energies : (E,) array
         Energies w, in t.
     """

@@ -11,76 +11,15 @@ from functools import cached_property
 
 import numpy as np
 
-_ROUNDING = 1e-12
-"""Departure from a Hermitian or positive matrix, relative to its norm, taken for rounding."""
-
-
-@dataclass(frozen=True, eq=False)
-class Tridiagonal:
-    """Hermitian tridiagonal matrix.
-
-    Parameters
-    ----------
-    diagonal : (N,) array of float
-        Diagonal elements.
-    upper : (N-1,) array of complex
-        Elements ``(j, j+1)``; the elements below the diagonal are their conjugates.
-
-    Raises
-    ------
-    ValueError
-        When the diagonal is not real, a length is wrong or a value is not finite.
-    """
-
-    diagonal: np.ndarray
-    upper: np.ndarray
-
-    def __post_init__(self):
-        diagonal, upper = np.asarray(self.diagonal), np.array(self.upper, complex)
-        if diagonal.ndim != 1 or diagonal.size == 0 or upper.shape != (diagonal.size - 1,):
-            raise ValueError(
-                f"a tridiagonal matrix needs N >= 1 diagonal and N-1 upper elements, "
-                f"got shapes {diagonal.shape} and {upper.shape}"
-            )
-        if np.iscomplexobj(diagonal):
-            j = int(np.argmax(abs(diagonal.imag)))
-            if diagonal[j].imag != 0:
-                raise ValueError(
-                    f"the diagonal of a Hermitian matrix is real, got {diagonal[j]} at site {j}"
-                )
-            diagonal = diagonal.real
-        diagonal = np.array(diagonal, float)
-        for name, values in (("diagonal", diagonal), ("upper", upper)):
-            if not np.isfinite(values).all():
-                j = int(np.argmin(np.isfinite(values)))
-                raise ValueError(f"{name} element {j} is not finite: {values[j]}")
-            values.flags.writeable = False
-        object.__setattr__(self, "diagonal", diagonal)
-        object.__setattr__(self, "upper", upper)
-
-    @classmethod
-    def zero(cls, sites: int) -> "Tridiagonal":
-        """Return the zero matrix of ``sites`` rows."""
-        return cls(np.zeros(sites), np.zeros(max(sites - 1, 0)))
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Shape of the matrix."""
-        return self.diagonal.size, self.diagonal.size
-
-    @property
-    def T(self) -> "Tridiagonal":
-        """Transposed matrix."""
-        return Tridiagonal(self.diagonal, self.upper.conj())
-
-    def any(self) -> bool:
-        """Return whether any element differs from zero."""
-        return bool(self.diagonal.any() or self.upper.any())
-
-    def to_dense(self) -> np.ndarray:
-        """Return the (N, N) complex array."""
-        dense = np.diag(self.diagonal).astype(complex)
-        return dense + np.diag(self.upper, 1) + np.diag(self.upper.conj(), -1)
+from nessflow.scattering.matrices import (
+    Matrix,
+    Sparse,
+    Tridiagonal,
+    as_dense,
+    as_sparse,
+    check_positive,
+    checked,
+)
 
 
 def _require(fine: bool, name: str, what: str, got: object) -> None:
@@ -216,71 +155,20 @@ class SemiInfiniteChainLead:
 Lead = WideBandLead | SemiInfiniteChainLead
 
 
-def _hermitian(name: str, matrix: Tridiagonal | np.ndarray) -> Tridiagonal | np.ndarray:
-    if isinstance(matrix, Tridiagonal):
-        return matrix
-    matrix = np.asarray(matrix)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
-        raise ValueError(f"the {name} matrix must be square, got shape {matrix.shape}")
-    if not np.isfinite(matrix).all():
-        i, j = np.unravel_index(np.argmin(np.isfinite(matrix)), matrix.shape)
-        raise ValueError(f"the {name} matrix is not finite: element ({i}, {j}) is {matrix[i, j]}")
-    difference = abs(matrix - matrix.conj().T)
-    i, j = np.unravel_index(np.argmax(difference), matrix.shape)
-    if difference[i, j] > _ROUNDING * abs(matrix).max():
-        raise ValueError(
-            f"the {name} matrix is not Hermitian: element ({i}, {j}) = {matrix[i, j]} differs "
-            f"from the conjugate of ({j}, {i}) = {matrix[j, i]} by {difference[i, j]:.3g}"
-        )
-    matrix = matrix.astype(complex)
-    matrix.flags.writeable = False
-    return matrix
-
-
-def _smallest_eigenvalue(matrix: Tridiagonal | np.ndarray) -> float:
-    if not isinstance(matrix, Tridiagonal):
-        return float(np.linalg.eigvalsh(matrix)[0])
-    bond = abs(matrix.upper)
-    radius = np.append(bond, 0.0) + np.insert(bond, 0, 0.0)
-    bound = float((matrix.diagonal - radius).min())
-    if bound >= 0 or not bond.any():  # Gershgorin's discs settle it without eigenvalues
-        return bound
-    import scipy.linalg
-
-    # A gauge transformation makes the elements beside the diagonal positive.
-    ends = {"select": "i", "select_range": (0, 0)}
-    return float(scipy.linalg.eigvalsh_tridiagonal(matrix.diagonal, bond, **ends)[0])
-
-
-def _positive(name: str, matrix: Tridiagonal | np.ndarray) -> None:
-    diagonal = matrix.diagonal if isinstance(matrix, Tridiagonal) else matrix.diagonal().real
-    lowest = _smallest_eigenvalue(matrix)
-    if lowest < -_ROUNDING * abs(diagonal).max():
-        raise ValueError(
-            f"the {name} matrix has the negative eigenvalue {lowest:.6g}; "
-            "rates of loss and gain must be positive semi-definite"
-        )
-
-
-def as_dense(matrix: Tridiagonal | np.ndarray) -> np.ndarray:
-    """Return the (N, N) array of either kind of matrix."""
-    return matrix.to_dense() if isinstance(matrix, Tridiagonal) else matrix
-
-
 @dataclass(frozen=True, eq=False)
 class OpenSystem:
     """Quadratic fermions with Markovian loss and gain, attached to leads.
 
     Parameters
     ----------
-    hamiltonian : Tridiagonal or (N, N) array
+    hamiltonian : Tridiagonal, (N, N) matrix of scipy.sparse or (N, N) array
         ``h``, Hermitian, in t.
-    loss, gain : Tridiagonal or (N, N) array
+    loss, gain : Tridiagonal, (N, N) matrix of scipy.sparse or (N, N) array
         ``P`` and ``Q``, Hermitian and positive semi-definite, in t/hbar.
     leads : sequence of WideBandLead or SemiInfiniteChainLead
         With names that are all different; several may share a site.
 
-    One dense matrix makes all three dense.
+    One dense matrix makes all three dense; otherwise one `Sparse` makes all three sparse.
 
     Raises
     ------
@@ -288,21 +176,22 @@ class OpenSystem:
         When a matrix is not what it should be, sizes differ, or a lead does not fit.
     """
 
-    hamiltonian: Tridiagonal | np.ndarray
-    loss: Tridiagonal | np.ndarray
-    gain: Tridiagonal | np.ndarray
+    hamiltonian: Matrix
+    loss: Matrix
+    gain: Matrix
     leads: tuple[Lead, ...]
 
     def __post_init__(self):
         names = ("hamiltonian", "loss", "gain")
-        matrices = {name: _hermitian(name, getattr(self, name)) for name in names}
+        matrices = {name: checked(name, getattr(self, name)) for name in names}
         if len({matrix.shape for matrix in matrices.values()}) > 1:
             shapes = ", ".join(f"{name} {matrix.shape}" for name, matrix in matrices.items())
             raise ValueError(f"the matrices must have one size, got {shapes}")
-        _positive("loss", matrices["loss"])
-        _positive("gain", matrices["gain"])
-        if not all(isinstance(matrix, Tridiagonal) for matrix in matrices.values()):
-            matrices = {name: as_dense(matrix) for name, matrix in matrices.items()}
+        check_positive("loss", matrices["loss"])
+        check_positive("gain", matrices["gain"])
+        for kind, convert in ((np.ndarray, as_dense), (Sparse, as_sparse)):
+            if any(isinstance(matrix, kind) for matrix in matrices.values()):
+                matrices = {name: convert(matrix) for name, matrix in matrices.items()}
         for name, matrix in matrices.items():
             object.__setattr__(self, name, matrix)
         object.__setattr__(self, "leads", tuple(self.leads))
@@ -326,6 +215,11 @@ class OpenSystem:
     def is_tridiagonal(self) -> bool:
         """Whether all matrices are stored as `Tridiagonal`."""
         return isinstance(self.hamiltonian, Tridiagonal)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether all matrices are stored with all their elements."""
+        return isinstance(self.hamiltonian, np.ndarray)
 
     @cached_property
     def contacts(self) -> np.ndarray:

@@ -1,0 +1,291 @@
+"""Hermitian matrices, tridiagonal, sparse or dense, and what each must obey."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse
+
+_ROUNDING = 1e-12
+"""Departure from a Hermitian or positive matrix, relative to its norm, taken for rounding."""
+_SMALL = 200
+"""Sites up to which eigenvalues of a sparse matrix are those of the dense one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tridiagonal:
+    """Hermitian tridiagonal matrix.
+
+    Parameters
+    ----------
+    diagonal : (N,) array of float
+        Diagonal elements.
+    upper : (N-1,) array of complex
+        Elements ``(j, j+1)``; the elements below the diagonal are their conjugates.
+
+    Raises
+    ------
+    ValueError
+        When the diagonal is not real, a length is wrong or a value is not finite.
+    """
+
+    diagonal: np.ndarray
+    upper: np.ndarray
+
+    def __post_init__(self):
+        diagonal, upper = np.asarray(self.diagonal), np.array(self.upper, complex)
+        if diagonal.ndim != 1 or diagonal.size == 0 or upper.shape != (diagonal.size - 1,):
+            raise ValueError(
+                f"a tridiagonal matrix needs N >= 1 diagonal and N-1 upper elements, "
+                f"got shapes {diagonal.shape} and {upper.shape}"
+            )
+        if np.iscomplexobj(diagonal):
+            j = int(np.argmax(abs(diagonal.imag)))
+            if diagonal[j].imag != 0:
+                raise ValueError(
+                    f"the diagonal of a Hermitian matrix is real, got {diagonal[j]} at site {j}"
+                )
+            diagonal = diagonal.real
+        diagonal = np.array(diagonal, float)
+        for name, values in (("diagonal", diagonal), ("upper", upper)):
+            if not np.isfinite(values).all():
+                j = int(np.argmin(np.isfinite(values)))
+                raise ValueError(f"{name} element {j} is not finite: {values[j]}")
+            values.flags.writeable = False
+        object.__setattr__(self, "diagonal", diagonal)
+        object.__setattr__(self, "upper", upper)
+
+    @classmethod
+    def zero(cls, sites: int) -> "Tridiagonal":
+        """Return the zero matrix of ``sites`` rows."""
+        return cls(np.zeros(sites), np.zeros(max(sites - 1, 0)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the matrix."""
+        return self.diagonal.size, self.diagonal.size
+
+    @property
+    def T(self) -> "Tridiagonal":
+        """Transposed matrix."""
+        return Tridiagonal(self.diagonal, self.upper.conj())
+
+    def any(self) -> bool:
+        """Return whether any element differs from zero."""
+        return bool(self.diagonal.any() or self.upper.any())
+
+    def to_dense(self) -> np.ndarray:
+        """Return the (N, N) complex array."""
+        dense = np.diag(self.diagonal).astype(complex)
+        return dense + np.diag(self.upper, 1) + np.diag(self.upper.conj(), -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse:
+    """Hermitian matrix with few elements in each row, for geometries that are no chain.
+
+    `OpenSystem` makes it of any matrix of scipy.sparse, which it checks.
+
+    Parameters
+    ----------
+    matrix : (N, N) csr_array
+        The elements.
+    """
+
+    matrix: scipy.sparse.csr_array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the matrix."""
+        return self.matrix.shape
+
+    @cached_property
+    def diagonal(self) -> np.ndarray:
+        """Diagonal elements, (N,) float."""
+        return self.matrix.diagonal().real
+
+    @property
+    def T(self) -> "Sparse":
+        """Transposed matrix."""
+        return Sparse(self.matrix.T.tocsr())
+
+    def any(self) -> bool:
+        """Return whether any element differs from zero."""
+        return self.matrix.nnz > 0
+
+    def to_dense(self) -> np.ndarray:
+        """Return the (N, N) complex array."""
+        return self.matrix.toarray()
+
+
+Matrix = Tridiagonal | Sparse | np.ndarray
+
+
+def _largest(matrix: np.ndarray | scipy.sparse.coo_array) -> tuple[tuple[int, int], complex]:
+    """Return the place and the value of the element of largest modulus; nan counts as largest."""
+    if scipy.sparse.issparse(matrix):
+        if matrix.nnz == 0:
+            return (0, 0), 0.0
+        k = int(np.argmax(abs(matrix.data)))
+        return (int(matrix.coords[0][k]), int(matrix.coords[1][k])), matrix.data[k]
+    place = np.unravel_index(np.argmax(abs(matrix)), matrix.shape)
+    return (int(place[0]), int(place[1])), matrix[place]
+
+
+def checked(name: str, matrix: Matrix | scipy.sparse.sparray) -> Matrix:
+    """Return a matrix in one of the three kinds, square, finite and Hermitian.
+
+    Raises
+    ------
+    ValueError
+        When it is not.
+    """
+    if isinstance(matrix, Tridiagonal | Sparse):
+        return matrix
+    sparse = scipy.sparse.issparse(matrix)
+    matrix = scipy.sparse.coo_array(matrix) if sparse else np.asarray(matrix)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
+        raise ValueError(f"the {name} matrix must be square, got shape {matrix.shape}")
+    (i, j), largest = _largest(matrix)
+    if not np.isfinite(largest):
+        raise ValueError(f"the {name} matrix is not finite: element ({i}, {j}) is {largest}")
+    difference = matrix - matrix.conj().T
+    (i, j), defect = _largest(difference.tocoo() if sparse else difference)
+    if abs(defect) > _ROUNDING * abs(largest):
+        elements = matrix.tocsr() if sparse else matrix
+        raise ValueError(
+            f"the {name} matrix is not Hermitian: element ({i}, {j}) = {elements[i, j]} differs "
+            f"from the conjugate of ({j}, {i}) = {elements[j, i]} by {abs(defect):.3g}"
+        )
+    if sparse:
+        return _as_sparse_matrix(matrix)
+    matrix = matrix.astype(complex)
+    matrix.flags.writeable = False
+    return matrix
+
+
+def _as_sparse_matrix(matrix: scipy.sparse.sparray) -> Sparse:
+    matrix = matrix.astype(complex).tocsr(copy=True)
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    matrix.data.flags.writeable = False
+    return Sparse(matrix)
+
+
+def gershgorin(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return centres and radii of Gershgorin's discs, which hold all eigenvalues; (N,) each."""
+    if isinstance(matrix, Tridiagonal):
+        bond = abs(matrix.upper)
+        return matrix.diagonal, np.append(bond, 0.0) + np.insert(bond, 0, 0.0)
+    centres = diagonal(matrix)
+    elements = matrix.matrix if isinstance(matrix, Sparse) else matrix
+    return centres, np.asarray(abs(elements).sum(axis=1)) - abs(centres)
+
+
+def bandwidth_order(pattern: scipy.sparse.csr_array) -> tuple[np.ndarray, int]:
+    """Return an order of the sites and the largest distance of coupled sites in it.
+
+    Parameters
+    ----------
+    pattern : (N, N) csr_array
+        Any matrix with an element wherever two sites are coupled, in both directions.
+
+    Returns
+    -------
+    order : (N,) int
+        The sites, in their new order: as given, or as reverse Cuthill-McKee numbers them.
+    width : int
+        Bandwidth.
+    """
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    candidates = []
+    elements = pattern.tocoo()
+    given = np.arange(pattern.shape[0])
+    for order in (given, reverse_cuthill_mckee(pattern, symmetric_mode=True)):
+        row, column = np.argsort(order)[np.array(elements.coords)]
+        candidates.append((int(abs(row - column).max(initial=0)), order))
+    width, order = min(candidates, key=lambda candidate: candidate[0])
+    return order, width
+
+
+def _smallest_of_sparse(matrix: scipy.sparse.csr_array) -> float:
+    """Return a lower bound that is 0 within rounding, or the smallest eigenvalue below that."""
+    import scipy.linalg
+    import scipy.sparse.linalg
+
+    if matrix.shape[0] <= _SMALL:
+        return float(np.linalg.eigvalsh(matrix.toarray())[0])
+    # Cholesky factors exist if the matrix is positive, O(N b^2) instead of O(N^3).
+    shift = 0.5 * _ROUNDING * abs(matrix.diagonal()).max()
+    order, width = bandwidth_order(matrix)
+    lower = scipy.sparse.tril(matrix[order][:, order]).tocoo()
+    row, column = lower.coords
+    bands = np.zeros((width + 1, matrix.shape[0]), complex)
+    bands[row - column, column] = lower.data
+    bands[0] += shift
+    try:
+        scipy.linalg.cholesky_banded(bands, overwrite_ab=True, lower=True)
+    except np.linalg.LinAlgError:
+        start = np.cos(np.arange(matrix.shape[0]))
+        return float(
+            scipy.sparse.linalg.eigsh(matrix, 1, which="SA", v0=start, return_eigenvectors=False)[0]
+        )
+    return -shift
+
+
+def _smallest_eigenvalue(matrix: Matrix) -> float:
+    if isinstance(matrix, np.ndarray):
+        return float(np.linalg.eigvalsh(matrix)[0])
+    centres, radii = gershgorin(matrix)
+    bound = float((centres - radii).min())
+    if bound >= 0 or not radii.any():  # Gershgorin's discs settle it without eigenvalues
+        return bound
+    import scipy.linalg
+
+    if isinstance(matrix, Tridiagonal):
+        # A gauge transformation makes the elements beside the diagonal positive.
+        ends = {"select": "i", "select_range": (0, 0)}
+        bond = abs(matrix.upper)
+        return float(scipy.linalg.eigvalsh_tridiagonal(matrix.diagonal, bond, **ends)[0])
+    return _smallest_of_sparse(matrix.matrix)
+
+
+def check_positive(name: str, matrix: Matrix) -> None:
+    """Raise ValueError when a matrix has a negative eigenvalue beyond rounding."""
+    lowest = _smallest_eigenvalue(matrix)
+    if lowest < -_ROUNDING * abs(diagonal(matrix)).max():
+        raise ValueError(
+            f"the {name} matrix has the negative eigenvalue {lowest:.6g}; "
+            "rates of loss and gain must be positive semi-definite"
+        )
+
+
+def diagonal(matrix: Matrix) -> np.ndarray:
+    """Return the diagonal elements of any kind of matrix, (N,) float."""
+    return matrix.diagonal().real if isinstance(matrix, np.ndarray) else matrix.diagonal
+
+
+def overlap(first: Matrix, second: Matrix) -> float:
+    """Return ``Tr[A B]`` of two matrices of one kind."""
+    if isinstance(first, Tridiagonal):
+        bonds = (first.upper * second.upper.conj()).real
+        return float(first.diagonal @ second.diagonal + 2 * bonds.sum())
+    if isinstance(first, Sparse):
+        return float(first.matrix.multiply(second.matrix.T).sum().real)
+    return float(np.sum(first * second.T).real)
+
+
+def as_dense(matrix: Matrix) -> np.ndarray:
+    """Return the (N, N) array of any kind of matrix."""
+    return matrix if isinstance(matrix, np.ndarray) else matrix.to_dense()
+
+
+def as_sparse(matrix: Matrix) -> Sparse:
+    """Return any kind of matrix with its elements that are not zero."""
+    if isinstance(matrix, Sparse):
+        return matrix
+    if isinstance(matrix, Tridiagonal):
+        bands = matrix.upper.conj(), matrix.diagonal, matrix.upper
+        matrix = scipy.sparse.diags_array(bands, offsets=(-1, 0, 1), shape=matrix.shape)
+    return _as_sparse_matrix(scipy.sparse.coo_array(matrix))
