@@ -52,8 +52,11 @@ def heat_current(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     error = (
         currents.energy_current_error[:count] + abs(mu) * currents.particle_current_error[:count]
     )
-    reason = currents.notes.get("energy_current", "") if np.isnan(value).any() else ""
-    return Estimate(value, error, reason)
+    if not np.isnan(value).any():
+        return Estimate(value, error)
+    # The note on the reservoirs' currents is about the leads alone.
+    notes = currents.notes
+    return Estimate(value, error, notes.get("reservoir_energy_current") or notes["energy_current"])
 
 
 def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate:

@@ -4,8 +4,16 @@ import numpy as np
 from pydantic import Field
 
 from nessflow.scattering.currents import SteadyCurrents, steady_currents
+from nessflow.scattering.entropy import needs_dense, scattering_entropy_production
+from nessflow.scattering.system import OpenSystem
 from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
+from nessflow.thermodynamics import (
+    Estimate,
+    entropy_production,
+    heat_current,
+    lead_entropy_production,
+)
 
 TERMINALS = ("left", "right", "loss", "gain")
 
@@ -13,6 +21,7 @@ UNITARITY_TOLERANCE = 1e-8
 
 _PARTICLE = "t/hbar"
 _ENERGY = "t^2/hbar"
+_ENTROPY = "k_B*t/hbar"
 
 
 def _currents(flow: str, units: str) -> dict[str, Variable]:
@@ -48,7 +57,23 @@ def with_errors(variables: dict[str, Variable]) -> dict[str, Variable]:
     return result
 
 
-CONVENTIONS = systems.CONVENTIONS
+CONVENTIONS = (
+    *systems.CONVENTIONS,
+    "Heat that a lead loses: its energy current less chemical potential times particle current.",
+    "Entropy production: -sum of heat over temperature of the leads; loss and gain that are "
+    "proportional are one terminal of infinite temperature, others have no finite one. "
+    "Scattering entropy production: entropy of the streams that leave the terminals less that of "
+    "the streams that enter them, correlations between terminals forgotten; always finite.",
+)
+
+_THERMODYNAMICS = {
+    "heat_current": Variable(("lead",), _ENERGY, "heat current from the lead into the system"),
+    "entropy_production": Variable((), _ENTROPY, "entropy production of all terminals"),
+    "lead_entropy_production": Variable((), _ENTROPY, "entropy production of the leads alone"),
+    "scattering_entropy_production": Variable(
+        (), _ENTROPY, "entropy that leaves the terminals less what enters them"
+    ),
+}
 
 
 class Parameters(Strict):
@@ -57,7 +82,7 @@ class Parameters(Strict):
     system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
 
 
-VARIABLES = with_errors(_currents("particle", _PARTICLE) | _currents("energy", _ENERGY)) | {
+_CURRENTS = with_errors(_currents("particle", _PARTICLE) | _currents("energy", _ENERGY)) | {
     "conservation_defect": Variable(
         (), _PARTICLE, "sum of the particle currents of all terminals, zero by conservation"
     ),
@@ -65,6 +90,7 @@ VARIABLES = with_errors(_currents("particle", _PARTICLE) | _currents("energy", _
         (), "1", "relative violation of the unitarity of the scattering matrix"
     ),
 }
+VARIABLES = _CURRENTS | with_errors(_THERMODYNAMICS)
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
@@ -82,9 +108,39 @@ def is_random(parameters: Parameters) -> bool:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the steady currents of one system (paper 000, eq. 8)."""
-    currents = steady_currents(systems.open_system(parameters.system, rng))
-    values = {name: getattr(currents, name) for name in VARIABLES}
-    return Outcome(values, *judged(currents), currents.notes)
+    system = systems.open_system(parameters.system, rng)
+    currents = steady_currents(system)
+    values = {name: getattr(currents, name) for name in _CURRENTS}
+    notes = dict(currents.notes)
+    for name, estimate in _thermodynamics(system, currents).items():
+        values[name], values[f"{name}_error"], undefined = estimate
+        if undefined:
+            notes[name] = undefined
+    return Outcome(values, *judged(currents), notes)
+
+
+def _thermodynamics(system: OpenSystem, currents: SteadyCurrents) -> dict[str, Estimate]:
+    """Return what `_THERMODYNAMICS` lists."""
+    return {
+        "heat_current": heat_current(system, currents),
+        "entropy_production": entropy_production(system, currents),
+        "lead_entropy_production": lead_entropy_production(system, currents),
+        "scattering_entropy_production": _scattering_entropy(system),
+    }
+
+
+def _scattering_entropy(system: OpenSystem) -> Estimate:
+    if needs_dense(system):
+        return Estimate(
+            np.nan,
+            np.nan,
+            "loss and gain that are not proportional take a dense matrix at each energy: "
+            "nessflow.scattering.entropy.scattering_entropy_production computes it",
+        )
+    value, error, converged = scattering_entropy_production(system)
+    if not converged:
+        return Estimate(np.nan, np.nan, "its energy integral did not converge")
+    return Estimate(value, error)
 
 
 def judged(currents: SteadyCurrents) -> tuple[Status, str]:
