@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -178,11 +179,14 @@ def test_entropy_production_says_why_it_is_undefined(rates, reason):
     assert reason in found.undefined
 
 
-@pytest.mark.parametrize("dense", [False, True])
-def test_proportional_matrices(dense):
+@pytest.mark.parametrize("kind", ["tridiagonal", "dense", "sparse"])
+def test_proportional_matrices(kind):
     system = random_system(3, ratio=0.7)
-    if not dense:
+    if kind == "tridiagonal":
         system = open_chain(5, loss=np.linspace(0, 0.4, 5), gain=0.7 * np.linspace(0, 0.4, 5))
+    if kind == "sparse":
+        matrices = (system.hamiltonian, system.loss, system.gain)
+        system = OpenSystem(*map(scipy.sparse.csr_array, matrices), system.leads)
     assert gain_to_loss_ratio(system) == pytest.approx(0.7)
     assert gain_to_loss_ratio(random_system(3)) is None
     assert gain_to_loss_ratio(random_system(3, gain=False)) is None

@@ -20,13 +20,15 @@ the eigenvalues of a matrix of the number of loss (gain) channels at each energy
 from collections.abc import Callable
 
 import numpy as np
+import scipy.sparse
 from scipy.special import xlog1py, xlogy
 
 from nessflow.scattering.dense import scattering_matrix
+from nessflow.scattering.matrices import Matrix, Sparse, Tridiagonal, diagonal
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.quadrature import integrate
 from nessflow.scattering.rates import Rates
-from nessflow.scattering.system import OpenSystem, Tridiagonal
+from nessflow.scattering.system import OpenSystem
 
 _ROUNDING = 1e-12
 """Departure of one matrix from a multiple of another, relative, taken for rounding."""
@@ -43,12 +45,10 @@ def gain_to_loss_ratio(system: OpenSystem) -> float | None:
     if not (system.loss.any() and system.gain.any()):
         return None
     loss, gain = _elements(system.loss), _elements(system.gain)
-    size = abs(loss).max()
-    place = np.unravel_index(abs(loss).argmax(), loss.shape)
-    ratio = float((gain[place] / loss[place]).real)
-    if ratio > 0 and abs(gain - ratio * loss).max() <= _ROUNDING * max(ratio, 1.0) * size:
-        return ratio
-    return None
+    # Both traces are positive.
+    ratio = float(diagonal(system.gain).sum() / diagonal(system.loss).sum())
+    fits = abs(gain - ratio * loss).max() <= _ROUNDING * abs(gain).max()
+    return ratio if fits else None
 
 
 def needs_dense(system: OpenSystem) -> bool:
@@ -56,10 +56,10 @@ def needs_dense(system: OpenSystem) -> bool:
     return system.loss.any() and system.gain.any() and gain_to_loss_ratio(system) is None
 
 
-def _elements(matrix: Tridiagonal | np.ndarray) -> np.ndarray:
+def _elements(matrix: Matrix) -> np.ndarray | scipy.sparse.csr_array:
     if isinstance(matrix, Tridiagonal):
         return np.concatenate([matrix.diagonal, matrix.upper])
-    return matrix
+    return matrix.matrix if isinstance(matrix, Sparse) else matrix
 
 
 # --- binary entropy -------------------------------------------------------------------------------
