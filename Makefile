@@ -14,11 +14,13 @@ smoke: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check --quiet .
 	$(VENV)/bin/python -m pytest
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/kernel.py
 	$(VENV)/bin/python benchmarks/quadrature.py
+	$(VENV)/bin/python benchmarks/studies.py
 
 docs: $(VENV)/ready
 	$(VENV)/bin/python -c 'from nessflow.description import data_dictionary; print(data_dictionary(), end="")' > docs/data-dictionary.md

@@ -8,15 +8,16 @@ import time
 
 import pytest
 
-from conftest import CHAIN
+from conftest import CHAIN, copy_project
 
-SLOW = CHAIN.replace("sites: 6", "sites: 200").replace("samples: 20", "samples: 60")
+# Four blocks that take about as long to solve as to start.
+SLOW = CHAIN.replace("sites: 6", "sites: 1000").replace(
+    "samples: 20, per_block: 10", "samples: 40, per_block: 20"
+)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    from conftest import copy_project
-
     project = copy_project(tmp_path_factory.mktemp("undisturbed") / "project", {"chain": SLOW})
     assert project.snakemake().returncode == 0
     return project
@@ -24,8 +25,6 @@ def undisturbed(tmp_path_factory):
 
 @pytest.fixture
 def slow(tmp_path):
-    from conftest import copy_project
-
     return copy_project(tmp_path / "project", {"chain": SLOW})
 
 
