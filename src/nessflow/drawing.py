@@ -10,14 +10,14 @@ from nessflow.figures.save import save
 from nessflow.figures.specs import studies_of
 from nessflow.pipeline.config import Study
 from nessflow.pipeline.digest import style_digest
-from nessflow.pipeline.store import read_dataset, write_atomically
-from nessflow.workflow import FORMATS, data_of
+from nessflow.pipeline.store import read_dataset, write_atomically, write_text
+from nessflow.workflow import CAPTIONS, FORMATS, data_of
 
 CARRIED = ("study", "title", "tier", "parameters", "source_digest", "content_sha256")
 
 
 def draw_study(study: Study, results: Path, progress: Callable[[str], None]) -> None:
-    """Write every figure of ``study`` as svg, pdf and png below ``results/<study>/figures``.
+    """Write every figure of ``study``, and the captions, below ``results/<study>/figures``.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ def draw_study(study: Study, results: Path, progress: Callable[[str], None]) -> 
     """
     datasets = {name: read_dataset(results / name / "data.nc") for name in sorted(data_of(study))}
     folder = results / study.name / "figures"
+    captions = [f"{spec.name}: {caption_of(study, spec)}\n" for spec in study.figures]
+    write_text(folder / CAPTIONS, "\n".join(captions))
     for spec in study.figures:
         used = studies_of(spec, study.name)
         provenance = {
@@ -61,6 +63,6 @@ def write_figure(figure: Figure, folder: Path, name: str, provenance: Mapping[st
 
 def caption_of(study: Study, spec) -> str:
     """Return title, source and remarks of a figure as one line of text."""
-    reference = ", ".join(f"{key} {value}" for key, value in (study.reference or {}).items())
+    reference = ", ".join(f"{key} {value}" for key, value in study.reference.items())
     parts = [study.title, reference, spec.caption, study.notes]
     return " ".join(" ".join(part.split()).rstrip(".") + "." for part in parts if part)
