@@ -347,7 +347,8 @@ def _fitted_line(axes: Axes, data: xr.Dataset, spec: PowerLaw, factor: float) ->
         raise FigureError(f"fit: choose a value of {', '.join(exponent.dims)} in sel")
     if not np.isfinite(prefactor):
         return
-    x = np.geomspace(*exponent.attrs["range"], 50)
+    low, high = exponent.attrs["range"]
+    x = np.geomspace(low, high, 50)
     axes.plot(
         x,
         float(prefactor) * factor * x ** float(exponent),
@@ -356,7 +357,7 @@ def _fitted_line(axes: Axes, data: xr.Dataset, spec: PowerLaw, factor: float) ->
         marker="",
         linewidth=3,
         zorder=1,
-        label=f"fit, exponent {with_error(float(exponent), float(error))}",
+        label=f"fit from {low:g} to {high:g}:\nexponent {with_error(float(exponent), float(error))}",
     )
 
 
