@@ -272,7 +272,7 @@ def test_a_displayed_unit_multiplies_the_numbers_by_powers_of_two_pi():
 
 
 def test_a_fit_is_drawn_over_its_range_with_its_exponent_and_error():
-    line = line_of(drawn("power-law"), "fit, exponent 1.91 ± 0.02")
+    line = line_of(drawn("power-law"), "fit from 0.02 to 0.5:\nexponent 1.91 ± 0.02")
     x, y = line.get_xdata(), line.get_ydata()
     np.testing.assert_allclose([x[0], x[-1]], [0.02, 0.5], rtol=1e-12)
     np.testing.assert_allclose(y, (2 * np.pi) ** 2 * 0.0021 * x**1.912, rtol=1e-12)

@@ -348,6 +348,7 @@ def _fitted_line(axes: Axes, data: xr.Dataset, spec: PowerLaw, factor: float) ->
     if not np.isfinite(prefactor):
         return
     low, high = exponent.attrs["range"]
+    power = with_error(float(exponent), float(error))
     x = np.geomspace(low, high, 50)
     axes.plot(
         x,
@@ -357,7 +358,7 @@ def _fitted_line(axes: Axes, data: xr.Dataset, spec: PowerLaw, factor: float) ->
         marker="",
         linewidth=3,
         zorder=1,
-        label=f"fit from {low:g} to {high:g}:\nexponent {with_error(float(exponent), float(error))}",
+        label=f"fit from {low:g} to {high:g}:\nexponent {power}",
     )
 
 
