@@ -3,10 +3,12 @@
 Reverse Cuthill-McKee numbering brings the elements of ``w - X - Sigma`` within ``b`` of the
 diagonal: about the number of sites across a strip, 2 on a ladder or a ring, the number of arms of a
 star.  LAPACK then factorises with partial pivoting, so that no level of a part of the system is
-special, and each contact costs one more solve, O(N b).  Measured (benchmarks/geometry.py) this is
-two to six times faster than a general sparse factorisation on such geometries.
+special, and each contact costs one more solve, O(N b).  On ladders, rings and stars this is three
+to four times as fast as the general sparse factorisation of SciPy, on strips 40 wide 1.5 times
+(benchmarks/geometry.py).
 
-Memory is ``3 b N`` complex numbers, whatever the number of energies.
+Memory is twice ``3 b N`` complex numbers and one for each site and contact, at any number of
+energies.
 """
 
 import functools
@@ -126,9 +128,7 @@ def contact_rows(
     return green, loss, gain
 
 
-def contact_correlations(
-    system: OpenSystem, energies: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts, (E, c, c) complex, in 1/t.
 
     The diagonals, which `contact_rows` has, are zero.

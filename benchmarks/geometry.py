@@ -1,0 +1,114 @@
+"""What does an energy cost beyond chains?  Run: python benchmarks/geometry.py
+
+CPU time for each energy of the rows of the Green's function at the contacts, with loss on every
+site: banded LU factors (`nessflow.scattering.sparse`) with their memory, the general sparse LU of
+SciPy (SuperLU) and, where it is affordable, the dense solver; then the traces between loss and
+gain.
+"""
+
+import os
+import time
+import tracemalloc
+
+import numpy as np
+import scipy.sparse
+from scipy.sparse.linalg import splu
+
+from nessflow.scattering import dense, sparse
+from nessflow.scattering.geometry import ladder, ring, star, star_site, strip
+from nessflow.scattering.lattice import onsite_rates, uniform_disorder
+from nessflow.scattering.matrices import Tridiagonal, as_dense, bandwidth_order
+from nessflow.scattering.system import OpenSystem, WideBandLead
+
+ENERGIES = np.linspace(-1.9, 1.9, 8)
+LARGEST_DENSE = 2000
+
+
+def opened(hamiltonian, contacts, gain=None):
+    sites = hamiltonian.shape[0]
+    onsite = uniform_disorder(0.5, sites, np.random.default_rng(1))
+    hamiltonian = hamiltonian + scipy.sparse.diags_array(onsite)
+    leads = [WideBandLead(f"{site}", int(site), 1.0, 0.0, 0.0) for site in contacts]
+    loss = onsite_rates(np.full(sites, 0.02))
+    return OpenSystem(hamiltonian, loss, gain or Tridiagonal.zero(sites), leads)
+
+
+def columns(length, width):
+    """Return the sites of the first and of the last column of a strip."""
+    return [*range(width), *range((length - 1) * width, length * width)]
+
+
+CASES = {
+    "chain of 1000, lead inside": opened(strip(1000, 1), [0, 500, 999]),
+    "ladder of 500 rungs": opened(ladder(500), columns(500, 2)),
+    "ring of 1000": opened(ring(1000, 1.0, 0.7), [0, 500]),
+    "star of 3 x 300": opened(star(3, 300), star_site(300, np.arange(3), 299)),
+    "star of 10 x 100": opened(star(10, 100), star_site(100, np.arange(10), 99)),
+    "strip 20 x 100, 2 contacts": opened(strip(100, 20), [0, 1999]),
+    "strip 20 x 100, 40 contacts": opened(strip(100, 20), columns(100, 20)),
+    "strip 40 x 400, 2 contacts": opened(strip(400, 40), [0, 15999]),
+    "strip 40 x 400, 80 contacts": opened(strip(400, 40), columns(400, 40)),
+}
+
+
+def by_superlu(system, energies):
+    """Rows at the contacts and their weighted norms, as `sparse.contact_rows` gives them."""
+    loss = 2 * system.loss.diagonal
+    damping = system.hamiltonian.matrix - 1j * system.loss.matrix
+    sources = np.zeros((system.sites, system.contacts.size), complex, order="F")
+    sources[system.contacts, range(system.contacts.size)] = 1.0
+    results = []
+    for energy, sigma in zip(energies, system.contact_self_energy(energies), strict=True):
+        diagonal = np.full(system.sites, energy, complex)
+        diagonal[system.contacts] -= sigma
+        factors = splu((scipy.sparse.diags_array(diagonal) - damping).tocsc())
+        results.append(loss @ abs(factors.solve(sources, trans="T")) ** 2)
+    return np.array(results)
+
+
+def milliseconds(function, system, energies):
+    function(system, energies[:1])
+    start = time.process_time()
+    function(system, energies)
+    return 1e3 * (time.process_time() - start) / energies.size
+
+
+def megabytes(function, system, energies):
+    """Return the largest memory of arrays during a call."""
+    tracemalloc.start()
+    function(system, energies)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 2**20
+
+
+def main():
+    print(f"load average {os.getloadavg()}; ms per energy")
+    header = ("geometry", "bandwidth", "banded", "memory", "SuperLU", "dense")
+    print("{:30s}{:>10s}{:>10s}{:>10s}{:>10s}{:>10s}".format(*header))
+    for name, system in CASES.items():
+        banded = milliseconds(sparse.contact_rows, system, ENERGIES)
+        memory = megabytes(sparse.contact_rows, system, ENERGIES)
+        general = milliseconds(by_superlu, system, ENERGIES)
+        few = ENERGIES[:1]
+        loss = sparse.contact_rows(system, few)[1]
+        np.testing.assert_allclose(loss, by_superlu(system, few), rtol=1e-9)
+        full = np.nan
+        if system.sites <= LARGEST_DENSE:
+            matrices = (system.hamiltonian, system.loss, system.gain)
+            other = OpenSystem(*map(as_dense, matrices), system.leads)
+            full = milliseconds(dense.contact_rows, other, ENERGIES[:2])
+        width = bandwidth_order(system.hamiltonian.matrix)[1]
+        row = f"{name:30s}{width:10d}{banded:10.2f}{memory:7.0f} MB{general:10.2f}{full:10.1f}"
+        print(row, flush=True)
+    print("\ntraces between loss on every site and gain, ms per energy")
+    for touched in (1, 100, 1000):
+        gain = onsite_rates(0.01 * (np.arange(1000) < touched))
+        system = opened(ladder(500), columns(500, 2), gain)
+        cost = milliseconds(sparse.interior_traces, system, ENERGIES)
+        print(f"ladder of 500 rungs, gain on {touched:4d} sites {cost:10.2f}")
+    print(f"load average {os.getloadavg()}")
+
+
+if __name__ == "__main__":
+    main()
