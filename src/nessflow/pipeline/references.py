@@ -53,7 +53,8 @@ def reference_problems(
     variables = getattr(kind, "VARIABLES", {})
     dims = {dim for variable in variables.values() for dim in variable.dims}
     known = [*axis_entries(source), *variables, *sorted(dims), "sample", "status", "n_samples"]
-    fits = tuple(f"{fit.get('name')}_" for fit in items_of(source, "fits") if isinstance(fit, dict))
+    named = [str(fit.get("name")) for fit in items_of(source, "fits") if isinstance(fit, dict)]
+    fits = tuple(f"{name.replace('-', '_')}_" for name in named)
     problems = []
     for reference in references:
         name = reference.name
