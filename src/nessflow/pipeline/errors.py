@@ -40,7 +40,9 @@ class Problem:
         what = " = ".join(part for part in (self.key, self.given) if part)
         wanted = self.expected and f"expected {self.expected}"
         reason = "; ".join(part for part in (wanted, self.hint) if part)
-        return ": ".join(part for part in (place, what, reason) if part)
+        text = ": ".join(part for part in (place, what, reason) if part)
+        # One line for each fault, also when a key holds a line break.
+        return "".join(c if c.isprintable() else " " for c in text)
 
 
 class ConfigError(Exception):
