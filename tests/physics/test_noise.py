@@ -25,6 +25,8 @@ from nessflow.scattering.system import (
     Tridiagonal,
     WideBandLead,
 )
+from nessflow.studies import steady_current, systems
+from nessflow.studies.kind import Status
 
 SOLVERS = {"dense": dense, "recurrence": tridiagonal, "sparse": sparse}
 
@@ -373,3 +375,45 @@ def test_together_or_apart():
     np.testing.assert_array_equal(
         currents.particle_current, steady_currents(system).particle_current
     )
+
+
+# --- study ----------------------------------------------------------------------------------------
+
+LEAD = {"kind": "wide-band", "broadening": 1.1, "chemical_potential": 0.1, "temperature": 1e-4}
+POINT = {
+    "lattice": {"kind": "chain", "sites": 6},
+    "loss": {"kind": "sites", "rates": {"2": 0.1}},
+    "leads": {"left": LEAD, "right": LEAD | {"chemical_potential": -0.2}},
+}
+
+
+def test_every_point_of_a_study_stores_its_noise():
+    parameters = steady_current.Parameters.model_validate({"system": POINT})
+    found = steady_current.evaluate(parameters, None)
+    assert found.status == Status.OK
+    noise = lead_noise(systems.open_system(parameters.system, None))
+    np.testing.assert_array_equal(found.values["particle_noise"], noise.particle_noise)
+    assert found.values["net_particle_noise"] == noise.net_particle_noise
+    assert np.all(found.values["particle_noise_error"] < 1e-9)
+    assert "infinite entropy" in found.notes["uncertainty_ratio"]
+
+
+def test_noise_that_is_not_positive_makes_a_point_suspect():
+    currents, noise = currents_and_noise(open_chain(3, {1: 0.1}))
+    assert steady_current.judged(currents, noise)[0] == Status.OK
+    impossible = noise.particle_noise - np.diag([0.0, noise.particle_noise[1, 1] * 1.01])
+    status, message = steady_current.judged(
+        currents, dataclasses.replace(noise, particle_noise=impossible)
+    )
+    assert status == Status.SUSPECT
+    assert "noise is not positive" in message
+
+
+def test_uncertainty_ratio_of_two_leads_in_linear_response_is_two():
+    """S = 2 k T G, J = G dmu and sigma = J dmu / T: the bound of classical Markov jumps."""
+    warm = {"temperature": 0.3, "chemical_potential": 0.1}
+    leads = {"left": LEAD | warm | {"chemical_potential": 0.1001}, "right": LEAD | warm}
+    system = {"lattice": POINT["lattice"], "leads": leads}
+    parameters = steady_current.Parameters.model_validate({"system": system})
+    found = steady_current.evaluate(parameters, None)
+    assert found.values["uncertainty_ratio"] == pytest.approx(2, rel=1e-6)

@@ -1,10 +1,11 @@
-"""Steady particle and energy currents of an open system between two leads."""
+"""Steady currents, noise and entropy production of an open system between two leads."""
 
 import numpy as np
 from pydantic import Field
 
-from nessflow.scattering.currents import SteadyCurrents, steady_currents
+from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.entropy import needs_dense, scattering_entropy_production
+from nessflow.scattering.noise import ParticleNoise, currents_and_noise
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
@@ -13,6 +14,7 @@ from nessflow.thermodynamics import (
     entropy_production,
     heat_current,
     lead_entropy_production,
+    uncertainty_ratio,
 )
 
 TERMINALS = ("left", "right", "loss", "gain")
@@ -59,6 +61,9 @@ def with_errors(variables: dict[str, Variable]) -> dict[str, Variable]:
 
 CONVENTIONS = (
     *systems.CONVENTIONS,
+    "Noise: zero frequency, symmetrised, integral of <<dI_a(t) dI_b(0)>> over t without a factor "
+    "2, so that the variance of a transferred charge grows as noise times time.  Net noise is "
+    "that of the net current.",
     "Heat that a lead loses: its energy current less chemical potential times particle current.",
     "Entropy production: -sum of heat over temperature of the leads; loss and gain that are "
     "proportional are one terminal of infinite temperature, others have no finite one. "
@@ -73,7 +78,21 @@ _THERMODYNAMICS = {
     "scattering_entropy_production": Variable(
         (), _ENTROPY, "entropy that leaves the terminals less what enters them"
     ),
+    "uncertainty_ratio": Variable(
+        (), "k_B", "net particle noise times entropy production over net particle current squared"
+    ),
 }
+
+_NOISE = with_errors(
+    {
+        "particle_noise": Variable(
+            ("lead", "lead_2"), _PARTICLE, "zero-frequency noise of the leads' particle currents"
+        ),
+        "net_particle_noise": Variable(
+            (), _PARTICLE, "zero-frequency noise of the net particle current"
+        ),
+    }
+)
 
 
 class Parameters(Strict):
@@ -90,7 +109,7 @@ _CURRENTS = with_errors(_currents("particle", _PARTICLE) | _currents("energy", _
         (), "1", "relative violation of the unitarity of the scattering matrix"
     ),
 }
-VARIABLES = _CURRENTS | with_errors(_THERMODYNAMICS)
+VARIABLES = _CURRENTS | _NOISE | with_errors(_THERMODYNAMICS)
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
@@ -98,6 +117,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     return {
         "terminal": Coordinate(np.array(TERMINALS), "1", "terminal"),
         "lead": Coordinate(np.array(TERMINALS[:2]), "1", "lead"),
+        "lead_2": Coordinate(np.array(TERMINALS[:2]), "1", "second lead"),
     }
 
 
@@ -107,25 +127,32 @@ def is_random(parameters: Parameters) -> bool:
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
-    """Return the steady currents of one system (paper 000, eq. 8)."""
+    """Return the steady currents of one system (paper 000, eq. 8), their noise and entropy."""
     system = systems.open_system(parameters.system, rng)
-    currents = steady_currents(system)
+    currents, noise = currents_and_noise(system)
     values = {name: getattr(currents, name) for name in _CURRENTS}
+    values |= {name: getattr(noise, name) for name in _NOISE}
     notes = dict(currents.notes)
-    for name, estimate in _thermodynamics(system, currents).items():
+    for name, estimate in _thermodynamics(system, currents, noise).items():
         values[name], values[f"{name}_error"], undefined = estimate
         if undefined:
             notes[name] = undefined
-    return Outcome(values, *judged(currents), notes)
+    return Outcome(values, *judged(currents, noise), notes)
 
 
-def _thermodynamics(system: OpenSystem, currents: SteadyCurrents) -> dict[str, Estimate]:
+def _thermodynamics(
+    system: OpenSystem, currents: SteadyCurrents, noise: ParticleNoise
+) -> dict[str, Estimate]:
     """Return what `_THERMODYNAMICS` lists."""
+    entropy = entropy_production(system, currents)
+    net_noise = Estimate(noise.net_particle_noise, noise.net_particle_noise_error)
+    net_current = Estimate(currents.net_particle_current, currents.net_particle_current_error)
     return {
         "heat_current": heat_current(system, currents),
-        "entropy_production": entropy_production(system, currents),
+        "entropy_production": entropy,
         "lead_entropy_production": lead_entropy_production(system, currents),
         "scattering_entropy_production": _scattering_entropy(system),
+        "uncertainty_ratio": uncertainty_ratio(net_noise, entropy, net_current),
     }
 
 
@@ -143,9 +170,9 @@ def _scattering_entropy(system: OpenSystem) -> Estimate:
     return Estimate(value, error)
 
 
-def judged(currents: SteadyCurrents) -> tuple[Status, str]:
+def judged(currents: SteadyCurrents, noise: ParticleNoise) -> tuple[Status, str]:
     """Return the status of a point, and why it is not ok."""
-    if not currents.converged:
+    if not (currents.converged and noise.converged):
         return Status.NOT_CONVERGED, "an energy integral did not converge"
     if abs(currents.conservation_defect) > currents.conservation_allowance:
         return Status.SUSPECT, (
@@ -156,5 +183,13 @@ def judged(currents: SteadyCurrents) -> tuple[Status, str]:
         return Status.SUSPECT, (
             f"unitarity violated by {currents.unitarity_defect:.1e}, "
             f"more than {UNITARITY_TOLERANCE:.0e}"
+        )
+    # Cross noise with loss and gain is negative too, so that no row of the leads' noise adds up to
+    # less than zero; then the matrix is positive as well.
+    lowest = noise.particle_noise.sum(axis=1) + noise.particle_noise_error.sum(axis=1)
+    if not (lowest >= 0).all():
+        return Status.SUSPECT, (
+            f"the noise is not positive: the leads' covariances add to {lowest.min():.1e} with "
+            "their errors"
         )
     return Status.OK, ""
