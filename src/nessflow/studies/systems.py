@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, field_validator, model_validator
+from scipy.sparse import csr_array
 
-from nessflow.scattering import lattice
+from nessflow.scattering import geometry, lattice
 from nessflow.scattering.system import (
     OpenSystem,
     SemiInfiniteChainLead,
@@ -15,7 +16,9 @@ from nessflow.scattering.system import (
 from nessflow.studies.kind import Strict, quantity
 
 CONVENTIONS = (
-    "Chain: h[j, j+1] = -hopping.  Sites are numbered from 1.",
+    "Lattices: h = -hopping between coupled sites.  Sites are numbered from 1: along a chain or a "
+    "ring, column by column in a strip, rung by rung in a ladder, arm by arm from the centre "
+    "(site 1) in a star.",
     "Loss and gain: d rho/dt = sum_m 2 L rho L^+ - {L^+ L, rho} (no factor 1/2), so that a rate "
     "gamma damps amplitudes with gamma and populations with 2 gamma.",
     "Green's function: G = 1/(E - h + i P + i Q - Sigma), P_jk = sum_m u*_mj u_mk of the loss "
@@ -30,12 +33,9 @@ Site = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0)]
 
 
-class Chain(Strict):
-    """Open chain, h[j, j+1] = -hopping."""
+class Lattice(Strict):
+    """What lattices of given shape have in common: energies of their sites."""
 
-    kind: Literal["chain"]
-    sites: int = quantity("number of sites", "1", ge=1, le=10_000_000)
-    hopping: float = quantity("hopping amplitude", "t", 1.0)
     onsite: float | tuple[float, ...] = quantity(
         "on-site energy, one number or one for each site", "t", 0.0
     )
@@ -46,11 +46,124 @@ class Chain(Strict):
             raise ValueError(f"onsite has {len(self.onsite)} energies for {self.sites} sites")
         return self
 
+    @property
+    def contacts(self) -> tuple[int, int]:
+        """Sites of the left and of the right lead unless told, from 1."""
+        return 1, self.sites
+
+    def energies(self, disorder: np.ndarray | float) -> np.ndarray:
+        """Return the on-site energies with ``disorder`` added, shape (sites,)."""
+        return self.onsite + np.zeros(self.sites) + disorder
+
+
+Length = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class Chain(Lattice):
+    """Open chain, h[j, j+1] = -hopping."""
+
+    kind: Literal["chain"]
+    sites: Length = quantity("number of sites", "1")
+    hopping: float = quantity("hopping amplitude", "t", 1.0)
+
     def hamiltonian(self, disorder: np.ndarray | float) -> Tridiagonal:
         """Return h with ``disorder`` added to the on-site energies."""
-        return lattice.chain(
-            self.sites, self.hopping, self.onsite + np.zeros(self.sites) + disorder
-        )
+        return lattice.chain(self.sites, self.hopping, self.energies(disorder))
+
+
+class SSH(Lattice):
+    """Su-Schrieffer-Heeger chain: hoppings alternate, the first cell is sites 1 and 2."""
+
+    kind: Literal["ssh"]
+    sites: Length = quantity("number of sites", "1")
+    intracell_hopping: float = quantity("hopping within a cell", "t", 1.0)
+    intercell_hopping: float = quantity("hopping between cells", "t", 1.0)
+
+    def hamiltonian(self, disorder: np.ndarray | float) -> Tridiagonal:
+        """Return h with ``disorder`` added to the on-site energies."""
+        hoppings = self.intracell_hopping, self.intercell_hopping
+        return geometry.ssh_chain(self.sites, *hoppings, self.energies(disorder))
+
+
+class Strip(Lattice):
+    """Rectangle of the square lattice; site = (column - 1) * width + row, all from 1."""
+
+    kind: Literal["strip"]
+    length: Length = quantity("number of columns", "1")
+    width: Length = quantity("number of sites in a column", "1")
+    hopping: float = quantity("hopping amplitude", "t", 1.0)
+
+    @property
+    def sites(self) -> int:
+        """Number of sites."""
+        return self.length * self.width
+
+    def hamiltonian(self, disorder: np.ndarray | float) -> csr_array:
+        """Return h with ``disorder`` added to the on-site energies."""
+        return geometry.strip(self.length, self.width, self.hopping, self.energies(disorder))
+
+
+class Ladder(Lattice):
+    """Two coupled chains; site = 2 * (rung - 1) + chain, rung from 1, chain 1 or 2."""
+
+    kind: Literal["ladder"]
+    length: Length = quantity("number of rungs", "1")
+    hopping: float = quantity("hopping along the chains", "t", 1.0)
+    rung_hopping: float = quantity("hopping on the rungs", "t", 1.0)
+
+    @property
+    def sites(self) -> int:
+        """Number of sites."""
+        return 2 * self.length
+
+    def hamiltonian(self, disorder: np.ndarray | float) -> csr_array:
+        """Return h with ``disorder`` added to the on-site energies."""
+        hoppings = self.hopping, self.rung_hopping
+        return geometry.ladder(self.length, *hoppings, self.energies(disorder))
+
+
+class Ring(Lattice):
+    """Ring that encloses a flux; the right lead is opposite the left one unless told."""
+
+    kind: Literal["ring"]
+    sites: Annotated[int, Field(ge=3, le=10_000_000)] = quantity("number of sites", "1")
+    hopping: float = quantity("hopping amplitude", "t", 1.0)
+    flux: float = quantity("phase gathered on the way around the ring", "rad", 0.0)
+
+    @property
+    def contacts(self) -> tuple[int, int]:
+        """Sites of the left and of the right lead unless told, from 1."""
+        return 1, 1 + self.sites // 2
+
+    def hamiltonian(self, disorder: np.ndarray | float) -> csr_array:
+        """Return h with ``disorder`` added to the on-site energies."""
+        return geometry.ring(self.sites, self.hopping, self.flux, self.energies(disorder))
+
+
+class Star(Lattice):
+    """Arms that meet in site 1; site = 1 + (arm - 1) * length + position, position from 1.
+
+    The leads are at the ends of the first and of the last arm unless told.
+    """
+
+    kind: Literal["star"]
+    arms: Length = quantity("number of arms", "1")
+    length: Length = quantity("number of sites in an arm", "1")
+    hopping: float = quantity("hopping amplitude", "t", 1.0)
+
+    @property
+    def sites(self) -> int:
+        """Number of sites."""
+        return 1 + self.arms * self.length
+
+    @property
+    def contacts(self) -> tuple[int, int]:
+        """Sites of the left and of the right lead unless told, from 1."""
+        return 1 + self.length, self.sites
+
+    def hamiltonian(self, disorder: np.ndarray | float) -> csr_array:
+        """Return h with ``disorder`` added to the on-site energies."""
+        return geometry.star(self.arms, self.length, self.hopping, self.energies(disorder))
 
 
 class MatrixLattice(Strict):
@@ -83,6 +196,11 @@ class MatrixLattice(Strict):
     def sites(self) -> int:
         """Number of sites."""
         return len(self.hamiltonian_rows)
+
+    @property
+    def contacts(self) -> tuple[int, int]:
+        """Sites of the left and of the right lead unless told, from 1."""
+        return 1, self.sites
 
     def hamiltonian(self, disorder: np.ndarray | float) -> np.ndarray:
         """Return h with ``disorder`` added to the on-site energies."""
@@ -125,7 +243,7 @@ class SiteChannels(Strict):
 
 
 class BondChannels(Strict):
-    """One channel on each bond, sqrt(rate) (c_j + exp(i phase) c_{j+1}) for loss.
+    """One channel on each bond of a chain, sqrt(rate) (c_j + exp(i phase) c_{j+1}) for loss.
 
     The phase -pi/2 is the loss of paper 000, main text (supplement: erratum E11).  With
     ``boundary`` the two channels sqrt(rate) c_1 and sqrt(rate) c_N of the supplement are added.
@@ -152,7 +270,7 @@ class Lead(Strict):
     chemical_potential: float = quantity("chemical potential", "t")
     temperature: float = quantity("temperature", "t", ge=0)
     site: Site | None = Field(
-        None, description="site it couples to, from 1 (default: left 1, right the last)"
+        None, description="site it couples to, from 1 (default: the ends of the lattice)"
     )
 
 
@@ -198,10 +316,15 @@ class Leads(Strict):
     right: AnyLead
 
 
+AnyLattice = Annotated[
+    Chain | SSH | Ladder | Strip | Ring | Star | MatrixLattice, Discriminator("kind")
+]
+
+
 class System(Strict):
     """An open quadratic system between two leads."""
 
-    lattice: Annotated[Chain | MatrixLattice, Discriminator("kind")]
+    lattice: AnyLattice
     disorder: UniformDisorder | None = Field(None, description="random on-site energies")
     loss: Channels | None = Field(None, description="particle loss")
     gain: Channels | None = Field(None, description="particle gain")
@@ -220,6 +343,17 @@ class System(Strict):
                 raise ValueError(f"lead {name} on site {site} of {sites}")
         return self
 
+    @model_validator(mode="after")
+    def _bonds_exist(self):
+        for name in ("loss", "gain"):
+            chain = isinstance(self.lattice, Chain | SSH | MatrixLattice)
+            if isinstance(getattr(self, name), BondChannels) and not chain:
+                raise ValueError(
+                    f"{name} on bonds needs a chain, the lattice is a {self.lattice.kind}; "
+                    "use the kind onsite or sites"
+                )
+        return self
+
 
 def is_random(system: System) -> bool:
     """Return whether the system draws disorder."""
@@ -232,10 +366,11 @@ def open_system(system: System, rng: np.random.Generator | None) -> OpenSystem:
     disorder = 0.0
     if system.disorder is not None:
         disorder = lattice.uniform_disorder(system.disorder.half_width, sites, rng)
-    leads = (
-        system.leads.left.lead("left", (system.leads.left.site or 1) - 1),
-        system.leads.right.lead("right", (system.leads.right.site or sites) - 1),
-    )
+    contacts = zip(("left", "right"), system.lattice.contacts, strict=True)
+    leads = []
+    for name, site in contacts:
+        lead = getattr(system.leads, name)
+        leads.append(lead.lead(name, (lead.site or site) - 1))
     return OpenSystem(
         system.lattice.hamiltonian(disorder),
         _channels(system.loss, sites, gain=False),

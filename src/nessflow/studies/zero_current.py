@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from scipy.optimize import brentq
 
 from nessflow.scattering.currents import steady_currents
+from nessflow.scattering.matrices import diagonal
 from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
 
@@ -81,8 +82,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     slope = (exchange(mu + step)[0] - exchange(mu - step)[0]) / (2 * step)
     residual, residual_error = exchange(mu)
     error = (abs(residual) + residual_error) / abs(slope) + 1e-14 * abs(mu)
-    loss = float(np.sum(system.loss.diagonal))
-    gain = float(np.sum(system.gain.diagonal))
+    loss = float(np.sum(diagonal(system.loss)))
+    gain = float(np.sum(diagonal(system.gain)))
     values = {
         "chemical_potential": mu,
         "chemical_potential_error": error,
