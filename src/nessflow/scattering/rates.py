@@ -191,8 +191,9 @@ class Observable(Generic[Result]):
     result: Callable[[Integral], Result]
 
 
-_REMEMBERED = 100_000
-"""Energies whose transmissions are kept for the next observable; some 50 MB."""
+_ELEMENTS = 400_000
+"""Elements of a matrix between leads, over all energies, that are computed at a time and kept for
+the next observable; some 50 MB with all matrices."""
 
 
 def integrate_observables(
@@ -215,23 +216,25 @@ def integrate_observables(
     """
     mesh = energy_mesh(system)
     known: dict[bytes, Rates] = {}
+    at_a_time = max(1, _ELEMENTS // max(1, len(system.leads)) ** 2)
 
     def rates_at(energies: np.ndarray) -> Rates:
         key = energies.tobytes()
         if key in known:
             return known[key]
         rates = Rates(system, energies)
-        if sum(other.energies.size for other in known.values()) < _REMEMBERED:
+        if sum(other.energies.size for other in known.values()) < at_a_time:
             known[key] = rates
         return rates
 
     def integral(observable: Observable) -> Integral:
-        found = integrate(
-            lambda energies: observable.integrand(rates_at(energies)),
-            mesh.panels,
-            rtol,
-            mesh.scale,
-        )
+        def integrand(energies):
+            starts = range(0, energies.size, at_a_time)
+            parts = [energies[start : start + at_a_time] for start in starts]
+            both = zip(*(observable.integrand(rates_at(part)) for part in parts), strict=True)
+            return tuple(np.concatenate(column, axis=1) for column in both)
+
+        found = integrate(integrand, mesh.panels, rtol, mesh.scale)
         error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
         columns = (column / (2 * np.pi) for column in (found.value, error, found.size))
         return Integral(*columns, found.converged, found.evaluations)
