@@ -59,7 +59,7 @@ def _parameters(model: BaseModel, prefix: str) -> list[str]:
         if isinstance(value, BaseModel):
             lines += _parameters(value, f"{key}.")
             continue
-        units = (field.json_schema_extra or {}).get("natural_units", "")
+        units = (field.json_schema_extra or {}).get("natural_units", "").removeprefix("1")
         lines.append(
             f"  {key} = {value} {units}".rstrip()
             + (f"  # {field.description}" if field.description else "")
