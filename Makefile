@@ -18,9 +18,7 @@ test: $(VENV)/ready
 	$(VENV)/bin/python -m pytest
 
 bench: $(VENV)/ready
-	$(VENV)/bin/python benchmarks/kernel.py
-	$(VENV)/bin/python benchmarks/quadrature.py
-	$(VENV)/bin/python benchmarks/studies.py
+	$(VENV)/bin/python benchmarks/run_all.py
 
 docs: $(VENV)/ready
 	$(VENV)/bin/python -c 'from nessflow.description import data_dictionary; print(data_dictionary(), end="")' > docs/data-dictionary.md

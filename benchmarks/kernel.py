@@ -1,13 +1,15 @@
 """How fast is the chain kernel against LAPACK on this machine?  Run: python benchmarks/kernel.py
 
 Site-energies per second of CPU time (all threads together), median of repeats: the Green's function
-between the ends of a disordered chain and what loss on every site sends to both ends.
+between the ends of a disordered chain and what loss on every site sends to both ends.  The peak of
+one core is measured with independent chains of multiply-adds, best of repeats.
 """
 
 import os
 import statistics
 import time
 
+import numba
 import numpy as np
 from scipy.linalg.lapack import zgtsv
 
@@ -16,6 +18,31 @@ from nessflow.scattering.lattice import bond_rates, chain, onsite_rates, uniform
 from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, Tridiagonal
 
 REPEATS = 9
+OPERATIONS = 16
+"""Per site and energy with loss rows and uniform hopping: two sweeps, each with one subtraction,
+four multiply-adds for the determinant and three for the weighted sum of squares."""
+DEPTH = 8
+"""Multiply-adds of one accumulator between two visits in memory."""
+
+
+@numba.njit(fastmath={"contract"})
+def multiply_adds(accumulators, rounds, factor, term):
+    for _ in range(rounds):
+        for i in range(accumulators.size):
+            value = accumulators[i]
+            for _ in range(DEPTH):
+                value = value * factor + term
+            accumulators[i] = value
+
+
+def peak():
+    """Return the largest rate of multiply-adds of one core, per second."""
+    accumulators, rounds = np.zeros(128), 32_000
+    done = accumulators.size * rounds * DEPTH
+    return max(
+        rate(lambda: multiply_adds(accumulators, rounds, 0.5, 1.0), done, repeats=1)
+        for _ in range(REPEATS)
+    )
 
 
 def disordered(sites, hopping, loss, gain):
@@ -41,22 +68,25 @@ def solve_by_lapack(system, energies):
     return solve
 
 
-def rate(function, site_energies):
+def rate(function, work, repeats=REPEATS):
     function()
     seconds = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         start = time.process_time()
         function()
         seconds.append(time.process_time() - start)
-    return site_energies / statistics.median(seconds)
+    return work / statistics.median(seconds)
 
 
 def report(label, value, reference):
-    print(f"{label:52s} {value:10.3g} /s  {value / reference:8.4g} x zgtsv", flush=True)
+    print(f"{label:56s} {value / reference:8.3g} x zgtsv  {value:10.2e} /s", flush=True)
 
 
 def main():
     print(f"load average {os.getloadavg()}, {os.cpu_count()} processors")
+    limit = peak() / OPERATIONS
+    print(f"peak of one core {limit * OPERATIONS:.2e} multiply-adds/s; corner and loss rows take")
+    print(f"{OPERATIONS} operations per site and energy: at most {limit:.2e} /s")
     for n in (100, 1000, 10_000):
         energies = np.linspace(-1.9, 1.9, 1024)
         few = energies[:: max(1, n // 10)]
@@ -87,6 +117,8 @@ def main():
         for label, case in cases.items():
             speed = rate(lambda: tridiagonal.contact_rows(case, energies), n * energies.size)  # noqa: B023
             report(f"recurrence, {label}", speed, reference)
+            if case is system:
+                print(f"{'':56s} {speed / limit:8.0%} of the measured peak")
         both = disordered(n, 1.0, every, every)
         speed = rate(lambda: tridiagonal.interior_traces(both, few), n * few.size)  # noqa: B023
         report("recurrence, traces between loss and gain", speed, reference)

@@ -23,8 +23,8 @@ TOLERANCES = (1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
 TARGET = 1e-8
 
 
-def sample(sites, loss, half_width, temperature, bias, finite_band=False):
-    onsite = uniform_disorder(half_width, sites, np.random.default_rng(1))
+def sample(sites, loss, half_width, temperature, bias, finite_band=False, seed=1):
+    onsite = uniform_disorder(half_width, sites, np.random.default_rng(seed))
     leads = []
     for name, site, mu in (("left", 0, 0.1 + bias), ("right", sites - 1, 0.1)):
         if finite_band:

@@ -1,6 +1,7 @@
-"""All studies at the paper's resolution: wall time, CPU time, memory, and what is not physics.
+"""What do all studies cost at the paper's resolution?  Run: python benchmarks/studies.py
 
-Runs the workflow in a copy of the project, so that nothing is reused.
+Wall time, CPU time, memory, and the share that is not physics.  Runs the workflow in a copy of the
+project, so that nothing is reused.
 """
 
 import csv

@@ -1,0 +1,83 @@
+"""Run every benchmark and write docs/benchmarks.md.  Run: python benchmarks/run_all.py"""
+
+import ast
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+PAGE = FOLDER.parent / "docs" / "benchmarks.md"
+BENCHMARKS = (
+    *("kernel", "scaling", "geometry", "noise"),
+    *("quadrature", "accuracy", "ensemble", "studies"),
+)
+IMAGES = {"accuracy": "![Error against number of energies](images/accuracy.png)\n\n"}
+PEERS = {"kwant": "Kwant", "qutip": "QuTiP", "qmeq": "QmeQ", "sisl": "sisl"}
+INTRODUCTION = """\
+# Benchmarks
+
+Written by `make bench` in one run, so that ratios are those of one machine under one load; absolute
+times, CPU times of one thread unless called wall time, belong to this machine. Nothing here is a test: tests
+check numbers, not seconds.
+
+"""
+
+
+def machine() -> str:
+    """Describe the machine without naming it."""
+    found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+    model = found[1] if found else "unknown processor"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    load = os.getloadavg()[0]
+    return (
+        f"Machine: {model}, {os.cpu_count()} processors, {memory:.0f} GiB of memory, "
+        f"Python {sys.version.split()[0]}, load average {load:.1f} at the start.\n\n"
+    )
+
+
+def peers() -> str:
+    """Say which comparable programs could have been measured."""
+    lines = []
+    for module, name in PEERS.items():
+        installed = importlib.util.find_spec(module) is not None
+        lines.append(f"{name}: {'installed, not compared' if installed else 'not measured here'}")
+    return (
+        "## Other programs\n\n" + "; ".join(lines) + ". What each section compares with is "
+        "LAPACK, SciPy and plain NumPy, which every installation has.\n"
+    )
+
+
+def description(name: str) -> tuple[str, str, str]:
+    """Return question, command and explanation from the first lines of a benchmark."""
+    text = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text()))
+    first, _, rest = text.partition("\n\n")
+    question, command = first.split("  Run: ")
+    return question, command, rest
+
+
+def output(name: str) -> str:
+    """Run a benchmark, one thread for the linear algebra, and return what it prints."""
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, str(FOLDER / f"{name}.py")]
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+
+
+def section(name: str) -> str:
+    question, command, explanation = description(name)
+    printed = f"```text\n{output(name)}\n```\n\n"
+    return f"## {question}\n\n`{command}`\n\n{explanation}\n\n{printed}{IMAGES.get(name, '')}"
+
+
+def main() -> None:
+    page = INTRODUCTION + machine()
+    page += "".join(section(name) for name in BENCHMARKS) + peers()
+    PAGE.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
