@@ -20,8 +20,8 @@ INTRODUCTION = """\
 # Benchmarks
 
 Written by `make bench` in one run, so that ratios are those of one machine under one load; absolute
-times, CPU times of one thread unless called wall time, belong to this machine. Nothing here is a test: tests
-check numbers, not seconds.
+times, CPU times of one thread unless called wall time, belong to this machine. Nothing here is a
+test: tests check numbers, not seconds.
 
 """
 
