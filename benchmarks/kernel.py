@@ -18,6 +18,8 @@ from nessflow.scattering.lattice import bond_rates, chain, onsite_rates, uniform
 from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, Tridiagonal
 
 REPEATS = 9
+SITES = (100, 1000, 10_000)
+LARGEST_DENSE = 1000
 OPERATIONS = 16
 """Per site and energy with loss rows and uniform hopping: two sweeps, each with one subtraction,
 four multiply-adds for the determinant and three for the weighted sum of squares."""
@@ -78,51 +80,65 @@ def rate(function, work, repeats=REPEATS):
     return work / statistics.median(seconds)
 
 
-def report(label, value, reference):
-    print(f"{label:56s} {value / reference:8.3g} x zgtsv  {value:10.2e} /s", flush=True)
+def cases_of(n):
+    """Return the systems to compare, by what is computed; the first is the case that matters."""
+    every, none, bond = onsite_rates(np.full(n, 0.02)), Tridiagonal.zero(n), bond_rates(n, 0.02)
+    hopping = 1 + 0.1 * np.random.default_rng(2).uniform(-1, 1, n - 1)
+    return {
+        "corner and loss rows, uniform hopping": disordered(n, 1.0, every, none),
+        "corner and loss rows, any hopping": disordered(n, hopping, every, none),
+        "corner alone, uniform hopping": disordered(n, 1.0, none, none),
+        "corner, loss and gain rows, uniform hopping": disordered(n, 1.0, every, every),
+        "corner and bond-loss rows": disordered(n, 1.0, bond, none),
+        "corner, bond loss and bond gain": disordered(n, 1.0, bond, bond),
+    }
+
+
+def agree(system, energies, solve):
+    green = tridiagonal.contact_rows(system, energies)[0]
+    solutions = np.array([solution[[0, -1]] for solution in solve()])
+    np.testing.assert_allclose(green, solutions, rtol=1e-9, atol=1e-14)
+
+
+def rates_of(n):
+    """Return site-energies per second by what is computed, LAPACK first."""
+    energies = np.linspace(-1.9, 1.9, 1024)
+    few = energies[:: max(1, n // 10)]
+    cases = cases_of(n)
+    system, *_ = cases.values()
+    lapack = solve_by_lapack(system, few)
+    agree(system, few, lapack)
+    rates = {"LAPACK zgtsv, 2 right-hand sides": rate(lapack, n * few.size)}
+    for label, case in cases.items():
+        rates[label] = rate(lambda: tridiagonal.contact_rows(case, energies), n * energies.size)  # noqa: B023
+    both = cases["corner, loss and gain rows, uniform hopping"]
+    traces = rate(lambda: tridiagonal.interior_traces(both, few), n * few.size)
+    rates["traces between loss and gain"] = traces
+    if n <= LARGEST_DENSE:
+        some = energies[:: max(10, n // 2)]
+        rates["dense solve"] = rate(lambda: dense.contact_rows(system, some), n * some.size)
+    return rates
+
+
+def row(label, values, form):
+    print(f"{label:46s}" + "".join(f"{format(value, form):>10s}" for value in values))
 
 
 def main():
     print(f"load average {os.getloadavg()}, {os.cpu_count()} processors")
-    limit = peak() / OPERATIONS
-    print(f"peak of one core {limit * OPERATIONS:.2e} multiply-adds/s; corner and loss rows take")
-    print(f"{OPERATIONS} operations per site and energy: at most {limit:.2e} /s")
-    for n in (100, 1000, 10_000):
-        energies = np.linspace(-1.9, 1.9, 1024)
-        few = energies[:: max(1, n // 10)]
-        every, none = onsite_rates(np.full(n, 0.02)), Tridiagonal.zero(n)
-        system = disordered(n, 1.0, every, none)
-        lapack = solve_by_lapack(system, few)
-        green = tridiagonal.contact_rows(system, few)[0]
-        solutions = np.array([solution[[0, -1]] for solution in lapack()])
-        np.testing.assert_allclose(green, solutions, rtol=1e-9, atol=1e-14)
-
-        reference = rate(lapack, n * few.size)
-        print(f"\nN = {n}")
-        report("LAPACK zgtsv, 2 right-hand sides", reference, reference)
-        if n <= 1000:
-            some = energies[:: n // 2] if n == 1000 else few
-            inverse = rate(lambda: dense.contact_rows(system, some), n * some.size)  # noqa: B023
-            report("dense solve", inverse, reference)
-        hopping = 1 + 0.1 * np.random.default_rng(2).uniform(-1, 1, n - 1)
-        bond = bond_rates(n, 0.02)
-        cases = {
-            "corner and loss rows, uniform hopping": system,
-            "corner and loss rows, any hopping": disordered(n, hopping, every, none),
-            "corner alone, uniform hopping": disordered(n, 1.0, none, none),
-            "corner, loss and gain rows, uniform hopping": disordered(n, 1.0, every, every),
-            "corner and bond-loss rows": disordered(n, 1.0, bond, none),
-            "corner, bond loss and bond gain": disordered(n, 1.0, bond, bond),
-        }
-        for label, case in cases.items():
-            speed = rate(lambda: tridiagonal.contact_rows(case, energies), n * energies.size)  # noqa: B023
-            report(f"recurrence, {label}", speed, reference)
-            if case is system:
-                print(f"{'':56s} {speed / limit:8.0%} of the measured peak")
-        both = disordered(n, 1.0, every, every)
-        speed = rate(lambda: tridiagonal.interior_traces(both, few), n * few.size)  # noqa: B023
-        report("recurrence, traces between loss and gain", speed, reference)
-    print(f"\nload average {os.getloadavg()}")
+    rates = [rates_of(n) for n in SITES]
+    (lapack, important, *_), limit = rates[0], peak() / OPERATIONS
+    row("speed over that of LAPACK zgtsv, sites:", SITES, "d")
+    for label in rates[0]:
+        row(label, [x[label] / x[lapack] if label in x else np.nan for x in rates], ".3g")
+    print("\nsite-energies per second")
+    for label in (lapack, important):
+        row(label, [x[label] for x in rates], ".2e")
+    row("  fraction of the measured peak", [x[important] / limit for x in rates], ".0%")
+    print(
+        f"peak of one core: {limit * OPERATIONS:.2e} multiply-adds/s; {OPERATIONS} operations for "
+    )
+    print(f"each site and energy: at most {limit:.2e} /s")
 
 
 if __name__ == "__main__":

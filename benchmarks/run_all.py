@@ -19,9 +19,9 @@ PEERS = {"kwant": "Kwant", "qutip": "QuTiP", "qmeq": "QmeQ", "sisl": "sisl"}
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `make bench` in one run, so that ratios are those of one machine under one load; absolute
-times, CPU times of one thread unless called wall time, belong to this machine. Nothing here is a
-test: tests check numbers, not seconds.
+Written by `make bench`. Ratios are taken within one run of a benchmark, on one machine under one
+load; absolute times, CPU times of one thread unless called wall time, belong to this machine.
+Nothing here is a test: tests check numbers, not seconds.
 
 """
 
@@ -64,7 +64,7 @@ def output(name: str) -> str:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, str(FOLDER / f"{name}.py")]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
 
 
 def section(name: str) -> str:
