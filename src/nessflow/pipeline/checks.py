@@ -18,6 +18,7 @@ from nessflow.pipeline.study import axis_key, checked_point, template_of
 from nessflow.pipeline.study_file import MOST_POINTS
 
 _SHOWN_VALUES = 5
+_CHECKED_VALUES = 2000
 
 
 def expression_problems(document: Document, axes: Sequence[Axis]) -> list[Problem]:
@@ -97,13 +98,17 @@ def size_problems(
 def point_problems(
     document: Document, axes: tuple[Axis, ...], kind: ModuleType, *, is_complete: bool
 ) -> list[Problem]:
-    """Check every value of every axis, the others at their first value."""
+    """Check the values of every axis, the others at their first value.
+
+    Of an axis with very many values only ``_CHECKED_VALUES`` are looked at, the outermost among
+    them; the others are checked when their points are computed.
+    """
     first = {axis.name: axis.labels[0] for axis in axes}
     parameters, problems = checked_point(document, axes, first, kind)
     models = [parameters]
     for base, axis in _varied(axes, first):
         found = []
-        for label in axis.labels[1:]:
+        for label in _checked_labels(axis):
             parameters, new = checked_point(document, axes, {**base, axis.name: label}, kind)
             models.append(parameters)
             found += [p for p in new if p not in problems and p not in found]
@@ -115,6 +120,14 @@ def point_problems(
         is_random = any(kind.is_random(model) for model in models)
         problems += _ensemble_problems(document, is_random=is_random)
     return problems
+
+
+def _checked_labels(axis: Axis) -> Sequence[str]:
+    labels = axis.labels[1:]
+    if len(labels) <= _CHECKED_VALUES or axis.cases is not None:
+        return labels
+    outermost = [min(labels, key=float), max(labels, key=float)]
+    return [*outermost, *labels[:: -(-len(labels) // _CHECKED_VALUES)]]
 
 
 def _varied(axes: Sequence[Axis], first: dict[str, str]) -> Iterator[tuple[dict[str, str], Axis]]:
