@@ -20,8 +20,8 @@ def chain(sites: int, hopping: complex | np.ndarray, onsite: float | np.ndarray)
     onsite : float or (N,) array
         Energies of the sites, in t.
     """
-    bonds = np.broadcast_to(np.asarray(hopping, complex), (max(sites - 1, 0),))
-    return Tridiagonal(np.broadcast_to(np.asarray(onsite, float), (sites,)), -bonds)
+    bonds = np.broadcast_to(-np.asarray(hopping, complex), (max(sites - 1, 0),))
+    return Tridiagonal(np.broadcast_to(np.asarray(onsite, float), (sites,)), bonds)
 
 
 def onsite_rates(rates: np.ndarray) -> Tridiagonal:

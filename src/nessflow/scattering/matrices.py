@@ -12,9 +12,20 @@ _SMALL = 200
 """Sites up to which eigenvalues of a sparse matrix are those of the dense one."""
 
 
+def _read_only(values: np.ndarray, dtype: type) -> np.ndarray:
+    """Return a copy that cannot be written; one element in memory if all are alike."""
+    if (values == values[:1]).all():
+        return np.broadcast_to(values[:1].astype(dtype), values.shape)
+    values = np.array(values, dtype)
+    values.flags.writeable = False
+    return values
+
+
 @dataclass(frozen=True, eq=False)
 class Tridiagonal:
     """Hermitian tridiagonal matrix.
+
+    Elements that are all alike, such as the hoppings of a uniform chain, are stored once.
 
     Parameters
     ----------
@@ -33,7 +44,7 @@ class Tridiagonal:
     upper: np.ndarray
 
     def __post_init__(self):
-        diagonal, upper = np.asarray(self.diagonal), np.array(self.upper, complex)
+        diagonal, upper = np.asarray(self.diagonal), np.asarray(self.upper)
         if diagonal.ndim != 1 or diagonal.size == 0 or upper.shape != (diagonal.size - 1,):
             raise ValueError(
                 f"a tridiagonal matrix needs N >= 1 diagonal and N-1 upper elements, "
@@ -46,12 +57,11 @@ class Tridiagonal:
                     f"the diagonal of a Hermitian matrix is real, got {diagonal[j]} at site {j}"
                 )
             diagonal = diagonal.real
-        diagonal = np.array(diagonal, float)
+        diagonal, upper = _read_only(diagonal, float), _read_only(upper, complex)
         for name, values in (("diagonal", diagonal), ("upper", upper)):
             if not np.isfinite(values).all():
                 j = int(np.argmin(np.isfinite(values)))
                 raise ValueError(f"{name} element {j} is not finite: {values[j]}")
-            values.flags.writeable = False
         object.__setattr__(self, "diagonal", diagonal)
         object.__setattr__(self, "upper", upper)
 
@@ -237,6 +247,8 @@ def _smallest_of_sparse(matrix: scipy.sparse.csr_array) -> float:
 def _smallest_eigenvalue(matrix: Matrix) -> float:
     if isinstance(matrix, np.ndarray):
         return float(np.linalg.eigvalsh(matrix)[0])
+    if isinstance(matrix, Tridiagonal) and not matrix.upper.any():
+        return float(matrix.diagonal.min())
     centres, radii = gershgorin(matrix)
     bound = float((centres - radii).min())
     if bound >= 0 or not radii.any():  # Gershgorin's discs settle it without eigenvalues
@@ -254,7 +266,7 @@ def _smallest_eigenvalue(matrix: Matrix) -> float:
 def check_positive(name: str, matrix: Matrix) -> None:
     """Raise ValueError when a matrix has a negative eigenvalue beyond rounding."""
     lowest = _smallest_eigenvalue(matrix)
-    if lowest < -_ROUNDING * abs(diagonal(matrix)).max():
+    if lowest < 0 and lowest < -_ROUNDING * abs(diagonal(matrix)).max():
         raise ValueError(
             f"the {name} matrix has the negative eigenvalue {lowest:.6g}; "
             "rates of loss and gain must be positive semi-definite"

@@ -30,6 +30,9 @@ LANES = 16
 UNROLL = 4
 """Sites between two visits of the state in memory."""
 
+BLOCK = 65_536
+"""Factors multiplied at a time."""
+
 # Not the full fastmath: nan and inf must keep their meaning.
 _FAST = {"contract", "nsz", "reassoc"}
 
@@ -309,17 +312,12 @@ def _trace(energies, first, last, damping, upper, lower, loss, loss_bond, gain, 
     return trace
 
 
-def _mirror(matrix: Tridiagonal) -> Tridiagonal:
-    """Return the matrix with its sites in reverse order."""
-    return Tridiagonal(matrix.diagonal[::-1].copy(), matrix.upper[::-1].conj())
-
-
 def _couplings(
-    hamiltonian: Tridiagonal, loss: Tridiagonal, gain: Tridiagonal
+    hamiltonian: np.ndarray, loss: np.ndarray, gain: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the elements of ``X = h - i (P + Q)`` above and below the diagonal."""
-    damping = loss.upper + gain.upper
-    return hamiltonian.upper - 1j * damping, (hamiltonian.upper + 1j * damping).conj()
+    damping = loss + gain
+    return hamiltonian - 1j * damping, (hamiltonian + 1j * damping).conj()
 
 
 def _by_site(bonds: np.ndarray) -> np.ndarray:
@@ -327,23 +325,23 @@ def _by_site(bonds: np.ndarray) -> np.ndarray:
     return np.insert(bonds, 0, 0)
 
 
-def _row_arguments(hamiltonian: Tridiagonal, loss: Tridiagonal, gain: Tridiagonal) -> tuple:
-    """Return what `_last_row` needs of the system, for matrices whose largest coupling is 1."""
-    upper, lower = _couplings(hamiltonian, loss, gain)
+def _bond_arguments(bonds: list[np.ndarray], sites: int) -> tuple:
+    """Return what `_last_row` needs of the elements above the diagonals of h, P and Q.
+
+    In units of the largest coupling; one element stands for bonds that are all alike.
+    """
+    upper, lower = _couplings(*bonds)
+    damped = any(rates.any() for rates in bonds[1:])
+    if not damped and np.all(abs(upper * lower - 1) < 4 * np.finfo(float).eps):
+        return None, None, None, None, None
+    upper, lower, *rates = (
+        np.broadcast_to(values, sites - 1) for values in (upper, lower, *bonds[1:])
+    )
     product = _by_site(upper * lower)
-    bonds = bool(loss.upper.any() or gain.upper.any())
-    if bonds:
-        couplings = product.real.copy(), product.imag.copy(), _by_site(abs(lower) ** 2)
-    elif np.all(abs(product.real[1:] - 1) < 4 * np.finfo(float).eps):
-        couplings = None, None, None
-    else:
-        couplings = product.real.copy(), None, product.real.copy()
-    weights = []
-    for matrix in (loss, gain):
-        used = matrix.any()
-        weights.append(matrix.diagonal.copy() if used else None)
-        weights.append(_by_site(2 * matrix.upper * lower) if used and bonds else None)
-    return hamiltonian.diagonal.copy(), loss.diagonal + gain.diagonal, *couplings, *weights
+    if not damped:
+        return product.real.copy(), None, product.real.copy(), None, None
+    terms = (_by_site(2 * bond * lower) for bond in rates)
+    return product.real.copy(), product.imag.copy(), _by_site(abs(lower) ** 2), *terms
 
 
 @dataclass(frozen=True, eq=False)
@@ -369,32 +367,71 @@ class _Chain:
         return UNROLL * min(max(int(130 / digits) // UNROLL, 1), 32 // UNROLL)
 
 
-def _scaled(system: OpenSystem) -> tuple[float, list[Tridiagonal]]:
-    """Return the largest coupling and the matrices in units of it."""
-    matrices = system.hamiltonian, system.loss, system.gain
-    couplings = _couplings(*matrices)
-    unit = max(abs(coupling).max(initial=0.0) for coupling in couplings) or 1.0
-    return unit, [Tridiagonal(m.diagonal / unit, m.upper / unit) for m in matrices]
+def _bonds(system: OpenSystem) -> list[np.ndarray]:
+    """Return the elements above the diagonals of h, P and Q, one of each if all bonds are alike."""
+    bonds = [matrix.upper for matrix in (system.hamiltonian, system.loss, system.gain)]
+    alike = all(values.strides == (0,) for values in bonds)
+    return [values[:1] for values in bonds] if alike else bonds
+
+
+def _over(values: np.ndarray, unit: float) -> np.ndarray:
+    """Return ``values / unit``, contiguous and read-only, without a copy where none is needed."""
+    values = np.ascontiguousarray(values if unit == 1 else values / unit)
+    values.flags.writeable = False
+    return values
+
+
+def _ordered(values: np.ndarray | None, step: int) -> np.ndarray | None:
+    """Return ``values[::step]``, contiguous for speed, copied only if the order matters."""
+    if values is None or np.array_equal(values, values[::step]):
+        return values
+    return _over(values[::step], 1.0)
 
 
 @functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system, or transposed
 def _chain_of(system: OpenSystem) -> _Chain:
-    unit, scaled = _scaled(system)
-    upper, lower = _couplings(*scaled)
-    rate = scaled[1].diagonal + scaled[2].diagonal
+    bonds = _bonds(system)
+    unit = max(abs(coupling).max(initial=0.0) for coupling in _couplings(*bonds)) or 1.0
+    bonds = [values / unit for values in bonds]
+    upper, lower = _couplings(*bonds)
     product = abs(upper * lower)
+
+    site = _over(system.hamiltonian.diagonal, unit)
+    loss, gain = (
+        _over(matrix.diagonal, unit) if matrix.any() else None
+        for matrix in (system.loss, system.gain)
+    )
+    present = [rates for rates in (loss, gain) if rates is not None]
+    rate = present[0] if len(present) == 1 else _over(sum(present, np.zeros(site.size)), 1.0)
+
+    def arguments(step: int, bonds: list[np.ndarray]) -> tuple:
+        *couplings, loss_bond, gain_bond = _bond_arguments(bonds, site.size)
+        loss_bond = None if loss is None else loss_bond
+        gain_bond = None if gain is None else gain_bond
+        level, damping = _ordered(site, step), _ordered(rate, step)
+        loss_weight, gain_weight = (
+            damping if weight is rate else _ordered(weight, step) for weight in (loss, gain)
+        )
+        return level, damping, *couplings, loss_weight, loss_bond, gain_weight, gain_bond
+
+    corners = (np.broadcast_to(values, site.size - 1) for values in (upper, lower))
     return _Chain(
         unit,
-        _row_arguments(*map(_mirror, scaled)),
-        _row_arguments(*scaled),
-        (_scaled_product(upper), _scaled_product(lower)),
-        1.1 + abs(scaled[0].diagonal).max() + rate.max(),
+        arguments(-1, [values[::-1].conj() for values in bonds]),
+        arguments(1, bonds),
+        tuple(map(_scaled_product, corners)),
+        1.1 + max(site.max(), -site.min()) + rate.max(),
         np.maximum(product, rate[1:]).min(initial=1.0),
     )
 
 
 def _scaled_product(factors: np.ndarray) -> tuple[complex, int]:
     """Return the product of many factors as a number and an exponent of two."""
+    if factors.size > BLOCK:  # no temporary arrays as long as the chain
+        blocks = range(0, factors.size, BLOCK)
+        parts = [_scaled_product(factors[k : k + BLOCK]) for k in blocks]
+        product, exponent = _scaled_product(np.array([part for part, _ in parts]))
+        return product, exponent + sum(power for _, power in parts)
     factors, exponent = np.append(factors, 1.0), 0
     while True:
         shifts = np.frexp(abs(factors))[1]
@@ -420,8 +457,11 @@ def _ends_of(system: OpenSystem) -> list[tuple]:
         # Lower is the conjugate of upper: all products of couplings are one and the same.
         unit = chain.corners[0]
         return [((*recurrence, weight, None, None, None, None), unit) for weight in (loss, gain)]
-    _, (hamiltonian, *rates) = _scaled(system)
-    upper, lower = _couplings(hamiltonian, *rates)
+    rates = [
+        Tridiagonal(matrix.diagonal / chain.unit, matrix.upper / chain.unit)
+        for matrix in (system.loss, system.gain)
+    ]
+    upper, lower = _couplings(system.hamiltonian.upper / chain.unit, *(m.upper for m in rates))
     result = []
     for matrix in rates:
         largest = np.maximum.reduce([abs(upper), abs(lower), abs(matrix.upper)])
@@ -500,7 +540,7 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
 def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``, both (E,) float."""
     hamiltonian, loss, gain = system.hamiltonian, system.loss, system.gain
-    upper, lower = _couplings(hamiltonian, loss, gain)
+    upper, lower = _couplings(hamiltonian.upper, loss.upper, gain.upper)
     damping = hamiltonian.diagonal - 1j * (loss.diagonal + gain.diagonal)
     bonds = bool(loss.upper.any() or gain.upper.any())
     loss_terms, gain_terms = (
