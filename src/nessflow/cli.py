@@ -9,7 +9,6 @@ import click
 
 from nessflow.pipeline.config import ConfigError, load_study
 from nessflow.pipeline.errors import Problem, nearest
-from nessflow.pipeline.lock import LockError
 from nessflow.studies.kind import Status, find_kind, kind_names
 from nessflow.workflow import kind_module, read_project
 
@@ -22,9 +21,6 @@ LOG = click.option("--log", type=click.Path(path_type=Path), help="Copy messages
 
 def main() -> None:
     """Run the command; a fault of the user's ends in one message and exit status 2."""
-    from nessflow.figures.labels import FigureError
-    from nessflow.pipeline.store import StoreError
-
     try:
         commands(standalone_mode=False)
     except click.ClickException as error:
@@ -32,7 +28,10 @@ def main() -> None:
         sys.exit(2)
     except click.Abort:
         sys.exit(130)
-    except (ConfigError, StoreError, LockError, FigureError) as error:
+    except Exception as error:
+        # nessflow's own errors name the fault and the way out; anything else is a defect.
+        if not type(error).__module__.startswith("nessflow."):
+            raise
         print(error, file=sys.stderr)
         sys.exit(2)
 
