@@ -132,10 +132,10 @@ def test_damaged_data_are_not_served(ready, monkeypatch):
 
 def test_a_failed_point_does_not_stop_the_others(project):
     """A zero line that does not exist in the bracket fails its point; the run completes."""
-    project.study("root").write_text(ROOT_STUDY)
-    done = project.snakemake("root")
+    project.study("no-root").write_text(ROOT_STUDY)
+    done = project.snakemake("no-root")
     assert done.returncode == 0, done.stderr
-    failures = (project.folder / "results/root/failures.csv").read_text().splitlines()
+    failures = (project.folder / "results/no-root/failures.csv").read_text().splitlines()
     assert len(failures) == 2
     assert "no root" in failures[1]
 
