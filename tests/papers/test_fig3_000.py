@@ -4,14 +4,12 @@ Reference numbers have h = 1, 2 pi times ours, and heat counted from the fixed m
 """
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from one_point import point
 
-from nessflow.pipeline.config import load_study
 from nessflow.pipeline.errors import ConfigError
-from nessflow.point import evaluate_point
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import (
@@ -21,9 +19,7 @@ from nessflow.scattering.linear_response import (
     sommerfeld_lorenz_ratio,
 )
 from nessflow.scattering.system import OpenSystem, WideBandLead
-from nessflow.studies.kind import find_kind, kind_names
 
-STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
 H = 2 * np.pi
 GAMMA = 1.1
 
@@ -207,28 +203,16 @@ def test_sommerfeld_expansion_needs_the_second_derivative(mu, corrected, printed
 # --- through the studies ---
 
 
-def point(study, *overrides):
-    loaded = load_study(
-        STUDIES / f"{study}.yaml",
-        overrides=overrides,
-        find_kind=find_kind,
-        kind_names=kind_names(),
-        one_point=True,
-    )
-    result = evaluate_point(loaded, find_kind(loaded.kind))
-    assert result["status"] == 0, result["message"]
-    return result["observables"]
-
-
 def test_conductances_of_the_study():
-    found = point("wiedemann-franz-potential", "mu=4", "dissipation=gain-and-loss")
+    found = point("wiedemann-franz-potential", mu=4, dissipation="gain-and-loss")["observables"]
     conductance = found["electrical_conductance"]
     assert conductance["units"] == "e^2/hbar"
     assert_equals(H * conductance["value"], H * conductance["error"], 0.016341744753962745)
 
 
 def test_ratio_of_the_study():
-    found = point("wiedemann-franz-temperature", "mu=4", "T=0.04", "dissipation=no-gain-or-loss")
+    result = point("wiedemann-franz-temperature", mu=4, T=0.04, dissipation="no-gain-or-loss")
+    found = result["observables"]
     ratio = found["conductance_ratio"]
     assert_equals(ratio["value"], ratio["error"], 0.059381341477512)
     law = found["wiedemann_franz_conductance_ratio"]["value"]
@@ -237,5 +221,5 @@ def test_ratio_of_the_study():
 
 def test_leads_that_differ_are_refused_where_they_are_written():
     with pytest.raises(ConfigError, match="leads of equal temperature") as caught:
-        point("wiedemann-franz-potential", "system.leads.right.temperature=0.1")
+        point("wiedemann-franz-potential", **{"system.leads.right.temperature": 0.1})
     assert "steady-current" in str(caught.value)

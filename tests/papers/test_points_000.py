@@ -4,30 +4,12 @@ The reference currents have h = 1: 2 pi times those with hbar = 1.
 """
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from one_point import point
 
-from nessflow.pipeline.config import load_study
-from nessflow.point import evaluate_point
-from nessflow.studies.kind import find_kind, kind_names
-
-STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
 H = 2 * math.pi
-
-
-def point(study, *overrides):
-    loaded = load_study(
-        STUDIES / f"{study}.yaml",
-        overrides=overrides,
-        find_kind=find_kind,
-        kind_names=kind_names(),
-        one_point=True,
-    )
-    result = evaluate_point(loaded, find_kind(loaded.kind))
-    assert result["status"] == 0, result["message"]
-    return result
 
 
 def net(result):
@@ -40,36 +22,32 @@ SINE = [math.sin(1.3 * j**2) for j in range(1, 101)]
 NET_CURRENTS = {
     "two sites, loss on the first": (
         0.06585292037462841,
-        ("two-site-monitoring", "monitored=first", "gamma_0=0.1"),
+        ("two-site-monitoring", {"monitored": "first", "gamma_0": 0.1}),
     ),
     "two sites, loss on the second": (
         -0.28586023259095117,
-        ("two-site-monitoring", "monitored=second", "gamma_0=0.5"),
+        ("two-site-monitoring", {"monitored": "second", "gamma_0": 0.5}),
     ),
     "five sites, loss on the second": (
         6.622250620402781e-05,
-        ("five-site-monitoring", "monitored=second", "gamma_0=0.1"),
+        ("five-site-monitoring", {"monitored": "second", "gamma_0": 0.1}),
     ),
     "explicit potential": (
         -0.16262305863271875,
-        (
-            "disorder-current",
-            "system.disorder=null",
-            f"system.lattice.onsite={SINE}",
-        ),
+        ("disorder-current", {"system.disorder": None, "system.lattice.onsite": SINE}),
     ),
 }
 
 
 @pytest.mark.parametrize("name", NET_CURRENTS)
 def test_net_current(name):
-    reference, arguments = NET_CURRENTS[name]
-    value, error = net(point(*arguments))
+    reference, (study, settings) = NET_CURRENTS[name]
+    value, error = net(point(study, **settings))
     assert abs(H * value - reference) <= min(1e-8 * abs(reference), H * error + 1e-13)
 
 
 def test_exchange_with_gain_and_loss():
-    result = point("gain-loss-balance", "ratio=2", "x=1")
+    result = point("gain-loss-balance", ratio=2, x=1)
     exchange = result["observables"]["reservoir_particle_current"]
     assert H * exchange["value"][0] == pytest.approx(0.12891146005105536, rel=1e-8)
     value, error = net(result)
@@ -77,7 +55,7 @@ def test_exchange_with_gain_and_loss():
 
 
 def test_zero_line():
-    result = point("gain-loss-zero-line", "ratio=2")
+    result = point("gain-loss-zero-line", ratio=2)
     zero = result["observables"]["reduced_chemical_potential"]
     assert zero["value"] == pytest.approx(0.7119866043650588, rel=1e-8)
     assert abs(zero["value"] - 0.7119866043650588) <= zero["error"] + 1e-14
@@ -88,13 +66,13 @@ def test_zero_line():
     [(100, 0.09757555273738523, 2e-9), (2, 0.01875813779956958, 2e-10)],
 )
 def test_weak_disorder_limit(sites, reference, tolerance):
-    result = point("weak-disorder-limit", f"N={sites}")
+    result = point("weak-disorder-limit", N=sites)
     entry = result["observables"]["net_particle_current_mean_square_coefficient"]
     assert abs(H**2 * entry["value"] - reference) <= tolerance
 
 
 def test_spectra_of_the_skin_effect():
-    result = point("skin-effect-spectra", "t_S=3", "energies={start: 0.5, stop: 1, points: 2}")
+    result = point("skin-effect-spectra", t_S=3, energies={"start": 0.5, "stop": 1, "points": 2})
     spectra = result["observables"]
     assert spectra["loss_transmission"]["value"][0] == pytest.approx(
         -0.041953917117430656, rel=1e-8
@@ -112,7 +90,7 @@ def test_spectra_of_the_skin_effect():
     ],
 )
 def test_currents_of_the_skin_effect(sites, reference, response):
-    observables = point("skin-effect-size", "boundary=with", f"N={sites}")["observables"]
+    observables = point("skin-effect-size", boundary="with", N=sites)["observables"]
     for name, expected in (
         ("reference_particle_current", reference),
         ("response_particle_current", response),
@@ -123,6 +101,6 @@ def test_currents_of_the_skin_effect(sites, reference, response):
 
 
 def test_terminal_currents_add_to_zero():
-    result = point("gain-loss-balance", "ratio=0.5", "x=-1")
+    result = point("gain-loss-balance", ratio=0.5, x=-1)
     current = result["observables"]["particle_current"]
     assert abs(np.sum(current["value"])) <= np.sum(current["error"])
