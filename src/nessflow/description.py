@@ -98,7 +98,9 @@ def data_dictionary() -> str:
         "* `<fit>_exponent`, `<fit>_prefactor` and their `_error`: fits of the study file",
         "",
         "A value is NaN where the point failed, or where the quantity is not defined; then an "
-        "attribute `undefined` of the variable says why.",
+        "attribute `undefined` of the variable says why. A dimension whose values differ between "
+        "points, such as the sites of chains of several lengths, has all of them (attribute "
+        "`joined`), and NaN where a point has no such value.",
     ]
     for name in kind_names():
         kind = find_kind(name)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Annotated, Literal
 
 import jsonschema
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,6 +126,9 @@ KIND = SimpleNamespace(
     VARIABLES={
         "current": SimpleNamespace(dims=()),
         "occupation": SimpleNamespace(dims=("site",)),
+    },
+    coordinates=lambda parameters: {
+        "site": SimpleNamespace(values=np.arange(getattr(parameters.system.lattice, "sites", 1)))
     },
     is_random=lambda parameters: bool(
         parameters.system.disorder and parameters.system.disorder.half_width
@@ -564,6 +568,16 @@ def test_fault(tmp_path, name):
     found = faults(tmp_path, edited(old, new))
     assert any(all(part in line for part in expected) for line in found), "\n".join(found)
     assert all(line.startswith("current.yaml:") for line in found)
+
+
+def test_only_an_outer_axis_may_change_a_coordinate(tmp_path):
+    text = edited("sites: 100", "sites: $N").replace("  mu: {", "  N: {inner: [3, 5]}\n  mu: {")
+    assert any(
+        "axes.N.inner: expected an outer axis, since the values of site change with N; "
+        "write outer in place of inner for N" in line
+        for line in faults(tmp_path, text)
+    )
+    load(tmp_path, text.replace("N: {inner", "N: {outer"))
 
 
 @pytest.mark.parametrize(

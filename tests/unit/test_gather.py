@@ -3,14 +3,15 @@ import json
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import fake_study as fake
 from fake_study import AXES, numbers, outcome_of, study_of
 from nessflow.pipeline import provenance
-from nessflow.pipeline.gather import gather_study
+from nessflow.pipeline.gather import gather_study, joined
 from nessflow.pipeline.grid import Ensemble, blocks_of
 from nessflow.pipeline.store import StoreError, load_study, read_dataset, write_dataset
-from nessflow.studies.kind import Status
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
 
 FILES = ("data.nc", "failures.csv")
 
@@ -207,6 +208,77 @@ def test_blocks_with_unlike_coordinates_are_refused(tmp_path):
     write_dataset(block.assign_coords(terminal=changed), path)
     with pytest.raises(StoreError, match="another coordinate terminal"):
         gather_study(study, fake.kind_of(), tmp_path, digest=fake.DIGEST)
+
+
+def sites_of(parameters):
+    """mu + 2 sites, named by number and by words."""
+    number = np.arange(1, int(parameters.mu) + 3)
+    words = np.array([*(f"s{i}" for i in number), "end"])
+    return {"site": Coordinate(number, "1", "site"), "word": Coordinate(words, "1", "word")}
+
+
+def profile(parameters, rng):
+    number = sites_of(parameters)["site"].values
+    return Outcome({"n": 10 * parameters.mu + number, "w": np.append(number, parameters.V)})
+
+
+CHAINS = fake.kind_of(profile)
+CHAINS.coordinates = sites_of
+CHAINS.VARIABLES = {
+    "n": Variable(("site",), "1", "occupation"),
+    "w": Variable(("word",), "1", "weight"),
+}
+
+
+@pytest.mark.parametrize("lengths", [[0, 1, 3], [3, 0, 1]])
+@pytest.mark.parametrize("ensemble", [None, Ensemble(3, 2, 5)])
+def test_coordinates_may_depend_on_an_outer_axis(tmp_path, lengths, ensemble):
+    axes = (numbers("mu", lengths, outer=True), numbers("V", [0.1, 0.5]))
+    study = study_of(axes=axes, ensemble=ensemble)
+    fake.solve(study, tmp_path, CHAINS)
+    options = {"digest": fake.DIGEST, "progress": print}
+    data = gather_study(study, CHAINS, tmp_path, **options)
+    assert read_dataset(tmp_path / "data.nc").equals(data)
+    assert (data["status"] == 0).all()
+    assert data["site"].values.tolist() == [1, 2, 3, 4, 5]
+    assert data["word"].values.tolist() == ["s1", "s2", "s3", "s4", "s5", "end"]
+    for mu in lengths:
+        one = data.sel(mu=mu, V=0.5)
+        one = one if ensemble is None else one.isel(sample=-1)
+        inside = one["site"] <= mu + 2
+        np.testing.assert_array_equal(one["n"].notnull(), inside)
+        np.testing.assert_array_equal(one["n"][inside], 10 * mu + one["site"][inside])
+        assert one["w"].sel(word="end") == 0.5
+        assert int(one["w"].notnull().sum()) == mu + 3
+    assert data["n"].attrs["undefined"] == "the point has no such site"
+    assert fake.solve(study, tmp_path, CHAINS)[0].computed == 0
+    fake.solve(longer := extended(study), tmp_path, CHAINS)
+    assert gather_study(longer, CHAINS, tmp_path, **options).sizes["site"] == 7
+
+
+def extended(study):
+    mu = study.axes[0]
+    longer = fake.dataclasses.replace(mu, labels=(*mu.labels, "5"))
+    return fake.dataclasses.replace(study, axes=(longer, *study.axes[1:]))
+
+
+def test_joined_coordinates_do_not_depend_on_the_order_of_their_parts():
+    def join(*parts):
+        return joined([xr.Variable(("x",), np.array(part)) for part in parts]).values.tolist()
+
+    assert join([3.0, 1.0], [2.0, 3.0]) == join([2.0, 3.0], [3.0, 1.0]) == [1, 2, 3]
+    assert join([3, 1], [3, 1]) == [3, 1]
+    short, long = ["left", "right"], ["left", "probe", "right"]
+    assert join(short, long) == join(long, short) == long
+    assert join(["b"], ["a"]) == join(["a"], ["b"]) == ["a", "b"]
+
+
+def test_a_point_with_other_coordinates_than_its_block_fails(tmp_path):
+    study = study_of(axes=(numbers("mu", [0, 1]),), ensemble=None, template={"V": 1, "mu": "$mu"})
+    (counts,) = fake.solve(study, tmp_path, CHAINS)
+    assert counts.failed == 1
+    block = read_dataset(tmp_path / "blocks/points.nc")
+    assert "site has other values than at the first point" in block["message"].values[1]
 
 
 @pytest.mark.parametrize("axes", [(), AXES[:1], AXES[1:2], AXES[2:]])

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from types import ModuleType
 
+import numpy as np
+
 from nessflow.pipeline.axes import axis_entries
 from nessflow.pipeline.document import Document, split
 from nessflow.pipeline.errors import Problem, nearest
@@ -108,10 +110,12 @@ def point_problems(
     models = [parameters]
     for base, axis in _varied(axes, first):
         found = []
+        own, _ = checked_point(document, axes, base, kind)
         for label in _checked_labels(axis):
             parameters, new = checked_point(document, axes, {**base, axis.name: label}, kind)
             models.append(parameters)
             found += [p for p in new if p not in problems and p not in found]
+            found += _coordinate_problems(document, axis, kind, own, parameters)
             if len(found) >= _SHOWN_VALUES:
                 break
         problems += found
@@ -120,6 +124,21 @@ def point_problems(
         is_random = any(kind.is_random(model) for model in models)
         problems += _ensemble_problems(document, is_random=is_random)
     return problems
+
+
+def _coordinate_problems(
+    document: Document, axis: Axis, kind: ModuleType, one: object, other: object
+) -> list[Problem]:
+    """Check that an inner axis, whose values share a block, leaves the coordinates alone."""
+    if axis.outer or one is None or other is None:
+        return []
+    coordinates = kind.coordinates(other)
+    for name, given in kind.coordinates(one).items():
+        if not np.array_equal(given.values, coordinates[name].values):
+            expected = f"an outer axis, since the values of {name} change with {axis.name}"
+            hint = f"write outer in place of inner for {axis.name}"
+            return [document.problem(axis_key(axis), expected, hint, "")]
+    return []
 
 
 def _checked_labels(axis: Axis) -> Sequence[str]:

@@ -2,8 +2,9 @@
 
 import csv
 import io
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -22,7 +23,12 @@ from nessflow.pipeline.layout import (
     variables_of,
 )
 from nessflow.pipeline.provenance import origins_json, origins_of, provenance
-from nessflow.pipeline.solve import block_attributes, partial_path, to_stderr
+from nessflow.pipeline.solve import (
+    block_attributes,
+    coordinates_of,
+    partial_path,
+    to_stderr,
+)
 from nessflow.pipeline.store import (
     Damaged,
     StoreError,
@@ -74,7 +80,9 @@ def gather_study(
     """
     folder = Path(folder)
     blocks = blocks_of(study.axes, study.ensemble)
-    dataset, faults, origins = None, [], set()
+    coordinates = _coordinates(study, blocks, kind)
+    dataset = _pending(study, kind, coordinates.values())
+    faults, origins = [], set()
     for block in blocks:
         path = folder / "blocks" / block.path
         try:
@@ -82,10 +90,10 @@ def gather_study(
         except StoreError as error:
             faults.append(str(error))
             continue
-        if dataset is None:
-            dataset = _pending(study, kind, source)
-        if fault := _place(dataset, source, study, block):
+        if fault := _unlike(source, coordinates[_key(block)]):
             faults.append(str(_stale(path, fault)))
+            continue
+        _place(dataset, source, study, block)
         origins |= origins_of(source.attrs)
     if faults:
         raise StoreError(
@@ -171,43 +179,70 @@ def _grid(places: list[list[int]]) -> tuple[np.ndarray, ...]:
     return np.ix_(*(np.array(place, dtype=int) for place in places))
 
 
-def _pending(study: Study, kind: ModuleType, source: xr.Dataset) -> xr.Dataset:
-    coordinates = {dim: source[dim].variable for dim in _own_dims(kind)}
+Coordinates = Mapping[str, xr.Variable]
+
+
+def _coordinates(study: Study, blocks: list[Block], kind: ModuleType) -> dict[tuple, Coordinates]:
+    """Return the kind's coordinates for the outer labels of each block."""
+    outer = {_key(block): block.outer for block in blocks}
+    return {key: coordinates_of(study, labels, kind) for key, labels in outer.items()}
+
+
+def _key(block: Block) -> tuple[str, ...]:
+    return tuple(block.outer.values())
+
+
+def _pending(study: Study, kind: ModuleType, parts: Iterable[Coordinates]) -> xr.Dataset:
+    parts = list(parts)
+    coordinates = {name: joined([part[name] for part in parts]) for name in parts[0]}
     samples = range(study.ensemble.samples) if study.ensemble else None
     return pending_dataset(study.axes, {}, samples, kind.VARIABLES, coordinates)
 
 
-def _own_dims(kind: ModuleType) -> list[str]:
-    return list(dict.fromkeys(d for v in kind.VARIABLES.values() for d in v.dims))
+def joined(parts: list[xr.Variable]) -> xr.Variable:
+    """Return one coordinate with every value of several, whatever their order.
 
-
-def _place(dataset: xr.Dataset, source: xr.Dataset, study: Study, block: Block) -> str:
-    """Copy a block to its place, by index and never by comparing numbers.
-
-    Returns what is wrong with the block, if anything.
+    Numbers are sorted; names have the order of the longest list, others follow.  What is the same
+    everywhere stays as it is.
     """
-    for dim in dataset.coords:
-        if dim not in source.coords or dim == "sample" or dim in [a.name for a in study.axes]:
-            continue
-        if not np.array_equal(dataset[dim].values, source[dim].values):
-            return f"has another coordinate {dim}"
-    target, shape = [], []
+    first = parts[0]
+    if all(np.array_equal(part.values, first.values) for part in parts):
+        return first
+    if first.dtype.kind in "iuf":
+        values = np.unique(np.concatenate([part.values for part in parts]))
+    else:
+        lists = sorted((part.values.tolist() for part in parts), key=lambda v: (-len(v), v))
+        values = np.array(list(dict.fromkeys(itertools.chain(*lists))))
+    note = {"joined": "differs between points: NaN where a point has no such value"}
+    return xr.Variable(first.dims, values, first.attrs | note)
+
+
+def _unlike(source: xr.Dataset, coordinates: Coordinates) -> str:
+    """Return what is wrong with the coordinates of a block, if anything."""
+    for name, expected in coordinates.items():
+        if not np.array_equal(source[name].values, expected.values):
+            return f"has another coordinate {name}"
+    return ""
+
+
+def _place(dataset: xr.Dataset, source: xr.Dataset, study: Study, block: Block) -> None:
+    """Copy a block to its place."""
+    places = {dim: range(size) for dim, size in dataset.sizes.items()}
     for axis in study.axes:
         if axis.outer:
-            target.append([axis.labels.index(block.outer[axis.name])])
-        else:
-            target.append(range(len(axis.labels)))
-        shape.append(len(target[-1]))
+            places[axis.name] = [axis.labels.index(block.outer[axis.name])]
     if block.samples is not None:
-        target.append(block.samples)
-        shape.append(len(block.samples))
+        places["sample"] = block.samples
+    for dim in dataset.sizes.keys() & source.sizes.keys():
+        if "joined" in dataset[dim].attrs:
+            where = {value: i for i, value in enumerate(dataset[dim].values.tolist())}
+            places[dim] = [where[value] for value in source[dim].values.tolist()]
     origin = _grid(_source_places(study, block, source))
     for name in [*variables_of(dataset), "status", "message", REASONS]:
-        whole = dataset[name].values
+        whole, target = dataset[name].values, [places[dim] for dim in dataset[name].dims]
         values = np.asarray(source[name].values[origin], dtype=whole.dtype)
-        # Without axes the place is all there is; `()` would store an array in an object array.
-        whole[_grid(target) or ...] = values.reshape((*shape, *whole.shape[len(shape) :]))
-    return ""
+        # Without dimensions the place is all there is; `()` would store an array in an object.
+        whole[_grid(target) or ...] = values.reshape([len(place) for place in target])
 
 
 def _described(dataset: xr.Dataset, study: Study, digest: str, origins: set[str]) -> xr.Dataset:
@@ -216,8 +251,11 @@ def _described(dataset: xr.Dataset, study: Study, digest: str, origins: set[str]
     for text in sorted(set(dataset[REASONS].values.flat) - {""}):
         for name, reason in json.loads(text).items():
             found.setdefault(name, set()).add(reason)
-    for name, reasons in found.items():
-        dataset[name].attrs["undefined"] = "; ".join(sorted(reasons))
+    for name in variables_of(dataset):
+        partial = [dim for dim in dataset[name].dims if "joined" in dataset[dim].attrs]
+        reasons = found.get(name, set()) | {f"the point has no such {dim}" for dim in partial}
+        if reasons:
+            dataset[name].attrs["undefined"] = "; ".join(sorted(reasons))
     dataset = dataset.drop_vars(REASONS)
     return dataset.assign_attrs(provenance(study, digest), origins=origins_json(origins))
 

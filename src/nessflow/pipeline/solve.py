@@ -155,12 +155,17 @@ def block_attributes(study: Study, block: Block, digest: str) -> dict[str, str |
 
 
 def _pending(study, block, kind) -> xr.Dataset:
-    first = {axis.name: axis.labels[0] for axis in study.axes} | dict(block.outer)
-    coordinates = {
+    coordinates = coordinates_of(study, block.outer, kind)
+    return pending_dataset(study.axes, block.outer, block.samples, kind.VARIABLES, coordinates)
+
+
+def coordinates_of(study: Study, outer: Labels, kind: ModuleType) -> dict[str, xr.Variable]:
+    """Return the coordinates that the kind gives to the points of one value of each outer axis."""
+    first = {axis.name: axis.labels[0] for axis in study.axes} | dict(outer)
+    return {
         name: described((name,), given.values, given.natural_units, given.long_name)
         for name, given in kind.coordinates(parameters_of(study, first, kind)).items()
     }
-    return pending_dataset(study.axes, block.outer, block.samples, kind.VARIABLES, coordinates)
 
 
 # Points that are already there
@@ -257,6 +262,7 @@ def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
         try:
             if point != labels:
                 parameters = parameters_of(study, point, kind)
+                _require_coordinates(dataset, kind.coordinates(parameters))
                 labels = point
             rng = None
             if sample is not None and kind.is_random(parameters):
@@ -284,6 +290,12 @@ def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
         if now - flushed > FLUSH_SECONDS:
             write_dataset(dataset, partial)
             flushed = time.monotonic()
+
+
+def _require_coordinates(dataset: xr.Dataset, coordinates: Mapping) -> None:
+    for name, given in coordinates.items():
+        if not np.array_equal(dataset[name].values, given.values):
+            raise ValueError(f"{name} has other values than at the first point of the block")
 
 
 def generator(seed: int, labels: Labels, sample: int) -> np.random.Generator:

@@ -10,8 +10,10 @@ A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the m
 ``CONVENTIONS``
     Lines of text on signs, factors and numbering, for ``nessflow describe``.
 ``coordinates(parameters)``
-    ``dict[str, Coordinate]``: one entry for each dimension named in ``VARIABLES``.
-    The same for every point of a study.
+    ``dict[str, Coordinate]``: one entry for each dimension named in ``VARIABLES``.  They may
+    depend on outer axes (the sites of a chain whose length is an outer axis), never on inner ones
+    or on the sample.  The data of a study have every value that occurs, numbers in order, and NaN
+    where a point has no such value; equal values must therefore be equal to the last bit.
 ``is_random(parameters)``
     Whether ``evaluate`` draws from its random generator (an ensemble makes sense).
 ``evaluate(parameters, rng)``
