@@ -23,6 +23,12 @@ def _inverse_green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[s
         yield batch, inverse
 
 
+def green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield the whole Green's function, (e, N, N), for a batch of energies at a time."""
+    for batch, inverse in _inverse_green(system, energies):
+        yield batch, np.linalg.inv(inverse)
+
+
 def _contact_rows_of_green(
     system: OpenSystem, energies: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:

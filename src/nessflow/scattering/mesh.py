@@ -35,14 +35,26 @@ def _largest_self_energy(lead: Lead) -> float:
     return float(abs(lead.self_energy(inside)).max())
 
 
-def _poles(system: OpenSystem, spectrum: tuple[float, float]) -> np.ndarray:
-    """Return where poles of the Green's function are, or lie above.
+def _smallest_damping(system: OpenSystem) -> float:
+    """Return a bound of how far every pole is below the real line, roughly within the bands."""
+    contacts = np.zeros(system.sites)
+    for lead in system.leads:
+        centre = np.mean(lead.band) if np.isfinite(lead.band[0]) else 0.0
+        contacts[lead.site] += 0.5 * float(lead.broadening_at(centre))
+    return _damping_bounds(system)[0] + contacts.min()
+
+
+def known_poles(system: OpenSystem) -> np.ndarray:
+    """Return where poles of the Green's function are, or lie above, (p,) complex.
 
     Every pole is at least the smallest damping below the real line.  Where that is large against
     the level spacing, a row of points at that depth serves as well as the eigenvalues and costs
-    nothing.
+    nothing.  Occupations of the leads do not matter.
     """
-    depth, _ = _damping_bounds(system)
+    low, high, reach = _spectrum(system)
+    real = any(np.isfinite(lead.band[0]) for lead in system.leads)
+    spectrum = (low - reach, high + reach) if real else (low, high)
+    depth = _smallest_damping(system)
     if depth > 0 and spectrum[1] - spectrum[0] <= 4 * system.sites * depth:
         count = int((spectrum[1] - spectrum[0]) / depth) + 2
         return np.linspace(*spectrum, count) - 1j * depth
@@ -146,7 +158,26 @@ def energy_scale(system: OpenSystem) -> float:
     return radius + abs(centre)
 
 
-def energy_mesh(system: OpenSystem, limits: tuple[float, float] = (-np.inf, np.inf)) -> EnergyMesh:
+def _steps(system: OpenSystem) -> np.ndarray:
+    """Return the break points of the leads' Fermi functions, each once per quarter temperature."""
+    table = [
+        (lead.chemical_potential + lead.temperature * x, lead.temperature)
+        for lead in system.leads
+        for x in _FERMI_POINTS
+    ]
+    kept: list[float] = []
+    for point, temperature in sorted(table):
+        if not kept or temperature == 0 or point - kept[-1] > 0.25 * temperature:
+            kept.append(point)
+    return np.array(kept)
+
+
+def energy_mesh(
+    system: OpenSystem,
+    limits: tuple[float, float] = (-np.inf, np.inf),
+    poles: np.ndarray | None = None,
+    everywhere: bool = False,
+) -> EnergyMesh:
     """Return the first panels for the integrals over the energy of a system's currents.
 
     Parameters
@@ -156,22 +187,23 @@ def energy_mesh(system: OpenSystem, limits: tuple[float, float] = (-np.inf, np.i
     limits : tuple of float
         Range beyond which the integrand vanishes, in t; the mesh ends there, or earlier where no
         current flows.
+    poles : (p,) complex array, optional
+        `known_poles` of the system, where they were computed before.
+    everywhere : bool
+        Whether the mesh goes on where no current flows, for occupations.
     """
-    low, high, reach = _spectrum(system)
     centre, radius = _structure(system)
     edges = _edges(system)
     scale = energy_scale(system)
-    real = any(np.isfinite(lead.band[0]) for lead in system.leads)
-    poles = _poles(system, (low - reach, high + reach) if real else (low, high))
+    poles = known_poles(system) if poles is None else poles
     # An eigenvalue is rounded by a few epsilon times the norm.
     depth = np.maximum(abs(poles.imag), 8 * np.finfo(float).eps * scale)
     hidden = depth[depth < _NARROWEST * scale].sum()
     poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
-    steps = [x.chemical_potential + x.temperature * _FERMI_POINTS for x in system.leads]
-    points = np.concatenate(steps) if steps else np.zeros(0)
     interior = (centre - 2 * radius, centre + 2 * radius)
-    lower, upper = _limits(system)
-    limits = max(lower, limits[0]), min(upper, limits[1])
-    panels = line_mesh(interior, points, edges, poles, limits)
+    if not everywhere:
+        lower, upper = _limits(system)
+        limits = max(lower, limits[0]), min(upper, limits[1])
+    panels = line_mesh(interior, _steps(system), edges, poles, limits)
     # A resonance of half width g carries at most int T dw = pi g between two terminals.
     return EnergyMesh(panels, scale, np.pi * hidden)

@@ -1,0 +1,242 @@
+"""Transmissions between all pairs of many leads, and sums over them, of any geometry.
+
+``T_ab = Gamma_a |G_ab|^2 Gamma_b`` between leads of one site each.  Currents need no pair: what all
+leads together send to site j is the element ``(j, j)`` of ``G W G^+``, with ``W`` their broadening
+times occupation on the diagonal.  On a chain this is O(N) for each energy, the matrix of all pairs
+O(N^2); other geometries take dense linear algebra, O(N^3).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from nessflow.scattering import dense
+from nessflow.scattering.matrices import Sparse, as_dense, diagonal
+from nessflow.scattering.system import Lead, OpenSystem
+
+_ELEMENTS = 2**21
+"""Elements of arrays over energies and sites, or pairs of leads, at a time."""
+_PLACE = ("name", "site", "chemical_potential", "temperature", "terminal")
+"""What two leads of the same broadening may differ in."""
+
+
+# --- leads ----------------------------------------------------------------------------------------
+
+
+def _alike(system: OpenSystem) -> list[tuple[Lead, list[int]]]:
+    """Return leads that differ in their broadening, each with all that are alike."""
+    groups: dict[tuple, list[int]] = {}
+    for a, lead in enumerate(system.leads):
+        names = [field.name for field in fields(lead) if field.name not in _PLACE]
+        key = type(lead), *(getattr(lead, name) for name in names)
+        groups.setdefault(key, []).append(a)
+    return [(system.leads[members[0]], members) for members in groups.values()]
+
+
+def lead_sites(system: OpenSystem) -> np.ndarray:
+    """Return the site of each lead, from 0, (l,) int."""
+    return np.array([lead.site for lead in system.leads], int)
+
+
+def lead_broadening(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return ``Gamma_a`` of each lead, (l, E), in t."""
+    result = np.empty((len(system.leads), energies.size))
+    for lead, members in _alike(system):
+        result[members] = lead.broadening_at(energies)
+    return result
+
+
+def on_sites(system: OpenSystem, values: np.ndarray) -> np.ndarray:
+    """Return the sums of what belongs to leads, (l, ...), over the leads of each site, (N, ...)."""
+    result = np.zeros((system.sites, *values.shape[1:]), values.dtype)
+    np.add.at(result, lead_sites(system), values)
+    return result
+
+
+def _inverse_diagonal(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return the diagonal of ``w - X - Sigma`` of a chain, (E, N) complex."""
+    damping = diagonal(system.loss) + diagonal(system.gain)
+    result = energies[:, None] - diagonal(system.hamiltonian) + 1j * damping
+    for lead, members in _alike(system):
+        at = lead_sites(system)[members]
+        sites, counts = np.unique(at, return_counts=True)
+        result[:, sites] -= counts * lead.self_energy(energies)[:, None]
+    return result
+
+
+def _chain(system: OpenSystem, energies: np.ndarray) -> tuple:
+    """Return what the compiled kernels of a chain want, their module first."""
+    # Imported here: numba takes long to import, and other systems do not need it.
+    from nessflow.scattering import chain_sites
+
+    upper = system.hamiltonian.upper
+    rates = 1j * (system.loss.upper + system.gain.upper)
+    return chain_sites, _inverse_diagonal(system, energies), upper - rates, (upper + rates).conj()
+
+
+def _batches(count: int, size: int) -> list[slice]:
+    step = max(1, _ELEMENTS // max(size, 1))
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
+
+
+# --- Green's function and transmissions -----------------------------------------------------------
+
+
+def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return the Green's function between the sites of all leads, (E, l, l) complex, in 1/t."""
+    energies = np.atleast_1d(np.asarray(energies, float))
+    sites, at = np.unique(lead_sites(system), return_inverse=True)
+    result = np.empty((energies.size, at.size, at.size), complex)
+    if system.is_tridiagonal:
+        for batch in _batches(energies.size, max(system.sites, at.size**2)):
+            kernels, *chain = _chain(system, energies[batch])
+            result[batch] = kernels.green(*chain, sites)[:, at][:, :, at]
+    else:
+        for batch, whole in dense.green(system, energies):
+            result[batch] = whole[:, sites[at]][:, :, sites[at]]
+    return result
+
+
+def pair_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return ``T_ab`` between all leads, from b to a, (E, l, l); the diagonal is zero.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Any number of leads; O(N^2) for each energy on a chain.
+    energies : (E,) array
+        Energies, in t.
+    """
+    energies = np.atleast_1d(np.asarray(energies, float))
+    gamma = lead_broadening(system, energies).T
+    green = green_between(system, energies)
+    result = gamma[:, :, None] * (green.real**2 + green.imag**2) * gamma[:, None]
+    result[:, range(len(system.leads)), range(len(system.leads))] = 0.0
+    return result
+
+
+def transmission_sum(
+    system: OpenSystem, energies: np.ndarray, to: np.ndarray, source: np.ndarray
+) -> np.ndarray:
+    """Return ``sum_e to_ae T_ab(w_e) source_be`` with ``T_aa = Gamma_a^2 |G_aa|^2``, (l, l).
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+    to, source : (l, E) arrays
+        Weights of each energy.
+    """
+    gamma = lead_broadening(system, energies)
+    first, second = np.ascontiguousarray((gamma * to).T), np.ascontiguousarray((gamma * source).T)
+    count = len(system.leads)
+    total = np.zeros((count, count))
+    if not system.is_tridiagonal:
+        for batch in _batches(energies.size, count**2):
+            green = green_between(system, energies[batch])
+            modulus = green.real**2 + green.imag**2
+            total += np.einsum("ea,eab,eb->ab", first[batch], modulus, second[batch])
+        return total
+    order = np.argsort(lead_sites(system), kind="stable")
+    sites = lead_sites(system)[order]
+    for batch in _batches(energies.size, system.sites):
+        kernels, *chain = _chain(system, energies[batch])
+        weights = first[batch][:, order], second[batch][:, order]
+        total[np.ix_(order, order)] += kernels.pair_sums(*chain, sites, *weights)
+    return total
+
+
+# --- sums over sites ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Hermitian matrix ``W`` at each energy: leads on the diagonal, and loss and gain.
+
+    ``leads`` is (l, E): what is put on the site of each lead.  ``loss`` and ``gain`` are the
+    multiples of ``2P`` and ``2Q`` that are added.
+    """
+
+    leads: np.ndarray
+    loss: float = 0.0
+    gain: float = 0.0
+
+
+def bonds(system: OpenSystem) -> np.ndarray:
+    """Return the pairs of sites (from 0, ascending) that any matrix of the system joins, (B, 2)."""
+    if system.is_tridiagonal:
+        first = np.arange(system.sites - 1)
+        return np.stack([first, first + 1], axis=1)
+    joined = sum(
+        abs(matrix.matrix if isinstance(matrix, Sparse) else matrix)
+        for matrix in (system.hamiltonian, system.loss, system.gain)
+    )
+    row, column = joined.nonzero()[:2]
+    pairs = np.stack([row, column], axis=1)[row < column]
+    return pairs[np.lexsort(pairs.T[::-1])].astype(int)
+
+
+def site_sums(
+    system: OpenSystem, energies: np.ndarray, sources: Sequence[Source]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the diagonals of ``G W G^+`` and its elements on the `bonds`.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; O(N) for each energy and source on a chain.
+    energies : (E,) array
+        Energies, in t.
+    sources : sequence of m Source
+        ``W``.
+
+    Returns
+    -------
+    diagonal : (m, E, N) float
+    beside : (m, E, B) complex
+    """
+    pairs = bonds(system)
+    on_diagonal = np.empty((len(sources), energies.size, system.sites))
+    beside = np.empty((len(sources), energies.size, len(pairs)), complex)
+    fill = _chain_site_sums if system.is_tridiagonal else _dense_site_sums
+    fill(system, energies, sources, pairs, on_diagonal, beside)
+    return on_diagonal, beside
+
+
+def _chain_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> None:
+    constant = [
+        2 * (x.loss * diagonal(system.loss) + x.gain * diagonal(system.gain)) for x in sources
+    ]
+    links = [2 * (x.loss * system.loss.upper + x.gain * system.gain.upper) for x in sources]
+    weights = [
+        on_sites(system, x.leads).T + more for x, more in zip(sources, constant, strict=True)
+    ]
+    kernels, *chain = _chain(system, energies)
+    found = kernels.local_sums(*chain, np.ascontiguousarray(weights), np.array(links, complex))
+    on_diagonal[:], beside[:] = found
+
+
+def _dense_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> None:
+    loss, gain = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
+    n = system.sites
+    for batch, green in dense.green(system, energies):
+        for k, source in enumerate(sources):
+            matrix = np.zeros(green.shape, complex) + source.loss * loss + source.gain * gain
+            matrix[:, range(n), range(n)] += on_sites(system, source.leads[:, batch]).T
+            product = green @ matrix @ green.conj().swapaxes(1, 2)
+            on_diagonal[k, batch] = np.einsum("eii->ei", product).real
+            beside[k, batch] = product[:, pairs[:, 0], pairs[:, 1]]
+
+
+def in_batches(system: OpenSystem, integrand: Callable) -> Callable:
+    """Return an integrand that sees so few energies at a time that arrays over sites stay small."""
+
+    def whole(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        size = 4 * max(system.sites, len(system.leads))
+        parts = [integrand(energies[batch]) for batch in _batches(energies.size, size)]
+        return tuple(np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
+
+    return whole

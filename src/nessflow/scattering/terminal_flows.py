@@ -1,0 +1,124 @@
+"""Particle and energy currents of many terminals, O(N) for each energy on a chain.
+
+With occupations ``f_a = f_0 + x_a`` about a common one,
+
+    I_a = int dw/2pi Gamma_a [A x - G X G^+ + f_0 G 2P G^+ - (1 - f_0) G 2Q G^+]_aa,
+
+``A = G (Gamma + 2P + 2Q) G^+`` and ``X`` the diagonal of all ``Gamma_b x_b``.  Small biases so keep
+their digits, and no pair of terminals is visited.  Currents count from a terminal into the system.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import numpy as np
+
+from nessflow.scattering.mesh import energy_mesh, known_poles
+from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
+from nessflow.scattering.pairwise import Source, in_batches, lead_broadening, lead_sites, site_sums
+from nessflow.scattering.quadrature import Integral, integrate
+from nessflow.scattering.system import OpenSystem
+
+
+def with_occupations(
+    system: OpenSystem, chemical_potential: np.ndarray, temperature: np.ndarray
+) -> OpenSystem:
+    """Return the system with other chemical potentials and temperatures of its leads, (l,) each."""
+    leads = [
+        replace(lead, chemical_potential=float(mu), temperature=float(t))
+        for lead, mu, t in zip(system.leads, chemical_potential, temperature, strict=True)
+    ]
+    return replace(system, leads=leads)
+
+
+def chemical_potentials(system: OpenSystem) -> np.ndarray:
+    """Return those of all leads, (l,), in t."""
+    return np.array([lead.chemical_potential for lead in system.leads], float)
+
+
+def temperatures(system: OpenSystem) -> np.ndarray:
+    """Return those of all leads, (l,), in t."""
+    return np.array([lead.temperature for lead in system.leads], float)
+
+
+@dataclass(frozen=True, eq=False)
+class Occupations:
+    """Occupations of all leads, as functions of the energy, about a common one.
+
+    Attributes
+    ----------
+    common, common_holes : callable
+        ``f_0(w)`` and ``1 - f_0(w)``, (E,).
+    excess : callable
+        ``x_a(w) = f_a - f_0``, (l, E), without cancellation.
+    """
+
+    common: Callable[[np.ndarray], np.ndarray]
+    common_holes: Callable[[np.ndarray], np.ndarray]
+    excess: Callable[[np.ndarray], np.ndarray]
+
+
+def fermi_occupations(system: OpenSystem) -> Occupations:
+    """Return the Fermi functions of the leads about that of their mean chemical potential."""
+    mu, temperature = chemical_potentials(system), temperatures(system)
+    middle = 0.5 * (mu.min() + mu.max())
+    middle, mean = float(middle), float(temperature.max())
+
+    def excess(energies: np.ndarray) -> np.ndarray:
+        result = np.empty((mu.size, energies.size))
+        common = SimpleNamespace(chemical_potential=middle, temperature=mean)
+        for value in np.unique(temperature):
+            chosen = temperature == value
+            lead = SimpleNamespace(chemical_potential=mu[chosen, None], temperature=float(value))
+            result[chosen] = fermi_difference(energies, lead, common)
+        return result
+
+    return Occupations(
+        lambda energies: fermi(energies, middle, mean),
+        lambda energies: fermi_holes(energies, middle, mean),
+        excess,
+    )
+
+
+def lead_flow(
+    system: OpenSystem, occupations: Occupations, energies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the integrand of each lead's particle current and its magnitude, (l, E) each."""
+    at = lead_sites(system)
+    gamma = lead_broadening(system, energies)
+    excess = occupations.excess(energies)
+    sources = [
+        Source(gamma * excess),
+        Source(gamma * abs(excess)),
+        Source(gamma, loss=1.0, gain=1.0),
+    ]
+    lossy, gainy = system.loss.any(), system.gain.any()
+    nothing = np.zeros_like(gamma)
+    sources += [Source(nothing, loss=1.0)] * lossy + [Source(nothing, gain=1.0)] * gainy
+    found, _ = site_sums(system, energies, sources)
+    received, size, spectral, *rest = (gamma * part.T[at] for part in found)
+    value, size = spectral * excess - received, spectral * abs(excess) + size
+    if lossy:
+        lost = rest[0] * occupations.common(energies)
+        value, size = value + lost, size + lost
+    if gainy:
+        gained = rest[-1] * occupations.common_holes(energies)
+        value, size = value - gained, size + gained
+    return value, size
+
+
+def integrated(
+    system: OpenSystem,
+    integrand: Callable,
+    rtol: float,
+    poles: np.ndarray | None = None,
+    everywhere: bool = False,
+) -> Integral:
+    """Return integrals over ``dw / 2 pi`` of ``integrand(w) -> (values, sizes)``, (m, E) each."""
+    poles = known_poles(system) if poles is None else poles
+    mesh = energy_mesh(system, poles=poles, everywhere=everywhere)
+    found = integrate(in_batches(system, integrand), mesh.panels, rtol, mesh.scale)
+    error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
+    columns = (column / (2 * np.pi) for column in (found.value, error, found.size))
+    return Integral(*columns, found.converged, found.evaluations)
