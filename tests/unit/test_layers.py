@@ -10,9 +10,10 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "nessflow"
 STANDARD = set(sys.stdlib_module_names)
-PHYSICS = {"scattering", "thermodynamics"}
+PHYSICS = {"classical", "scattering", "thermodynamics"}
 
 ALLOWED = {
+    "classical": {"classical", "numpy"},
     "scattering": {"scattering", "numpy", "scipy", "numba"},
     "thermodynamics": PHYSICS | {"numpy", "scipy"},
     "studies": PHYSICS | {"studies", "numpy", "scipy", "pydantic"},

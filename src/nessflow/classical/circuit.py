@@ -1,0 +1,100 @@
+"""A chain of resistors with current sources at its nodes (paper nonreciprocal-gain-loss, app. D).
+
+Both ends are held at given potentials; ideal current sources inject s_x into node x (extract, where
+negative).  Units: charge and k_B are 1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nessflow.classical.sums import EPSILON, running_sums
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A chain of ``n`` nodes.
+
+    Parameters
+    ----------
+    resistance : np.ndarray
+        Resistance between neighbouring nodes, shape (n-1,).
+    injection : np.ndarray
+        Current into each node, shape (n,); zero at both ends, which are held at their potentials.
+    left, right : float
+        Potentials of the first and the last node.
+    """
+
+    resistance: np.ndarray
+    injection: np.ndarray
+    left: float
+    right: float
+
+
+@dataclass(frozen=True)
+class CircuitState:
+    """Steady state of a `Circuit`: currents to the right and heat (n-1,), potentials (n,)."""
+
+    bond_current: np.ndarray
+    bond_current_error: np.ndarray
+    potential: np.ndarray
+    potential_error: np.ndarray
+    heat: np.ndarray
+    heat_error: np.ndarray
+
+    @property
+    def particle_current(self) -> np.ndarray:
+        """Currents into the first and the last node from outside, (2,)."""
+        return self.bond_current[[0, -1]] * [1, -1]
+
+    @property
+    def particle_current_error(self) -> np.ndarray:
+        """Error of the particle currents, (2,)."""
+        return self.bond_current_error[[0, -1]]
+
+
+def steady_state(circuit: Circuit) -> CircuitState:
+    """Return Kirchhoff's and Ohm's laws solved: (D1)-(D3) of the paper, any other placement.
+
+    The current after node x is that of the first resistor and all that was injected up to x; the
+    voltages over the resistors add up to the bias.  The error bounds the rounding.
+    """
+    resistance = circuit.resistance
+    added = np.concatenate([[0.0], running_sums(circuit.injection[1:-1])])
+    total = resistance.sum()
+    bias = circuit.left - circuit.right
+    drops = resistance * added
+    current = (bias - running_sums(drops)[-1]) / total
+    size = abs(bias) + np.sum(abs(drops))
+    bonds = current + added
+    bonds_error = 4 * EPSILON * (size / total + abs(current)) + EPSILON * (abs(added) + abs(bonds))
+    falls = resistance * bonds
+    potential = circuit.left - np.concatenate([[0.0], running_sums(falls)])
+    potential_error = total * bonds_error.max() + 4 * EPSILON * (abs(circuit.left) + size)
+    heat = falls * bonds
+    heat_error = resistance * bonds_error * (2 * abs(bonds) + bonds_error) + 4 * EPSILON * heat
+    return CircuitState(
+        bonds, bonds_error, potential, np.full(potential.shape, potential_error), heat, heat_error
+    )
+
+
+def particle_noise(circuit: Circuit, temperature: float) -> np.ndarray:
+    """Return the zero-frequency noise (2, 2) of the currents at both ends, ``2 T / R`` times +-1.
+
+    Thermal noise of the resistors (Johnson and Nyquist), symmetrised, without the factor 2 of the
+    engineers; ideal current sources have none.
+    """
+    return 2 * temperature / circuit.resistance.sum() * np.array([[1.0, -1.0], [-1.0, 1.0]])
+
+
+def entropy_production(state: CircuitState, temperature: float) -> tuple[float, float]:
+    """Return the heat of all resistors over their temperature and its error, in k_B per time.
+
+    Raises
+    ------
+    ValueError
+        At temperature 0.
+    """
+    if temperature == 0:
+        raise ValueError("at temperature 0 heat has no finite entropy")
+    return float(state.heat.sum() / temperature), float(state.heat_error.sum() / temperature)

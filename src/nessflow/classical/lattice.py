@@ -1,0 +1,234 @@
+"""Right- and left-movers on a lattice with sources and drains (paper nonreciprocal-gain-loss).
+
+In each time step a mover on site x goes on to the next site with probability q_x (``hopping``) or
+turns round where it is with 1 - q_x, and the site receives s_x particles (``injection``), half of
+them right-movers; a drain has s_x < 0.  The paper's lattice, (1)-(5) and (C15)-(C18) with the
+corrections of erratum E19, has q_x = p on the sites of sources and drains and 1 elsewhere.
+Reservoirs send movers in at both ends.  Units: lattice spacing, time step and charge are 1, so that
+the velocity of the movers is 1 and densities are per site.
+
+The steady state is solved by running sums.  With the flux u_x = q_x rho+(x) from x to x+1, the flux
+v_x = q_x rho-(x) from x to x-1 and the bond current J_x = u_x - v_{x+1}, the two balances of a site
+are
+
+    J_x = J_{x-1} + s_x        and        u_x = u_{x-1} - (1 - q_x) J_{x-1} + q_x s_x / 2:
+
+a chain of resistors 1 - q_x with one contact resistance 1, for any placement of sources and drains.
+Fluxes are finite for q_x = 0 as well, where densities are not.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from nessflow.classical.sums import EPSILON, running_sums
+
+
+@dataclass(frozen=True)
+class MoverLattice:
+    """A lattice of ``n`` sites between two reservoirs.
+
+    Parameters
+    ----------
+    hopping : np.ndarray
+        Probability that a mover goes on in a time step, else it turns round; shape (n,).
+    injection : np.ndarray
+        Particles that each site receives in a time step, half of them right-movers; shape (n,).
+    left, right : float
+        Density of the movers that the reservoirs send in.
+    """
+
+    hopping: np.ndarray
+    injection: np.ndarray
+    left: float
+    right: float
+
+
+@dataclass(frozen=True)
+class LatticeState:
+    """Steady state of a `MoverLattice`.
+
+    ``bond_current`` (n+1,) counts to the right, the reservoirs' bonds at both ends; ``density``
+    (2, n) has right-movers first.  Densities on sites with hopping 0 are NaN: they are infinite.
+    """
+
+    bond_current: np.ndarray
+    bond_current_error: np.ndarray
+    density: np.ndarray
+    density_error: np.ndarray
+
+    @property
+    def particle_current(self) -> np.ndarray:
+        """Currents from the left and the right reservoir into the lattice, (2,)."""
+        return self.bond_current[[0, -1]] * [1, -1]
+
+    @property
+    def particle_current_error(self) -> np.ndarray:
+        """Error of the particle currents, (2,)."""
+        return self.bond_current_error[[0, -1]]
+
+
+def steady_state(lattice: MoverLattice) -> LatticeState:
+    """Return the steady state: (8), (7) of the paper for its placement, any other likewise.
+
+    Exact but for rounding, whose bound is the error.
+    """
+    turning = 1 - lattice.hopping
+    added = np.concatenate([[0.0], running_sums(lattice.injection)])
+    to_right = lattice.hopping * lattice.injection / 2
+    drops = running_sums(turning * added[:-1] - to_right)
+    resistance = series_resistance(lattice)
+    bias = lattice.left - lattice.right
+    current = (bias - drops[-1] - added[-1]) / resistance
+    size = abs(bias) + np.sum(abs(turning * added[:-1])) + np.sum(abs(to_right)) + abs(added[-1])
+    current_error = 4 * EPSILON * (size / resistance + abs(current))
+    bonds = current + added
+    right_flux = np.concatenate([[0.0], running_sums(to_right - turning * bonds[:-1])])
+    right_flux += lattice.left
+    left_flux = right_flux[:-1] - bonds[:-1]
+    flux_error = resistance * current_error + 4 * EPSILON * (abs(lattice.left) + size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        density = np.array([right_flux[1:], left_flux]) / lattice.hopping
+        density_error = flux_error / lattice.hopping + 4 * EPSILON * abs(density)
+    for values in (density, density_error):
+        values[:, lattice.hopping == 0] = np.nan
+    return LatticeState(
+        bonds, current_error + EPSILON * (abs(added) + abs(bonds)), density, density_error
+    )
+
+
+def series_resistance(lattice: MoverLattice) -> float:
+    """Return ``1 + sum_x (1 - q_x)``; its inverse is the probability to cross the lattice."""
+    return 1 + float(np.sum(1 - lattice.hopping))
+
+
+# --- evolution ------------------------------------------------------------------------------------
+
+
+def step(lattice: MoverLattice, density: np.ndarray) -> np.ndarray:
+    """Return the densities (2, n) one time step later: (1)-(5) of the paper, for any placement."""
+    moving = lattice.hopping * density
+    turning = density - moving
+    later = turning[::-1] + lattice.injection / 2
+    later[0] += np.concatenate([[lattice.left], moving[0, :-1]])
+    later[1] += np.concatenate([moving[1, 1:], [lattice.right]])
+    return later
+
+
+def reservoir_currents(lattice: MoverLattice, density: np.ndarray) -> np.ndarray:
+    """Return the currents (2,) from the left and right reservoir in the next time step."""
+    out = np.array([lattice.hopping[0] * density[1, 0], lattice.hopping[-1] * density[0, -1]])
+    return np.array([lattice.left, lattice.right]) - out
+
+
+class Rate(NamedTuple):
+    """A rate, its error, and whether the iteration reached that error."""
+
+    value: float
+    error: float
+    converged: bool
+
+
+def relaxation_rate(
+    lattice: MoverLattice, tolerance: float = 1e-12, most_iterations: int = 20_000
+) -> Rate:
+    """Return the rate, per time step, at which the slowest perturbation decays.
+
+    It is ``-ln lambda``, lambda the spectral radius of the step without reservoirs and injection.
+    That matrix M has no negative entry, so that lambda is an eigenvalue (Perron and Frobenius) and
+    1 / (1 - lambda) the spectral radius of its non-negative inverse (1 - M)^-1, which inverse
+    iteration finds.  The smallest and the largest growth of a component enclose it (Collatz and
+    Wielandt); half of their distance is the error.
+
+    Raises
+    ------
+    ValueError
+        Where nothing turns round, every mover leaves after n steps; where a hopping is 0,
+        movers never leave.
+    """
+    turns = np.flatnonzero(lattice.hopping < 1)
+    if turns.size == 0:
+        raise ValueError("no mover turns round: nothing is left after as many steps as sites")
+    if not lattice.hopping.all():
+        raise ValueError("movers on a site with hopping 0 never leave it")
+    # Movers outside of the sites between the first and the last turn leave and never come back.
+    hopping = lattice.hopping[turns[0] : turns[-1] + 1]
+    vector = np.ones((2, hopping.size))
+    low, high = 0.0, np.inf
+    for _ in range(most_iterations):
+        image = _summed_over_time(hopping, vector)
+        growth = image / vector
+        low, high = max(low, growth.min()), min(high, growth.max())
+        vector = image / image.max()
+        if high - low <= tolerance * high:
+            break
+    rates = -np.log1p(-1 / np.array([high, low]))
+    # Rounding of a component may exceed the distance of the bounds.
+    rounding = 8 * EPSILON * hopping.size * rates.mean()
+    error = abs(rates[1] - rates[0]) / 2 + rounding
+    return Rate(float(rates.mean()), float(error), bool(high - low <= tolerance * high))
+
+
+def _summed_over_time(hopping: np.ndarray, density: np.ndarray) -> np.ndarray:
+    """Return (1 - M)^-1 density, (2, n): the steady state with ``density`` injected each step."""
+    turning = 1 - hopping
+    added = np.concatenate([[0.0], np.cumsum(density.sum(axis=0))])
+    to_right = hopping * density[0]
+    lost = np.sum(turning * added[:-1] - to_right) + added[-1]
+    bonds = added - lost / (1 + turning.sum())
+    right_flux = np.cumsum(to_right - turning * bonds[:-1])
+    left_flux = np.concatenate([[0.0], right_flux[:-1]]) - bonds[:-1]
+    return np.array([right_flux, left_flux]) / hopping
+
+
+# --- fluctuations ---------------------------------------------------------------------------------
+
+
+def particle_noise(lattice: MoverLattice) -> np.ndarray:
+    """Return the zero-frequency noise (2, 2) of the reservoirs' currents.
+
+    Movers are independent of each other, and reservoirs and sources emit them at random (Poisson
+    numbers in each step).  Then the numbers that cross from left to right, from right to left and
+    from each source to each end are independent Poisson numbers: with the probability T to cross
+    and P_x,a to leave from x to the end a,
+
+        S_LL = T (rho_L + rho_R) + sum_x s_x P_x,L        S_LR = -T (rho_L + rho_R).
+
+    Raises
+    ------
+    ValueError
+        With a drain: what it extracts does not depend on what is there, which no process of
+        independent particles does.
+    """
+    if (lattice.injection < 0).any():
+        raise ValueError(
+            "a drain extracts at a fixed rate whatever is there, which is no process of "
+            "independent particles"
+        )
+    resistance = series_resistance(lattice)
+    turning = 1 - lattice.hopping
+    before = np.cumsum(turning) - turning
+    to_right = (1 - lattice.hopping / 2 + before) / resistance
+    crossing = (lattice.left + lattice.right) / resistance
+    emitted = np.array([lattice.injection @ (1 - to_right), lattice.injection @ to_right])
+    return np.diag(crossing + emitted) - crossing * np.eye(2)[::-1]
+
+
+def entropy_production(lattice: MoverLattice) -> float:
+    """Return ``J ln(rho_L / rho_R)``, in k_B per time step, of a lattice without injection.
+
+    Every path across the lattice and its reverse have the same probability, so that a particle
+    that crosses takes its chemical potential ln(rho) from one ideal gas to the other.
+
+    Raises
+    ------
+    ValueError
+        With injection or an empty reservoir, where a process has no reverse one.
+    """
+    if lattice.injection.any():
+        raise ValueError("injection and extraction at a fixed rate have no reverse process")
+    if not lattice.left > 0 < lattice.right:
+        raise ValueError("a reservoir is empty: no particle comes back from it")
+    current = (lattice.left - lattice.right) / series_resistance(lattice)
+    return float(current * np.log(lattice.left / lattice.right))

@@ -1,0 +1,208 @@
+"""Steady state of right- and left-movers on a lattice with sources and drains, in both biases."""
+
+import dataclasses
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow.classical import lattice
+from nessflow.studies import placement
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.thermodynamics import Estimate, uncertainty_ratio
+
+MOVERS = ("right", "left")
+
+
+class Reservoir(Strict):
+    """Reservoir at one end."""
+
+    density: float = quantity("density of the movers that it sends in", "1", ge=0)
+
+
+class Leads(Strict):
+    """The reservoirs at both ends, for forward bias."""
+
+    left: Reservoir
+    right: Reservoir
+
+
+class Lattice(Strict):
+    """Lattice of movers between two reservoirs, its sources and drains."""
+
+    sites: int = quantity("number of sites", "1", ge=3, le=10_000_000)
+    hopping_probability: float = quantity(
+        "probability to go on from a site with a source or drain; else a mover turns round",
+        "1",
+        ge=0,
+        le=1,
+    )
+    injections: placement.Injections = Field(
+        {}, description="name -> sites and current of sources and drains"
+    )
+    leads: Leads
+
+    @model_validator(mode="after")
+    def _placement(self):
+        placement.check_placement(self.sites, self.injections)
+        return self
+
+    def engine(self) -> lattice.MoverLattice:
+        """Return the lattice of the engine, for forward bias."""
+        hopping = np.ones(self.sites)
+        for injection in self.injections.values():
+            hopping[injection.indices()] = self.hopping_probability
+        currents = placement.injected(self.sites, self.injections)
+        return lattice.MoverLattice(
+            hopping, currents, self.leads.left.density, self.leads.right.density
+        )
+
+    def both_directions(self) -> tuple[lattice.MoverLattice, lattice.MoverLattice]:
+        """Return the lattices of the engine for forward and reverse bias."""
+        forward = self.engine()
+        return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
+
+
+class Parameters(Lattice):
+    """One lattice."""
+
+
+CONVENTIONS = (
+    *placement.CONVENTIONS,
+    "Lattice spacing, time step hbar/t and charge are 1, so that movers have the velocity 1 and "
+    "every current its unit t/hbar.  A mover goes on to the next site with certainty where neither "
+    "source nor drain is; on their sites it turns round with 1 - hopping probability.",
+    "Noise and entropy production are those of independent movers from reservoirs and sources "
+    "that emit at random (Poisson).",
+)
+
+_CURRENT = "t/hbar"
+
+VARIABLES = {
+    "particle_current": Variable(
+        ("direction", "terminal"), _CURRENT, "particle current from the terminal into the system"
+    ),
+    "particle_current_error": Variable(
+        ("direction", "terminal"), _CURRENT, "numerical error of the particle current"
+    ),
+    "bond_current": Variable(("direction", "bond"), _CURRENT, "current between neighbouring sites"),
+    "bond_current_error": Variable(
+        ("direction", "bond"), _CURRENT, "numerical error of the bond current"
+    ),
+    "density": Variable(("direction", "mover", "site"), "1", "density of movers"),
+    "density_error": Variable(("direction", "mover", "site"), "1", "numerical error of density"),
+    **placement.NONRECIPROCITY,
+    "drude_nonreciprocal_current": Variable(
+        (), _CURRENT, "nonreciprocal current of a long wire by its scattering length"
+    ),
+    "particle_noise": Variable(
+        ("direction", "lead", "lead_2"), _CURRENT, "zero-frequency noise of the end currents"
+    ),
+    "entropy_production": Variable(("direction",), "k_B*t/hbar", "entropy production"),
+    "uncertainty_ratio": Variable(
+        ("direction",), "k_B", "noise times entropy production over current squared"
+    ),
+    "conservation_defect": Variable(
+        ("direction",), "1", "largest change of a density in one more time step"
+    ),
+}
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return directions, terminals, sites, bonds and the two movers."""
+    ends = np.array(placement.ENDS)
+    return {
+        "direction": placement.directions(),
+        "terminal": placement.terminals(parameters.injections),
+        "site": Coordinate(np.arange(1, parameters.sites + 1), "1", "site"),
+        "bond": Coordinate(np.arange(1, parameters.sites), "1", "bond"),
+        "mover": Coordinate(np.array(MOVERS), "1", "direction of the movers"),
+        "lead": Coordinate(ends, "1", "end"),
+        "lead_2": Coordinate(ends, "1", "second end"),
+    }
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return False: nothing is drawn."""
+    return False
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the steady states (7), (8) of the paper's lattice, or of any other placement."""
+    notes = {}
+    results = [_one_direction(parameters, one, notes) for one in parameters.both_directions()]
+    values = {name: np.array([result[name] for result in results]) for name in results[0]}
+    left = values["particle_current"][:, 0], values["particle_current_error"][:, 0]
+    values |= placement.nonreciprocity(*left)
+    values["drude_nonreciprocal_current"] = _drude(parameters)
+    if np.isnan(values["drude_nonreciprocal_current"]):
+        notes["drude_nonreciprocal_current"] = (
+            "it is for equal sources and drains that alternate on all sites but the ends"
+        )
+    return Outcome(values, *_judged(values), notes)
+
+
+def _one_direction(parameters, engine, notes) -> dict[str, np.ndarray | float]:
+    state = lattice.steady_state(engine)
+    currents, errors = placement.terminal_currents(state, parameters.injections)
+    if not engine.hopping.all():
+        reason = "no mover leaves a site with hopping probability 0: its density is infinite"
+        notes |= dict.fromkeys(("density", "density_error", "conservation_defect"), reason)
+    noise = entropy = np.nan
+    undefined = ""
+    try:
+        noise = lattice.particle_noise(engine)
+    except ValueError as error:
+        notes["particle_noise"] = undefined = str(error)
+    try:
+        entropy = lattice.entropy_production(engine)
+    except ValueError as error:
+        notes["entropy_production"] = undefined = str(error)
+    noise = noise + np.zeros((2, 2))
+    ratio = uncertainty_ratio(
+        Estimate(float(noise[0, 0]), 0.0, undefined),
+        Estimate(entropy, 0.0),
+        Estimate(currents[0], errors[0]),
+    )
+    if ratio.undefined:
+        notes["uncertainty_ratio"] = ratio.undefined
+    return {
+        "particle_current": currents,
+        "particle_current_error": errors,
+        "bond_current": state.bond_current[1:-1],
+        "bond_current_error": state.bond_current_error[1:-1],
+        "density": state.density,
+        "density_error": state.density_error,
+        "particle_noise": noise,
+        "entropy_production": entropy,
+        "uncertainty_ratio": ratio.value,
+        "conservation_defect": abs(lattice.step(engine, state.density) - state.density).max(),
+    }
+
+
+def _drude(parameters: Parameters) -> float:
+    """Return ``I_g (1 - 1/(1 + L/l_c))``, l_c = 1/(1-p): twice the second term of (9), N >> 2.
+
+    NaN unless sources and drains of the current I_g alternate on the sites 2 to N-1.
+    """
+    current = placement.injected(parameters.sites, parameters.injections)[1:-1]
+    if not (current[0] and np.array_equal(current[1:], -current[:-1])):
+        return np.nan
+    length = (parameters.sites - 1) * (1 - parameters.hopping_probability)
+    return float(current[0] * (1 - 1 / (1 + length)))
+
+
+def _judged(values) -> tuple[Status, str]:
+    """Return the status of a point, and why it is not ok."""
+    density, error = values["density"], values["density_error"]
+    below = np.argwhere(density < -error)
+    if below.size:
+        direction, _, site = below[0]
+        return Status.SUSPECT, (
+            f"negative density on site {site + 1} in {placement.DIRECTIONS[direction]} bias: the "
+            "drains take more than arrives; raise the densities of both leads"
+        )
+    allowed = 10 * np.nanmax(error, initial=0.0)
+    defect = np.nanmax(values["conservation_defect"], initial=0.0)
+    if defect > allowed:
+        return Status.SUSPECT, f"not steady: densities change by {defect:.1e} in a time step"
+    return Status.OK, ""

@@ -1,0 +1,102 @@
+"""Relaxation of movers on a lattice with sources and drains towards their steady state."""
+
+import numpy as np
+from pydantic import Field
+
+from nessflow.classical import lattice
+from nessflow.studies import classical_lattice, placement
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable, quantity
+
+
+class Parameters(classical_lattice.Lattice):
+    """One lattice and its start: the same density of both movers on all sites."""
+
+    hopping_probability: float = quantity(
+        "probability to go on from a site with a source or drain; else a mover turns round",
+        "1",
+        gt=0,
+        le=1,
+    )
+    initial_density: float = quantity("density of both movers at time 0", "1", ge=0)
+    duration: int = Field(description="number of time steps", ge=1, le=10_000_000)
+    interval: int = Field(1, description="time steps between recorded times", ge=1)
+
+
+CONVENTIONS = classical_lattice.CONVENTIONS
+
+VARIABLES = {
+    "particle_current": Variable(
+        ("direction", "lead", "time"), "t/hbar", "particle current from the end into the system"
+    ),
+    "steady_particle_current": Variable(
+        ("direction", "lead"), "t/hbar", "particle current of the steady state"
+    ),
+    "steady_particle_current_error": Variable(
+        ("direction", "lead"), "t/hbar", "numerical error of the steady particle current"
+    ),
+    "density_distance": Variable(
+        ("direction", "time"), "1", "largest distance of a density from its steady value"
+    ),
+    "slowest_decay": Variable(
+        ("direction", "time"), "1", "decay with the relaxation rate through the last exact distance"
+    ),
+    "relaxation_rate": Variable((), "t/hbar", "rate of the slowest decay"),
+    "relaxation_rate_error": Variable((), "t/hbar", "numerical error of the relaxation rate"),
+}
+
+
+def _times(parameters: Parameters) -> np.ndarray:
+    return np.arange(0, parameters.duration + 1, parameters.interval)
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return directions, ends and times."""
+    return {
+        "direction": placement.directions(),
+        "lead": Coordinate(np.array(placement.ENDS), "1", "end"),
+        "time": Coordinate(_times(parameters), "hbar/t", "time"),
+    }
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return False: nothing is drawn."""
+    return False
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return currents and densities in time, (1)-(5) of the paper, and the slowest rate."""
+    notes, status = {}, (Status.OK, "")
+    engines = parameters.both_directions()
+    try:
+        rate, rate_error, converged = lattice.relaxation_rate(engines[0])
+        if not converged:
+            status = Status.NOT_CONVERGED, f"the relaxation rate is uncertain by {rate_error:.1e}"
+    except ValueError as error:
+        rate = rate_error = np.nan
+        notes = dict.fromkeys(("relaxation_rate", "relaxation_rate_error"), str(error))
+        notes["slowest_decay"] = str(error)
+    times = _times(parameters)
+    results = [_one_direction(parameters, one, times, rate) for one in engines]
+    values = {name: np.array([result[name] for result in results]) for name in results[0]}
+    values |= {"relaxation_rate": rate, "relaxation_rate_error": rate_error}
+    return Outcome(values, *status, notes)
+
+
+def _one_direction(parameters, engine, times, rate) -> dict[str, np.ndarray]:
+    steady = lattice.steady_state(engine)
+    density = np.full((2, parameters.sites), parameters.initial_density)
+    currents, distances = np.empty((2, times.size)), np.empty(times.size)
+    for recorded in range(times.size):
+        currents[:, recorded] = lattice.reservoir_currents(engine, density)
+        distances[recorded] = abs(density - steady.density).max()
+        for _ in range(parameters.interval if recorded < times.size - 1 else 0):
+            density = lattice.step(engine, density)
+    # Rounding hides the decay in the end.
+    last = np.flatnonzero(distances > 1e-9 * distances[0])[-1] if distances[0] else 0
+    return {
+        "particle_current": currents,
+        "steady_particle_current": steady.particle_current,
+        "steady_particle_current_error": steady.particle_current_error,
+        "density_distance": distances,
+        "slowest_decay": distances[last] * np.exp(rate * (times[last] - times)),
+    }

@@ -1,0 +1,183 @@
+"""Chain of resistors with current sources and drains at its nodes, in both biases."""
+
+import dataclasses
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow.classical import circuit
+from nessflow.studies import placement
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.thermodynamics import Estimate, uncertainty_ratio
+
+
+class End(Strict):
+    """One end of the chain."""
+
+    chemical_potential: float = quantity("electric potential times the charge", "t")
+
+
+class Leads(Strict):
+    """Both ends, for forward bias."""
+
+    left: End
+    right: End
+    temperature: float = quantity("temperature of all resistors", "t", ge=0)
+
+
+class Parameters(Strict):
+    """One circuit."""
+
+    sites: int = quantity("number of nodes, both ends among them", "1", ge=2, le=10_000_000)
+    resistance: float | tuple[float, ...] = quantity(
+        "resistance between neighbours, one number or one for each bond", "hbar"
+    )
+    injections: placement.Injections = Field(
+        {}, description="name -> sites and current of sources and drains"
+    )
+    leads: Leads
+
+    @model_validator(mode="after")
+    def _placement(self):
+        placement.check_placement(self.sites, self.injections)
+        return self
+
+    @model_validator(mode="after")
+    def _resistances(self):
+        if isinstance(self.resistance, tuple) and len(self.resistance) != self.sites - 1:
+            raise ValueError(
+                f"resistance has {len(self.resistance)} values for {self.sites - 1} bonds"
+            )
+        if not np.all(np.array(self.resistance) > 0):
+            raise ValueError("resistance: every value has to be positive")
+        return self
+
+    def engines(self) -> tuple[circuit.Circuit, circuit.Circuit]:
+        """Return the circuits of the engine for forward and reverse bias."""
+        forward = circuit.Circuit(
+            self.resistance + np.zeros(self.sites - 1),
+            placement.injected(self.sites, self.injections),
+            self.leads.left.chemical_potential,
+            self.leads.right.chemical_potential,
+        )
+        return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
+
+
+CONVENTIONS = (
+    *placement.CONVENTIONS,
+    "Charge 1, so that potentials have the unit t and resistances hbar (hbar/e^2).  Entropy "
+    "production is the heat of all resistors over their temperature; noise is thermal "
+    "(2 k_B T over the resistance of the chain), ideal current sources add none.",
+)
+
+_CURRENT, _HEAT = "t/hbar", "t^2/hbar"
+
+VARIABLES = {
+    "particle_current": Variable(
+        ("direction", "terminal"), _CURRENT, "particle current from the terminal into the system"
+    ),
+    "particle_current_error": Variable(
+        ("direction", "terminal"), _CURRENT, "numerical error of the particle current"
+    ),
+    "bond_current": Variable(("direction", "bond"), _CURRENT, "current between neighbouring sites"),
+    "bond_current_error": Variable(
+        ("direction", "bond"), _CURRENT, "numerical error of the bond current"
+    ),
+    "chemical_potential": Variable(("direction", "site"), "t", "potential of the node"),
+    "chemical_potential_error": Variable(
+        ("direction", "site"), "t", "numerical error of the potential"
+    ),
+    "joule_heat": Variable(("direction", "bond"), _HEAT, "heat of the resistor"),
+    "joule_heat_error": Variable(
+        ("direction", "bond"), _HEAT, "numerical error of the heat of the resistor"
+    ),
+    "joule_power": Variable(("direction",), _HEAT, "heat of all resistors"),
+    "joule_power_error": Variable(
+        ("direction",), _HEAT, "numerical error of the heat of all resistors"
+    ),
+    **placement.NONRECIPROCITY,
+    "particle_noise": Variable(
+        ("direction", "lead", "lead_2"), _CURRENT, "zero-frequency noise of the end currents"
+    ),
+    "entropy_production": Variable(("direction",), "k_B*t/hbar", "entropy production"),
+    "entropy_production_error": Variable(
+        ("direction",), "k_B*t/hbar", "numerical error of the entropy production"
+    ),
+    "uncertainty_ratio": Variable(
+        ("direction",), "k_B", "noise times entropy production over current squared"
+    ),
+    "power_defect": Variable(
+        ("direction",), _HEAT, "power of all terminals less the heat of all resistors"
+    ),
+}
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return directions, terminals, nodes and resistors."""
+    ends = np.array(placement.ENDS)
+    return {
+        "direction": placement.directions(),
+        "terminal": placement.terminals(parameters.injections),
+        "site": Coordinate(np.arange(1, parameters.sites + 1), "1", "node"),
+        "bond": Coordinate(np.arange(1, parameters.sites), "1", "resistor"),
+        "lead": Coordinate(ends, "1", "end"),
+        "lead_2": Coordinate(ends, "1", "second end"),
+    }
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return False: nothing is drawn."""
+    return False
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the currents (D1), potentials (D2) and heat (D3) of any placement."""
+    notes = {}
+    results = [_one_direction(parameters, one, notes) for one in parameters.engines()]
+    values = {name: np.array([result[name] for result in results]) for name in results[0]}
+    left = values["particle_current"][:, 0], values["particle_current_error"][:, 0]
+    values |= placement.nonreciprocity(*left)
+    return Outcome(values, *_judged(values), notes)
+
+
+def _one_direction(parameters, engine, notes) -> dict[str, np.ndarray | float]:
+    temperature = parameters.leads.temperature
+    state = circuit.steady_state(engine)
+    currents, errors = placement.terminal_currents(state, parameters.injections)
+    noise = circuit.particle_noise(engine, temperature)
+    entropy = Estimate(np.nan, np.nan)
+    try:
+        entropy = Estimate(*circuit.entropy_production(state, temperature))
+    except ValueError as error:
+        notes["entropy_production"] = str(error)
+        entropy = Estimate(np.nan, np.nan, str(error))
+    ratio = uncertainty_ratio(Estimate(noise[0, 0], 0.0), entropy, Estimate(currents[0], errors[0]))
+    if ratio.undefined:
+        notes["uncertainty_ratio"] = ratio.undefined
+    ends = state.particle_current @ [engine.left, engine.right]
+    return {
+        "particle_current": currents,
+        "particle_current_error": errors,
+        "bond_current": state.bond_current,
+        "bond_current_error": state.bond_current_error,
+        "chemical_potential": state.potential,
+        "chemical_potential_error": state.potential_error,
+        "joule_heat": state.heat,
+        "joule_heat_error": state.heat_error,
+        "joule_power": state.heat.sum(),
+        "joule_power_error": state.heat_error.sum(),
+        "particle_noise": noise,
+        "entropy_production": entropy.value,
+        "entropy_production_error": entropy.error,
+        "uncertainty_ratio": ratio.value,
+        "power_defect": ends + engine.injection @ state.potential - state.heat.sum(),
+    }
+
+
+def _judged(values) -> tuple[Status, str]:
+    """Return the status of a point, and why it is not ok."""
+    allowed = 1e-10 * abs(values["joule_power"]).max() + values["joule_power_error"].max()
+    defect = abs(values["power_defect"]).max()
+    if defect > allowed:
+        return Status.SUSPECT, f"power and heat differ by {defect:.1e}"
+    return Status.OK, ""
