@@ -1,0 +1,60 @@
+"""States that no terminal damps: what they hold depends on how the system was prepared."""
+
+import numpy as np
+
+from nessflow.scattering.matrices import as_dense
+from nessflow.scattering.mesh import energy_scale, resonances
+from nessflow.scattering.system import OpenSystem
+
+_UNDAMPED = 1e-13
+"""Damping, relative to the norm of the Hamiltonian, that rounding cannot tell from none."""
+
+
+def levels_outside(system: OpenSystem, edge: float, above: bool) -> np.ndarray:
+    """Return eigenvalues of ``h + Re Sigma(edge)`` beyond an edge of all bands, sorted.
+
+    There are as many bound states beyond that edge: outside the bands ``Sigma`` is real and falls
+    with the energy, so that each eigenvalue of ``h + Sigma(w)`` meets ``w`` once if at all.
+    """
+    matrix = as_dense(system.hamiltonian).astype(complex)
+    sites = system.contacts
+    matrix[sites, sites] += system.contact_self_energy(np.array([edge]))[0].real
+    levels = np.linalg.eigvalsh(matrix)
+    return levels[levels > edge] if above else levels[levels < edge]
+
+
+def require_no_bound_state(system: OpenSystem) -> None:
+    """Check that every state of a system decays.
+
+    Raises
+    ------
+    ValueError
+        When there is a bound state outside the leads' bands, or a state inside that no terminal
+        is coupled to.
+
+    Notes
+    -----
+    For two sites of paper non-additive-dissipation the condition is ``|E_j| < Omega - Gamma/2``;
+    its (34) is sufficient only.
+    """
+    advice = "what it holds depends on the initial state and it carries no steady current; "
+    if not system.leads:
+        if (as_dense(system.loss) + as_dense(system.gain)).any():
+            return
+        raise ValueError("the system has no terminal, so that nothing decays")
+    if not (system.loss.any() or system.gain.any()):
+        lower, upper = (f(lead.band[k] for lead in system.leads) for k, f in enumerate((min, max)))
+        for edge, above in ((lower, False), (upper, True)):
+            if np.isfinite(edge) and levels_outside(system, edge, above).size:
+                raise ValueError(
+                    f"bound state {'above' if above else 'below'} the leads' bands "
+                    f"[{lower:g}, {upper:g}]: {advice}widen the bands (hopping of the leads), "
+                    "weaken the coupling or move the levels inside"
+                )
+    poles = resonances(system)
+    dark = abs(poles.imag) < _UNDAMPED * energy_scale(system)
+    if dark.any():
+        raise ValueError(
+            f"a state near energy {poles.real[dark][0]:g} is coupled to no terminal: {advice}"
+            "couple every part of the system to a lead with a band there, or give it loss or gain"
+        )

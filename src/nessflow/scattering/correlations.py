@@ -1,0 +1,141 @@
+"""Correlation matrix of the steady state.
+
+Every terminal a fills the states that it sends into the system with its occupation ``f_a``,
+
+    <c_i^+ c_j> = int dw/2pi sum_a f_a (G Gamma_a G^+)_ji,
+
+with ``Gamma = 2P``, ``f = 0`` for loss and ``Gamma = 2Q``, ``f = 1`` for gain.  One dense Green's
+function for each energy, O(N^3).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nessflow.scattering.bound_states import require_no_bound_state
+from nessflow.scattering.dense import green
+from nessflow.scattering.matrices import as_dense
+from nessflow.scattering.mesh import energy_mesh
+from nessflow.scattering.occupation import fermi
+from nessflow.scattering.quadrature import Integral, integrate
+from nessflow.scattering.system import OpenSystem
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelationMatrix:
+    """Steady correlation matrix with its numerical error.
+
+    Attributes
+    ----------
+    value : (N, N) complex
+        ``<c_i^+ c_j>``; the diagonal holds the occupations of the sites.
+    error : (N, N) float
+        What the elements may be wrong by.
+    converged : bool
+        Whether every integral met the tolerance or its rounding errors.
+    evaluations : int
+        Number of energies at which the Green's function was evaluated.
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+    converged: bool
+    evaluations: int
+
+
+def hermitian_components(matrices: np.ndarray) -> np.ndarray:
+    """Return what Hermitian matrices are made of as real numbers, (N^2, ...) of (N, N, ...).
+
+    The diagonal, then the real and then the imaginary parts above it.
+    """
+    i, j = np.triu_indices(len(matrices), 1)
+    diagonal = np.moveaxis(np.diagonal(matrices), -1, 0)
+    return np.concatenate([diagonal.real, matrices[i, j].real, matrices[i, j].imag])
+
+
+def hermitian_matrix(components: np.ndarray, sites: int) -> np.ndarray:
+    """Return the (N, N) Hermitian matrix of `hermitian_components`."""
+    i, j = np.triu_indices(sites, 1)
+    real, imaginary = components[sites : sites + i.size], components[sites + i.size :]
+    matrix = np.diag(components[:sites]).astype(complex)
+    matrix[i, j], matrix[j, i] = real + 1j * imaginary, real - 1j * imaginary
+    return matrix
+
+
+def hermitian_result(found: Integral, sites: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the matrix whose `hermitian_components` were integrated, and its (N, N) errors."""
+    matrix, error = (hermitian_matrix(x, sites) for x in (found.value, found.error))
+    # Errors of real and imaginary part, added as the sides of a rectangle.
+    return matrix, abs(error)
+
+
+def correlation_spectrum(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``sum_a f_a (G Gamma_a G^+)_ji`` and the sum of magnitudes in it.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+
+    Returns
+    -------
+    value : (N, N, E) complex
+        In 1/t.
+    magnitude : (N, N, E) float
+        What sets its rounding errors.
+    """
+    n, at = system.sites, [lead.site for lead in system.leads]
+    rates = np.array(
+        [
+            lead.broadening_at(energies)
+            * fermi(energies, lead.chemical_potential, lead.temperature)
+            for lead in system.leads
+        ]
+    ).reshape(len(at), energies.size)
+    gain = 2 * as_dense(system.gain) if system.gain.any() else None
+    value = np.empty((energies.size, n, n), complex)
+    magnitude = np.empty((energies.size, n, n))
+    for batch, whole in green(system, energies):
+        columns, weight = whole[:, :, at], rates[:, batch].T[:, None, :]
+        modulus = abs(columns)
+        value[batch] = (columns * weight) @ columns.conj().swapaxes(1, 2)
+        magnitude[batch] = (modulus * weight) @ modulus.swapaxes(1, 2)
+        if gain is not None:
+            value[batch] += whole @ gain @ whole.conj().swapaxes(1, 2)
+            modulus = abs(whole)
+            magnitude[batch] += modulus @ abs(gain) @ modulus.swapaxes(1, 2)
+    return value.transpose(2, 1, 0), magnitude.transpose(2, 1, 0)
+
+
+def correlation_matrix(system: OpenSystem, rtol: float = 1e-10) -> CorrelationMatrix:
+    """Return ``<c_i^+ c_j>`` of the steady state by error-controlled integration.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Any leads, loss and gain; every state must decay into some terminal.
+    rtol : float
+        Error over value aimed at, for real and imaginary part of every element by themselves.
+        Rounding errors that are larger take its place and are part of the reported errors.
+
+    Raises
+    ------
+    ValueError
+        When there is a bound state, `nessflow.scattering.bound_states`.
+    """
+    require_no_bound_state(system)
+
+    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        value, magnitude = correlation_spectrum(system, energies)
+        i, j = np.triu_indices(system.sites, 1)
+        sizes = [np.moveaxis(np.diagonal(magnitude), -1, 0), magnitude[i, j], magnitude[i, j]]
+        return hermitian_components(value), np.concatenate(sizes)
+
+    mesh = energy_mesh(system, everywhere=True)
+    found = integrate(integrand, mesh.panels, rtol, mesh.scale)
+    value, error = hermitian_result(found, system.sites)
+    return CorrelationMatrix(
+        value / (2 * np.pi), error / (2 * np.pi), found.converged, found.evaluations
+    )
