@@ -25,7 +25,7 @@ import numpy as np
 
 from nessflow.scattering.system import OpenSystem, Tridiagonal
 
-LANES = 16
+LANES = 32
 """Energies carried side by side, so that the compiler fills its vector registers."""
 UNROLL = 4
 """Sites between two visits of the state in memory."""
@@ -37,38 +37,55 @@ BLOCK = 65_536
 _FAST = {"contract", "nsz", "reassoc"}
 
 
+@numba.njit(forceinline=True)
+def _at(values, j):
+    return None if values is None else values[j]
+
+
+@numba.njit(forceinline=True)
+def _elements(
+    j, bond, site, rate, product, twist, spread, loss, loss_bond, gain, gain_bond
+):  # fmt: skip
+    """Return what `_step` needs of site j and of the bond behind it."""
+    return (
+        site[j], rate[j], _at(product, bond), _at(twist, bond), _at(spread, bond),
+        _at(loss, j), _at(loss_bond, bond), _at(gain, j), _at(gain_bond, bond),
+    )  # fmt: skip
+
+
 @numba.njit(fastmath=_FAST, forceinline=True)
-def _advance(w, j, pr, pi, er, ei, site, rate, product, twist):
+def _advance(w, pr, pi, er, ei, site, rate, product, twist):
     """Return ``(w - X_jj) p - X_{j-1,j} X_{j,j-1} e``, real and imaginary part."""
-    a, half = w - site[j], rate[j]
+    a = w - site
     if product is None:
-        return a * pr - half * pi - er, a * pi + half * pr - ei
+        return a * pr - rate * pi - er, a * pi + rate * pr - ei
     if twist is None:
-        return a * pr - half * pi - product[j] * er, a * pi + half * pr - product[j] * ei
-    nr = a * pr - half * pi - product[j] * er + twist[j] * ei
-    ni = a * pi + half * pr - product[j] * ei - twist[j] * er
+        return a * pr - rate * pi - product * er, a * pi + rate * pr - product * ei
+    nr = a * pr - rate * pi - product * er + twist * ei
+    ni = a * pi + rate * pr - product * ei - twist * er
     return nr, ni
 
 
 @numba.njit(fastmath=_FAST, forceinline=True)
-def _step(w, state, j, site, rate, product, twist, spread, loss, loss_bond, gain, gain_bond):
-    """Add site j to the determinants (pr, pi), (er, ei) and the weighted sums of their squares."""
+def _add(total, pr, pi, er, ei, spread, rate, bond):
+    """Add a site to a sum of squares weighted with the matrix of loss or gain."""
+    if rate is None:
+        return total
+    if spread is not None:
+        total = spread * total
+    total = total + rate * (pr * pr + pi * pi)
+    if bond is not None:
+        total += bond.real * (er * pr + ei * pi) - bond.imag * (ei * pr - er * pi)
+    return total
+
+
+@numba.njit(fastmath=_FAST, forceinline=True)
+def _step(w, state, site, rate, product, twist, spread, loss, loss_bond, gain, gain_bond):
+    """Add a site to the determinants (pr, pi), (er, ei) and the weighted sums of their squares."""
     pr, pi, er, ei, loss_sum, gain_sum = state
-    if loss is not None:
-        if spread is not None:
-            loss_sum = spread[j] * loss_sum
-        loss_sum = loss_sum + loss[j] * (pr * pr + pi * pi)
-        if loss_bond is not None:
-            c = loss_bond[j]
-            loss_sum += c.real * (er * pr + ei * pi) - c.imag * (ei * pr - er * pi)
-    if gain is not None:
-        if spread is not None:
-            gain_sum = spread[j] * gain_sum
-        gain_sum = gain_sum + gain[j] * (pr * pr + pi * pi)
-        if gain_bond is not None:
-            c = gain_bond[j]
-            gain_sum += c.real * (er * pr + ei * pi) - c.imag * (ei * pr - er * pi)
-    nr, ni = _advance(w, j, pr, pi, er, ei, site, rate, product, twist)
+    loss_sum = _add(loss_sum, pr, pi, er, ei, spread, loss, loss_bond)
+    gain_sum = _add(gain_sum, pr, pi, er, ei, spread, gain, gain_bond)
+    nr, ni = _advance(w, pr, pi, er, ei, site, rate, product, twist)
     return nr, ni, pr, pi, loss_sum, gain_sum
 
 
@@ -94,91 +111,118 @@ def _store(lane, b, state):
     lane[6 * LANES + b] = state[5]
 
 
+@numba.njit(forceinline=True)
+def _power_of_two(exponent):
+    """Return the bits of ``2^exponent``; 0 where the double would be denormal."""
+    return (min(max(exponent, -1023), 1023) + 1023) << 52
+
+
 @numba.njit(fastmath=_FAST, cache=True, error_model="numpy")
-def _last_row(
-    energies, first, last, interval,
-    site, rate, product, twist, spread, loss, loss_bond, gain, gain_bond,
+def _rows(
+    energies, first, last, unit, interval, corners, green, loss_rows, gain_rows,
+    site, rate, product, twist, spreads, loss, beside_losses, gain, beside_gains,
 ):  # fmt: skip
-    """Run the recurrence from the first site to the last.
+    """Run the recurrence from the first site to the last, and from the last to the first.
 
-    ``first`` and ``last`` are the self-energies on the end sites, ``interval``, a multiple of
-    UNROLL, the number of sites between rescalings.  Arguments that are None are compiled away:
-    ``product`` when it is 1 everywhere, ``twist``, its imaginary part, when it is real, and so on.
-    Arrays over bonds are indexed by the bond's right-hand site.
+    ``energies`` and the self-energies ``first`` and ``last`` of the end sites are divided by
+    ``unit``; ``interval``, a multiple of UNROLL, is the number of sites between rescalings.
+    Arguments that are None are compiled away: ``product`` when it is 1 everywhere, ``twist``, its
+    imaginary part, when it is real, and so on.  Those in the plural are pairs, an array for each
+    direction.  Arrays over bonds have N - 1 elements.
 
-    Returns D(1..N), the exponent of two that belongs to it, and the elements (N, N) of G,
-    G P G^+ and G Q G^+ for each energy.
+    Fills ``green`` (2, 2, E), ``loss_rows`` and ``gain_rows`` (2, E).
     """
     count, n = energies.size, site.size
-    determinant = np.empty(count, np.complex128)
-    exponent = np.empty(count, np.int64)
-    green = np.empty(count, np.complex128)
-    loss_row = np.empty(count)
-    gain_row = np.empty(count)
     # One flat array: constant offsets let the compiler see that the lanes do not overlap.
     lane = np.empty(7 * LANES)
     size = np.empty(LANES)
     bits = size.view(np.int64)
+    other_size = np.empty(LANES)
+    other_bits = other_size.view(np.int64)
     power = np.empty(LANES, np.int64)
-    for k in range(0, count, LANES):
-        for b in range(LANES):
-            i = min(k + b, count - 1)
-            start = energies[i] - site[0] + 1j * rate[0] - first[i]
-            loss_sum = 0.0 if loss is None else loss[0]
-            gain_sum = 0.0 if gain is None else gain[0]
-            lane[b] = energies[i]
-            _store(lane, b, (start.real, start.imag, 1.0, 0.0, loss_sum, gain_sum))
-            power[b] = 0
-        j = 1
-        while j < n:
-            stop = min(n, j + interval)
-            while j + UNROLL <= stop:
+    inverse = 1.0 / unit
+    (above, up), (below, down) = corners
+    for end in range(2):
+        spread = None if spreads is None else spreads[end]
+        beside_loss = None if beside_losses is None else beside_losses[end]
+        beside_gain = None if beside_gains is None else beside_gains[end]
+        chain = (
+            site, rate, product, twist, spread, loss, beside_loss, gain, beside_gain
+        )  # fmt: skip
+        origin, step, to_bond = (n - 1, -1, 0) if end == 0 else (0, 1, -1)
+        here, there = (last, first) if end == 0 else (first, last)
+        for k in range(0, count, LANES):
+            for b in range(LANES):
+                i = min(k + b, count - 1)
+                w = energies[i] * inverse
+                start = w - site[origin] + 1j * rate[origin] - here[i] * inverse
+                loss_sum = 0.0 if loss is None else loss[origin]
+                gain_sum = 0.0 if gain is None else gain[origin]
+                lane[b] = w
+                _store(lane, b, (start.real, start.imag, 1.0, 0.0, loss_sum, gain_sum))
+                power[b] = 0
+            j = 1
+            while j < n:
+                stop = min(n, j + interval)
+                while j + UNROLL <= stop:
+                    at = origin + step * j
+                    one = _elements(at, at + to_bond, *chain)
+                    at += step
+                    two = _elements(at, at + to_bond, *chain)
+                    at += step
+                    three = _elements(at, at + to_bond, *chain)
+                    at += step
+                    four = _elements(at, at + to_bond, *chain)
+                    for b in range(LANES):
+                        state = _load(lane, b)
+                        state = _step(lane[b], state, *one)
+                        state = _step(lane[b], state, *two)
+                        state = _step(lane[b], state, *three)
+                        _store(lane, b, _step(lane[b], state, *four))
+                    j += UNROLL
+                while j < stop:
+                    at = origin + step * j
+                    one = _elements(at, at + to_bond, *chain)
+                    for b in range(LANES):
+                        _store(lane, b, _step(lane[b], _load(lane, b), *one))
+                    j += 1
                 for b in range(LANES):
-                    state = _load(lane, b)
-                    for s in range(UNROLL):
-                        state = _step(
-                            lane[b], state, j + s, site, rate, product, twist, spread,
-                            loss, loss_bond, gain, gain_bond,
-                        )  # fmt: skip
-                    _store(lane, b, state)
-                j += UNROLL
-            while j < stop:
+                    pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
+                    size[b] = abs(pr) + abs(pi) + abs(er) + abs(ei)
                 for b in range(LANES):
-                    state = _step(
-                        lane[b], _load(lane, b), j, site, rate, product, twist, spread,
-                        loss, loss_bond, gain, gain_bond,
-                    )  # fmt: skip
-                    _store(lane, b, state)
-                j += 1
+                    biased = bits[b] >> 52  # the exponent field of a positive double
+                    power[b] += biased - 1023
+                    bits[b] = (2046 - biased) << 52
+                for b in range(LANES):
+                    x = size[b]
+                    y = x * x
+                    pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
+                    _store(lane, b, (x * pr, x * pi, x * er, x * ei, y * loss_sum, y * gain_sum))
             for b in range(LANES):
                 pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
-                size[b] = abs(pr) + abs(pi) + abs(er) + abs(ei)
+                sigma = there[min(k + b, count - 1)] * inverse
+                pr -= sigma.real * er - sigma.imag * ei
+                pi -= sigma.real * ei + sigma.imag * er
+                x = inverse / (pr * pr + pi * pi)
+                y = 2 * x
+                _store(lane, b, (x * pr, -x * pi, er, ei, y * loss_sum, y * gain_sum))
             for b in range(LANES):
-                biased = bits[b] >> 52  # the exponent field of a positive double
-                power[b] += biased - 1023
-                bits[b] = (2046 - biased) << 52
-            for b in range(LANES):
-                x = size[b]
-                y = x * x
+                bits[b] = _power_of_two(up - power[b])
+                other_bits[b] = _power_of_two(down - power[b])
+            for b in range(min(LANES, count - k)):
                 pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
-                _store(lane, b, (x * pr, x * pi, x * er, x * ei, y * loss_sum, y * gain_sum))
-        for b in range(min(LANES, count - k)):
-            pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
-            before = complex(er, ei)
-            d = complex(pr, pi) - last[k + b] * before
-            weight = 1.0 / (d.real**2 + d.imag**2)
-            determinant[k + b] = d
-            exponent[k + b] = power[b]
-            green[k + b] = before * d.conjugate() * weight
-            loss_row[k + b] = loss_sum * weight
-            gain_row[k + b] = gain_sum * weight
-    return determinant, exponent, green, loss_row, gain_row
+                reciprocal = complex(pr, pi)
+                green[end, end, k + b] = complex(er, ei) * reciprocal
+                green[0, 1, k + b] = above * reciprocal * size[b]
+                green[1, 0, k + b] = below * reciprocal * other_size[b]
+                loss_rows[end, k + b] = loss_sum
+                gain_rows[end, k + b] = gain_sum
 
 
 @numba.njit(fastmath=_FAST, cache=True, error_model="numpy")
 def _ends(
-    energies, first, last, interval,
-    site, rate, product, twist, weight, here, bond, left, carry,
+    energies, first, last, unit, interval, factor, element,
+    site, rate, product, twist, weight, source, bond, left, carry,
 ):  # fmt: skip
     """Run the recurrence for the element (1, N) of ``M = G A G^+``, A Hermitian tridiagonal.
 
@@ -187,22 +231,22 @@ def _ends(
     is a determinant that starts at j, so ``k_n`` obeys the recurrence of determinants with a
     source at each n and, like them, needs neither division nor memory.
 
-    ``weight`` is the diagonal of A.  The other arguments are as in `_last_row`, and None if loss
-    and gain are diagonal; if not, they are those of `_ends_of`: the sources of the site (``here``)
-    and of the bond to its left (``bond``, ``left``), and the factor of ``k_n`` (``carry``).
+    ``weight`` is the diagonal of A, ``factor`` the unit of k_N, a number and an exponent of two.
+    The other arguments are as in `_rows`, and None if loss and gain are diagonal; if not, they are
+    those of `_ends_of`: the sources of the site (``source``) and of the bond to its left (``bond``,
+    ``left``), and the factor of ``k_n`` (``carry``).
 
-    Returns ``k_N / |D(1..N)|^2`` and the exponent of two by which it is too large.
+    Fills ``element`` (E,) with ``2 M_1N``.
     """
     count, n = energies.size, site.size
-    element = np.empty(count, np.complex128)
-    exponent = np.empty(count, np.int64)
     lane = np.empty((9, LANES))
     power = np.empty(LANES, np.int64)
     for k in range(0, count, LANES):
         for b in range(LANES):
             i = min(k + b, count - 1)
-            start = energies[i] - site[0] + 1j * rate[0] - first[i]
-            lane[0, b], lane[1, b], lane[2, b] = energies[i], start.real, start.imag
+            w = energies[i] / unit
+            start = w - site[0] + 1j * rate[0] - first[i] / unit
+            lane[0, b], lane[1, b], lane[2, b] = w, start.real, start.imag
             lane[3, b], lane[4, b], lane[5, b] = 1.0, 0.0, weight[0]
             lane[6, b], lane[7, b], lane[8, b] = 0.0, 0.0, 0.0
             power[b] = 0
@@ -210,18 +254,19 @@ def _ends(
             for b in range(LANES):
                 w, pr, pi, er, ei = lane[0, b], lane[1, b], lane[2, b], lane[3, b], lane[4, b]
                 sr, si, br, bi = lane[5, b], lane[6, b], lane[7, b], lane[8, b]
-                nr, ni = _advance(w, j, pr, pi, er, ei, site, rate, product, twist)
+                here = site[j], rate[j], _at(product, j - 1), _at(twist, j - 1)
+                nr, ni = _advance(w, pr, pi, er, ei, *here)
                 if bond is None:
-                    tr, ti = _advance(w, j, sr, si, br, bi, site, rate, product, twist)
+                    tr, ti = _advance(w, sr, si, br, bi, *here)
                     tr, ti = tr + weight[j] * pr, ti - weight[j] * pi
                 else:
-                    c, d, u, v = carry[j], bond[j], here[j], left[j]
+                    c, d, u, v = carry[j], bond[j], source[j], left[j]
                     xr, xi = c.real * br - c.imag * bi, c.real * bi + c.imag * br
                     sr, si = (
                         c.real * sr - c.imag * si + d.real * pr + d.imag * pi,
                         c.real * si + c.imag * sr + d.imag * pr - d.real * pi,
                     )
-                    tr, ti = _advance(w, j, sr, si, xr, xi, site, rate, product, twist)
+                    tr, ti = _advance(w, sr, si, xr, xi, *here)
                     tr += u.real * pr + u.imag * pi + v.real * er + v.imag * ei
                     ti += u.imag * pr - u.real * pi + v.imag * er - v.real * ei
                 lane[1, b], lane[2, b], lane[3, b], lane[4, b] = nr, ni, pr, pi
@@ -235,12 +280,11 @@ def _ends(
                     for row in range(1, 9):
                         lane[row, b] *= scale
         for b in range(min(LANES, count - k)):
-            d = complex(lane[1, b], lane[2, b]) - last[k + b] * complex(lane[3, b], lane[4, b])
-            total = complex(lane[5, b], lane[6, b])
-            total -= last[k + b] * complex(lane[7, b], lane[8, b])
-            element[k + b] = total / (d.real**2 + d.imag**2)
-            exponent[k + b] = power[b]
-    return element, exponent
+            end = last[k + b] / unit
+            d = complex(lane[1, b], lane[2, b]) - end * complex(lane[3, b], lane[4, b])
+            total = complex(lane[5, b], lane[6, b]) - end * complex(lane[7, b], lane[8, b])
+            total *= 2.0 / (unit * (d.real**2 + d.imag**2))
+            element[k + b] = factor[0] * total * math.ldexp(1.0, factor[1] - power[b])
 
 
 @numba.njit(fastmath=_FAST, forceinline=True)
@@ -320,49 +364,50 @@ def _couplings(
     return hamiltonian - 1j * damping, (hamiltonian + 1j * damping).conj()
 
 
-def _by_site(bonds: np.ndarray) -> np.ndarray:
-    """Return an array over bonds indexed by the bond's right-hand site."""
-    return np.insert(bonds, 0, 0)
-
-
 def _bond_arguments(bonds: list[np.ndarray], sites: int) -> tuple:
-    """Return what `_last_row` needs of the elements above the diagonals of h, P and Q.
+    """Return what `_rows` needs of the elements above the diagonals of h, P and Q.
 
     In units of the largest coupling; one element stands for bonds that are all alike.
     """
     upper, lower = _couplings(*bonds)
+    product = upper * lower
     damped = any(rates.any() for rates in bonds[1:])
-    if not damped and np.all(abs(upper * lower - 1) < 4 * np.finfo(float).eps):
+    if not damped and np.all(abs(product - 1) < 4 * np.finfo(float).eps):
         return None, None, None, None, None
-    upper, lower, *rates = (
-        np.broadcast_to(values, sites - 1) for values in (upper, lower, *bonds[1:])
-    )
-    product = _by_site(upper * lower)
+
+    def filled(values: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(np.broadcast_to(values, sites - 1))
+
+    product, twist = filled(product.real), filled(product.imag)
     if not damped:
-        return product.real.copy(), None, product.real.copy(), None, None
-    terms = (_by_site(2 * bond * lower) for bond in rates)
-    return product.real.copy(), product.imag.copy(), _by_site(abs(lower) ** 2), *terms
+        return product, None, (product, product), None, None
+    # Seen from the last site, what is above the diagonal is below it.
+    spreads = filled(abs(upper) ** 2), filled(abs(lower) ** 2)
+    loss, gain = (
+        (filled(2 * rates.conj() * upper), filled(2 * rates * lower)) for rates in bonds[1:]
+    )
+    return product, twist, spreads, loss, gain
 
 
 @dataclass(frozen=True, eq=False)
 class _Chain:
     """What does not depend on the energies, in units of the largest coupling.
 
-    ``first_row`` and ``last_row`` are arguments of `_last_row`; ``corners`` the products of the
-    couplings above and below the diagonal, each with its exponent of two; ``growth`` and ``decay``
-    bound by how much one site changes a determinant at zero energy.
+    ``arguments`` are those of `_rows`; ``corners`` the products of the couplings above and below
+    the diagonal, each with its exponent of two; ``growth`` and ``decay`` bound by how much one site
+    changes a determinant at zero energy.
     """
 
     unit: float
-    first_row: tuple
-    last_row: tuple
+    arguments: tuple
     corners: tuple
     growth: float
     decay: float
 
     def interval(self, energies: np.ndarray) -> int:
         """Return how many sites may pass before squares could leave double precision."""
-        largest = math.log10(self.growth + abs(energies).max(initial=0.0))
+        largest = max(energies.max(initial=0.0), -energies.min(initial=0.0))
+        largest = math.log10(self.growth + largest / self.unit)
         digits = max(largest, -math.log10(max(self.decay, 1e-300)))
         return UNROLL * min(max(int(130 / digits) // UNROLL, 1), 32 // UNROLL)
 
@@ -381,13 +426,6 @@ def _over(values: np.ndarray, unit: float) -> np.ndarray:
     return values
 
 
-def _ordered(values: np.ndarray | None, step: int) -> np.ndarray | None:
-    """Return ``values[::step]``, contiguous for speed, copied only if the order matters."""
-    if values is None or np.array_equal(values, values[::step]):
-        return values
-    return _over(values[::step], 1.0)
-
-
 @functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system, or transposed
 def _chain_of(system: OpenSystem) -> _Chain:
     bonds = _bonds(system)
@@ -403,22 +441,14 @@ def _chain_of(system: OpenSystem) -> _Chain:
     )
     present = [rates for rates in (loss, gain) if rates is not None]
     rate = present[0] if len(present) == 1 else _over(sum(present, np.zeros(site.size)), 1.0)
-
-    def arguments(step: int, bonds: list[np.ndarray]) -> tuple:
-        *couplings, loss_bond, gain_bond = _bond_arguments(bonds, site.size)
-        loss_bond = None if loss is None else loss_bond
-        gain_bond = None if gain is None else gain_bond
-        level, damping = _ordered(site, step), _ordered(rate, step)
-        loss_weight, gain_weight = (
-            damping if weight is rate else _ordered(weight, step) for weight in (loss, gain)
-        )
-        return level, damping, *couplings, loss_weight, loss_bond, gain_weight, gain_bond
+    *couplings, beside_loss, beside_gain = _bond_arguments(bonds, site.size)
+    beside_loss = None if loss is None else beside_loss
+    beside_gain = None if gain is None else beside_gain
 
     corners = (np.broadcast_to(values, site.size - 1) for values in (upper, lower))
     return _Chain(
-        unit,
-        arguments(-1, [values[::-1].conj() for values in bonds]),
-        arguments(1, bonds),
+        float(unit),
+        (site, rate, *couplings, loss, beside_loss, gain, beside_gain),
         tuple(map(_scaled_product, corners)),
         1.1 + max(site.max(), -site.min()) + rate.max(),
         np.maximum(product, rate[1:]).min(initial=1.0),
@@ -451,7 +481,7 @@ def _ends_of(system: OpenSystem) -> list[tuple]:
     that no other product of couplings overflows.
     """
     chain = _chain_of(system)
-    site, rate, product, twist, _, loss, _, gain, _ = chain.last_row
+    site, rate, product, twist, _, loss, _, gain, _ = chain.arguments
     recurrence = site, rate, product, twist
     if not (system.loss.upper.any() or system.gain.upper.any()):
         # Lower is the conjugate of upper: all products of couplings are one and the same.
@@ -469,17 +499,18 @@ def _ends_of(system: OpenSystem) -> list[tuple]:
         before = np.cumprod(np.insert(upper / largest, 0, 1.0))
         bond = before[:-1] * matrix.upper / largest
         left = before[1:] * (matrix.upper * lower).conj()
-        beside = (_by_site(terms) for terms in (bond, left, lower.conj() / largest))
+        beside = (np.insert(terms, 0, 0) for terms in (bond, left, lower.conj() / largest))
         terms = matrix.diagonal.copy(), before * matrix.diagonal, *beside
         result.append(((*recurrence, *terms), _scaled_product(largest)))
     return result
 
 
-def _end_self_energies(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the self-energies on the first and on the last site; all on the first if N = 1."""
-    sigma = system.contact_self_energy(energies)
-    first = sigma[:, system.contacts == 0].sum(axis=1)
-    return first, sigma.sum(axis=1) - first
+def _end_self_energies(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return the self-energies on the first and on the last site, (2, E); N = 1 has no last."""
+    ends = np.zeros((2, energies.size), complex)
+    for lead in system.leads:
+        ends[int(lead.site > 0)] += lead.self_energy(energies)
+    return ends
 
 
 def contact_rows(
@@ -495,22 +526,16 @@ def contact_rows(
         Diagonals of ``G 2P G^+`` and ``G 2Q G^+`` at the contact sites, in 1/t.
     """
     chain = _chain_of(system)
-    first, last = (sigma / chain.unit for sigma in _end_self_energies(system, energies))
-    reduced = energies / chain.unit
-    interval = chain.interval(reduced)
-    _, _, *first_row = _last_row(reduced, last, first, interval, *chain.first_row)
-    determinant, exponent, *last_row = _last_row(reduced, first, last, interval, *chain.last_row)
-
-    green = np.empty((energies.size, 2, 2), complex)
-    green[:, 0, 0], green[:, 1, 1] = first_row[0], last_row[0]
-    for (i, j), (product, power) in zip(((0, 1), (1, 0)), chain.corners, strict=True):
-        green[:, i, j] = product / determinant * np.ldexp(1.0, power - exponent)
-    loss, gain = (
-        2 * np.stack(rows, axis=1) for rows in zip(first_row[1:], last_row[1:], strict=True)
-    )
-    ends = (system.contacts > 0).astype(int)
-    green = green[:, ends[:, None], ends]
-    return green / chain.unit, loss[:, ends] / chain.unit, gain[:, ends] / chain.unit
+    green = np.empty((2, 2, energies.size), complex)
+    loss, gain = np.empty((2, 2, energies.size))
+    ends = _end_self_energies(system, energies)
+    interval = chain.interval(energies)
+    results = green, loss, gain
+    _rows(energies, *ends, chain.unit, interval, chain.corners, *results, *chain.arguments)
+    if system.contacts.size < 2:
+        at = slice(0, system.contacts.size) if 0 in system.contacts else slice(1, 2)
+        green, loss, gain = green[at, at], loss[at], gain[at]
+    return green.transpose(2, 0, 1), loss.T, gain.T
 
 
 def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -523,16 +548,12 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     if contacts < 2:
         return result[0], result[1]
     chain = _chain_of(system)
-    first, last = (sigma / chain.unit for sigma in _end_self_energies(system, energies))
-    reduced = energies / chain.unit
-    interval = chain.interval(reduced)
+    ends, interval = _end_self_energies(system, energies), chain.interval(energies)
     matrices = system.loss, system.gain
-    for matrix, (arguments, (unit, power)), into in zip(
-        matrices, _ends_of(system), result, strict=True
-    ):
+    for matrix, (arguments, factor), into in zip(matrices, _ends_of(system), result, strict=True):
         if matrix.any():
-            element, exponent = _ends(reduced, first, last, interval, *arguments)
-            element = 2 * unit / chain.unit * element * np.ldexp(1.0, power - exponent)
+            element = np.empty(energies.size, complex)
+            _ends(energies, *ends, chain.unit, interval, factor, element, *arguments)
             into[:, 0, 1], into[:, 1, 0] = element, element.conj()
     return result[0], result[1]
 
