@@ -10,10 +10,11 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "nessflow"
 STANDARD = set(sys.stdlib_module_names)
-PHYSICS = {"classical", "scattering", "thermodynamics"}
+PHYSICS = {"classical", "kinetic", "scattering", "thermodynamics"}
 
 ALLOWED = {
     "classical": {"classical", "numpy"},
+    "kinetic": {"kinetic", "numpy", "scipy"},
     "scattering": {"scattering", "numpy", "scipy", "numba"},
     "thermodynamics": PHYSICS | {"numpy", "scipy"},
     "studies": PHYSICS | {"studies", "numpy", "scipy", "pydantic"},

@@ -1,0 +1,154 @@
+"""Bands of a ring: energies, velocities and what each orbital carries of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+_DEGENERATE = 1e-9
+"""Distance of two bands, relative to their width, below which their states are arbitrary."""
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Bloch states of a ring of L cells with b bands of b orbitals.
+
+    A *mode* is a momentum and a band; arrays over modes run over the momenta, at each one over the
+    bands from below.
+
+    Attributes
+    ----------
+    momentum : ndarray
+        (L,), in [-pi, pi) without shift.
+    states : ndarray
+        Amplitude of each mode on each orbital, (L b, b).
+    energy, velocity : ndarray
+        (L b,), in t and t/hbar.
+    orbital_velocity : ndarray
+        Current that a particle of the mode carries in each orbital, ``Re u_s^* (dH/dk u)_s``,
+        (L b, b); its sum over the orbitals is ``velocity``.
+    """
+
+    momentum: np.ndarray
+    states: np.ndarray
+    energy: np.ndarray
+    velocity: np.ndarray
+    orbital_velocity: np.ndarray
+
+    @property
+    def length(self) -> int:
+        """Number of cells."""
+        return len(self.momentum)
+
+    @property
+    def count(self) -> int:
+        """Number of bands."""
+        return self.states.shape[1]
+
+    @property
+    def mode_momentum(self) -> np.ndarray:
+        """Momentum of each mode, (L b,)."""
+        return np.repeat(self.momentum, self.count)
+
+    @property
+    def width(self) -> float:
+        """Highest energy less lowest energy."""
+        return float(np.ptp(self.energy))
+
+
+def momenta(length: int, shift: float = 0.0) -> np.ndarray:
+    """Return ``k = -pi + 2 pi (j + shift)/L``, j = 0, ..., L - 1."""
+    # One fraction, so that k and -k are exact negatives of each other.
+    return np.pi * ((2 * (np.arange(length) + shift) - length) / length)
+
+
+def bloch_bands(
+    onsite: np.ndarray, hoppings: Mapping[int, np.ndarray], length: int, shift: float = 0.0
+) -> Bands:
+    """Return the bands of ``H = sum_j c_j^+ T_0 c_j + sum_{j,d} (c_{j+d}^+ T_d c_j + h.c.)``.
+
+    ``H(k) = T_0 + sum_d (T_d e^{-ikd} + h.c.)`` is diagonalised at each k, which needs no phase of
+    its states where an off-diagonal element vanishes (erratum of paper
+    weak-coupling-rectification, C4).
+
+    Parameters
+    ----------
+    onsite : ndarray
+        ``T_0``, Hermitian, (b, b).
+    hoppings : mapping of int to ndarray
+        Distance d > 0 -> ``T_d``, (b, b).
+    length : int
+        Number of cells.
+    shift : float
+        Shift of the momenta in units of their distance.
+
+    Raises
+    ------
+    ValueError
+        When the bands are complex, or touch at a momentum of the ring.
+    """
+    onsite = np.atleast_2d(np.asarray(onsite, dtype=complex))
+    if not np.isfinite(onsite).all() or not all(np.isfinite(t).all() for t in hoppings.values()):
+        raise ValueError("the bands have an energy or a hopping that is not finite")
+    defect = abs(onsite - onsite.conj().T).max()
+    if defect > 1e-12 * max(1.0, abs(onsite).max()):
+        raise ValueError(
+            f"the bands are complex: the on-site matrix departs by {defect:.1e} from a Hermitian "
+            "one; dissipation belongs to the dissipator"
+        )
+    k = momenta(length, shift)
+    h = np.zeros((length, *onsite.shape), dtype=complex) + onsite
+    slope = np.zeros_like(h)
+    for distance, hopping in hoppings.items():
+        phase = np.exp(-1j * k * distance)[:, None, None] * np.atleast_2d(hopping)
+        h += phase + _adjoint(phase)
+        slope += distance * (-1j * phase + _adjoint(-1j * phase))
+    energy, states = np.linalg.eigh(h)
+    _refuse_touching(k, energy)
+    carried = np.einsum("ksn,kst,ktn->kns", states.conj(), slope, states, optimize=True).real
+    orbitals = onsite.shape[0]
+    # A sum over t alone belongs to one orbital s.
+    return Bands(
+        k,
+        states.transpose(0, 2, 1).reshape(-1, orbitals),
+        energy.ravel(),
+        carried.sum(axis=2).ravel(),
+        carried.reshape(-1, orbitals),
+    )
+
+
+def _adjoint(matrices: np.ndarray) -> np.ndarray:
+    return matrices.conj().transpose(0, 2, 1)
+
+
+def _refuse_touching(k: np.ndarray, energy: np.ndarray) -> None:
+    if energy.shape[1] == 1:
+        return
+    gaps = np.diff(energy, axis=1).min(axis=1)
+    worst = int(np.argmin(gaps))
+    if gaps[worst] <= _DEGENERATE * max(np.ptp(energy), 1e-300):
+        raise ValueError(
+            f"two bands touch at the momentum {k[worst]:.6g}, where their states are arbitrary; "
+            "shift the momenta of the ring, for example by 0.5"
+        )
+
+
+def chain_bands(length: int, hopping: float = 1.0, shift: float = 0.0) -> Bands:
+    """Return the band ``-2 J cos k`` of paper weak-coupling-rectification, eq. 7."""
+    return bloch_bands(np.zeros((1, 1)), {1: np.array([[-hopping]])}, length, shift)
+
+
+def rashba_bands(
+    length: int,
+    hopping: float,
+    alpha_y: float,
+    alpha_z: float,
+    zeeman: float,
+    shift: float = 0.0,
+) -> Bands:
+    """Return the bands of spin-orbit coupling and Zeeman field, eq. 17; orbitals: up, down.
+
+    ``-2 J cos k -+ sqrt((2 alpha_y sin k + h)^2 + 4 alpha_z^2 sin^2 k)``, lower band first.
+    """
+    hop = np.array([[-hopping + 1j * alpha_y, -alpha_z], [alpha_z, -hopping - 1j * alpha_y]])
+    return bloch_bands(np.diag([zeeman, -zeeman]), {1: hop}, length, shift)

@@ -1,0 +1,129 @@
+"""Rate equation of the occupations of a ring's modes, weakly coupled to baths.
+
+With ``n = 1/(1 + e^lambda)`` the generalised Gibbs ensemble of paper weak-coupling-rectification
+obeys (eqs. 10 to 12 and 20 to 22)
+
+    dn_b/dt = G_b (1 - n_b) - D_b n_b,    G_b = sum_a n_a w_ab,    D_b = sum_a w_ba (1 - n_a),
+
+``w_ab`` the rate from mode a to mode b, the sum over all channels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import expit
+
+from nessflow.kinetic.bands import Bands
+from nessflow.kinetic.rates import Channel
+
+
+@dataclass(frozen=True)
+class RateEquation:
+    """Modes of a ring and the channels that move particles between them."""
+
+    bands: Bands
+    channels: tuple[Channel, ...]
+
+    @property
+    def modes(self) -> int:
+        """Number of modes."""
+        return len(self.bands.energy)
+
+    @property
+    def out(self) -> np.ndarray:
+        """Columns of all channels by the mode that loses, times strength, (modes, columns)."""
+        return np.hstack([c.strength * c.out for c in self.active])
+
+    @property
+    def into(self) -> np.ndarray:
+        """Columns of all channels by the mode that gains, (modes, columns)."""
+        return np.hstack([c.into for c in self.active])
+
+    @property
+    def active(self) -> tuple[Channel, ...]:
+        """Channels whose strength is not zero."""
+        return tuple(c for c in self.channels if c.strength)
+
+    def derivative(self, occupation: np.ndarray) -> np.ndarray:
+        """Return dn/dt, (modes,)."""
+        gain, drain = gain_and_drain(self.out, self.into, occupation, 1 - occupation)
+        return gain * (1 - occupation) - drain * occupation
+
+    def jacobian(self, occupation: np.ndarray) -> np.ndarray:
+        """Return d(dn_b/dt)/dn_a, (modes, modes)."""
+        gain, drain = gain_and_drain(self.out, self.into, occupation, 1 - occupation)
+        left = np.hstack([(1 - occupation)[:, None] * self.into, occupation[:, None] * self.out])
+        return left @ np.hstack([self.out, self.into]).T - np.diag(gain + drain)
+
+
+def gain_and_drain(
+    out: np.ndarray, into: np.ndarray, filled: np.ndarray, empty: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return G and D of each mode."""
+    return into @ (out.T @ filled), out @ (into.T @ empty)
+
+
+def rate_equation(
+    bands: Bands,
+    thermal: Channel,
+    dissipator: Sequence[Channel],
+    coupling: float,
+    nonequilibrium_share: float,
+) -> RateEquation:
+    """Return the equation of a ring between an equilibrium bath and a dissipator.
+
+    Parameters
+    ----------
+    bands : Bands
+        Modes.
+    thermal : Channel
+        Rates of the equilibrium bath.
+    dissipator : sequence of Channel
+        Rates of the other bath.
+    coupling : float
+        ``epsilon J``, in t/hbar.
+    nonequilibrium_share : float
+        ``gamma_neq``; the equilibrium bath has the share ``1 - gamma_neq``.
+
+    Raises
+    ------
+    ValueError
+        When the share is outside [0, 1] or the coupling is not positive and finite.
+    """
+    if not 0 <= nonequilibrium_share <= 1:
+        raise ValueError(
+            f"nonequilibrium_share {nonequilibrium_share:g} is outside [0, 1]: both baths share "
+            "one coupling"
+        )
+    if not 0 < coupling < np.inf:
+        raise ValueError(f"coupling {coupling:g} is not a positive number")
+    unit = coupling / bands.length
+    thermal = replace(thermal, strength=unit * (1 - nonequilibrium_share))
+    others = [replace(c, strength=unit * nonequilibrium_share * c.strength) for c in dissipator]
+    return RateEquation(bands, (thermal, *others))
+
+
+def gibbs_log_odds(
+    bands: Bands, inverse_temperature: float, filling: float
+) -> tuple[np.ndarray, float]:
+    """Return ``beta (e - mu)`` of each mode and ``beta mu``, particles per mode given.
+
+    Raises
+    ------
+    ValueError
+        When the filling is not between 0 and 1.
+    """
+    from scipy.optimize import brentq
+
+    if not 0 < filling < 1:
+        raise ValueError(f"filling {filling:g} is not between 0 and 1 (particles per mode)")
+    scaled = inverse_temperature * bands.energy
+
+    def excess(level):
+        return float(np.mean(expit(level - scaled)) - filling)
+
+    odds = np.log(filling) - np.log1p(-filling)
+    low, high = scaled.min() + odds - 1, scaled.max() + odds + 1
+    level = brentq(excess, low, high, xtol=1e-14, rtol=4 * np.finfo(float).eps)
+    return scaled - level, level

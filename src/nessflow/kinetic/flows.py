@@ -1,0 +1,143 @@
+"""Currents, energy exchange and entropy production of a steady (or any) state.
+
+All per cell of the ring, hbar = k_B = 1; exchange counts from the bath into the system.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from nessflow.kinetic.equation import RateEquation
+from nessflow.kinetic.rates import Channel
+
+_EPS = np.finfo(float).eps
+_ZERO = 1e-28
+"""A rate of a product, relative to the largest of its column, that is zero but for rounding."""
+_ROUNDING = 1e-14
+"""A rate of several columns, relative to the largest, that is zero but for rounding."""
+_BLOCK = 2**19
+
+
+@dataclass(frozen=True)
+class State:
+    """Occupations by log odds, each with its error, of an equation's modes."""
+
+    equation: RateEquation
+    log_odds: np.ndarray
+    log_odds_error: np.ndarray
+
+    @property
+    def filled(self) -> np.ndarray:
+        """``n``."""
+        return expit(-self.log_odds)
+
+    @property
+    def empty(self) -> np.ndarray:
+        """``1 - n``."""
+        return expit(self.log_odds)
+
+
+def mean_per_cell(state: State, weights: np.ndarray) -> tuple[float, float]:
+    """Return ``sum_a weights_a n_a / L`` and its error."""
+    n, empty, length = state.filled, state.empty, state.equation.bands.length
+    error = n * (empty * state.log_odds_error + 4 * _EPS)
+    return float(weights @ n) / length, float(abs(weights) @ error) / length
+
+
+def particle_current(state: State) -> tuple[float, float]:
+    """Return ``(1/L) sum_a v_a n_a`` and its error (eqs. 13 and 23), in t/hbar."""
+    return mean_per_cell(state, state.equation.bands.velocity)
+
+
+def orbital_currents(state: State) -> tuple[np.ndarray, np.ndarray]:
+    """Return the current that each orbital carries (eq. 24) and its error, (orbitals,)."""
+    columns = state.equation.bands.orbital_velocity.T
+    pairs = [mean_per_cell(state, column) for column in columns]
+    return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+
+
+def _flows(state: State, channel: Channel):
+    """Return what a channel takes from and brings to each mode, and the errors."""
+    n, empty, delta = state.filled, state.empty, state.log_odds_error + 4 * _EPS
+    out, into, strength = channel.out, channel.into, channel.strength
+    taken = strength * n * (out @ (into.T @ empty))
+    brought = strength * empty * (into @ (out.T @ n))
+    out, into = abs(out), abs(into)
+    taken_error = n * (out @ (into.T @ (empty * delta)) + delta * (out @ (into.T @ empty)))
+    brought_error = empty * (into @ (out.T @ (n * delta)) + delta * (into @ (out.T @ n)))
+    return taken, brought, strength * (taken_error + brought_error)
+
+
+def energy_exchange(state: State, channel: Channel) -> tuple[float, float]:
+    """Return the energy that a channel brings to the system per cell, and its error, t^2/hbar."""
+    taken, brought, error = _flows(state, channel)
+    energy, length = state.equation.bands.energy, state.equation.bands.length
+    return float(energy @ (brought - taken)) / length, float(abs(energy) @ error) / length
+
+
+def particle_gain(state: State) -> float:
+    """Return the particles gained per cell: zero, but for rounding."""
+    flows = [_flows(state, channel) for channel in state.equation.active]
+    return float(sum(np.sum(f[1] - f[0]) for f in flows)) / state.equation.bands.length
+
+
+def entropy_production(state: State, channel: Channel) -> tuple[float, float]:
+    """Return the entropy production of a channel per cell and its error, in k_B t/hbar.
+
+    ``(1/2L) sum_ab (f_ab - f_ba) ln(f_ab/f_ba)``, ``f_ab = n_a w_ab (1 - n_b)``, never negative;
+    infinite where a process has no reverse.
+    """
+    if not channel.strength:
+        return 0.0, 0.0
+    total, error = (_of_product if channel.is_product else _of_matrix)(state, channel)
+    return total / state.equation.bands.length, error / state.equation.bands.length
+
+
+def _of_product(state: State, channel: Channel) -> tuple[float, float]:
+    """Return the sum where ``ln(w_ab/w_ba)`` is a difference between a and b: of order modes."""
+    out, into = channel.out[:, 0], channel.into[:, 0]
+    out = np.where(out > _ZERO * out.max(), out, 0.0)
+    into = np.where(into > _ZERO * into.max(), into, 0.0)
+    taken, brought, flow_error = _flows(state, channel)
+    moving = (out * state.filled > 0) | (into * state.empty > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        potential = (np.log(out) - np.log(into) - state.log_odds)[moving]
+    if not np.isfinite(potential).all():
+        return np.inf, np.inf
+    # A constant changes nothing, as the channel conserves particles.
+    potential -= potential.mean()
+    taken, brought, flow_error = taken[moving], brought[moving], flow_error[moving]
+    spread = (state.log_odds_error[moving] + _EPS * (4 + abs(potential))) * (taken + brought)
+    error = float(np.sum(abs(potential) * flow_error + spread))
+    return float(potential @ (taken - brought)), error
+
+
+def _of_matrix(state: State, channel: Channel) -> tuple[float, float]:
+    """Return the sum over all pairs, a block of rows at a time."""
+    n, empty, delta = state.filled, state.empty, state.log_odds_error + 4 * _EPS
+    modes = len(n)
+    largest = float(np.max(channel.out @ channel.into.max(axis=0), initial=0.0))
+    zero = _ROUNDING * channel.strength * max(largest, channel.rates(slice(0, 1)).max())
+    out_size, into_size = abs(channel.out), abs(channel.into)
+    total = error = 0.0
+    step = max(1, _BLOCK // modes)
+    for first in range(0, modes, step):
+        rows = slice(first, first + step)
+        there, back = channel.rates(rows), channel.reverse_rates(rows)
+        there, back = np.where(there > zero, there, 0.0), np.where(back > zero, back, 0.0)
+        forward = n[rows, None] * there * empty
+        backward = n * back * empty[rows, None]
+        if ((forward > 0) != (backward > 0)).any():
+            return np.inf, np.inf
+        both = forward > 0
+        ratio = np.ones_like(forward)
+        np.divide(forward, backward, out=ratio, where=both)
+        size = abs(np.log(ratio))
+        total += 0.5 * float(np.sum(abs(forward - backward) * size))
+        rounding = _EPS * channel.strength * (out_size[rows] @ into_size.T)
+        rounding += _EPS * channel.strength * (into_size[rows] @ out_size.T)
+        relative = delta[rows, None] + delta
+        relative += np.divide(rounding, np.minimum(there, back), out=0 * ratio, where=both)
+        error += float(np.sum((size + 1) * (forward + backward) * relative))
+    return total, error

@@ -1,0 +1,172 @@
+"""Fluctuations of the current of a ring in the steady state, in three senses.
+
+*Ballistic*: noise of the charge through a cut at times much shorter than 1/epsilon, when each mode
+moves freely, ``(1/L) sum_a |v_a| n_a (1 - n_a)``.
+
+*Equal-time*: L times the variance of the current ``I = (1/L) sum_a v_a n_a`` at a fixed number of
+particles.  The ensemble alone, ``(1/L) sum v^2 n (1 - n)``, is wrong at leading order: the baths
+correlate each pair of modes by 1/L, and there are L^2 pairs.  The covariance C of the occupations
+obeys the linear noise equation ``M C + C M^T + D = 0``, ``M_ba = d(dn_b/dt)/dn_a``,
+``D_ab = delta_ab sum_c (f_ac + f_ca) - f_ab - f_ba``, ``f_ab = n_a w_ab (1 - n_b)``.
+
+*Zero frequency*: ``L int <dI(t) dI(0)> dt`` over times longer than 1/epsilon, proportional to
+1/epsilon.
+
+M is a diagonal matrix and a few columns, so nothing here costs more than the number of modes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+from scipy.special import expit
+
+from nessflow.kinetic.steady import SteadyState
+
+_STEP = 0.2
+"""Step of the logarithm of the frequency; twice of it gives the error."""
+_TAIL = 38.0
+_EPS = np.finfo(float).eps
+
+
+class Fluctuations(NamedTuple):
+    """Fluctuations per cell, each followed by its error.
+
+    ``current_slope`` is dI/d(N/L); a number of particles that fluctuates by ``Var N`` from run to
+    run adds ``current_slope^2 Var N / L`` to the variance.
+    """
+
+    ballistic_noise: float
+    ballistic_noise_error: float
+    ensemble_variance: float
+    ensemble_variance_error: float
+    current_variance: float
+    current_variance_error: float
+    particle_noise: float
+    particle_noise_error: float
+    current_slope: float
+    current_slope_error: float
+
+
+def fluctuations(state: SteadyState) -> Fluctuations:
+    """Return the fluctuations of the particle current.
+
+    Modes that no process reaches keep their occupation; they count in the ballistic noise and in
+    the variance of the ensemble alone.
+    """
+    bands = state.equation.bands
+    length, spread = bands.length, state.occupation * state.vacancy
+    relative = state.log_odds_error + 4 * _EPS
+    ballistic, ensemble = abs(bands.velocity) * spread, bands.velocity**2 * spread
+    linear = _LinearNoise(state)
+    # Relative error of matrix elements, times what solving with M multiplies it by.
+    worst = float(10 * relative[state.free].max() * linear.condition)
+    variance, quadrature = linear.variance()
+    noise = linear.zero_frequency()
+    slope = float(linear.velocity @ linear.zero_mode)
+    slope_size = float(abs(linear.velocity) @ abs(linear.zero_mode))
+    return Fluctuations(
+        float(ballistic.sum()) / length,
+        float(ballistic @ relative) / length,
+        float(ensemble.sum()) / length,
+        float(ensemble @ relative) / length,
+        variance / length,
+        (quadrature + worst * linear.ensemble_variance) / length,
+        noise / length,
+        worst * noise / length,
+        slope,
+        worst * slope_size,
+    )
+
+
+class _LinearNoise:
+    """M, D and the velocities on the free modes, without the mode that moves particles' number."""
+
+    def __init__(self, state: SteadyState):
+        equation, free = state.equation, state.free
+        n, empty = expit(-state.log_odds), expit(state.log_odds)
+        out, into = equation.out, equation.into
+        gain, drain = into @ (out.T @ n), out @ (into.T @ empty)
+        self.out, self.into = _balanced(out[free], into[free])
+        self.filled, self.empty = n[free], empty[free]
+        self.rate = (gain + drain)[free]
+        self.flow = (gain * empty + drain * n)[free]
+        change = state.response(np.zeros(len(n)), 1.0)[free]
+        self.zero_mode = change / change.sum()
+        self.velocity = equation.bands.velocity[free]
+        self.projected = self.velocity - self.velocity @ self.zero_mode
+        self.ensemble_variance = float(self.projected**2 @ (self.filled * self.empty))
+        # M^T = -rate + V U^T; the number's mode is moved from 0 to -shift.
+        n, empty = self.filled[:, None], self.empty[:, None]
+        self.shift = float(np.median(self.rate))
+        self.right = np.hstack([-self.out, -self.into, np.full((len(n), 1), self.shift)])
+        self.left = np.hstack([empty * self.into, n * self.out, self.zero_mode[:, None]])
+        inverse = self._solved(0.0, np.abs(self.rate))
+        self.condition = float(max(1.0, abs(inverse.real).max()))
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether M has as many columns as modes."""
+        return self.left.shape[1] >= len(self.rate)
+
+    def _solved(self, frequency: float, known: np.ndarray) -> np.ndarray:
+        """Return ``(i frequency - M^T)^{-1} known``."""
+        inverse = 1 / (1j * frequency + self.rate)
+        small = np.eye(self.left.shape[1]) + (self.left.T * inverse) @ self.right
+        columns = np.linalg.solve(small, self.left.T @ (inverse * known))
+        return inverse * known - inverse * (self.right @ columns)
+
+    def zero_frequency(self) -> float:
+        """Return ``w^T D w``, ``w = (-M^T)^{-1} v``: a sum of squares over all jumps."""
+        w = self._solved(0.0, self.projected).real
+        w = w - np.average(w, weights=self.flow)
+        jumps = ((self.filled * w) @ self.out) @ ((self.empty * w) @ self.into)
+        return float(self.flow @ w**2 - 2 * jumps)
+
+    def variance(self) -> tuple[float, float]:
+        """Return ``v^T C v`` and the error of the integral over the frequency.
+
+        ``C = n (1 - n) + int e^{Mt} R e^{M^T t} dt`` with R of few columns, ``R = X - Y`` plus its
+        transpose, ``X = n out (x) n (1-n) into``, ``Y = n^2 out (x) (1-n) into``.
+        """
+        if self.is_dense:
+            return self._dense_variance()
+        n, empty = self.filled[:, None], self.empty[:, None]
+        tests = [n * self.out, n * empty * self.into, n**2 * self.out, empty * self.into]
+        columns = self.out.shape[1]
+        tests = np.hstack(tests)
+        rows = np.hstack([tests, self.left]).T
+        known = np.hstack([self.right, self.projected[:, None]])
+        low = np.log(self.rate.min()) - _TAIL
+        high = np.log(self.rate.max()) + _TAIL
+        points = low + _STEP * np.arange(2 * int((high - low) / (2 * _STEP)) + 1)
+        terms = np.empty(len(points))
+        for index, frequency in enumerate(np.exp(points)):
+            product = (rows / (1j * frequency + self.rate)) @ known
+            size = tests.shape[1]
+            small = np.eye(self.left.shape[1]) + product[size:, :-1]
+            solved = product[:size, -1] - product[:size, :-1] @ np.linalg.solve(
+                small, product[size:, -1]
+            )
+            a, b, c, d = solved.reshape(4, columns)
+            terms[index] = frequency * 2 * np.sum((a * b.conj() - c * d.conj()).real)
+        fine = float(terms.sum()) * _STEP / np.pi
+        coarse = float(terms[::2].sum()) * 2 * _STEP / np.pi
+        rounding = _EPS * float(abs(terms).sum()) * _STEP
+        return self.ensemble_variance + fine, abs(fine - coarse) + rounding
+
+    def _dense_variance(self) -> tuple[float, float]:
+        matrix = -np.diag(self.rate) - self.left @ self.right.T
+        jumps = (self.filled[:, None] * self.out) @ (self.empty[:, None] * self.into).T
+        diffusion = np.diag(self.flow) - jumps - jumps.T
+        covariance = scipy.linalg.solve_continuous_lyapunov(matrix, -diffusion)
+        left = matrix @ covariance
+        defect = abs(left + left.T + diffusion).max() / self.rate.min()
+        value = float(self.projected @ covariance @ self.projected)
+        return value, float(defect * abs(self.projected).sum() ** 2 / len(self.rate))
+
+
+def _balanced(out: np.ndarray, into: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns with equal largest elements of each pair."""
+    scale = np.sqrt(abs(out).max(axis=0) / abs(into).max(axis=0))
+    return out / scale, into * scale

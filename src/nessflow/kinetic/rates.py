@@ -1,0 +1,177 @@
+"""Transition rates between the modes of a ring, as products of few columns.
+
+The rate from mode a to mode b is ``sum_r out[a, r] into[b, r]``.  A thermal bath and an operator
+that is a product ``(sum x^*_i c_i^+)(sum y_i c_i)`` have one column; so a right-hand side costs as
+much as there are modes, not the square of it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nessflow.kinetic.bands import Bands
+
+LARGEST_EXPONENT = 600.0
+"""Largest logarithm of a ratio of thermal rates; beyond it numbers overflow."""
+_NEGATIVE = 1e-12
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Rates of one process, ``strength sum_r out[a, r] into[b, r]`` from mode a to mode b.
+
+    Attributes
+    ----------
+    name : str
+        ``equilibrium`` or ``nonequilibrium``.
+    out, into : ndarray
+        (modes, columns).
+    strength : float
+        Factor of all rates, in t/hbar.
+    """
+
+    name: str
+    out: np.ndarray
+    into: np.ndarray
+    strength: float = 1.0
+
+    def rates(self, rows: slice = slice(None)) -> np.ndarray:
+        """Return the rates from the modes ``rows`` to all modes, (rows, modes)."""
+        return self.strength * np.maximum(self.out[rows] @ self.into.T, 0.0)
+
+    def reverse_rates(self, rows: slice = slice(None)) -> np.ndarray:
+        """Return the rates from all modes to the modes ``rows``, (rows, modes)."""
+        return self.strength * np.maximum(self.into[rows] @ self.out.T, 0.0)
+
+    @property
+    def is_product(self) -> bool:
+        """Whether the rates are one column times another."""
+        return self.out.shape[1] == 1
+
+
+def thermal_channel(bands: Bands, inverse_temperature: float) -> Channel:
+    """Return ``e^{beta (e_a - e_b)/2}``, which obeys detailed balance (eqs. 8 and 18).
+
+    Raises
+    ------
+    ValueError
+        When a rate overflows.
+    """
+    exponent = inverse_temperature * bands.width / 2
+    if not exponent <= LARGEST_EXPONENT:
+        raise ValueError(
+            f"rates of the equilibrium bath reach exp({exponent:.4g}): inverse temperature "
+            f"{inverse_temperature:g} times the band width {bands.width:g} must be at most "
+            f"{2 * LARGEST_EXPONENT:g}"
+        )
+    middle = (bands.energy.max() + bands.energy.min()) / 2
+    half = inverse_temperature * (bands.energy - middle)[:, None] / 2
+    return Channel("equilibrium", np.exp(half), np.exp(-half))
+
+
+def operator_channels(bands: Bands, operators: Sequence[np.ndarray]) -> list[Channel]:
+    """Return the rates of operators ``L_j = sum_{mn} c_{j+m}^+ M_mn c_{j+n}`` on every cell j.
+
+    The rate is ``|sum_mn e^{-ipm} u_p^+ M_mn u_k e^{ikn}|^2`` from the mode of momentum k to that
+    of p (eqs. 9, 12 and 22): one channel for each operator, of as many columns as the square of
+    the rank of M.
+
+    Parameters
+    ----------
+    bands : Bands
+        Modes of the ring.
+    operators : sequence of ndarray
+        Each M over cell and orbital, row ``cell * orbitals + orbital`` of the creation operator,
+        column of the annihilation operator; (n b, n b) for operators on n neighbouring cells.
+
+    Raises
+    ------
+    ValueError
+        When an operator has another shape, is not finite or zero.
+    """
+    return [_operator_channel(bands, np.asarray(m, dtype=complex)) for m in operators]
+
+
+def _operator_channel(bands: Bands, matrix: np.ndarray) -> Channel:
+    orbitals = bands.count
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] % orbitals:
+        raise ValueError(
+            f"an operator of the dissipator has the shape {matrix.shape}; expected a square matrix "
+            f"over cells times {orbitals} orbitals"
+        )
+    if not np.isfinite(matrix).all():
+        raise ValueError("the rates cannot be normalised: an operator has an element not finite")
+    if not matrix.any():
+        raise ValueError("the rates cannot be normalised: an operator of the dissipator is zero")
+    sites = np.arange(matrix.shape[0] // orbitals)
+    phases = np.exp(1j * bands.mode_momentum[:, None] * sites)
+    local = (phases[:, :, None] * bands.states[:, None, :]).reshape(len(phases), -1)
+    left, weight, right = np.linalg.svd(matrix)
+    rank = int(np.sum(weight > 1e-14 * weight[0]))
+    created = local.conj() @ (left[:, :rank] * np.sqrt(weight[:rank]))
+    annihilated = local @ (right[:rank].T * np.sqrt(weight[:rank]))
+    out, into = [], []
+    for s in range(rank):
+        out.append(abs(annihilated[:, s]) ** 2)
+        into.append(abs(created[:, s]) ** 2)
+        for other in range(s):
+            one = annihilated[:, s] * annihilated[:, other].conj()
+            two = created[:, s] * created[:, other].conj()
+            out += [2 * one.real, -2 * one.imag]
+            into += [two.real, two.imag]
+    return Channel("nonequilibrium", np.array(out).T, np.array(into).T)
+
+
+def product_operator(created: Sequence[complex], annihilated: Sequence[complex]) -> np.ndarray:
+    """Return M of ``L_j = (sum_m x_m c_{j+m}^+)(sum_n y_n c_{j+n})``.
+
+    Eq. 15 has x = (1, delta) and y = (1, -delta').
+    """
+    return np.outer(created, annihilated)
+
+
+def coefficient_channel(
+    bands: Bands, coefficients: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Channel:
+    """Return the rates of ``L_q = sum_k Delta(k, q) c_{k-q}^+ c_k`` for one band (eq. 9).
+
+    Any dependence on k and q: as many columns as momenta, the cost is the square of the length.
+
+    Parameters
+    ----------
+    bands : Bands
+        One band.
+    coefficients : callable
+        ``Delta(k, q)`` for arrays of one shape, q in [-pi, pi).
+
+    Raises
+    ------
+    ValueError
+        When there are several bands, or a coefficient is not finite, or all are zero.
+    """
+    if bands.count != 1:
+        raise ValueError(f"coefficients Delta(k, q) belong to one band, there are {bands.count}")
+    # Exact integers, so that no transfer changes its place at the edge of the zone by rounding.
+    step = np.arange(bands.length)
+    transfer = (step[:, None] - step + bands.length // 2) % bands.length - bands.length // 2
+    k = np.broadcast_to(bands.momentum[:, None], transfer.shape)
+    rates = abs(np.asarray(coefficients(k, 2 * np.pi * transfer / bands.length))) ** 2
+    return matrix_channel(np.broadcast_to(rates, k.shape))
+
+
+def matrix_channel(rates: np.ndarray) -> Channel:
+    """Return the channel of given rates from mode (row) to mode (column).
+
+    Raises
+    ------
+    ValueError
+        When a rate is negative or not finite, or all are zero.
+    """
+    if not np.isfinite(rates).all():
+        raise ValueError("the rates cannot be normalised: one is not finite")
+    if (rates < 0).any():
+        raise ValueError(f"the rates cannot be normalised: one is negative, {rates.min():g}")
+    if not rates.any():
+        raise ValueError("the rates cannot be normalised: all are zero")
+    return Channel("nonequilibrium", np.array(rates, dtype=float), np.eye(len(rates)))

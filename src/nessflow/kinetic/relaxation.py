@@ -1,0 +1,57 @@
+"""Evolution of the occupations in time."""
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from nessflow.kinetic.equation import RateEquation
+
+_RELATIVE, _ABSOLUTE = 1e-11, 1e-14
+_COARSER = 10.0
+
+
+def relax(
+    equation: RateEquation, occupation: np.ndarray, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the occupations at given times, and their error.
+
+    The occupations are integrated, since the Lagrange parameters of eq. 10 overflow for modes that
+    are almost empty or full; the solver (LSODA) is for stiff equations.
+
+    Parameters
+    ----------
+    equation : RateEquation
+        Modes and rates.
+    occupation : ndarray
+        At time 0, (modes,).
+    times : ndarray
+        Increasing, from 0, in hbar/t, (times,).
+
+    Returns
+    -------
+    occupation, error : ndarray
+        (times, modes); the error is the difference to a coarser integration.
+
+    Raises
+    ------
+    RuntimeError
+        When the solver gives up.
+    """
+    fine = _integrated(equation, occupation, times, 1.0)
+    coarse = _integrated(equation, occupation, times, _COARSER)
+    return fine, abs(fine - coarse) + _ABSOLUTE
+
+
+def _integrated(equation, occupation, times, factor):
+    solution = solve_ivp(
+        lambda t, n: equation.derivative(n),
+        (0.0, float(times[-1])),
+        occupation,
+        method="LSODA",
+        t_eval=times,
+        jac=lambda t, n: equation.jacobian(n),
+        rtol=factor * _RELATIVE,
+        atol=factor * _ABSOLUTE,
+    )
+    if not solution.success:
+        raise RuntimeError(f"the integration in time stopped: {solution.message}")
+    return np.clip(solution.y.T, 0.0, 1.0)

@@ -1,0 +1,203 @@
+"""Steady state of the rate equation at a fixed number of particles.
+
+Newton's method in the log odds ``lambda = ln((1 - n)/n)`` of
+
+    h_b = ln(D_b / G_b) - lambda_b = 0,    sum_b n_b = N,
+
+whose Jacobian is the unit matrix and a few columns: a step costs as much as there are modes.  The
+residual h is the error of an occupation relative to n (1 - n), so that nothing overflows or loses
+digits where modes are almost full or empty.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from nessflow.kinetic.equation import RateEquation
+
+_LONGEST_STEP = 4.0
+_STEPS = 200
+_CONVERGED = 1e-11
+_UNREACHED = 1e-28
+"""Total rate of a mode, relative to the largest, below which no process reaches it."""
+_EPS = np.finfo(float).eps
+
+
+@dataclass(frozen=True)
+class SteadyState:
+    """Occupations of all modes in the steady state.
+
+    Attributes
+    ----------
+    equation : RateEquation
+        What it solves.
+    log_odds : ndarray
+        ``lambda``, infinite where a mode is exactly empty or full, (modes,).
+    log_odds_error : ndarray
+        Residual and rounding, carried through the Jacobian, (modes,).
+    free : ndarray of bool
+        Modes that some process fills and some process empties.
+    residual : float
+        Largest ``abs(h)``.
+    converged : bool
+        Whether Newton's method ended.
+    """
+
+    equation: RateEquation
+    log_odds: np.ndarray
+    log_odds_error: np.ndarray
+    free: np.ndarray
+    residual: float
+    converged: bool
+
+    @property
+    def occupation(self) -> np.ndarray:
+        """``n``, (modes,)."""
+        return expit(-self.log_odds)
+
+    @property
+    def vacancy(self) -> np.ndarray:
+        """``1 - n`` without cancellation, (modes,)."""
+        return expit(self.log_odds)
+
+    @property
+    def occupation_error(self) -> np.ndarray:
+        """Error of the occupations, (modes,)."""
+        n = self.occupation
+        return n * self.vacancy * self.log_odds_error + _EPS * n
+
+    def response(self, force: np.ndarray, particles: float = 0.0) -> np.ndarray:
+        """Return dn for a change ``force`` of ``ln(D/G)`` and of the number of particles.
+
+        Shapes (modes,); modes that are not free do not respond.
+        """
+        linear = _Linearised(self.equation, self.log_odds, self.free)
+        step, _ = linear.solve(np.asarray(force)[self.free], particles)
+        change = np.zeros(len(self.free))
+        change[self.free] = -linear.weight * step
+        return change
+
+
+def steady_state(
+    equation: RateEquation, filling: float, start: np.ndarray | None = None
+) -> SteadyState:
+    """Return the steady state that the infinite-temperature state evolves to.
+
+    Parameters
+    ----------
+    equation : RateEquation
+        Modes and rates.
+    filling : float
+        Particles per mode, between 0 and 1.
+    start : ndarray, optional
+        Log odds of the first guess, (modes,); default the infinite-temperature state.
+
+    Notes
+    -----
+    Without equilibrium bath (``gamma_neq = 1``) some modes may be out of reach.  One that no
+    process reaches keeps its occupation ``filling``; one that is only emptied (filled) ends empty
+    (full).
+    Where processes leave more than one steady state, the Newton step is the shortest one.
+
+    Raises
+    ------
+    ValueError
+        When the filling is not between 0 and 1, or does not fit the modes that end empty or full.
+    """
+    if not 0 < filling < 1:
+        raise ValueError(f"filling {filling:g} is not between 0 and 1 (particles per mode)")
+    log_odds = np.full(equation.modes, np.log1p(-filling) - np.log(filling))
+    filled, emptied = _reached(equation)
+    log_odds[~filled & emptied], log_odds[filled & ~emptied] = np.inf, -np.inf
+    free = filled & emptied
+    particles = filling * equation.modes - expit(-log_odds[~free]).sum()
+    if not 0 < particles < free.sum():
+        raise ValueError(
+            f"filling {filling:g} leaves {particles:.6g} particles for the {free.sum()} modes that "
+            "are neither emptied nor filled for good"
+        )
+    log_odds[free] = np.log1p(-particles / free.sum()) - np.log(particles / free.sum())
+    if start is not None:
+        log_odds[free] = start[free]
+    converged = False
+    for _ in range(_STEPS):
+        linear = _Linearised(equation, log_odds, free)
+        step, _ = linear.solve(linear.residual, particles - linear.particles)
+        longest = abs(step).max()
+        log_odds[free] += step * min(1.0, _LONGEST_STEP / max(longest, 1e-300))
+        if converged or not np.isfinite(longest):
+            break
+        # One more step after the last that is above rounding.
+        converged = longest <= _CONVERGED * (1 + abs(log_odds[free]).max())
+    linear = _Linearised(equation, log_odds, free)
+    error = np.zeros(equation.modes)
+    error[free] = linear.error(particles)
+    return SteadyState(
+        equation, log_odds, error, free, float(abs(linear.residual).max()), converged
+    )
+
+
+def _reached(equation: RateEquation) -> tuple[np.ndarray, np.ndarray]:
+    """Return which modes some process fills, and which some process empties."""
+    if any(channel.name == "equilibrium" for channel in equation.active):
+        return np.ones(equation.modes, dtype=bool), np.ones(equation.modes, dtype=bool)
+    into = equation.into @ equation.out.sum(axis=0)
+    out = equation.out @ equation.into.sum(axis=0)
+    return into > _UNREACHED * into.max(), out > _UNREACHED * out.max()
+
+
+class _Linearised:
+    """The equations at one point: residual, and solutions with their Jacobian.
+
+    ``(1 + U V^T) x + c = f`` with ``sum(weight x) = -particles``; c vanishes for every f that
+    conserves particles.
+    """
+
+    def __init__(self, equation: RateEquation, log_odds: np.ndarray, free: np.ndarray):
+        out, into = equation.out, equation.into
+        n, vacancy = expit(-log_odds), expit(log_odds)
+        x, y = out.T @ n, into.T @ vacancy
+        out, into, n, vacancy = out[free], into[free], n[free], vacancy[free]
+        gain, drain = into @ x, out @ y
+        # Columns of both signs cancel; what is left is no smaller than their rounding.
+        gain_terms, drain_terms = abs(into) @ abs(x), abs(out) @ abs(y)
+        gain = np.maximum(gain, _EPS * gain_terms)
+        drain = np.maximum(drain, _EPS * drain_terms)
+        self.weight = n * vacancy
+        self.particles = float(n.sum())
+        self.residual = np.log(drain / gain) - log_odds[free]
+        self.rounding = _EPS * (
+            4 + abs(log_odds[free]) + 4 * gain_terms / gain + 4 * drain_terms / drain
+        )
+        left = np.hstack([into / gain[:, None], out / drain[:, None]])
+        right = -self.weight[:, None] * np.hstack([out, into])
+        size = left.shape[1]
+        self.dense = size >= len(n)
+        if self.dense:
+            # One column for each mode instead of products.
+            left, right, size = np.eye(len(n)), (left @ right.T).T, len(n)
+        else:
+            scale = abs(left).max(axis=0)
+            left, right = left / scale, right * scale
+        self.left, self.right = left, right
+        bordered = np.zeros((size + 1, size + 1))
+        bordered[:size, :size] = np.eye(size) + right.T @ left
+        bordered[:size, size] = right.sum(axis=0)
+        bordered[size, :size] = self.weight @ left
+        bordered[size, size] = self.weight.sum()
+        self.inverse = np.linalg.pinv(bordered, rcond=1e-15)
+
+    def solve(self, force: np.ndarray, particles: float) -> tuple[np.ndarray, float]:
+        """Return the change of the log odds for a residual and missing particles, and c."""
+        known = np.append(self.right.T @ force, self.weight @ force + particles)
+        *columns, slack = self.inverse @ known
+        return force - slack - self.left @ np.array(columns), slack
+
+    def error(self, particles: float) -> np.ndarray:
+        """Return a bound on the log odds' error: residual and rounding through the Jacobian."""
+        size = abs(self.residual) + self.rounding
+        missing = abs(particles - self.particles) + _EPS * particles
+        known = np.append(abs(self.right).T @ size, self.weight @ size + missing)
+        columns = abs(self.inverse) @ known
+        return size + columns[-1] + abs(self.left) @ columns[:-1]

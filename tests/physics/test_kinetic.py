@@ -1,0 +1,497 @@
+"""Rate equation of a ring: brute force, conservation, second law, fluctuations, small rings."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.linalg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_rings import exclusion_process, many_body_current
+
+from nessflow.kinetic.bands import bloch_bands, chain_bands, momenta, rashba_bands
+from nessflow.kinetic.equation import gibbs_log_odds, rate_equation
+from nessflow.kinetic.flows import (
+    State,
+    energy_exchange,
+    entropy_production,
+    orbital_currents,
+    particle_current,
+    particle_gain,
+)
+from nessflow.kinetic.fluctuations import fluctuations
+from nessflow.kinetic.peak import current_slope, peak_current, steady_state_at
+from nessflow.kinetic.rates import (
+    coefficient_channel,
+    matrix_channel,
+    operator_channels,
+    product_operator,
+    thermal_channel,
+)
+from nessflow.kinetic.relaxation import relax
+from nessflow.kinetic.steady import steady_state
+from nessflow.kinetic.symmetry import inverse_modes, inversion_asymmetry, printed_asymmetry
+
+COUPLING = 0.05
+DELTA, DELTA_PRIME = 1 + 1j, 1 + 0.5j
+
+
+def two_site(delta=DELTA, delta_prime=DELTA_PRIME):
+    return product_operator([1, delta], [1, -delta_prime])
+
+
+def solved(bands, operators, share=0.5, beta=2.0, filling=0.5):
+    channels = operator_channels(bands, operators)
+    return steady_state_at(bands, beta, channels, COUPLING, share, filling)
+
+
+def values_of(state):
+    return State(state.equation, state.log_odds, state.log_odds_error)
+
+
+def current(state):
+    return particle_current(values_of(state))[0]
+
+
+# --- the equation ---------------------------------------------------------------------------------
+
+
+def test_right_hand_side_is_that_of_the_paper():
+    """Double sums (11) and (12) over the momenta, with prefactor (10)."""
+    length, beta, share = 7, 1.3, 0.3
+    bands = chain_bands(length)
+    k, e = bands.momentum, bands.energy
+    channels = operator_channels(bands, [two_site()])
+    equation = rate_equation(bands, thermal_channel(bands, beta), channels, COUPLING, share)
+    lam = np.random.default_rng(1).normal(size=length)
+
+    def delta(a, q):
+        return (1 + DELTA * np.exp(-1j * (a - q))) * (1 - DELTA_PRIME * np.exp(1j * a))
+
+    slope = np.empty(length)
+    for q in range(length):
+        total = 0.0
+        for p in range(length):
+            thermal = np.exp(beta * (e[p] - e[q]) / 2 - lam[p])
+            thermal -= np.exp(beta * (e[q] - e[p]) / 2 - lam[q])
+            driven = abs(delta(k[p], k[p] - k[q])) ** 2 * np.exp(-lam[p])
+            driven -= abs(delta(k[q], k[q] - k[p])) ** 2 * np.exp(-lam[q])
+            total += ((1 - share) * thermal + share * driven) / (1 + np.exp(-lam[p]))
+        slope[q] = -COUPLING / length * (1 + np.exp(-lam[q])) / np.exp(-lam[q]) * total
+    n = 1 / (1 + np.exp(lam))
+    assert equation.derivative(n) == pytest.approx(-n * (1 - n) * slope, rel=1e-12)
+
+
+def test_dephasing_is_that_of_the_paper():
+    """(22), with |u|^2 = (1 +- X/R)/2 in closed form, at momenta where sin k is not 0."""
+    length, ay, az, h = 6, 1.1, 0.9, 0.7
+    bands = rashba_bands(length, 1.0, ay, az, h, 0.5)
+    k = bands.momentum
+    x = 2 * ay * np.sin(k) + h
+    r = np.hypot(x, 2 * az * np.sin(k))
+    up = np.stack([(1 - x / r) / 2, (1 + x / r) / 2], axis=1).ravel()
+    energy = np.stack([-2 * np.cos(k) - r, -2 * np.cos(k) + r], axis=1).ravel()
+    assert bands.energy == pytest.approx(energy, abs=1e-13)
+    operators = [np.sqrt(0.3) * np.diag([1, 0]), np.sqrt(0.7) * np.diag([0, 1])]
+    rates = sum(channel.rates() for channel in operator_channels(bands, operators))
+    expected = 0.3 * np.outer(up, up) + 0.7 * np.outer(1 - up, 1 - up)
+    assert rates == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize("alpha_z", [0.0, 0.9])
+def test_velocity_is_the_slope_of_the_band(alpha_z):
+    low, high = (rashba_bands(8, 1.0, 1.1, alpha_z, 0.3, 0.5 + d) for d in (-1e-4, 1e-4))
+    middle = rashba_bands(8, 1.0, 1.1, alpha_z, 0.3, 0.5)
+    slope = (high.energy - low.energy) / (2e-4 * 2 * np.pi / 8)
+    assert middle.velocity == pytest.approx(slope, abs=1e-6)
+    assert middle.orbital_velocity.sum(axis=1) == pytest.approx(middle.velocity, abs=1e-14)
+
+
+def random_operator(seed, cells=2, orbitals=1):
+    rng = np.random.default_rng(seed)
+    size = cells * orbitals
+    return rng.normal(size=(size, size)) + 1j * rng.normal(size=(size, size))
+
+
+@pytest.mark.parametrize(("cells", "orbitals"), [(1, 2), (2, 1), (3, 1), (2, 2)])
+def test_columns_give_the_rates_of_any_operator(cells, orbitals):
+    """Rates by columns against the squared amplitude between Bloch states, pair by pair."""
+    length = 5
+    bands = chain_bands(length) if orbitals == 1 else rashba_bands(length, 1, 1.1, 0.9, 1.0)
+    matrix = random_operator(3, cells, orbitals)
+    (channel,) = operator_channels(bands, [matrix])
+    k = bands.mode_momentum
+    for a in range(len(k)):
+        for b in range(len(k)):
+            first = np.kron(np.exp(1j * k[a] * np.arange(cells)), bands.states[a])
+            last = np.kron(np.exp(1j * k[b] * np.arange(cells)), bands.states[b])
+            rate = abs(last.conj() @ matrix @ first) ** 2
+            assert channel.rates()[a, b] == pytest.approx(rate, abs=1e-12)
+            assert channel.reverse_rates()[b, a] == pytest.approx(rate, abs=1e-12)
+
+
+@pytest.mark.parametrize("length", [5, 6])
+def test_coefficients_and_operator_are_the_same_dissipator(length):
+    bands = chain_bands(length)
+    transfers = set()
+
+    def delta(k, q):
+        transfers.update(np.round(q.ravel(), 12))
+        return (1 + DELTA * np.exp(-1j * (k - q))) * (1 - DELTA_PRIME * np.exp(1j * k))
+
+    (channel,) = operator_channels(bands, [two_site()])
+    assert coefficient_channel(bands, delta).rates() == pytest.approx(channel.rates(), abs=1e-13)
+    assert len(transfers) == length
+    assert min(transfers) >= -np.pi - 1e-12
+    assert max(transfers) < np.pi - 1e-9
+
+
+def test_jacobian_is_the_slope_of_the_right_hand_side():
+    equation = solved(rashba_bands(4, 1, 1.1, 0.9, 1.0), [np.diag([1, 0])]).equation
+    n = np.random.default_rng(0).uniform(0.1, 0.9, 8)
+    for a, column in enumerate(equation.jacobian(n).T):
+        step = 1e-6 * np.eye(8)[a]
+        slope = (equation.derivative(n + step) - equation.derivative(n - step)) / 2e-6
+        assert column == pytest.approx(slope, abs=1e-9)
+
+
+# --- steady state ---------------------------------------------------------------------------------
+
+
+@given(beta=st.floats(0, 30), filling=st.floats(0.02, 0.98), zeeman=st.floats(-3, 3).filter(bool))
+@settings(max_examples=30, deadline=None)
+def test_the_equilibrium_bath_leads_to_the_gibbs_state(beta, filling, zeeman):
+    bands = rashba_bands(10, 1.0, 1.1, 0.9, zeeman, 0.5)
+    gibbs, _ = gibbs_log_odds(bands, beta, filling)
+    equation = rate_equation(bands, thermal_channel(bands, beta), [], COUPLING, 0.0)
+    state = steady_state(equation, filling)
+    assert state.converged
+    assert (abs(state.log_odds - gibbs) <= state.log_odds_error + 1e-13 * (1 + abs(gibbs))).all()
+    (channel,) = equation.channels
+    produced, error = entropy_production(values_of(state), channel)
+    assert abs(produced) <= error + 1e-14
+
+
+operators = st.tuples(st.integers(0, 10**6), st.sampled_from([(2, 1), (3, 1), (1, 2), (2, 2)]))
+
+
+@given(
+    operator=operators,
+    share=st.one_of(st.floats(0.001, 0.999), st.sampled_from([0.0, 1.0])),
+    beta=st.floats(0, 5),
+    filling=st.floats(0.05, 0.95),
+    length=st.integers(3, 14),
+)
+@settings(max_examples=60, deadline=None)
+def test_laws_for_any_dissipator(operator, share, beta, filling, length):
+    """Steady, N conserved, 0 < n < 1, energy balanced, each channel produces entropy."""
+    seed, (cells, orbitals) = operator
+    bands = chain_bands(length) if orbitals == 1 else rashba_bands(length, 1, 1.1, 0.9, 1.0)
+    state = solved(bands, [random_operator(seed, cells, orbitals)], share, beta, filling)
+    values, n = values_of(state), state.occupation
+    assert state.converged
+    assert (n > 0).all()
+    assert (state.vacancy > 0).all()
+    scale = max(c.rates().sum(axis=1).max() for c in state.equation.active)
+    assert abs(state.equation.derivative(n)).max() <= 1e-11 * scale
+    assert n.sum() == pytest.approx(filling * len(n), rel=1e-12)
+    assert abs(particle_gain(values)) <= 1e-12 * scale
+    exchange = [energy_exchange(values, c) for c in state.equation.channels]
+    assert abs(sum(e for e, _ in exchange)) <= sum(error for _, error in exchange) + 1e-14 * scale
+    for channel in state.equation.channels:
+        produced, error = entropy_production(values, channel)
+        assert produced >= -error
+    found = fluctuations(state)
+    assert found.particle_noise >= 0
+    assert found.current_variance >= -found.current_variance_error
+    assert sum(orbital_currents(values)[0]) == pytest.approx(current(state), abs=1e-13)
+
+
+def test_error_estimates_hold():
+    """Against the state at a lower precision's distance: a residual moves it as predicted."""
+    state = solved(rashba_bands(40, 1, 1.1, 0.9, 1.0), [np.diag([1, 0])], 0.9)
+    shifted = state.log_odds + 1e-6 * np.sin(np.arange(80))
+    again = steady_state(state.equation, 0.5, shifted)
+    distance = abs(again.log_odds - state.log_odds)
+    assert (distance <= state.log_odds_error + again.log_odds_error).all()
+    assert state.log_odds_error.max() < 1e-12
+
+
+def test_modes_out_of_reach():
+    """At gamma_neq = 1: emptied, filled, or as at the start."""
+    bands = chain_bands(6)
+    state = solved(bands, [two_site(1, 1)], 1.0)
+    assert state.occupation[0] == 0.0  # 1 + e^{-ik} = 0 at k = -pi
+    assert state.occupation[3] == 1.0  # 1 - e^{ik} = 0 at k = 0
+    assert state.occupation.sum() == pytest.approx(3)
+    idle = rashba_bands(6, 1, 1.1, 0.9, 1.0)
+    state = solved(idle, [np.diag([1, 0])], 1.0, filling=0.3)
+    assert (~state.free).sum() == 2
+    assert state.occupation == pytest.approx(0.3, abs=1e-15)
+
+
+def test_several_operators_and_columns_for_each_mode_agree():
+    bands = rashba_bands(10, 1, 1.1, 0.9, 1.0)
+    operators = [random_operator(1, 2, 2), random_operator(2, 2, 2)]
+    state = solved(bands, operators, 0.6)
+    rates = sum(channel.rates() for channel in operator_channels(bands, operators))
+    thermal = thermal_channel(bands, 2.0)
+    equation = rate_equation(bands, thermal, [matrix_channel(rates)], COUPLING, 0.6)
+    dense = steady_state(equation, 0.5)
+    assert dense.log_odds == pytest.approx(state.log_odds, abs=1e-11)
+    one, other = fluctuations(dense), fluctuations(state)
+    assert one.current_variance == pytest.approx(other.current_variance, rel=1e-10)
+    assert one.particle_noise == pytest.approx(other.particle_noise, rel=1e-10)
+
+
+def test_relaxation_ends_in_the_steady_state():
+    state = solved(chain_bands(20), [two_site()], 0.7, filling=0.3)
+    n, error = relax(state.equation, np.full(20, 0.3), np.array([0.0, 3.0, 2000.0]))
+    assert n.sum(axis=1) == pytest.approx(6.0, abs=1e-12)
+    assert (abs(n[-1] - state.occupation) <= error[-1] + 1e-9).all()
+    start = state.equation.derivative(n[0])
+    early = relax(state.equation, n[0], np.array([0.0, 1e-5]))[0][1]
+    assert (early - n[0]) / 1e-5 == pytest.approx(start, abs=1e-5)
+
+
+# --- fluctuations and entropy ---------------------------------------------------------------------
+
+
+def jumps(state):
+    """``f_ab`` of all channels, by pairs."""
+    n = state.occupation
+    rates = sum(channel.rates() for channel in state.equation.active)
+    return n[:, None] * rates * (1 - n)
+
+
+def dense_fluctuations(state):
+    """Variance and zero-frequency noise by the covariance matrix itself."""
+    f, length = jumps(state), state.equation.bands.length
+    matrix = state.equation.jacobian(state.occupation)
+    diffusion = np.diag(f.sum(axis=0) + f.sum(axis=1)) - f - f.T
+    values, vectors = np.linalg.eig(matrix)
+    zero = vectors[:, np.argmin(abs(values))].real
+    zero /= zero.sum()
+    regular = matrix - np.outer(zero, np.ones(len(zero)))
+    covariance = scipy.linalg.solve_continuous_lyapunov(regular, -diffusion)
+    assert abs(covariance.sum(axis=0)).max() < 1e-9
+    v = state.equation.bands.velocity
+    noise = -2 * v @ np.linalg.solve(regular, covariance @ v)
+    return v @ covariance @ v / length, noise / length
+
+
+@pytest.mark.parametrize("share", [0.2, 0.9])
+@pytest.mark.parametrize("filling", [0.5, 0.2])
+def test_fluctuations_against_the_covariance_matrix(share, filling):
+    for bands, matrix in (
+        (chain_bands(30), two_site()),
+        (chain_bands(30), random_operator(5)),
+        (rashba_bands(15, 1, 1.1, 0.9, 1.0), np.diag([1, 0])),
+    ):
+        state = solved(bands, [matrix], share, filling=filling)
+        found, (variance, noise) = fluctuations(state), dense_fluctuations(state)
+        assert abs(found.current_variance - variance) <= found.current_variance_error + 1e-10
+        assert abs(found.particle_noise - noise) <= found.particle_noise_error + 1e-9 * noise
+
+
+def test_equilibrium_fluctuations_are_those_of_the_ensemble():
+    """In the Gibbs state modes are independent, except for their number."""
+    state = solved(chain_bands(40), [two_site()], 0.0, filling=0.3)
+    found = fluctuations(state)
+    n = state.occupation
+    weight = n * (1 - n) / np.sum(n * (1 - n))
+    v = state.equation.bands.velocity
+    expected = np.sum((v - weight @ v) ** 2 * n * (1 - n)) / 40
+    assert found.current_variance == pytest.approx(expected, rel=1e-12)
+
+
+def test_current_slope_is_the_derivative_by_the_density():
+    bands, step = chain_bands(24), 1e-5
+    low, high = (solved(bands, [two_site()], filling=0.4 + d) for d in (-step, step))
+    slope = (current(high) - current(low)) / (2 * step)
+    found = fluctuations(solved(bands, [two_site()], filling=0.4))
+    assert found.current_slope == pytest.approx(slope, rel=1e-8)
+
+
+@pytest.mark.parametrize("matrix", [two_site(), random_operator(8), random_operator(9, 3)])
+def test_entropy_production_against_the_sum_over_pairs(matrix):
+    state = solved(chain_bands(12, 1.0, 0.3), [matrix])
+    n = state.occupation
+    for channel in state.equation.channels:
+        f = n[:, None] * channel.rates() * (1 - n)
+        expected = np.sum((f - f.T) * np.log(f / f.T)) / 24
+        produced, error = entropy_production(values_of(state), channel)
+        assert abs(produced - expected) <= error + 1e-13
+        assert error < 1e-11
+
+
+def test_a_process_without_reverse_produces_infinite_entropy():
+    state = solved(chain_bands(6), [two_site(1, 0.5)])  # nothing scatters into k = -pi
+    assert entropy_production(values_of(state), state.equation.channels[1])[0] == np.inf
+    shifted = solved(chain_bands(6, 1.0, 0.5), [two_site(1, 0.5)])
+    assert 0 < entropy_production(values_of(shifted), shifted.equation.channels[1])[0] < np.inf
+
+
+def test_current_slope_in_the_share():
+    bands, step = rashba_bands(20, 1, 1.1, 0.9, 1.0), 1e-5
+    low, high = (solved(bands, [np.diag([1, 0])], 0.8 + d) for d in (-step, step))
+    slope = (current(high) - current(low)) / (2 * step)
+    middle = solved(bands, [np.diag([1, 0])], 0.8)
+    assert current_slope(middle, 0.8) == pytest.approx(slope, rel=1e-7)
+
+
+def test_peak_is_a_maximum():
+    bands = rashba_bands(30, 1, 1.1, 0.9, 0.6, 0.5)
+    channels = operator_channels(bands, [np.diag([1, 0])])
+    peak = peak_current(bands, 2.0, channels, COUPLING, 0.4)
+    assert peak.converged
+    assert peak.inside
+    for share in (peak.nonequilibrium_share - 1e-4, peak.nonequilibrium_share + 1e-4):
+        beside = steady_state_at(bands, 2.0, channels, COUPLING, share, 0.4)
+        assert abs(current(beside)) < abs(peak.particle_current)
+
+
+# --- symmetry -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+@pytest.mark.parametrize("length", [6, 7])
+def test_inverse_modes(length, shift):
+    k = momenta(length, shift)
+    inverse = inverse_modes(k)
+    assert np.exp(1j * k[inverse]) == pytest.approx(np.exp(-1j * k), abs=1e-12)
+    with pytest.raises(ValueError, match=r"shift them by 0 or 0\.5"):
+        inverse_modes(momenta(length, 0.3))
+
+
+def test_asymmetries_against_the_coefficients():
+    bands = chain_bands(8)
+    (channel,) = operator_channels(bands, [random_operator(4)])
+    w = channel.rates()
+    i = inverse_modes(bands.momentum)
+    norm = np.linalg.norm(w)
+    assert inversion_asymmetry(channel, i) == pytest.approx(np.linalg.norm(w - w[i][:, i]) / norm)
+    printed = max(np.linalg.norm(w - w[i]), np.linalg.norm(w - w[:, i])) / norm
+    assert printed_asymmetry(channel, i) == pytest.approx(printed)
+
+
+# --- the ensemble itself --------------------------------------------------------------------------
+
+
+def ring(length, shift=0.0):
+    bands = chain_bands(length, 1.0, shift)
+    channels = operator_channels(bands, [two_site()])
+    return rate_equation(bands, thermal_channel(bands, 2.0), channels, 1.0, 0.5)
+
+
+def exclusion_current(length, shift):
+    equation = ring(length, shift)
+    rates = sum(channel.rates() for channel in equation.channels)
+    p, states = exclusion_process(rates, length // 2)
+    values = states @ equation.bands.velocity / length
+    mean = p @ values
+    return mean, length * (p @ values**2 - mean**2)
+
+
+def test_weak_coupling_limit_of_the_many_body_state_is_an_exclusion_process():
+    """L = 4: linear in epsilon, to 0.106002, while the ensemble without correlations has 0.0541."""
+    equation = ring(4)
+    k, e, v = equation.bands.momentum, equation.bands.energy, equation.bands.velocity
+    q = 2 * np.pi * np.arange(4) / 4
+
+    def exact(epsilon):
+        delta = (1 + DELTA * np.exp(-1j * (k[:, None] - q))) * (
+            1 - DELTA_PRIME * np.exp(1j * k[:, None])
+        )
+        unit = 0.5 * epsilon / 4
+        return many_body_current(4, 2, unit * np.exp(e[:, None] - e), np.sqrt(unit) * delta, e, v)
+
+    limit = exclusion_current(4, 0.0)[0]
+    found = exact(0.005)
+    assert found == pytest.approx(0.105951, abs=1e-6)
+    assert exact(0.05) == pytest.approx(0.105527, abs=2e-6)
+    assert 2 * exact(0.0025) - found == pytest.approx(limit, abs=2e-6)
+    assert limit == pytest.approx(0.106002, abs=1e-6)
+    assert current(steady_state(equation, 0.5)) == pytest.approx(0.0541, abs=1e-4)
+
+
+def test_the_ensemble_is_the_limit_of_a_long_exclusion_process():
+    """Mean over both grids of momenta; current and variance extrapolated in 1/L."""
+    lengths = np.array([10, 12, 14])
+    means = [np.mean([exclusion_current(n, s) for s in (0.0, 0.5)], axis=0) for n in lengths]
+    limit = np.polynomial.polynomial.polyfit(1 / lengths, np.array(means), 2)[0]
+    state = solved(chain_bands(100), [two_site()])
+    found = fluctuations(state)
+    assert limit[0] == pytest.approx(current(state), abs=2e-4)
+    assert limit[1] == pytest.approx(found.current_variance, abs=2e-3)
+    # The ensemble without correlations is off by much more.
+    assert abs(limit[1] - found.ensemble_variance) > 0.02
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_outside_is_refused(share):
+    with pytest.raises(ValueError, match=r"nonequilibrium_share .* is outside \[0, 1\]"):
+        solved(chain_bands(4), [two_site()], share)
+
+
+@pytest.mark.parametrize("filling", [0.0, 1.0, -0.2, 1.5])
+def test_a_filling_outside_is_refused(filling):
+    with pytest.raises(ValueError, match="is not between 0 and 1"):
+        solved(chain_bands(4), [two_site()], filling=filling)
+
+
+def test_a_filling_that_does_not_fit_dark_modes_is_refused():
+    with pytest.raises(ValueError, match="neither emptied nor filled for good"):
+        solved(chain_bands(4), [two_site(1, 1)], 1.0, filling=0.2)
+
+
+@pytest.mark.parametrize("matrix", [np.zeros((2, 2)), np.full((2, 2), np.inf)])
+def test_rates_that_cannot_be_normalised_are_refused(matrix):
+    with pytest.raises(ValueError, match="cannot be normalised"):
+        solved(chain_bands(4), [matrix])
+
+
+@pytest.mark.parametrize("rate", [np.nan, -1.0, 0.0])
+def test_given_rates_that_cannot_be_normalised_are_refused(rate):
+    with pytest.raises(ValueError, match="cannot be normalised"):
+        matrix_channel(np.full((3, 3), rate))
+
+
+def test_thermal_rates_that_overflow_are_refused():
+    with pytest.raises(ValueError, match=r"inverse temperature 1000 times the band width 4"):
+        thermal_channel(chain_bands(4), 1000.0)
+
+
+def test_complex_bands_are_refused():
+    with pytest.raises(ValueError, match="the bands are complex"):
+        bloch_bands(np.array([[0.1j]]), {1: np.array([[-1.0]])}, 4)
+
+
+def test_bands_that_touch_are_refused():
+    with pytest.raises(ValueError, match="two bands touch at the momentum"):
+        rashba_bands(4, 1, 1.1, 0.9, 0.0)
+    rashba_bands(4, 1, 1.1, 0.9, 0.0, 0.5)
+
+
+def test_an_operator_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="expected a square matrix over cells times 2 orbitals"):
+        solved(rashba_bands(4, 1, 1.1, 0.9, 1.0), [np.ones((3, 3))])
+
+
+def test_coefficients_are_for_one_band():
+    with pytest.raises(ValueError, match="belong to one band, there are 2"):
+        coefficient_channel(rashba_bands(4, 1, 1.1, 0.9, 1.0), lambda k, q: k)
+
+
+def test_strength_of_the_coupling_is_a_unit_of_time():
+    state = solved(chain_bands(10), [two_site()])
+    equation = state.equation
+    twice = [replace(c, strength=2 * c.strength) for c in equation.channels]
+    faster = steady_state(replace(equation, channels=tuple(twice)), 0.5)
+    assert faster.log_odds == pytest.approx(state.log_odds, abs=1e-12)
+    one, two = fluctuations(state), fluctuations(faster)
+    assert two.particle_noise == pytest.approx(one.particle_noise / 2, rel=1e-10)
+    assert two.current_variance == pytest.approx(one.current_variance, rel=1e-10)
