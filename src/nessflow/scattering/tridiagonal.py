@@ -112,6 +112,16 @@ def _store(lane, b, state):
 
 
 @numba.njit(forceinline=True)
+def _to_inverse_powers(size, power):
+    """Replace sizes by powers of two that bring them between 1 and 2; add these to ``power``."""
+    bits = size.view(np.int64)
+    for b in range(LANES):
+        biased = bits[b] >> 52  # the exponent field of a positive double
+        power[b] += biased - 1023
+        bits[b] = (2046 - biased) << 52
+
+
+@numba.njit(forceinline=True)
 def _power_of_two(exponent):
     """Return the bits of ``2^exponent``; 0 where the double would be denormal."""
     return (min(max(exponent, -1023), 1023) + 1023) << 52
@@ -189,10 +199,7 @@ def _rows(
                 for b in range(LANES):
                     pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
                     size[b] = abs(pr) + abs(pi) + abs(er) + abs(ei)
-                for b in range(LANES):
-                    biased = bits[b] >> 52  # the exponent field of a positive double
-                    power[b] += biased - 1023
-                    bits[b] = (2046 - biased) << 52
+                _to_inverse_powers(size, power)
                 for b in range(LANES):
                     x = size[b]
                     y = x * x
@@ -219,6 +226,47 @@ def _rows(
                 gain_rows[end, k + b] = gain_sum
 
 
+@numba.njit(forceinline=True)
+def _load_beyond(lane, b):
+    return lane[7 * LANES + b], lane[8 * LANES + b]
+
+
+@numba.njit(forceinline=True)
+def _store_beyond(lane, b, beyond):
+    lane[7 * LANES + b] = beyond[0]
+    lane[8 * LANES + b] = beyond[1]
+
+
+@numba.njit(forceinline=True)
+def _end_elements(j, site, rate, product, twist, weight, source, bond, left, carry):
+    """Return what `_step_to_end` needs of site j and of the bond behind it."""
+    return (
+        site[j], rate[j], _at(product, j - 1), _at(twist, j - 1),
+        weight[j], _at(source, j), _at(bond, j), _at(left, j), _at(carry, j),
+    )  # fmt: skip
+
+
+@numba.njit(fastmath=_FAST, forceinline=True)
+def _step_to_end(
+    w, state, beyond, site, rate, product, twist, weight, source, bond, left, carry
+):  # fmt: skip
+    """Add a site to the determinants p, e, and to k_n (s) and k_{n-1} (b, given as ``beyond``)."""
+    pr, pi, er, ei, sr, si = state
+    br, bi = beyond
+    here = site, rate, product, twist
+    nr, ni = _advance(w, pr, pi, er, ei, *here)
+    if bond is None:
+        tr, ti = _advance(w, sr, si, br, bi, *here)
+        return (nr, ni, pr, pi, tr + weight * pr, ti - weight * pi), (sr, si)
+    xr, xi = carry.real * br - carry.imag * bi, carry.real * bi + carry.imag * br
+    yr = carry.real * sr - carry.imag * si + bond.real * pr + bond.imag * pi
+    yi = carry.real * si + carry.imag * sr + bond.imag * pr - bond.real * pi
+    tr, ti = _advance(w, yr, yi, xr, xi, *here)
+    tr += source.real * pr + source.imag * pi + left.real * er + left.imag * ei
+    ti += source.imag * pr - source.real * pi + left.imag * er - left.real * ei
+    return (nr, ni, pr, pi, tr, ti), (yr, yi)
+
+
 @numba.njit(fastmath=_FAST, cache=True, error_model="numpy")
 def _ends(
     energies, first, last, unit, interval, factor, element,
@@ -239,51 +287,59 @@ def _ends(
     Fills ``element`` (E,) with ``2 M_1N``.
     """
     count, n = energies.size, site.size
-    lane = np.empty((9, LANES))
+    lane = np.empty(9 * LANES)
+    size = np.empty(LANES)
     power = np.empty(LANES, np.int64)
+    inverse = 1.0 / unit
+    chain = site, rate, product, twist, weight, source, bond, left, carry
     for k in range(0, count, LANES):
         for b in range(LANES):
             i = min(k + b, count - 1)
-            w = energies[i] / unit
-            start = w - site[0] + 1j * rate[0] - first[i] / unit
-            lane[0, b], lane[1, b], lane[2, b] = w, start.real, start.imag
-            lane[3, b], lane[4, b], lane[5, b] = 1.0, 0.0, weight[0]
-            lane[6, b], lane[7, b], lane[8, b] = 0.0, 0.0, 0.0
+            w = energies[i] * inverse
+            start = w - site[0] + 1j * rate[0] - first[i] * inverse
+            lane[b] = w
+            _store_beyond(lane, b, (0.0, 0.0))
+            _store(lane, b, (start.real, start.imag, 1.0, 0.0, weight[0], 0.0))
             power[b] = 0
-        for j in range(1, n):
-            for b in range(LANES):
-                w, pr, pi, er, ei = lane[0, b], lane[1, b], lane[2, b], lane[3, b], lane[4, b]
-                sr, si, br, bi = lane[5, b], lane[6, b], lane[7, b], lane[8, b]
-                here = site[j], rate[j], _at(product, j - 1), _at(twist, j - 1)
-                nr, ni = _advance(w, pr, pi, er, ei, *here)
-                if bond is None:
-                    tr, ti = _advance(w, sr, si, br, bi, *here)
-                    tr, ti = tr + weight[j] * pr, ti - weight[j] * pi
-                else:
-                    c, d, u, v = carry[j], bond[j], source[j], left[j]
-                    xr, xi = c.real * br - c.imag * bi, c.real * bi + c.imag * br
-                    sr, si = (
-                        c.real * sr - c.imag * si + d.real * pr + d.imag * pi,
-                        c.real * si + c.imag * sr + d.imag * pr - d.real * pi,
-                    )
-                    tr, ti = _advance(w, sr, si, xr, xi, *here)
-                    tr += u.real * pr + u.imag * pi + v.real * er + v.imag * ei
-                    ti += u.imag * pr - u.real * pi + v.imag * er - v.real * ei
-                lane[1, b], lane[2, b], lane[3, b], lane[4, b] = nr, ni, pr, pi
-                lane[5, b], lane[6, b], lane[7, b], lane[8, b] = tr, ti, sr, si
-            if j % interval == 0:
+        j = 1
+        while j < n:
+            stop = min(n, j + interval)
+            while j + UNROLL <= stop:
+                one, two = _end_elements(j, *chain), _end_elements(j + 1, *chain)
+                three, four = _end_elements(j + 2, *chain), _end_elements(j + 3, *chain)
                 for b in range(LANES):
-                    size = abs(lane[1, b]) + abs(lane[2, b]) + abs(lane[3, b]) + abs(lane[4, b])
-                    shift = math.frexp(size)[1]
-                    scale = math.ldexp(1.0, -shift)
-                    power[b] += shift
-                    for row in range(1, 9):
-                        lane[row, b] *= scale
+                    w, state, beyond = lane[b], _load(lane, b), _load_beyond(lane, b)
+                    state, beyond = _step_to_end(w, state, beyond, *one)
+                    state, beyond = _step_to_end(w, state, beyond, *two)
+                    state, beyond = _step_to_end(w, state, beyond, *three)
+                    state, beyond = _step_to_end(w, state, beyond, *four)
+                    _store(lane, b, state)
+                    _store_beyond(lane, b, beyond)
+                j += UNROLL
+            while j < stop:
+                one = _end_elements(j, *chain)
+                for b in range(LANES):
+                    state, beyond = _load(lane, b), _load_beyond(lane, b)
+                    state, beyond = _step_to_end(lane[b], state, beyond, *one)
+                    _store(lane, b, state)
+                    _store_beyond(lane, b, beyond)
+                j += 1
+            for b in range(LANES):
+                pr, pi, er, ei, sr, si = _load(lane, b)
+                size[b] = abs(pr) + abs(pi) + abs(er) + abs(ei)
+            _to_inverse_powers(size, power)
+            for b in range(LANES):
+                x, (br, bi) = size[b], _load_beyond(lane, b)
+                pr, pi, er, ei, sr, si = _load(lane, b)
+                _store(lane, b, (x * pr, x * pi, x * er, x * ei, x * sr, x * si))
+                _store_beyond(lane, b, (x * br, x * bi))
         for b in range(min(LANES, count - k)):
-            end = last[k + b] / unit
-            d = complex(lane[1, b], lane[2, b]) - end * complex(lane[3, b], lane[4, b])
-            total = complex(lane[5, b], lane[6, b]) - end * complex(lane[7, b], lane[8, b])
-            total *= 2.0 / (unit * (d.real**2 + d.imag**2))
+            pr, pi, er, ei, sr, si = _load(lane, b)
+            br, bi = _load_beyond(lane, b)
+            sigma = last[k + b] * inverse
+            d = complex(pr, pi) - sigma * complex(er, ei)
+            total = complex(sr, si) - sigma * complex(br, bi)
+            total *= 2 * inverse / (d.real**2 + d.imag**2)
             element[k + b] = factor[0] * total * math.ldexp(1.0, factor[1] - power[b])
 
 
