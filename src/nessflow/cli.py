@@ -168,6 +168,21 @@ def verify(studies, tier):
 
 
 @commands.command()
+@click.argument("studies", nargs=-1)
+@TIER
+def retry(studies, tier):
+    """Have the next run compute failed points again, and nothing else."""
+    from nessflow.pipeline.lock import hold_run_lock
+    from nessflow.pipeline.retry import release_failures
+
+    project = read_project(Path(), tier=tier, studies=studies or None, allow_large=True)
+    hold_run_lock(project.results)
+    for study in project.studies.values():
+        count = release_failures(project.results / study.name)
+        click.echo(f"{study.name}: {count} failed points will be computed again")
+
+
+@commands.command()
 @click.argument("study", required=False)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of study files.")
 @TIER

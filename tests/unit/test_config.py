@@ -128,7 +128,7 @@ KIND = SimpleNamespace(
         "occupation": SimpleNamespace(dims=("site",)),
     },
     coordinates=lambda parameters: {
-        "site": SimpleNamespace(values=np.arange(getattr(parameters.system.lattice, "sites", 1)))
+        "site": SimpleNamespace(values=np.arange(min(parameters.system.lattice.sites, 1000)))
     },
     is_random=lambda parameters: bool(
         parameters.system.disorder and parameters.system.disorder.half_width
@@ -267,6 +267,7 @@ def test_the_definition_of_the_numbers(tmp_path):
         ("per_block: 50", "per_block: 10"),
         ("plot: lines", "plot: map"),
         ("sites: 100", "sites: 1.0e+2"),
+        ("ensemble: {", "time_limit: 5\nensemble: {"),
     ):
         assert definition(same) == base
     for other in (
@@ -276,8 +277,11 @@ def test_the_definition_of_the_numbers(tmp_path):
         ("$(mu + 0.5*bias)", "$(mu + 0.6*bias)"),
     ):
         assert definition(other) != base
-    only = definition(labels={"monitored": "one", "mu": "0.1"})
-    assert only == definition(("$(2*gamma)", "$(3*gamma)"), labels={"monitored": "one"})
+    changed = ("$(2*gamma)", "$(3*gamma)")
+    assert definition(labels={}) == definition(changed, labels={})
+    outer = ("monitored:\n    inner", "monitored:\n    outer")
+    only = definition(outer, labels={"monitored": "one", "mu": "0.1"})
+    assert only == definition(outer, changed, labels={"monitored": "one"})
     assert json.loads(only)["cases"]["monitored"].keys() == {"one"}
 
 
@@ -407,6 +411,11 @@ FAULTS = {
     "no title": ("title: Disorder-induced current", "title: ''", ['1: title = ""']),
     "zero samples": ("samples: 200", "samples: 0", ["25: ensemble.samples = 0: expected a number"]),
     "empty blocks": ("per_block: 50", "per_block: 0", ["25: ensemble.per_block = 0"]),
+    "no time for a point": (
+        "ensemble: {",
+        "time_limit: 0\nensemble: {",
+        ["25: time_limit = 0: expected a number > 0"],
+    ),
     "negative seed": ("seed: 1", "seed: -1", ["25: ensemble.seed = -1: expected a number >= 0"]),
     "empty axis": ("[0.1, 0.2]", "[]", ["13: axes.mu.outer = []: expected at least 1 entries"]),
     "no number of values": ("2, 25]", "2, 0]", ["12: axes.V.inner.geomspace.2 = 0"]),

@@ -268,6 +268,11 @@ def test_joined_coordinates_do_not_depend_on_the_order_of_their_parts():
 
     assert join([3.0, 1.0], [2.0, 3.0]) == join([2.0, 3.0], [3.0, 1.0]) == [1, 2, 3]
     assert join([3, 1], [3, 1]) == [3, 1]
+    assert join([3, 1], [2, 10**15, 10**15 + 1]) == [1, 2, 3, 10**15, 10**15 + 1]
+    close = [0.1 + 0.2, 1.0], [0.0, 0.3]
+    assert join(*close) == join(*close[::-1]) == [0.0, 0.3, 1.0]
+    with pytest.raises(ValueError, match="agree to 12 digits"):
+        join(*close, [0.3, 0.3 + 1e-15])
     short, long = ["left", "right"], ["left", "probe", "right"]
     assert join(short, long) == join(long, short) == long
     assert join(["b"], ["a"]) == join(["a"], ["b"]) == ["a", "b"]

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import signal
 import subprocess
@@ -9,12 +10,13 @@ import pytest
 import xarray as xr
 
 import fake_study as fake
-from fake_study import AXES, numbers, outcome_of, study_of
+from fake_study import AXES, SITES, numbers, outcome_of, study_of
 from nessflow.pipeline import solve as solver
 from nessflow.pipeline.grid import Block, Ensemble, blocks_of
 from nessflow.pipeline.layout import PENDING, STATUS_MEANINGS
+from nessflow.pipeline.retry import release_failures
 from nessflow.pipeline.solve import Counts, interrupts, one_line, partial_path, span
-from nessflow.pipeline.store import read_dataset
+from nessflow.pipeline.store import StoreError, read_dataset
 from nessflow.studies.kind import Status
 
 FLAT = study_of(axes=(numbers("V", [0.1, 0.2, 0.5]),), ensemble=None)
@@ -186,13 +188,69 @@ def test_points_of_other_source_parameters_or_seed_are_not_reused(tmp_path, chan
     assert reused(study_of(**changes), tmp_path, digest=digest) == (0, 72)
 
 
+def test_new_and_changed_inner_cases_compute_their_points_alone(tmp_path):
+    fake.solve(study_of(), tmp_path / "a")
+    cases = {"third": {"site": 3.0}, "second": {"site": 2}, "first": {"site": 4}}
+    monitored = fake.dataclasses.replace(AXES[2], labels=tuple(cases), cases=cases)
+    study = study_of(axes=(*AXES[:2], monitored))
+    with pytest.raises(StoreError, match="points are missing"):
+        fake.gather(study, tmp_path / "a")
+    calls = []
+    fake.solve(study, tmp_path / "a", fake.kind_of(calls=calls))
+    assert len(calls) == 72
+    assert {parameters.site for parameters in calls} == {2, 4}
+    same_as_one_shot(study, tmp_path / "a", tmp_path)
+    without = fake.dataclasses.replace(SITES, labels=("third",), cases={"third": {"site": 3}})
+    assert reused(study_of(axes=(*AXES[:2], without)), tmp_path / "a") == (36, 0)
+
+
 def test_failed_points_are_kept_unless_asked_otherwise(tmp_path):
     bad = fake.kind_of(lambda p, rng: outcome_of(p, rng, status=Status(int(p.V == 0.2))))
     fake.solve(FLAT, tmp_path, bad)
     assert reused(FLAT, tmp_path) == (3, 0)
     assert read_block(FLAT, tmp_path)["status"].values.tolist() == [0, 1, 0]
-    assert reused(FLAT, tmp_path, retry=True) == (2, 1)
-    assert read_block(FLAT, tmp_path)["status"].values.tolist() == [0, 0, 0]
+    (tmp_path / ".current").mkdir()
+    assert release_failures(tmp_path) == 1
+    assert not (tmp_path / ".current").exists()
+    assert release_failures(tmp_path) == 0
+    assert reused(FLAT, tmp_path) == (2, 1)
+    same_as_one_shot(FLAT, tmp_path, tmp_path)
+
+
+def test_failures_in_files_of_other_ranges_of_samples_are_not_taken_over_again(tmp_path):
+    bad = fake.kind_of(lambda p, rng: outcome_of(p, rng, status=Status(int(p.V == 0.2))))
+    axes = (AXES[0],)
+    fake.solve(study_of(axes, Ensemble(6, 6, 1)), tmp_path, bad)
+    study = study_of(axes, Ensemble(6, 2, 1))
+    assert reused(study, tmp_path) == (18, 0)
+    release_failures(tmp_path)
+    assert reused(study, tmp_path) == (12, 6)
+
+
+def test_a_point_that_takes_too_long_is_stopped(tmp_path):
+    def slow(parameters, rng):
+        if parameters.V == 0.2:
+            while True:
+                time.sleep(0.01)
+        return outcome_of(parameters, rng)
+
+    study = dataclasses.replace(FLAT, time_limit=0.2)
+    (counts,) = fake.solve(study, tmp_path, fake.kind_of(slow))
+    assert counts.failed == 1
+    block = read_block(study, tmp_path)
+    assert block["status"].values.tolist() == [0, Status.TIME_LIMIT, 0]
+    assert block["message"].values[1] == "longer than time_limit = 0.2 s"
+    assert np.isnan(block["net_current"].values[1])
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert reused(FLAT, tmp_path) == (3, 0)
+    release_failures(tmp_path)
+    assert reused(FLAT, tmp_path) == (2, 1)
+    same_as_one_shot(FLAT, tmp_path, tmp_path)
+
+
+def test_a_limit_that_is_not_reached_changes_nothing(tmp_path):
+    fake.solve(dataclasses.replace(FLAT, time_limit=60.0), tmp_path)
+    same_as_one_shot(FLAT, tmp_path, tmp_path)
 
 
 def test_a_damaged_file_is_set_aside_and_computed_anew(tmp_path):

@@ -1,5 +1,11 @@
 """What a change makes run again, and nothing more."""
 
+import shutil
+
+import numpy as np
+
+from nessflow.pipeline.store import read_dataset
+
 
 def test_more_samples_compute_new_blocks_only(ready):
     ready.edit("config/studies/chain.yaml", "samples: 20", "samples: 30")
@@ -20,6 +26,52 @@ def test_a_new_inner_value_computes_its_points_only(ready, project):
     project.edit("config/studies/chain.yaml", "inner: [0.5, 1.0]", "inner: [0.5, 0.75, 1.0]")
     assert project.snakemake("chain").returncode == 0
     assert ready.data("chain") == project.data("chain")
+
+
+def test_a_new_inner_case_computes_its_points_only(project):
+    axes = """\
+  reach: {outer: [2, 3], natural_units: t, long_name: highest energy}
+  loss:
+    inner:
+      cases:
+        weak: {system.loss.rate: 0.1}
+"""
+    project.edit("config/studies/spectrum.yaml", "axes:\n", f"axes:\n{axes}")
+    project.edit("config/studies/spectrum.yaml", "stop: 3, points: 7", "stop: $reach, points: 6")
+    project.edit("config/studies/spectrum.yaml", "z: loss", "sel: {reach: 3, loss: weak}, z: loss")
+    done = project.snakemake("spectrum")
+    assert done.returncode == 0, done.stderr
+    first = read_dataset(project.folder / "results/spectrum/data.nc")
+    energies = [-3, -2, -1.8, -1, -0.6, 0, 0.6, 1, 1.8, 2, 3]
+    np.testing.assert_allclose(first["energy"], energies, atol=1e-12)
+    assert "no such energy" in first["loss_transmission"].attrs["undefined"]
+    case = "        weak: {system.loss.rate: 0.1}\n"
+    new = "        none: {system.loss: null}\n"
+    project.edit("config/studies/spectrum.yaml", case, case + new)
+    done = project.snakemake("spectrum")
+    assert done.stderr.count("2 points reused, 2 computed") == 2, done.stderr
+    second = read_dataset(project.folder / "results/spectrum/data.nc")
+    assert second.sel(loss=["weak"]).drop_attrs().equals(first.drop_attrs())
+
+
+def test_points_that_took_too_long_are_computed_again_when_asked_for(ready):
+    undisturbed = ready.data("chain")
+    study = "config/studies/chain.yaml"
+    shutil.rmtree(ready.folder / "results" / "chain")
+    ready.edit(study, "study:", "time_limit: 1.0e-6\nstudy:")
+    done = ready.snakemake("chain")
+    assert done.returncode == 0, done.stderr
+    failures = (ready.folder / "results/chain/failures.csv").read_text()
+    assert failures.count("time_limit,longer than time_limit = 1e-06 s") == 80
+    ready.edit(study, "time_limit: 1.0e-6", "time_limit: 60")
+    assert ready.jobs("chain") == {}
+    assert "chain: 80 failed points" in ready.nessflow("retry", "chain").stdout
+    assert ready.jobs("chain")["block"] == 4
+    done = ready.snakemake("chain")
+    assert done.stderr.count("0 points reused, 20 computed") == 4, done.stderr
+    assert ready.data("chain") == undisturbed
+    assert "chain: 0 failed points" in ready.nessflow("retry", "chain").stdout
+    assert ready.jobs("chain") == {}
 
 
 def test_a_style_edit_redraws_only(ready):
@@ -65,8 +117,6 @@ def test_a_changed_title_gathers_and_draws_only(ready):
 
 
 def test_results_copied_without_the_history_of_snakemake(ready):
-    import shutil
-
     shutil.rmtree(ready.folder / ".snakemake")
     assert ready.jobs() == {}
     ready.edit("config/studies/chain.yaml", "samples: 20", "samples: 30")

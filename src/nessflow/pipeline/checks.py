@@ -110,15 +110,13 @@ def point_problems(
     models = [parameters]
     for base, axis in _varied(axes, first):
         found = []
-        own, _ = checked_point(document, axes, base, kind)
         for label in _checked_labels(axis):
             parameters, new = checked_point(document, axes, {**base, axis.name: label}, kind)
             models.append(parameters)
             found += [p for p in new if p not in problems and p not in found]
-            found += _coordinate_problems(document, axis, kind, own, parameters)
             if len(found) >= _SHOWN_VALUES:
                 break
-        problems += found
+        problems += found + _coordinate_problems(document, axes, base, axis, kind)
     models = [model for model in models if model is not None]
     if is_complete and models:
         is_random = any(kind.is_random(model) for model in models)
@@ -127,17 +125,23 @@ def point_problems(
 
 
 def _coordinate_problems(
-    document: Document, axis: Axis, kind: ModuleType, one: object, other: object
+    document: Document, axes: tuple[Axis, ...], base: dict[str, str], axis: Axis, kind: ModuleType
 ) -> list[Problem]:
-    """Check that an inner axis, whose values share a block, leaves the coordinates alone."""
-    if axis.outer or one is None or other is None:
+    """Check that an inner axis, whose values share a block, leaves the coordinates alone.
+
+    By the first and the last number, or by all cases; the others fail when they are computed.
+    """
+    if axis.outer:
         return []
-    coordinates = kind.coordinates(other)
-    for name, given in kind.coordinates(one).items():
-        if not np.array_equal(given.values, coordinates[name].values):
-            expected = f"an outer axis, since the values of {name} change with {axis.name}"
-            hint = f"write outer in place of inner for {axis.name}"
-            return [document.problem(axis_key(axis), expected, hint, "")]
+    found = {}
+    labels = axis.labels if axis.cases is not None else {axis.labels[0], axis.labels[-1]}
+    for label in labels:
+        parameters, _ = checked_point(document, axes, {**base, axis.name: label}, kind)
+        for name, given in kind.coordinates(parameters).items() if parameters else ():
+            if not np.array_equal(found.setdefault(name, given.values), given.values):
+                expected = f"an outer axis, since the values of {name} change with {axis.name}"
+                hint = f"write outer in place of inner for {axis.name}"
+                return [document.problem(axis_key(axis), expected, hint, "")]
     return []
 
 

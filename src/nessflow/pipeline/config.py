@@ -223,6 +223,7 @@ def load_study(
         path=path,
         tier=tier,
         document=document,
+        time_limit=file.time_limit,
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from nessflow.pipeline.ensemble import with_fits, with_statistics
-from nessflow.pipeline.grid import Block, blocks_of, canonical_json
+from nessflow.pipeline.grid import Block, blocks_of, canonical_json, label_of
 from nessflow.pipeline.layout import (
     OK,
     PENDING,
@@ -202,19 +202,33 @@ def _pending(study: Study, kind: ModuleType, parts: Iterable[Coordinates]) -> xr
 def joined(parts: list[xr.Variable]) -> xr.Variable:
     """Return one coordinate with every value of several, whatever their order.
 
-    Numbers are sorted; names have the order of the longest list, others follow.  What is the same
-    everywhere stays as it is.
+    Numbers are sorted, and as everywhere one number when 12 digits agree; names have the order of
+    the longest list, others follow.  What is the same everywhere stays as it is.
+
+    Raises
+    ------
+    ValueError
+        When two numbers of one part agree to 12 digits.
     """
     first = parts[0]
     if all(np.array_equal(part.values, first.values) for part in parts):
         return first
-    if first.dtype.kind in "iuf":
-        values = np.unique(np.concatenate([part.values for part in parts]))
-    else:
-        lists = sorted((part.values.tolist() for part in parts), key=lambda v: (-len(v), v))
-        values = np.array(list(dict.fromkeys(itertools.chain(*lists))))
+    if any(len(set(_names(part))) < part.size for part in parts):
+        raise ValueError(f"{first.dims[0]}: two values that agree to 12 digits")
+    lists = sorted((part.values.tolist() for part in parts), key=lambda v: (-len(v), v))
+    values = np.array(list(dict.fromkeys(itertools.chain(*lists))))
+    if values.dtype.kind in "iuf":
+        values = np.sort(values)
+        _, kept = np.unique(_names(xr.Variable(first.dims, values)), return_index=True)
+        values = values[np.sort(kept)]
     note = {"joined": "differs between points: NaN where a point has no such value"}
     return xr.Variable(first.dims, values, first.attrs | note)
+
+
+def _names(coordinate: xr.Variable) -> list:
+    """Return what tells the values of a coordinate apart: the labels of floating-point numbers."""
+    values = coordinate.values.tolist()
+    return [label_of(value) for value in values] if coordinate.dtype.kind == "f" else values
 
 
 def _unlike(source: xr.Dataset, coordinates: Coordinates) -> str:
@@ -235,8 +249,8 @@ def _place(dataset: xr.Dataset, source: xr.Dataset, study: Study, block: Block) 
         places["sample"] = block.samples
     for dim in dataset.sizes.keys() & source.sizes.keys():
         if "joined" in dataset[dim].attrs:
-            where = {value: i for i, value in enumerate(dataset[dim].values.tolist())}
-            places[dim] = [where[value] for value in source[dim].values.tolist()]
+            where = {name: i for i, name in enumerate(_names(dataset[dim].variable))}
+            places[dim] = [where[name] for name in _names(source[dim].variable)]
     origin = _grid(_source_places(study, block, source))
     for name in [*variables_of(dataset), "status", "message", REASONS]:
         whole, target = dataset[name].values, [places[dim] for dim in dataset[name].dims]

@@ -4,12 +4,14 @@ Dimensions are the axes in the order of the study file, ``sample`` for an ensemb
 the variable.  Each point has a ``status`` and a ``message``.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 
-from nessflow.pipeline.grid import Axis, Labels, label_of
+from nessflow.pipeline.grid import Axis, Labels, canonical_json, label_of
+from nessflow.pipeline.study import inner_cases
 
 PENDING = -1
 """Status of a point that is not computed yet; only in files of unfinished blocks."""
@@ -93,12 +95,21 @@ def status_variable(dims: Sequence[str], values: np.ndarray) -> xr.Variable:
 
 
 def point_labels(dataset: xr.Dataset, axes: Iterable[Axis]) -> dict[str, list[str]]:
-    """Return the labels of each axis that is a dimension of ``dataset``, in its order."""
-    return {
+    """Return the labels of each axis that is a dimension of a block, in its order.
+
+    A case that had another definition when it was computed has no label.
+    """
+    labels = {
         axis.name: [label_of(value) for value in dataset[axis.name].values.tolist()]
         for axis in axes
         if axis.name in dataset.dims
     }
+    stored = json.loads(dataset.attrs.get("cases", "{}"))
+    for name, cases in inner_cases(axes).items():
+        then = stored.get(name, {})
+        same = {c for c in cases if canonical_json(then.get(c)) == canonical_json(cases[c])}
+        labels[name] = [label if label in same else "" for label in labels[name]]
+    return labels
 
 
 def variables_of(dataset: xr.Dataset) -> list[str]:

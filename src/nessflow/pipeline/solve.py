@@ -22,6 +22,7 @@ from nessflow.pipeline.layout import (
     PENDING,
     REASONS,
     SUSPECT,
+    TIME_LIMIT,
     described,
     pending_dataset,
     point_labels,
@@ -29,7 +30,7 @@ from nessflow.pipeline.layout import (
 )
 from nessflow.pipeline.provenance import origin, origins_json, origins_of, provenance
 from nessflow.pipeline.store import Damaged, Missing, read_dataset, remove, set_aside, write_dataset
-from nessflow.pipeline.study import Study, parameters_of
+from nessflow.pipeline.study import Study, inner_cases, parameters_of
 
 FLUSH_SECONDS = 60.0
 FIRST_LINE_SECONDS = 5.0
@@ -55,6 +56,10 @@ class Interrupted(BaseException):
         self.signum = signum
 
 
+class TimeLimit(BaseException):
+    """A point took longer than it may; not an Exception, so that no kind catches it."""
+
+
 def to_stderr(line: str) -> None:
     """Print a line to standard error at once."""
     print(line, file=sys.stderr, flush=True)
@@ -67,7 +72,6 @@ def solve_block(
     path: Path,
     *,
     digest: str,
-    retry: bool = False,
     progress: Callable[[str], None] = to_stderr,
 ) -> Counts:
     """Compute the missing points of a block and write its file.
@@ -88,8 +92,6 @@ def solve_block(
         The file of the block.
     digest : str
         Source digest of the kind.
-    retry : bool, optional
-        Compute failed points again; otherwise they are kept as failed.
     progress : callable, optional
         Gets lines on the progress.
 
@@ -107,11 +109,7 @@ def solve_block(
             progress(str(set_aside(own, damage)))
     dataset, origins = prepared_block(study, block, kind, path, digest)
     status = dataset["status"].values
-    waiting = [
-        index
-        for index in np.ndindex(status.shape)
-        if status[index] == PENDING or (retry and status[index] != OK)
-    ]
+    waiting = [index for index in np.ndindex(status.shape) if status[index] == PENDING]
     if waiting:
         origins.add(origin())
     dataset.attrs["origins"] = origins_json(origins)
@@ -150,8 +148,10 @@ def partial_path(path: Path) -> Path:
 
 def block_attributes(study: Study, block: Block, digest: str) -> dict[str, str | int]:
     """Return the global attributes of a block's file."""
-    identity = f"{study.name}/{block.path.as_posix()}"
-    return provenance(study, digest, block.outer) | {"block_identity": identity}
+    attributes = provenance(study, digest, block.outer)
+    if cases := inner_cases(study.axes):
+        attributes["cases"] = canonical_json(cases)
+    return attributes | {"block_identity": f"{study.name}/{block.path.as_posix()}"}
 
 
 def _pending(study, block, kind) -> xr.Dataset:
@@ -267,9 +267,12 @@ def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
             rng = None
             if sample is not None and kind.is_random(parameters):
                 rng = generator(study.ensemble.seed, point, sample)
-            values, outcome, message, reasons = checked(
-                kind.evaluate(parameters, rng), dataset, status.ndim
-            )
+            with limited(study.time_limit):
+                result = kind.evaluate(parameters, rng)
+            values, outcome, message, reasons = checked(result, dataset, status.ndim)
+        except TimeLimit:
+            values, outcome, reasons = {}, TIME_LIMIT, {}
+            message = f"longer than time_limit = {study.time_limit:g} s"
         except (Exception, SystemExit) as error:
             # One bad point must not stop the others, whatever it raises.
             labels = None
@@ -369,6 +372,29 @@ def span(seconds: float) -> str:
         if seconds >= 1.5 * size:
             return f"about {seconds / size:.0f} {unit}"
     return f"about {seconds:.0f} s"
+
+
+@contextmanager
+def limited(seconds: float | None) -> Iterator[None]:
+    """Raise ``TimeLimit`` in the main thread after some seconds; compiled code ends first.
+
+    Python delivers the signal between two of its own instructions: a long call of LAPACK or of a
+    compiled kernel is not cut short, the point stops when the call returns.
+    """
+    if seconds is None:
+        yield
+        return
+
+    def stop(signum, frame):
+        raise TimeLimit
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """A checked parameter study, and the parameters of each of its points."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -27,7 +27,7 @@ class Study:
 
     ``template`` holds the parameters as written, expressions included; ``document`` is the file
     with its overrides, and knows the line of every value.  ``figures`` are of the type that
-    ``load_study`` was given for them.
+    ``load_study`` was given for them.  ``time_limit`` is in seconds for each point.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Study:
     path: Path
     tier: str
     document: Document = field(repr=False, compare=False)
+    time_limit: float | None = None
 
 
 def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
@@ -75,21 +76,28 @@ def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
         raise ConfigError(problems) from None
 
 
-def template_json(study: Study, labels: Labels | None = None) -> str:
+def template_json(study: Study, outer: Labels | None = None) -> str:
     """Return the canonical JSON of what defines the numbers of a study, beside axis values.
 
     That is the kind, the parameters with their expressions, the definitions of cases and the
-    root seed.  With ``labels``, an axis of cases named in it counts with that one case alone.
+    root seed.  With the labels of the outer axes it is what all points of a block have in common:
+    of cases only those outer ones.
     """
-    labels = labels or {}
-    cases = {
-        axis.name: {k: v for k, v in axis.cases.items() if k == labels.get(axis.name, k)}
-        for axis in study.axes
-        if axis.cases is not None
-    }
+    cases = {axis.name: axis.cases for axis in study.axes if axis.cases is not None}
+    if outer is not None:
+        cases = {name: {outer[name]: cases[name][outer[name]]} for name in cases.keys() & outer}
     seed = study.ensemble.seed if study.ensemble else None
     content = {"kind": study.kind, "parameters": study.template, "cases": cases, "seed": seed}
     return canonical_json(with_whole_numbers(content))
+
+
+def inner_cases(axes: Iterable[Axis]) -> dict[str, dict[str, object]]:
+    """Return the definitions of the cases that a block has side by side: axis -> label -> case."""
+    return {
+        axis.name: with_whole_numbers(dict(axis.cases))
+        for axis in axes
+        if axis.cases is not None and not axis.outer
+    }
 
 
 def checked_point(

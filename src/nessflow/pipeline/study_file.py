@@ -21,6 +21,7 @@ class _Strict(BaseModel):
 
 Count = Annotated[int, Field(ge=1, le=MOST_POINTS)]
 Name = Annotated[str, Field(pattern=NAME)]
+Seconds = Annotated[float, Field(gt=0, le=1e7)]
 
 
 class Linspace(_Strict):
@@ -152,6 +153,7 @@ class StudyFile(_Strict):
     study: str
     axes: dict[str, AxisFile] = {}
     ensemble: EnsembleFile | None = None
+    time_limit: Annotated[Seconds | None, Field(description="for one point")] = None
     fits: list[FitFile] = []
     figures: list[FigureFile] = []
     tiers: Tiers = Tiers()

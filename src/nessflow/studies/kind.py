@@ -12,8 +12,8 @@ A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the m
 ``coordinates(parameters)``
     ``dict[str, Coordinate]``: one entry for each dimension named in ``VARIABLES``.  They may
     depend on outer axes (the sites of a chain whose length is an outer axis), never on inner ones
-    or on the sample.  The data of a study have every value that occurs, numbers in order, and NaN
-    where a point has no such value; equal values must therefore be equal to the last bit.
+    or on the sample.  The data of a study have every value that occurs, numbers in order (one
+    number where 12 digits agree), and NaN where a point has no such value.
 ``is_random(parameters)``
     Whether ``evaluate`` draws from its random generator (an ensemble makes sense).
 ``evaluate(parameters, rng)``
