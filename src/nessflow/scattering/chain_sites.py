@@ -213,3 +213,76 @@ def pair_sums(inverse, upper, lower, sites, first, second):
     for b in range(c):
         above[b, b] = 0.0
     return above.T + below
+
+
+@numba.njit(cache=True, error_model="numpy")
+def pair_correlations(inverse, upper, lower, sites, weights):
+    """Return ``(G W G^+)_ab`` between chosen sites, ascending, for diagonal W, (E, c, c) complex.
+
+    ``weights`` is (E, N) and zero but on the chosen sites; the other arguments are as in
+    `local_sums`.  For a < b the sum over j splits: left of a and right of b both elements of G are
+    those of a and b times a factor, and what is between grows with b by one term.
+    """
+    count, n = inverse.shape
+    c = sites.size
+    result = np.zeros((count, c, c), np.complex128)
+    left, right = np.empty(n + 1, np.complex128), np.empty(n, np.complex128)
+    left_power, right_power = np.empty(n + 1, np.int64), np.empty(n, np.int64)
+    from_left, from_right, scale = np.empty(c), np.empty(c), np.empty(c)
+    up, outer = np.empty(c, np.complex128), np.empty(c, np.complex128)
+    middle = np.empty(c, np.complex128)
+    for e in range(count):
+        _determinants(inverse[e], upper, lower, left, left_power, right, right_power)
+        total = 1.0 / _square(left[n])
+        # Sums over the sites up to b, in units of 2^{2 p_b}, and from b on, of 2^{2 q_b}.
+        x = 0.0
+        for b in range(c):
+            site = sites[b]
+            if b > 0:
+                _, factor = _between(upper, lower, left_power, sites[b - 1], site)
+                x *= _square(factor)
+            x += weights[e, site] * _square(left[site])
+            from_left[b] = x
+            scale[b] = math.ldexp(1.0, left_power[site] + right_power[site] - left_power[n])
+        x = 0.0
+        for b in range(c - 1, -1, -1):
+            site = sites[b]
+            if b < c - 1:
+                x *= _square(_back(upper, right_power, site, sites[b + 1]))
+            x += weights[e, site] * _square(right[site])
+            from_right[b] = x
+        for b in range(c):
+            site = sites[b]
+            w, l, r = weights[e, site], left[site], right[site]
+            if b > 0:
+                before = sites[b - 1]
+                x, y = _between(upper, lower, left_power, before, site)
+                y = y.conjugate()
+                # The term of the site before b joins what is between a and b.
+                kept = weights[e, before] * right[before] * left[before].conjugate() * scale[b - 1]
+                for a in range(b):
+                    if a < b - 1:
+                        middle[a] = y * (middle[a] + kept * up[a])
+                    up[a] *= x
+                    outer[a] *= y
+            up[b], middle[b] = l, 0.0
+            outer[b] = from_left[b] * r * scale[b]
+            beyond = from_right[b] * l.conjugate() * scale[b] * scale[b] * total
+            within = r.conjugate() * scale[b] * total
+            for a in range(b):
+                value = (outer[a] + middle[a]) * within + up[a] * beyond
+                result[e, a, b], result[e, b, a] = value, value.conjugate()
+            # W at b itself is in both sums.
+            own = from_left[b] * _square(r) + from_right[b] * _square(l) - w * _square(l * r)
+            result[e, b, b] = own * scale[b] * scale[b] * total
+    return result
+
+
+@numba.njit(inline="always")
+def _back(upper, power, start, stop):
+    """Return the product of couplings to the right, less the exponents of the right-hand side."""
+    x = 1.0 + 0j
+    for j in range(start, stop):
+        shift = power[j + 1] - power[j]
+        x *= upper[j] * (math.ldexp(1.0, shift) if shift != 0 else 1.0)
+    return x

@@ -6,6 +6,7 @@ times occupation on the diagonal.  On a chain this is O(N) for each energy, the 
 O(N^2); other geometries take dense linear algebra, O(N^3).
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
@@ -24,6 +25,7 @@ _PLACE = ("name", "site", "chemical_potential", "temperature", "terminal")
 # --- leads ----------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=4)
 def _alike(system: OpenSystem) -> list[tuple[Lead, list[int]]]:
     """Return leads that differ in their broadening, each with all that are alike."""
     groups: dict[tuple, list[int]] = {}
@@ -96,6 +98,27 @@ def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         for batch, whole in dense.green(system, energies):
             result[batch] = whole[:, sites[at]][:, :, sites[at]]
     return result
+
+
+def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Return ``(G W G^+)_ab`` between the sites of all leads, (E, l, l) complex, in 1/t.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; O(N^2) for each energy on a chain.
+    energies : (E,) array
+        Energies, in t.
+    source : (l, E) array
+        What W has on the diagonal at the site of each lead; it adds up.
+    """
+    if not system.is_tridiagonal:
+        green = green_between(system, energies)
+        return (green * source.T[:, None]) @ green.conj().swapaxes(1, 2)
+    sites, at = np.unique(lead_sites(system), return_inverse=True)
+    weights = np.ascontiguousarray(on_sites(system, source).T)
+    kernels, *chain = _chain(system, energies)
+    return kernels.pair_correlations(*chain, sites, weights)[:, at][:, :, at]
 
 
 def pair_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -231,11 +254,10 @@ def _dense_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> N
             beside[k, batch] = product[:, pairs[:, 0], pairs[:, 1]]
 
 
-def in_batches(system: OpenSystem, integrand: Callable) -> Callable:
-    """Return an integrand that sees so few energies at a time that arrays over sites stay small."""
+def in_batches(integrand: Callable, size: int) -> Callable:
+    """Return an integrand that sees few energies at a time, each of ``size`` numbers in arrays."""
 
     def whole(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        size = 4 * max(system.sites, len(system.leads))
         parts = [integrand(energies[batch]) for batch in _batches(energies.size, size)]
         return tuple(np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
 

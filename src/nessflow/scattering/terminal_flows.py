@@ -42,6 +42,16 @@ def temperatures(system: OpenSystem) -> np.ndarray:
     return np.array([lead.temperature for lead in system.leads], float)
 
 
+def lead_occupations(system: OpenSystem, energies: np.ndarray, function: Callable) -> np.ndarray:
+    """Return a function of energy, chemical potential and temperature for all leads, (l, E)."""
+    mu, temperature = chemical_potentials(system), temperatures(system)
+    result = np.empty((mu.size, energies.size))
+    for value in np.unique(temperature):
+        chosen = temperature == value
+        result[chosen] = function(energies, mu[chosen, None], float(value))
+    return result
+
+
 @dataclass(frozen=True, eq=False)
 class Occupations:
     """Occupations of all leads, as functions of the energy, about a common one.
@@ -118,7 +128,8 @@ def integrated(
     """Return integrals over ``dw / 2 pi`` of ``integrand(w) -> (values, sizes)``, (m, E) each."""
     poles = known_poles(system) if poles is None else poles
     mesh = energy_mesh(system, poles=poles, everywhere=everywhere)
-    found = integrate(in_batches(system, integrand), mesh.panels, rtol, mesh.scale)
+    size = 4 * max(system.sites, len(system.leads))
+    found = integrate(in_batches(integrand, size), mesh.panels, rtol, mesh.scale)
     error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
     columns = (column / (2 * np.pi) for column in (found.value, error, found.size))
     return Integral(*columns, found.converged, found.evaluations)

@@ -1,0 +1,176 @@
+"""Noise between the leads of given chemical potential of a system with many probes.
+
+Zero frequency, as `nessflow.scattering.noise`.  For sums of currents ``J = sum_a m_a I_a`` with the
+diagonal matrices ``m`` of their weights and the outgoing occupations ``N = s n s^+``,
+
+    S = int dw/2pi { Tr[n h m m'] - sum_ac f_c h_c |s_ac|^2 (m_c m'_a + m'_c m_a)
+                     + Tr[N m (1 - N) m'] },
+
+where ``h = 1 - n``; N is needed only where weights are not zero.
+
+Bare noise is that at chemical potentials that do not change with time.  Floating noise is that at
+frequencies low enough for the probes to follow: their potentials fluctuate so that their currents
+do not, which adds ``-K_Lp K_pp^-1 I_p`` to the current of lead L, ``K = dI/dmu``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nessflow.scattering.occupation import fermi, fermi_holes
+from nessflow.scattering.pairwise import (
+    green_between,
+    in_batches,
+    lead_broadening,
+    pair_correlations,
+)
+from nessflow.scattering.probe_response import conductance_matrix
+from nessflow.scattering.probes import Probe
+from nessflow.scattering.rates import Rates
+from nessflow.scattering.system import OpenSystem
+from nessflow.scattering.terminal_flows import integrated, lead_occupations
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeNoise:
+    """Zero-frequency noise between the terminals that are no probes, in t/hbar.
+
+    Attributes
+    ----------
+    terminals : tuple of str
+        What rows and columns are.
+    bare, bare_error : (a, a) float
+        At probes of constant chemical potential.
+    floating, floating_error : (a, a) float
+        At probes whose currents do not fluctuate.
+    converged : bool
+        Whether every integral met the tolerance or its rounding errors.
+    """
+
+    terminals: tuple[str, ...]
+    bare: np.ndarray
+    bare_error: np.ndarray
+    floating: np.ndarray
+    floating_error: np.ndarray
+    converged: bool
+
+
+def _outgoing(
+    system: OpenSystem, energies: np.ndarray, green: np.ndarray, occupation: np.ndarray
+) -> np.ndarray:
+    """Return ``(s n s^+)_ab`` of the leads' part of n, without ``delta_ab n_a``, (E, l, l).
+
+    ``green`` is ``sqrt(Gamma_a Gamma_b) G_ab`` (E, l, l), ``occupation`` (l, E).
+    """
+    gamma = lead_broadening(system, energies)
+    root, n = np.sqrt(gamma).T, occupation.T
+    scattered = pair_correlations(system, energies, gamma * occupation)
+    direct = n[:, :, None] * green.conj().swapaxes(1, 2) - green * n[:, None]
+    return root[:, :, None] * scattered * root[:, None] + 1j * direct
+
+
+def combined_noise(
+    system: OpenSystem, weights: np.ndarray, rtol: float = 1e-8
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return the noise between sums of currents.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Any number of leads, loss and gain.
+    weights : (k, t) array
+        Weight of each terminal's current in each sum; loss and gain have none.
+    rtol : float
+        Error over value aimed at, for every element by itself.
+
+    Returns
+    -------
+    value, error : (k, k) float
+        In t/hbar.
+    converged : bool
+        Whether every integral met the tolerance or its rounding errors.
+    """
+    by_lead = weights[:, system.terminal_of_lead]
+    rows = np.flatnonzero(by_lead.any(axis=0))
+    m = by_lead[:, rows]
+    first, second = np.triu_indices(len(weights))
+    environment = system.loss.any() or system.gain.any()
+
+    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        root = np.sqrt(lead_broadening(system, energies)).T
+        green = root[:, :, None] * green_between(system, energies) * root[:, None]
+        f, h = (lead_occupations(system, energies, x) for x in (fermi, fermi_holes))
+        outgoing = _outgoing(system, energies, green, f)[:, rows][:, :, rows]
+        amplitude, each = 1j * green[:, rows], range(rows.size)
+        amplitude[:, each, rows] -= 1.0
+        probability = amplitude.real**2 + amplitude.imag**2
+        # Off the diagonal 1 - N is -N; on it both are sums of positive terms.
+        filled, empty = (np.einsum("eac,ce->ea", probability, x) for x in (f, h))
+        if environment:
+            rates, inside = Rates(system, energies), np.ix_(rows, rows)
+            gain = np.moveaxis(rates.gain_correlations[inside], -1, 0)
+            loss = np.moveaxis(rates.loss_correlations[inside], -1, 0)
+            outgoing = outgoing + gain
+            filled = filled + gain[:, each, each].real
+            empty = empty + loss[:, each, each].real
+        covariance = -(outgoing.real**2 + outgoing.imag**2)
+        covariance[:, each, each] = filled * empty
+        value, size = _both(m, m, covariance)
+        thermal = (f * h).T
+        if thermal.any():
+            mixed, bound = _both(by_lead, m, (probability * thermal[:, None]).swapaxes(1, 2))
+            own = np.einsum("kc,ec,qc->ekq", by_lead, thermal, by_lead)
+            value = value + own - mixed - mixed.swapaxes(1, 2)
+            size = size + abs(own) + bound + bound.swapaxes(1, 2)
+        return value[:, first, second].T, size[:, first, second].T
+
+    # Few energies at a time: matrices between all leads that stay in the cache.
+    found = integrated(system, in_batches(integrand, 16 * len(system.leads) ** 2), rtol)
+    value, error = np.zeros((2, len(weights), len(weights)))
+    value[first, second] = value[second, first] = found.value
+    error[first, second] = error[second, first] = found.error
+    return value, error, found.converged
+
+
+def _both(left: np.ndarray, right: np.ndarray, matrices: np.ndarray) -> tuple:
+    """Return ``left M right^T`` for each energy and its magnitude, (E, k, k) each."""
+    return left @ matrices @ right.T, abs(left) @ abs(matrices) @ abs(right).T
+
+
+def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8) -> ProbeNoise:
+    """Return bare and floating noise between the terminals that are no probes.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        All leads at their solved chemical potentials and temperatures.
+    probes : sequence of Probe
+        Which terminals are probes, all of given temperature.
+    rtol : float
+        Error over value aimed at, for every element by itself.
+
+    Raises
+    ------
+    ValueError
+        When a probe has a heat current: fluctuations of heat are not computed.
+    """
+    warm = [probe.name for probe in probes if probe.heat_current is not None]
+    if warm:
+        raise ValueError(
+            f"the floating noise with the temperature probe {warm[0]!r} takes the noise of heat, "
+            "which is not computed"
+        )
+    names = [terminal.name for terminal in system.terminals]
+    at = np.array([names.index(probe.name) for probe in probes], int)
+    given = np.setdiff1d(np.arange(len(names)), at)
+    bare_weights = np.eye(len(names))[given]
+    floating_weights = bare_weights.copy()
+    conductance = conductance_matrix(system)
+    inside = conductance[np.ix_(at, at)]
+    floating_weights[:, at] = -np.linalg.solve(inside.T, conductance[np.ix_(given, at)].T).T
+    bare, bare_error, fine = combined_noise(system, bare_weights, rtol)
+    floating, floating_error, also = combined_noise(system, floating_weights, rtol)
+    return ProbeNoise(
+        tuple(names[a] for a in given), bare, bare_error, floating, floating_error, fine and also
+    )

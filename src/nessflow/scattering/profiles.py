@@ -1,0 +1,217 @@
+"""What many terminals do to a system, site by site: occupations, bond currents, heat.
+
+Densities hold the states that the terminals fill.  A state that is bound, outside all bands, keeps
+the occupation that it happened to have; its weight on each site is given beside.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nessflow.scattering.currents import SteadyCurrents, _divergent_rows, terminal_names
+from nessflow.scattering.matrices import Sparse, Tridiagonal
+from nessflow.scattering.pairwise import (
+    Source,
+    bonds,
+    lead_broadening,
+    lead_sites,
+    pair_transmission,
+    site_sums,
+)
+from nessflow.scattering.probes import by_terminal, pairs_by_terminal, terminal_potentials
+from nessflow.scattering.system import OpenSystem
+from nessflow.scattering.terminal_flows import (
+    fermi_occupations,
+    integrated,
+    lead_flow,
+)
+
+# --- currents of all terminals --------------------------------------------------------------------
+
+
+def _elements(matrix, pairs: np.ndarray) -> np.ndarray:
+    """Return the elements of a matrix on bonds, (B,) complex."""
+    if isinstance(matrix, Tridiagonal):
+        return matrix.upper
+    elements = matrix.matrix if isinstance(matrix, Sparse) else matrix
+    return np.asarray(elements[pairs[:, 0], pairs[:, 1]]).ravel()
+
+
+def _trace(matrix, pairs: np.ndarray, on_diagonal: np.ndarray, beside: np.ndarray) -> np.ndarray:
+    """Return ``Tr[2 A C]`` at each energy from the elements of Hermitian C on sites and bonds."""
+    sites = matrix.diagonal().real if isinstance(matrix, np.ndarray) else matrix.diagonal
+    links = beside @ _elements(matrix, pairs).conj()
+    return 2 * (on_diagonal @ sites) + 4 * links.real
+
+
+def terminal_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents:
+    """Return the steady currents of any number of terminals, O(N) for each energy on a chain.
+
+    As `nessflow.scattering.currents.steady_currents`, without the parts that only two leads have;
+    the currents of loss and gain come from the occupations of the sites, so that all add up to
+    zero only if both are right.  The unitarity defect is not computed.
+    """
+    terminals, occupations = terminal_names(system), fermi_occupations(system)
+    divergent, notes = _divergent_rows(system, ["terminal"] * len(terminals))
+    finite, pairs, count = ~np.array(divergent), bonds(system), len(terminals)
+
+    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        value, size = (by_terminal(system, x) for x in lead_flow(system, occupations, energies))
+        environment = np.zeros((2, energies.size))
+        if system.loss.any() or system.gain.any():
+            environment = _environment(system, pairs, energies)
+        value = np.concatenate([value, environment])
+        size = np.concatenate([size, abs(environment)])
+        return (
+            np.concatenate([value, energies * value[finite]]),
+            np.concatenate([size, abs(energies) * size[finite]]),
+        )
+
+    found = integrated(system, integrand, rtol)
+    energy, energy_error = np.full((2, count), np.nan)
+    energy[finite], energy_error[finite] = found.value[count:], found.error[count:]
+    return SteadyCurrents(
+        terminals=terminals,
+        particle_current=found.value[:count],
+        particle_current_error=found.error[:count],
+        energy_current=energy,
+        energy_current_error=energy_error,
+        conservation_defect=float(found.value[:count].sum()),
+        conservation_allowance=float(found.error[:count].sum()),
+        unitarity_defect=np.nan,
+        converged=found.converged,
+        evaluations=found.evaluations,
+        notes=notes,
+    )
+
+
+def _environment(system: OpenSystem, pairs: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    """Return the integrands of the currents from loss and from gain, (2, E)."""
+    sources = _particles_and_holes(system, energies)
+    (filled, empty), (filled_beside, empty_beside) = site_sums(system, energies, sources)
+    return np.array(
+        [
+            -_trace(system.loss, pairs, filled, filled_beside),
+            _trace(system.gain, pairs, empty, empty_beside),
+        ]
+    )
+
+
+def _particles_and_holes(system: OpenSystem, energies: np.ndarray) -> list[Source]:
+    """Return the sources of the occupations of the sites and of their complement."""
+    gamma = lead_broadening(system, energies)
+    occupations = fermi_occupations(system)
+    excess = occupations.excess(energies)
+    filled = occupations.common(energies) + excess
+    empty = occupations.common_holes(energies) - excess
+    return [Source(gamma * filled, gain=1.0), Source(gamma * np.maximum(empty, 0.0), loss=1.0)]
+
+
+# --- sites and bonds ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Profiles:
+    """Densities and currents inside a system, with their numerical errors.
+
+    Attributes
+    ----------
+    occupation, occupation_error : (N,) float
+        ``<c_j^+ c_j>`` of the states that the terminals fill.
+    bound_weight : (N,) float
+        Weight of bound states on each site: what is missing in the sum of occupation and holes.
+        Zero within the errors where there is none.
+    bond_current, bond_current_error : (B,) float
+        Particle current from the first to the second site of each bond, by hopping, in t/hbar.
+    bonds : (B, 2) int
+        Sites of the bonds, from 0, ascending.
+    local_deviation, local_deviation_error : (l,) float
+        Occupation of each lead's site less the one that it would have if all leads had that lead's
+        chemical potential and temperature; (B50) of paper nonreciprocal-gain-loss.
+    converged : bool
+        Whether all integrals met the tolerance or their rounding errors.
+    """
+
+    occupation: np.ndarray
+    occupation_error: np.ndarray
+    bound_weight: np.ndarray
+    bond_current: np.ndarray
+    bond_current_error: np.ndarray
+    bonds: np.ndarray
+    local_deviation: np.ndarray
+    local_deviation_error: np.ndarray
+    converged: bool
+
+
+def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
+    """Return occupations, bond currents and departures from local equilibrium.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Any number of leads, loss and gain.
+    rtol : float
+        Error over value aimed at, for every number by itself.
+    """
+    pairs, at, n = bonds(system), lead_sites(system), system.sites
+    hopping = _elements(system.hamiltonian, pairs).conj()
+    occupations = fermi_occupations(system)
+
+    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gamma, excess = lead_broadening(system, energies), occupations.excess(energies)
+        common, holes = occupations.common(energies), occupations.common_holes(energies)
+        filled, empty = _particles_and_holes(system, energies)
+        nothing = np.zeros_like(gamma)
+        sources = [
+            filled,
+            empty,
+            Source(gamma * excess),
+            Source(gamma, 1.0, 1.0),
+            Source(nothing, 1.0),
+            Source(nothing, 0.0, 1.0),
+        ]
+        sites, beside = site_sums(system, energies, sources)
+        # All states filled alike carry no current but what loss and gain drive.
+        flow = beside[2] - common[:, None] * beside[4] + holes[:, None] * beside[5]
+        current = 2 * (hopping * flow).imag.T
+        # |C_ij| is at most the geometric mean of C_ii and C_jj.
+        root = np.sqrt(sites[3])
+        size = 2 * abs(hopping)[:, None] * (root[:, pairs[:, 0]] * root[:, pairs[:, 1]]).T
+        size = size * np.maximum(abs(excess).max(axis=0), _driven(system))
+        apart = sites[2].T[at] - sites[3].T[at] * excess
+        apart = apart - common * sites[4].T[at] + holes * sites[5].T[at]
+        apart_size = sites[3].T[at] * np.maximum(abs(excess).max(axis=0), _driven(system))
+        values = [sites[0].T, sites[1].T, current, apart]
+        return np.concatenate(values), np.concatenate([*values[:2], size, apart_size])
+
+    found = integrated(system, integrand, rtol, everywhere=True)
+    ends = np.cumsum([n, n, len(pairs)])
+    value, error = np.split(found.value, ends), np.split(found.error, ends)
+    return Profiles(
+        occupation=value[0],
+        occupation_error=error[0],
+        bound_weight=1 - value[0] - value[1],
+        bond_current=value[2],
+        bond_current_error=error[2],
+        bonds=pairs,
+        local_deviation=value[3],
+        local_deviation_error=error[3],
+        converged=found.converged,
+    )
+
+
+def _driven(system: OpenSystem) -> float:
+    return 1.0 if system.loss.any() or system.gain.any() else 0.0
+
+
+# --- heat -----------------------------------------------------------------------------------------
+
+
+def joule_heat(system: OpenSystem, mean: float) -> np.ndarray:
+    """Return ``(1/4 pi) sum_b T_ab (mu_b - mu_a)^2``, the heat that each terminal takes up, (t,).
+
+    (B52) of paper nonreciprocal-gain-loss: the leading order at low temperature, in t^2/hbar.
+    """
+    pairs = pairs_by_terminal(system, pair_transmission(system, np.array([mean]))[0])
+    mu = terminal_potentials(system)
+    return (pairs * (mu[:, None] - mu) ** 2).sum(axis=1) / (4 * np.pi)
