@@ -12,7 +12,7 @@ import numpy as np
 
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.entropy import gain_to_loss_ratio
-from nessflow.scattering.system import Lead, OpenSystem
+from nessflow.scattering.system import OpenSystem, Terminal
 
 
 class Estimate(NamedTuple):
@@ -46,8 +46,8 @@ def heat_current(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     lead as well.  NaN where the energy current diverges (wide-band lead with loss or gain on its
     contact site).
     """
-    count = len(system.leads)
-    mu = np.array([lead.chemical_potential for lead in system.leads])
+    count = len(system.terminals)
+    mu = np.array([lead.chemical_potential for lead in system.terminals])
     value = currents.energy_current[:count] - mu * currents.particle_current[:count]
     error = (
         currents.energy_current_error[:count] + abs(mu) * currents.particle_current_error[:count]
@@ -65,10 +65,10 @@ def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Est
     In k_B t/hbar.  With loss or gain it has no definite sign, since these carry entropy as well.
     Undefined at temperature 0.
     """
-    cold = [lead.name for lead in system.leads if lead.temperature == 0]
+    cold = [lead.name for lead in system.terminals if lead.temperature == 0]
     if cold:
         return _undefined(f"at temperature 0 (lead {', '.join(cold)}) heat has no finite entropy")
-    beta = np.array([1 / lead.temperature for lead in system.leads])
+    beta = np.array([1 / lead.temperature for lead in system.terminals])
     return _weighted_sum(-beta, heat_current(system, currents))
 
 
@@ -90,7 +90,7 @@ def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate
         one = "loss alone" if loss else "gain alone"
         kind = "loss and gain, not proportional to each other," if loss and gain else one
         return _undefined(f"{kind}: each particle carries an infinite entropy")
-    count = len(system.leads)
+    count = len(system.terminals)
     from_leads = Estimate(
         currents.particle_current[:count], currents.particle_current_error[:count]
     )
@@ -103,8 +103,8 @@ def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate
 
 def _not_an_engine(system: OpenSystem) -> str:
     """Return why two leads do not make an engine, or an empty text."""
-    if len(system.leads) != 2:
-        return f"an engine runs between two leads, there are {len(system.leads)}"
+    if len(system.terminals) != 2:
+        return f"an engine runs between two leads, there are {len(system.terminals)}"
     if system.loss.any() or system.gain.any():
         return "loss and gain exchange particles and energy with the leads, beside heat and work"
     return ""
@@ -119,14 +119,14 @@ def power(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     reason = _not_an_engine(system)
     if reason:
         return _undefined(reason)
-    left, right = system.leads
+    left, right = system.terminals
     bias = right.chemical_potential - left.chemical_potential
     return Estimate(
         bias * currents.net_particle_current, abs(bias) * currents.net_particle_current_error
     )
 
 
-def _by_temperature(leads: Sequence[Lead]) -> tuple[int, int]:
+def _by_temperature(leads: Sequence[Terminal]) -> tuple[int, int]:
     """Return the indices of the colder and of the hotter of two leads."""
     return (0, 1) if leads[0].temperature <= leads[1].temperature else (1, 0)
 
@@ -136,7 +136,7 @@ def carnot_efficiency(system: OpenSystem) -> Estimate:
     reason = _not_an_engine(system)
     if reason:
         return _undefined(reason)
-    cold, hot = (system.leads[i].temperature for i in _by_temperature(system.leads))
+    cold, hot = (system.terminals[i].temperature for i in _by_temperature(system.terminals))
     if hot == 0:
         return _undefined("both leads have the temperature 0")
     return Estimate(1 - cold / hot, np.finfo(float).eps)
@@ -150,8 +150,8 @@ def efficiency(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     work = power(system, currents)
     if work.undefined:
         return work
-    cold, hot = _by_temperature(system.leads)
-    if system.leads[cold].temperature == system.leads[hot].temperature:
+    cold, hot = _by_temperature(system.terminals)
+    if system.terminals[cold].temperature == system.terminals[hot].temperature:
         return _undefined("no engine: both leads have the same temperature")
     heat = heat_current(system, currents)
     input_heat, input_error = float(heat.value[hot]), float(heat.error[hot])

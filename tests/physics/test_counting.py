@@ -11,7 +11,7 @@ from nessflow.scattering.counting import (
     charge_distribution,
     generating_function,
     lead_cumulants,
-    transfer_probabilities,
+    transfer_matrices,
 )
 from nessflow.scattering.dense import scattering_matrix
 from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
@@ -71,7 +71,7 @@ def test_one_lead_needs_two_probabilities_of_the_whole_determinant(
     phase[counted] = np.exp(1j * field)
     counting = s.conj().swapaxes(1, 2) @ (phase.conj()[:, None] * s) * phase
     exact = np.linalg.det(one + filled[:, :, None] * (counting - one))
-    out, into, none = (p[counted] for p in transfer_probabilities(rates))
+    out, into, none = (p[0, 0].real for p in transfer_matrices(rates.exchange[counted]))
     np.testing.assert_allclose(out + into + none, 1, atol=1e-13)
     assert min(out.min(), into.min(), none.min()) >= 0
     assert np.all(4 * out * into <= none**2 * (1 + 1e-9) + 1e-15)

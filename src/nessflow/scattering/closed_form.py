@@ -95,7 +95,8 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
     ValueError
         When the leads are not two of the wide-band kind.
     """
-    if len(system.leads) != 2 or not all(isinstance(x, WideBandLead) for x in system.leads):
+    two = len(system.leads) == len(system.terminals) == 2
+    if not two or not all(isinstance(x, WideBandLead) for x in system.leads):
         raise ValueError(
             "the closed form holds for exactly two wide-band leads; "
             "use nessflow.scattering.currents.steady_currents instead"

@@ -1,56 +1,76 @@
 """Counting statistics of the charge that a lead transfers.
 
-Over a long time t the charge Q that lead a sends into the system has the generating function
-``<e^{i lambda Q}> = e^{t chi(lambda)}`` with Levitov and Lesovik's determinant over all channels,
-loss and gain included (`nessflow.scattering.noise`),
+Over a long time t the charge Q that terminal a, one lead or several, sends into the system has the
+generating function ``<e^{i lambda Q}> = e^{t chi(lambda)}`` with Levitov and Lesovik's determinant
+over all channels, loss and gain included (`nessflow.scattering.noise`),
 
     chi(lambda) = int dw/2pi ln det[1 + n (s^+ e^{-i lambda 1_a} s e^{i lambda 1_a} - 1)].
 
-One lead is one channel: counting changes the unit matrix by a matrix of rank two, and the
-determinant is
+One lead is one channel.  Counting the m leads of a terminal changes the unit matrix by a matrix of
+rank 2 m, and the determinant is that of the m by m matrix
 
-    1 + p_out (e^{i lambda} - 1) + p_in (e^{-i lambda} - 1),
-    p_out = f_a sum_{c != a} T_ac (1 - f_c),   p_in = (1 - f_a) sum_{c != a} T_ac f_c,
+    1 + P_out (e^{i lambda} - 1) + P_in (e^{-i lambda} - 1),   P_out = f_a H',  P_in = (1 - f_a) N',
 
-exactly, at any temperature: each energy is an attempt that moves one charge out of the lead, one
-into it, or none, with probabilities made of transmissions into the lead alone.
+with ``N' = sum_{c != a} s_ac f_c s_ac^+`` and the same of vacancies, ``H'``, exactly, at any
+temperature.  For one lead they are numbers, ``N' = sum_{c != a} T_ac f_c``: each energy is an
+attempt that moves one charge out of the lead, one into it, or none, with probabilities made of
+transmissions into the lead alone.
 
-The zeros of that polynomial in ``e^{i lambda}`` are real and negative (``4 p_out p_in <= p_0^2``),
-so the logarithm has its principal value for ``|lambda| < pi``.  What the limit leaves out are
+Every expectation value of that matrix is ``p_0 + p_out e^{i lambda} + p_in e^{-i lambda}`` with
+``4 p_out p_in <= p_0^2``, because ``sqrt(f H') + sqrt((1-f) N') <= sqrt(H' + N') <= 1``.  So the
+zeros of the determinant in ``e^{i lambda}`` are real and negative, and the logarithms of the
+matrix's pivots have their principal values for ``|lambda| < pi``.  What the limit leaves out are
 terms that do not grow as t, in particular ``ln t`` from sharp Fermi steps: t must be long against
 the inverse temperature (temperature 0: against all other times) and the inverse band width.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nessflow.scattering.quadrature import Integral
-from nessflow.scattering.rates import Observable, Rates, integrate_observables
+from nessflow.scattering.rates import Exchange, Observable, Rates, integrate_observables
 from nessflow.scattering.system import OpenSystem
 
+Terms = tuple[Sequence[np.ndarray], Sequence[np.ndarray]]
+"""Values of integrands and the magnitudes that set their rounding errors."""
 
-def transfer_probabilities(rates: Rates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the probabilities that an attempt moves a charge, by lead.
+
+def transfer_matrices(terminal: Exchange) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the matrices of probabilities that an attempt moves a charge.
 
     Parameters
     ----------
-    rates : Rates
-        Transmissions and occupations at some energies.
+    terminal : Exchange
+        What a terminal exchanges with all others at some energies.
 
     Returns
     -------
-    p_out, p_in : (l, E) float
-        Probability that one charge leaves the lead, and that one enters it.
-    p_0 : (l, E) float
-        Probability of neither, ``|s_aa|^2 + f_a sum_c T_ac f_c + (1 - f_a) sum_c T_ac (1 - f_c)``,
-        so that small ones keep their digits.
+    p_out, p_in : (m, m, E)
+        ``f H'``, that one charge leaves the terminal, and ``(1 - f) N'``, that one enters it.
+    p_0 : (m, m, E)
+        Neither: ``1 - p_out - p_in = r r^+ + f N' + (1 - f) H'``, so that small ones keep their
+        digits.
     """
-    f, h = rates.filled, rates.empty
-    reflection = abs(np.einsum("aae->ae", rates.amplitudes)) ** 2
-    none = reflection + f * rates.incoming + h * rates.vacant
-    return f * rates.vacant, h * rates.incoming, none
+    f, h, r = terminal.filled, terminal.empty, terminal.reflection
+    reflected = np.einsum("ace,bce->abe", r, r.conj())
+    none = reflected + f * terminal.incoming + h * terminal.vacant
+    return f * terminal.vacant, h * terminal.incoming, none
+
+
+def _product(*matrices: np.ndarray) -> np.ndarray:
+    """Return the product of (m, m, E) stacks of matrices."""
+    return functools.reduce(lambda a, b: np.einsum("abe,bce->ace", a, b), matrices)
+
+
+def _trace(*matrices: np.ndarray) -> np.ndarray:
+    """Return the real trace of a product of (m, m, E) stacks of matrices, (E,)."""
+    *rest, last = matrices
+    if not rest:
+        return np.einsum("aae->e", last).real
+    return np.einsum("abe,bae->e", _product(*rest), last).real
 
 
 # --- cumulants ------------------------------------------------------------------------------------
@@ -62,9 +82,9 @@ class ParticleCumulants:
 
     Attributes
     ----------
-    leads : tuple of str
-        The leads in order.
-    cumulants, cumulants_error : (l, 4) float
+    terminals : tuple of str
+        The terminals of the leads in order.
+    cumulants, cumulants_error : (t, 4) float
         First (current) to fourth cumulant, in t/hbar; the second is ``S_aa``.
     converged : bool
         Whether every integral met the tolerance or its rounding errors.
@@ -72,34 +92,47 @@ class ParticleCumulants:
         Number of energies at which the Green's function was evaluated.
     """
 
-    leads: tuple[str, ...]
+    terminals: tuple[str, ...]
     cumulants: np.ndarray
     cumulants_error: np.ndarray
     converged: bool
     evaluations: int
 
 
-def _mean_terms(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``p_out - p_in`` and the magnitude of its terms, without cancellation, (l, E)."""
-    between = rates.leads * rates.difference
-    loss, gain = rates.from_loss * rates.filled, rates.from_gain * rates.empty
-    return between.sum(axis=1) + loss - gain, abs(between).sum(axis=1) + loss + gain
+def _cumulant_terms(terminal: Exchange, mean: np.ndarray, size: np.ndarray) -> Terms:
+    """Return the integrands of the cumulants of one terminal, (4, E) each.
+
+    Derivatives of ``Tr ln[1 + D sinh x + S (cosh x - 1)]`` at x = 0, ``D = P_out - P_in``,
+    ``S = P_out + P_in``.  The first one and its size are given.
+    """
+    out, into, none = transfer_matrices(terminal)
+    change, moved = terminal.change, out + into
+    square = _product(change, change)
+    spread, total = _trace(square), _trace(moved)
+    variance = _trace(moved, none) + 4 * _trace(out, into)
+    # P_0 holds r r^+, and r = i Gamma G - 1 is rounded as its larger term.
+    root = np.sqrt(np.einsum("aae->ae", moved).real)
+    sizes = abs(terminal.reflection), terminal.reflection_size
+    amplitude, amplitude_size = (np.einsum("ae,abe->be", root, x) for x in sizes)
+    variance_size = variance + (amplitude * amplitude_size).sum(axis=0)
+    third = mean - 3 * _trace(change, moved) + 2 * _trace(square, change)
+    fourth = [
+        total,
+        -4 * spread,
+        -3 * _trace(moved, moved),
+        12 * _trace(square, moved),
+        -6 * _trace(square, square),
+    ]
+    values = [mean, variance, third, sum(fourth)]
+    return values, [size, variance_size, size * (1 + 3 * total + 2 * spread), sum(map(abs, fourth))]
 
 
 def _cumulant_integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
-    """Return the integrands of the first cumulant of each lead, then of the second, and so on."""
-    out, into, none = transfer_probabilities(rates)
-    mean, size = _mean_terms(rates)
-    moved = out + into
-    variance = moved * none + 4 * out * into
-    # p_0 holds |s_aa|^2, and s_aa = i Gamma_a G_aa - 1 is rounded as its larger term.
-    amplitude = abs(np.einsum("aae->ae", rates.amplitudes))
-    variance_size = variance + moved * amplitude * (1 + np.sqrt(np.einsum("aae->ae", rates.leads)))
-    skewness = 1 - 3 * moved + 2 * mean**2
-    fourth = [moved, -4 * mean**2, -3 * moved**2, 12 * moved * mean**2, -6 * mean**4]
-    values = [mean, variance, mean * skewness, sum(fourth)]
-    skewness_size = size * (1 + 3 * moved + 2 * mean**2)
-    sizes = [size, variance_size, skewness_size, sum(map(abs, fourth))]
+    """Return the integrands of the cumulants of the first terminal, of the second, and so on."""
+    sizes = np.einsum("abe,abe->ae", rates.leads, abs(rates.difference))
+    sizes += rates.from_loss * rates.filled + rates.from_gain * rates.empty
+    terms = map(_cumulant_terms, rates.exchange, rates.mean, sizes)
+    values, sizes = zip(*terms, strict=True)
     return np.concatenate(values), np.concatenate(sizes)
 
 
@@ -111,12 +144,12 @@ def cumulants_observable(system: OpenSystem) -> Observable[ParticleCumulants]:
     ValueError
         When there is no lead.
     """
-    names = tuple(lead.name for lead in system.leads)
+    names = tuple(terminal.name for terminal in system.terminals)
     if not names:
         raise ValueError("the counting statistics of leads need a lead, the system has none")
 
     def result(found: Integral) -> ParticleCumulants:
-        value, error = (x.reshape(4, len(names)).T for x in (found.value, found.error))
+        value, error = (x.reshape(len(names), 4) for x in (found.value, found.error))
         return ParticleCumulants(names, value, error, found.converged, found.evaluations)
 
     return Observable(_cumulant_integrand, result)
@@ -145,18 +178,35 @@ def lead_cumulants(system: OpenSystem, rtol: float = 1e-10) -> ParticleCumulants
 
 
 def _lead_index(system: OpenSystem, lead: str) -> int:
-    names = [x.name for x in system.leads]
+    names = [x.name for x in system.terminals]
     if lead not in names:
         raise ValueError(f"no lead is named {lead!r}; the leads are {', '.join(names) or 'none'}")
     return names.index(lead)
 
 
-def _logarithm(
-    out: np.ndarray, into: np.ndarray, field: float
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _pivots(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return x with ``det(1 + K) = prod(1 + x)``, and sizes of real and imaginary part, (m, E).
+
+    Gaussian elimination without exchange of rows.  A pivot ``1 + x`` is the inverse of an
+    expectation value of an inverse matrix, so its phase is within those of the expectation values
+    of ``1 + K``.  Small K keep their digits.
+    """
+    rest, sizes, found = matrices, abs(matrices.real) + 1j * abs(matrices.imag), []
+    while len(rest):
+        found.append((rest[0, 0], sizes[0, 0]))
+        update = rest[1:, :1] * rest[:1, 1:] / (1 + rest[0, 0])
+        rest, sizes = rest[1:, 1:] - update, sizes[1:, 1:] + (1 + 1j) * abs(update)
+    pivots, pivot_sizes = (np.array(column) for column in zip(*found, strict=True))
+    return pivots, pivot_sizes
+
+
+def _logarithm(terminal: Exchange, field: float) -> Terms:
     """Return real and imaginary part of the determinant's logarithm, and their magnitudes."""
-    real = -2 * (out + into) * np.sin(0.5 * field) ** 2
-    imaginary = (out - into) * np.sin(field)
+    out, into, _ = transfer_matrices(terminal)
+    shift = -2 * np.sin(0.5 * field) ** 2 * (out + into) + 1j * np.sin(field) * terminal.change
+    pivots, pivot_sizes = _pivots(shift)
+    real, imaginary = pivots.real, pivots.imag
+    real_size, imaginary_size = pivot_sizes.real, pivot_sizes.imag
     square = np.maximum((1 + real) ** 2 + imaginary**2, np.finfo(float).tiny)
     # Near zero, an integrable singularity at pi, or near one: neither loses its digits.
     small = 0.5 * np.log1p(np.maximum(2 * real + real**2 + imaginary**2, -0.9))
@@ -164,19 +214,20 @@ def _logarithm(
     # What rounding of real and imaginary part by their own size does to the logarithm.
     along, across = abs(1 + real), abs(imaginary)
     sizes = [
-        (along * abs(real) + across**2) / square,
-        (along * across + across * abs(real)) / square,
+        (along * real_size + across * imaginary_size) / square + abs(modulus),
+        (along * imaginary_size + across * real_size) / square,
     ]
     phase = np.arctan2(imaginary, 1 + real)
-    return [modulus, phase], [sizes[0] + abs(modulus), sizes[1] + abs(phase)]
+    sizes[1] = sizes[1] + abs(phase)
+    return [x.sum(axis=0) for x in (modulus, phase)], [x.sum(axis=0) for x in sizes]
 
 
 def _generating_integrand(
     index: int, fields: np.ndarray
 ) -> Callable[[Rates], tuple[np.ndarray, np.ndarray]]:
     def integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
-        out, into, _ = (p[index] for p in transfer_probabilities(rates))
-        values, sizes = zip(*(_logarithm(out, into, field) for field in fields), strict=True)
+        terminal = rates.exchange[index]
+        values, sizes = zip(*(_logarithm(terminal, field) for field in fields), strict=True)
         return np.concatenate(values), np.concatenate(sizes)
 
     return integrand
@@ -192,7 +243,7 @@ def generating_function(
     system : OpenSystem
         The system.
     lead : str
-        Name of the lead.
+        Name of the lead, or of the terminal of several leads.
     counting_fields : (k,) array
         ``lambda``, between -pi and pi.
     rtol : float
@@ -263,9 +314,9 @@ def _tail(system: OpenSystem, index: int, time: float, lowest: int, highest: int
     theta = np.log1p(mean_to_end / max(spread, 1.0))
 
     def integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
-        out, into, _ = (p[index] for p in transfer_probabilities(rates))
+        out, into, _ = transfer_matrices(rates.exchange[index])
         shifts = [out * np.expm1(x) + into * np.expm1(-x) for x in (theta, -theta)]
-        values = np.log1p(np.array(shifts))
+        values = np.array([np.log1p(_pivots(shift)[0].real).sum(axis=0) for shift in shifts])
         return values, abs(values)
 
     def result(found: Integral) -> float:
@@ -286,7 +337,7 @@ def charge_distribution(
     system : OpenSystem
         The system.
     lead : str
-        Name of the lead.
+        Name of the lead, or of the terminal of several leads.
     time : float
         In hbar/t; long, see the module.
     rtol : float

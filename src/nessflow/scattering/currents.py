@@ -8,8 +8,9 @@ between lead and reservoirs: ``I_L = J_LR + 2 J_LS`` and ``-I_R = J_LR - 2 J_RS`
 ``J = (I_L - I_R) / 2 = J_LR + J_LS - J_RS``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -18,14 +19,14 @@ from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.scattering.quadrature import Integral, integrate
 from nessflow.scattering.rates import Observable, Rates, integrate_observables
-from nessflow.scattering.system import Lead, OpenSystem
+from nessflow.scattering.system import OpenSystem, Terminal
 
 # --- transmissions -----------------------------------------------------------------------------
 
 
 def terminal_names(system: OpenSystem) -> tuple[str, ...]:
-    """Return the names of all terminals: the leads in order, then "loss" and "gain"."""
-    return (*(lead.name for lead in system.leads), "loss", "gain")
+    """Return the names of all terminals: those of the leads in order, then "loss" and "gain"."""
+    return (*(terminal.name for terminal in system.terminals), "loss", "gain")
 
 
 def transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -44,7 +45,7 @@ def transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         Terminals as in `terminal_names`.  The diagonal is 0: it enters no current.  Sums over
         rows and over columns of one lead agree (unitarity), T_ab and T_ba need not.
     """
-    rates, l = Rates(system, energies), len(system.leads)
+    rates, l = Rates(system, energies), len(system.terminals)
     table = np.zeros((l + 2, l + 2, rates.energies.size))
     table[:l, :l] = rates.leads
     table[range(l), range(l)] = 0.0
@@ -55,9 +56,9 @@ def transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
 
 
 def _require_two_leads(system: OpenSystem, what: str) -> None:
-    if len(system.leads) != 2:
+    if len(system.terminals) != 2:
         raise ValueError(
-            f"{what} is defined between two leads, the system has {len(system.leads)}; "
+            f"{what} is defined between two leads, the system has {len(system.terminals)}; "
             "use steady_currents or transmission for each terminal instead"
         )
 
@@ -105,7 +106,7 @@ Flows = dict[tuple, np.ndarray]
 
 
 def _flows(rates: Rates) -> Flows:
-    leads = range(len(rates.system.leads))
+    leads = range(len(rates.system.terminals))
     filled, empty, difference = rates.filled, rates.empty, rates.difference
     flows: Flows = {("gain", "loss"): rates.loss_gain, ("loss", "gain"): rates.gain_loss}
     for a in leads:
@@ -170,7 +171,7 @@ class SteadyCurrents:
     Attributes
     ----------
     terminals : tuple of str
-        The leads in order, then "loss" and "gain".
+        Those of the leads in order, then "loss" and "gain".
     particle_current, energy_current : (t,) float
         From each terminal into the system, in t/hbar and t^2/hbar.
     net_particle_current, net_energy_current : float or None
@@ -232,11 +233,22 @@ class SteadyCurrents:
     response_energy_current_error: float | None = None
 
 
-def _contact_tail(system: OpenSystem, lead: Lead, matrix: Matrix) -> float:
-    """Return ``Gamma_a P_aa`` if the lead's band never ends: its energy current goes as this/w."""
-    if np.isfinite(lead.band[0]):
-        return 0.0
-    return float(lead.broadening_at(0.0)) * diagonal(matrix)[lead.site]
+def _contact_tails(system: OpenSystem, terminal: Terminal, matrix: Matrix) -> dict[int, float]:
+    """Return ``Gamma_a P_aa``, by site from 1, of leads whose band never ends.
+
+    Their energy current goes as this/w; only what is not zero.
+    """
+    leads = [system.leads[a] for a in terminal.channels]
+    tails: dict[int, float] = {}
+    for lead in leads:
+        tail = float(lead.broadening_at(0.0)) * diagonal(matrix)[lead.site]
+        if tail and not np.isfinite(lead.band[0]):
+            tails[lead.site + 1] = tails.get(lead.site + 1, 0.0) + tail
+    return tails
+
+
+def _listed(sites: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(set(sites))))
 
 
 def _divergences(system: OpenSystem) -> tuple[dict[int, str], str | None]:
@@ -246,25 +258,30 @@ def _divergences(system: OpenSystem) -> tuple[dict[int, str], str | None]:
     ``w -> -inf`` and ``Gamma_a 2Q_aa / w`` at ``w -> inf``, of one sign; where gain feeds loss
     directly it is ``4 Tr[PQ] / w`` at both ends.  The reasons number sites from 1.
     """
-    loss = [_contact_tail(system, lead, system.loss) for lead in system.leads]
-    gain = [_contact_tail(system, lead, system.gain) for lead in system.leads]
+    terminals, count = system.terminals, len(system.terminals)
+    loss = [_contact_tails(system, terminal, system.loss) for terminal in terminals]
+    gain = [_contact_tails(system, terminal, system.gain) for terminal in terminals]
     reasons = {}
-    for a, lead in enumerate(system.leads):
+    for a, terminal in enumerate(terminals):
         kinds = " and ".join(k for k, tail in (("loss", loss[a]), ("gain", gain[a])) if tail)
         if kinds:
-            reasons[a] = f"{kinds} on contact site {lead.site + 1} of wide-band lead {lead.name!r}"
-    count = len(system.leads)
+            sites = _listed([*loss[a], *gain[a]])
+            reasons[a] = f"{kinds} on contact site {sites} of wide-band lead {terminal.name!r}"
     for index, kind, tails in ((count, "loss", loss), (count + 1, "gain", gain)):
-        sites = [str(lead.site + 1) for lead, t in zip(system.leads, tails, strict=True) if t]
+        sites = _listed(site for by_site in tails for site in by_site)
         if sites:
-            reasons[index] = f"{kind} on contact site {', '.join(sites)} of a wide-band lead"
+            reasons[index] = f"{kind} on contact site {sites} of a wide-band lead"
         elif overlap(system.loss, system.gain) != 0:
             reasons[index] = "loss and gain act on the same orbitals, which are wide-band sources"
     net = None
     if count == 2:
         for kind, tails in (("loss", loss), ("gain", gain)):
-            if abs(tails[0] - tails[1]) > 1e-12 * sum(tails):
-                sites = f"{system.leads[0].site + 1} and {system.leads[1].site + 1}"
+            left, right = (sum(by_site.values()) for by_site in tails)
+            if abs(left - right) > 1e-12 * (left + right):
+                left, right = (
+                    _listed(system.leads[a].site + 1 for a in x.channels) for x in terminals
+                )
+                sites = f"{left} and {right}"
                 net = f"{kind} on contact sites {sites} couples unequally to wide-band leads"
     return reasons, net
 
@@ -284,8 +301,8 @@ def _divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], d
         terminals = terminal_names(system)
         text = "; ".join(f"{terminals[index]}: {why}" for index, why in reasons.items())
         notes["energy_current"] = _explained(text)
-    leads = {index: why for index, why in reasons.items() if index < len(system.leads)}
-    if len(system.leads) == 2 and leads:
+    leads = {index: why for index, why in reasons.items() if index < len(system.terminals)}
+    if len(system.terminals) == 2 and leads:
         notes["reservoir_energy_current"] = _explained("; ".join(leads.values()))
     if net:
         notes["net_energy_current"] = notes["reference_energy_current"] = _explained(net)
@@ -319,8 +336,8 @@ def _current_integrand(
 
 def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
     """Return all steady currents of a system as something to integrate over the energy."""
-    parts = {"terminal": _terminal_weights(len(system.leads))}
-    if len(system.leads) == 2:
+    parts = {"terminal": _terminal_weights(len(system.terminals))}
+    if len(system.terminals) == 2:
         parts |= _two_lead_weights()
     names = [name for name, rows in parts.items() for _ in rows]
     divergent, notes = _divergent_rows(system, names)
@@ -387,25 +404,28 @@ def _site_derivatives(
     system: OpenSystem, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return d/dV_j of T_LR + T_RL, of T_a,loss and of T_a,gain: (N, E), (2, N, E), (2, N, E)."""
-    n, at = system.sites, [lead.site for lead in system.leads]
+    n, at, terminals = system.sites, [lead.site for lead in system.leads], system.terminals
     inverse = np.repeat(-system.damping_matrix()[None], energies.size, axis=0)
     inverse[:, range(n), range(n)] += energies[:, None]
     inverse[:, system.contacts, system.contacts] -= system.contact_self_energy(energies)
-    contact = np.broadcast_to(np.eye(n, dtype=complex)[:, at], (energies.size, n, 2))
+    contact = np.broadcast_to(np.eye(n, dtype=complex)[:, at], (energies.size, n, len(at)))
     rows = np.linalg.solve(inverse.swapaxes(1, 2), contact)
     sources = [as_dense(matrix) @ (2 * rows.conj()) for matrix in (system.loss, system.gain)]
     columns = np.linalg.solve(inverse, np.concatenate([contact, *sources], axis=2))
     gamma = Rates(system, energies).broadening
     # dG/dV_j = G e_j e_j^T G
     between = 0.0
-    for a, b in ((0, 1), (1, 0)):
+    left, right = (terminal.channels for terminal in terminals)
+    for a, b in (*product(left, right), *product(right, left)):
         change = rows[:, :, a] * columns[:, :, b] * columns[:, at[a], b].conj()[:, None]
         between = between + 2 * gamma[0] * gamma[1] * change.real.T
-    exchange = [
-        np.array([2 * gamma[a] * (rows[:, :, a] * columns[:, :, 2 * k + a]).real.T for a in (0, 1)])
-        for k in (1, 2)
-    ]
-    return between, exchange[0], exchange[1]
+
+    def exchange(sources: np.ndarray) -> np.ndarray:
+        each = 2 * gamma[:, None] * np.moveaxis(rows * sources, 0, -1).real.swapaxes(0, 1)
+        return np.array([each[list(terminal.channels)].sum(axis=0) for terminal in terminals])
+
+    _, loss, gain = np.split(columns, 3, axis=2)
+    return between, exchange(loss), exchange(gain)
 
 
 def disorder_susceptibility(
@@ -435,7 +455,7 @@ def disorder_susceptibility(
         When there are not exactly two leads.
     """
     _require_two_leads(system, "the net current")
-    left, right = system.leads
+    left, right = system.terminals
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         batches = np.array_split(energies, max(1, energies.size * system.sites**2 // 2**21))

@@ -97,8 +97,8 @@ def _channels(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.
     columns = np.zeros((energies.size, system.sites, leads), complex)
     for a, lead in enumerate(system.leads):
         columns[:, lead.site, a] = np.sqrt(lead.broadening_at(energies))
-    parts, terminals = [columns], [*range(leads)]
-    for index, matrix in enumerate((system.loss, system.gain), leads):
+    parts, terminals = [columns], [*system.terminal_of_lead]
+    for index, matrix in enumerate((system.loss, system.gain), len(system.terminals)):
         rates, modes = np.linalg.eigh(2 * as_dense(matrix))
         used = rates > 0
         coupling = modes[:, used] * np.sqrt(rates[used])
@@ -124,7 +124,7 @@ def scattering_matrix(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndar
     s : (E, C, C) complex
         Amplitudes; the first index is where to.
     terminal : (C,) int
-        Terminal of each channel: leads in their order, then loss, then gain.
+        Terminal of each channel: those of the leads in their order, then loss, then gain.
     """
     couplings, terminal = _channels(system, energies)
     s = np.empty((energies.size, terminal.size, terminal.size), complex)

@@ -27,7 +27,7 @@ from nessflow.scattering.dense import scattering_matrix
 from nessflow.scattering.matrices import Matrix, Sparse, Tridiagonal, diagonal
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.quadrature import integrate
-from nessflow.scattering.rates import Rates
+from nessflow.scattering.rates import Exchange, Rates
 from nessflow.scattering.system import OpenSystem
 
 _ROUNDING = 1e-12
@@ -101,13 +101,32 @@ Terms = tuple[np.ndarray, np.ndarray]
 
 
 def _of_leads(rates: Rates) -> Terms:
-    """Return ``H(f_out) - H(f)`` of each lead."""
-    filled, empty = rates.filled, rates.empty
-    between = np.einsum("abe,bae->ae", rates.leads, rates.difference)
-    change = between + rates.from_gain * empty - rates.from_loss * filled
-    reflection = abs(np.diagonal(rates.amplitudes).T) ** 2
-    out = reflection * filled + rates.incoming, reflection * empty + rates.vacant
-    return _entropy_change(filled, empty, change, out)
+    """Return ``H(f_out) - H(f)`` of each mode that leaves through a lead, (l, E) each."""
+    if not rates.exchange:
+        return np.zeros((0, rates.energies.size)), np.zeros((0, rates.energies.size))
+    terms = [_of_terminal(x) for x in rates.exchange]
+    values, sizes = (np.concatenate(column) for column in zip(*terms, strict=True))
+    return values, sizes
+
+
+def _of_terminal(x: Exchange) -> Terms:
+    """Return ``H(f_out) - H(f)`` of the modes that leave through one terminal, (m, E) each."""
+    change, modes = _modes(-x.change)
+    reflected = np.einsum("ace,bce->abe", x.reflection, x.reflection.conj())
+    out = [
+        np.einsum("aje,abe,bje->je", modes.conj(), occupation * reflected + entering, modes).real
+        for occupation, entering in ((x.filled, x.incoming), (x.empty, x.vacant))
+    ]
+    entering = (np.broadcast_to(f, change.shape) for f in (x.filled, x.empty))
+    return _entropy_change(*entering, change, (out[0], out[1]))
+
+
+def _modes(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return eigenvalues, (m, E), and eigenvectors, (m, m, E), of Hermitian (m, m, E) matrices."""
+    if len(matrices) == 1:
+        return matrices[0].real, np.ones(matrices.shape)
+    values, vectors = np.linalg.eigh(np.moveaxis(matrices, -1, 0))
+    return values.T, np.moveaxis(vectors, 0, -1)
 
 
 def _of_one_reservoir(correlations: np.ndarray, entering: np.ndarray) -> Terms:
@@ -142,15 +161,16 @@ def _outgoing(amplitudes: np.ndarray, entering: np.ndarray) -> np.ndarray:
 
 def _of_loss_and_gain(rates: Rates) -> Terms:
     """Return ``Tr H`` of what leaves through the loss and through the gain channels."""
-    system, count = rates.system, len(rates.system.leads)
+    system, count = rates.system, len(rates.system.terminals)
+    fixed = np.array([np.zeros_like(rates.energies), np.ones_like(rates.energies)])
+    filled = np.concatenate([rates.filled, fixed])
+    empty = np.concatenate([rates.empty, fixed[::-1]])
     parts = []
     batches = max(1, rates.energies.size * system.sites**2 // _BATCH)
     for chosen in np.array_split(np.arange(rates.energies.size), batches):
         s, terminal = scattering_matrix(system, rates.energies[chosen])
         loss, gain = terminal == count, terminal == count + 1
-        particles, holes = np.zeros((2, *s.shape[:2]))
-        particles[:, :count], particles[:, gain] = rates.filled[:, chosen].T, 1.0
-        holes[:, :count], holes[:, loss] = rates.empty[:, chosen].T, 1.0
+        particles, holes = (x[np.ix_(terminal, chosen)].T for x in (filled, empty))
         parts.append(
             np.concatenate([_outgoing(s[:, loss], particles), _outgoing(s[:, gain], holes)])
         )
@@ -170,13 +190,14 @@ def _of_environment(system: OpenSystem) -> Callable[[Rates], Terms] | None:
 
     def integrand(rates: Rates) -> Terms:
         # What leads send into the reservoirs is what these send out in the transposed system.
-        back = Rates(system.T, rates.energies)
+        back, source = Rates(system.T, rates.energies), system.terminal_of_lead
+        filled, empty = rates.filled[source], rates.empty[source]
         if ratio is not None:
             correlations = back.loss_correlations + back.gain_correlations
-            return _of_merged(correlations.conj(), rates.filled, ratio / (1 + ratio))
+            return _of_merged(correlations.conj(), filled, ratio / (1 + ratio))
         if has_loss:
-            return _of_one_reservoir(back.loss_correlations.conj(), rates.filled)
-        return _of_one_reservoir(back.gain_correlations.conj(), rates.empty)
+            return _of_one_reservoir(back.loss_correlations.conj(), filled)
+        return _of_one_reservoir(back.gain_correlations.conj(), empty)
 
     return integrand
 

@@ -101,11 +101,11 @@ class LinearResponse:
 
 def _common_state(system: OpenSystem) -> tuple[float, float]:
     """Return the chemical potential and the temperature that all leads share."""
-    states = {(lead.chemical_potential, lead.temperature) for lead in system.leads}
+    states = {(lead.chemical_potential, lead.temperature) for lead in system.terminals}
     if len(states) != 1:
         found = "; ".join(
             f"{lead.name}: mu = {lead.chemical_potential:g}, T = {lead.temperature:g}"
-            for lead in system.leads
+            for lead in system.terminals
         )
         raise ValueError(
             "linear response is taken about leads of one chemical potential and temperature, got "
@@ -159,15 +159,15 @@ def _peaks(temperature: float) -> np.ndarray:
 
 
 def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
-    """Return the response of every lead's currents to every lead's bias.
+    """Return the response of every terminal's currents to every terminal's bias.
 
     ``M_k,ab = int dw/2pi (w - mu)^k (-f') [delta_ab sum_c T_ac - T_ab]``, where c runs over all
-    other terminals, loss and gain included.  The currents from lead a into the system change by
+    other terminals, loss and gain included.  The currents from terminal a into the system change by
 
         d I_a   = sum_b M_0,ab d mu_b + M_1,ab d T_b / T,
         d I^Q_a = sum_b M_1,ab d mu_b + M_2,ab d T_b / T,
 
-    with heat counted from the fixed ``mu`` (from lead a's own potential: less ``I_a d mu_a``).
+    with heat counted from the fixed ``mu`` (from its own potential: less ``I_a d mu_a``).
     Rows add up to zero only without loss and gain; ``M_k`` is symmetric if transmissions are.
 
     Parameters
@@ -179,7 +179,7 @@ def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.nd
 
     Returns
     -------
-    value, error : (3, l, l) float arrays
+    value, error : (3, t, t) float arrays
         In t^k/hbar; at temperature 0 the limits, which are 0 for k > 0.
 
     Raises
@@ -188,7 +188,7 @@ def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.nd
         When the leads differ.
     """
     mu, temperature = _common_state(system)
-    count = len(system.leads)
+    count = len(system.terminals)
 
     def kernel(energies: np.ndarray) -> np.ndarray:
         into = Rates(system, energies)

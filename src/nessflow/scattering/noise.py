@@ -9,13 +9,14 @@ channel or several: with ``Gamma_a = W_a W_a^+``, loss ``2P`` and gain ``2Q`` in
 
 with the occupations ``n``: Fermi functions, 0 for loss and 1 for gain.  A lead is one channel.
 What it sends out, ``s n s^+``, holds all other channels as sums, so nothing but traces over loss
-and gain is needed.  With ``N_ab = (s n s^+)_ab`` and ``H = 1 - N``,
+and gain is needed.  With the blocks ``N_ab = (s n s^+)_ab`` between the leads of two terminals,
 
-    S_aa = int dw/2pi [T_a^2 f_a h_a + |s_aa|^2 (f_a H'_a + h_a N'_a) + N'_a H'_a],
-    S_ab = -int dw/2pi [f_a h_a |s_ba|^2 + f_b h_b |s_ab|^2 + |N_ab|^2],   a != b,
+    S_aa = int dw/2pi Tr[f_a h_a (N' + H')^2 + r^+ (f_a H' + h_a N') r + N' H'],
+    S_ab = -int dw/2pi {f_a h_a T_ba + f_b h_b T_ab + Tr[N_ab N_ab^+]},   a != b,
 
-where ``h = 1 - f``, ``N'_a = sum_{c != a} T_ac f_c``, ``H'_a = sum_{c != a} T_ac h_c`` and
-``T_a = N'_a + H'_a``.  No term cancels another, so that small noise keeps its digits.
+where ``h = 1 - f``, ``r = s_aa`` and ``N' + r r^+ f_a = N_aa``, ``H'`` the same of the vacancies
+(`nessflow.scattering.rates.Exchange`).  No term cancels another, so that small noise keeps its
+digits.
 
 Between two leads alone this is ``T (f_L h_L + f_R h_R) + T (1 - T) (f_L - f_R)^2``.  With loss and
 gain neither ``S_LL = -S_LR`` nor, in equilibrium of the leads, ``S = 2 k T G`` holds: loss and gain
@@ -23,14 +24,14 @@ are never in equilibrium with the leads.
 """
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
 from nessflow.scattering.currents import SteadyCurrents, currents_observable, terminal_names
 from nessflow.scattering.dense import scattering_matrix
 from nessflow.scattering.quadrature import Integral
-from nessflow.scattering.rates import Observable, Rates, integrate_observables
+from nessflow.scattering.rates import Exchange, Observable, Rates, integrate_observables
 from nessflow.scattering.system import OpenSystem
 
 
@@ -41,7 +42,8 @@ class ParticleNoise:
     Attributes
     ----------
     terminals : tuple of str
-        What the rows and columns are: the leads in order.  `terminal_noise` adds loss and gain.
+        What the rows and columns are: those of the leads in order.  `terminal_noise` adds loss and
+        gain.
     particle_noise, particle_noise_error : (a, a) float
         ``S_ab`` of the currents from the terminals into the system, in t/hbar.
     net_particle_noise, net_particle_noise_error : float or None
@@ -66,25 +68,43 @@ Terms = tuple[np.ndarray, np.ndarray]
 """Values of integrands and the magnitudes that set their rounding errors."""
 
 
-def _auto_terms(rates: Rates, size: np.ndarray) -> Terms:
-    """Return the integrands of the diagonal elements, (l, E) each."""
-    f, h, incoming, vacant = rates.filled, rates.empty, rates.incoming, rates.vacant
-    s = abs(np.einsum("aae->ae", rates.amplitudes))
-    exchanged = s * (f * vacant + h * incoming)
-    others = (incoming + vacant) ** 2 * f * h + incoming * vacant
-    return others + s * exchanged, others + np.einsum("aae->ae", size) * exchanged
+def _auto_terms(x: Exchange) -> Terms:
+    """Return the integrand of the diagonal element of one terminal."""
+    f, h, thermal = x.filled, x.empty, x.filled * x.empty
+    absorbed, exchanged = x.incoming + x.vacant, f * x.vacant + h * x.incoming
+    values = thermal * _trace(absorbed, absorbed) + _trace(x.incoming, x.vacant)
+    values = values + np.einsum("bae,bce,cae->e", x.reflection.conj(), exchanged, x.reflection).real
+    # Positive matrices: |M_ab|^2 <= M_aa M_bb.
+    incoming, vacant, root = (_diagonal(m).real for m in (x.incoming, x.vacant, exchanged))
+    root = np.sqrt(root)
+    size = thermal * (incoming + vacant).sum(axis=0) ** 2
+    size = size + np.sqrt(incoming * vacant).sum(axis=0) ** 2
+    amplitude, amplitude_size = (
+        np.einsum("bae,be->ae", m, root) for m in (abs(x.reflection), x.reflection_size)
+    )
+    return values, size + (amplitude * amplitude_size).sum(axis=0)
 
 
-def _outgoing(rates: Rates, size: np.ndarray, a: int, b: int) -> Terms:
+def _trace(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return ``Tr[A B]`` of two stacks of Hermitian matrices, (E,)."""
+    return np.einsum("abe,bae->e", first, second).real
+
+
+def _diagonal(matrices: np.ndarray) -> np.ndarray:
+    return np.einsum("aae->ae", matrices)
+
+
+def _outgoing(rates: Rates, a: int, b: int) -> Terms:
     """Return ``|N_ab|`` for two leads, from occupations or, as ``H_ab = -N_ab``, from vacancies.
 
     Whichever cancels less: far below all chemical potentials N_ab is zero by unitarity.
     """
+    size, source = rates.amplitude_sizes, rates.system.terminal_of_lead
     products, sizes = rates.amplitudes[a] * rates.amplitudes[b].conj(), size[a] * size[b]
     forms = []
     for occupation, rest in (
-        (rates.filled, rates.gain_correlations[a, b]),
-        (rates.empty, rates.loss_correlations[a, b]),
+        (rates.filled[source], rates.gain_correlations[a, b]),
+        (rates.empty[source], rates.loss_correlations[a, b]),
     ):
         value = abs((products * occupation).sum(axis=0) + rest)
         forms.append((value, (sizes * occupation).sum(axis=0) + abs(rest)))
@@ -93,23 +113,23 @@ def _outgoing(rates: Rates, size: np.ndarray, a: int, b: int) -> Terms:
     return np.where(better, filled, empty), np.where(better, filled_size, empty_size)
 
 
-def _cross_terms(rates: Rates, size: np.ndarray, a: int, b: int) -> Terms:
+def _cross_terms(rates: Rates, a: int, b: int) -> Terms:
     """Return the integrand of an element off the diagonal."""
     thermal = rates.filled * rates.empty
-    direct = thermal[a] * rates.leads[b, a] + thermal[b] * rates.leads[a, b]
-    outgoing, outgoing_size = _outgoing(rates, size, a, b)
-    return -direct - outgoing**2, direct + outgoing * outgoing_size
+    value = size = thermal[a] * rates.leads[b, a] + thermal[b] * rates.leads[a, b]
+    first, second = (rates.system.terminals[k].channels for k in (a, b))
+    for pair in product(first, second):
+        outgoing, outgoing_size = _outgoing(rates, *pair)
+        value, size = value + outgoing**2, size + outgoing * outgoing_size
+    return -value, size
 
 
 def _noise_integrand(rates: Rates) -> Terms:
     """Return the integrands of the diagonal, of each pair, and of the net noise of two leads."""
-    count = len(rates.system.leads)
-    # What an amplitude is a sum of sets its rounding error: delta_ab + sqrt(G_a G_b) |G_ab|.
-    size = np.sqrt(rates.leads) + np.eye(count)[..., None]
-    auto, auto_size = _auto_terms(rates, size)
-    pairs = [_cross_terms(rates, size, a, b) for a, b in _pairs(count)]
-    values = np.array([*auto, *(value for value, _ in pairs)])
-    sizes = np.array([*auto_size, *(magnitude for _, magnitude in pairs)])
+    count = len(rates.system.terminals)
+    terms = [_auto_terms(x) for x in rates.exchange]
+    terms += [_cross_terms(rates, a, b) for a, b in _pairs(count)]
+    values, sizes = (np.array(column) for column in zip(*terms, strict=True))
     if count == 2:
         weights = np.array([[0.25, 0.25, -0.5]])
         values = np.concatenate([values, weights @ values])
@@ -130,7 +150,7 @@ def noise_observable(system: OpenSystem) -> Observable[ParticleNoise]:
     ValueError
         When there is no lead.
     """
-    names = tuple(lead.name for lead in system.leads)
+    names = tuple(terminal.name for terminal in system.terminals)
     if not names:
         raise ValueError("the noise of leads needs at least one lead, the system has none")
 
@@ -190,7 +210,7 @@ _BATCH_BYTES = 2**25
 def _all_terms(system: OpenSystem, energies: np.ndarray) -> Terms:
     """Return the integrands of the diagonal and of each pair of terminals, (elements, E)."""
     s, terminal = scattering_matrix(system, energies)
-    leads, count = Rates(system, energies), len(system.leads)
+    leads, count = Rates(system, energies), len(system.terminals)
     fixed = np.zeros((2, energies.size))
     fixed[1] = 1.0
     filled = np.concatenate([leads.filled, fixed])[terminal].T

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import expit
 
-from nessflow.scattering.system import Lead
+from nessflow.scattering.system import Lead, Terminal
 
 
 def _reduced(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
@@ -35,7 +35,9 @@ def fermi_holes(energies: np.ndarray, chemical_potential: float, temperature: fl
     return expit(_reduced(energies, chemical_potential, temperature))
 
 
-def fermi_difference(energies: np.ndarray, first: Lead, second: Lead) -> np.ndarray:
+def fermi_difference(
+    energies: np.ndarray, first: Lead | Terminal, second: Lead | Terminal
+) -> np.ndarray:
     """Return ``f_first - f_second`` without cancellation, (E,)."""
     mu_1, mu_2 = first.chemical_potential, second.chemical_potential
     t_1, t_2 = first.temperature, second.temperature

@@ -24,11 +24,42 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
+class Exchange:
+    """What one terminal exchanges with all others, as matrices between its m leads.
+
+    With ``r`` the reflection into the terminal itself and ``s_c`` the amplitudes from the others,
+
+        N' = sum_c s_c f_c s_c^+,    H' = sum_c s_c (1 - f_c) s_c^+,    r r^+ + N' + H' = 1.
+
+    Attributes
+    ----------
+    filled, empty : (E,) float
+        Occupation f of the terminal and ``1 - f``.
+    reflection : (m, m, E) complex
+        ``r``.
+    reflection_size : (m, m, E) float
+        Magnitude of what the elements of ``r`` are a difference of.
+    incoming, vacant : (m, m, E) complex or float
+        ``N'`` and ``H'``.
+    change : (m, m, E) complex or float
+        ``f H' - (1 - f) N'``, without cancellation.
+    """
+
+    filled: np.ndarray
+    empty: np.ndarray
+    reflection: np.ndarray
+    reflection_size: np.ndarray
+    incoming: np.ndarray
+    vacant: np.ndarray
+    change: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Rates:
     """Transmissions and occupations at given energies, each computed when first asked for.
 
-    ``T_ab = Tr[Gamma_a G Gamma_b G^+]``: the first index of arrays is where to.  Leads are in the
-    order of the system; (l, ..., E) float unless stated.
+    ``T_ab = Tr[Gamma_a G Gamma_b G^+]``: the first index of arrays is where to.  Terminals and
+    leads are in the order of the system; (terminals, ..., E) float unless stated.
     """
 
     system: OpenSystem
@@ -69,31 +100,40 @@ class Rates:
         """Green's function between the leads' sites, (l, l, E) complex."""
         return self._between_leads(self._contact.green)
 
+    def _by_terminal(self, array: np.ndarray, axes: tuple[int, ...] = (0,)) -> np.ndarray:
+        """Return the sums over the leads of each terminal, along some axes."""
+        terminals = self.system.terminals
+        if len(terminals) < len(self.system.leads):
+            for axis in axes:
+                parts = [np.take(array, x.channels, axis).sum(axis) for x in terminals]
+                array = np.stack(parts, axis)
+        return array
+
     @cached_property
     def leads(self) -> np.ndarray:
-        """``Gamma_a Gamma_b |G_ab|^2`` between leads, (l, l, E)."""
+        """Sums of ``Gamma_a Gamma_b |G_ab|^2`` over the leads of two terminals, (t, t, E)."""
         modulus = self.green.real**2 + self.green.imag**2
-        return self.broadening[:, None] * self.broadening[None] * modulus
+        return self._by_terminal(self.broadening[:, None] * self.broadening * modulus, (0, 1))
 
     @cached_property
     def from_loss(self) -> np.ndarray:
-        """From the loss terminal to the leads, (l, E)."""
-        return self.broadening * self._contact.loss.T[self._at]
+        """From the loss terminal to the leads, (t, E)."""
+        return self._by_terminal(self.broadening * self._contact.loss.T[self._at])
 
     @cached_property
     def from_gain(self) -> np.ndarray:
-        """From the gain terminal to the leads, (l, E)."""
-        return self.broadening * self._contact.gain.T[self._at]
+        """From the gain terminal to the leads, (t, E)."""
+        return self._by_terminal(self.broadening * self._contact.gain.T[self._at])
 
     @cached_property
     def to_loss(self) -> np.ndarray:
-        """From the leads to the loss terminal, (l, E)."""
-        return self.broadening * self._interior.loss.T[self._at]
+        """From the leads to the loss terminal, (t, E)."""
+        return self._by_terminal(self.broadening * self._interior.loss.T[self._at])
 
     @cached_property
     def to_gain(self) -> np.ndarray:
-        """From the leads to the gain terminal, (l, E)."""
-        return self.broadening * self._interior.gain.T[self._at]
+        """From the leads to the gain terminal, (t, E)."""
+        return self._by_terminal(self.broadening * self._interior.gain.T[self._at])
 
     @property
     def loss_gain(self) -> np.ndarray:
@@ -107,8 +147,8 @@ class Rates:
 
     @property
     def spectral(self) -> np.ndarray:
-        """``Gamma_a A_aa = -2 Gamma_a Im G_aa``, (l, E)."""
-        return -2 * self.broadening * np.diagonal(self.green).T.imag
+        """Sum of ``Gamma_a A_aa = -2 Gamma_a Im G_aa`` over the leads of a terminal, (t, E)."""
+        return self._by_terminal(-2 * self.broadening * np.diagonal(self.green).T.imag)
 
     @cached_property
     def _root(self) -> np.ndarray:
@@ -133,46 +173,85 @@ class Rates:
 
     def _occupations(self, function: Callable) -> np.ndarray:
         rows = [
-            function(self.energies, lead.chemical_potential, lead.temperature)
-            for lead in self.system.leads
+            function(self.energies, terminal.chemical_potential, terminal.temperature)
+            for terminal in self.system.terminals
         ]
         return np.array(rows).reshape(len(rows), self.energies.size)
 
     @cached_property
     def filled(self) -> np.ndarray:
-        """Occupation of each lead, (l, E)."""
+        """Occupation of each terminal, (t, E)."""
         return self._occupations(fermi)
 
     @cached_property
     def empty(self) -> np.ndarray:
-        """One minus the occupation of each lead, without cancellation, (l, E)."""
+        """One minus the occupation of each terminal, without cancellation, (t, E)."""
         return self._occupations(fermi_holes)
 
     def _from_others(self, occupation: np.ndarray) -> np.ndarray:
-        """Sum over the other leads of transmission times occupation, (l, E)."""
-        others = 1.0 - np.eye(len(self.system.leads))
+        """Sum over the other terminals of transmission times occupation, (t, E)."""
+        others = 1.0 - np.eye(len(self.system.terminals))
         return np.einsum("ab,abe,be->ae", others, self.leads, occupation)
 
     @cached_property
     def incoming(self) -> np.ndarray:
-        """Occupation that reaches each lead from elsewhere, ``sum_c T_ac f_c``, (l, E)."""
+        """Occupation that reaches a terminal from elsewhere, ``sum_c T_ac f_c``, (t, E)."""
         return self._from_others(self.filled) + self.from_gain
 
     @cached_property
     def vacant(self) -> np.ndarray:
-        """The same for vacancies, ``sum_c T_ac (1 - f_c)``, (l, E)."""
+        """The same for vacancies, ``sum_c T_ac (1 - f_c)``, (t, E)."""
         return self._from_others(self.empty) + self.from_loss
 
     @cached_property
     def difference(self) -> np.ndarray:
-        """``f_a - f_b`` without cancellation, (l, l, E)."""
-        leads = self.system.leads
-        result = np.zeros((len(leads), len(leads), self.energies.size))
-        for a, lead in enumerate(leads):
+        """``f_a - f_b`` without cancellation, (t, t, E)."""
+        terminals = self.system.terminals
+        result = np.zeros((len(terminals), len(terminals), self.energies.size))
+        for a, terminal in enumerate(terminals):
             for b in range(a):
-                result[a, b] = fermi_difference(self.energies, lead, leads[b])
+                result[a, b] = fermi_difference(self.energies, terminal, terminals[b])
                 result[b, a] = -result[a, b]
         return result
+
+    @cached_property
+    def amplitude_sizes(self) -> np.ndarray:
+        """What amplitudes are sums of, which sets their rounding errors, (l, l, E)."""
+        return self._root * abs(self.green) + np.eye(len(self.system.leads))[..., None]
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """``f_a sum_c T_ac (1 - f_c) - (1 - f_a) sum_c T_ac f_c``, without cancellation, (t, E)."""
+        between = np.einsum("abe,abe->ae", self.leads, self.difference)
+        return between + self.from_loss * self.filled - self.from_gain * self.empty
+
+    @cached_property
+    def exchange(self) -> tuple[Exchange, ...]:
+        """What each terminal exchanges with all others."""
+        return tuple(self._exchange(k) for k in range(len(self.system.terminals)))
+
+    def _exchange(self, k: int) -> Exchange:
+        mine = self.system.terminals[k].channels
+        inside = np.ix_(mine, mine)
+        filled, empty = self.filled[k], self.empty[k]
+        common = filled, empty, self.amplitudes[inside], self.amplitude_sizes[inside]
+        if len(mine) == 1:
+            sums = self.incoming[k], self.vacant[k], self.mean[k]
+            return Exchange(*common, *(x[None, None] for x in sums))
+        others = self.system.terminal_of_lead != k
+        amplitudes = self.amplitudes[list(mine)][:, others]
+        source = self.system.terminal_of_lead[others]
+
+        def scattered(weights: np.ndarray) -> np.ndarray:
+            return np.einsum("ace,ce,bce->abe", amplitudes, weights[source], amplitudes.conj())
+
+        loss, gain = self.loss_correlations[inside], self.gain_correlations[inside]
+        return Exchange(
+            *common,
+            scattered(self.filled) + gain,
+            scattered(self.empty) + loss,
+            scattered(self.difference[k]) + filled * loss - empty * gain,
+        )
 
 
 @dataclass(frozen=True)

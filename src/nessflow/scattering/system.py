@@ -43,13 +43,15 @@ class WideBandLead:
     Parameters
     ----------
     name : str
-        Name of the terminal.
+        Name of the lead.
     site : int
         Site of the contact, counted from 0.
     broadening : float
         Gamma, in t.
     chemical_potential, temperature : float
         In t; temperature 0 is allowed.
+    terminal : str, optional
+        Terminal that the lead is a channel of, see `OpenSystem.terminals`; its own name if None.
 
     Raises
     ------
@@ -62,6 +64,7 @@ class WideBandLead:
     broadening: float
     chemical_potential: float
     temperature: float
+    terminal: str | None = None
 
     def __post_init__(self):
         fine = self.broadening >= 0 and np.isfinite(self.broadening)
@@ -89,7 +92,7 @@ class SemiInfiniteChainLead:
     Parameters
     ----------
     name : str
-        Name of the terminal.
+        Name of the lead.
     site : int
         Site of the contact, counted from 0.
     hopping : float
@@ -100,6 +103,8 @@ class SemiInfiniteChainLead:
         On-site energy of the lead, in t.
     chemical_potential, temperature : float
         In t; temperature 0 is allowed.
+    terminal : str, optional
+        Terminal that the lead is a channel of, see `OpenSystem.terminals`; its own name if None.
 
     Raises
     ------
@@ -114,6 +119,7 @@ class SemiInfiniteChainLead:
     onsite: float
     chemical_potential: float
     temperature: float
+    terminal: str | None = None
 
     def __post_init__(self):
         fine = self.hopping != 0 and np.isfinite(self.hopping)
@@ -155,6 +161,19 @@ class SemiInfiniteChainLead:
 Lead = WideBandLead | SemiInfiniteChainLead
 
 
+@dataclass(frozen=True)
+class Terminal:
+    """Leads that are counted as one, of one chemical potential and temperature.
+
+    ``channels`` are their places among the leads of the system.
+    """
+
+    name: str
+    chemical_potential: float
+    temperature: float
+    channels: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class OpenSystem:
     """Quadratic fermions with Markovian loss and gain, attached to leads.
@@ -166,7 +185,8 @@ class OpenSystem:
     loss, gain : Tridiagonal, (N, N) matrix of scipy.sparse or (N, N) array
         ``P`` and ``Q``, Hermitian and positive semi-definite, in t/hbar.
     leads : sequence of WideBandLead or SemiInfiniteChainLead
-        With names that are all different; several may share a site.
+        With names that are all different; several may share a site.  Leads of the same
+        ``terminal`` must have the same chemical potential and temperature.
 
     One dense matrix makes all three dense; otherwise one `Sparse` makes all three sparse.
 
@@ -205,6 +225,34 @@ class OpenSystem:
             if lead.name in seen:
                 raise ValueError(f"two leads have the name {lead.name!r}")
             seen.add(lead.name)
+        for terminal in self.terminals:
+            for key in ("chemical_potential", "temperature"):
+                values = {getattr(self.leads[a], key) for a in terminal.channels}
+                if len(values) > 1:
+                    found = ", ".join(f"{value:g}" for value in sorted(values))
+                    raise ValueError(
+                        f"the leads of terminal {terminal.name!r} must have one {key}, got {found}"
+                    )
+
+    @cached_property
+    def terminals(self) -> tuple[Terminal, ...]:
+        """Terminals other than loss and gain, ordered by their first lead."""
+        names = [lead.terminal or lead.name for lead in self.leads]
+        return tuple(
+            Terminal(
+                name,
+                self.leads[names.index(name)].chemical_potential,
+                self.leads[names.index(name)].temperature,
+                tuple(a for a, other in enumerate(names) if other == name),
+            )
+            for name in dict.fromkeys(names)
+        )
+
+    @cached_property
+    def terminal_of_lead(self) -> np.ndarray:
+        """Place of each lead's terminal among `terminals`, (l,) int."""
+        pairs = {a: k for k, x in enumerate(self.terminals) for a in x.channels}
+        return np.array([pairs[a] for a in range(len(self.leads))], int)
 
     @property
     def sites(self) -> int:

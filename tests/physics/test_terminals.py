@@ -1,0 +1,270 @@
+"""Terminals of several leads: sums over their channels, oracles that count leads together."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from brute_force import jump_cumulants
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nessflow.scattering.counting import (
+    _logarithm,
+    charge_distribution,
+    generating_function,
+    lead_cumulants,
+)
+from nessflow.scattering.currents import disorder_susceptibility, steady_currents, transmission
+from nessflow.scattering.dense import scattering_matrix
+from nessflow.scattering.entropy import _integrand, scattering_entropy_production
+from nessflow.scattering.lattice import chain, onsite_rates
+from nessflow.scattering.linear_response import conductance_matrices, linear_response
+from nessflow.scattering.matrices import Tridiagonal
+from nessflow.scattering.noise import lead_noise, terminal_noise
+from nessflow.scattering.occupation import fermi
+from nessflow.scattering.rates import Rates
+from nessflow.scattering.system import OpenSystem, WideBandLead
+from nessflow.thermodynamics import entropy_production, heat_current
+
+GROUPS = ("source", None, "drain", "source", "drain", "drain")
+"""Terminals source (leads 0, 3), b (lead 1), drain (leads 2, 4, 5)."""
+STATES = {"source": (0.6, 0.2), None: (-0.1, 0.1), "drain": (-0.5, 0.3)}
+
+
+def random_system(seed, loss=0.2, gain=0.1, states=STATES, sites=5):
+    rng = np.random.default_rng(seed)
+    a, b, c = rng.normal(size=(3, sites, sites)) + 1j * rng.normal(size=(3, sites, sites))
+    rates = (x @ x.conj().T / sites for x in (b, c))
+    leads = [
+        WideBandLead("abcdef"[k], k % sites, rng.uniform(0.2, 1.5), *states[group], group)
+        for k, group in enumerate(GROUPS)
+    ]
+    scaled = (rate * matrix for rate, matrix in zip((loss, gain), rates, strict=True))
+    return OpenSystem(0.5 * (a + a.conj().T), *scaled, leads)
+
+
+def apart(system):
+    """The same system with every lead a terminal of its own."""
+    leads = [dataclasses.replace(lead, terminal=None) for lead in system.leads]
+    return dataclasses.replace(system, leads=leads)
+
+
+def grouping(system, more=0):
+    """0/1 matrix that sums over the leads of each terminal; ``more`` terminals follow."""
+    rows = np.zeros((len(system.terminals), len(system.leads)))
+    rows[system.terminal_of_lead, range(len(system.leads))] = 1
+    result = np.zeros((len(rows) + more, len(system.leads) + more))
+    result[: len(rows), : len(system.leads)] = rows
+    result[len(rows) :, len(system.leads) :] = np.eye(more)
+    return result
+
+
+def test_terminals_are_ordered_by_their_first_lead():
+    terminals = random_system(0).terminals
+    assert [x.name for x in terminals] == ["source", "b", "drain"]
+    assert [x.channels for x in terminals] == [(0, 3), (1,), (2, 4, 5)]
+    assert (terminals[2].chemical_potential, terminals[2].temperature) == STATES["drain"]
+
+
+def test_leads_of_a_terminal_share_its_state():
+    leads = [WideBandLead(name, 0, 1.0, 0.0, t, "both") for name, t in (("a", 0.1), ("b", 0.2))]
+    with pytest.raises(ValueError, match=r"terminal 'both' must have one temperature, got 0.1, 0"):
+        OpenSystem(chain(2, 1.0, 0.0), Tridiagonal.zero(2), Tridiagonal.zero(2), leads)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_transmissions_currents_and_noise_are_sums_over_leads(seed):
+    system, energies = random_system(seed), np.linspace(-2, 2, 5)
+    each, total = grouping(system, more=2), transmission(apart(system), energies)
+    expected = np.einsum("ai,bj,ije->abe", each, each, total)
+    expected[range(5), range(5)] = 0.0
+    np.testing.assert_allclose(transmission(system, energies), expected, rtol=1e-11)
+    together, separate = steady_currents(system), steady_currents(apart(system))
+    assert together.terminals == ("source", "b", "drain", "loss", "gain")
+    np.testing.assert_allclose(
+        together.particle_current, each @ separate.particle_current, rtol=1e-9
+    )
+    assert abs(together.conservation_defect) <= together.conservation_allowance
+    assert together.unitarity_defect < 1e-12
+    each = grouping(system)
+    found, lone = lead_noise(system), lead_noise(apart(system))
+    expected = each @ lone.particle_noise @ each.T
+    np.testing.assert_allclose(found.particle_noise, expected, rtol=1e-8)
+    full = terminal_noise(system)
+    np.testing.assert_allclose(full.particle_noise[:3, :3], found.particle_noise, rtol=1e-8)
+    assert abs(full.particle_noise.sum(axis=1)).max() < 1e-9
+
+
+def test_small_noise_of_a_terminal_keeps_its_digits():
+    """Two sites, each with a strong lead on one side, and a weak link: noise of order 1e-8."""
+    weak = 1e-4
+    leads = [
+        WideBandLead("a", 0, 1.0, 2.0, 0.0, "left"),
+        WideBandLead("b", 0, 2.0, 2.0, 0.0, "left"),
+    ]
+    leads.append(WideBandLead("right", 1, 1.5, -2.0, 0.0))
+    system = OpenSystem(chain(2, weak, 0.0), Tridiagonal.zero(2), Tridiagonal.zero(2), leads)
+    noise, currents = lead_noise(system), steady_currents(system)
+    # Tunnelling: noise = current up to the square of the transmission.
+    np.testing.assert_allclose(
+        noise.particle_noise, currents.particle_current[0] * np.array([[1, -1], [-1, 1]]), rtol=1e-7
+    )
+    # Terms of order one cancel to this between channels, not here.
+    assert noise.particle_noise_error.max() < 1e-9 * noise.particle_noise[0, 0]
+    # Two leads on one site are one lead of the summed broadening.
+    one = [WideBandLead("left", 0, 3.0, 2.0, 0.0), leads[2]]
+    merged = lead_noise(dataclasses.replace(system, leads=one))
+    np.testing.assert_allclose(noise.particle_noise, merged.particle_noise, rtol=1e-9)
+
+
+def test_cumulants_are_those_of_quantum_jumps():
+    infinite = {"source": (1e14, 0.0), None: (-1e14, 0.0), "drain": (-1e14, 0.0)}
+    system = random_system(4, sites=3, states=infinite)
+    found = lead_cumulants(system)
+    for k, terminal in enumerate(system.terminals):
+        expected = jump_cumulants(system, list(terminal.channels))
+        np.testing.assert_allclose(found.cumulants[k], expected, rtol=1e-7)
+
+
+@settings(deadline=None, max_examples=30, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6),
+    counted=st.integers(0, 2),
+    field=st.floats(-3.1, 3.1),
+    temperature=st.just(0.0) | st.floats(1e-6, 2),
+)
+def test_generating_function_is_the_whole_determinant(seed, counted, field, temperature):
+    states = STATES | {"source": (0.6, temperature)}
+    system = random_system(seed, states=states)
+
+    energies = np.linspace(-2.0, 2.1, 6)
+    s, terminal = scattering_matrix(system, energies)
+    rates = Rates(system, energies)
+    fixed = np.array([np.zeros_like(energies), np.ones_like(energies)])
+    filled = np.concatenate([rates.filled, fixed])[terminal].T
+    phases, one = np.ones(terminal.size, complex), np.eye(terminal.size)
+    phases[terminal == counted] = np.exp(1j * field)
+    counting = s.conj().swapaxes(1, 2) @ (phases.conj()[:, None] * s) * phases
+    expected = np.linalg.det(one + filled[:, :, None] * (counting - one))
+    (modulus, phase), _ = _logarithm(rates.exchange[counted], field)
+    np.testing.assert_allclose(np.exp(modulus + 1j * phase), expected, atol=1e-11)
+
+
+def test_generating_function_is_continuous_and_has_the_cumulants():
+    system, fields = random_system(7), np.linspace(0, np.pi, 200)
+    value, error = generating_function(system, "drain", fields)
+    assert abs(np.diff(value, n=2)).max() < 0.01  # no jump of 2 pi anywhere
+    assert error.max() < 1e-8
+    cumulants = lead_cumulants(system).cumulants[2]
+    step = np.array([0.01, 0.02])
+    chi = generating_function(system, "drain", step)[0]
+    powers = np.array([(1j * step) ** k / np.array([1, 2, 6, 24])[k - 1] for k in (1, 2, 3, 4)])
+    np.testing.assert_allclose(chi, cumulants @ powers, atol=1e-8)
+
+
+def test_distribution_has_the_cumulants():
+    system, time = random_system(7), 40.0
+    found = charge_distribution(system, "source", time)
+    assert found.probability.sum() == pytest.approx(1, abs=1e-10)
+    mean = found.probability @ found.charge
+    moments = [found.probability @ (found.charge - mean) ** k for k in (2, 3)]
+    expected = lead_cumulants(system).cumulants[0, :3] * time
+    np.testing.assert_allclose([mean, *moments], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("loss", "gain"), [(0.2, 0.1), (0.2, 0.0), (0.0, 0.3), (0.0, 0.0)])
+def test_entropy_of_the_streams(loss, gain):
+    """``H`` of the blocks of ``s f s^+``, computed from the whole scattering matrix."""
+    system = random_system(3, loss, gain)
+
+    def entropy(f):
+        f = np.clip(f, 1e-300, 1)
+        return -f * np.log(f) - (1 - f) * np.log(np.maximum(1 - f, 1e-300))
+
+    energies = np.linspace(-2.5, 2.5, 7)
+    s, terminal = scattering_matrix(system, energies)
+    f = [fermi(energies, x.chemical_potential, x.temperature) for x in system.terminals]
+    f = np.array([*f, np.zeros_like(energies), np.ones_like(energies)])[terminal].T
+    out = (s * f[:, None]) @ s.conj().swapaxes(1, 2)
+    expected = -entropy(f).sum(axis=1)
+    for k in range(5):
+        mine = np.ix_(terminal == k, terminal == k)
+        expected += entropy(np.linalg.eigvalsh(out[:, mine[0], mine[1]])).sum(axis=1)
+    np.testing.assert_allclose(_integrand(system)(energies)[0][0], expected, rtol=1e-9)
+    found, _, converged = scattering_entropy_production(system, 1e-8)
+    assert converged
+    assert found > 0
+    if not (loss or gain):  # relaxation inside the leads adds to it
+        thermodynamic = entropy_production(system, steady_currents(system))
+        assert found <= thermodynamic.value
+
+
+def test_heat_and_entropy_of_terminals():
+    system = random_system(5, 0.0, 0.0)
+    currents, separate = steady_currents(system), steady_currents(apart(system))
+    each = grouping(system)
+    expected = each @ heat_current(apart(system), separate).value
+    np.testing.assert_allclose(heat_current(system, currents).value, expected, rtol=1e-9)
+    assert entropy_production(system, currents).value == pytest.approx(
+        entropy_production(apart(system), separate).value, rel=1e-9
+    )
+
+
+def test_linear_response_is_a_sum_over_leads():
+    system = random_system(6, states=dict.fromkeys(STATES, (0.2, 0.1)))
+    each = grouping(system)
+    found, separate = conductance_matrices(system)[0], conductance_matrices(apart(system))[0]
+    np.testing.assert_allclose(found, each @ separate @ each.T, rtol=1e-8, atol=1e-12)
+
+
+def two_columns(width, length, rng, **lead):
+    """Wires that nothing couples, one lead for all their first sites, one for their last."""
+    onsite = rng.normal(size=(length, width))
+    wires = [chain(length, 1.0, onsite[:, k]) for k in range(width)]
+    matrix = np.zeros((length * width,) * 2, complex)
+    for k, wire in enumerate(wires):
+        sites = np.arange(length) * width + k
+        matrix[np.ix_(sites, sites)] = wire.to_dense()
+    leads = []
+    for name, column, mu in (("left", 0, 0.3), ("right", length - 1, -0.2)):
+        for k in range(width):
+            site = column * width + k
+            leads.append(WideBandLead(f"{name} {k}", site, 0.8, mu, 0.1, name))
+    rates = np.diag(rng.uniform(0, 0.1, length * width))
+    return OpenSystem(matrix, rates, 0 * rates, leads), wires, rates
+
+
+def test_wires_side_by_side_add_up():
+    width, length = 3, 4
+    system, wires, rates = two_columns(width, length, np.random.default_rng(1))
+    single = []
+    for k, wire in enumerate(wires):
+        loss = onsite_rates(np.diag(rates)[k::width])
+        ends = zip(("left", "right"), (0, length - 1), (0.3, -0.2), strict=True)
+        leads = [WideBandLead(name, site, 0.8, mu, 0.1) for name, site, mu in ends]
+        single.append(OpenSystem(wire, loss, Tridiagonal.zero(length), leads))
+    for function, name in (
+        (steady_currents, "net_particle_current"),
+        (steady_currents, "reference_particle_current"),
+        (lead_noise, "net_particle_noise"),
+        (lead_cumulants, "cumulants"),
+    ):
+        expected = sum(getattr(function(wire), name) for wire in single)
+        np.testing.assert_allclose(getattr(function(system), name), expected, rtol=1e-8)
+    expected = np.concatenate([disorder_susceptibility(wire)[0] for wire in single])
+    found = disorder_susceptibility(system)[0].reshape(length, width).T.ravel()
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    equal = [dataclasses.replace(lead, chemical_potential=0.1) for lead in system.leads]
+    response = linear_response(dataclasses.replace(system, leads=equal))
+    total = 0.0
+    for wire in single:
+        equal = [dataclasses.replace(lead, chemical_potential=0.1) for lead in wire.leads]
+        total += linear_response(dataclasses.replace(wire, leads=equal)).electrical_conductance
+    assert response.electrical_conductance == pytest.approx(total, rel=1e-9)
+
+
+def test_divergent_energy_currents_name_all_contact_sites():
+    system, _, _ = two_columns(2, 3, np.random.default_rng(2))
+    notes = steady_currents(system).notes
+    assert "contact site 1, 2 of wide-band lead 'left'" in notes["energy_current"]
+    assert "contact sites 1, 2 and 5, 6" in notes["net_energy_current"]
