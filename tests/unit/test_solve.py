@@ -381,3 +381,51 @@ def test_a_study_without_axes_is_one_point(tmp_path):
     assert block["net_current"].item() == 0.25
     assert isinstance(block, xr.Dataset)
     assert blocks_of((), None) == [Block({}, None)]
+
+
+# Points evaluated together
+
+
+def kind_of_many(calls, evaluate_many=None):
+    kind = fake.kind_of(calls=calls)
+    kind.batches = []
+
+    def together(parameters):
+        kind.batches.append(len(parameters))
+        return [outcome_of(p, None) for p in parameters]
+
+    kind.evaluate_many = evaluate_many or together
+    return kind
+
+
+def test_points_evaluated_together_give_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(solver, "_TOGETHER", 4)
+    study = study_of(axes=AXES, ensemble=None)
+    calls = []
+    kind = kind_of_many(calls)
+    fake.solve(study, tmp_path / "together", kind)
+    assert kind.batches == [4, 2, 4, 2]
+    assert calls == []
+    fake.solve(study, tmp_path / "alone")
+    for path in (tmp_path / "alone").rglob("*.nc"):
+        other = tmp_path / "together" / path.relative_to(tmp_path / "alone")
+        assert other.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "evaluate_many",
+    [lambda parameters: 1 / 0, lambda parameters: [], lambda parameters: [None]],
+)
+def test_where_many_fail_each_is_evaluated_alone(tmp_path, evaluate_many):
+    calls = []
+    assert fake.solve(FLAT, tmp_path, kind_of_many(calls, evaluate_many)) == [Counts(0, 3, 0)]
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("changes", [{"ensemble": Ensemble(2, 2, 1)}, {"time_limit": 100.0}])
+def test_samples_and_points_with_a_time_limit_are_evaluated_alone(tmp_path, changes):
+    calls = []
+    kind = kind_of_many(calls)
+    fake.solve(study_of(axes=AXES[:1], **({"ensemble": None} | changes)), tmp_path, kind)
+    assert kind.batches == []
+    assert len(calls) == 3 * (2 if "ensemble" in changes else 1)

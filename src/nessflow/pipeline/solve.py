@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -36,6 +36,8 @@ FLUSH_SECONDS = 60.0
 FIRST_LINE_SECONDS = 5.0
 NEXT_LINE_SECONDS = 10.0
 _MESSAGE_LENGTH = 300
+_TOGETHER = 500
+"""Points that a kind is asked to evaluate together; a signal loses no more than these."""
 _SAME = ("block_identity", "parameters", "source_digest")
 
 
@@ -248,28 +250,43 @@ def _point_names(dataset: xr.Dataset, study: Study) -> Callable[[tuple], tuple]:
 # Points to compute
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """A point that was evaluated together with others."""
+
+    parameters: object
+    result: object
+    seconds: float
+
+
 def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
-    status = dataset["status"].values
+    # Looked up once: xarray takes longer for it than a fast kind for a point.
+    arrays = {name: dataset[name].values for name in variables_of(dataset)}
+    coordinates = {name: variable.values for name, variable in dataset.coords.items()}
+    status, messages, notes = (dataset[x].values for x in ("status", "message", REASONS))
     names = _point_names(dataset, study)
     report = _Progress(f"{study.name} {block.path.with_suffix('')}", status.size, len(waiting))
     flushed = time.monotonic()
     labels, parameters, seen = None, None, set()
-    for index in waiting:
+    for index, ready in _with_ready(study, block, kind, waiting, names):
         point = dict(names(index))
         sample = point.pop("sample", None)
         point |= block.outer
-        start = time.monotonic()
+        start = time.monotonic() - (ready.seconds if ready else 0.0)
         try:
             if point != labels:
-                parameters = parameters_of(study, point, kind)
-                _require_coordinates(dataset, kind.coordinates(parameters))
+                parameters = ready.parameters if ready else parameters_of(study, point, kind)
+                _require_coordinates(coordinates, kind.coordinates(parameters))
                 labels = point
             rng = None
             if sample is not None and kind.is_random(parameters):
                 rng = generator(study.ensemble.seed, point, sample)
-            with limited(study.time_limit):
-                result = kind.evaluate(parameters, rng)
-            values, outcome, message, reasons = checked(result, dataset, status.ndim)
+            if ready:
+                result = ready.result
+            else:
+                with limited(study.time_limit):
+                    result = kind.evaluate(parameters, rng)
+            values, outcome, message, reasons = checked(result, arrays, status.ndim)
         except TimeLimit:
             values, outcome, reasons = {}, TIME_LIMIT, {}
             message = f"longer than time_limit = {study.time_limit:g} s"
@@ -281,10 +298,10 @@ def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
             if message not in seen:
                 seen.add(message)
                 progress(f"{point} sample {sample}: {traceback.format_exc()}")
-        for name in variables_of(dataset):
-            dataset[name].values[index] = values.get(name, np.nan)
-        dataset["message"].values[index] = one_line(message)
-        dataset[REASONS].values[index] = canonical_json(reasons) if reasons else ""
+        for name, array in arrays.items():
+            array[index] = values.get(name, np.nan)
+        messages[index] = one_line(message)
+        notes[index] = canonical_json(reasons) if reasons else ""
         # Last, so that a point interrupted above is still pending.
         status[index] = outcome
         now = time.monotonic()
@@ -295,9 +312,30 @@ def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
             flushed = time.monotonic()
 
 
-def _require_coordinates(dataset: xr.Dataset, coordinates: Mapping) -> None:
+def _with_ready(study, block, kind, waiting, names) -> Iterator[tuple[tuple, _Ready | None]]:
+    """Yield the indices of points, with what the kind's ``evaluate_many`` says of them, if any.
+
+    It is asked for some points at a time.  Where it fails, each of them is evaluated alone.
+    """
+    alone = not hasattr(kind, "evaluate_many") or block.samples is not None or study.time_limit
+    for first in range(0, len(waiting), _TOGETHER):
+        indices = waiting[first : first + _TOGETHER]
+        ready = [None] * len(indices)
+        if not alone and len(indices) > 1:
+            start = time.monotonic()
+            with suppress(Exception):
+                points = [dict(names(index)) | block.outer for index in indices]
+                parameters = [parameters_of(study, point, kind) for point in points]
+                results = kind.evaluate_many(parameters)
+                seconds = (time.monotonic() - start) / len(indices)
+                pairs = zip(parameters, results, strict=True)
+                ready = [_Ready(*pair, seconds) for pair in pairs]
+        yield from zip(indices, ready, strict=True)
+
+
+def _require_coordinates(expected: Mapping, coordinates: Mapping) -> None:
     for name, given in coordinates.items():
-        if not np.array_equal(dataset[name].values, given.values):
+        if not np.array_equal(expected[name], given.values):
             raise ValueError(f"{name} has other values than at the first point of the block")
 
 
@@ -306,8 +344,8 @@ def generator(seed: int, labels: Labels, sample: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed_entropy(seed, labels, sample)))
 
 
-def checked(outcome, dataset: xr.Dataset, point_dims: int):
-    """Return values, status, message and reasons of an outcome.
+def checked(outcome, arrays: Mapping[str, np.ndarray], point_dims: int):
+    """Return values, status, message and reasons of an outcome for the arrays of a block.
 
     A value that is not finite needs a note that says why; without one the point is suspect.
 
@@ -317,14 +355,12 @@ def checked(outcome, dataset: xr.Dataset, point_dims: int):
         When a variable is missing or has another shape than declared.
     """
     values, unexplained, reasons = {}, [], {}
-    for name in variables_of(dataset):
+    for name, array in arrays.items():
         if name not in outcome.values:
             raise ValueError(f"the kind returned no {name}")
         value = np.asarray(outcome.values[name], dtype=float)
-        if value.shape != dataset[name].shape[point_dims:]:
-            raise ValueError(
-                f"{name} has the shape {value.shape}, not {dataset[name].shape[point_dims:]}"
-            )
+        if value.shape != array.shape[point_dims:]:
+            raise ValueError(f"{name} has the shape {value.shape}, not {array.shape[point_dims:]}")
         values[name] = value
         if not np.isfinite(value).all():
             note = outcome.notes.get(name) or outcome.notes.get(name.removesuffix("_error"))

@@ -18,6 +18,10 @@ A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the m
     Whether ``evaluate`` draws from its random generator (an ensemble makes sense).
 ``evaluate(parameters, rng)``
     ``Outcome`` of one point.  ``rng`` is None where ``is_random`` is false.
+``evaluate_many(parameters)``
+    Optional, for kinds that cost less per point when many are evaluated together: the ``Outcome``
+    of each of a list of points, as ``evaluate(parameters, None)`` gives it.  Used where there is
+    no ensemble and no time limit.
 
 The module docstring's first line is the one-line description of the kind.
 """
