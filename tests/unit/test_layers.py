@@ -10,11 +10,12 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "nessflow"
 STANDARD = set(sys.stdlib_module_names)
-PHYSICS = {"classical", "kinetic", "mixture", "scattering", "thermodynamics"}
+PHYSICS = {"classical", "kinetic", "lindblad", "mixture", "scattering", "thermodynamics"}
 
 ALLOWED = {
     "classical": {"classical", "numpy"},
     "kinetic": {"kinetic", "numpy", "scipy"},
+    "lindblad": {"lindblad", "scattering", "numpy", "scipy"},
     "mixture": {"mixture", "scattering", "numpy", "scipy"},
     "scattering": {"scattering", "numpy", "scipy", "numba"},
     "thermodynamics": PHYSICS | {"numpy", "scipy"},

@@ -16,8 +16,8 @@ from nessflow.scattering.bound_states import require_no_bound_state
 from nessflow.scattering.dense import green
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.mesh import energy_mesh
-from nessflow.scattering.occupation import fermi
 from nessflow.scattering.quadrature import Integral, integrate
+from nessflow.scattering.statistics import bosonic_range, occupation
 from nessflow.scattering.system import OpenSystem
 
 
@@ -69,7 +69,9 @@ def hermitian_result(found: Integral, sites: int) -> tuple[np.ndarray, np.ndarra
     return matrix, abs(error)
 
 
-def correlation_spectrum(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def correlation_spectrum(
+    system: OpenSystem, energies: np.ndarray, bosonic: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Return ``sum_a f_a (G Gamma_a G^+)_ji`` and the sum of magnitudes in it.
 
     Parameters
@@ -78,6 +80,8 @@ def correlation_spectrum(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
         The system.
     energies : (E,) array
         Energies w, in t.
+    bosonic : bool
+        Statistics.
 
     Returns
     -------
@@ -89,8 +93,7 @@ def correlation_spectrum(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     n, at = system.sites, [lead.site for lead in system.leads]
     rates = np.array(
         [
-            lead.broadening_at(energies)
-            * fermi(energies, lead.chemical_potential, lead.temperature)
+            lead.broadening_at(energies) * occupation(energies, lead, bosonic)
             for lead in system.leads
         ]
     ).reshape(len(at), energies.size)
@@ -109,7 +112,9 @@ def correlation_spectrum(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     return value.transpose(2, 1, 0), magnitude.transpose(2, 1, 0)
 
 
-def correlation_matrix(system: OpenSystem, rtol: float = 1e-10) -> CorrelationMatrix:
+def correlation_matrix(
+    system: OpenSystem, rtol: float = 1e-10, bosonic: bool = False
+) -> CorrelationMatrix:
     """Return ``<c_i^+ c_j>`` of the steady state by error-controlled integration.
 
     Parameters
@@ -119,21 +124,27 @@ def correlation_matrix(system: OpenSystem, rtol: float = 1e-10) -> CorrelationMa
     rtol : float
         Error over value aimed at, for real and imaginary part of every element by themselves.
         Rounding errors that are larger take its place and are part of the reported errors.
+    bosonic : bool
+        Bosons: Bose functions of the leads, which are then all that may couple.
 
     Raises
     ------
     ValueError
-        When there is a bound state, `nessflow.scattering.bound_states`.
+        When there is a bound state, `nessflow.scattering.bound_states`, or bosons have loss, gain
+        or a chemical potential that is not below all bands.
     """
     require_no_bound_state(system)
+    limits = (-np.inf, np.inf)
+    if bosonic:
+        limits = bosonic_range(system)
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        value, magnitude = correlation_spectrum(system, energies)
+        value, magnitude = correlation_spectrum(system, energies, bosonic)
         i, j = np.triu_indices(system.sites, 1)
         sizes = [np.moveaxis(np.diagonal(magnitude), -1, 0), magnitude[i, j], magnitude[i, j]]
         return hermitian_components(value), np.concatenate(sizes)
 
-    mesh = energy_mesh(system, everywhere=True)
+    mesh = energy_mesh(system, limits=limits, everywhere=True)
     found = integrate(integrand, mesh.panels, rtol, mesh.scale)
     value, error = hermitian_result(found, system.sites)
     return CorrelationMatrix(

@@ -1,0 +1,172 @@
+"""Additive Lindblad equations: local and global, with sharp and with broadened rates.
+
+===================  ===============================================================
+equation             lead a exchanges particles with
+===================  ===============================================================
+local                its site, at the rate and occupation of that site's own energy
+global               each level j, at ``Gamma_a(E_j) |<j|a>|^2`` and ``f_a(E_j)``
+global, broadened    each level j, with ``f_a`` averaged over its line shape, (57), (58)
+local, broadened     its site, with the sums of these rates, (70)
+===================  ===============================================================
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from nessflow.lindblad.equation import MasterEquation, require_lindblad
+from nessflow.lindblad.propagator import (
+    level_broadenings,
+    propagator_hamiltonian,
+    with_loss_and_gain,
+)
+from nessflow.scattering.matrices import as_dense
+from nessflow.scattering.mesh import energy_mesh
+from nessflow.scattering.quadrature import integrate
+from nessflow.scattering.statistics import occupation, require_bosonic_leads
+from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal
+
+_DEGENERATE = 1e-10
+"""Level spacing, relative to the norm, below which levels have no modes of their own."""
+
+
+def _modes(system: OpenSystem) -> tuple[np.ndarray, np.ndarray]:
+    """Return levels and modes of the Hamiltonian, which must not be degenerate."""
+    levels, modes = np.linalg.eigh(as_dense(system.hamiltonian))
+    gaps = np.diff(levels)
+    if gaps.size and gaps.min() <= _DEGENERATE * abs(levels).max():
+        raise ValueError(
+            f"two levels at {levels[np.argmin(gaps)]:g} are degenerate, so that the global "
+            "equation is not defined; use the local one"
+        )
+    return levels, modes
+
+
+def _equation(system: OpenSystem, loss, gain, bosonic: bool, error: float) -> MasterEquation:
+    """Return the Lindblad equation of rate matrices of the leads."""
+    names = [terminal.name for terminal in system.terminals]
+    shape = (len(names), system.sites, system.sites)
+    by_terminal = np.zeros((2, *shape), complex)
+    for k, *matrices in zip(system.terminal_of_lead, loss, gain, strict=True):
+        by_terminal[:, k] += matrices
+    return require_lindblad(with_loss_and_gain(system, names, *by_terminal, bosonic, error))
+
+
+def _local(system: OpenSystem, loss, gain, bosonic: bool, error: float) -> MasterEquation:
+    """Return the equation of one loss and one gain rate for each lead, on its site."""
+    matrices = np.zeros((2, len(system.leads), system.sites, system.sites))
+    for a, lead in enumerate(system.leads):
+        matrices[:, a, lead.site, lead.site] = loss[a], gain[a]
+    return _equation(system, *matrices, bosonic, error)
+
+
+def local_equation(system: OpenSystem, bosonic: bool = False) -> MasterEquation:
+    """Return the local Lindblad equation.
+
+    Raises
+    ------
+    ValueError
+        When a site's energy is outside the band of its lead, or bosons are above one.
+    """
+    if bosonic:
+        require_bosonic_leads(system.leads)
+    energies = np.diagonal(as_dense(system.hamiltonian)).real
+    sign = 1 if bosonic else -1
+    loss, gain = [], []
+    for lead in system.leads:
+        site = OpenSystem(np.array([[energies[lead.site]]]), *[Tridiagonal.zero(1)] * 2, ())
+        rate = float(level_broadenings(site, lead)[0])
+        filled = float(occupation(energies[[lead.site]], lead, bosonic)[0])
+        loss.append(rate * (1 + sign * filled))
+        gain.append(rate * filled)
+    error = 4 * np.finfo(float).eps * max(loss + gain, default=0.0)
+    return _local(system, loss, gain, bosonic, error)
+
+
+def _averages(
+    system: OpenSystem, lead: Lead, modes: np.ndarray, bosonic: bool, rtol: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``int phi_j f_a`` of each level and its error, (N,); line shapes of (35), (55).
+
+    ``phi_j = <j| g Gamma(w) g^+ |j>/2 pi``, ``g = 1/(w - X)``, ``Gamma(w)`` of all terminals.
+    """
+    x = propagator_hamiltonian(system)
+    markovian = 2 * (as_dense(system.loss) + as_dense(system.gain))
+
+    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        green = np.linalg.inv(energies[:, None, None] * np.eye(system.sites) - x)
+        rows = modes.conj().T @ green
+        shape = np.sum((rows @ markovian) * rows.conj(), axis=-1).real
+        for other in system.leads:
+            shape += abs(rows[:, :, other.site]) ** 2 * other.broadening_at(energies)[:, None]
+        values = shape.T * occupation(energies, lead, bosonic)
+        return values, values
+
+    # Only the occupation of this lead enters; of the others, their band edges.
+    steps = {"chemical_potential": lead.chemical_potential, "temperature": lead.temperature}
+    leads = tuple(replace(other, **steps) for other in system.leads)
+    union = tuple(f(lead.band[k] for lead in leads) for k, f in enumerate((min, max)))
+    mesh = energy_mesh(
+        replace(system, leads=leads), limits=union, poles=np.linalg.eigvals(x), everywhere=True
+    )
+    found = integrate(integrand, mesh.panels, rtol, mesh.scale)
+    return found.value / (2 * np.pi), found.error / (2 * np.pi)
+
+
+def global_equation(
+    system: OpenSystem, bosonic: bool = False, broadened: bool = False, rtol: float = 1e-10
+) -> MasterEquation:
+    """Return the global Lindblad equation.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Without degenerate levels.
+    bosonic : bool
+        Statistics.
+    broadened : bool
+        Whether occupations are averaged over the line shapes, (58), or taken at the levels.
+    rtol : float
+        Error over value aimed at in these averages.
+
+    Raises
+    ------
+    ValueError
+        When levels are degenerate or outside a band, or bosons are above one.
+    """
+    rates, error = _rates(system, bosonic, broadened, rtol)
+    _, modes = _modes(system)
+    loss, gain = ((modes * rate[:, None]) @ modes.conj().T for rate in rates)
+    return _equation(system, loss, gain, bosonic, error)
+
+
+def broadened_local_equation(
+    system: OpenSystem, bosonic: bool = False, rtol: float = 1e-10
+) -> MasterEquation:
+    """Return the local equation whose rates are the sums of (58) over all levels, (70).
+
+    Parameters and errors are those of `global_equation`.
+    """
+    (loss, gain), error = _rates(system, bosonic, True, rtol)
+    return _local(system, loss.sum(axis=1), gain.sum(axis=1), bosonic, system.sites * error)
+
+
+def _rates(
+    system: OpenSystem, bosonic: bool, broadened: bool, rtol: float
+) -> tuple[np.ndarray, float]:
+    """Return loss and gain rates of each lead and level, (2, l, N), and their error."""
+    if bosonic:
+        require_bosonic_leads(system.leads)
+    levels, modes = _modes(system)
+    result, wrong = np.zeros((2, len(system.leads), system.sites)), 0.0
+    for a, lead in enumerate(system.leads):
+        rates = level_broadenings(system, lead) * abs(modes[lead.site]) ** 2
+        if broadened:
+            average, error = _averages(system, lead, modes, bosonic, rtol)
+        else:
+            average = occupation(levels, lead, bosonic)
+            error = 4 * np.finfo(float).eps * (1 + average)
+        gain = rates * average
+        result[:, a] = rates + (1 if bosonic else -1) * gain, gain
+        wrong = max(wrong, float(np.max(rates * error)))
+    return result, wrong

@@ -1,0 +1,196 @@
+"""Quadratic master equations: rate matrices by terminal, steady state and relaxation.
+
+For fermions (s = -1) or bosons (s = +1) with ``L = sum_a L_a`` and
+
+    L_a rho = sum_jk loss_a,kj (c_j rho c_k^+ - {c_k^+ c_j, rho}/2)
+              + gain_a,jk (c_j^+ rho c_k - {c_k c_j^+, rho}/2),
+
+the density ``n_ij = <c_j^+ c_i>``, the transposed correlation matrix, obeys
+
+    dn/dt = -i (X n - n X^+) + Lambda,   X = h - i Gamma/2,   Gamma = sum_a loss_a - s gain_a,
+
+``Lambda = sum_a gain_a``: (48) of paper non-additive-dissipation.  Rates are those of populations:
+loss is ``2P`` and gain ``2Q`` of `nessflow.scattering.system`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import expm, solve_continuous_lyapunov
+
+from nessflow.scattering.evolution import require_times
+
+_EPSILON = np.finfo(float).eps
+_POSITIVE = 1e-12
+"""Negative rates, relative to the largest one, that are rounding errors."""
+
+
+@dataclass(frozen=True, eq=False)
+class MasterEquation:
+    """Rate matrices of every terminal.
+
+    Parameters
+    ----------
+    terminals : tuple of str
+        Names.
+    hamiltonian : (N, N) array
+        ``h``, Hermitian, in t.
+    loss, gain : (t, N, N) arrays
+        Rate matrices of each terminal, Hermitian, in t/hbar.  Completely positive (a Lindblad
+        equation) where none has a negative eigenvalue; `require_lindblad` checks that.
+    bosonic : bool
+        Statistics.
+    rates_error : float
+        What elements of ``loss`` and ``gain`` may be wrong by.
+
+    Raises
+    ------
+    ValueError
+        When shapes do not fit or a matrix is not Hermitian.
+    """
+
+    terminals: tuple[str, ...]
+    hamiltonian: np.ndarray
+    loss: np.ndarray
+    gain: np.ndarray
+    bosonic: bool = False
+    rates_error: float = 0.0
+
+    def __post_init__(self):
+        n, count = len(self.hamiltonian), len(self.terminals)
+        for name, shape in (
+            ("hamiltonian", (n, n)),
+            ("loss", (count, n, n)),
+            ("gain", (count, n, n)),
+        ):
+            matrix = np.asarray(getattr(self, name), complex)
+            if matrix.shape != shape:
+                raise ValueError(f"{name} must have the shape {shape}, got {matrix.shape}")
+            if not np.isfinite(matrix).all():
+                raise ValueError(f"{name} has an entry that is not finite")
+            defect = abs(matrix - matrix.conj().swapaxes(-1, -2)).max(initial=0.0)
+            if defect > 1e-12 * max(1.0, abs(matrix).max(initial=0.0)):
+                raise ValueError(f"{name} must be Hermitian, it differs by {defect:.1e}")
+            object.__setattr__(self, name, matrix)
+
+    @property
+    def sign(self) -> int:
+        """+1 for bosons, -1 for fermions."""
+        return 1 if self.bosonic else -1
+
+    @property
+    def damping_of(self) -> np.ndarray:
+        """``Gamma_a = loss_a - s gain_a``, (t, N, N)."""
+        return self.loss - self.sign * self.gain
+
+    @cached_property
+    def effective_hamiltonian(self) -> np.ndarray:
+        """``X``, (N, N)."""
+        return self.hamiltonian - 0.5j * self.damping_of.sum(axis=0)
+
+    def dissipator(self, terminal: int, density: np.ndarray) -> np.ndarray:
+        """Return what a terminal adds to ``dn/dt``."""
+        damping = self.damping_of[terminal]
+        return self.gain[terminal] - 0.5 * (damping @ density + density @ damping)
+
+    def derivative(self, density: np.ndarray) -> np.ndarray:
+        """Return ``dn/dt``."""
+        drift = -1j * self.effective_hamiltonian @ density
+        return drift + drift.conj().T + self.gain.sum(axis=0)
+
+    def solve(self, source: np.ndarray) -> np.ndarray:
+        """Return ``n`` with ``-i (X n - n X^+) + source = 0``.
+
+        Raises
+        ------
+        ValueError
+            When there is none: a state is not damped.
+        """
+        self.require_stable()
+        return solve_continuous_lyapunov(-1j * self.effective_hamiltonian, -source)
+
+    def require_stable(self) -> None:
+        """Check that everything relaxes.
+
+        Raises
+        ------
+        ValueError
+            When some state is not damped; bosons with more gain than loss are amplified.
+        """
+        levels = np.linalg.eigvals(self.effective_hamiltonian)
+        worst = np.argmax(levels.imag)
+        if levels.imag[worst] < -64 * _EPSILON * abs(self.effective_hamiltonian).max():
+            return
+        energy, growth = levels.real[worst], 2 * levels.imag[worst]
+        if self.bosonic and growth > 0:
+            raise ValueError(
+                f"no steady state: bosons near energy {energy:g} grow with the rate {growth:g}; "
+                "gain must be smaller than loss"
+            )
+        raise ValueError(
+            f"no unique steady state: a state near energy {energy:g} is not damped; couple it to "
+            "a reservoir"
+        )
+
+    @cached_property
+    def condition(self) -> float:
+        """Largest change of the steady density for a source of norm 1, in hbar/t."""
+        return float(np.linalg.norm(self.solve(np.eye(len(self.hamiltonian))), 2))
+
+    @cached_property
+    def steady_density(self) -> np.ndarray:
+        """Steady ``n``, (N, N)."""
+        density = self.solve(self.gain.sum(axis=0))
+        density = density + self.solve(self.derivative(density))
+        return 0.5 * (density + density.conj().T)
+
+    @cached_property
+    def steady_error(self) -> float:
+        """What elements of `steady_density` may be wrong by."""
+        size = 1 + np.linalg.norm(self.steady_density, 2)
+        rounding = 8 * _EPSILON * np.linalg.norm(self.effective_hamiltonian, 2)
+        rates = len(self.hamiltonian) * (len(self.terminals) + 1) * self.rates_error
+        return float(self.condition * size * (rounding + rates))
+
+    def relaxation(self, initial: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Return the density at ascending times, (times, N, N), from that at time 0.
+
+        Their errors are those of `steady_density` and of ``initial``, not amplified.
+        """
+        steady = self.steady_density
+        propagators = expm(-1j * require_times(times)[:, None, None] * self.effective_hamiltonian)
+        change = np.asarray(initial) - steady
+        return steady + propagators @ change @ propagators.conj().swapaxes(1, 2)
+
+
+def canonical_rates(matrix: np.ndarray) -> np.ndarray:
+    """Return the eigenvalues of a rate matrix, ascending: the rates of (52)."""
+    return np.linalg.eigvalsh(matrix)
+
+
+def non_markovianity(*matrices: np.ndarray) -> float:
+    """Return ``nu = -sum of negative canonical rates`` of rate matrices, (82)."""
+    rates = np.concatenate([canonical_rates(matrix) for matrix in matrices])
+    return float(-np.minimum(rates, 0.0).sum())
+
+
+def require_lindblad(equation: MasterEquation) -> MasterEquation:
+    """Return an equation after checking that it is completely positive terminal by terminal.
+
+    Raises
+    ------
+    ValueError
+        When a canonical rate is negative.
+    """
+    for kind in ("loss", "gain"):
+        matrices = getattr(equation, kind)
+        allowed = _POSITIVE * abs(matrices).max(initial=0.0) + equation.rates_error
+        for name, matrix in zip(equation.terminals, matrices, strict=True):
+            lowest = canonical_rates(matrix)[0]
+            if lowest < -allowed:
+                raise ValueError(
+                    f"not a Lindblad equation: the {kind} of {name} has the negative rate "
+                    f"{lowest:g}; rates must be 0 or more"
+                )
+    return equation

@@ -1,0 +1,118 @@
+"""Steady currents of bosons and their counting statistics.
+
+The Heisenberg equations are those of fermions, so are Green's function and transmissions; leads
+hold Bose functions ``n_a``, and attempts of a lead to send and to take bunch instead of exclude:
+
+    chi(x) = -int dw/2pi ln[1 - P_out (e^x - 1) - P_in (e^{-x} - 1)],
+    P_out = n_a sum_b T_ab (1 + n_b),   P_in = (1 + n_a) sum_b T_ab n_b.
+
+Terminals are leads of one channel each, chemical potentials lie below all bands, and there is no
+loss or gain.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nessflow.scattering.mesh import energy_mesh
+from nessflow.scattering.quadrature import integrate
+from nessflow.scattering.rates import Rates
+from nessflow.scattering.statistics import bosonic_range, occupation
+from nessflow.scattering.system import OpenSystem
+
+
+@dataclass(frozen=True, eq=False)
+class BosonTransport:
+    """Steady currents of bosons and cumulants of the charge that each lead sends.
+
+    Attributes
+    ----------
+    terminals : tuple of str
+        The leads in order.
+    particle_current, energy_current : (l,) float
+        From each lead into the system, in t/hbar and t^2/hbar.
+    particle_noise : (l, l) float
+        Zero-frequency noise, in t/hbar.
+    third_cumulant : (l,) float
+        In t/hbar.
+    converged : bool
+        Whether every integral met the tolerance or its rounding errors.
+
+    Each has its numerical error in ``<name>_error``.
+    """
+
+    terminals: tuple[str, ...]
+    particle_current: np.ndarray
+    energy_current: np.ndarray
+    particle_noise: np.ndarray
+    third_cumulant: np.ndarray
+    particle_current_error: np.ndarray
+    energy_current_error: np.ndarray
+    particle_noise_error: np.ndarray
+    third_cumulant_error: np.ndarray
+    converged: bool
+
+
+def _difference(filled: np.ndarray) -> np.ndarray:
+    return filled[:, None] - filled[None]
+
+
+def _terms(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the integrands of currents, energy currents, third cumulants and noise."""
+    rates = Rates(system, energies)
+    filled = np.array([occupation(energies, lead, True) for lead in system.leads])
+    between = rates.leads.copy()
+    between[range(len(filled)), range(len(filled))] = 0.0
+    current = np.einsum("abe,abe->ae", between, _difference(filled))
+    size = np.einsum("abe,abe->ae", between, filled[:, None] + filled[None])
+    taken = np.einsum("abe,be->ae", between, filled)
+    sent = np.einsum("abe,be->ae", between, 1 + filled)
+    moved = filled * sent + (1 + filled) * taken
+    third = current * (1 + 3 * moved + 2 * current**2)
+    thermal = filled * (1 + filled)
+    s = rates.amplitudes
+    outgoing = np.einsum("ace,ce,bce->abe", s, filled, s.conj())
+    # A lead of one channel: |s_ab|^2 = T_ab.
+    noise = abs(outgoing) ** 2 - thermal[:, None] * between.swapaxes(0, 1) - thermal[None] * between
+    noise_size = abs(noise) + 2 * (thermal[:, None] + thermal[None]) * between.swapaxes(0, 1)
+    for a in range(len(filled)):
+        noise[a, a] = moved[a] + current[a] ** 2
+        noise_size[a, a] = noise[a, a]
+    values = [current, energies * current, third, noise.reshape(-1, energies.size)]
+    sizes = [
+        size,
+        abs(energies) * size,
+        size * (1 + 3 * moved + 2 * current**2),
+        noise_size.reshape(-1, energies.size),
+    ]
+    return np.concatenate(values), np.concatenate(sizes)
+
+
+def boson_transport(system: OpenSystem, rtol: float = 1e-10) -> BosonTransport:
+    """Return steady currents, noise and third cumulants of bosons between leads.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With leads alone, each a terminal of its own.
+    rtol : float
+        Error over value aimed at, for every number by itself.
+
+    Raises
+    ------
+    ValueError
+        When there is loss or gain, or a chemical potential is not below all bands.
+    """
+    limits = bosonic_range(system)
+    if len(system.terminals) != len(system.leads):
+        raise ValueError("the bosonic statistics are built for terminals of one lead each")
+    mesh = energy_mesh(system, limits=limits, everywhere=True)
+    found = integrate(lambda w: _terms(system, w), mesh.panels, rtol, mesh.scale)
+    count = len(system.leads)
+
+    def split(numbers: np.ndarray) -> list[np.ndarray]:
+        parts = np.split(numbers / (2 * np.pi), [count, 2 * count, 3 * count])
+        return [parts[0], parts[1], parts[3].reshape(count, count), parts[2]]
+
+    names = tuple(lead.name for lead in system.leads)
+    return BosonTransport(names, *split(found.value), *split(found.error), found.converged)

@@ -1,0 +1,283 @@
+"""Evolution of correlation matrices when a system is joined to its leads at time 0.
+
+Before, the leads are in equilibrium, each by itself, and the system is in any state.  With the
+propagator ``U(t) = int dw/2pi A(w) e^{-iwt}``, ``A = i (G - G^+)``, and
+
+    K(w, t) = int_0^t dt' e^{iwt'} U(t'),
+
+the correlation matrix ``C_ij = <c_i^+ c_j>`` is (29), (30) of paper non-additive-dissipation,
+
+    C(t) = U^* C(0) U^T + Z(t),   Z_ij(t) = sum_a int dw/2pi f_a Gamma_a K^*_ia K_ja.
+
+Both integrals use one grid of energies.  ``K`` is accumulated from one time to the next, so that
+many times cost no more than the last one.  Since leads that are full keep everything full,
+``U^* U^T + Z = 1`` for ``f = 1``: how far that fails is measured at every time, and is an error of
+the propagator, of the grids and of all else but the occupations.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nessflow.scattering.bound_states import require_no_bound_state
+from nessflow.scattering.dense import green
+from nessflow.scattering.mesh import energy_mesh
+from nessflow.scattering.quadrature import GAUSS, KRONROD, Panels
+from nessflow.scattering.statistics import bosonic_range, occupation
+from nessflow.scattering.system import OpenSystem
+
+_PHASE = 4.0
+"""Largest phase ``|w - w'| t / 2`` over a panel of energies."""
+_TIME_PHASE = 8.0
+"""The same over a step of time, on which `_TIME_NODES` nodes integrate to rounding errors."""
+_TIME_NODES, _TIME_WEIGHTS = np.polynomial.legendre.leggauss(16)
+
+
+@dataclass(frozen=True, eq=False)
+class Evolution:
+    """What the correlation matrix at some times is made of.
+
+    Attributes
+    ----------
+    times : (t,) float
+        In hbar/t.
+    propagator : (t, N, N) complex
+        ``U``.
+    source : (t, N, N) complex
+        ``Z``, the correlation matrix of a system that was empty.
+    error : (t,) float
+        What elements of ``propagator`` and ``source`` may be wrong by.
+    """
+
+    times: np.ndarray
+    propagator: np.ndarray
+    source: np.ndarray
+    error: np.ndarray
+
+    def correlations(self, initial: np.ndarray) -> np.ndarray:
+        """Return ``C(t)``, (t, N, N), from ``C(0)``, (N, N), (29)."""
+        return self.propagator.conj() @ initial @ self.propagator.swapaxes(1, 2) + self.source
+
+    def double_occupancy(self, initial: np.ndarray, both: float | None = None) -> np.ndarray:
+        """Return ``<c_1^+ c_2^+ c_2 c_1>`` of two sites, (t,), (31).
+
+        Parameters
+        ----------
+        initial : (2, 2) array
+            ``C(0)``.
+        both : float, optional
+            Double occupancy at time 0; that of a Gaussian state, ``det C(0)``, unless told.
+
+        Raises
+        ------
+        ValueError
+            When there are not two sites, or no state has this double occupancy.
+        """
+        initial = np.asarray(initial)
+        if initial.shape != (2, 2):
+            raise ValueError(f"double occupancy is that of two sites, there are {len(initial)}")
+        both = float(np.linalg.det(initial).real) if both is None else both
+        _require_a_state(initial, both)
+        z = self.source
+        kept = self.propagator.conj() @ initial @ self.propagator.swapaxes(1, 2)
+        mixed = kept[:, 0, 0] * z[:, 1, 1] + kept[:, 1, 1] * z[:, 0, 0]
+        mixed = mixed - kept[:, 0, 1] * z[:, 1, 0] - kept[:, 1, 0] * z[:, 0, 1]
+        decayed = abs(np.linalg.det(self.propagator)) ** 2 * both
+        return decayed + (np.linalg.det(z) + mixed).real
+
+
+def require_occupations(initial: np.ndarray, sites: int) -> np.ndarray:
+    """Return a correlation matrix of fermions after checking it.
+
+    Raises
+    ------
+    ValueError
+        When its size is wrong, or its eigenvalues are not between 0 and 1.
+    """
+    initial = np.asarray(initial, complex)
+    if initial.shape != (sites, sites):
+        raise ValueError(f"initial correlations must be ({sites}, {sites}), got {initial.shape}")
+    if abs(initial - initial.conj().T).max() > 1e-12:
+        raise ValueError("initial correlations must be Hermitian")
+    low, high = np.linalg.eigvalsh(initial)[[0, -1]]
+    if low < -1e-12 or high > 1 + 1e-12:
+        raise ValueError(
+            f"initial correlations must have eigenvalues from 0 to 1, got {low:g} to {high:g}"
+        )
+    return initial
+
+
+def _require_a_state(initial: np.ndarray, both: float) -> None:
+    """Two levels hold: none, either or both, each with a probability that is not negative."""
+    require_occupations(initial, 2)
+    lowest = np.linalg.eigvalsh(initial)[0]
+    least = max(0.0, float(np.trace(initial).real) - 1)
+    if not least - 1e-12 <= both <= lowest + 1e-12:
+        raise ValueError(
+            f"double occupancy must lie between {least:g} and {lowest:g} for these correlations, "
+            f"got {both:g}"
+        )
+
+
+def _require_finite_bands(system: OpenSystem) -> None:
+    if system.loss.any() or system.gain.any():
+        raise ValueError(
+            "the exact evolution is built for leads alone; with loss and gain use "
+            "nessflow.lindblad.propagator, which is exact for wide-band leads"
+        )
+    for lead in system.leads:
+        if not np.isfinite(lead.band[0]):
+            raise ValueError(
+                f"lead {lead.name!r} has no band edges, and the exact evolution takes band-limited "
+                "leads; use nessflow.lindblad.propagator, which is exact for wide-band leads"
+            )
+
+
+def panels_resolving(panels: Panels, time: float) -> Panels:
+    """Return panels cut until ``e^{iwt}`` turns by less than `_PHASE` radians on half of each."""
+    while True:
+        ends = panels.origin + panels.width * np.array([panels.lower, panels.upper]) ** panels.power
+        long = abs(ends[1] - ends[0]) * time > 2 * _PHASE
+        if not long.any():
+            return panels
+        kept, cut = panels[~long], panels[long].bisected()
+        columns = (
+            np.concatenate([getattr(kept, name), getattr(cut, name)])
+            for name in Panels.__annotations__
+        )
+        panels = Panels(*columns)
+
+
+def panel_error(values: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """Return what integrals may be wrong by, (m,), from values (m, p, 21) at the nodes.
+
+    The estimate of `nessflow.scattering.quadrature`, without its rounding errors.
+    """
+    values = values * slope
+    kronrod = values @ KRONROD
+    difference = abs(kronrod - values @ GAUSS)
+    spread = abs(values - 0.5 * kronrod[..., None]) @ KRONROD
+    ratio = difference / np.where(spread == 0, 1.0, spread)
+    return np.sum(np.where(ratio < 1 / 200, (200 * ratio) ** 1.5, 1.0) * spread, axis=-1)
+
+
+def require_times(times: np.ndarray) -> np.ndarray:
+    """Return times after checking that they ascend from 0 or more.
+
+    Raises
+    ------
+    ValueError
+        When they do not.
+    """
+    times = np.atleast_1d(np.asarray(times, float))
+    if not (np.isfinite(times).all() and times[0] >= 0 and np.all(np.diff(times) > 0)):
+        raise ValueError("times must be finite, 0 or more and ascending")
+    return times
+
+
+@dataclass(eq=False)
+class _Grid:
+    """Energies with everything that is needed there."""
+
+    energies: np.ndarray  # (E,)
+    slope: np.ndarray  # (p, 21), dw / 2 pi without the weight
+    spectral: np.ndarray  # (E, N * N), A times weight
+    filled: np.ndarray  # (E, l), Gamma f
+    full: np.ndarray  # (E * l,), Gamma times weight
+    weights: np.ndarray  # (E,)
+
+
+def _grid(system: OpenSystem, last: float, bosonic: bool) -> _Grid:
+    band = [f(lead.band[k] for lead in system.leads) for k, f in enumerate((min, max))]
+    mesh = energy_mesh(system, limits=tuple(band), everywhere=True)
+    energies, slope = panels_resolving(mesh.panels, last).nodes()
+    slope = slope / (2 * np.pi)
+    weights = (slope * KRONROD).ravel()
+    energies = energies.ravel()
+    spectral = np.empty((energies.size, system.sites**2), complex)
+    for batch, whole in green(system, energies):
+        a = 1j * (whole - whole.conj().swapaxes(1, 2))
+        spectral[batch] = weights[batch, None] * a.reshape(len(a), -1)
+    broadening = np.array([lead.broadening_at(energies) for lead in system.leads]).T
+    filled = np.array([occupation(energies, lead, bosonic) for lead in system.leads]).T
+    full = (broadening * weights[:, None]).ravel()
+    return _Grid(energies, slope, spectral, broadening * filled, full, weights)
+
+
+def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evolution:
+    """Return propagator and source of the correlation matrix at ascending times.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With leads of finite bands; no loss, no gain, no bound state.
+    times : (t,) array
+        Ascending, from 0 or more, in hbar/t.  Cost grows as the square of the last one times the
+        width of the bands.
+    bosonic : bool
+        Statistics.
+
+    Raises
+    ------
+    ValueError
+        When times or system are not of this kind.
+    """
+    times = require_times(times)
+    _require_finite_bands(system)
+    require_no_bound_state(system)
+    if bosonic:
+        bosonic_range(system)
+    n, contacts = system.sites, [lead.site for lead in system.leads]
+    grid = _grid(system, times[-1], bosonic)
+    accumulator = _Accumulator(grid, contacts, n)
+    propagator, source = np.empty((2, times.size, n, n), complex)
+    error = np.empty(times.size)
+    for k, time in enumerate(times):
+        accumulator.advance(time)
+        phases = np.exp(-1j * grid.energies * time)
+        propagator[k] = (phases @ grid.spectral).reshape(n, n)
+        source[k], error[k] = _source(grid, accumulator.value, propagator[k])
+    return Evolution(times, propagator, source, error)
+
+
+class _Accumulator:
+    """``K`` up to the time reached so far, (E, N, l)."""
+
+    def __init__(self, grid: _Grid, contacts: list[int], sites: int):
+        self.grid, self.contacts, self.sites = grid, contacts, sites
+        self.value = np.zeros((grid.energies.size, sites, len(contacts)), complex)
+        self.width = np.ptp(grid.energies)
+        self.time = 0.0
+        self._half, self._turns = np.nan, np.empty(0)
+
+    def advance(self, stop: float) -> None:
+        """Add ``int dt e^{iwt} U(t)`` up to ``stop``."""
+        if stop == self.time:
+            return
+        start, self.time = self.time, stop
+        steps = int(np.ceil((stop - start) * self.width / (2 * _TIME_PHASE)))
+        half = 0.5 * (stop - start) / steps
+        energies, spectral = self.grid.energies, self.grid.spectral.conj()
+        inside = half * (1 + _TIME_NODES)
+        if not abs(half - self._half) < 1e-13 * half:  # evenly spaced times share the phases
+            self._half, self._turns = half, np.exp(1j * np.outer(energies, inside))
+        weights = (half * _TIME_WEIGHTS)[:, None, None]
+        for step in range(steps):
+            first = np.exp(1j * energies * (start + 2 * half * step))
+            # U^* at the nodes of the step.
+            within = self._turns.T @ (first[:, None] * spectral)
+            within = within.conj().reshape(-1, self.sites, self.sites)[:, :, self.contacts]
+            piece = self._turns @ (weights * within).reshape(inside.size, -1)
+            self.value += first[:, None, None] * piece.reshape(self.value.shape)
+
+
+def _source(grid: _Grid, k: np.ndarray, propagator: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return ``Z`` and what it may be wrong by."""
+    n = len(propagator)
+    pairs = (k.conj()[:, :, None, :] * k[:, None, :, :]).reshape(len(k), n * n, -1)
+    filled = np.matmul(pairs, grid.filled[..., None])[..., 0].T  # (n * n, E)
+    full = grid.full @ pairs.transpose(0, 2, 1).reshape(-1, n * n)
+    defect = abs(propagator.conj() @ propagator.T + full.reshape(n, n) - np.eye(n)).max()
+    values = filled.reshape(n * n, *grid.slope.shape)
+    estimate = np.hypot(panel_error(values.real, grid.slope), panel_error(values.imag, grid.slope))
+    return (filled @ grid.weights).reshape(n, n), float(defect + estimate.max())
