@@ -77,8 +77,8 @@ class Tridiagonal:
 
     @property
     def T(self) -> "Tridiagonal":
-        """Transposed matrix."""
-        return Tridiagonal(self.diagonal, self.upper.conj())
+        """Transposed matrix, the same object if it is real."""
+        return Tridiagonal(self.diagonal, self.upper.conj()) if self.upper.imag.any() else self
 
     def any(self) -> bool:
         """Return whether any element differs from zero."""
@@ -185,8 +185,12 @@ def _as_sparse_matrix(matrix: scipy.sparse.sparray) -> Sparse:
 def gershgorin(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
     """Return centres and radii of Gershgorin's discs, which hold all eigenvalues; (N,) each."""
     if isinstance(matrix, Tridiagonal):
-        bond = abs(matrix.upper)
-        return matrix.diagonal, np.append(bond, 0.0) + np.insert(bond, 0, 0.0)
+        alike = matrix.upper.strides == (0,)
+        bond = abs(matrix.upper[:1] if alike else matrix.upper)
+        radii = np.zeros(matrix.diagonal.size)
+        radii[:-1] += bond
+        radii[1:] += bond
+        return matrix.diagonal, radii
     centres = diagonal(matrix)
     elements = matrix.matrix if isinstance(matrix, Sparse) else matrix
     return centres, np.asarray(abs(elements).sum(axis=1)) - abs(centres)
@@ -281,6 +285,8 @@ def diagonal(matrix: Matrix) -> np.ndarray:
 def overlap(first: Matrix, second: Matrix) -> float:
     """Return ``Tr[A B]`` of two matrices of one kind."""
     if isinstance(first, Tridiagonal):
+        if not (first.any() and second.any()):
+            return 0.0
         bonds = (first.upper * second.upper.conj()).real
         return float(first.diagonal @ second.diagonal + 2 * bonds.sum())
     if isinstance(first, Sparse):

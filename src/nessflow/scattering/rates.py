@@ -74,7 +74,7 @@ class Rates:
 
     @cached_property
     def _interior(self) -> InteriorResponse:
-        return interior_response(self.system, self.energies)
+        return interior_response(self.system, self.energies, self._contact)
 
     @cached_property
     def _correlations(self) -> ContactCorrelations:

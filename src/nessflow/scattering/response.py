@@ -116,14 +116,28 @@ def contact_correlations(
     return ContactCorrelations(loss, gain)
 
 
-def interior_response(system: OpenSystem, energies: np.ndarray) -> InteriorResponse:
-    """Return the response of the loss and gain terminals; parameters as in `contact_response`."""
+def interior_response(
+    system: OpenSystem, energies: np.ndarray, contact: ContactResponse | None = None
+) -> InteriorResponse:
+    """Return the response of the loss and gain terminals.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; cost as for `contact_response`.
+    energies : (E,) array
+        Energies w, in t.
+    contact : ContactResponse, optional
+        Response at the same energies, all that is needed where ``G`` is symmetric and loss or gain
+        is absent.
+    """
     energies = np.atleast_1d(np.asarray(energies, float))
     solver = _solver(system)
     # Columns of G are the rows of the transposed system.
-    _, loss, gain = solver.contact_rows(system.T, energies)
+    known = contact is not None and system.T is system
+    columns = contact if known else contact_response(system.T, energies)
     if system.loss.any() and system.gain.any():
         loss_gain, gain_loss = solver.interior_traces(system, energies)
     else:
         loss_gain, gain_loss = np.zeros((2, energies.size))
-    return InteriorResponse(loss, gain, loss_gain, gain_loss)
+    return InteriorResponse(columns.loss, columns.gain, loss_gain, gain_loss)

@@ -287,5 +287,11 @@ class OpenSystem:
 
     @cached_property
     def T(self) -> "OpenSystem":
-        """System with every matrix transposed; its Green's function is the transposed one."""
-        return OpenSystem(self.hamiltonian.T, self.loss.T, self.gain.T, self.leads)
+        """System with every matrix transposed; its Green's function is the transposed one.
+
+        The same object if all matrices are real tridiagonal ones.
+        """
+        matrices = self.hamiltonian, self.loss, self.gain
+        if all(isinstance(matrix, Tridiagonal) and matrix.T is matrix for matrix in matrices):
+            return self
+        return OpenSystem(*(matrix.T for matrix in matrices), self.leads)

@@ -31,7 +31,9 @@ UNROLL = 4
 """Sites between two visits of the state in memory."""
 
 BLOCK = 65_536
-"""Factors multiplied at a time."""
+"""Elements prepared at a time."""
+
+_EPSILON = np.finfo(float).eps
 
 # Not the full fastmath: nan and inf must keep their meaning.
 _FAST = {"contract", "nsz", "reassoc"}
@@ -420,35 +422,47 @@ def _couplings(
     return hamiltonian - 1j * damping, (hamiltonian + 1j * damping).conj()
 
 
-def _bond_arguments(bonds: list[np.ndarray], sites: int) -> tuple:
+def _blocks(values: np.ndarray) -> list[slice]:
+    """Return pieces of an array: no temporary array is as long as the chain."""
+    return [slice(k, k + BLOCK) for k in range(0, values.size, BLOCK)]
+
+
+def _bond_arguments(bonds: list[np.ndarray], unit: float, sites: int) -> tuple:
     """Return what `_rows` needs of the elements above the diagonals of h, P and Q.
 
-    In units of the largest coupling; one element stands for bonds that are all alike.
+    In units of ``unit``; one element stands for bonds that are all alike.
     """
-    upper, lower = _couplings(*bonds)
-    product = upper * lower
-    damped = any(rates.any() for rates in bonds[1:])
-    if not damped and np.all(abs(product - 1) < 4 * np.finfo(float).eps):
-        return None, None, None, None, None
 
     def filled(values: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(np.broadcast_to(values, sites - 1))
 
-    product, twist = filled(product.real), filled(product.imag)
-    if not damped:
+    hopping, *rates = bonds
+    if not any(values.any() for values in rates):
+        product = np.empty(hopping.size)
+        for part in _blocks(hopping):
+            product[part] = abs(hopping[part] / unit) ** 2
+        if all(np.all(abs(product[part] - 1) < 4 * _EPSILON) for part in _blocks(product)):
+            return None, None, None, None, None
+        product = filled(product)
         return product, None, (product, product), None, None
+    loss, gain = (values / unit for values in rates)
+    upper, lower = _couplings(hopping / unit, loss, gain)
+    product = upper * lower
     # Seen from the last site, what is above the diagonal is below it.
-    spreads = filled(abs(upper) ** 2), filled(abs(lower) ** 2)
-    loss, gain = (
-        (filled(2 * rates.conj() * upper), filled(2 * rates * lower)) for rates in bonds[1:]
+    return (
+        filled(product.real),
+        filled(product.imag),
+        (filled(abs(upper) ** 2), filled(abs(lower) ** 2)),
+        (filled(2 * loss.conj() * upper), filled(2 * loss * lower)),
+        (filled(2 * gain.conj() * upper), filled(2 * gain * lower)),
     )
-    return product, twist, spreads, loss, gain
 
 
 @dataclass(frozen=True, eq=False)
 class _Chain:
-    """What does not depend on the energies, in units of the largest coupling.
+    """What does not depend on the energies.
 
+    In units of ``unit``, the largest coupling if all are alike, or the power of two below it.
     ``arguments`` are those of `_rows`; ``corners`` the products of the couplings above and below
     the diagonal, each with its exponent of two; ``growth`` and ``decay`` bound by how much one site
     changes a determinant at zero energy.
@@ -485,10 +499,15 @@ def _over(values: np.ndarray, unit: float) -> np.ndarray:
 @functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system, or transposed
 def _chain_of(system: OpenSystem) -> _Chain:
     bonds = _bonds(system)
-    unit = max(abs(coupling).max(initial=0.0) for coupling in _couplings(*bonds)) or 1.0
-    bonds = [values / unit for values in bonds]
-    upper, lower = _couplings(*bonds)
-    product = abs(upper * lower)
+    parts = _blocks(bonds[0])
+
+    def couplings(part: slice) -> tuple[np.ndarray, np.ndarray]:
+        return _couplings(*(values[part] for values in bonds))
+
+    largest = (abs(each).max() for part in parts for each in couplings(part))
+    unit = float(max(largest, default=0.0)) or 1.0
+    if bonds[0].size > 1:  # a power of two is exact, and 1 saves copies
+        unit = 2.0 ** (math.frexp(unit)[1] - 1)
 
     site = _over(system.hamiltonian.diagonal, unit)
     loss, gain = (
@@ -497,27 +516,37 @@ def _chain_of(system: OpenSystem) -> _Chain:
     )
     present = [rates for rates in (loss, gain) if rates is not None]
     rate = present[0] if len(present) == 1 else _over(sum(present, np.zeros(site.size)), 1.0)
-    *couplings, beside_loss, beside_gain = _bond_arguments(bonds, site.size)
-    beside_loss = None if loss is None else beside_loss
-    beside_gain = None if gain is None else beside_gain
+    *bond_terms, loss_bond, gain_bond = _bond_arguments(bonds, unit, site.size)
+    loss_bond = None if loss is None else loss_bond
+    gain_bond = None if gain is None else gain_bond
 
-    corners = (np.broadcast_to(values, site.size - 1) for values in (upper, lower))
+    repeats = (site.size - 1) // max(bonds[0].size, 1)
+    above, below, decay = [(1.0, 0)], [(1.0, 0)], [1.0]
+    for part in parts:
+        upper, lower = (each / unit for each in couplings(part))
+        above.append(_scaled_product(np.broadcast_to(upper, upper.size * repeats)))
+        below.append(_scaled_product(np.broadcast_to(lower, lower.size * repeats)))
+        damping = rate[1:][part] if repeats == 1 else rate[1:]
+        decay.append(np.maximum(abs(upper * lower), damping).min())
     return _Chain(
-        float(unit),
-        (site, rate, *couplings, loss, beside_loss, gain, beside_gain),
-        tuple(map(_scaled_product, corners)),
-        1.1 + max(site.max(), -site.min()) + rate.max(),
-        np.maximum(product, rate[1:]).min(initial=1.0),
+        unit,
+        (site, rate, *bond_terms, loss, loss_bond, gain, gain_bond),
+        (_joined(above), _joined(below)),
+        float(4.1 + max(site.max(), -site.min()) + rate.max()),
+        float(min(decay)),
     )
+
+
+def _joined(parts: list[tuple[complex, int]]) -> tuple[complex, int]:
+    """Return the product of numbers that are given with exponents of two."""
+    product, exponent = _scaled_product(np.array([number for number, _ in parts]))
+    return product, exponent + sum(power for _, power in parts)
 
 
 def _scaled_product(factors: np.ndarray) -> tuple[complex, int]:
     """Return the product of many factors as a number and an exponent of two."""
-    if factors.size > BLOCK:  # no temporary arrays as long as the chain
-        blocks = range(0, factors.size, BLOCK)
-        parts = [_scaled_product(factors[k : k + BLOCK]) for k in blocks]
-        product, exponent = _scaled_product(np.array([part for part, _ in parts]))
-        return product, exponent + sum(power for _, power in parts)
+    if factors.size > BLOCK:
+        return _joined([_scaled_product(factors[part]) for part in _blocks(factors)])
     factors, exponent = np.append(factors, 1.0), 0
     while True:
         shifts = np.frexp(abs(factors))[1]
