@@ -26,7 +26,7 @@ class Leads(Strict):
     right: Reservoir
 
 
-class Lattice(Strict):
+class System(Strict):
     """Lattice of movers between two reservoirs, its sources and drains."""
 
     sites: int = quantity("number of sites", "1", ge=3, le=10_000_000)
@@ -62,8 +62,10 @@ class Lattice(Strict):
         return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
 
 
-class Parameters(Lattice):
+class Parameters(Strict):
     """One lattice."""
+
+    system: System = Field(description="lattice, sources and drains, reservoirs")
 
 
 CONVENTIONS = (
@@ -110,11 +112,12 @@ VARIABLES = {
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return directions, terminals, sites, bonds and the two movers."""
     ends = np.array(placement.ENDS)
+    system = parameters.system
     return {
         "direction": placement.directions(),
-        "terminal": placement.terminals(parameters.injections),
-        "site": Coordinate(np.arange(1, parameters.sites + 1), "1", "site"),
-        "bond": Coordinate(np.arange(1, parameters.sites), "1", "bond"),
+        "terminal": placement.terminals(system.injections),
+        "site": Coordinate(np.arange(1, system.sites + 1), "1", "site"),
+        "bond": Coordinate(np.arange(1, system.sites), "1", "bond"),
         "mover": Coordinate(np.array(MOVERS), "1", "direction of the movers"),
         "lead": Coordinate(ends, "1", "end"),
         "lead_2": Coordinate(ends, "1", "second end"),
@@ -128,12 +131,12 @@ def is_random(parameters: Parameters) -> bool:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the steady states (7), (8) of the paper's lattice, or of any other placement."""
-    notes = {}
-    results = [_one_direction(parameters, one, notes) for one in parameters.both_directions()]
+    system, notes = parameters.system, {}
+    results = [_one_direction(system, one, notes) for one in system.both_directions()]
     values = {name: np.array([result[name] for result in results]) for name in results[0]}
     left = values["particle_current"][:, 0], values["particle_current_error"][:, 0]
     values |= placement.nonreciprocity(*left)
-    values["drude_nonreciprocal_current"] = _drude(parameters)
+    values["drude_nonreciprocal_current"] = _drude(system)
     if np.isnan(values["drude_nonreciprocal_current"]):
         notes["drude_nonreciprocal_current"] = (
             "it is for equal sources and drains that alternate on all sites but the ends"
@@ -141,9 +144,9 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     return Outcome(values, *_judged(values), notes)
 
 
-def _one_direction(parameters, engine, notes) -> dict[str, np.ndarray | float]:
+def _one_direction(system, engine, notes) -> dict[str, np.ndarray | float]:
     state = lattice.steady_state(engine)
-    currents, errors = placement.terminal_currents(state, parameters.injections)
+    currents, errors = placement.terminal_currents(state, system.injections)
     if not engine.hopping.all():
         reason = "no mover leaves a site with hopping probability 0: its density is infinite"
         notes |= dict.fromkeys(("density", "density_error", "conservation_defect"), reason)
@@ -179,15 +182,15 @@ def _one_direction(parameters, engine, notes) -> dict[str, np.ndarray | float]:
     }
 
 
-def _drude(parameters: Parameters) -> float:
+def _drude(system: System) -> float:
     """Return ``I_g (1 - 1/(1 + L/l_c))``, l_c = 1/(1-p): twice the second term of (9), N >> 2.
 
     NaN unless sources and drains of the current I_g alternate on the sites 2 to N-1.
     """
-    current = placement.injected(parameters.sites, parameters.injections)[1:-1]
+    current = placement.injected(system.sites, system.injections)[1:-1]
     if not (current[0] and np.array_equal(current[1:], -current[:-1])):
         return np.nan
-    length = (parameters.sites - 1) * (1 - parameters.hopping_probability)
+    length = (system.sites - 1) * (1 - system.hopping_probability)
     return float(current[0] * (1 - 1 / (1 + length)))
 
 

@@ -5,11 +5,11 @@ from pydantic import Field
 
 from nessflow.classical import lattice
 from nessflow.studies import classical_lattice, placement
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable, quantity
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
 
 
-class Parameters(classical_lattice.Lattice):
-    """One lattice and its start: the same density of both movers on all sites."""
+class System(classical_lattice.System):
+    """Lattice whose movers can leave every site."""
 
     hopping_probability: float = quantity(
         "probability to go on from a site with a source or drain; else a mover turns round",
@@ -17,6 +17,12 @@ class Parameters(classical_lattice.Lattice):
         gt=0,
         le=1,
     )
+
+
+class Parameters(Strict):
+    """One lattice and its start: the same density of both movers on all sites."""
+
+    system: System = Field(description="lattice, sources and drains, reservoirs")
     initial_density: float = quantity("density of both movers at time 0", "1", ge=0)
     duration: int = Field(description="number of time steps", ge=1, le=10_000_000)
     interval: int = Field(1, description="time steps between recorded times", ge=1)
@@ -66,7 +72,7 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return currents and densities in time, (1)-(5) of the paper, and the slowest rate."""
     notes, status = {}, (Status.OK, "")
-    engines = parameters.both_directions()
+    engines = parameters.system.both_directions()
     try:
         rate, rate_error, converged = lattice.relaxation_rate(engines[0])
         if not converged:
@@ -84,7 +90,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
 
 def _one_direction(parameters, engine, times, rate) -> dict[str, np.ndarray]:
     steady = lattice.steady_state(engine)
-    density = np.full((2, parameters.sites), parameters.initial_density)
+    density = np.full((2, parameters.system.sites), parameters.initial_density)
     currents, distances = np.empty((2, times.size)), np.empty(times.size)
     for recorded in range(times.size):
         currents[:, recorded] = lattice.reservoir_currents(engine, density)

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from nessflow.studies.kind import Coordinate, Strict, Variable, quantity
 
 DIRECTIONS = ("forward", "reverse")
 ENDS = ("left", "right")
+MOST = 10_000_000
 
 CONVENTIONS = (
     "Reverse bias: the values of the left and the right end exchanged, sources and drains as they "
@@ -23,42 +24,44 @@ CONVENTIONS = (
 )
 
 
-class SiteRange(Strict):
-    """Every ``step``-th site from ``start`` to ``stop``, which is included."""
-
-    start: int = Field(description="first site, from 1", ge=1)
-    stop: int = Field(description="last site, included", ge=1)
-    step: int = Field(1, description="distance of neighbouring sites", ge=1)
-
-    @model_validator(mode="after")
-    def _some(self):
-        if self.stop < self.start:
-            raise ValueError(f"no sites: stop {self.stop} is below start {self.start}")
-        return self
-
-
-Sites = SiteRange | Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+def _listed(sites: object) -> object:
+    """Return the list of sites that {start, stop, step} stands for; anything else as it is."""
+    if not isinstance(sites, Mapping):
+        return tuple(sites) if isinstance(sites, list) else sites
+    numbers = [sites.get("start"), sites.get("stop"), sites.get("step", 1)]
+    whole = all(isinstance(n, int | float) and n % 1 == 0 and 1 <= n <= MOST for n in numbers)
+    if not whole or sites.keys() - {"start", "stop", "step"}:
+        raise ValueError(
+            "expected a list of sites, or {start: , stop: , step: } with whole numbers "
+            f"from 1 to {MOST}"
+        )
+    start, stop, step = map(int, numbers)
+    if stop < start:
+        raise ValueError(f"no sites: stop {stop} is below start {start}")
+    return tuple(range(start, stop + 1, step))
 
 
 class Injection(Strict):
     """Sites that each receive the same current."""
 
-    sites: Sites = Field(
-        description="list of sites, from 1, or {start, stop, step} with stop included"
-    )
+    sites: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...],
+        BeforeValidator(_listed),
+    ] = Field(description="list of sites, from 1, or {start, stop, step} with stop included")
     current: float = quantity("current into the system on each site; negative: a drain", "t/hbar")
+
+    @field_validator("sites")
+    @classmethod
+    def _each_once(cls, sites):
+        if not sites:
+            raise ValueError("no sites")
+        if len(set(sites)) < len(sites):
+            raise ValueError("a site is listed twice; add up its currents")
+        return sites
 
     def indices(self) -> np.ndarray:
         """Return the sites, counted from 0."""
-        if isinstance(self.sites, SiteRange):
-            return np.arange(self.sites.start - 1, self.sites.stop, self.sites.step)
         return np.array(self.sites) - 1
-
-    @model_validator(mode="after")
-    def _each_once(self):
-        if not isinstance(self.sites, SiteRange) and len(set(self.sites)) < len(self.sites):
-            raise ValueError("a site is listed twice; add up its currents")
-        return self
 
 
 Injections = dict[
@@ -72,7 +75,7 @@ def check_placement(sites: int, injections: Mapping[str, Injection]) -> None:
     for name, injection in injections.items():
         if name in ENDS:
             raise ValueError(f"injections: {name} is an end of the system; use another name")
-        for site in (injection.indices() + 1).tolist():
+        for site in injection.sites:
             if not 1 < site < sites:
                 raise ValueError(
                     f"injections.{name}: site {site} is not inside the system, "

@@ -25,8 +25,8 @@ class Leads(Strict):
     temperature: float = quantity("temperature of all resistors", "t", ge=0)
 
 
-class Parameters(Strict):
-    """One circuit."""
+class System(Strict):
+    """Chain of resistors, its sources and drains."""
 
     sites: int = quantity("number of nodes, both ends among them", "1", ge=2, le=10_000_000)
     resistance: float | tuple[float, ...] = quantity(
@@ -52,7 +52,7 @@ class Parameters(Strict):
             raise ValueError("resistance: every value has to be positive")
         return self
 
-    def engines(self) -> tuple[circuit.Circuit, circuit.Circuit]:
+    def both_directions(self) -> tuple[circuit.Circuit, circuit.Circuit]:
         """Return the circuits of the engine for forward and reverse bias."""
         forward = circuit.Circuit(
             self.resistance + np.zeros(self.sites - 1),
@@ -61,6 +61,12 @@ class Parameters(Strict):
             self.leads.right.chemical_potential,
         )
         return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
+
+
+class Parameters(Strict):
+    """One circuit."""
+
+    system: System = Field(description="resistors, sources and drains, both ends")
 
 
 CONVENTIONS = (
@@ -115,11 +121,12 @@ VARIABLES = {
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return directions, terminals, nodes and resistors."""
     ends = np.array(placement.ENDS)
+    system = parameters.system
     return {
         "direction": placement.directions(),
-        "terminal": placement.terminals(parameters.injections),
-        "site": Coordinate(np.arange(1, parameters.sites + 1), "1", "node"),
-        "bond": Coordinate(np.arange(1, parameters.sites), "1", "resistor"),
+        "terminal": placement.terminals(system.injections),
+        "site": Coordinate(np.arange(1, system.sites + 1), "1", "node"),
+        "bond": Coordinate(np.arange(1, system.sites), "1", "resistor"),
         "lead": Coordinate(ends, "1", "end"),
         "lead_2": Coordinate(ends, "1", "second end"),
     }
@@ -132,18 +139,18 @@ def is_random(parameters: Parameters) -> bool:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the currents (D1), potentials (D2) and heat (D3) of any placement."""
-    notes = {}
-    results = [_one_direction(parameters, one, notes) for one in parameters.engines()]
+    system, notes = parameters.system, {}
+    results = [_one_direction(system, one, notes) for one in system.both_directions()]
     values = {name: np.array([result[name] for result in results]) for name in results[0]}
     left = values["particle_current"][:, 0], values["particle_current_error"][:, 0]
     values |= placement.nonreciprocity(*left)
     return Outcome(values, *_judged(values), notes)
 
 
-def _one_direction(parameters, engine, notes) -> dict[str, np.ndarray | float]:
-    temperature = parameters.leads.temperature
+def _one_direction(system, engine, notes) -> dict[str, np.ndarray | float]:
+    temperature = system.leads.temperature
     state = circuit.steady_state(engine)
-    currents, errors = placement.terminal_currents(state, parameters.injections)
+    currents, errors = placement.terminal_currents(state, system.injections)
     noise = circuit.particle_noise(engine, temperature)
     entropy = Estimate(np.nan, np.nan)
     try:
