@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from nessflow.description import data_dictionary, describe_kinds, describe_study
+from nessflow.figures.specs import SPEC
 from nessflow.pipeline.config import load_study
 from nessflow.studies.kind import find_kind, kind_names
 
@@ -26,6 +28,24 @@ def test_every_study_can_be_described(path, tier):
         assert axis.long_name
         assert axis.natural_units
         assert f"  {axis.name}: {len(axis.labels)} values" in text
+
+
+def test_every_key_of_a_figure_is_documented():
+    page = (ROOT / "docs" / "figures.md").read_text()
+    schema = SPEC.json_schema()
+    for model in schema["$defs"].values():
+        for key, entry in model.get("properties", {}).items():
+            assert f"`{key}`" in page, f"{model['title']}: {key}"
+            for choice in (entry, *entry.get("anyOf", ())):
+                for value in [*choice.get("enum", ()), choice.get("const")]:
+                    assert value is None or f"`{value}`" in page, f"{key}: {value}"
+
+
+def test_the_figures_on_the_page_are_figures():
+    page = (ROOT / "docs" / "figures.md").read_text()
+    text = page.split("```yaml\n")[1].split("```")[0]
+    for figure in YAML(typ="safe").load(text)["figures"]:
+        SPEC.validate_python(figure)
 
 
 def test_every_study_is_documented():

@@ -131,7 +131,44 @@ def family() -> xr.Dataset:
     return data.assign(n=labelled(("tau", "q"), values, "1", "occupation"))
 
 
+def chains() -> xr.Dataset:
+    """Profiles of chains of several lengths: sites that a chain has not are NaN."""
+    site, length = np.arange(1.0, 13.0), np.array([3.0, 6.0, 12.0])
+    data = points(
+        N=(length, "1", "number of sites"),
+        site=(site, "1", "site"),
+        direction=(np.array(["right", "left"]), "1", "direction"),
+    )
+    data["status"] = data["status"].isel(site=0, direction=0, drop=True)
+    data["site"].attrs["joined"] = "NaN where a point has no such value"
+    every_other = (site[None, :] - 1) % (12 / length[:, None]) == 0
+    n = np.where(every_other, np.exp(-site / 4) + 0 * length[:, None], np.nan)
+    n = n[:, :, None] * np.array([1.0, 0.5])
+    return data.assign(n=labelled(("N", "site", "direction"), n, "1", "occupation"))
+
+
+def levels() -> xr.Dataset:
+    """Up to three roots at each field, of a curve with two zeros."""
+    field = np.linspace(-1, 1, 41)
+    data = points(B=(field, "t", "field"))
+    roots = np.full((field.size, 3), np.nan)
+    roots[:, 0] = np.sin(2 * field)
+    roots[abs(field) < 0.5, 1] = 0.8 * np.sqrt(0.25 - field[abs(field) < 0.5] ** 2)
+    roots[abs(field) < 0.5, 2] = -roots[abs(field) < 0.5, 1]
+    curve = field**2 - 0.25
+    return data.assign_coords(root=labelled(("root",), np.arange(1, 4), "1", "root")).assign(
+        level=labelled(("B", "root"), roots, "t", "stationary state"),
+        level_error=labelled(("B", "root"), 0.05 + 0 * roots, "t", "error"),
+        current=labelled(("B",), curve, CURRENT, "net particle current"),
+        zero=labelled(("root",), np.array([-0.5, 0.5, np.nan]), "t", "field of no current"),
+        extreme=labelled((), -0.25, CURRENT, "least current"),
+        extreme_field=labelled((), 0.0, "t", "field of the least current"),
+    )
+
+
 DATASETS = {
+    "chains": chains(),
+    "levels": levels(),
     "sweep": sweep(),
     "ensemble": ensemble(),
     "limit": limit(),
@@ -142,6 +179,7 @@ DATASETS = {
 
 ONE_LINE = {"name": "line", "plot": "lines", "x": "gamma_0", "y": "current"}
 FIRST = {"site": "first", "T": 0.1}
+MAP = {"plot": "map", "x": "ratio", "y": "mu", "z": "weight"}
 
 FIGURES = {
     "hue": (
@@ -177,7 +215,7 @@ FIGURES = {
             "layers": [{"from": "root", "y": "level", "label": "root"}],
         },
     ),
-    "map-of-one-sign": ("plane", {"plot": "map", "x": "ratio", "y": "mu", "z": "weight"}),
+    "map-of-one-sign": ("plane", MAP),
     "map-of-nothing": ("plane", {"plot": "map", "x": "ratio", "y": "mu", "z": "nothing"}),
     "samples": (
         "ensemble",
@@ -197,6 +235,56 @@ FIGURES = {
                 | {"label": "exact for weak disorder"}
             ],
         },
+    ),
+}
+FIGURES |= {
+    "profiles": (
+        "chains",
+        {"plot": "lines", "x": "site", "y": "n", "hue": "N", "sel": {"direction": "right"}},
+    ),
+    "directions": (
+        "chains",
+        {"plot": "lines", "x": "site", "y": "n", "hue": "direction", "sel": {"N": 6}},
+    ),
+    "roots": (
+        "levels",
+        {"plot": "lines", "x": "B", "y": "level", "every": "root", "zero_line": True},
+    ),
+    "marks": (
+        "levels",
+        {
+            "plot": "lines",
+            "x": "B",
+            "y": "current",
+            "display_unit": "t/h",
+            "zero_line": True,
+            "reference_lines": [{"x": "zero", "label": "no current"}],
+            "marks": [
+                {"x": "zero", "y": 0, "label": "zeros"},
+                {"x": "extreme_field", "y": "extreme", "label": "least current"},
+            ],
+        },
+    ),
+    "contours": (
+        "plane",
+        {
+            "plot": "map",
+            "x": "ratio",
+            "y": "mu",
+            "z": "weight",
+            "zscale": "log",
+            "zlim": [1e-6, 3e-3],
+            "contours": [
+                {"z": "exchange", "label": "no exchange"},
+                {"level": 0.001, "label": "weight 0.001"},
+            ],
+            "marks": [{"x": 1, "y": 0, "label": "symmetric point"}],
+        },
+    ),
+    "steps": (
+        "plane",
+        {"plot": "map", "x": "ratio", "y": "mu", "z": "exchange", "display_unit": "t/h"}
+        | {"zsteps": [-0.3, -0.1, 0, 0.1, 0.3]},
     ),
 }
 FIGURES["panels"] = (
@@ -355,6 +443,108 @@ def test_powers_of_ten_stand_with_the_unit():
     assert not axes.yaxis.offsetText.get_visible()
 
 
+# Parts of the data
+
+
+def test_values_that_a_point_has_not_are_no_gap():
+    lines = {line.get_label(): line for line in drawn("profiles").axes[0].lines}
+    assert [line.get_xdata().tolist() for line in lines.values()] == [
+        [1, 5, 9],
+        [1, 3, 5, 7, 9, 11],
+        list(range(1, 13)),
+    ]
+
+
+def test_one_line_for_each_label_of_a_dimension():
+    lines = drawn("directions").axes[0].lines
+    assert [line.get_label() for line in lines] == ["right", "left"]
+    np.testing.assert_allclose(lines[0].get_ydata(), 2 * lines[1].get_ydata())
+
+
+def test_several_values_may_be_chosen():
+    lines = drawn("profiles", sel={"direction": "left", "N": [12, 3]}).axes[0].lines
+    assert [line.get_label() for line in lines] == [
+        "$N$ = 12",
+        "$N$ = 3",
+    ]
+    assert len(lines[1].get_xdata()) == 3
+    datasets = failed_at("chains", N=6.0)
+    assert "failed" not in words_of(
+        drawn("profiles", datasets, sel={"direction": "left", "N": [12, 3]})
+    )
+    assert "1 of 2 points" in words_of(
+        drawn("profiles", datasets, sel={"direction": "left", "N": [12, 6]})
+    )
+    x = drawn("hue", sel={"T": 0.1, "gamma_0": [0, 1.5, 3]}).axes[0].lines[0].get_xdata()
+    assert x.tolist() == [0, 1.5, 3]
+
+
+def test_all_roots_are_points_alike():
+    axes = drawn("roots").axes[0]
+    (points_drawn,) = [line for line in axes.lines if line.get_marker() == "o"]
+    assert points_drawn.get_linestyle() == "None"
+    finite = np.isfinite(DATASETS["levels"]["level"].values)
+    assert len(points_drawn.get_xdata()) == finite.sum()
+    assert set(zip(*points_drawn.get_data(), strict=True)) == {
+        (b, level)
+        for b, row in zip(
+            DATASETS["levels"]["B"].values, DATASETS["levels"]["level"].values, strict=True
+        )
+        for level in row[np.isfinite(row)]
+    }
+    bars = np.array(axes.collections[0].get_segments())
+    np.testing.assert_allclose(np.ptp(bars[:, :, 1], axis=1), 0.1)
+
+
+def test_many_points_without_a_line_have_markers():
+    (line,) = drawn("roots", y="current", every=None, style="points", zero_line=False).axes[0].lines
+    assert len(line.get_xdata()) == 41
+    assert line.get_marker() == "o"
+
+
+def test_lines_and_marks_stand_at_the_values_of_variables():
+    axes = drawn("marks").axes[0]
+    at = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"]
+    assert at == [-0.5, 0.5]
+    zeros, least = (line_of(axes.figure, label) for label in ("zeros", "least current"))
+    assert zeros.get_xdata()[:2].tolist() == [-0.5, 0.5]
+    assert zeros.get_ydata().tolist() == [0, 0, 0]
+    np.testing.assert_allclose(least.get_ydata(), -0.25 * 2 * np.pi)
+    assert [text.get_text() for text in axes.texts] == ["no current"]
+
+
+def test_marks_of_another_unit_are_refused():
+    with pytest.raises(FigureError, match="current has the unit t/hbar, B the unit t"):
+        drawn("marks", marks=[{"x": "current", "y": 0}])
+
+
+def test_contours_and_colours_of_maps():
+    axes = drawn("contours").axes[0]
+    mesh, *contours = axes.collections
+    assert mesh.norm.__class__.__name__ == "LogNorm"
+    assert [contour.get_linestyle() for contour in axes.lines][:2] == ["--", ":"]
+    ratio, mu = contours[0].get_paths()[0].vertices.T
+    np.testing.assert_allclose(ratio, np.exp(mu), atol=0.02)  # a fifth of a cell
+    steps = drawn("steps").axes[0].collections[0]
+    assert steps.norm.boundaries.tolist() == [-0.3, -0.1, 0, 0.1, 0.3]
+    assert steps.get_cmap().name == "RdBu_r"
+    with pytest.raises(FigureError, match="no value above 0"):
+        drawn("contours", z="nothing", zlim=None, contours=[])
+
+
+def test_colours_of_lines_are_those_of_the_colour_bar():
+    figure = drawn("family")
+    mappable = figure.axes[1]._colorbar.mappable
+    values = DATASETS["family"]["tau"].values
+    colours = [line.get_color() for line in figure.axes[0].lines]
+    np.testing.assert_allclose(colours, [mappable.to_rgba(v) for v in values])
+    data = family().assign_coords(
+        tau=labelled(("tau",), np.geomspace(1, 100, 12), "hbar/t", "time")
+    )
+    norm = drawn("family", DATASETS | {"family": data}).axes[1]._colorbar.mappable.norm
+    assert norm.__class__.__name__ == "LogNorm"
+
+
 # Failed points
 
 
@@ -488,10 +678,15 @@ def test_a_law_of_the_wrong_power_is_refused():
     [
         ({"y": None}, "nothing to draw"),
         ({"y": None, "hue": "site", "layers": [{"y": "a", "label": "a"}]}, "hue belongs to y"),
+        ({"y": None, "every": "b", "layers": [{"y": "a", "label": "a"}]}, "every belongs to y"),
+        ({"sel": {"T": []}}, "at least 1 item"),
+        ({"marks": [{"x": 1}]}, "Field required"),
         ({"layers": [{"y": "other", "label": "a"}]}, "name it with ylabel"),
         ({"reference_lines": [{"label": "a"}]}, "x or y of the line"),
         ({"colour": "red"}, "Extra inputs"),
         ({"plot": "pie"}, "'pie'"),
+        (MAP | {"zscale": "log", "zlim": [0, 1]}, "zlim above 0"),
+        (MAP | {"zsteps": [1, 0]}, "zsteps in order"),
         ({"name": "a/b"}, "pattern"),
     ],
 )
@@ -516,6 +711,10 @@ def test_studies_that_a_figure_needs():
     assert needed("panels") == ["limit", "own"]
     others = {"y": None, "layers": [{"from": "other", "y": "a", "label": "a"}]}
     assert studies_of(SPEC.validate_python(ONE_LINE | others), "own") == ["other"]
+    numbers = others | {"marks": [{"x": 1, "y": 2}], "reference_lines": [{"x": 1}]}
+    assert studies_of(SPEC.validate_python(ONE_LINE | numbers), "own") == ["other"]
+    variables = {"marks": [{"from": "b", "x": "x0", "y": 2}]}
+    assert studies_of(SPEC.validate_python(ONE_LINE | variables), "own") == ["b", "own"]
 
 
 def test_specifications_are_light_to_import():

@@ -12,8 +12,8 @@ from nessflow.figures.specs import Selection, Spec, selections_of
 Data = Mapping[str, xr.Dataset]
 
 
-def along(data: xr.Dataset, x: str, y: str, sel: Selection, hue: str | None = None):
-    """Return ``x`` and ``y`` of a line, or of one line for each value of ``hue``.
+def along(data: xr.Dataset, x: str, y: str, sel: Selection, first: Iterable[str] = ()):
+    """Return ``x`` and ``y`` of a line, or of one line for each value of further dimensions.
 
     Parameters
     ----------
@@ -22,27 +22,27 @@ def along(data: xr.Dataset, x: str, y: str, sel: Selection, hue: str | None = No
     x : str
         A dimension, or a variable over one dimension.
     y : str
-        A variable over that dimension and ``hue``.
+        A variable over that dimension and the further ones.
     sel : mapping
         Values of all other dimensions.
-    hue : str, optional
-        A dimension.
+    first : iterable of str, optional
+        The further dimensions.
 
     Returns
     -------
     x : xarray.DataArray
         One-dimensional.
     y : xarray.DataArray
-        Over (``hue``,) the dimension of ``x``.
+        Over the further dimensions, then that of ``x``.
 
     Raises
     ------
     FigureError
         When a name is not in the data or a dimension is left without a value.
     """
-    first = [hue] if hue else []
     if x in data.dims:
-        return data[x], variable(data, y, sel, [*first, x])
+        values = variable(data, y, sel, [*first, x])
+        return values[x], values
     abscissa = selected(data, x, sel)
     if abscissa.ndim != 1:
         raise FigureError(f"x: {x!r} has the dimensions {list(abscissa.dims)}, expected one")
@@ -116,7 +116,9 @@ def failures(spec: Spec, datasets: Data, study: str) -> tuple[int, int]:
         status = datasets[source]["status"]
         mask = read.setdefault(source, np.zeros(status.shape, dtype=bool))
         places = _places(datasets[source], sel)
-        mask[tuple(places.get(dim, slice(None)) for dim in status.dims)] = True
+        everything = {dim: range(size) for dim, size in status.sizes.items()}
+        chosen = [np.atleast_1d(places.get(dim, everything[dim])) for dim in status.dims]
+        mask[np.ix_(*chosen) or ...] = True
     failed = 0
     for source, mask in read.items():
         failed += int((datasets[source]["status"].values[mask] != 0).sum())
@@ -129,22 +131,29 @@ def _is_averaged(data: xr.Dataset, name: str, sel: Selection) -> bool:
     return "sample" in data[name].dims and f"{name}_mean" in data
 
 
-def _places(data: xr.Dataset, sel: Selection) -> dict[str, int]:
-    """Return the index of each selected value."""
+def _places(data: xr.Dataset, sel: Selection) -> dict[str, int | list[int]]:
+    """Return the index of each selected value, a list of them for a list of values."""
     places = {}
     for key, value in sel.items():
         if key not in data.dims:
             raise FigureError(f"sel: no dimension {key!r}{_nearest(key, data.dims)}")
         known = data[key].values
-        if isinstance(value, str) or known.dtype.kind not in "fiu":
-            found = [i for i, one in enumerate(known.tolist()) if one == value]
+        if isinstance(value, list):
+            places[key] = [_place(key, known, one) for one in value]
         else:
-            # Labels have 12 digits; the data of a kind may have more.
-            found = np.flatnonzero(np.isclose(known, value, rtol=1e-9, atol=1e-12)).tolist()
-        if not found:
-            raise FigureError(f"sel: {key} has no value {value!r}; it has {_some(known)}")
-        places[key] = found[0]
+            places[key] = _place(key, known, value)
     return places
+
+
+def _place(key: str, known: np.ndarray, value: float | str) -> int:
+    if isinstance(value, str) or known.dtype.kind not in "fiu":
+        found = [i for i, one in enumerate(known.tolist()) if one == value]
+    else:
+        # Labels have 12 digits; the data of a kind may have more.
+        found = np.flatnonzero(np.isclose(known, value, rtol=1e-9, atol=1e-12)).tolist()
+    if not found:
+        raise FigureError(f"sel: {key} has no value {value!r}; it has {_some(known)}")
+    return found[0]
 
 
 def _some(values: np.ndarray, most: int = 12) -> str:

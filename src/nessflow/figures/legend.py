@@ -63,7 +63,7 @@ def label_reference_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
     The layout of the figure must have been made.
     """
     renderer = axes.figure.canvas.get_renderer()
-    for line in lines:
+    for line in filter(lambda line: line.label, lines):
         for place in _ALONG:
             text = _reference_label(axes, line, place)
             box = text.get_window_extent(renderer)

@@ -1,7 +1,7 @@
 """Drawing of each kind of plot from labelled data."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib
@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import CenteredNorm, Normalize
+from matplotlib.colors import BoundaryNorm, CenteredNorm, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from nessflow.figures.data import Data, along, error_of, failures, selected, variable
@@ -26,11 +26,12 @@ from nessflow.figures.labels import (
 from nessflow.figures.legend import label_reference_lines, place_legends
 from nessflow.figures.scales import edges_of, label_log_ticks, move_powers_of_ten
 from nessflow.figures.specs import (
-    Curve,
     Lines,
     Map,
+    Mark,
     Plot,
     PowerLaw,
+    ReferenceLine,
     Samples,
     Spec,
     panels_of,
@@ -66,11 +67,13 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
     panels = panels_of(spec)
     with styled():
         figure, grid = _empty_figure(panels)
-        titles = {}
+        titles, references = {}, {}
         for index, (axes, panel) in enumerate(zip(grid, panels, strict=True)):
             try:
                 _PLOTS[type(panel)](axes, panel, datasets, study)
-                _finish(axes, panel)
+                references[axes] = reference_lines(panel, datasets, study)
+                _finish(axes, panel, references[axes])
+                _marks(axes, panel, datasets, study)
             except FigureError as error:
                 place = f", panel {index + 1}" if len(panels) > 1 else ""
                 raise FigureError(f"figure {spec.name} of {study}{place}: {error}") from None
@@ -84,8 +87,8 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
         figure.draw_without_rendering()  # makes the layout
         move_powers_of_ten(figure)
         figure.draw_without_rendering()
-        for axes, panel in zip(grid, panels, strict=True):
-            label_reference_lines(axes, panel.reference_lines)
+        for axes, lines in references.items():
+            label_reference_lines(axes, lines)
         place_legends(figure, titles)
     return figure
 
@@ -106,13 +109,24 @@ def _empty_figure(panels: list[Plot]) -> tuple[Figure, list[Axes]]:
 
 @dataclass(frozen=True)
 class _Line:
-    """One line, in displayed units, and how it looks."""
+    """One line, or points over (``every``, x), with their error and how they look."""
 
     x: xr.DataArray
     y: xr.DataArray
     band: np.ndarray | None
     label: str
     look: Mapping[str, object]
+    hue: xr.DataArray | None = None
+
+    @property
+    def is_scattered(self) -> bool:
+        """Whether the points are not joined by a line."""
+        return self.look["linestyle"] == "none"
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether each point has a marker."""
+        return self.is_scattered or bool(self.look["marker"] and self.x.size <= _MARKED)
 
 
 def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
@@ -122,25 +136,37 @@ def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
         _require_same_unit(line.y, lines[0].y)
     factor = unit_factor(lines[0].y.attrs["natural_units"], spec.display_unit)
     for line in lines:
-        x, y = _numbers(line.x), line.y.values * factor
-        y = abs(y) if spec.magnitude else y
-        look = line.look if len(x) <= _MARKED else {**line.look, "marker": ""}
-        (drawn,) = axes.plot(x, y, label=line.label, **look)
-        if line.band is not None:
-            low, high = y - line.band * factor, y + line.band * factor
-            axes.fill_between(x, low, high, color=drawn.get_color(), alpha=0.25, linewidth=0)
+        _draw_line(axes, line, factor, magnitude=spec.magnitude)
     if lines[0].x.dtype.kind not in "fiu":
         axes.set_xticks(_numbers(lines[0].x), lines[0].x.values.tolist())
         axes.minorticks_off()
-    elif all(line.look.get("marker", "") == "" or len(line.x) > _MARKED for line in lines):
+    elif not any(line.is_marked for line in lines):
         axes.margins(x=0)
-    for curve in spec.curves:
-        source, _ = selection_of(spec, curve, study)
-        if curve.hue and _is_crowded(datasets[source], curve):
-            _add_hue_bar(axes, datasets[source][curve.hue])
-            break
+    crowded = [line.hue for line in lines if line.hue is not None and _is_crowded(line.hue)]
+    if crowded:
+        mappable = ScalarMappable(_hue_norm(crowded[0]), "viridis")
+        axes.figure.colorbar(mappable, ax=axes, label=label_of(crowded[0]))
     axes.set_xlabel(label_of(lines[0].x, text=spec.xlabel or "", width=_WIDE))
     axes.set_ylabel(label_of(lines[0].y, spec.display_unit, spec.ylabel or ""))
+
+
+def _draw_line(axes: Axes, line: _Line, factor: float, *, magnitude: bool) -> None:
+    y = line.y.values * factor
+    y = abs(y) if magnitude else y
+    shown = np.full(y.shape, fill_value=True)
+    if line.is_scattered or "joined" in line.x.attrs:
+        # Not a gap: some points have fewer roots, or fewer sites, than others.
+        shown = np.isfinite(y)
+    x, y = np.broadcast_to(_numbers(line.x), y.shape)[shown], y[shown]
+    look = line.look if line.is_marked else {**line.look, "marker": ""}
+    (drawn,) = axes.plot(x, y, label=line.label, **look)
+    if line.band is None:
+        return
+    error, colour = line.band[shown] * factor, drawn.get_color()
+    if line.is_scattered:
+        axes.errorbar(x, y, error, fmt="none", ecolor=colour, elinewidth=0.8)
+    else:
+        axes.fill_between(x, y - error, y + error, color=colour, alpha=0.25, linewidth=0)
 
 
 def _curve_lines(spec: Lines, number: int, datasets: Data, study: str) -> list[_Line]:
@@ -148,23 +174,24 @@ def _curve_lines(spec: Lines, number: int, datasets: Data, study: str) -> list[_
     curve = spec.curves[number]
     source, sel = selection_of(spec, curve, study)
     data = datasets[source]
-    x, y = along(data, curve.x or spec.x, curve.y, sel, curve.hue)
+    first = [dim for dim in (curve.hue, curve.every) if dim]
+    x, y = along(data, curve.x or spec.x, curve.y, sel, first)
     band = error_of(data, curve.y, sel, y.dims)
     if not curve.hue:
         spread = None if band is None else band.values
-        return [_Line(x, y, spread, curve.label, _look(spec, number, 0, 1))]
-    lines = []
-    for index, value in enumerate(data[curve.hue].values.tolist()):
-        label = "" if _is_crowded(data, curve) else value_label(data[curve.hue], value)
+        return [_Line(x, y, spread, curve.label, _look(spec, number, 0, None))]
+    lines, hue = [], y[curve.hue]
+    for index, value in enumerate(hue.values.tolist()):
+        label = "" if _is_crowded(hue) else value_label(hue, value)
         label = ", ".join(filter(None, (curve.label, label)))
         spread = None if band is None else band.values[index]
-        look = _look(spec, number, index, data.sizes[curve.hue])
-        lines.append(_Line(x, y.isel({curve.hue: index}), spread, label, look))
+        look = _look(spec, number, index, hue)
+        lines.append(_Line(x, y.isel({curve.hue: index}), spread, label, look, hue))
     return lines
 
 
-def _look(spec: Lines, number: int, index: int, count: int) -> dict[str, object]:
-    """Return how line ``index`` of ``count`` of entry ``number`` looks.
+def _look(spec: Lines, number: int, index: int, hue: xr.DataArray | None) -> dict[str, object]:
+    """Return how the line of value ``index`` of a hue, in entry ``number``, looks.
 
     The values of a hue have one colour each in all entries, which then differ by the style of the
     line; entries without a hue beside such ones are black.
@@ -177,23 +204,26 @@ def _look(spec: Lines, number: int, index: int, count: int) -> dict[str, object]
         look["linestyle"] = cycle[number % len(cycle)]["linestyle"]
     if by_hue and not curve.hue:
         look |= {"color": "black", "marker": ""}
-    if curve.hue and count > _COLOURS:
-        colour = matplotlib.colormaps["viridis"](index / (count - 1))
+    if hue is not None and _is_crowded(hue):
+        colour = matplotlib.colormaps["viridis"](_hue_norm(hue)(float(hue.values[index])))
         look |= {"color": colour, "linestyle": "-", "marker": ""}
-    if curve.style == "points":
-        look["linestyle"] = "none"
+    if curve.style == "points" or curve.every:
+        look |= {"linestyle": "none", "marker": look["marker"] or "o"}
     elif curve.style:
         look["linestyle"] = curve.style
     return look
 
 
-def _is_crowded(data: xr.Dataset, curve: Curve) -> bool:
-    return data.sizes[curve.hue] > _COLOURS and data[curve.hue].dtype.kind in "fiu"
+def _is_crowded(hue: xr.DataArray) -> bool:
+    return hue.size > _COLOURS and hue.dtype.kind in "fiu"
 
 
-def _add_hue_bar(axes: Axes, hue: xr.DataArray) -> None:
-    norm = Normalize(float(hue.values[0]), float(hue.values[-1]))
-    axes.figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes, label=label_of(hue))
+def _hue_norm(hue: xr.DataArray) -> Normalize:
+    """Return colours by value, logarithmic for values of equal ratio."""
+    low, high = float(hue.min()), float(hue.max())
+    if low > 0 and np.allclose(np.diff(np.log(hue.values), 2), 0, atol=1e-6):
+        return LogNorm(low, high)
+    return Normalize(low, high)
 
 
 def _numbers(x: xr.DataArray) -> np.ndarray:
@@ -213,6 +243,12 @@ def _require_same_unit(one: xr.DataArray, other: xr.DataArray) -> None:
 # Maps
 
 
+_CONTOURS = (
+    {"color": "black", "linestyle": "--"},
+    {"color": "black", "linestyle": ":"},
+    {"color": _GREEN, "linestyle": "-"},
+    {"color": _PURPLE, "linestyle": "-"},
+)
 _OVER_MAP = (
     {"color": _GREEN, "linestyle": "--"},
     {"color": _PURPLE, "linestyle": ":"},
@@ -235,7 +271,7 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
         edges_of(y, spec.yscale or "linear"),
         z,
         rasterized=True,
-        **_colours(z, spec.zlim),
+        **_colours(z, spec),
     )
     axes.set_facecolor("0.85")
     bar = axes.figure.colorbar(mesh, ax=axes)
@@ -244,9 +280,15 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
         text = "zero within its\nnumerical error" if np.isfinite(z).any() else "no values"
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
         bar.set_ticks([0.0] if np.isfinite(z).any() else [])
-    elif spec.zero_contour and np.nanmin(z) < 0 < np.nanmax(z):
-        axes.contour(x, y, z, levels=[0.0], colors="black", linewidths=1.0)
-        axes.plot([], [], color="black", linestyle="-", marker="", label="zero of the map")
+    elif spec.zero_contour:
+        _contour(axes, x, y, z, 0.0, "zero of the map", linestyle="-", color="black")
+    for contour, style in zip(spec.contours, _CONTOURS, strict=False):
+        source, sel = selection_of(spec, contour, study)
+        other = variable(datasets[source], contour.z or spec.z, sel, [spec.y, spec.x])
+        own = other.attrs["natural_units"] == values.attrs["natural_units"]
+        at = other.values * (factor if own else 1.0)
+        place = other[spec.x].values, other[spec.y].values
+        _contour(axes, *place, at, contour.level, contour.label, **style)
     for layer, style in zip(spec.layers, _OVER_MAP, strict=False):
         source, sel = selection_of(spec, layer, study)
         at, line = along(datasets[source], layer.x or spec.x, layer.y, sel)
@@ -259,9 +301,30 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
     axes.set_ylabel(label_of(values[spec.y], text=spec.ylabel or ""))
 
 
-def _colours(z: np.ndarray, limits: tuple[float, float] | None) -> dict[str, object]:
+def _contour(axes: Axes, x, y, z: np.ndarray, level: float, label: str, **style) -> None:
+    """Draw the line where z has one value, if there is one."""
+    if min(z.shape) > 1 and np.nanmin(z) < level < np.nanmax(z):
+        axes.contour(
+            x, y, z, [level], colors=style["color"], linestyles=style["linestyle"], linewidths=1.0
+        )
+        axes.plot([], [], marker="", label=label, **style)
+
+
+def _colours(z: np.ndarray, spec: Map) -> dict[str, object]:
     """Return colours that diverge from zero for values of both signs, else in sequence."""
+    limits = spec.zlim
+    if spec.zsteps:
+        signed = min(spec.zsteps) < 0 < max(spec.zsteps)
+        return {
+            "cmap": "RdBu_r" if signed else "viridis",
+            "norm": BoundaryNorm(spec.zsteps, 256, extend="both"),
+        }
     finite = z[np.isfinite(z)]
+    if spec.zscale == "log":
+        if not (finite > 0).any():
+            raise FigureError(f"zscale: {spec.z} has no value above 0 for a logarithmic scale")
+        low, high = limits or (finite[finite > 0].min(), finite.max())
+        return {"cmap": "viridis", "norm": LogNorm(low, high)}
     low, high = limits or (finite.min(initial=0.0), finite.max(initial=0.0))
     if low < 0 < high or low == high:
         return {"cmap": "RdBu_r", "norm": CenteredNorm(0, max(-low, high) or 1.0)}
@@ -365,7 +428,51 @@ def _fitted_line(axes: Axes, data: xr.Dataset, spec: PowerLaw, factor: float) ->
 _PLOTS = {Lines: _lines, Map: _map, Samples: _samples, PowerLaw: _power_law}
 
 
-def _finish(axes: Axes, spec: Plot) -> None:
+def reference_lines(spec: Plot, datasets: Data, study: str) -> list[ReferenceLine]:
+    """Return the reference lines of a plot as numbers; of several values one has the label."""
+    lines = []
+    for line in spec.reference_lines:
+        direction = "y" if line.x is None else "x"
+        values = _numbers_of(spec, line, direction, datasets, study)
+        for index, value in enumerate(np.unique(values[np.isfinite(values)]).tolist()):
+            label = "" if index else line.label
+            lines.append(ReferenceLine(**{direction: value, "label": label}))
+    return lines
+
+
+def _marks(axes: Axes, spec: Plot, datasets: Data, study: str) -> None:
+    for mark, symbol in zip(spec.marks, "osD^", strict=False):
+        x, y = (_numbers_of(spec, mark, direction, datasets, study) for direction in "xy")
+        axes.plot(
+            *np.broadcast_arrays(x, y),
+            linestyle="none",
+            marker=symbol,
+            markersize=4,
+            color="black",
+            markerfacecolor="white",
+            label=mark.label,
+        )
+
+
+def _numbers_of(
+    spec: Plot, part: ReferenceLine | Mark, direction: str, datasets: Data, study: str
+) -> np.ndarray:
+    """Return a number, or the values of the variable that is named, as they are displayed."""
+    value = getattr(part, direction)
+    if not isinstance(value, str):
+        return np.array([value])
+    first = spec.curves[0] if isinstance(spec, Lines) else spec
+    source, _ = (study, None) if first is spec else selection_of(spec, first, study)
+    shown = datasets[source][getattr(first, direction) or getattr(spec, direction)]
+    source, sel = selection_of(spec, part, study)
+    found = selected(datasets[source], value, sel)
+    _require_same_unit(found, shown)
+    is_axis = direction == "x" or isinstance(spec, Map)
+    unit = None if is_axis else spec.display_unit
+    return found.values.ravel() * unit_factor(found.attrs["natural_units"], unit)
+
+
+def _finish(axes: Axes, spec: Plot, references: Sequence[ReferenceLine]) -> None:
     """Apply what all plots have in common."""
     for set_scale, scale in ((axes.set_xscale, spec.xscale), (axes.set_yscale, spec.yscale)):
         if scale:
@@ -373,7 +480,7 @@ def _finish(axes: Axes, spec: Plot) -> None:
     if spec.zero_line:
         axes.axhline(0, color="0.6", linewidth=0.6, linestyle="-", marker="", zorder=0)
     thin = {"color": "0.4", "linewidth": 0.8, "linestyle": ":", "marker": "", "zorder": 0}
-    for line in spec.reference_lines:
+    for line in references:
         if line.x is not None:
             axes.axvline(line.x, **thin)
         else:

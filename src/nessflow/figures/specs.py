@@ -1,10 +1,12 @@
 """What a figure is, as written in a study file."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, model_validator
 
-Selection = dict[str, float | str]
+Selection = dict[str, float | str | Annotated[list[float | str], Field(min_length=1)]]
+"""Dimension -> one value, or several where all of them are drawn."""
 Limits = tuple[float, float]
 Scale = Literal["linear", "log"]
 LineStyle = Literal["solid", "dashed", "dotted", "dashdot", "points"]
@@ -31,7 +33,18 @@ class Curve(Layer):
     """One more line of a plot of lines, or one for each value of ``hue``."""
 
     hue: str | None = Field(None, description="axis or dimension, one line for each value")
+    every: str | None = Field(None, description="axis or dimension, points for all its values")
     style: LineStyle | None = None
+
+
+class Contour(_Strict):
+    """The line over a map where a variable has one value."""
+
+    source: Name | None = Field(None, alias="from", description="study; default the figure's own")
+    z: str | None = Field(None, description="variable; default that of the map")
+    level: float = Field(0.0, description="in the unit that is shown")
+    sel: Selection = {}
+    label: str = Field(description="entry of the legend")
 
 
 class Law(_Strict):
@@ -45,10 +58,12 @@ class Law(_Strict):
 
 
 class ReferenceLine(_Strict):
-    """A thin line across the plot at one value of x or of y."""
+    """A thin line across the plot at one value of x or of y, or at all values of a variable."""
 
-    x: float | None = None
-    y: float | None = Field(None, description="in the unit that is shown")
+    source: Name | None = Field(None, alias="from", description="study; default the figure's own")
+    x: float | str | None = None
+    y: float | str | None = Field(None, description="a number in the unit that is shown")
+    sel: Selection = {}
     label: str = Field("", description="written along the line")
 
     @model_validator(mode="after")
@@ -56,6 +71,16 @@ class ReferenceLine(_Strict):
         if (self.x is None) == (self.y is None):
             raise ValueError("give x or y of the line, not both")
         return self
+
+
+class Mark(_Strict):
+    """A symbol at given numbers, or at all values of variables."""
+
+    source: Name | None = Field(None, alias="from", description="study; default the figure's own")
+    x: float | str
+    y: float | str = Field(description="a number in the unit that is shown")
+    sel: Selection = {}
+    label: str = Field("", description="entry of the legend")
 
 
 class Plot(_Strict):
@@ -76,6 +101,7 @@ class Plot(_Strict):
     display_unit: str | None = Field(None, description="for example t/h instead of t/hbar")
     zero_line: bool = False
     reference_lines: tuple[ReferenceLine, ...] = ()
+    marks: tuple[Mark, ...] = Field((), max_length=4)
 
 
 class Lines(Plot):
@@ -84,22 +110,27 @@ class Lines(Plot):
     plot: Literal["lines"]
     y: str | None = Field(None, description="variable")
     hue: str | None = Field(None, description="axis or dimension, one line for each value")
+    every: str | None = Field(None, description="axis or dimension, points for all its values")
+    style: LineStyle | None = None
     layers: tuple[Curve, ...] = ()
     magnitude: bool = Field(False, description="draw the absolute value")
 
     @property
     def curves(self) -> tuple[Curve, ...]:
         """Return ``y``, when given, and the layers."""
-        own = () if self.y is None else (Curve(y=self.y, hue=self.hue, label=""),)
-        return own + self.layers
+        if self.y is None:
+            return self.layers
+        look = {"hue": self.hue, "every": self.every, "style": self.style}
+        return (Curve(y=self.y, label="", **look), *self.layers)
 
     @model_validator(mode="after")
     def _something_with_one_name(self):
         names = {curve.y for curve in self.curves}
         if not names:
             raise ValueError("neither y nor layers: there is nothing to draw")
-        if self.hue and self.y is None:
-            raise ValueError("hue belongs to y: give y, or the hue of a layer")
+        for key in ("hue", "every", "style"):
+            if getattr(self, key) and self.y is None:
+                raise ValueError(f"{key} belongs to y: give y, or the {key} of a layer")
         if len(names) > 1 and self.ylabel is None:
             raise ValueError(f"{', '.join(sorted(names))} share an axis: name it with ylabel")
         return self
@@ -113,8 +144,21 @@ class Map(Plot):
     z: str = Field(description="variable")
     zlabel: str | None = Field(None, description="words in place of the long name; no unit")
     zlim: Limits | None = None
+    zscale: Scale = "linear"
+    zsteps: Annotated[list[float], Field(min_length=2)] | None = Field(
+        None, description="where one colour ends and the next begins, in the unit that is shown"
+    )
     zero_contour: bool = False
+    contours: tuple[Contour, ...] = Field((), max_length=4)
     layers: tuple[Layer, ...] = Field((), max_length=4, description="lines over the map, x to y")
+
+    @model_validator(mode="after")
+    def _colours_have_an_order(self):
+        if self.zscale == "log" and self.zlim and min(self.zlim) <= 0:
+            raise ValueError("a logarithmic scale needs zlim above 0")
+        if self.zsteps and self.zsteps != sorted(set(self.zsteps)):
+            raise ValueError("give zsteps in order, each once")
+        return self
 
 
 class Samples(Plot):
@@ -164,12 +208,22 @@ def selections_of(spec: Spec, study: str) -> list[tuple[str, Selection]]:
     for panel in panels_of(spec):
         if panel.y is not None:
             found.append((study, panel.sel))
-        for layer in (*getattr(panel, "layers", ()), *getattr(panel, "laws", ())):
-            found.append(selection_of(panel, layer, study))
+        found += [selection_of(panel, layer, study) for layer in _readers(panel)]
     return found
 
 
-def selection_of(panel: Plot, layer: Layer | Law, study: str) -> tuple[str, Selection]:
+def _readers(panel: Plot) -> Iterator[Layer | Law | Contour | ReferenceLine | Mark]:
+    """Yield the parts of a plot that read data of their own."""
+    for key in ("layers", "laws", "contours"):
+        yield from getattr(panel, key, ())
+    for part in (*panel.reference_lines, *panel.marks):
+        if isinstance(part.x, str) or isinstance(part.y, str):
+            yield part
+
+
+def selection_of(
+    panel: Plot, layer: Layer | Law | Contour | ReferenceLine | Mark, study: str
+) -> tuple[str, Selection]:
     """Return the study that a layer reads, and its selection."""
     source = layer.source or study
     return source, panel.sel | layer.sel if source == study else layer.sel
