@@ -1,7 +1,10 @@
 """How does the cost grow with sites, energies and samples?  Run: python benchmarks/scaling.py
 
-CPU time of the contact response of disordered chains with loss on every site (median of repeats),
-what the first call for a system prepares, and the memory of a chain of a million sites.
+CPU time of the contact response of disordered chains with loss on every site, which every current
+is made of, all work at the ends included: at the same number of energies for every length, between
+wide-band leads and between chains as leads (median of repeats).  Then what the first call for a
+system prepares; all steady currents with errors, whose integrals take some 1.5 ms for any chain;
+and the largest memory of a process that computes them for a million sites, everything included.
 """
 
 import os
@@ -15,17 +18,32 @@ from pathlib import Path
 import numpy as np
 from kernel import disordered
 
+from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.lattice import onsite_rates
 from nessflow.scattering.matrices import Tridiagonal
+from nessflow.scattering.noise import currents_and_noise
 from nessflow.scattering.response import contact_response
+from nessflow.scattering.system import OpenSystem, WideBandLead
 
 REPEATS = 7
 SITES = (100, 1000, 10_000, 100_000, 1_000_000)
-SMALLEST_FITTED = 10_000
+ENERGIES = 4096
+"""Between the some 700 of a chain with loss and the some 60 000 of a localised one without."""
+FEW = 32
+MEMORY_CASES = ("equal rates", "any rates", "any rates and hopping")
+CALCULATIONS = {"currents": steady_currents, "currents and noise": currents_and_noise}
 
 
 def lossy(sites):
     return disordered(sites, 1.0, onsite_rates(np.full(sites, 0.02)), Tridiagonal.zero(sites))
+
+
+def between_wide_bands(system):
+    leads = [
+        WideBandLead(name, site, 1.1, mu, 0.1)
+        for name, site, mu in (("left", 0, 0.3), ("right", system.sites - 1, -0.2))
+    ]
+    return OpenSystem(system.hamiltonian, system.loss, system.gain, leads)
 
 
 def energies_of(count):
@@ -38,8 +56,8 @@ def seconds(function):
     return time.process_time() - start
 
 
-def median(function):
-    return statistics.median(seconds(function) for _ in range(REPEATS))
+def median(function, repeats=REPEATS):
+    return statistics.median(seconds(function) for _ in range(repeats))
 
 
 def exponent(sizes, times):
@@ -47,26 +65,45 @@ def exponent(sizes, times):
     return np.polyfit(np.log(sizes), np.log(times), 1)[0]
 
 
+def response_time(system, repeats):
+    """Return CPU time for each energy."""
+    contact_response(system, energies_of(FEW))
+    energies = energies_of(ENERGIES)
+    return median(lambda: contact_response(system, energies), repeats) / ENERGIES
+
+
+def preparation_time(sites):
+    first, later = [], []
+    for _ in range(REPEATS):
+        system = lossy(sites)
+        first.append(seconds(lambda: contact_response(system, energies_of(FEW))))  # noqa: B023
+        later.append(seconds(lambda: contact_response(system, energies_of(FEW))))  # noqa: B023
+    return statistics.median(first) - statistics.median(later)
+
+
 def against_sites():
-    prepared, called = [], []
-    print("     sites  energies  ns per site and energy  preparation, ns per site")
+    print(f"contact response at {ENERGIES} energies, ns per site and energy; preparation, ns per")
+    print("site; all steady currents, ms")
+    print("     sites  wide-band leads  chains as leads  preparation  currents  energies")
+    columns = []
     for sites in SITES:
-        energies = energies_of(max(32, 2**21 // sites // 16 * 16))
-        first, later = [], []
-        for _ in range(REPEATS):
-            system = lossy(sites)
-            first.append(seconds(lambda: contact_response(system, energies)))  # noqa: B023
-            later.append(seconds(lambda: contact_response(system, energies)))  # noqa: B023
-        called.append(statistics.median(later))
-        prepared.append(statistics.median(first) - called[-1])
-        called[-1] /= energies.size
-        print(f"{sites:10d}{energies.size:10d}{called[-1] / sites * 1e9:24.2f}", end="")
-        print(f"{prepared[-1] / sites * 1e9:26.0f}")
-    fitted = [i for i, sites in enumerate(SITES) if sites >= SMALLEST_FITTED]
-    sizes = [SITES[i] for i in fitted]
-    print(f"exponent of the time, {sizes[0]:.0e} to {sizes[-1]:.0e} sites: ", end="")
-    print(f"{exponent(sizes, [called[i] for i in fitted]):.3f}, ", end="")
-    print(f"of the preparation {exponent(sizes, [prepared[i] for i in fitted]):.2f}")
+        system, repeats = lossy(sites), REPEATS if sites < SITES[-1] else 3
+        wide = between_wide_bands(system)
+        found = steady_currents(wide)
+        columns.append(
+            (
+                response_time(wide, repeats),
+                response_time(system, repeats),
+                preparation_time(sites),
+                median(lambda: steady_currents(wide), repeats),  # noqa: B023
+            )
+        )
+        scaled = np.array(columns[-1]) * 1e9 / sites
+        print(f"{sites:10d}{scaled[0]:17.3f}{scaled[1]:17.3f}{scaled[2]:13.0f}", end="")
+        print(f"{1e3 * columns[-1][3]:10.2f}{found.evaluations:10d}", flush=True)
+    wide, chains, *_ = (exponent(SITES, times) for times in zip(*columns, strict=True))
+    print(f"exponent of the response, {SITES[0]:.0e} to {SITES[-1]:.0e} sites: ", end="")
+    print(f"{wide:.3f} between wide-band leads, {chains:.3f} between chains")
 
 
 def against_energies():
@@ -95,24 +132,28 @@ def megabytes():
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
-def measure_memory():
-    """Print the memory of the libraries, with compiled kernels, with a system, after its call."""
-    libraries = megabytes()
-    contact_response(lossy(100), energies_of(16))
-    compiled = megabytes()
-    system = lossy(SITES[-1])
-    built = megabytes()
-    contact_response(system, energies_of(256))
-    print(libraries, compiled, built, megabytes())
+def memory_case(kind):
+    sites, rng = SITES[-1], np.random.default_rng(1)
+    loss = np.full(sites, 0.05) if kind == "equal rates" else rng.uniform(0.04, 0.06, sites)
+    hopping = rng.uniform(0.9, 1.1, sites - 1) if "hopping" in kind else 1.0
+    system = disordered(sites, hopping, onsite_rates(loss), Tridiagonal.zero(sites))
+    return between_wide_bands(system)
+
+
+def measure_memory(kind, calculation):
+    CALCULATIONS[calculation](memory_case(kind))
+    print(megabytes())
 
 
 def memory():
-    command = [sys.executable, __file__, "memory"]
-    found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    libraries, compiled, built, peak = map(float, found.split())
-    print(f"peak memory, {SITES[-1]:.0e} sites: {peak - compiled:.0f} MB more than for 100 sites, ")
-    print(f"  {built - compiled:.0f} MB of it to set up the system; ", end="")
-    print(f"libraries {libraries:.0f} MB, compiled kernels {compiled - libraries:.0f} MB")
+    print(f"largest memory of a process, {SITES[-1]:.0e} sites:", end="")
+    for kind in MEMORY_CASES:
+        print(f"\n  {kind:22s}", end="")
+        for calculation in CALCULATIONS:
+            command = [sys.executable, __file__, kind, calculation]
+            found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            print(f"  {calculation} {float(found):.0f} MB", end="", flush=True)
+    print()
 
 
 def main():
@@ -124,4 +165,4 @@ def main():
 
 
 if __name__ == "__main__":
-    measure_memory() if sys.argv[1:] == ["memory"] else main()
+    measure_memory(*sys.argv[1:]) if sys.argv[1:] else main()

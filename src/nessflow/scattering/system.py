@@ -147,11 +147,14 @@ class SemiInfiniteChainLead:
         """
         x = self._reduced(energies)
         scale = self.coupling**2 / abs(self.hopping)
-        inside = abs(x) <= 1
-        root = np.sqrt(abs(1 - abs(x))) * np.sqrt(1 + abs(x))
+        distance = 1 - abs(x)
+        inside = distance >= 0
+        root = np.sqrt(abs(distance)) * np.sqrt(1 + abs(x))
+        result = np.zeros(x.shape, complex)
         # Outside, 1/(x + root) instead of x - root, which cancels far away.
-        outside = np.sign(x) / np.where(inside, 1.0, abs(x) + root)
-        return scale * np.where(inside, x - 1j * root, outside)
+        result.real = scale * np.where(inside, x, 1 / (x + np.copysign(root, x)))
+        np.multiply(-scale, root, out=result.imag, where=inside)
+        return result[()]
 
     def broadening_at(self, energies: np.ndarray) -> np.ndarray:
         """Return ``Gamma = -2 Im Sigma``, (E,) float, in t; exactly 0 outside the band."""

@@ -222,8 +222,9 @@ def _rows(
                 pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
                 reciprocal = complex(pr, pi)
                 green[end, end, k + b] = complex(er, ei) * reciprocal
-                green[0, 1, k + b] = above * reciprocal * size[b]
-                green[1, 0, k + b] = below * reciprocal * other_size[b]
+                if end == 1:
+                    green[0, 1, k + b] = above * reciprocal * size[b]
+                    green[1, 0, k + b] = below * reciprocal * other_size[b]
                 loss_rows[end, k + b] = loss_sum
                 gain_rows[end, k + b] = gain_sum
 
@@ -590,11 +591,13 @@ def _ends_of(system: OpenSystem) -> list[tuple]:
     return result
 
 
-def _end_self_energies(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
-    """Return the self-energies on the first and on the last site, (2, E); N = 1 has no last."""
-    ends = np.zeros((2, energies.size), complex)
-    for lead in system.leads:
-        ends[int(lead.site > 0)] += lead.self_energy(energies)
+def _end_self_energies(system: OpenSystem, energies: np.ndarray) -> list[np.ndarray]:
+    """Return the self-energies on the first and on the last site, (E,) each; N = 1 has no last."""
+    ends = []
+    for is_last in (False, True):
+        leads = [lead for lead in system.leads if (lead.site > 0) == is_last]
+        first, *others = [lead.self_energy(energies) for lead in leads] or [0j * energies]
+        ends.append(sum(others, first))
     return ends
 
 
