@@ -169,8 +169,14 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8)
     conductance = conductance_matrix(system)
     inside = conductance[np.ix_(at, at)]
     floating_weights[:, at] = -np.linalg.solve(inside.T, conductance[np.ix_(given, at)].T).T
-    bare, bare_error, fine = combined_noise(system, bare_weights, rtol)
-    floating, floating_error, also = combined_noise(system, floating_weights, rtol)
+    weights = np.concatenate([bare_weights, floating_weights])
+    value, error, converged = combined_noise(system, weights, rtol)
+    bare, floating = slice(None, given.size), slice(given.size, None)
     return ProbeNoise(
-        tuple(names[a] for a in given), bare, bare_error, floating, floating_error, fine and also
+        tuple(names[a] for a in given),
+        value[bare, bare],
+        error[bare, bare],
+        value[floating, floating],
+        error[floating, floating],
+        converged,
     )

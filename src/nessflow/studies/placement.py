@@ -24,7 +24,7 @@ CONVENTIONS = (
 )
 
 
-def _listed(sites: object) -> object:
+def listed(sites: object) -> object:
     """Return the list of sites that {start, stop, step} stands for; anything else as it is."""
     if not isinstance(sites, Mapping):
         return tuple(sites) if isinstance(sites, list) else sites
@@ -46,7 +46,7 @@ class Injection(Strict):
 
     sites: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
-        BeforeValidator(_listed),
+        BeforeValidator(listed),
     ] = Field(description="list of sites, from 1, or {start, stop, step} with stop included")
     current: float = quantity("current into the system on each site; negative: a drain", "t/hbar")
 

@@ -1,0 +1,108 @@
+"""All real solutions for one or two probes to third order in bias and currents."""
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow.scattering.probe_exact import solve_probes
+from nessflow.scattering.probe_expansion import third_order_probes
+from nessflow.scattering.probe_linear import linear_probes
+from nessflow.scattering.probes import NoSolution
+from nessflow.studies import probed_systems
+from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable
+from nessflow.studies.steady_current import with_errors
+
+_ROOTS = 9
+CONVENTIONS = (
+    *probed_systems.CONVENTIONS,
+    "Two cubic equations have up to nine real solutions, sorted by the first probe's chemical "
+    "potential; the physical one goes to zero with bias and demanded currents.",
+)
+VARIABLES = {
+    "root_chemical_potential": Variable(
+        ("root", "probe"), "t", "chemical potentials of the probes in each real solution"
+    ),
+    "root_left_current": Variable(
+        ("root",), "t/hbar", "particle current of the first lead in each real solution"
+    ),
+    "root_is_physical": Variable(("root",), "1", "1 for the physical solution, 0 for others"),
+    "root_count": Variable((), "1", "number of real solutions"),
+} | with_errors(
+    {
+        "physical_chemical_potential": Variable(
+            ("probe",), "t", "chemical potentials in the physical solution"
+        ),
+        "linear_chemical_potential": Variable(
+            ("probe",), "t", "chemical potentials in linear response"
+        ),
+        "exact_chemical_potential": Variable(("probe",), "t", "chemical potentials, exact"),
+    }
+)
+
+
+class Parameters(Strict):
+    """One system with one or two probes, at temperature 0."""
+
+    system: probed_systems.ProbedSystem = Field(
+        description="lattice, disorder, loss, gain, leads and probes"
+    )
+
+    @model_validator(mode="after")
+    def _few_probes(self):
+        count = len(probed_systems.probe_names(self.system))
+        if count > 2:
+            raise ValueError(f"all real solutions are found for one or two probes, got {count}")
+        return self
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return solutions and probes."""
+    probes = np.array(probed_systems.probe_names(parameters.system))
+    return {
+        "root": Coordinate(np.arange(1, _ROOTS + 1), "1", "real solution"),
+        "probe": Coordinate(probes, "1", "probe"),
+    }
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return whether the system draws disorder."""
+    return probed_systems.systems.is_random(parameters.system)
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return all solutions of one system (paper nonreciprocal-gain-loss, B35)."""
+    system, probes = probed_systems.open_system(parameters.system, rng)
+    found = third_order_probes(system, probes)
+    count, first = len(found.roots), len(system.terminals) - len(probes)
+    potentials, current = np.full((_ROOTS, len(probes)), np.nan), np.full(_ROOTS, np.nan)
+    physical = np.full(_ROOTS, np.nan)
+    potentials[:count], current[:count], physical[:count] = found.roots, found.currents[:, 0], 0.0
+    notes = {}
+    if found.physical_root is not None:
+        physical[found.physical_root] = 1.0
+    if count < _ROOTS:
+        names = ("root_chemical_potential", "root_left_current", "root_is_physical")
+        notes = dict.fromkeys(names, f"{count} of nine solutions are real")
+    values = {
+        "root_chemical_potential": potentials,
+        "root_left_current": current,
+        "root_is_physical": physical,
+        "root_count": count,
+    }
+    ways = {
+        "physical": lambda: found.physical,
+        "linear": lambda: linear_probes(system, probes),
+        "exact": lambda: solve_probes(system, probes),
+    }
+    for name, way in ways.items():
+        key = f"{name}_chemical_potential"
+        try:
+            solved, reason = way(), "the physical solution ends before this bias and current"
+        except NoSolution as error:
+            solved, reason = None, str(error)
+        if solved is None:
+            notes[key] = reason
+            values[key] = values[f"{key}_error"] = np.full(len(probes), np.nan)
+            continue
+        values[key] = solved.chemical_potential[first:]
+        values[f"{key}_error"] = solved.chemical_potential_error[first:]
+    return Outcome(values, notes=notes)

@@ -1,0 +1,173 @@
+"""Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Discriminator, Field, field_validator, model_validator
+
+from nessflow.scattering.probes import Probe
+from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.studies import systems
+from nessflow.studies.kind import Coordinate, Strict, quantity
+from nessflow.studies.placement import listed
+
+CONVENTIONS = (
+    *systems.CONVENTIONS,
+    "Probes: leads whose chemical potential is solved for so that each sends the given particle "
+    "current into the system: positive for a source, negative for a drain, 0 for a voltage probe.  "
+    "With a heat current instead of a temperature, the temperature is solved for as well.  One "
+    "probe on each site of a group; its name is the group's and the site.",
+    "Bond l is the l-th bond of the lattice, along a chain that between the sites l and l + 1; its "
+    "current counts from the lower to the higher site.",
+)
+
+
+class ProbeGroup(Strict):
+    """Probes that are alike, one on each of several sites."""
+
+    sites: Annotated[tuple[systems.Site, ...], BeforeValidator(listed)] = Field(
+        description="list of sites, from 1, or {start, stop, step} with stop included"
+    )
+    current: float = quantity("particle current from each probe into the system", "t/hbar", 0.0)
+    temperature: float | None = quantity(
+        "temperature; left out where heat_current is given", "t", None, ge=0
+    )
+    heat_current: float | None = quantity(
+        "heat current from each probe into the system, from which its temperature follows",
+        "t^2/hbar",
+        None,
+    )
+
+    @field_validator("sites")
+    @classmethod
+    def _each_once(cls, sites):
+        if not sites:
+            raise ValueError("no sites; a group of probes needs at least one")
+        if len(set(sites)) < len(sites):
+            raise ValueError("a site is listed twice; it has one probe")
+        return sites
+
+    @model_validator(mode="after")
+    def _temperature_or_heat(self):
+        if (self.temperature is None) == (self.heat_current is None):
+            raise ValueError(
+                "give either a temperature, or a heat_current from which the temperature follows "
+                "(0 for a probe that exchanges no heat)"
+            )
+        return self
+
+
+class WideBandProbes(ProbeGroup):
+    """Probes with an energy-independent broadening."""
+
+    kind: Literal["wide-band"]
+    broadening: float = quantity("broadening of the probe's site", "t", ge=0)
+
+    def lead(self, name: str, site: int) -> WideBandLead:
+        """Return the lead of the engine, coupled to ``site`` (from 0)."""
+        return WideBandLead(name, site, self.broadening, 0.0, self.temperature or 0.0)
+
+
+class ChainProbes(ProbeGroup):
+    """Probes that are semi-infinite chains, coupled by one bond."""
+
+    kind: Literal["semi-infinite-chain"]
+    hopping: float = quantity("hopping inside the probe", "t", 1.0, gt=0)
+    coupling: float = quantity("hopping between probe and site", "t", 1.0)
+    onsite: float = quantity("on-site energy of the probe", "t", 0.0)
+
+    def lead(self, name: str, site: int) -> SemiInfiniteChainLead:
+        """Return the lead of the engine, coupled to ``site`` (from 0)."""
+        temperature = self.temperature or 0.0
+        shape = self.hopping, self.coupling, self.onsite
+        return SemiInfiniteChainLead(name, site, *shape, 0.0, temperature)
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
+
+
+class ProbedSystem(systems.System):
+    """An open quadratic system with leads and probes."""
+
+    probes: dict[Name, Annotated[WideBandProbes | ChainProbes, Discriminator("kind")]] = Field(
+        description="groups of probes by name", min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _probes_fit(self):
+        owner: dict[int, str] = {}
+        for name, group in self.probes.items():
+            for site in group.sites:
+                if site > self.lattice.sites:
+                    raise ValueError(f"probe {name} on site {site} of {self.lattice.sites}")
+                if owner.setdefault(site, name) != name:
+                    raise ValueError(
+                        f"site {site} has a probe of {owner[site]} and one of {name}; "
+                        "a site has one probe"
+                    )
+            key = "broadening" if isinstance(group, WideBandProbes) else "coupling"
+            if getattr(group, key) == 0:
+                raise ValueError(
+                    f"probes {name} have the {key} 0: nothing flows whatever their chemical "
+                    f"potential; give a {key}, or leave the sites out"
+                )
+        return self
+
+
+def lead_names(system: ProbedSystem) -> tuple[str, ...]:
+    """Return the names of the leads of given chemical potential."""
+    return tuple(system.leads) if isinstance(system.leads, dict) else ("left", "right")
+
+
+def probe_names(system: ProbedSystem) -> tuple[str, ...]:
+    """Return the names of all probes: their group and their site, from 1."""
+    groups = system.probes.items()
+    return tuple(f"{name} {site}" for name, group in groups for site in group.sites)
+
+
+def open_system(
+    system: ProbedSystem, rng: np.random.Generator | None
+) -> tuple[OpenSystem, list[Probe]]:
+    """Return the system of the engine, its probes among the leads, and what they are to carry."""
+    base = systems.open_system(system, rng)
+    leads, probes = list(base.leads), []
+    for name, group in system.probes.items():
+        for site in group.sites:
+            lead = group.lead(f"{name} {site}", site - 1)
+            leads.append(lead)
+            probes.append(Probe(lead.name, group.current, group.heat_current))
+    return replace(base, leads=leads), probes
+
+
+def bond_count(system: ProbedSystem) -> int:
+    """Return the number of bonds of the lattice, those of bond loss and gain included."""
+    from nessflow.scattering.pairwise import bonds
+
+    rng = np.random.default_rng(0)
+    return len(bonds(systems.open_system(system, rng)))
+
+
+def coordinates(system: ProbedSystem) -> dict[str, Coordinate]:
+    """Return terminals, sites and bonds."""
+    given, probes = lead_names(system), probe_names(system)
+    sites = np.arange(1, system.lattice.sites + 1)
+    return {
+        "terminal": Coordinate(np.array([*given, *probes, "loss", "gain"]), "1", "terminal"),
+        "lead": Coordinate(np.array([*given, *probes]), "1", "lead or probe"),
+        "contact": Coordinate(np.array(given), "1", "lead of given chemical potential"),
+        "contact_2": Coordinate(np.array(given), "1", "second lead of given chemical potential"),
+        "site": Coordinate(sites, "1", "site"),
+        "bond": Coordinate(np.arange(1, bond_count(system) + 1), "1", "bond"),
+    }
+
+
+def by_site(system: OpenSystem, values: np.ndarray) -> np.ndarray:
+    """Return what belongs to terminals, (t,), on their sites, (N,); nan where there is none.
+
+    The first terminal of a site counts.
+    """
+    result = np.full(system.sites, np.nan)
+    for lead, terminal in zip(system.leads[::-1], system.terminal_of_lead[::-1], strict=True):
+        result[lead.site] = values[terminal]
+    return result

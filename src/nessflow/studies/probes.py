@@ -1,0 +1,205 @@
+"""Steady state with probes whose chemical potentials, perhaps temperatures, are solved for."""
+
+import numpy as np
+from pydantic import Field
+
+from nessflow.scattering.currents import SteadyCurrents
+from nessflow.scattering.probe_exact import solve_probes
+from nessflow.scattering.probe_noise import probe_noise
+from nessflow.scattering.probes import NoSolution, Probe, ProbeSolution
+from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
+from nessflow.scattering.system import OpenSystem
+from nessflow.studies import probed_systems
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
+from nessflow.studies.steady_current import with_errors
+from nessflow.thermodynamics import Estimate, entropy_production, heat_current
+
+_PARTICLE = "t/hbar"
+_ENERGY = "t^2/hbar"
+_NOISE_PROBES = 100
+"""Probes up to which noise takes seconds; its cost grows with their third power at temperature 0."""
+CONVENTIONS = (
+    *probed_systems.CONVENTIONS,
+    "Noise: zero frequency, symmetrised, no factor 2, between the leads of given chemical "
+    "potential.  Bare: the probes' chemical potentials are constant in time.  Floating: they "
+    "follow at low frequency so that the probes' currents do not fluctuate.",
+    "Occupations are those of the states that the terminals fill; a state bound outside all bands "
+    "keeps what it held at first, its weight on each site is bound_weight.",
+    "Local deviation: occupation of a terminal's site less the one in equilibrium with that "
+    "terminal.",
+    "Entropy production is that of all terminals, probes included.",
+)
+
+STATE = with_errors(
+    {
+        "chemical_potential": Variable(("lead",), "t", "chemical potential of leads and probes"),
+        "temperature": Variable(("lead",), "t", "temperature of leads and probes"),
+    }
+) | {
+    "site_chemical_potential": Variable(
+        ("site",), "t", "chemical potential of the lead or probe on a site"
+    ),
+    "residual": Variable((), _PARTICLE, "largest departure of a current from the demanded one"),
+}
+FLOWS = with_errors(
+    {
+        "particle_current": Variable(
+            ("terminal",), _PARTICLE, "particle current from the terminal into the system"
+        ),
+        "energy_current": Variable(
+            ("terminal",), _ENERGY, "energy current from the terminal into the system"
+        ),
+    }
+) | {
+    "conservation_defect": Variable(
+        (), _PARTICLE, "sum of the particle currents of all terminals, zero by conservation"
+    ),
+}
+THERMODYNAMICS = with_errors(
+    {
+        "heat_current": Variable(("lead",), _ENERGY, "heat current from the lead into the system"),
+        "joule_heat": Variable((), _ENERGY, "heat that all leads and probes take up"),
+        "entropy_production": Variable(
+            (), "k_B*t/hbar", "entropy production of all terminals, probes included"
+        ),
+    }
+)
+PROFILES = with_errors(
+    {
+        "occupation": Variable(("site",), "1", "occupation of the site"),
+        "bond_current": Variable(
+            ("bond",), _PARTICLE, "particle current through the bond, by hopping"
+        ),
+        "local_deviation": Variable(
+            ("lead",), "1", "occupation of the lead's site less that of local equilibrium"
+        ),
+    }
+) | {"bound_weight": Variable(("site",), "1", "weight of bound states on the site")}
+NOISE = with_errors(
+    {
+        "bare_particle_noise": Variable(
+            ("contact", "contact_2"),
+            _PARTICLE,
+            "zero-frequency noise of particle currents, probes' potentials constant",
+        ),
+        "floating_particle_noise": Variable(
+            ("contact", "contact_2"),
+            _PARTICLE,
+            "zero-frequency noise of particle currents, probes' currents constant",
+        ),
+    }
+)
+VARIABLES = STATE | FLOWS | THERMODYNAMICS | PROFILES | NOISE
+
+
+class Parameters(Strict):
+    """One system."""
+
+    system: probed_systems.ProbedSystem = Field(
+        description="lattice, disorder, loss, gain, leads and probes"
+    )
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return terminals, sites and bonds."""
+    return probed_systems.coordinates(parameters.system)
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return whether the system draws disorder."""
+    return probed_systems.systems.is_random(parameters.system)
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the steady state of one system, solved exactly."""
+    system, probes = probed_systems.open_system(parameters.system, rng)
+    try:
+        solved = solve_probes(system, probes)
+    except NoSolution as error:
+        return without_solution(VARIABLES, coordinates(parameters), str(error))
+    currents, inside = terminal_currents(solved.system), profiles(solved.system)
+    values = {name: getattr(currents, name) for name in FLOWS}
+    values |= {name: getattr(inside, name) for name in PROFILES}
+    state, notes = state_of(solved)
+    values |= state
+    notes |= currents.notes
+    for part, more in (thermodynamics(solved.system, currents), noise(solved.system, probes)):
+        values |= part
+        notes |= more
+    return Outcome(values, *judged(solved, currents, inside), notes)
+
+
+def without_solution(variables: dict, coordinates: dict, reason: str) -> Outcome:
+    """Return an outcome of nothing but nan, for want of a solution."""
+    sizes = {name: len(coordinate.values) for name, coordinate in coordinates.items()}
+    values = {
+        name: np.full([sizes[dim] for dim in variable.dims], np.nan)
+        for name, variable in variables.items()
+    }
+    return Outcome(values, notes=dict.fromkeys(variables, reason))
+
+
+def state_of(solved: ProbeSolution) -> tuple[dict, dict[str, str]]:
+    """Return what `STATE` lists, and notes."""
+    names = ("chemical_potential", "temperature")
+    values = {name: getattr(solved, name) for base in names for name in (base, f"{base}_error")} | {
+        "residual": solved.residual
+    }
+    on_sites = probed_systems.by_site(solved.system, solved.chemical_potential)
+    values["site_chemical_potential"] = on_sites
+    if np.isnan(on_sites).any():
+        return values, {"site_chemical_potential": "sites without lead or probe have none"}
+    return values, {}
+
+
+def thermodynamics(system: OpenSystem, currents: SteadyCurrents) -> tuple[dict, dict[str, str]]:
+    """Return what `THERMODYNAMICS` lists, and notes."""
+    heat = heat_current(system, currents)
+    total = Estimate(-heat.value.sum(), np.sum(heat.error), heat.undefined)
+    entropy = entropy_production(system, currents)
+    found = {"heat_current": heat, "joule_heat": total, "entropy_production": entropy}
+    values, notes = {}, {}
+    for name, (value, error, undefined) in found.items():
+        values[name], values[f"{name}_error"] = value, error
+        if undefined:
+            notes[name] = undefined
+    return values, notes
+
+
+def noise(system: OpenSystem, probes: list[Probe]) -> tuple[dict, dict[str, str]]:
+    """Return what `NOISE` lists, and notes."""
+    reason = ""
+    if len(probes) > _NOISE_PROBES:
+        reason = f"not computed for more than {_NOISE_PROBES} probes"
+    elif any(probe.heat_current is not None for probe in probes):
+        reason = "temperature probes: the noise of heat that they respond to is not computed"
+    else:
+        found = probe_noise(system, probes)
+        if found.converged:
+            values = {
+                "bare_particle_noise": found.bare,
+                "bare_particle_noise_error": found.bare_error,
+                "floating_particle_noise": found.floating,
+                "floating_particle_noise_error": found.floating_error,
+            }
+            return values, {}
+        reason = "its energy integral did not converge"
+    count = len(system.terminals) - len(probes)
+    nothing = np.full((count, count), np.nan)
+    return dict.fromkeys(NOISE, nothing), dict.fromkeys(NOISE, reason)
+
+
+def judged(solved: ProbeSolution, currents: SteadyCurrents, inside: Profiles) -> tuple[Status, str]:
+    """Return the status of a point, and why it is not ok."""
+    if not solved.converged:
+        return Status.NOT_CONVERGED, (
+            f"the currents of the probes depart by {solved.residual:.1e} from the demanded ones"
+        )
+    if not (currents.converged and inside.converged):
+        return Status.NOT_CONVERGED, "an energy integral did not converge"
+    if abs(currents.conservation_defect) > currents.conservation_allowance:
+        return Status.SUSPECT, (
+            f"the currents of all terminals add to {currents.conservation_defect:.1e}, more than "
+            f"their errors {currents.conservation_allowance:.1e}"
+        )
+    return Status.OK, ""
