@@ -124,6 +124,31 @@ def test_any_unit_of_energy_will_do(unit):
         np.testing.assert_allclose(unit * b, a, rtol=1e-11)
 
 
+@pytest.mark.parametrize("bonds", [False, True])
+def test_energies_do_not_know_of_each_other(bonds):
+    # However many share a call, however many sites are left over: bit for bit the same.
+    system, energies = random_system(5, 70, bonds), np.linspace(-3, 3, 75)
+    together = tridiagonal.contact_rows(system, energies)
+    apart = zip(
+        *(tridiagonal.contact_rows(system, energies[k : k + 1]) for k in range(75)), strict=True
+    )
+    for a, b in zip(together, apart, strict=True):
+        np.testing.assert_array_equal(a, np.concatenate(b))
+
+
+def test_columns_of_a_real_chain_are_its_rows():
+    rng = np.random.default_rng(2)
+    rates = [onsite_rates(rng.uniform(0, 0.3, 40)) for _ in range(2)]
+    system = OpenSystem(chain(40, rng.normal(size=39), 0.2), *rates, mixed_leads(40))
+    energies = np.array([-0.7, 0.4])
+    contact = contact_response(system, energies)
+    assert system.T is system
+    expected = dense.contact_rows(as_dense_system(system).T, energies)
+    columns = interior_response(system, energies, contact)
+    np.testing.assert_allclose(columns.loss, expected[1], rtol=1e-11)
+    np.testing.assert_allclose(columns.gain, expected[2], rtol=1e-11)
+
+
 def test_weak_links_do_not_underflow():
     # Each of the sites 2..200 shrinks the determinant by 1e-6; squares of 32 of them underflow.
     hopping = np.append(1.0, np.full(198, 1e-6))
