@@ -1,0 +1,16 @@
+"""Helpers to list the variables of a kind."""
+
+from collections.abc import Mapping
+
+from nessflow.studies.kind import Variable
+
+
+def with_errors(variables: Mapping[str, Variable]) -> dict[str, Variable]:
+    """Return the variables, each followed by its ``_error``."""
+    result = {}
+    for name, variable in variables.items():
+        result[name] = variable
+        result[f"{name}_error"] = Variable(
+            variable.dims, variable.natural_units, f"numerical error of {variable.long_name}"
+        )
+    return result
