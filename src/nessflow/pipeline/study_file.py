@@ -153,7 +153,7 @@ class StudyFile(_Strict):
     study: str
     axes: dict[str, AxisFile] = {}
     ensemble: EnsembleFile | None = None
-    time_limit: Annotated[Seconds | None, Field(description="for one point")] = None
+    time_limit: Annotated[Seconds | None, Field(description="seconds for one point")] = None
     fits: list[FitFile] = []
     figures: list[FigureFile] = []
     tiers: Tiers = Tiers()
