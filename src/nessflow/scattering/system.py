@@ -150,9 +150,12 @@ class SemiInfiniteChainLead:
         distance = 1 - abs(x)
         inside = distance >= 0
         root = np.sqrt(abs(distance)) * np.sqrt(1 + abs(x))
+        real = x
+        if not inside.all():
+            # Outside, 1/(x + root) instead of x - root, which cancels far away.
+            real = np.where(inside, x, 1 / (x + np.copysign(root, x)))
         result = np.zeros(x.shape, complex)
-        # Outside, 1/(x + root) instead of x - root, which cancels far away.
-        result.real = scale * np.where(inside, x, 1 / (x + np.copysign(root, x)))
+        result.real = scale * real
         np.multiply(-scale, root, out=result.imag, where=inside)
         return result[()]
 
