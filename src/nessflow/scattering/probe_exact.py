@@ -36,7 +36,7 @@ from nessflow.scattering.system import OpenSystem
 from nessflow.scattering.terminal_flows import integrated
 
 _MAX_STEPS = 60
-_SHORTEST = 2.0**-14
+_SHORTEST = 2.0**-11
 """Fraction of a Newton step, or of bias and currents, below which there is no way on."""
 
 
@@ -96,6 +96,7 @@ def _newton(system: OpenSystem, task: Task, rtol: float, poles: np.ndarray) -> t
     for steps in range(_MAX_STEPS):
         left = task.demanded - value[rows]
         slope = jacobian(system, task, poles, value)
+        error[rows] += _rounding(system, task, slope[rows])
         if (abs(left) <= 2 * error[rows]).all():
             return (system, value, error, slope, steps, converged)
         try:
@@ -110,6 +111,13 @@ def _newton(system: OpenSystem, task: Task, rtol: float, poles: np.ndarray) -> t
             return (system, value, error, slope, steps, converged) if near else None
         system, value, error, converged = better
     return None
+
+
+def _rounding(system: OpenSystem, task: Task, slope: np.ndarray) -> np.ndarray:
+    """Return what the rounding of the unknowns changes the currents by."""
+    unknown = [terminal_potentials(system)[task.potentials]]
+    unknown.append(terminal_temperatures(system)[task.heats])
+    return abs(slope) @ (4 * np.finfo(float).eps * abs(np.concatenate(unknown)))
 
 
 def _line_search(system, task, rtol, poles, step, rows, left) -> tuple | None:

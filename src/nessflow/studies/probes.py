@@ -17,7 +17,7 @@ from nessflow.thermodynamics import Estimate, entropy_production, heat_current
 _PARTICLE = "t/hbar"
 _ENERGY = "t^2/hbar"
 _NOISE_PROBES = 100
-"""Probes up to which noise takes seconds; its cost grows with their third power at temperature 0."""
+"""Probes up to which noise takes seconds; at temperature 0 its cost grows as their third power."""
 CONVENTIONS = (
     *probed_systems.CONVENTIONS,
     "Noise: zero frequency, symmetrised, no factor 2, between the leads of given chemical "

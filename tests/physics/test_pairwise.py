@@ -1,0 +1,96 @@
+"""Sums and transmissions between many terminals: the product form against dense inverses."""
+
+import numpy as np
+import pytest
+
+from nessflow.scattering import pairwise
+from nessflow.scattering.currents import transmission
+from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
+from nessflow.scattering.matrices import as_dense
+from nessflow.scattering.system import (
+    OpenSystem,
+    SemiInfiniteChainLead,
+    Tridiagonal,
+    WideBandLead,
+)
+
+ENERGIES = np.array([-1.3, 0.2, 0.5, 3.0])
+
+
+def both(sites, hopping, step=1):
+    """Return a random chain with bond loss and gain as tridiagonal and as dense matrices."""
+    rng = np.random.default_rng(sites)
+    bonds = hopping * (rng.normal(size=sites - 1) + 1j * rng.normal(size=sites - 1))
+    matrices = (
+        chain(sites, bonds, rng.normal(size=sites)),
+        bond_rates(sites, 0.1, 0.7, boundary=True),
+        onsite_rates(rng.uniform(0, 0.2, sites)),
+    )
+    places = range(sites - 1, -1, -step)
+    leads = [WideBandLead(f"w{j}", j, rng.uniform(0.1, 1), 0, 0) for j in places]
+    leads.append(SemiInfiniteChainLead("c", sites - 1, 1.0, 0.5, 0.1, 0.0, 0.0))
+    return OpenSystem(*matrices, leads), OpenSystem(*map(as_dense, matrices), leads)
+
+
+CASES = [(1, 1.0, 1), (3, 1.0, 1), (40, 1.0, 1), (200, 1.0, 3), (200, 0.01, 2), (200, 30.0, 2)]
+
+
+@pytest.mark.parametrize(("sites", "hopping", "step"), CASES)
+class TestProductForm:
+    def test_transmissions(self, sites, hopping, step):
+        quick, dense = both(sites, hopping, step)
+        found, expected = (pairwise.pair_transmission(x, ENERGIES) for x in (quick, dense))
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-14)
+
+    def test_weighted_sums(self, sites, hopping, step):
+        quick, dense = both(sites, hopping, step)
+        weights = np.random.default_rng(1).normal(size=(2, len(quick.leads), ENERGIES.size))
+        found, expected = (pairwise.transmission_sum(x, ENERGIES, *weights) for x in (quick, dense))
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+    def test_sums_on_sites_and_bonds(self, sites, hopping, step):
+        quick, dense = both(sites, hopping, step)
+        rng = np.random.default_rng(2)
+        sources = [
+            pairwise.Source(rng.normal(size=(len(quick.leads), ENERGIES.size)), loss, gain)
+            for loss, gain in ((0.0, 0.0), (1.0, 0.3))
+        ]
+        found, expected = (pairwise.site_sums(x, ENERGIES, sources) for x in (quick, dense))
+        scale = abs(expected[0]).max()
+        np.testing.assert_allclose(found[0], expected[0], atol=1e-12 * scale)
+        if sites > 1:
+            assert len(pairwise.bonds(dense)) == sites - 1
+            np.testing.assert_allclose(found[1], expected[1], atol=1e-12 * scale)
+
+    def test_correlations_between_leads(self, sites, hopping, step):
+        quick, dense = both(sites, hopping, step)
+        source = np.random.default_rng(3).normal(size=(len(quick.leads), ENERGIES.size))
+        found, expected = (pairwise.pair_correlations(x, ENERGIES, source) for x in (quick, dense))
+        np.testing.assert_allclose(found, expected, atol=1e-12 * abs(expected).max())
+
+
+def test_transmissions_are_those_of_the_engine():
+    system, _ = both(12, 1.0)
+    count = len(system.leads)
+    expected = np.moveaxis(transmission(system, ENERGIES)[:count, :count], -1, 0)
+    np.testing.assert_allclose(pairwise.pair_transmission(system, ENERGIES), expected, atol=1e-13)
+
+
+def test_evanescent_waves_through_thousands_of_sites_end_in_zero():
+    n = 3000
+    zero = Tridiagonal.zero(n)
+    leads = [WideBandLead(f"{j}", j, 1.0, 0.0, 0.0) for j in (0, 10, n // 2, n - 1)]
+    system = OpenSystem(chain(n, 1.0, 0.0), zero, zero, leads)
+    found = pairwise.pair_transmission(system, np.array([5.0, 0.3]))
+    assert np.isfinite(found).all()
+    assert found[0, 0, 3] == 0.0
+    assert found[0, 0, 1] > 1e-20
+    assert found[1, 0, 3] > 1e-3
+
+
+def test_a_site_without_connection_at_its_own_energy():
+    """Behind the last lead a level at the energy of the particle reflects everything."""
+    zero = Tridiagonal.zero(4)
+    leads = [WideBandLead(f"{j}", j, 1.0, 0.0, 0.0) for j in (0, 2)]
+    system = OpenSystem(chain(4, 1.0, 0.0), zero, zero, leads)
+    np.testing.assert_allclose(pairwise.pair_transmission(system, np.array([0.0]))[0, 0, 1], 0.0)

@@ -1,0 +1,190 @@
+"""Probes in study files: what they stand for, what the kinds give, and what is refused."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from nessflow.studies import nonreciprocity, probe_roots, probes
+from nessflow.studies.kind import Status
+from nessflow.studies.probed_systems import ProbedSystem, open_system, probe_names
+
+OPEN = 0.1 / (2 * np.pi)
+
+
+def lead(mu, **changes):
+    return {
+        "kind": "semi-infinite-chain",
+        "chemical_potential": mu,
+        "temperature": changes.pop("temperature", 0.0),
+        **changes,
+    }
+
+
+def described(sites=4, gamma=0.5, mean=1.0, current=0.3 * OPEN, temperature=0.0, **changes):
+    group = {"kind": "semi-infinite-chain", "coupling": gamma, "temperature": temperature}
+    sources = {"start": 2, "stop": sites - 2, "step": 2}
+    drains = {"start": 3, "stop": sites - 1, "step": 2}
+    return {
+        "lattice": {"kind": "chain", "sites": sites},
+        "leads": {
+            "left": lead(mean + 0.05, temperature=temperature),
+            "right": lead(mean - 0.05, temperature=temperature),
+        },
+        "probes": {
+            "source": {**group, "sites": sources, "current": current},
+            "drain": {**group, "sites": drains, "current": -current},
+        },
+    } | changes
+
+
+def evaluated(kind, system, **more):
+    parameters = kind.Parameters(system=system, **more)
+    outcome = kind.evaluate(parameters, None)
+    sizes = {name: len(x.values) for name, x in kind.coordinates(parameters).items()}
+    assert set(outcome.values) == set(kind.VARIABLES)
+    for name, variable in kind.VARIABLES.items():
+        value = np.asarray(outcome.values[name], float)
+        assert value.shape == tuple(sizes[dim] for dim in variable.dims), name
+        if not np.isfinite(value).all():
+            assert name in outcome.notes or name.removesuffix("_error") in outcome.notes, name
+    return outcome
+
+
+def test_one_probe_on_each_site():
+    system, asked = open_system(ProbedSystem.model_validate(described(8)), None)
+    names = probe_names(ProbedSystem.model_validate(described(8)))
+    assert names == ("source 2", "source 4", "source 6", "drain 3", "drain 5", "drain 7")
+    assert [probe.name for probe in asked] == list(names)
+    assert [x.site for x in system.leads] == [0, 7, 1, 3, 5, 2, 4, 6]
+    assert [x.current for x in asked] == [0.3 * OPEN] * 3 + [-0.3 * OPEN] * 3
+
+
+class TestNonreciprocity:
+    def test_both_directions(self):
+        values = evaluated(nonreciprocity, described()).values
+        mu = values["site_chemical_potential"]
+        np.testing.assert_allclose(mu[:, 1], [1.073611111111111, 1.0625], rtol=1e-13)
+        left = values["particle_current"][:, 0]
+        expected = [0.01228849390539464, -0.01334952685934061]
+        np.testing.assert_allclose(left, expected, rtol=1e-12)
+        assert values["nonreciprocal_current"] == pytest.approx(-sum(expected), rel=1e-11)
+        assert values["nonreciprocity"] == pytest.approx(-sum(expected), rel=1e-11)
+        assert values["reference_current"] == pytest.approx(OPEN)
+        # J_S on even bonds exceeds J_D on odd ones by the current of the source.
+        bonds = values["bond_current"]
+        np.testing.assert_allclose(bonds[:, 1] - bonds[:, 0], 0.3 * OPEN, rtol=1e-12)
+        np.testing.assert_allclose(bonds[:, 0], left, rtol=1e-12)
+
+    def test_third_order(self):
+        system = described(mean=1.52, current=0.5 * OPEN)
+        values = evaluated(nonreciprocity, system, method="third-order").values
+        expected = -0.009286680678792963
+        assert values["relative_nonreciprocity"] == pytest.approx(expected, rel=1e-9)
+
+    def test_methods_agree_at_small_bias(self):
+        found = [
+            evaluated(nonreciprocity, described(6, current=0.05 * OPEN), method=method).values
+            for method in ("linear", "third-order", "exact")
+        ]
+        for name in ("particle_current", "heat_current", "bond_current", "site_chemical_potential"):
+            first = found[0][name][:, :6]
+            for other in found[1:]:
+                np.testing.assert_allclose(other[name][:, :6], first, atol=2e-2 * abs(first).max())
+        np.testing.assert_allclose(found[2]["joule_heat"], found[0]["joule_heat"], rtol=5e-3)
+
+    @pytest.mark.parametrize("method", ["linear", "exact"])
+    def test_entropy_at_finite_temperature(self, method):
+        outcome = evaluated(nonreciprocity, described(temperature=0.1), method=method)
+        assert outcome.status == Status.OK
+        values = outcome.values
+        assert (values["entropy_production"] > 0).all()
+        np.testing.assert_allclose(
+            values["entropy_production"], values["joule_heat"] / 0.1, rtol=1e-10
+        )
+
+    def test_no_solution_is_explained(self):
+        system = described(gamma=0.3, mean=1.52, current=OPEN)
+        outcome = evaluated(nonreciprocity, system, method="exact")
+        assert outcome.status == Status.OK
+        assert np.isnan(outcome.values["nonreciprocity"])
+        assert "probe 'source 2' is to carry 0.0159155" in outcome.notes["nonreciprocity"]
+
+    def test_loss_and_disorder_and_any_lattice(self):
+        system = described(loss={"kind": "onsite", "rate": 0.01}) | {
+            "lattice": {"kind": "ladder", "length": 3}
+        }
+        for method in ("linear", "exact"):
+            outcome = evaluated(nonreciprocity, system, method=method)
+            assert outcome.status == Status.OK, outcome.message
+
+    def test_an_odd_number_of_sites_leaves_a_source_without_drain(self):
+        system = described(5)
+        system["probes"]["source"]["sites"] = {"start": 2, "stop": 4, "step": 2}
+        system["probes"]["drain"]["sites"] = [3]
+        with pytest.raises(ValidationError, match=r"add up to 0\.00477465.* as many sources as"):
+            nonreciprocity.Parameters(system=system)
+
+    def test_leads_of_other_names(self):
+        system = described()
+        system["leads"] = {"top": lead(1.0, site=1), "bottom": lead(1.0, site=4)}
+        with pytest.raises(ValidationError, match="left"):
+            nonreciprocity.Parameters(system=system)
+
+
+class TestProbes:
+    def test_voltage_and_temperature_probes(self):
+        system = described(5, temperature=0.1)
+        group = {"kind": "semi-infinite-chain", "coupling": 0.4}
+        system["probes"] = {
+            "thermometer": {**group, "sites": [3], "heat_current": 0.0},
+            "voltmeter": {**group, "sites": [2], "temperature": 0.1},
+        }
+        outcome = evaluated(probes, system)
+        assert outcome.status == Status.OK
+        assert outcome.values["temperature"][2] > 0.1
+        np.testing.assert_allclose(outcome.values["particle_current"][2:4], 0, atol=1e-13)
+        assert abs(outcome.values["heat_current"][2]) < 1e-12
+        assert "noise of heat" in outcome.notes["floating_particle_noise"]
+
+
+class TestRoots:
+    def test_all_nine(self):
+        values = evaluated(probe_roots, described(mean=1.52, current=0.5 * OPEN)).values
+        assert values["root_count"] == 9
+        place = int(np.argmax(values["root_is_physical"]))
+        np.testing.assert_allclose(
+            values["root_chemical_potential"][place], values["physical_chemical_potential"]
+        )
+
+    def test_when_solutions_end(self):
+        values = evaluated(probe_roots, described(mean=1.52, current=3 * OPEN)).values
+        assert values["root_count"] == 3
+        assert np.isnan(values["physical_chemical_potential"]).all()
+
+    def test_too_many_probes(self):
+        with pytest.raises(ValidationError, match="for one or two probes, got 4"):
+            probe_roots.Parameters(system=described(6))
+
+
+def changed(**changes):
+    system = described()
+    system["probes"]["source"] |= changes
+    return system
+
+
+REFUSED = {
+    "probe source on site 9 of 4": changed(sites=[9]),
+    "site 3 has a probe of source and one of drain": changed(sites=[3]),
+    "a site is listed twice": changed(sites=[2, 2]),
+    "no sites; a group of probes needs at least one": changed(sites=[]),
+    "no sites: stop 1 is below start 2": changed(sites={"start": 2, "stop": 1}),
+    "probes source have the coupling 0": changed(coupling=0.0),
+    "give either a temperature, or a heat_current": changed(heat_current=0.0),
+    "Field required": {k: v for k, v in described().items() if k != "probes"},
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_refused(message):
+    with pytest.raises(ValidationError, match=message):
+        ProbedSystem.model_validate(REFUSED[message])
