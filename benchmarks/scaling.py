@@ -3,8 +3,9 @@
 CPU time of the contact response of disordered chains with loss on every site, which every current
 is made of, all work at the ends included: at the same number of energies for every length, between
 wide-band leads and between chains as leads (median of repeats).  Then what the first call for a
-system prepares; all steady currents with errors, whose integrals take some 1.5 ms for any chain;
-and the largest memory of a process that computes them for a million sites, everything included.
+system prepares; all steady currents with errors, where below some 10^4 sites the integration, a
+few milliseconds at any length, costs more than the response; and the largest memory of a process
+that computes them for a million sites, everything included (kernels compiled by an earlier one).
 """
 
 import os
