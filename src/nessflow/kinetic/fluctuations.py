@@ -26,6 +26,8 @@ from nessflow.kinetic.steady import SteadyState
 _STEP = 0.2
 """Step of the logarithm of the frequency; twice of it gives the error."""
 _TAIL = 38.0
+_BLOCK = 2**19
+"""Elements of the largest arrays."""
 _EPS = np.finfo(float).eps
 
 
@@ -135,25 +137,34 @@ class _LinearNoise:
         tests = [n * self.out, n * empty * self.into, n**2 * self.out, empty * self.into]
         columns = self.out.shape[1]
         tests = np.hstack(tests)
-        rows = np.hstack([tests, self.left]).T
-        known = np.hstack([self.right, self.projected[:, None]])
         low = np.log(self.rate.min()) - _TAIL
         high = np.log(self.rate.max()) + _TAIL
         points = low + _STEP * np.arange(2 * int((high - low) / (2 * _STEP)) + 1)
-        terms = np.empty(len(points))
-        for index, frequency in enumerate(np.exp(points)):
-            product = (rows / (1j * frequency + self.rate)) @ known
-            size = tests.shape[1]
-            small = np.eye(self.left.shape[1]) + product[size:, :-1]
-            solved = product[:size, -1] - product[:size, :-1] @ np.linalg.solve(
-                small, product[size:, -1]
-            )
-            a, b, c, d = solved.reshape(4, columns)
-            terms[index] = frequency * 2 * np.sum((a * b.conj() - c * d.conj()).real)
+        frequency = np.exp(points)
+        rows = np.hstack([tests, self.left])
+        products = self._products(frequency, rows, np.hstack([self.right, self.projected[:, None]]))
+        size = tests.shape[1]
+        small = np.eye(self.left.shape[1]) + products[:, size:, :-1]
+        columns_of_left = np.linalg.solve(small, products[:, size:, -1:])
+        solved = (products[:, :size, -1:] - products[:, :size, :-1] @ columns_of_left)[..., 0]
+        a, b, c, d = solved.reshape(-1, 4, columns).transpose(1, 0, 2)
+        terms = frequency * 2 * np.sum((a * b.conj() - c * d.conj()).real, axis=1)
         fine = float(terms.sum()) * _STEP / np.pi
         coarse = float(terms[::2].sum()) * 2 * _STEP / np.pi
         rounding = _EPS * float(abs(terms).sum()) * _STEP
         return self.ensemble_variance + fine, abs(fine - coarse) + rounding
+
+    def _products(self, frequency: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+        """Return ``one^T (i frequency + rate)^{-1} two`` for all frequencies."""
+        pairs = one.shape[1] * two.shape[1]
+        total = np.zeros((len(frequency), pairs), dtype=complex)
+        step = max(1, _BLOCK // max(pairs, len(frequency)))
+        for first in range(0, len(one), step):
+            block = slice(first, first + step)
+            inverse = 1 / (1j * frequency[:, None] + self.rate[block])
+            outer = (one[block, :, None] * two[block, None, :]).reshape(-1, pairs)
+            total += inverse.real @ outer + 1j * (inverse.imag @ outer)
+        return total.reshape(-1, one.shape[1], two.shape[1])
 
     def _dense_variance(self) -> tuple[float, float]:
         matrix = -np.diag(self.rate) - self.left @ self.right.T

@@ -93,7 +93,12 @@ def peak_current(
         high = min(_SHARES[best + 1], 1 - 1e-9)
         inside = slope(low) * slope(high) < 0
         if inside:
-            share, share_error = brentq(slope, low, high, xtol=1e-13, rtol=1e-14), 1e-12
+            share = brentq(slope, low, high, xtol=1e-13, rtol=1e-14)
     state, values = at(share)
     current, error = particle_current(values)
+    if inside:
+        step = 1e-4 * min(share, 1 - share)
+        curvature = (slope(share + step) - slope(share - step)) / (2 * step)
+        # A current known to an error has a slope known to that error over its scale.
+        share_error = 1e-13 + 10 * error / min(share, 1 - share) / abs(curvature)
     return Peak(current, error, share, share_error, inside, converged and state.converged)

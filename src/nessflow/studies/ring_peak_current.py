@@ -1,0 +1,67 @@
+"""Largest current of a weakly coupled ring over the share of its dissipator."""
+
+import math
+
+import numpy as np
+from pydantic import Field
+
+from nessflow.kinetic.peak import peak_current
+from nessflow.studies import rings
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
+from nessflow.studies.variables import with_errors
+
+
+class Parameters(Strict):
+    """One ring; the share of the dissipator is varied."""
+
+    ring: rings.Ring = Field(description="bands, baths and filling")
+
+
+CONVENTIONS = (
+    *rings.CONVENTIONS,
+    "Peak: the current of largest magnitude over all shares of the dissipator from 0 to 1, with "
+    "its sign; found on 51 shares, dense near 1, and refined to the zero of the derivative.",
+)
+
+VARIABLES = with_errors(
+    {
+        "peak_particle_current": Variable((), "t/hbar", "particle current of largest magnitude"),
+        "peak_nonequilibrium_share": Variable((), "1", "share of the dissipator at the peak"),
+    }
+)
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return no coordinate: every variable is a number."""
+    return {}
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return False: a random dissipator is drawn from its own seed."""
+    return False
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the peak of one ring (paper weak-coupling-rectification, Figs. 3(b) and 5(a))."""
+    ring = parameters.ring
+    modes = ring.bloch_bands()
+    try:
+        peak = peak_current(
+            modes, ring.inverse_temperature, ring.channels(modes), ring.coupling, ring.filling
+        )
+    except ValueError as error:
+        return Outcome(dict.fromkeys(VARIABLES, math.nan), Status.NOT_CONVERGED, str(error))
+    values = {
+        "peak_particle_current": peak.particle_current,
+        "peak_particle_current_error": peak.particle_current_error,
+        "peak_nonequilibrium_share": peak.nonequilibrium_share,
+        "peak_nonequilibrium_share_error": peak.nonequilibrium_share_error,
+    }
+    notes = {}
+    if abs(peak.particle_current) <= peak.particle_current_error:
+        values["peak_nonequilibrium_share"] = math.nan
+        values["peak_nonequilibrium_share_error"] = math.nan
+        notes["peak_nonequilibrium_share"] = "the current is zero within its error at all shares"
+    if not peak.converged:
+        return Outcome(values, Status.NOT_CONVERGED, "Newton's method did not converge", notes)
+    return Outcome(values, notes=notes)

@@ -1,0 +1,114 @@
+"""Relaxation of a weakly coupled ring from the state of infinite temperature."""
+
+import numpy as np
+from pydantic import Field
+
+from nessflow.kinetic.equation import rate_equation
+from nessflow.kinetic.rates import thermal_channel
+from nessflow.kinetic.relaxation import relax
+from nessflow.studies import rings
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.variables import with_errors
+
+
+class Times(Strict):
+    """Equally spaced times from 0."""
+
+    stop: float = quantity("last time", "hbar/t", gt=0)
+    points: int = Field(description="number of times, 0 among them", ge=2, le=100_000)
+
+
+class Parameters(Strict):
+    """One ring, at all times."""
+
+    ring: rings.Ring = Field(description="bands, baths and filling")
+    nonequilibrium_share: float = quantity(
+        "share gamma_neq of the dissipator in the coupling", "1", ge=0, le=1
+    )
+    times: Times = Field(description="when")
+
+
+CONVENTIONS = (
+    *rings.CONVENTIONS,
+    "At time 0 all modes have the occupation filling.  The rate equation holds for times longer "
+    "than 1/coupling.",
+)
+
+_MODES = ("time", "momentum", "band")
+
+VARIABLES = with_errors(
+    {
+        "occupation": Variable(_MODES, "1", "occupation"),
+        "lagrange_parameter": Variable(_MODES, "1", "Lagrange parameter"),
+        "particle_current": Variable(("time",), "t/hbar", "particle current to the right"),
+    }
+) | {
+    "conservation_defect": Variable(
+        ("time",), "1", "change of the particles per mode since time 0"
+    ),
+}
+
+
+def _times(parameters: Parameters) -> np.ndarray:
+    return np.linspace(0.0, parameters.times.stop, parameters.times.points)
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return times, momenta and bands."""
+    modes = rings.mode_coordinates(parameters.ring)
+    return {
+        "time": Coordinate(_times(parameters), "hbar/t", "time"),
+        "momentum": modes["momentum"],
+        "band": modes["band"],
+    }
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return False: a random dissipator is drawn from its own seed."""
+    return False
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the occupations at all times (paper weak-coupling-rectification, eqs. 10 and 20)."""
+    ring = parameters.ring
+    modes = ring.bloch_bands()
+    equation = rate_equation(
+        modes,
+        thermal_channel(modes, ring.inverse_temperature),
+        ring.channels(modes),
+        ring.coupling,
+        parameters.nonequilibrium_share,
+    )
+    times = _times(parameters)
+    start = np.full(equation.modes, ring.filling)
+    try:
+        n, error = relax(equation, start, times)
+    except RuntimeError as reason:
+        n = error = np.full((len(times), equation.modes), np.nan)
+        return Outcome(_values(modes, n, error), Status.NOT_CONVERGED, str(reason))
+    values = _values(modes, n, error)
+    notes = {}
+    if not np.isfinite(values["lagrange_parameter"]).all():
+        notes["lagrange_parameter"] = "the occupation is 0 or 1 within rounding"
+    drift = abs(values["conservation_defect"]).max()
+    if drift > 1e-10:
+        return Outcome(values, Status.SUSPECT, f"particles per mode drift by {drift:.1e}", notes)
+    return Outcome(values, notes=notes)
+
+
+def _values(modes, n, error):
+    shape = (len(n), modes.length, modes.count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lagrange = np.log1p(-n) - np.log(n)
+        lagrange_error = error / (n * (1 - n))
+    lagrange[~np.isfinite(lagrange)] = np.nan
+    lagrange_error[~np.isfinite(lagrange)] = np.nan
+    return {
+        "occupation": n.reshape(shape),
+        "occupation_error": error.reshape(shape),
+        "lagrange_parameter": lagrange.reshape(shape),
+        "lagrange_parameter_error": lagrange_error.reshape(shape),
+        "particle_current": n @ modes.velocity / modes.length,
+        "particle_current_error": error @ abs(modes.velocity) / modes.length,
+        "conservation_defect": (n - n[:1]).mean(axis=1),
+    }

@@ -1,0 +1,203 @@
+"""Steady currents, their fluctuations and entropy production of a weakly coupled ring."""
+
+import math
+
+import numpy as np
+from pydantic import Field
+
+from nessflow.kinetic.flows import (
+    State,
+    energy_exchange,
+    entropy_production,
+    orbital_currents,
+    particle_current,
+    particle_gain,
+)
+from nessflow.kinetic.fluctuations import Fluctuations, fluctuations
+from nessflow.studies import rings
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.variables import with_errors
+
+CHANNELS = ("equilibrium", "nonequilibrium")
+
+
+class Parameters(Strict):
+    """One ring."""
+
+    ring: rings.Ring = Field(description="bands, baths and filling")
+    nonequilibrium_share: float = quantity(
+        "share gamma_neq of the dissipator in the coupling", "1", ge=0, le=1
+    )
+
+
+CONVENTIONS = (
+    *rings.CONVENTIONS,
+    "Noise: ballistic, of the charge through a bond over times much shorter than 1/coupling; "
+    "particle noise, zero frequency, length times the integral of <<dI(t) dI(0)>> over t without a "
+    "factor 2, over times longer than 1/coupling.",
+    "Current variance: length times the variance of the current at one time and a fixed number of "
+    "particles, with the correlations that the baths make; the ensemble alone lacks them.  A "
+    "number that varies from run to run adds current_slope^2 Var(N)/length.",
+    "Entropy production of a channel: sum over pairs of modes of (f_ab - f_ba) ln(f_ab/f_ba)/2, "
+    "f_ab the rate of particles that go from a to b.  The heat alone is not all of it unless the "
+    "dissipator's rates are symmetric.",
+    "Uncertainty ratio: particle noise times entropy production over current squared.  The current "
+    "is a function of the state, not a count of jumps, so that no bound of 2 is known for it.",
+)
+
+_CURRENT, _ENERGY, _ENTROPY = "t/hbar", "t^2/hbar", "k_B*t/hbar"
+
+VARIABLES = with_errors(
+    {
+        "particle_current": Variable((), _CURRENT, "particle current to the right"),
+        "orbital_current": Variable(
+            ("orbital",), _CURRENT, "particle current to the right in an orbital"
+        ),
+        "ballistic_noise": Variable(
+            (), _CURRENT, "noise of the charge through a bond at short times"
+        ),
+        "current_variance": Variable(
+            (), "(t/hbar)^2", "length times equal-time variance of the current"
+        ),
+        "ensemble_variance": Variable(
+            (), "(t/hbar)^2", "length times variance of the current without correlations"
+        ),
+        "particle_noise": Variable((), _CURRENT, "zero-frequency noise of the particle current"),
+        "current_slope": Variable(
+            (), _CURRENT, "derivative of the current by the particles per cell"
+        ),
+        "energy_current": Variable(
+            ("channel",), _ENERGY, "energy current from the bath into the system"
+        ),
+        "heat_current": Variable(
+            (), _ENERGY, "heat current from the equilibrium bath into the system"
+        ),
+        "channel_entropy_production": Variable(
+            ("channel",), _ENTROPY, "entropy production of a channel"
+        ),
+        "entropy_production": Variable((), _ENTROPY, "entropy production of both channels"),
+        "bath_entropy_production": Variable(
+            (), _ENTROPY, "heat into the equilibrium bath over its temperature"
+        ),
+        "uncertainty_ratio": Variable(
+            (), "k_B", "particle noise times entropy production over particle current squared"
+        ),
+    }
+) | {
+    "conservation_defect": Variable(
+        (), _CURRENT, "particles gained from both channels, zero by conservation"
+    ),
+}
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return the orbitals and the channels."""
+    return {
+        "orbital": rings.orbital_coordinate(parameters.ring),
+        "channel": Coordinate(np.array(CHANNELS), "1", "channel"),
+    }
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return False: a random dissipator is drawn from its own seed."""
+    return False
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the steady state of one ring (paper weak-coupling-rectification, eqs. 10 to 24)."""
+    ring = parameters.ring
+    try:
+        state = rings.steady(ring, parameters.nonequilibrium_share)
+    except ValueError as error:
+        return failed(VARIABLES, coordinates(parameters), str(error))
+    modes = rings.values_of(state)
+    found = fluctuations(state)
+    values = {name: getattr(found, name) for name in Fluctuations._fields}
+    values["particle_current"], values["particle_current_error"] = particle_current(modes)
+    values["orbital_current"], values["orbital_current_error"] = orbital_currents(modes)
+    values["conservation_defect"] = particle_gain(modes)
+    values |= _exchange(modes, ring.inverse_temperature)
+    notes = {}
+    if not math.isfinite(values["entropy_production"]):
+        reason = "the dissipator has a process without reverse; other momenta may avoid it"
+        for name in ("channel_entropy_production", "entropy_production"):
+            notes[name] = reason
+    values |= _uncertainty_ratio(values, notes)
+    values = {name: _defined(value) for name, value in values.items()}
+    return Outcome(values, *judged(state, modes, values), notes)
+
+
+def _exchange(modes: State, inverse_temperature: float) -> dict[str, np.ndarray | float]:
+    """Return energy and entropy that both channels exchange with the system."""
+    thermal, *others = modes.equation.channels
+    grouped = ([thermal], others)
+    values = {}
+    for name, of_channel in (
+        ("energy_current", energy_exchange),
+        ("channel_entropy_production", entropy_production),
+    ):
+        pairs = [np.sum([of_channel(modes, c) for c in group], axis=0) for group in grouped]
+        values[name], values[f"{name}_error"] = np.transpose(pairs)
+    for name, source, weight in (
+        ("heat_current", values["energy_current"][0], 1.0),
+        ("bath_entropy_production", values["energy_current"][0], -inverse_temperature),
+        ("entropy_production", values["channel_entropy_production"].sum(), 1.0),
+    ):
+        values[name] = float(weight * source)
+    heat_error = float(values["energy_current_error"][0])
+    values["heat_current_error"] = heat_error
+    values["bath_entropy_production_error"] = inverse_temperature * heat_error
+    values["entropy_production_error"] = float(values["channel_entropy_production_error"].sum())
+    return values
+
+
+def _uncertainty_ratio(values, notes) -> dict[str, float]:
+    """Return noise x entropy production / current^2 with its error, or NaN and a note."""
+    factors = [
+        (values[name], values[f"{name}_error"])
+        for name in ("particle_noise", "entropy_production", "particle_current")
+    ]
+    (noise, noise_error), (entropy, entropy_error), (current, current_error) = factors
+    undefined = {"uncertainty_ratio": math.nan, "uncertainty_ratio_error": math.nan}
+    if "entropy_production" in notes:
+        notes["uncertainty_ratio"] = notes["entropy_production"]
+        return undefined
+    if abs(current) <= 2 * current_error:
+        notes["uncertainty_ratio"] = "the current is zero within its error"
+        return undefined
+    ratio = noise * entropy / current**2
+    error = (noise_error * entropy + noise * entropy_error) / current**2
+    error += 4 * ratio * current_error / abs(current)
+    return {"uncertainty_ratio": ratio, "uncertainty_ratio_error": error}
+
+
+def _defined(value):
+    """Return NaN in place of what is infinite."""
+    return (
+        np.where(np.isfinite(value), value, np.nan)
+        if np.ndim(value)
+        else (value if math.isfinite(value) else math.nan)
+    )
+
+
+def failed(variables, dimensions, message: str) -> Outcome:
+    """Return NaN for all variables, and why."""
+    values = {
+        name: np.full([len(dimensions[dim].values) for dim in v.dims], np.nan)
+        for name, v in variables.items()
+    }
+    return Outcome(values, Status.NOT_CONVERGED, message)
+
+
+def judged(state, modes: State, values) -> tuple[Status, str]:
+    """Return the status of a point, and why it is not ok."""
+    if not state.converged:
+        return Status.NOT_CONVERGED, f"Newton's method left the residual {state.residual:.1e}"
+    for name in ("channel_entropy_production", "particle_noise", "current_variance"):
+        lowest = np.nanmin(np.append(values[name] + values[f"{name}_error"], np.inf))
+        if lowest < 0:
+            return Status.SUSPECT, f"{name.replace('_', ' ')} is negative, {lowest:.1e}"
+    balance, error = values["energy_current"].sum(), values["energy_current_error"].sum()
+    if abs(balance) > error:
+        return Status.SUSPECT, f"the energy exchanged does not balance, {balance:.1e}"
+    return Status.OK, ""

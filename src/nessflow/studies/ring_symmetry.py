@@ -1,0 +1,71 @@
+"""Current of a weakly coupled ring beside the symmetries of its dissipator."""
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow.kinetic.flows import particle_current
+from nessflow.kinetic.symmetry import inverse_modes, inversion_asymmetry, printed_asymmetry
+from nessflow.studies import rings
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+
+
+class Parameters(Strict):
+    """One ring with one band and one operator."""
+
+    ring: rings.Ring = Field(description="bands, baths and filling")
+    nonequilibrium_share: float = quantity(
+        "share gamma_neq of the dissipator in the coupling", "1", ge=0, le=1
+    )
+
+    @model_validator(mode="after")
+    def _comparable(self):
+        if len(self.ring.bands.orbitals) != 1:
+            raise ValueError("symmetries are compared for one band; use study: ring-steady-state")
+        if len(self.ring.dissipator.operators(1)) != 1:
+            raise ValueError("symmetries are compared for one operator")
+        inverse_modes(self.ring.bloch_bands().momentum)
+        return self
+
+
+CONVENTIONS = (
+    *rings.CONVENTIONS,
+    "Asymmetries: distance between the rates W(k, p) and their image, relative to their size "
+    "(Frobenius norms over all pairs of momenta).",
+)
+
+VARIABLES = {
+    "particle_current": Variable((), "t/hbar", "particle current to the right"),
+    "particle_current_error": Variable((), "t/hbar", "numerical error of the particle current"),
+    "inversion_asymmetry": Variable((), "1", "departure of the rates from those at -k, -p"),
+    "printed_asymmetry": Variable((), "1", "departure of the rates from those at -k, p or k, -p"),
+}
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return no coordinate: every variable is a number."""
+    return {}
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return False: a random dissipator is drawn from its own seed."""
+    return False
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the current and what eq. 14 of paper weak-coupling-rectification compares."""
+    try:
+        state = rings.steady(parameters.ring, parameters.nonequilibrium_share)
+    except ValueError as error:
+        return Outcome(dict.fromkeys(VARIABLES, np.nan), Status.NOT_CONVERGED, str(error))
+    inverse = inverse_modes(state.equation.bands.momentum)
+    (channel,) = parameters.ring.channels(state.equation.bands)
+    current, error = particle_current(rings.values_of(state))
+    values = {
+        "particle_current": current,
+        "particle_current_error": error,
+        "inversion_asymmetry": inversion_asymmetry(channel, inverse),
+        "printed_asymmetry": printed_asymmetry(channel, inverse),
+    }
+    if not state.converged:
+        return Outcome(values, Status.NOT_CONVERGED, "Newton's method did not converge")
+    return Outcome(values)
