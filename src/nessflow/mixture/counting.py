@@ -114,8 +114,10 @@ def _log_generating(
     complex ``log1p`` loses small real parts.
     """
     x, y = sign * occupation * shift.real, sign * occupation * shift.imag
-    with np.errstate(divide="ignore"):
-        modulus = 0.5 * np.log1p(np.maximum(2 * x + x**2 + y**2, -1.0))
+    # Near zero, an integrable singularity at lambda = pi and d = 1/2; or near one.
+    square = np.maximum((1 + x) ** 2 + y**2, np.finfo(float).tiny)
+    near_one = 0.5 * np.log1p(np.maximum(2 * x + x**2 + y**2, -0.9))
+    modulus = np.where(x < -0.5, 0.5 * np.log(square), near_one)
     size = (abs(x) + x**2 + y**2 + abs(y)) / np.maximum(abs(1 + x) + abs(y), 1e-8)
     return sign * modulus, sign * np.arctan2(y, 1 + x), size + abs(modulus)
 

@@ -49,12 +49,12 @@ def _require_probabilities(name: str, values: np.ndarray) -> None:
     """Check weights, (n, ...), of which the first axis is the reservoirs."""
     if values.ndim < 1 or len(values) < 2:
         raise ValueError(f"{name}: weights of at least two reservoirs expected")
-    if not (np.all(values >= 0) and np.all(values <= 1)):
+    if not (values.min(initial=0) >= 0 and values.max(initial=0) <= 1):
         worst = values[~((values >= 0) & (values <= 1))][0]
         raise ValueError(f"{name}: weights must lie between 0 and 1, got {worst:g}")
-    total = values.sum(axis=0)
-    if not np.all(abs(total - 1) <= _SUM_TOLERANCE):
-        worst = np.ravel(total)[np.argmax(abs(total - 1))]
+    defect = abs(values.sum(axis=0) - 1)
+    if defect.max(initial=0) > _SUM_TOLERANCE:
+        worst = np.ravel(values.sum(axis=0))[np.argmax(defect)]
         raise ValueError(f"{name}: the reservoirs' weights must add to 1, they add to {worst:.12g}")
 
 

@@ -1,0 +1,139 @@
+"""Conductances and Lorenz numbers of the gates of a line that two reservoirs share by weights."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import model_validator
+
+from nessflow.mixture import closed_form
+from nessflow.mixture.conductance import Conductances, gate_conductances
+from nessflow.mixture.state import Mixture, StepWeights
+from nessflow.studies import mixtures
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.studies.mixtures import TRANSPORT, LineParameters, never_random
+from nessflow.studies.variables import with_errors
+
+CONVENTIONS = (
+    *mixtures.CONVENTIONS,
+    "Conductances of a gate: response of its currents, counted into the system, to its own "
+    "reservoir.  Thermal conductance, Lorenz ratio, figure of merit: without particle current; "
+    "..._at_fixed_potential: particles flow with the heat (the paper's definition).",
+    "Reduced Lorenz ratio: over pi^2/3, that of free electrons at low temperature.",
+)
+
+_LEAD = ("lead",)
+_GATES = with_errors(
+    {
+        "electrical_conductance": Variable(_LEAD, "e^2/hbar", "electrical conductance"),
+        "thermal_conductance": Variable(_LEAD, "t/hbar", "thermal conductance"),
+        "thermal_conductance_at_fixed_potential": Variable(
+            _LEAD, "t/hbar", "thermal conductance at fixed chemical potential"
+        ),
+        "seebeck_coefficient": Variable(_LEAD, "k_B/e", "Seebeck coefficient"),
+        "lorenz_ratio": Variable(
+            _LEAD, "(k_B/e)^2", "thermal over electrical conductance over temperature"
+        ),
+        "lorenz_ratio_at_fixed_potential": Variable(
+            _LEAD, "(k_B/e)^2", "Lorenz ratio with the heat conducted at fixed chemical potential"
+        ),
+        "reduced_lorenz_ratio": Variable(_LEAD, "1", "Lorenz ratio over that of free electrons"),
+        "reduced_lorenz_ratio_at_fixed_potential": Variable(
+            _LEAD, "1", "Lorenz ratio at fixed chemical potential over that of free electrons"
+        ),
+        "figure_of_merit": Variable(_LEAD, "1", "thermoelectric figure of merit ZT"),
+    }
+)
+VARIABLES = _GATES | TRANSPORT
+is_random = never_random
+
+
+class Parameters(LineParameters):
+    """A line of two reservoirs above temperature 0."""
+
+    @model_validator(mode="after")
+    def _has_conductances(self):
+        reservoirs = self.mixture.reservoirs
+        if len(reservoirs) != 2:
+            raise ValueError(f"conductances of gates need two reservoirs, got {len(reservoirs)}")
+        if any(reservoir.temperature == 0 for reservoir in reservoirs):
+            raise ValueError("conductances need temperatures above 0")
+        return self
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return the reservoirs, and orders of cumulants."""
+    return mixtures.line_coordinates(parameters)
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the conductances of both gates (section 3.3), and the transport."""
+    return evaluate_many([parameters])[0]
+
+
+def evaluate_many(parameters: Sequence[Parameters]) -> list[Outcome]:
+    """Return the outcomes of many points, computed together."""
+    return mixtures.with_transport(parameters, _outcomes)
+
+
+def _outcomes(parameters: Sequence[Parameters]) -> list[Outcome]:
+    lines = [one.mixture.state for one in parameters]
+    outcomes = [None] * len(lines)
+    for sign in (1, -1):
+        members = [i for i, line in enumerate(lines) if line.sign == sign]
+        if not members:
+            continue
+        gates = [gate_conductances([lines[i] for i in members], gate) for gate in (0, 1)]
+        temperatures = np.array([[r.temperature for r in lines[i].reservoirs] for i in members]).T
+        columns = _columns(gates, temperatures)
+        for column, index in enumerate(members):
+            values = {name: array[:, column] for name, array in columns.items()}
+            converged = all(gate.converged[column] for gate in gates)
+            outcomes[index] = _outcome(lines[index], values, converged)
+    return outcomes
+
+
+def _columns(gates: Sequence[Conductances], temperatures: np.ndarray) -> dict[str, np.ndarray]:
+    def both(name: str) -> np.ndarray:
+        """Return value and error of both gates, (2, 2, P)."""
+        return np.stack([np.stack(getattr(gate, name)) for gate in gates], axis=1)
+
+    names = {
+        "electrical_conductance": both("electrical"),
+        "thermal_conductance": both("thermal"),
+        "thermal_conductance_at_fixed_potential": both("thermal_fixed_potential"),
+        "seebeck_coefficient": both("seebeck"),
+        "lorenz_ratio": both("lorenz"),
+        "lorenz_ratio_at_fixed_potential": both("lorenz_fixed_potential"),
+    }
+    for name in ("lorenz_ratio", "lorenz_ratio_at_fixed_potential"):
+        names[f"reduced_{name}"] = names[name] / (np.pi**2 / 3)
+    seebeck, lorenz = names["seebeck_coefficient"], names["lorenz_ratio"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        merit = seebeck[0] ** 2 / lorenz[0]
+        spread = 2 * abs(seebeck[0]) * seebeck[1] / lorenz[0] + merit * lorenz[1] / lorenz[0]
+    names["figure_of_merit"] = np.stack([merit, spread])
+    columns = {name: pair[0] for name, pair in names.items()}
+    return columns | {f"{name}_error": pair[1] for name, pair in names.items()}
+
+
+def _outcome(line: Mixture, values: dict, converged: bool) -> Outcome:
+    notes = {
+        name: "no particles of the thermal window pass: its conductance is 0"
+        for name, value in values.items()
+        if not np.isfinite(value).all()
+    }
+    if not converged:
+        return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
+    if isinstance(line.weights, StepWeights) and not notes:
+        x = np.array([r.chemical_potential / r.temperature for r in line.reservoirs])
+        exact = closed_form.lorenz_number(x, line.sign)
+        found = values["lorenz_ratio_at_fixed_potential"]
+        allowed = values["lorenz_ratio_at_fixed_potential_error"] + 1e-13 * exact
+        if not np.all(abs(found - exact) <= allowed):
+            return Outcome(
+                values,
+                Status.SUSPECT,
+                f"Lorenz ratios {found} by quadrature, {exact} by the closed form",
+                notes,
+            )
+    return Outcome(values, notes=notes)

@@ -1,0 +1,94 @@
+"""Distribution of the particles transferred in a time through a line shared by reservoirs."""
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow.mixture.counting import transfer_distribution
+from nessflow.studies import mixtures
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.mixtures import TRANSPORT, LineParameters, never_random
+
+CONVENTIONS = (
+    *mixtures.CONVENTIONS,
+    "Transferred number: net number of particles from left to right in the time, which is long "
+    "against hbar over the temperature.  Normal probability: Gaussian of the same mean and "
+    "variance.",
+)
+
+VARIABLES = {
+    "transfer_probability": Variable(
+        ("transferred",), "1", "probability of the transferred number"
+    ),
+    "transfer_probability_error": Variable(
+        ("transferred",), "1", "numerical error of probability of the transferred number"
+    ),
+    "normal_probability": Variable(("transferred",), "1", "Gaussian of the same mean and variance"),
+    "outside_probability": Variable((), "1", "probability of all other numbers"),
+    "outside_probability_error": Variable(
+        (), "1", "numerical error of probability of all other numbers"
+    ),
+} | TRANSPORT
+is_random = never_random
+
+
+class Numbers(Strict):
+    """Transferred numbers without gaps."""
+
+    lowest: int = Field(-20, description="lowest transferred number")
+    highest: int = Field(40, description="highest transferred number")
+
+    @model_validator(mode="after")
+    def _in_order(self):
+        if not self.lowest <= self.highest:
+            raise ValueError("lowest must not be above highest")
+        return self
+
+
+class Parameters(LineParameters):
+    """A line, a time, and numbers."""
+
+    time: float = quantity("time of counting", "hbar/t", gt=0)
+    numbers: Numbers = Numbers()
+
+
+def _numbers(parameters: Parameters) -> np.ndarray:
+    return np.arange(parameters.numbers.lowest, parameters.numbers.highest + 1)
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return the transferred numbers, and the coordinates of the transport."""
+    return mixtures.line_coordinates(parameters) | {
+        "transferred": Coordinate(_numbers(parameters), "1", "transferred number")
+    }
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the distribution for one line (section 3.1), and its transport."""
+    (transport,) = mixtures.transport_outcomes([parameters])
+    mean, variance = transport.values["particle_cumulant"][:2]
+    found = transfer_distribution(
+        parameters.mixture.state, parameters.time, float(mean), float(variance)
+    )
+    numbers = _numbers(parameters)
+    inside = (found.number >= numbers[0]) & (found.number <= numbers[-1])
+    probability = np.zeros(numbers.size)
+    probability[found.number[inside] - numbers[0]] = found.probability[inside]
+    values = {
+        "transfer_probability": probability,
+        "transfer_probability_error": np.full(numbers.size, found.error),
+        "normal_probability": _normal(numbers, parameters.time * mean, parameters.time * variance),
+        "outside_probability": found.probability[~inside].sum(),
+        "outside_probability_error": found.error * max(1, np.sum(~inside)),
+    }
+    status, message, notes = transport.status, transport.message, dict(transport.notes)
+    if variance == 0:
+        notes["normal_probability"] = "nothing fluctuates"
+    if status == Status.OK and probability.min() < -found.error:
+        status, message = Status.SUSPECT, f"a probability is {probability.min():.1e}"
+    return Outcome({**transport.values, **values}, status, message, notes)
+
+
+def _normal(numbers: np.ndarray, mean: float, variance: float) -> np.ndarray:
+    if variance == 0:
+        return np.full(numbers.size, np.nan)
+    return np.exp(-((numbers - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)

@@ -1,0 +1,107 @@
+"""Currents, noise and entropy production of any number of reservoirs at a star of lines."""
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow.mixture.junction import edges, junction_transport
+from nessflow.mixture.state import Mixture
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
+from nessflow.studies.mixtures import (
+    Particles,
+    Probability,
+    never_random,
+    terminal_names,
+    with_errors,
+)
+
+CONVENTIONS = (
+    "Free particles, energy k^2/2m, hbar = k_B = e = 1, lengths in a, on lines that meet in a "
+    "point, each with a reservoir at its end.",
+    "Exchange: T[i][j] is the probability that a particle from reservoir j leaves through gate i, "
+    "doubly stochastic.  This is a choice: the paper fixes only the sum of all imbalances.",
+    "A terminal's current counts from the reservoir into the system; they sum to zero.  Noise and "
+    "density of a terminal: those of its line.",
+)
+
+_PARTICLE, _ENERGY, _TERMINAL = "t/hbar", "t^2/hbar", ("terminal",)
+VARIABLES = with_errors(
+    {
+        "particle_density": Variable(_TERMINAL, "1/a", "particle density on the line"),
+        "particle_current": Variable(
+            _TERMINAL, _PARTICLE, "particle current from the terminal into the system"
+        ),
+        "energy_current": Variable(
+            _TERMINAL, _ENERGY, "energy current from the terminal into the system"
+        ),
+        "heat_current": Variable(("lead",), _ENERGY, "heat current from the lead into the system"),
+        "terminal_particle_noise": Variable(
+            _TERMINAL, _PARTICLE, "zero-frequency noise of the line's particle current"
+        ),
+        "entropy_production": Variable((), "k_B*t/hbar", "entropy production of all terminals"),
+    }
+) | {
+    "conservation_defect": Variable(
+        (), _PARTICLE, "sum of the particle currents of all terminals, zero by conservation"
+    )
+}
+is_random = never_random
+
+
+class Junction(Particles):
+    """Reservoirs that exchange particles in one point."""
+
+    exchange: tuple[tuple[Probability, ...], ...] = Field(
+        description="doubly stochastic matrix: from reservoir (column) to gate (row)"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self):
+        if {len(row) for row in self.exchange} != {len(self.exchange)}:
+            raise ValueError("exchange must be a square matrix")
+        self.mixtures()
+        return self
+
+    def mixtures(self) -> list[Mixture]:
+        """Return the mixture on each line."""
+        reservoirs = [reservoir.reservoir() for reservoir in self.reservoirs]
+        return edges(reservoirs, self.exchange, self.mass, self.statistics)
+
+
+class Parameters(Strict):
+    """One junction."""
+
+    junction: Junction = Field(description="particles, reservoirs and exchange")
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return the reservoirs."""
+    names = terminal_names(len(parameters.junction.reservoirs))
+    return {
+        "terminal": Coordinate(names, "1", "terminal"),
+        "lead": Coordinate(names, "1", "lead"),
+    }
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the observables of one junction (eq. 131 and the choice above)."""
+    found = junction_transport(parameters.junction.mixtures())
+    measured = {
+        "particle_density": found.density,
+        "particle_current": found.particle_current,
+        "energy_current": found.energy_current,
+        "heat_current": found.heat_current,
+        "terminal_particle_noise": found.noise,
+        "entropy_production": found.entropy_production,
+    }
+    values = {name: value for name, (value, _) in measured.items()}
+    values |= {f"{name}_error": error for name, (_, error) in measured.items()}
+    values["conservation_defect"] = defect = found.particle_current.value.sum()
+    notes = {}
+    if np.isnan(found.entropy_production.value):
+        notes["entropy_production"] = "at temperature 0 heat has no finite entropy"
+    if not found.converged:
+        return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
+    if abs(defect) > found.particle_current.error.sum():
+        message = f"the currents of all terminals add to {defect:.1e}, more than their errors"
+        return Outcome(values, Status.SUSPECT, message, notes)
+    return Outcome(values, notes=notes)

@@ -1,0 +1,96 @@
+"""Momentum distribution and transfer probabilities of a line that reservoirs share by weights."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import Field
+
+from nessflow.mixture.counting import transfer_probability
+from nessflow.mixture.occupation import distribution
+from nessflow.studies import mixtures
+from nessflow.studies.kind import Coordinate, Outcome, Variable, quantity
+from nessflow.studies.mixtures import TRANSPORT, Grid, LineParameters, never_random
+
+CONVENTIONS = (
+    *mixtures.CONVENTIONS,
+    "Transfer probability: that the particles of momentum k change the right reservoir by the "
+    "number transferred, positive for k > 0, negative for k < 0.",
+    "Current per momentum: k/2pi m (d_mix(k) - d_mix(-k)) at |k|; its integral over k > 0 is the "
+    "net particle current.",
+)
+
+VARIABLES = {
+    "momentum_distribution": Variable(("momentum",), "1", "mean number of particles"),
+    "transfer_probability": Variable(
+        ("momentum", "transferred"), "1", "probability of a number of transferred particles"
+    ),
+    "current_per_momentum": Variable(("momentum",), "t*a/hbar", "particle current per momentum"),
+} | TRANSPORT
+is_random = never_random
+
+
+class Momenta(Grid):
+    """Evenly spaced momenta."""
+
+    start: float = quantity("lowest momentum", "1/a", -8.0)
+    stop: float = quantity("highest momentum", "1/a", 8.0)
+
+
+class Parameters(LineParameters):
+    """A line, momenta, and numbers of particles."""
+
+    momenta: Momenta = Momenta()
+    largest_transfer: int = Field(1, ge=1, le=50, description="largest number of particles")
+
+
+def _transferred(parameters: Parameters) -> np.ndarray:
+    return np.arange(-parameters.largest_transfer, parameters.largest_transfer + 1)
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return momenta and numbers of particles, and those of the transport."""
+    return mixtures.line_coordinates(parameters) | {
+        "momentum": Coordinate(parameters.momenta.values(), "1/a", "momentum"),
+        "transferred": Coordinate(
+            _transferred(parameters), "1", "number of particles that reach the right reservoir"
+        ),
+    }
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the spectra of one line (eqs 5, 68, 72), and its transport."""
+    return evaluate_many([parameters])[0]
+
+
+def evaluate_many(parameters: Sequence[Parameters]) -> list[Outcome]:
+    """Return the outcomes of many points, computed together."""
+    return mixtures.with_transport(parameters, lambda many: [_spectrum(one) for one in many])
+
+
+def _spectrum(parameters: Parameters) -> Outcome:
+    line, k = parameters.mixture.state, parameters.momenta.values()
+    offsets = [k**2 / (2 * line.mass) - r.chemical_potential for r in line.reservoirs]
+    temperatures = [r.temperature for r in line.reservoirs]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        reduced = [x / t for x, t in zip(offsets, temperatures, strict=True)]
+    filled = np.array([distribution(np.nan_to_num(x, nan=0.0), line.sign) for x in reduced])
+    shares = line.weights.at(abs(k))
+    # Forward and backward at |k|; steps have no momenta of their own.
+    forward, backward = ((w * filled).sum(axis=0) for w in (shares.forward, shares.backward))
+    mixed = np.where(k > 0, forward, backward)
+    values = {
+        "momentum_distribution": mixed,
+        "transfer_probability": np.stack(
+            [_transfer(mixed, k, m, line.sign) for m in _transferred(parameters)], axis=1
+        ),
+        "current_per_momentum": abs(k) / (2 * np.pi * line.mass) * (forward - backward),
+    }
+    return Outcome(values)
+
+
+def _transfer(mixed: np.ndarray, k: np.ndarray, number: int, sign: int) -> np.ndarray:
+    """Return the probability that ``number`` particles arrive at the right, signed (68)."""
+    probability = transfer_probability(mixed, abs(number), sign)
+    if number == 0:
+        return probability
+    return np.where(np.where(k > 0, 1, -1) == np.sign(number), probability, 0.0)

@@ -1,0 +1,26 @@
+"""Currents, noise, entropy production and engine of a line that reservoirs share by weights."""
+
+import numpy as np
+
+from nessflow.studies.kind import Outcome
+from nessflow.studies.mixtures import (
+    CONVENTIONS,
+    TRANSPORT,
+    LineParameters,
+    line_coordinates,
+    never_random,
+    transport_outcomes,
+)
+
+__all__ = ["CONVENTIONS", "VARIABLES", "Parameters", "coordinates", "evaluate", "is_random"]
+
+Parameters = LineParameters
+VARIABLES = TRANSPORT
+coordinates = line_coordinates
+is_random = never_random
+evaluate_many = transport_outcomes
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the observables of one line (sections 3.1 to 3.5)."""
+    return evaluate_many([parameters])[0]
