@@ -293,7 +293,7 @@ def _explained(reason: str) -> str:
 _PARTS = ("net", "landauer", "reservoir", "reference", "response")
 
 
-def _divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], dict[str, str]]:
+def divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], dict[str, str]]:
     """Return which energy components diverge, in the order of ``names``, and the notes."""
     reasons, net = _divergences(system)
     notes = {}
@@ -340,7 +340,7 @@ def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
     if len(system.terminals) == 2:
         parts |= _two_lead_weights()
     names = [name for name, rows in parts.items() for _ in rows]
-    divergent, notes = _divergent_rows(system, names)
+    divergent, notes = divergent_rows(system, names)
     finite = ~np.array(divergent)
     rows = [row for part in parts.values() for row in part]
     count, last = len(rows), len(rows) + finite.sum()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.scattering.currents import SteadyCurrents, _divergent_rows, terminal_names
+from nessflow.scattering.currents import SteadyCurrents, divergent_rows, terminal_names
 from nessflow.scattering.matrices import Sparse, Tridiagonal
 from nessflow.scattering.pairwise import (
     Source,
@@ -52,7 +52,7 @@ def terminal_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents
     zero only if both are right.  The unitarity defect is not computed.
     """
     terminals, occupations = terminal_names(system), fermi_occupations(system)
-    divergent, notes = _divergent_rows(system, ["terminal"] * len(terminals))
+    divergent, notes = divergent_rows(system, ["terminal"] * len(terminals))
     finite, pairs, count = ~np.array(divergent), bonds(system), len(terminals)
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
