@@ -1,16 +1,10 @@
 """Steady states at forward and reverse bias of a system with sources, drains and other probes."""
 
-from dataclasses import replace
-from typing import Literal
-
 import numpy as np
-from pydantic import Field, model_validator
 
+from nessflow.scattering import wire_formulas
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.pairwise import bonds
-from nessflow.scattering.probe_exact import solve_probes
-from nessflow.scattering.probe_expansion import physical_solution, third_order_probes
-from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import (
     NoSolution,
     Probe,
@@ -19,9 +13,9 @@ from nessflow.scattering.probes import (
 )
 from nessflow.scattering.profiles import Profiles, joule_heat, profiles, terminal_currents
 from nessflow.scattering.system import OpenSystem
-from nessflow.studies import probed_systems
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
-from nessflow.studies.placement import NONRECIPROCITY, directions, nonreciprocity
+from nessflow.studies import bias_reversal, probed_systems
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.studies.placement import directions
 from nessflow.studies.probes import (
     CONVENTIONS as PROBES_CONVENTIONS,
 )
@@ -37,20 +31,15 @@ from nessflow.studies.probes import (
     thermodynamics,
     without_solution,
 )
-from nessflow.studies.steady_current import with_errors
 
 _LARGEST_PROFILE = 400
 """Sites up to which the integrals for each site take seconds."""
+Parameters = bias_reversal.BiasedSystem
 CONVENTIONS = (
     *PROBES_CONVENTIONS,
-    "Forward bias: leads as given; reverse bias: the chemical potentials of left and right "
-    "exchanged, the demanded currents as they are.",
-    "Nonreciprocity |I(reverse)| - |I(forward)|, nonreciprocal current -(I(reverse) + I(forward)), "
-    "I the left lead's current: equal as long as the forward current has not changed its sign.  "
-    "Reference current: |bias| / 2 pi, that of one open channel.",
-    "Methods: linear about the mean of the given chemical potentials, third-order about it at "
-    "temperature 0, exact.  Occupations and noise are those at the chemical potentials found.  By "
-    "the first two, bond currents follow from continuity and heat from its leading order, "
+    *bias_reversal.CONVENTIONS,
+    "Occupations and noise are those at the chemical potentials found.  By the first two methods "
+    "bond currents follow from continuity and heat from its leading order, "
     "sum_b T_ab (mu_b - mu_a)^2 / 4 pi.",
 )
 
@@ -58,52 +47,16 @@ _BY_DIRECTION = {
     name: Variable(("direction", *variable.dims), variable.natural_units, variable.long_name)
     for name, variable in {**STATE, **FLOWS, **THERMODYNAMICS, **PROFILES, **NOISE}.items()
 }
-_SCALARS = NONRECIPROCITY | with_errors(
-    {
-        "relative_nonreciprocity": Variable(
-            (), "1", "nonreciprocity over the mean magnitude of both currents"
-        ),
-        "conductance": Variable(
-            (), "e^2/hbar", "difference of forward and reverse current over twice the bias"
-        ),
-    }
-)
+_CLOSED_FORM = "drude_chemical_potential"
 VARIABLES = (
     _BY_DIRECTION
-    | _SCALARS
+    | bias_reversal.SCALARS
     | {
-        "reference_current": Variable((), "t/hbar", "current of an open channel at this bias"),
+        _CLOSED_FORM: Variable(
+            ("direction", "site"), "t", "chemical potential of a probe by the scattering length"
+        ),
     }
 )
-
-
-class Parameters(Strict):
-    """One system, solved at forward and at reverse bias."""
-
-    system: probed_systems.ProbedSystem = Field(
-        description="lattice, disorder, loss, gain, leads left and right, and probes"
-    )
-    method: Literal["linear", "third-order", "exact"] = Field(
-        "linear", description="order in bias and currents to which the probes are solved"
-    )
-
-    @model_validator(mode="after")
-    def _sources_and_drains_balance(self):
-        names = probed_systems.lead_names(self.system)
-        if set(names) != {"left", "right"}:
-            raise ValueError(
-                f"nonreciprocity needs the leads left and right, got {', '.join(names)}"
-            )
-        groups = self.system.probes.values()
-        total = sum(group.current * len(group.sites) for group in groups)
-        size = sum(abs(group.current) * len(group.sites) for group in groups)
-        if abs(total) > 1e-12 * size:
-            raise ValueError(
-                f"the currents of the probes add up to {total:g}, so that the currents of left and "
-                "right differ; as many sources as drains are needed, pairs of both on an even "
-                "number of sites"
-            )
-        return self
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
@@ -119,8 +72,9 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the state at both directions of the bias (paper nonreciprocal-gain-loss, III)."""
     forward, probes = probed_systems.open_system(parameters.system, rng)
-    parts, notes, status = [], {}, (Status.OK, "")
-    for system in (forward, _reversed(forward)):
+    closed_form, reason = _drude(forward, probes)
+    parts, notes, status = [], {_CLOSED_FORM: reason}, (Status.OK, "")
+    for system in bias_reversal.both_directions(forward):
         try:
             values, more, found = _one_direction(system, probes, parameters.method)
         except NoSolution as error:
@@ -129,68 +83,43 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         notes |= more
         status = max(status, found, key=lambda x: x[0])
     values = {name: np.array([part[name] for part in parts]) for name in _BY_DIRECTION}
-    bias = _potential(forward, "left") - _potential(forward, "right")
-    left = [terminal.name for terminal in forward.terminals].index("left")
+    values[_CLOSED_FORM] = closed_form
+    left = bias_reversal.left_terminal(forward)
     current, error = (
         values[name][:, left] for name in ("particle_current", "particle_current_error")
     )
-    scalars, more = _asymmetries(current, error, bias)
+    scalars, more = bias_reversal.asymmetries(forward, current, error)
     return Outcome(values | scalars, *status, notes | more)
 
 
-def _potential(system: OpenSystem, name: str) -> float:
-    return next(x.chemical_potential for x in system.terminals if x.name == name)
-
-
-def _reversed(system: OpenSystem) -> OpenSystem:
-    """Return the system with the chemical potentials of left and right exchanged."""
-    left, right = _potential(system, "left"), _potential(system, "right")
-    other = {"left": right, "right": left}
-    names = [system.terminals[k].name for k in system.terminal_of_lead]
-    leads = [
-        replace(lead, chemical_potential=other[name]) if name in other else lead
-        for lead, name in zip(system.leads, names, strict=True)
-    ]
-    return replace(system, leads=leads)
-
-
-def _asymmetries(
-    current: np.ndarray, error: np.ndarray, bias: float
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the numbers that compare both directions, and notes."""
-    values, notes = nonreciprocity(current, error), {}
-    mean, total = abs(current).mean(), error.sum()
-    relative = values["nonreciprocity"] / mean if mean > 0 else np.nan
-    values |= {
-        "relative_nonreciprocity": relative,
-        "relative_nonreciprocity_error": (1 + abs(relative)) * total / mean if mean else np.nan,
-        "conductance": (current[0] - current[1]) / (2 * bias) if bias else np.nan,
-        "conductance_error": total / abs(2 * bias) if bias else np.nan,
-        "reference_current": abs(bias) / (2 * np.pi),
-    }
-    if not mean:
-        notes["relative_nonreciprocity"] = "no current flows in either direction"
-    if not bias:
-        notes["conductance"] = "without bias there is no conductance"
-    return values, notes
+def _drude(system: OpenSystem, probes: list[Probe]) -> tuple[np.ndarray, str]:
+    """Return (19) for both directions, (2, N), and why it lacks values."""
+    found = np.full((2, system.sites), np.nan)
+    wire, reason = bias_reversal.wire_of(system, probes)
+    if wire is None:
+        return found, reason
+    if not wire.every_site:
+        return found, "it is for sources and drains that alternate on all sites but the ends"
+    for row, bias in zip(found, (wire.bias, -wire.bias), strict=True):
+        row[1:-1] = wire_formulas.drude_potential(
+            wire.sites, wire.coupling, wire.energy, bias, wire.source
+        )
+    return found, "the first and the last site have a lead and no probe"
 
 
 def _one_direction(
     system: OpenSystem, probes: list[Probe], method: str
 ) -> tuple[dict, dict[str, str], tuple[Status, str]]:
     """Return values, notes and status of one direction."""
+    solved = bias_reversal.solved(system, probes, method)
+    inside = _inside(solved.system)
     if method == "exact":
-        solved = solve_probes(system, probes)
-        currents, inside = terminal_currents(solved.system), _inside(solved.system)
+        currents = terminal_currents(solved.system)
         values = {name: getattr(currents, name) for name in FLOWS}
         heat, notes = thermodynamics(solved.system, currents)
         notes |= currents.notes
     else:
-        if method == "linear":
-            solved = linear_probes(system, probes)
-        else:
-            solved = physical_solution(third_order_probes(system, probes))
-        currents, inside = None, _inside(solved.system)
+        currents = None
         values, notes = _expanded_flows(solved)
         heat, more = _expanded_heat(solved, mean_chemical_potential(system, probes))
         notes |= more

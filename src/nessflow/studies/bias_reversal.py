@@ -1,0 +1,138 @@
+"""A system with sources and drains at forward and at reverse bias: what its kinds share."""
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow.scattering import wire_formulas
+from nessflow.scattering.probe_exact import solve_probes
+from nessflow.scattering.probe_expansion import physical_solution, third_order_probes
+from nessflow.scattering.probe_linear import linear_probes
+from nessflow.scattering.probes import Probe, ProbeSolution
+from nessflow.scattering.system import OpenSystem
+from nessflow.studies import probed_systems
+from nessflow.studies.kind import Strict, Variable
+from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
+from nessflow.studies.variables import with_errors
+
+CONVENTIONS = (
+    "Forward bias: leads as given; reverse bias: the chemical potentials of left and right "
+    "exchanged, the demanded currents as they are.",
+    "Nonreciprocity |I(reverse)| - |I(forward)|, nonreciprocal current -(I(reverse) + I(forward)), "
+    "I the left lead's current: equal as long as the forward current has not changed its sign.  "
+    "Reference current: |bias| / 2 pi, that of one open channel.",
+    "Methods: linear about the mean of the given chemical potentials, third-order about it at "
+    "temperature 0, exact.",
+)
+SCALARS = (
+    NONRECIPROCITY
+    | with_errors(
+        {
+            "relative_nonreciprocity": Variable(
+                (), "1", "nonreciprocity over the mean magnitude of both currents"
+            ),
+            "conductance": Variable(
+                (), "e^2/hbar", "difference of forward and reverse current over twice the bias"
+            ),
+        }
+    )
+    | {"reference_current": Variable((), "t/hbar", "current of an open channel at this bias")}
+)
+
+
+class BiasedSystem(Strict):
+    """One system, solved at forward and at reverse bias."""
+
+    system: probed_systems.ProbedSystem = Field(
+        description="lattice, disorder, loss, gain, leads left and right, and probes"
+    )
+    method: Literal["linear", "third-order", "exact"] = Field(
+        "linear", description="order in bias and currents to which the probes are solved"
+    )
+
+    @model_validator(mode="after")
+    def _sources_and_drains_balance(self):
+        names = probed_systems.lead_names(self.system)
+        if set(names) != {"left", "right"}:
+            raise ValueError(
+                f"nonreciprocity needs the leads left and right, got {', '.join(names)}"
+            )
+        groups = self.system.probes.values()
+        total = sum(group.current * len(group.sites) for group in groups)
+        size = sum(abs(group.current) * len(group.sites) for group in groups)
+        if abs(total) > 1e-12 * size:
+            raise ValueError(
+                f"the currents of the probes add up to {total:g}, so that the currents of left and "
+                "right differ; as many sources as drains are needed, pairs of both on an even "
+                "number of sites"
+            )
+        return self
+
+
+def solved(system: OpenSystem, probes: list[Probe], method: str) -> ProbeSolution:
+    """Return the system with its probes solved for.
+
+    Raises
+    ------
+    NoSolution
+        When no chemical potentials give the demanded currents.
+    """
+    if method == "exact":
+        return solve_probes(system, probes)
+    if method == "linear":
+        return linear_probes(system, probes)
+    return physical_solution(third_order_probes(system, probes))
+
+
+def both_directions(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:
+    """Return the system as it is, and with the chemical potentials of left and right exchanged."""
+    left, right = (_terminal(system, name).chemical_potential for name in ("left", "right"))
+    other = {"left": right, "right": left}
+    names = [system.terminals[k].name for k in system.terminal_of_lead]
+    leads = [
+        replace(lead, chemical_potential=other[name]) if name in other else lead
+        for lead, name in zip(system.leads, names, strict=True)
+    ]
+    return system, replace(system, leads=leads)
+
+
+def _terminal(system: OpenSystem, name: str):
+    return next(terminal for terminal in system.terminals if terminal.name == name)
+
+
+def left_terminal(system: OpenSystem) -> int:
+    """Return the place of the left lead among the terminals."""
+    return [terminal.name for terminal in system.terminals].index("left")
+
+
+def asymmetries(
+    forward: OpenSystem, current: np.ndarray, error: np.ndarray
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Return what `SCALARS` lists, and notes, from the left currents (forward, reverse)."""
+    bias = _terminal(forward, "left").chemical_potential
+    bias -= _terminal(forward, "right").chemical_potential
+    values, notes = nonreciprocity(current, error), {}
+    mean, total = abs(current).mean(), error.sum()
+    relative = values["nonreciprocity"] / mean if mean > 0 else np.nan
+    values |= {
+        "relative_nonreciprocity": relative,
+        "relative_nonreciprocity_error": (1 + abs(relative)) * total / mean if mean else np.nan,
+        "conductance": (current[0] - current[1]) / (2 * bias) if bias else np.nan,
+        "conductance_error": total / abs(2 * bias) if bias else np.nan,
+        "reference_current": abs(bias) / (2 * np.pi),
+    }
+    if not mean:
+        notes["relative_nonreciprocity"] = "no current flows in either direction"
+    if not bias:
+        notes["conductance"] = "without bias there is no conductance"
+    return values, notes
+
+
+def wire_of(system: OpenSystem, probes: list[Probe]) -> tuple[wire_formulas.Wire | None, str]:
+    """Return what the closed forms of the uniform wire need, or None and the reason."""
+    try:
+        return wire_formulas.wire_of(system, probes), ""
+    except ValueError as error:
+        return None, str(error)
