@@ -2,8 +2,8 @@
 
 CPU time of one thread of the steady state (Newton's method), and of currents, three kinds of
 noise and entropy production together, for the ring with spin-orbit coupling and dephasing of spin
-up; peak memory of the process beyond the libraries.  Then the dense way at its largest: the same
-steady state with all rates as a matrix.
+up; peak memory of the process beyond the libraries.  Then the same steady state with all rates as
+a matrix.
 """
 
 import resource
