@@ -5,7 +5,6 @@ import pytest
 import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from probed_wires import BIAS, OPEN, nonreciprocal_current, potential, wire
 
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.geometry import ring
@@ -26,6 +25,7 @@ from nessflow.scattering.system import (
     WideBandLead,
 )
 from nessflow.thermodynamics import entropy_production, heat_current
+from probed_wires import BIAS, OPEN, nonreciprocal_current, potential, wire
 
 # --- reference numbers and closed forms of the paper -------------------------------------
 
