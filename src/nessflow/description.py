@@ -1,5 +1,6 @@
 """What a study computes, in words: parameters, conventions, axes and observables."""
 
+from collections.abc import Mapping
 from types import ModuleType
 
 from pydantic import BaseModel
@@ -56,8 +57,12 @@ def _parameters(model: BaseModel, prefix: str) -> list[str]:
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         key = f"{prefix}{field.alias or name}"
-        if isinstance(value, BaseModel):
-            lines += _parameters(value, f"{key}.")
+        models = {key: value}
+        if isinstance(value, Mapping):
+            models = {f"{key}.{part}": item for part, item in value.items()}
+        if models and all(isinstance(item, BaseModel) for item in models.values()):
+            for part, item in models.items():
+                lines += _parameters(item, f"{part}.")
             continue
         units = (field.json_schema_extra or {}).get("natural_units", "").removeprefix("1")
         lines.append(

@@ -41,6 +41,27 @@ CASES = {
         "y: net_particel_current",
         ["chain.yaml:15", "net_particel_current", "net_particle_current"],
     ),
+    "a lead without a site": (
+        "    right:",
+        "    rihgt:",
+        ["chain.yaml", "lead rihgt: site is missing", "left and right"],
+    ),
+    "a lead named loss": ("    right:", "    loss:", ["chain.yaml", "system.leads", "lead loss"]),
+    "a lead beside the chain": (
+        "chemical_potential: $mu, temperature: 1.0e-2",
+        "chemical_potential: $mu, temperature: 1.0e-2, site: [1, 99]",
+        ["chain.yaml", "lead left on site 99 of"],
+    ),
+    "a site twice in one lead": (
+        "chemical_potential: $mu, temperature: 1.0e-2",
+        "chemical_potential: $mu, temperature: 1.0e-2, site: [1, 1]",
+        ["chain.yaml:8", "system.leads.left.site", "site 1 is listed twice"],
+    ),
+    "an unknown key of a lead": (
+        "chemical_potential: $mu, temperature: 1.0e-2",
+        "chemical_potential: $mu, temperature: 1.0e-2, sties: 1",
+        ["chain.yaml:8", "system.leads.left.sties", "site"],
+    ),
     "loss beside the chain": (
         "{kind: onsite, rate: 0.1}",
         "{kind: sites, rates: {7: 0.1}}",

@@ -6,7 +6,13 @@ from pydantic import ValidationError
 
 from nessflow.scattering import geometry
 from nessflow.scattering.matrices import Sparse, Tridiagonal, as_dense
-from nessflow.studies import steady_current
+from nessflow.studies import (
+    disorder_response,
+    linear_response,
+    steady_current,
+    transmission,
+    zero_current,
+)
 from nessflow.studies.kind import Status
 from nessflow.studies.systems import System, open_system
 
@@ -79,6 +85,22 @@ REFUSED = {
         "ladder",
         {"lattice": {"kind": "ladder", "length": 5, "onsite": (0.1, 0.2)}},
     ),
+    "lead top: site is missing; only leads named left and right have a default": (
+        "ladder",
+        {"leads": LEADS | {"top": LEAD}},
+    ),
+    "lead left on site 11 of 10": ("ladder", {"leads": {"left": {**LEAD, "site": (1, 11)}}}),
+    "site 2 is listed twice": ("ladder", {"leads": {"left": {**LEAD, "site": (2, 3, 2)}}}),
+    "no sites; name one": ("ladder", {"leads": {"left": {**LEAD, "site": ()}}}),
+    "lead loss: that is the name of the terminal of loss": (
+        "ladder",
+        {"leads": LEADS | {"loss": {**LEAD, "site": 1}}},
+    ),
+    "lead 'my lead': a name starts with a letter": (
+        "ladder",
+        {"leads": {"my lead": {**LEAD, "site": 1}}},
+    ),
+    "at least 1 item": ("ladder", {"leads": {}}),
     "greater than or equal to 3": ("ring", {"lattice": {"kind": "ring", "sites": 2}}),
 }
 
@@ -88,6 +110,102 @@ def test_faults_are_named(message):
     kind, changes = REFUSED[message]
     with pytest.raises(ValidationError, match=message):
         described(kind, **changes)
+
+
+# --- leads ----------------------------------------------------------------------------------------
+
+CHAIN_LEAD = {"kind": "semi-infinite-chain", "chemical_potential": 0.4, "temperature": 0.05}
+
+
+def strip_between(leads):
+    lattice = {"kind": "strip", "length": 4, "width": 3}
+    system = {"lattice": lattice, "leads": leads, "loss": {"kind": "sites", "rates": {5: 0.1}}}
+    return steady_current.Parameters.model_validate({"system": system})
+
+
+def column(first, **changes):
+    return CHAIN_LEAD | {"site": [first, first + 1, first + 2]} | changes
+
+
+def test_a_lead_on_a_column_of_a_strip_is_one_terminal():
+    parameters = strip_between({"left": column(1), "right": column(10, chemical_potential=-0.1)})
+    system = open_system(parameters.system, None)
+    assert [lead.site for lead in system.leads] == [0, 1, 2, 9, 10, 11]
+    assert [x.channels for x in system.terminals] == [(0, 1, 2), (3, 4, 5)]
+    outcome = steady_current.evaluate(parameters, None)
+    assert outcome.status == Status.OK
+    assert outcome.values["particle_current"].shape == (4,)
+    assert outcome.values["particle_noise"].shape == (2, 2)
+    assert outcome.values["net_particle_current"] > 0.1
+
+
+def test_left_is_left_whichever_comes_first():
+    system = strip_between({"right": column(10), "left": column(1)}).system
+    assert [lead.name for lead in open_system(system, None).terminals] == ["left", "right"]
+
+
+def test_three_leads_by_name():
+    leads = {
+        "source": column(1),
+        "drain": column(10, chemical_potential=-0.1),
+        "top": CHAIN_LEAD | {"site": 6, "chemical_potential": 0.1},
+    }
+    parameters = strip_between(leads)
+    names = steady_current.coordinates(parameters)
+    assert names["terminal"].values.tolist() == ["source", "drain", "top", "loss", "gain"]
+    assert names["lead"].values.tolist() == names["lead_2"].values.tolist() == list(leads)
+    outcome = steady_current.evaluate(parameters, None)
+    assert outcome.status == Status.OK
+    shapes = {name: names[name].values.size for name in names}
+    for name, variable in steady_current.VARIABLES.items():
+        assert np.shape(outcome.values[name]) == tuple(shapes[d] for d in variable.dims), name
+    for name in ("net_particle_current", "reservoir_energy_current", "net_particle_noise"):
+        assert np.isnan(outcome.values[name]).all()
+        assert "two leads, the system has 3" in outcome.notes[name]
+    for name in ("third_cumulant", "scattering_entropy_production"):
+        assert np.isfinite(outcome.values[name]).all()
+    assert outcome.values["particle_current"].sum() == pytest.approx(0, abs=1e-10)
+
+
+def test_uncertainty_ratio_of_each_of_three_leads():
+    """Without loss at equal temperature, entropy production is power over temperature."""
+    mu = {"a": 0.3, "b": -0.2, "c": 0.0}
+    leads = {n: LEAD | {"site": k + 1, "chemical_potential": mu[n]} for k, n in enumerate(mu)}
+    system = {"lattice": {"kind": "ring", "sites": 5}, "leads": leads}
+    parameters = steady_current.Parameters.model_validate({"system": system})
+    values = steady_current.evaluate(parameters, None).values
+    current = values["particle_current"][:3]
+    entropy = current @ np.array(list(mu.values())) / LEAD["temperature"]
+    assert values["entropy_production"] == pytest.approx(entropy, rel=1e-8)
+    expected = np.diag(values["particle_noise"]) * entropy / current**2
+    np.testing.assert_allclose(values["lead_uncertainty_ratio"], expected, rtol=1e-8)
+
+
+def test_transmission_and_linear_response_of_three_leads():
+    mu = {"chemical_potential": 0.1}
+    leads = {"a": column(1, **mu), "b": column(10, **mu), "c": CHAIN_LEAD | mu | {"site": 6}}
+    system = strip_between(leads).system
+    grid = {"start": -1, "stop": 1, "points": 3}
+    spectrum = transmission.Parameters.model_validate({"system": system, "energies": grid})
+    found = transmission.evaluate(spectrum, None)
+    assert found.values["transmission"].shape == (3, 5, 3)
+    assert "two leads" in found.notes["loss_transmission"]
+    response = linear_response.evaluate(linear_response.Parameters(system=system), None)
+    assert set(response.values) == set(linear_response.VARIABLES)
+    conductance = response.values["conductance_matrix"]
+    assert conductance.shape == (3, 3)
+    # What the lossy site takes is missing from the rows.
+    assert (conductance.sum(axis=1) > 0).all()
+    assert np.isnan(response.values["seebeck_coefficient"])
+    assert "the system has 3" in response.notes["seebeck_coefficient"]
+
+
+@pytest.mark.parametrize("kind", [zero_current, disorder_response])
+def test_kinds_that_need_two_leads_say_so(kind):
+    system = strip_between({"a": column(1)}).system
+    bracket = {"lower": -1, "upper": 1} if kind is zero_current else {}
+    with pytest.raises(ValidationError, match="between two leads, the system has 1"):
+        kind.Parameters.model_validate({"system": system, **bracket})
 
 
 def test_bond_loss_of_an_ssh_chain_is_that_of_a_chain():

@@ -118,7 +118,8 @@ def _of_terminal(x: Exchange) -> Terms:
         for occupation, entering in ((x.filled, x.incoming), (x.empty, x.vacant))
     ]
     entering = (np.broadcast_to(f, change.shape) for f in (x.filled, x.empty))
-    return _entropy_change(*entering, change, (out[0], out[1]))
+    # Occupations of modes that nothing reaches are zero up to rounding, of either sign.
+    return _entropy_change(*entering, change, tuple(np.maximum(x, 0.0) for x in out))
 
 
 def _modes(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -243,22 +243,22 @@ class OpenSystem:
     @cached_property
     def terminals(self) -> tuple[Terminal, ...]:
         """Terminals other than loss and gain, ordered by their first lead."""
-        names = [lead.terminal or lead.name for lead in self.leads]
+        channels: dict[str, list[int]] = {}
+        for a, lead in enumerate(self.leads):
+            channels.setdefault(lead.terminal or lead.name, []).append(a)
+        firsts = {name: self.leads[mine[0]] for name, mine in channels.items()}
         return tuple(
-            Terminal(
-                name,
-                self.leads[names.index(name)].chemical_potential,
-                self.leads[names.index(name)].temperature,
-                tuple(a for a, other in enumerate(names) if other == name),
-            )
-            for name in dict.fromkeys(names)
+            Terminal(name, lead.chemical_potential, lead.temperature, tuple(channels[name]))
+            for name, lead in firsts.items()
         )
 
     @cached_property
     def terminal_of_lead(self) -> np.ndarray:
         """Place of each lead's terminal among `terminals`, (l,) int."""
-        pairs = {a: k for k, x in enumerate(self.terminals) for a in x.channels}
-        return np.array([pairs[a] for a in range(len(self.leads))], int)
+        result = np.empty(len(self.leads), int)
+        for k, terminal in enumerate(self.terminals):
+            result[list(terminal.channels)] = k
+        return result
 
     @property
     def sites(self) -> int:

@@ -17,6 +17,9 @@ class Parameters(Strict):
     def _clean(self):
         if self.system.disorder is not None:
             raise ValueError("the weak-disorder limit is taken around a system without disorder")
+        reason = systems.without_two_leads(self.system, "the net current")
+        if reason:
+            raise ValueError(f"{reason}; for others use steady-current with an ensemble")
         return self
 
 

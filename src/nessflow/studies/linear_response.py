@@ -1,4 +1,4 @@
-"""Linear response of an open system between two leads: conductances and thermopower."""
+"""Linear response of an open system between leads: conductances and thermopower."""
 
 import math
 
@@ -7,28 +7,29 @@ from pydantic import Field, model_validator
 
 from nessflow.scattering.linear_response import (
     LORENZ_NUMBER,
+    conductance_matrices,
     linear_response,
     sommerfeld_lorenz_ratio,
 )
 from nessflow.studies import systems
 from nessflow.studies.kind import Outcome, Status, Strict, Variable
-from nessflow.studies.steady_current import with_errors
+from nessflow.studies.variables import with_errors
 
 
 class Parameters(Strict):
-    """One system, both leads at the same chemical potential and temperature."""
+    """One system, all leads at the same chemical potential and temperature."""
 
     system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
 
     @model_validator(mode="after")
     def _equal_leads(self):
-        left, right = self.system.leads.left, self.system.leads.right
         for name in ("chemical_potential", "temperature"):
-            values = getattr(left, name), getattr(right, name)
-            if values[0] != values[1]:
+            values = {lead: getattr(x, name) for lead, x in self.system.leads.items()}
+            if len(set(values.values())) > 1:
+                found = " and ".join(f"{value:g} ({lead})" for lead, value in values.items())
                 raise ValueError(
-                    f"linear response needs leads of equal {name}, got {values[0]:g} (left) and "
-                    f"{values[1]:g} (right); for leads that differ use study: steady-current"
+                    f"linear response needs leads of equal {name}, got {found}; "
+                    "for leads that differ use study: steady-current"
                 )
         return self
 
@@ -36,7 +37,11 @@ class Parameters(Strict):
 CONVENTIONS = (
     *systems.CONVENTIONS,
     "Responses of the net currents to a small difference of the left lead's chemical potential or "
-    "temperature; the thermal conductance at unchanged net particle current.",
+    "temperature; the thermal conductance at unchanged net particle current.  They are defined "
+    "with exactly two leads, the matrices with any number.",
+    "Matrices: a change d mu_b, d T_b of lead b changes the currents of lead a into the system by "
+    "M0_ab d mu_b + M1_ab d T_b / T (particles) and M1_ab d mu_b + M2_ab d T_b / T (heat): "
+    "conductance, thermoelectric and heat matrix.  Without loss and gain rows add up to zero.",
     "Heat counts from the fixed chemical potential, which makes the Onsager matrix symmetric. "
     "Quantities called own_potential count each lead's heat from its own chemical potential; they "
     "differ where gain or loss drives a current without bias.",
@@ -76,7 +81,20 @@ _RATIOS = {
     ),
 }
 
-VARIABLES = with_errors(_RESPONSE | _RATIOS) | {
+_PAIRS = ("lead", "lead_2")
+_MATRICES = {
+    "conductance_matrix": Variable(
+        _PAIRS, _CONDUCTANCE, "particle current from the lead per chemical potential of lead_2"
+    ),
+    "thermoelectric_matrix": Variable(
+        _PAIRS, "t/hbar", "heat current from the lead per chemical potential of lead_2"
+    ),
+    "heat_matrix": Variable(
+        _PAIRS, "t^2/hbar", "heat current from the lead per relative temperature of lead_2"
+    ),
+}
+
+VARIABLES = with_errors(_RESPONSE | _RATIOS | _MATRICES) | {
     "wiedemann_franz_conductance_ratio": Variable(
         (), "k_B^2*t/e^2", "thermal over electrical conductance by the Wiedemann-Franz law"
     ),
@@ -84,8 +102,8 @@ VARIABLES = with_errors(_RESPONSE | _RATIOS) | {
 
 
 def coordinates(parameters: Parameters) -> dict:
-    """Return no coordinate: every variable is a number."""
-    return {}
+    """Return the leads."""
+    return systems.lead_coordinates(parameters.system)
 
 
 def is_random(parameters: Parameters) -> bool:
@@ -96,9 +114,18 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the response of one system (paper 000, S32 to S37 with errata E1 to E3)."""
     system = systems.open_system(parameters.system, rng)
-    temperature = system.leads[0].temperature
+    temperature = system.terminals[0].temperature
+    matrices = conductance_matrices(system)
+    values: dict[str, np.ndarray | float] = dict(zip(_MATRICES, matrices[0], strict=True))
+    values |= zip((f"{name}_error" for name in _MATRICES), matrices[1], strict=True)
+    values["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
+    reason = systems.without_two_leads(parameters.system, "the response of the net current")
+    if reason:
+        undefined = with_errors(_RESPONSE | _RATIOS)
+        notes = {name: reason for name in undefined if not name.endswith("_error")}
+        return Outcome(values | dict.fromkeys(undefined, math.nan), notes=notes)
     response = linear_response(system)
-    values = {name: getattr(response, name) for name in with_errors(_RESPONSE)}
+    values |= {name: getattr(response, name) for name in with_errors(_RESPONSE)}
     ratio, ratio_error = sommerfeld_lorenz_ratio(system)
     values |= {
         "conductance_ratio": response.lorenz_ratio * temperature,
@@ -107,7 +134,6 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "sommerfeld_lorenz_ratio_error": ratio_error,
         "sommerfeld_conductance_ratio": ratio * temperature,
         "sommerfeld_conductance_ratio_error": ratio_error * temperature,
-        "wiedemann_franz_conductance_ratio": LORENZ_NUMBER * temperature,
     }
     notes = dict(response.notes)
     if "lorenz_ratio" in notes:

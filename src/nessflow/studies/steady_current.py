@@ -1,14 +1,17 @@
-"""Steady currents, noise and entropy production of an open system between two leads."""
+"""Steady currents, their fluctuations and entropy production of an open system between leads."""
 
 import numpy as np
 from pydantic import Field
 
-from nessflow.scattering.currents import SteadyCurrents
+from nessflow.scattering.counting import cumulants_observable
+from nessflow.scattering.currents import SteadyCurrents, currents_observable
 from nessflow.scattering.entropy import needs_dense, scattering_entropy_production
-from nessflow.scattering.noise import ParticleNoise, currents_and_noise
+from nessflow.scattering.noise import ParticleNoise, noise_observable
+from nessflow.scattering.rates import integrate_observables
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
+from nessflow.studies.variables import with_errors
 from nessflow.thermodynamics import (
     Estimate,
     entropy_production,
@@ -16,8 +19,6 @@ from nessflow.thermodynamics import (
     lead_entropy_production,
     uncertainty_ratio,
 )
-
-TERMINALS = ("left", "right", "loss", "gain")
 
 UNITARITY_TOLERANCE = 1e-8
 
@@ -48,22 +49,12 @@ def _currents(flow: str, units: str) -> dict[str, Variable]:
     }
 
 
-def with_errors(variables: dict[str, Variable]) -> dict[str, Variable]:
-    """Return the variables, each followed by its ``_error``."""
-    result = {}
-    for name, variable in variables.items():
-        result[name] = variable
-        result[f"{name}_error"] = Variable(
-            variable.dims, variable.natural_units, f"numerical error of {variable.long_name}"
-        )
-    return result
-
-
 CONVENTIONS = (
     *systems.CONVENTIONS,
     "Noise: zero frequency, symmetrised, integral of <<dI_a(t) dI_b(0)>> over t without a factor "
     "2, so that the variance of a transferred charge grows as noise times time.  Net noise is "
-    "that of the net current.",
+    "that of the net current.  Third and fourth cumulant: of the charge that a lead sends into the "
+    "system, per unit time; current and noise are the first two.",
     "Heat that a lead loses: its energy current less chemical potential times particle current.",
     "Entropy production: -sum of heat over temperature of the leads; loss and gain that are "
     "proportional are one terminal of infinite temperature, others have no finite one. "
@@ -81,6 +72,11 @@ _THERMODYNAMICS = {
     "uncertainty_ratio": Variable(
         (), "k_B", "net particle noise times entropy production over net particle current squared"
     ),
+    "lead_uncertainty_ratio": Variable(
+        ("lead",),
+        "k_B",
+        "noise of the lead's particle current times entropy production over its square",
+    ),
 }
 
 _NOISE = with_errors(
@@ -90,6 +86,17 @@ _NOISE = with_errors(
         ),
         "net_particle_noise": Variable(
             (), _PARTICLE, "zero-frequency noise of the net particle current"
+        ),
+    }
+)
+
+_CUMULANTS = with_errors(
+    {
+        "third_cumulant": Variable(
+            ("lead",), _PARTICLE, "third cumulant of the charge that the lead sends, per time"
+        ),
+        "fourth_cumulant": Variable(
+            ("lead",), _PARTICLE, "fourth cumulant of the charge that the lead sends, per time"
         ),
     }
 )
@@ -109,15 +116,15 @@ _CURRENTS = with_errors(_currents("particle", _PARTICLE) | _currents("energy", _
         (), "1", "relative violation of the unitarity of the scattering matrix"
     ),
 }
-VARIABLES = _CURRENTS | _NOISE | with_errors(_THERMODYNAMICS)
+VARIABLES = _CURRENTS | _NOISE | _CUMULANTS | with_errors(_THERMODYNAMICS)
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
-    """Return the terminals: both leads, the loss and the gain channels."""
+    """Return the terminals: the leads, the loss and the gain channels."""
+    terminals = np.array(systems.terminals(parameters.system))
     return {
-        "terminal": Coordinate(np.array(TERMINALS), "1", "terminal"),
-        "lead": Coordinate(np.array(TERMINALS[:2]), "1", "lead"),
-        "lead_2": Coordinate(np.array(TERMINALS[:2]), "1", "second lead"),
+        "terminal": Coordinate(terminals, "1", "terminal"),
+        **systems.lead_coordinates(parameters.system),
     }
 
 
@@ -129,10 +136,19 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the steady currents of one system (paper 000, eq. 8), their noise and entropy."""
     system = systems.open_system(parameters.system, rng)
-    currents, noise = currents_and_noise(system)
+    observables = currents_observable, noise_observable, cumulants_observable
+    currents, noise, cumulants = integrate_observables(system, [f(system) for f in observables])
     values = {name: getattr(currents, name) for name in _CURRENTS}
     values |= {name: getattr(noise, name) for name in _NOISE}
     notes = dict(currents.notes)
+    for order, name in ((2, "third_cumulant"), (3, "fourth_cumulant")):
+        values[name] = cumulants.cumulants[:, order]
+        values[f"{name}_error"] = cumulants.cumulants_error[:, order]
+    if not cumulants.converged:
+        values |= dict.fromkeys(_CUMULANTS, np.full(len(system.terminals), np.nan))
+        reason = "the energy integral of a cumulant did not converge"
+        notes |= dict.fromkeys(("third_cumulant", "fourth_cumulant"), reason)
+    notes |= _without_two_leads(parameters.system, values)
     for name, estimate in _thermodynamics(system, currents, noise).items():
         values[name], values[f"{name}_error"], undefined = estimate
         if undefined:
@@ -140,20 +156,53 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     return Outcome(values, *judged(currents, noise), notes)
 
 
+def _without_two_leads(system: systems.System, values: dict) -> dict[str, str]:
+    """Put NaN where a quantity needs exactly two leads, and return the notes on it."""
+    missing = [name for name, value in values.items() if value is None]
+    for name in missing:
+        shape = (len(system.leads),) if VARIABLES[name].dims else ()
+        values[name] = np.full(shape, np.nan)
+    reason = systems.without_two_leads(system, "it")
+    return {name: reason for name in missing if not name.endswith("_error")}
+
+
 def _thermodynamics(
     system: OpenSystem, currents: SteadyCurrents, noise: ParticleNoise
 ) -> dict[str, Estimate]:
     """Return what `_THERMODYNAMICS` lists."""
     entropy = entropy_production(system, currents)
-    net_noise = Estimate(noise.net_particle_noise, noise.net_particle_noise_error)
-    net_current = Estimate(currents.net_particle_current, currents.net_particle_current_error)
     return {
         "heat_current": heat_current(system, currents),
         "entropy_production": entropy,
         "lead_entropy_production": lead_entropy_production(system, currents),
         "scattering_entropy_production": _scattering_entropy(system),
-        "uncertainty_ratio": uncertainty_ratio(net_noise, entropy, net_current),
+        "uncertainty_ratio": _net_uncertainty_ratio(currents, noise, entropy),
+        "lead_uncertainty_ratio": _lead_uncertainty_ratios(currents, noise, entropy),
     }
+
+
+def _net_uncertainty_ratio(
+    currents: SteadyCurrents, noise: ParticleNoise, entropy: Estimate
+) -> Estimate:
+    if currents.net_particle_current is None:
+        return Estimate(np.nan, np.nan, "a net current is defined between two leads")
+    net_noise = Estimate(noise.net_particle_noise, noise.net_particle_noise_error)
+    net_current = Estimate(currents.net_particle_current, currents.net_particle_current_error)
+    return uncertainty_ratio(net_noise, entropy, net_current)
+
+
+def _lead_uncertainty_ratios(
+    currents: SteadyCurrents, noise: ParticleNoise, entropy: Estimate
+) -> Estimate:
+    each = []
+    for a, name in enumerate(noise.terminals):
+        own_noise = Estimate(noise.particle_noise[a, a], noise.particle_noise_error[a, a])
+        current = Estimate(currents.particle_current[a], currents.particle_current_error[a])
+        each.append((name, uncertainty_ratio(own_noise, entropy, current)))
+    reasons = [f"{name}: {found.undefined}" for name, found in each if found.undefined]
+    undefined = entropy.undefined or "; ".join(reasons)
+    values, errors = (np.array(x) for x in zip(*(found[:2] for _, found in each), strict=True))
+    return Estimate(values, errors, undefined)
 
 
 def _scattering_entropy(system: OpenSystem) -> Estimate:

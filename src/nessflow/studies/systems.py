@@ -1,5 +1,7 @@
 """Parameters of an open quadratic system: lattice, disorder, loss, gain and leads."""
 
+import dataclasses
+import re
 from typing import Annotated, Literal
 
 import numpy as np
@@ -13,7 +15,7 @@ from nessflow.scattering.system import (
     Tridiagonal,
     WideBandLead,
 )
-from nessflow.studies.kind import Strict, quantity
+from nessflow.studies.kind import Coordinate, Strict, quantity
 
 CONVENTIONS = (
     "Lattices: h = -hopping between coupled sites.  Sites are numbered from 1: along a chain or a "
@@ -24,9 +26,11 @@ CONVENTIONS = (
     "Green's function: G = 1/(E - h + i P + i Q - Sigma), P_jk = sum_m u*_mj u_mk of the loss "
     "channels, Q_jk = sum_m v_mj v*_mk of the gain channels.",
     "Terminals: the leads with their Fermi functions, loss with occupation 0, gain with 1.  A "
-    "terminal's current counts from the terminal into the system; they sum to zero.",
-    "Net current = Landauer + reservoir[left] - reservoir[right], positive from left to right; "
-    "a reservoir current is half of the current between that lead and loss or gain.",
+    "terminal's current counts from the terminal into the system; they sum to zero.  A lead on "
+    "several sites has one independent channel on each and counts as one terminal.",
+    "Net current = Landauer + reservoir[left] - reservoir[right], positive from left to right, "
+    "the first lead being left and the second right; a reservoir current is half of the current "
+    "between that lead and loss or gain.  They are defined with exactly two leads.",
 )
 
 Site = Annotated[int, Field(ge=1)]
@@ -269,9 +273,29 @@ class Lead(Strict):
 
     chemical_potential: float = quantity("chemical potential", "t")
     temperature: float = quantity("temperature", "t", ge=0)
-    site: Site | None = Field(
-        None, description="site it couples to, from 1 (default: the ends of the lattice)"
+    site: Site | tuple[Site, ...] | None = Field(
+        None,
+        description="site it couples to, from 1, or a list of sites, each with a channel of its "
+        "own (default of the leads left and right: the ends of the lattice)",
     )
+
+    @field_validator("site")
+    @classmethod
+    def _each_once(cls, site):
+        sites = site if isinstance(site, tuple) else (site,)
+        if not sites:
+            raise ValueError("no sites; name one or leave the key out")
+        twice = next((one for one in sites if sites.count(one) > 1), None)
+        if twice is not None:
+            raise ValueError(f"site {twice} is listed twice")
+        return site
+
+    def channels(self, name: str, sites: tuple[int, ...]) -> list[WideBandLead]:
+        """Return the leads of the engine, one on each of ``sites`` (from 1), one terminal."""
+        if len(sites) == 1:
+            return [self.lead(name, sites[0] - 1)]
+        one_each = (self.lead(f"{name} on site {site}", site - 1) for site in sites)
+        return [dataclasses.replace(lead, terminal=name) for lead in one_each]
 
 
 class WideBand(Lead):
@@ -309,26 +333,38 @@ class SemiInfiniteChain(Lead):
 AnyLead = Annotated[WideBand | SemiInfiniteChain, Discriminator("kind")]
 
 
-class Leads(Strict):
-    """The two leads."""
-
-    left: AnyLead
-    right: AnyLead
-
-
 AnyLattice = Annotated[
     Chain | SSH | Ladder | Strip | Ring | Star | MatrixLattice, Discriminator("kind")
 ]
 
 
 class System(Strict):
-    """An open quadratic system between two leads."""
+    """An open quadratic system between leads."""
 
     lattice: AnyLattice
     disorder: UniformDisorder | None = Field(None, description="random on-site energies")
     loss: Channels | None = Field(None, description="particle loss")
     gain: Channels | None = Field(None, description="particle gain")
-    leads: Leads
+    leads: dict[str, AnyLead] = Field(
+        min_length=1, description="name -> lead; with two leads the first is left, the other right"
+    )
+
+    @field_validator("leads")
+    @classmethod
+    def _names(cls, leads):
+        for name in leads:
+            if name in ("loss", "gain"):
+                raise ValueError(
+                    f"lead {name}: that is the name of the terminal of {name}; use another one"
+                )
+            if not re.fullmatch("[A-Za-z][A-Za-z0-9_-]{0,79}", name):
+                raise ValueError(
+                    f"lead {name!r}: a name starts with a letter and has letters, digits, - and _"
+                )
+        # Left is left, whichever comes first in the file.
+        if leads.keys() == {"left", "right"}:
+            return {name: leads[name] for name in ("left", "right")}
+        return leads
 
     @model_validator(mode="after")
     def _sites_exist(self):
@@ -337,9 +373,9 @@ class System(Strict):
             channels = getattr(self, name)
             if isinstance(channels, SiteChannels) and max(channels.rates, default=1) > sites:
                 raise ValueError(f"{name} on site {max(channels.rates)} of {sites}")
-        for name in ("left", "right"):
-            site = getattr(self.leads, name).site
-            if site is not None and site > sites:
+        for name in self.leads:
+            site = max(contacts(self, name))
+            if site > sites:
                 raise ValueError(f"lead {name} on site {site} of {sites}")
         return self
 
@@ -355,6 +391,46 @@ class System(Strict):
         return self
 
 
+def contacts(system: System, name: str) -> tuple[int, ...]:
+    """Return the sites, from 1, of a lead.
+
+    Raises
+    ------
+    ValueError
+        When none is given and it is neither the left nor the right lead.
+    """
+    site = system.leads[name].site
+    if isinstance(site, tuple):
+        return site
+    defaults = dict(zip(("left", "right"), system.lattice.contacts, strict=True))
+    if site is None and name not in defaults:
+        raise ValueError(
+            f"lead {name}: site is missing; only leads named left and right have a default site"
+        )
+    return (site or defaults[name],)
+
+
+def terminals(system: System) -> tuple[str, ...]:
+    """Return the names of all terminals: leads in the order of the file, loss and gain."""
+    return (*system.leads, "loss", "gain")
+
+
+def lead_coordinates(system: System) -> dict[str, Coordinate]:
+    """Return the dimensions of what each lead, or each pair of leads, has."""
+    names = np.array(tuple(system.leads))
+    return {
+        "lead": Coordinate(names, "1", "lead"),
+        "lead_2": Coordinate(names, "1", "second lead"),
+    }
+
+
+def without_two_leads(system: System, what: str) -> str:
+    """Return why a quantity between two leads is not defined, or an empty text."""
+    if len(system.leads) == 2:
+        return ""
+    return f"{what} is defined between two leads, the system has {len(system.leads)}"
+
+
 def is_random(system: System) -> bool:
     """Return whether the system draws disorder."""
     return system.disorder is not None
@@ -366,11 +442,11 @@ def open_system(system: System, rng: np.random.Generator | None) -> OpenSystem:
     disorder = 0.0
     if system.disorder is not None:
         disorder = lattice.uniform_disorder(system.disorder.half_width, sites, rng)
-    contacts = zip(("left", "right"), system.lattice.contacts, strict=True)
-    leads = []
-    for name, site in contacts:
-        lead = getattr(system.leads, name)
-        leads.append(lead.lead(name, (lead.site or site) - 1))
+    leads = [
+        channel
+        for name, lead in system.leads.items()
+        for channel in lead.channels(name, contacts(system, name))
+    ]
     return OpenSystem(
         system.lattice.hamiltonian(disorder),
         _channels(system.loss, sites, gain=False),

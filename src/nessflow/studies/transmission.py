@@ -1,4 +1,4 @@
-"""Transmission spectra of an open system between two leads."""
+"""Transmission spectra of an open system between leads."""
 
 from typing import Annotated
 
@@ -12,7 +12,6 @@ from nessflow.scattering.currents import (
 )
 from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable, quantity
-from nessflow.studies.steady_current import TERMINALS
 
 
 class EnergyGrid(Strict):
@@ -56,10 +55,10 @@ VARIABLES = {
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return leads and energies."""
-    leads = np.array(TERMINALS[:2])
+    terminals = np.array(systems.terminals(parameters.system))
     return {
-        "terminal": Coordinate(leads, "1", "terminal"),
-        "terminal_2": Coordinate(np.array(TERMINALS), "1", "second terminal"),
+        "terminal": Coordinate(terminals[:-2], "1", "terminal"),
+        "terminal_2": Coordinate(terminals, "1", "second terminal"),
         "energy": Coordinate(parameters.energies.values(), "t", "energy"),
     }
 
@@ -73,12 +72,19 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     """Return the spectra of one system (paper 000, S26)."""
     system = systems.open_system(parameters.system, rng)
     energies = parameters.energies.values()
+    values = {"transmission": transmission(system, energies)[: len(system.terminals)]}
+    reason = systems.without_two_leads(parameters.system, "the net current")
+    if reason:
+        undefined = ("loss_transmission", "gain_transmission", "response_transmission")
+        values |= dict.fromkeys(undefined, np.full(energies.size, np.nan))
+        return Outcome(values, notes=dict.fromkeys(undefined, reason))
     loss, gain = reference_transmission(system, energies)
+    response = response_transmission(system, energies)
     return Outcome(
-        {
-            "transmission": transmission(system, energies)[:2],
+        values
+        | {
             "loss_transmission": loss,
             "gain_transmission": gain,
-            "response_transmission": response_transmission(system, energies),
+            "response_transmission": response,
         }
     )

@@ -22,6 +22,9 @@ class Parameters(Strict):
 
     @model_validator(mode="after")
     def _bracket(self):
+        reason = systems.without_two_leads(self.system, "the zero of the exchange current")
+        if reason:
+            raise ValueError(f"{reason}; for others scan chemical_potential with steady-current")
         if not self.lower < self.upper:
             raise ValueError(f"lower {self.lower:g} is not below upper {self.upper:g}")
         return self
@@ -59,7 +62,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     mu / kT = gamma_g / gamma_l is erratum E4).
     """
     system = systems.open_system(parameters.system, rng)
-    temperature = system.leads[0].temperature
+    temperature = system.terminals[0].temperature
 
     def exchange(mu):
         leads = tuple(dataclasses.replace(a, chemical_potential=mu) for a in system.leads)
