@@ -11,7 +11,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 BENCHMARKS = (
-    *("kernel", "scaling", "geometry", "noise", "probes"),
+    *("kernel", "scaling", "geometry", "noise", "probes", "mixture"),
     *("kinetic", "quadrature", "accuracy", "ensemble", "studies"),
 )
 IMAGES = {"accuracy": "![Error against number of energies](images/accuracy.png)\n\n"}
