@@ -480,6 +480,8 @@ def _finish(axes: Axes, spec: Plot, references: Sequence[ReferenceLine]) -> None
     if spec.zero_line:
         axes.axhline(0, color="0.6", linewidth=0.6, linestyle="-", marker="", zorder=0)
     thin = {"color": "0.4", "linewidth": 0.8, "linestyle": ":", "marker": "", "zorder": 0}
+    if isinstance(spec, Map):
+        thin |= {"color": "white", "zorder": 2}  # over the colours, not under them
     for line in references:
         if line.x is not None:
             axes.axvline(line.x, **thin)

@@ -69,7 +69,8 @@ class Document:
         place = self.place(key)
         if given is None:
             value = self.get(key, _MISSING)
-            given = "" if value is _MISSING else shown(value)
+            # A fault of the whole file does not show the whole file.
+            given = shown(value) if key and value is not _MISSING else ""
         return Problem(place.file, place.line, dotted(key), given, expected, hint)
 
     def replaced(self, key: Key, value: object, place: Place) -> "Document":

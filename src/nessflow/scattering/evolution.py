@@ -77,7 +77,7 @@ class Evolution:
         if initial.shape != (2, 2):
             raise ValueError(f"double occupancy is that of two sites, there are {len(initial)}")
         both = float(np.linalg.det(initial).real) if both is None else both
-        _require_a_state(initial, both)
+        require_double_occupancy(initial, both)
         z = self.source
         kept = self.propagator.conj() @ initial @ self.propagator.swapaxes(1, 2)
         mixed = kept[:, 0, 0] * z[:, 1, 1] + kept[:, 1, 1] * z[:, 0, 0]
@@ -107,8 +107,14 @@ def require_occupations(initial: np.ndarray, sites: int) -> np.ndarray:
     return initial
 
 
-def _require_a_state(initial: np.ndarray, both: float) -> None:
-    """Two levels hold: none, either or both, each with a probability that is not negative."""
+def require_double_occupancy(initial: np.ndarray, both: float) -> None:
+    """Check that two sites with the correlations ``initial`` can both be full as often as told.
+
+    Raises
+    ------
+    ValueError
+        When the probability of none, of one or of both would be negative.
+    """
     require_occupations(initial, 2)
     lowest = np.linalg.eigvalsh(initial)[0]
     least = max(0.0, float(np.trace(initial).real) - 1)

@@ -4,10 +4,22 @@ from functools import reduce
 from math import factorial
 
 import numpy as np
-from brute_force import annihilators
 from scipy.linalg import lu_factor, lu_solve
 
 from nessflow.lindblad.equation import MasterEquation
+
+
+def annihilators(sites):
+    """Jordan-Wigner matrices of c_1 .. c_N."""
+    lower, sign = np.array([[0.0, 1.0], [0.0, 0.0]]), np.diag([1.0, -1.0])
+    result = []
+    for site in range(sites):
+        matrix = np.eye(1)
+        for other in range(sites):
+            factor = sign if other < site else lower if other == site else np.eye(2)
+            matrix = np.kron(matrix, factor)
+        result.append(matrix)
+    return result
 
 
 def boson_annihilators(sites, levels):

@@ -1,0 +1,266 @@
+"""Currents, noise and entropy production of a network: exact and by master equations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nessflow.lindblad.additive import (
+    broadened_local_equation,
+    global_equation,
+    local_equation,
+)
+from nessflow.lindblad.counting import Transport, transport
+from nessflow.lindblad.equation import MasterEquation
+from nessflow.lindblad.propagator import asymptotic_equation
+from nessflow.scattering.bosons import boson_transport
+from nessflow.scattering.correlations import correlation_matrix
+from nessflow.scattering.counting import cumulants_observable
+from nessflow.scattering.currents import currents_observable
+from nessflow.scattering.noise import noise_observable
+from nessflow.scattering.rates import integrate_observables
+from nessflow.scattering.system import OpenSystem
+from nessflow.studies import networks
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.studies.networks import NetworkParameters as Parameters
+from nessflow.studies.variables import with_errors
+from nessflow.thermodynamics import Estimate, uncertainty_ratio
+
+EQUATIONS = ("exact", "epa", "local", "local-broadened", "global", "global-broadened")
+
+_BUILDERS = {
+    "epa": asymptotic_equation,
+    "local": local_equation,
+    "local-broadened": broadened_local_equation,
+    "global": global_equation,
+    "global-broadened": lambda system, bosonic: global_equation(system, bosonic, broadened=True),
+}
+
+CONVENTIONS = (
+    *networks.CONVENTIONS,
+    "Equations: exact (scattering theory); epa (exponential-propagator approximation, all rates "
+    "(55) with the interference term); local and global Lindblad equations, with occupations at "
+    "the levels or averaged over their line shapes (broadened).",
+    "Currents of a master equation: Tr[N L_a rho] and Tr[H L_a rho] of the terminal's part of the "
+    "equation.  The rates (55) are sums over reservoirs, so that the epa has such parts too; they "
+    "are no Lindblad equations, and what is counted with them is an approximation.",
+    "Noise: zero frequency, without a factor 2; third cumulant: of the transferred charge per "
+    "unit time.  Deviation: value over exact value less 1, for the left reservoir.",
+    "Bond current: of the particles on the bond to the next site, from the coherence between both.",
+)
+
+_CURRENT, _ENERGY, _ENTROPY = "t/hbar", "t^2/hbar", "k_B*t/hbar"
+
+_DEVIATIONS = ("particle_current", "energy_current", "particle_noise", "third_cumulant")
+
+VARIABLES = with_errors(
+    {
+        "particle_current": Variable(
+            ("equation", "terminal"), _CURRENT, "particle current from the reservoir"
+        ),
+        "energy_current": Variable(
+            ("equation", "terminal"), _ENERGY, "energy current from the reservoir"
+        ),
+        "heat_current": Variable(
+            ("equation", "terminal"), _ENERGY, "heat current from the reservoir"
+        ),
+        "particle_noise": Variable(
+            ("equation", "terminal", "terminal_2"), _CURRENT, "noise of the particle currents"
+        ),
+        "third_cumulant": Variable(
+            ("equation", "terminal"), _CURRENT, "third cumulant of the particle current"
+        ),
+        "entropy_production": Variable(("equation",), _ENTROPY, "entropy production"),
+        "uncertainty_ratio": Variable(
+            ("equation",), "k_B", "noise times entropy production over current squared"
+        ),
+        "noise_to_current_ratio": Variable(("equation",), "1", "noise over current"),
+        "occupation": Variable(("equation", "site"), "1", "occupation of the site"),
+        "population": Variable(("equation", "mode"), "1", "population of the mode"),
+        "coherence": Variable(
+            ("equation",), "1", "modulus of the correlation of highest and lowest mode"
+        ),
+        "bond_current": Variable(
+            ("equation",), _CURRENT, "particle current on the bond from the first site"
+        ),
+    }
+    | {
+        f"{name}_deviation": Variable(
+            ("equation",), "1", f"deviation of the {name.replace('_', ' ')} from the exact one"
+        )
+        for name in (*_DEVIATIONS, "entropy_production")
+    }
+)
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return equations, reservoirs, sites and modes."""
+    sites = parameters.network.sites
+    return {
+        "equation": Coordinate(np.array(EQUATIONS), "1", "equation"),
+        **networks.terminal_coordinates(),
+        "site": networks.numbered("site", sites),
+        "mode": networks.numbered("mode", sites),
+    }
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return False."""
+    return False
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What one equation says: transport and the correlations <c_i^+ c_j> with their error."""
+
+    transport: Transport
+    correlations: np.ndarray
+    error: float
+    fault: str = ""
+
+
+def _exact(system: OpenSystem, bosonic: bool) -> _Result:
+    correlations = correlation_matrix(system, bosonic=bosonic)
+    if bosonic:
+        found = boson_transport(system)
+        converged = found.converged
+    else:
+        observables = [f(system) for f in (currents_observable, noise_observable)]
+        observables.append(cumulants_observable(system))
+        currents, noise, cumulants = integrate_observables(system, observables)
+        found = Transport(
+            networks.TERMINALS,
+            currents.particle_current[:2],
+            currents.energy_current[:2],
+            noise.particle_noise,
+            cumulants.cumulants[:, 2],
+            currents.particle_current_error[:2],
+            currents.energy_current_error[:2],
+            noise.particle_noise_error,
+            cumulants.cumulants_error[:, 2],
+        )
+        converged = currents.converged and noise.converged and cumulants.converged
+    fault = "" if converged and correlations.converged else "an energy integral did not converge"
+    return _Result(found, correlations.value, float(correlations.error.max()), fault)
+
+
+def _approximate(equation: MasterEquation) -> _Result:
+    return _Result(transport(equation), equation.steady_density.T, equation.steady_error)
+
+
+def _quotient(value: float, error: float, by: float, by_error: float) -> tuple[float, float]:
+    """Return a quotient and its error; NaN where the denominator is zero within its error."""
+    if not abs(by) > by_error:
+        return np.nan, np.nan
+    quotient = value / by
+    return quotient, (error + abs(quotient) * by_error) / (abs(by) - by_error)
+
+
+def _values(parameters: Parameters, system: OpenSystem, result: _Result) -> dict[str, Estimate]:
+    """Return all variables but the deviations for one equation."""
+    found, c = result.transport, result.correlations
+    mu = np.array([lead.chemical_potential for lead in system.leads])
+    temperature = np.array([lead.temperature for lead in system.leads])
+    heat = Estimate(
+        found.energy_current - mu * found.particle_current,
+        found.energy_current_error + abs(mu) * found.particle_current_error,
+    )
+    if (temperature > 0).all():
+        entropy = Estimate(
+            float(-np.sum(heat.value / temperature)), float(np.sum(heat.error / temperature))
+        )
+    else:
+        entropy = Estimate(np.nan, np.nan, "at temperature 0 heat has no finite entropy")
+    current = Estimate(found.particle_current[0], found.particle_current_error[0])
+    noise = Estimate(found.particle_noise[0, 0], found.particle_noise_error[0, 0])
+    ratio = Estimate(*_quotient(*noise[:2], abs(current.value), current.error))
+    if np.isnan(ratio.value):
+        ratio = Estimate(np.nan, np.nan, "the current is zero within its error")
+    _, modes = networks.modes_of(parameters.network)
+    between = modes.T @ c @ modes
+    n, wrong = parameters.network.sites, result.error
+    values = {
+        name: Estimate(getattr(found, name), getattr(found, f"{name}_error"))
+        for name in ("particle_current", "energy_current", "particle_noise", "third_cumulant")
+    }
+    values |= {
+        "heat_current": heat,
+        "entropy_production": entropy,
+        "uncertainty_ratio": uncertainty_ratio(noise, entropy, current),
+        "noise_to_current_ratio": ratio,
+        "occupation": Estimate(np.diag(c).real, np.full(n, wrong)),
+        "population": Estimate(np.diag(between).real, np.full(n, n * wrong)),
+    }
+    if n == 1:
+        alone = Estimate(np.nan, np.nan, "one site has no bond and no second mode")
+        return values | {"coherence": alone, "bond_current": alone}
+    g = parameters.network.tunnelling
+    values["coherence"] = Estimate(float(abs(between[0, -1])), n * wrong)
+    values["bond_current"] = Estimate(float(g * c[0, 1].imag), abs(g) * wrong)
+    return values
+
+
+def _first(estimate: Estimate) -> tuple[float, float]:
+    """Return the number of the left reservoir."""
+    return tuple(float(np.ravel(part)[0]) for part in estimate[:2])
+
+
+def _deviations(
+    values: dict[str, Estimate], exact: dict[str, Estimate], is_exact: bool
+) -> dict[str, Estimate]:
+    result = {}
+    for name in (*_DEVIATIONS, "entropy_production"):
+        key = f"{name}_deviation"
+        if exact[name].undefined:
+            result[key] = Estimate(np.nan, np.nan, exact[name].undefined)
+            continue
+        quotient, error = _quotient(*_first(values[name]), *_first(exact[name]))
+        if np.isnan(quotient):
+            reason = "the exact value is zero within its error"
+            result[key] = Estimate(np.nan, np.nan, reason)
+        else:
+            result[key] = Estimate(quotient - 1, 0.0 if is_exact else error)
+    return result
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the steady state of all equations side by side."""
+    system, bosonic = parameters.system(), parameters.bosonic
+    results = {"exact": _exact(system, bosonic)}
+    missing = {}
+    for name, build in _BUILDERS.items():
+        try:
+            results[name] = _approximate(build(system, bosonic=bosonic))
+        except ValueError as error:
+            missing[name] = str(error)
+    values = {name: _values(parameters, system, result) for name, result in results.items()}
+    for name in values:
+        values[name] |= _deviations(values[name], values["exact"], name == "exact")
+    sizes = {name: part.values.size for name, part in coordinates(parameters).items()}
+    arrays, notes = {}, {}
+    for name in VARIABLES:
+        quantity = name.removesuffix("_error")
+        shape = [sizes[dim] for dim in VARIABLES[name].dims]
+        arrays[name] = np.full(shape, np.nan)
+        for k, equation in enumerate(EQUATIONS):
+            if equation in missing:
+                notes[quantity] = f"{equation}: {missing[equation]}"
+                continue
+            estimate = values[equation][quantity]
+            arrays[name][k] = estimate.error if name.endswith("_error") else estimate.value
+            if estimate.undefined:
+                notes[quantity] = estimate.undefined
+    status, message = _judged(results["exact"])
+    return Outcome(arrays, status, message, notes)
+
+
+def _judged(exact: _Result) -> tuple[Status, str]:
+    """Return the status of a point, and why it is not ok."""
+    if exact.fault:
+        return Status.NOT_CONVERGED, exact.fault
+    found = exact.transport
+    defect, allowed = abs(found.particle_current.sum()), found.particle_current_error.sum()
+    if defect > allowed:
+        return Status.SUSPECT, (
+            f"the exact currents add to {defect:.1e}, more than their errors {allowed:.1e}"
+        )
+    return Status.OK, ""

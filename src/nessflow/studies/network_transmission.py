@@ -1,0 +1,81 @@
+"""Transmission of a network between two reservoirs, exact and without interference of its modes."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from nessflow.lindblad.propagator import level_broadenings
+from nessflow.scattering.dense import green
+from nessflow.scattering.rates import Rates
+from nessflow.studies import networks
+from nessflow.studies.kind import Coordinate, Outcome, Variable
+from nessflow.studies.networks import NetworkParameters
+from nessflow.studies.transmission import EnergyGrid
+
+
+class Parameters(NetworkParameters):
+    """A network and the energies of its spectrum."""
+
+    energies: Annotated[EnergyGrid, Field(description="energies over the bandwidth")]
+
+
+CONVENTIONS = (
+    *networks.CONVENTIONS,
+    "Transmission is between 0 and 1; T(w) of paper non-additive-dissipation, (45), is that over "
+    "2 pi.  Additive: sum over modes of 2 pi phi_j Gamma_Lj Gamma_Rj / (Gamma_Lj + Gamma_Rj), "
+    "(46), what the additive global equation transmits.",
+)
+
+VARIABLES = {
+    "transmission": Variable(("energy",), "1", "transmission"),
+    "additive_transmission": Variable(("energy",), "1", "transmission without interference"),
+    "transmission_ratio": Variable(("energy",), "1", "transmission over that without interference"),
+    "mode_spectrum": Variable(("mode", "energy"), "1/t", "density of states of the mode"),
+}
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return energies and modes."""
+    return {
+        "energy": Coordinate(parameters.energies.values(), "1", "energy over bandwidth"),
+        "mode": networks.numbered("mode", parameters.network.sites),
+    }
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return False."""
+    return False
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return (45), (46), their ratio and the densities (35) of the modes."""
+    system = parameters.system()
+    energies = parameters.energies.values() * parameters.reservoirs.bandwidth
+    exact = Rates(system, energies).leads[0, 1]
+    _, modes = networks.modes_of(parameters.network)
+    density = np.concatenate(
+        [-np.einsum("ij,eik,kj->je", modes, g, modes).imag for _, g in green(system, energies)],
+        axis=1,
+    )
+    # The engine orders levels from the lowest up.
+    weights = modes[[lead.site for lead in system.leads]] ** 2
+    left, right = (
+        level_broadenings(system, lead)[::-1] * weight
+        for lead, weight in zip(system.leads, weights, strict=True)
+    )
+    additive = 2 * (left * right / (left + right)) @ density
+    inside = (exact > 0) & (additive > 0)
+    ratio = np.where(inside, exact / np.where(inside, additive, 1.0), np.nan)
+    notes = (
+        {} if inside.all() else {"transmission_ratio": "outside the band nothing is transmitted"}
+    )
+    return Outcome(
+        {
+            "transmission": exact,
+            "additive_transmission": additive,
+            "transmission_ratio": ratio,
+            "mode_spectrum": density / np.pi,
+        },
+        notes=notes,
+    )
