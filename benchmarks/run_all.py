@@ -12,7 +12,7 @@ FOLDER = Path(__file__).resolve().parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 BENCHMARKS = (
     *("kernel", "scaling", "geometry", "noise", "probes", "mixture"),
-    *("kinetic", "quadrature", "accuracy", "ensemble", "studies"),
+    *("lindblad", "kinetic", "quadrature", "accuracy", "ensemble", "studies"),
 )
 IMAGES = {"accuracy": "![Error against number of energies](images/accuracy.png)\n\n"}
 PEERS = {"kwant": "Kwant", "qutip": "QuTiP", "qmeq": "QmeQ", "sisl": "sisl"}
