@@ -12,7 +12,7 @@ import numpy as np
 
 from nessflow.kinetic.bands import Bands
 
-LARGEST_EXPONENT = 600.0
+LARGEST_EXPONENT = 300.0
 """Largest logarithm of a ratio of thermal rates; beyond it numbers overflow."""
 _NEGATIVE = 1e-12
 
