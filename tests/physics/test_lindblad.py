@@ -4,17 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fock import FockEquation, choi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
+from fock import FockEquation, choi
 from nessflow.lindblad.additive import (
     broadened_local_equation,
     global_equation,
     local_equation,
 )
 from nessflow.lindblad.counting import transport
+from nessflow.lindblad.decomposition import joint_rate, split
 from nessflow.lindblad.equation import (
     MasterEquation,
     canonical_rates,
@@ -242,6 +243,54 @@ def test_global_equation_obeys_the_second_law(mu_left, mu_right, t_left, t_right
     sigma = -heat @ (1 / np.array([t_left, t_right]))
     error = found.energy_current_error + 2 * found.particle_current_error
     assert sigma >= -error @ (1 / np.array([t_left, t_right]))
+
+
+# --- decomposition --------------------------------------------------------------------------------
+
+
+def test_interference_leaves_populations_and_drives_coherence():
+    """(68), with the part as an equation of its own in Fock space."""
+    equation = asymptotic_equation(network(mu=(1.4, 0.6)))
+    _, modes = np.linalg.eigh(equation.hamiltonian)
+    own, joint = split(equation.gain, modes)
+    _, joint_loss = split(equation.loss, modes)
+    assert abs(joint + joint_loss).max() < 1e-14
+    part = modes @ joint @ modes.conj().T
+    term = MasterEquation(("interference",), np.zeros((2, 2)), [-part], [part])
+    fock = FockEquation(term)
+    rho = FockEquation(equation).steady()
+    change = modes.conj().T @ fock.density(fock.generator @ rho) @ modes
+    assert abs(np.diag(change)).max() < 1e-15
+    assert change[0, 1] == pytest.approx(joint[0, 1], abs=1e-14)
+    assert joint_rate(joint) == pytest.approx(abs(joint[0, 1]), rel=1e-12)
+    assert np.all(own >= 0)
+    whole = modes @ (np.diag(own.sum(axis=0)) + joint) @ modes.conj().T
+    assert abs(whole - equation.gain.sum(axis=0)).max() < 1e-15
+
+
+def test_interference_vanishes_in_equilibrium_and_in_no_other_basis():
+    equation = asymptotic_equation(network(mu=(0.9, 0.9), temperature=(0.1, 0.1)))
+    _, modes = np.linalg.eigh(equation.hamiltonian)
+    assert joint_rate(split(equation.gain, modes)[1]) < 1e-10
+    assert joint_rate(split(equation.gain)[1]) > 1e-2
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sites", [2, 5])
+def test_errors_cover_what_coarse_integrals_do(sites):
+    system = network(sites, rate=0.05)
+    builders = (
+        lambda rtol: asymptotic_equation(system, rtol=rtol),
+        lambda rtol: broadened_local_equation(system, rtol=rtol),
+        lambda rtol: global_equation(system, broadened=True, rtol=rtol),
+    )
+    for build in builders:
+        coarse, fine = transport(build(1e-3)), transport(build(1e-12))
+        for name in ("particle_current", "energy_current", "particle_noise", "third_cumulant"):
+            change = abs(getattr(coarse, name) - getattr(fine, name))
+            assert np.all(change <= getattr(coarse, f"{name}_error")), name
 
 
 # --- rates that depend on time --------------------------------------------------------------------

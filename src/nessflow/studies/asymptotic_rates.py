@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from nessflow.lindblad.decomposition import joint_rate, split
 from nessflow.lindblad.equation import canonical_rates, non_markovianity
 from nessflow.lindblad.propagator import asymptotic_gain, damping_matrix, propagator_hamiltonian
 from nessflow.studies import networks
@@ -90,11 +91,6 @@ def _damping(network, bandwidth, coupling) -> np.ndarray:
     return np.array([damping_matrix(system, lead) for lead in system.leads])
 
 
-def _largest(matrix: np.ndarray) -> float:
-    """Return the largest canonical rate of what a matrix has off its diagonal."""
-    return float(canonical_rates(matrix - np.diag(np.diag(matrix)))[-1])
-
-
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the rates (55), their parts (56)-(58), (69)-(75) and their negativity (82)."""
     network, own = parameters.network, parameters.reservoirs
@@ -108,18 +104,19 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     levels, modes = networks.modes_of(network)
     # What an eigenvalue may be wrong by is less than the sum of the errors of a row.
     error = network.sites * sum(wrong for _, wrong in found)
-    between = modes.T @ np.array([gain, loss]) @ modes
+    own_gain, interference = split(gain, modes)
+    own_loss, _ = split(loss, modes)
     nu = non_markovianity(gain.sum(axis=0), loss.sum(axis=0))
     values = {
         "canonical_gain_rate": canonical_rates(gain.sum(axis=0)),
         "canonical_loss_rate": canonical_rates(loss.sum(axis=0)),
         "non_markovianity": nu,
         "relative_non_markovianity": nu / own.coupling,
-        "reservoir_gain_rate": np.einsum("ajj->aj", between[0]).real,
-        "reservoir_loss_rate": np.einsum("ajj->aj", between[1]).real,
-        "interference_rate": _largest(between[0].sum(axis=0)),
-        "delocalised_gain_rate": _largest(gain.sum(axis=0)),
-        "delocalised_loss_rate": _largest(loss.sum(axis=0)),
+        "reservoir_gain_rate": own_gain,
+        "reservoir_loss_rate": own_loss,
+        "interference_rate": joint_rate(interference),
+        "delocalised_gain_rate": joint_rate(split(gain)[1]),
+        "delocalised_loss_rate": joint_rate(split(loss)[1]),
     }
     errors = {f"{name}_error": np.full(np.shape(value), error) for name, value in values.items()}
     errors["non_markovianity_error"] = 2 * network.sites * error

@@ -128,7 +128,7 @@ def _require_decay(network: Network, bandwidth: float, coupling: float) -> None:
         require_no_bound_state(_system(network, reservoirs))
     except ValueError as error:
         raise ValueError(
-            f"{error} (keys reservoirs.bandwidth, reservoirs.coupling, network.energy)"
+            f"{error} (keys reservoirs.bandwidth, reservoirs.coupling, network)"
         ) from None
 
 
