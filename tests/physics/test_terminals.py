@@ -7,6 +7,7 @@ import pytest
 from brute_force import jump_cumulants
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import eval_chebyu
 
 from nessflow.scattering.counting import (
     _logarithm,
@@ -17,6 +18,7 @@ from nessflow.scattering.counting import (
 from nessflow.scattering.currents import disorder_susceptibility, steady_currents, transmission
 from nessflow.scattering.dense import scattering_matrix
 from nessflow.scattering.entropy import _integrand, scattering_entropy_production
+from nessflow.scattering.geometry import strip
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import conductance_matrices, linear_response
 from nessflow.scattering.matrices import Tridiagonal
@@ -261,6 +263,31 @@ def test_wires_side_by_side_add_up():
         equal = [dataclasses.replace(lead, chemical_potential=0.1) for lead in wire.leads]
         total += linear_response(dataclasses.replace(wire, leads=equal)).electrical_conductance
     assert response.electrical_conductance == pytest.approx(total, rel=1e-9)
+
+
+@pytest.mark.parametrize(("width", "length"), [(3, 4), (5, 2), (1, 6)])
+def test_leads_on_the_end_columns_of_a_strip_open_its_transverse_modes(width, length):
+    """Each mode is a chain of levels ``-2 cos(pi n / (width + 1))`` between two leads."""
+    gamma, energies = 1.3, np.linspace(-3.2, 3.1, 12)
+    leads = [
+        WideBandLead(f"{name} {k}", column * width + k, gamma, 0.1, 0.0, name)
+        for name, column in (("left", 0), ("right", length - 1))
+        for k in range(width)
+    ]
+    zero = 0.0 * strip(length, width)
+    system = OpenSystem(strip(length, width), zero, zero, leads)
+    expected = np.zeros_like(energies)
+    for n in range(1, width + 1):
+        x = (energies + 2 * np.cos(np.pi * n / (width + 1))) / 2
+        u = [eval_chebyu(k, x) if k >= 0 else 0 * x for k in (length, length - 1, length - 2)]
+        expected += gamma**2 / abs(u[0] + 1j * gamma * u[1] - gamma**2 / 4 * u[2]) ** 2
+    found = transmission(system, energies)
+    np.testing.assert_allclose(found[0, 1], expected, rtol=1e-10)
+    np.testing.assert_allclose(found[1, 0], expected, rtol=1e-10)
+    assert expected.max() <= width
+    conductance = linear_response(system).electrical_conductance
+    at_mu = transmission(system, np.array([0.1]))[0, 1, 0]
+    assert 2 * np.pi * conductance == pytest.approx(at_mu, rel=1e-10)
 
 
 def test_divergent_energy_currents_name_all_contact_sites():
