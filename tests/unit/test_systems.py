@@ -181,6 +181,20 @@ def test_uncertainty_ratio_of_each_of_three_leads():
     np.testing.assert_allclose(values["lead_uncertainty_ratio"], expected, rtol=1e-8)
 
 
+@pytest.mark.parametrize(("sites", "known"), [(4, True), (33, False)])
+def test_scattering_entropy_of_loss_and_gain_that_are_not_proportional(sites, known):
+    system = {
+        "lattice": {"kind": "chain", "sites": sites},
+        "loss": {"kind": "sites", "rates": {1: 0.1, 2: 0.2}},
+        "gain": {"kind": "sites", "rates": {2: 0.1, 3: 0.3}},
+        "leads": LEADS,
+    }
+    outcome = steady_current.evaluate(steady_current.Parameters(system=system), None)
+    assert outcome.status == Status.OK
+    assert (outcome.values["scattering_entropy_production"] > 0) == known
+    assert ("scattering_entropy_production" in outcome.notes) != known
+
+
 def test_transmission_and_linear_response_of_three_leads():
     mu = {"chemical_potential": 0.1}
     leads = {"a": column(1, **mu), "b": column(10, **mu), "c": CHAIN_LEAD | mu | {"site": 6}}

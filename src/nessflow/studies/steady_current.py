@@ -22,6 +22,9 @@ from nessflow.thermodynamics import (
 
 UNITARITY_TOLERANCE = 1e-8
 
+_LARGEST_DENSE = 32
+"""Sites up to which entropies by dense matrices at each energy take about a second."""
+
 _PARTICLE = "t/hbar"
 _ENERGY = "t^2/hbar"
 _ENTROPY = "k_B*t/hbar"
@@ -206,11 +209,12 @@ def _lead_uncertainty_ratios(
 
 
 def _scattering_entropy(system: OpenSystem) -> Estimate:
-    if needs_dense(system):
+    if needs_dense(system) and system.sites > _LARGEST_DENSE:
         return Estimate(
             np.nan,
             np.nan,
-            "loss and gain that are not proportional take a dense matrix at each energy: "
+            "loss and gain that are not proportional take dense matrices at each energy, minutes "
+            f"on more than {_LARGEST_DENSE} sites: "
             "nessflow.scattering.entropy.scattering_entropy_production computes it",
         )
     value, error, converged = scattering_entropy_production(system)
