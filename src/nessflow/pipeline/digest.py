@@ -8,7 +8,6 @@ no others.
 import ast
 import functools
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2]
@@ -112,8 +111,9 @@ def _normal_text(module: str, root: Path) -> str:
     return ast.unparse(tree)
 
 
-def _imported(module: str, root: Path) -> Iterator[str]:
-    """Yield the nessflow modules that a module imports, and the packages above it."""
+@functools.cache
+def _imported(module: str, root: Path) -> frozenset[str]:
+    """Return the nessflow modules that a module imports, and the packages above it."""
     package = module if _path(module, root).name == "__init__.py" else module.rpartition(".")[0]
     names = [package]
     for node in ast.walk(_tree(module, root)):
@@ -125,8 +125,10 @@ def _imported(module: str, root: Path) -> Iterator[str]:
                 parents = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*parents, *filter(None, [base])])
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    for name in names:
-        parts = name.split(".")
-        if parts[0] == _PACKAGE:
-            prefixes = (".".join(parts[: n + 1]) for n in range(1, len(parts)))
-            yield from (prefix for prefix in prefixes if _path(prefix, root) is not None)
+    prefixes = {
+        ".".join(parts[: n + 1])
+        for parts in (name.split(".") for name in names)
+        if parts[0] == _PACKAGE
+        for n in range(1, len(parts))
+    }
+    return frozenset(prefix for prefix in prefixes if _path(prefix, root) is not None)
