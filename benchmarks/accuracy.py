@@ -6,14 +6,19 @@ trapezoidal rule over the band against its number of energies, beside the error-
 with the error that it reports.  Draws docs/images/accuracy.png.
 """
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from quadrature import sample
 
+import nessflow
 from nessflow.figures.save import save
 from nessflow.figures.style import styled
+from nessflow.pipeline.digest import source_digest, style_digest
+from nessflow.pipeline.provenance import versions
 from nessflow.scattering.currents import response_transmission, steady_currents
 from nessflow.scattering.occupation import fermi_difference
 
@@ -73,7 +78,33 @@ def main():
         print(f"{evaluations:12d}{ours:10.0e}")
     with styled():
         figure = drawn(results)
-    save(figure, IMAGE, {"script": "benchmarks/accuracy.py"})
+    save(figure, IMAGE, record_of(results))
+
+
+def record_of(results):
+    """Return where the figure comes from: this script, which computes and draws."""
+    numbers = hashlib.sha256(repr(results).encode()).hexdigest()
+    libraries = json.loads(versions())
+    return {
+        "figure": "accuracy",
+        "study": "benchmarks/accuracy.py",
+        "caption": __doc__.splitlines()[0].split("?")[0] + "?",
+        "tier": "paper",
+        "command": "python benchmarks/accuracy.py",
+        "data": [
+            {
+                "study": "benchmarks/accuracy.py",
+                "content_sha256": numbers,
+                "source_digest": source_digest("nessflow.scattering.currents"),
+                "parameters": {"parameters": {"seeds": SEEDS, "energies": COUNTS.tolist()}},
+                "versions": libraries,
+            }
+        ],
+        "figure_digest": style_digest(),
+        "nessflow_version": nessflow.__version__,
+        "versions": libraries,
+        "license": nessflow.__license__,
+    }
 
 
 if __name__ == "__main__":

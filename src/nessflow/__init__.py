@@ -1,6 +1,7 @@
 """Currents, noise and entropy production of open quantum systems over parameter grids."""
 
 __version__ = "0.1.0"
+__license__ = "BSD-3-Clause"
 
 
 def load(study, root="results"):

@@ -168,6 +168,15 @@ def verify(studies, tier):
 
 
 @commands.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def explain(file):
+    """Print which data, parameters, code and command a figure or dataset comes from."""
+    from nessflow.explanation import explain as explanation
+
+    click.echo(explanation(file))
+
+
+@commands.command()
 @click.argument("studies", nargs=-1)
 @TIER
 def retry(studies, tier):
@@ -205,6 +214,35 @@ def describe(study, schema, tier):
             allow_large=True,
         )
         click.echo(describe_study(loaded, find_kind(loaded.kind)))
+
+
+@commands.group()
+def archive():
+    """Pack results and source into one file, or check such a file."""
+
+
+@archive.command()
+@click.argument("studies", nargs=-1)
+@click.option("--blocks", is_flag=True, help="Pack the blocks too, not only the gathered data.")
+@TIER
+@ALLOW_LARGE
+def create(studies, blocks, tier, allow_large):
+    """Pack results and source into archive.zip in the results folder, an RO-Crate."""
+    from nessflow.archiving import create_archive
+
+    project = read_project(
+        Path(), tier=tier, studies=studies or None, allow_large=allow_large
+    )
+    create_archive(project, blocks=blocks, progress=click.echo)
+
+
+@archive.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file):
+    """Compare an archive, zip file or unpacked folder, with its manifest."""
+    from nessflow.pipeline.archive import check_archive
+
+    click.echo(f"{file}: {check_archive(file)} files, all as they were packed")
 
 
 def _study_file(study: str) -> Path:

@@ -1,19 +1,23 @@
 """Figures of a study: from checked data to files that carry their provenance."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import xarray as xr
 from matplotlib.figure import Figure
 
+import nessflow
 from nessflow.figures.plots import draw
-from nessflow.figures.save import save
-from nessflow.figures.specs import studies_of
+from nessflow.figures.save import record_json, save
+from nessflow.figures.specs import Spec, studies_of
 from nessflow.pipeline.config import Study
 from nessflow.pipeline.digest import style_digest
+from nessflow.pipeline.provenance import command, lock_sha256, record_of, reference_text, versions
 from nessflow.pipeline.store import read_dataset, write_atomically, write_text
-from nessflow.workflow import CAPTIONS, FORMATS, data_of
+from nessflow.workflow import CAPTIONS, FORMATS, SIDECAR, data_of
 
-CARRIED = ("study", "title", "tier", "parameters", "source_digest", "content_sha256")
+_DRAWING = ("matplotlib", "numpy", "pillow")
 
 
 def draw_study(study: Study, results: Path, progress: Callable[[str], None]) -> None:
@@ -40,28 +44,42 @@ def draw_study(study: Study, results: Path, progress: Callable[[str], None]) -> 
     captions = [f"{spec.name}: {caption_of(study, spec)}\n" for spec in study.figures]
     write_text(folder / CAPTIONS, "\n".join(captions))
     for spec in study.figures:
-        used = studies_of(spec, study.name)
-        provenance = {
-            f"{name}.{key}": str(datasets[name].attrs[key])
-            for name in used
-            for key in CARRIED
-            if key in datasets[name].attrs
-        } | {
-            "command": f"snakemake --cores 1 {study.name}",
-            "style_digest": style_digest(),
-            "caption": caption_of(study, spec),
-        }
-        write_figure(draw(spec, datasets, study.name), folder, spec.name, provenance)
+        record = figure_record(study, spec, datasets)
+        write_figure(draw(spec, datasets, study.name), folder, spec.name, record)
         progress(f"{study.name}: figure {spec.name}")
 
 
-def write_figure(figure: Figure, folder: Path, name: str, provenance: Mapping[str, str]) -> None:
-    """Write a figure in every format, each file as a whole or not at all."""
+def figure_record(
+    study: Study, spec: Spec, datasets: Mapping[str, xr.Dataset]
+) -> dict[str, object]:
+    """Return where a figure comes from: data, parameters, code, and what draws it again."""
+    return {
+        "figure": spec.name,
+        "study": study.name,
+        "title": study.title,
+        "references": reference_text(study.reference),
+        "caption": caption_of(study, spec),
+        "specification": spec.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        "tier": study.tier,
+        "command": command(study.name, study.tier),
+        "data": [record_of(datasets[name].attrs) for name in studies_of(spec, study.name)],
+        "figure_digest": style_digest(),
+        "nessflow_version": nessflow.__version__,
+        "versions": json.loads(versions(_DRAWING)),
+        "lock_sha256": lock_sha256(),
+        "license": nessflow.__license__,
+    }
+
+
+def write_figure(figure: Figure, folder: Path, name: str, record: Mapping[str, object]) -> None:
+    """Write a figure in every format and its record, each file as a whole or not at all."""
+    text = json.dumps(json.loads(record_json(record)), sort_keys=True, indent=1)
+    write_text(folder / f"{name}.{SIDECAR}", f"{text}\n")
     for suffix in FORMATS:
-        write_atomically(folder / f"{name}.{suffix}", lambda path: save(figure, path, provenance))
+        write_atomically(folder / f"{name}.{suffix}", lambda path: save(figure, path, record))
 
 
-def caption_of(study: Study, spec) -> str:
+def caption_of(study: Study, spec: Spec) -> str:
     """Return title, source and remarks of a figure as one line of text."""
     reference = ", ".join(f"{key} {value}" for key, value in study.reference.items())
     parts = [study.title, reference, spec.caption, study.notes]

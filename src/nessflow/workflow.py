@@ -15,6 +15,7 @@ from nessflow.pipeline.lock import LockError, hold_run_lock
 from nessflow.studies.kind import find_kind, kind_names
 
 FORMATS = ("svg", "pdf", "png")
+SIDECAR = "json"
 CAPTIONS = "captions.txt"
 _ELSEWHERE = "make room for the results or choose another folder by `results` in config/config.yaml"
 
@@ -125,7 +126,8 @@ def jobs_of(results: Path, study: Study) -> Jobs:
     source = source_digest(kind_module(study))
     numbers = short_hash(template_json(study))
     current = short_hash(canonical_json([source, numbers, content, blocks]))
-    figures = [f"{spec.name}.{suffix}" for spec in study.figures for suffix in FORMATS]
+    suffixes = (*FORMATS, SIDECAR)
+    figures = [f"{spec.name}.{suffix}" for spec in study.figures for suffix in suffixes]
     figures += [CAPTIONS] if figures else []
     return Jobs(
         data=(folder / "data.nc").as_posix(),

@@ -1,12 +1,11 @@
 """Figures from synthetic data: what they show, what they refuse, and their bytes."""
 
-import json
 import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -27,13 +26,18 @@ from nessflow.figures.labels import (
 )
 from nessflow.figures.legend import overlaps
 from nessflow.figures.plots import draw
-from nessflow.figures.save import save
+from nessflow.figures.record import RecordError, read_record
+from nessflow.figures.save import DATA_RECORD, RECORD, save
 from nessflow.figures.scales import edges_of
 from nessflow.figures.specs import SPEC, studies_of
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 CURRENT, SQUARE = "t/hbar", "(t/hbar)^2"
-PROVENANCE = {"own.study": "own", "command": "snakemake (all) --cores 1", "caption": "µ \\ é"}
+PROVENANCE = dict.fromkeys(RECORD, "known") | {
+    "command": "snakemake (all) --cores 1",
+    "caption": "µ \\ é) <b>",
+    "data": [dict.fromkeys(DATA_RECORD, "known") | {"parameters": {"rate": 0.1}}],
+}
 
 
 def labelled(dims, values, units, long_name):
@@ -777,20 +781,9 @@ def files(tmp_path_factory):
     return folder
 
 
-def record_of(path: Path) -> str:
-    if path.suffix == ".png":
-        with Image.open(path) as picture:
-            return picture.text["nessflow"]
-    if path.suffix == ".svg":
-        tag = "{http://purl.org/dc/elements/1.1/}description"
-        return next(ElementTree.parse(path).iter(tag)).text
-    written = re.search(rb"/Subject \((.*?[^\\])\)[\s>]", path.read_bytes(), re.DOTALL)[1]
-    return re.sub(rb"\\([()\\])", rb"\1", written).decode("ascii")
-
-
 @pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png"])
 def test_provenance_is_read_back(files, suffix):
-    assert json.loads(record_of(files / f"a{suffix}")) == PROVENANCE
+    assert read_record(files / f"a{suffix}") == PROVENANCE
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png"])
@@ -800,10 +793,34 @@ def test_files_hold_no_date_and_no_version(files, suffix):
         assert word not in content
 
 
-def test_a_figure_without_provenance_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="provenance"):
-        save(drawn("hue"), tmp_path / "a.png", {})
+@pytest.mark.parametrize("key", [*RECORD, *(f"data.{key}" for key in DATA_RECORD)])
+def test_a_figure_without_its_provenance_is_refused(tmp_path, key):
+    record = {**PROVENANCE, "data": [dict(PROVENANCE["data"][0])]}
+    del (record["data"][0] if "." in key else record)[key.removeprefix("data.")]
+    with pytest.raises(ValueError, match=f"provenance, and has no {key}$"):
+        save(drawn("hue"), tmp_path / "a.png", record)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png", ".json"])
+def test_a_file_without_a_record_is_named(tmp_path, suffix):
+    path = tmp_path / f"foreign{suffix}"
+    if suffix == ".json":
+        path.write_text("[1, 2]")
+    else:
+        drawn("hue").savefig(path)
+    with pytest.raises(RecordError, match=f"foreign{suffix}: no record of nessflow"):
+        read_record(path)
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png"])
+def test_a_file_cut_anywhere_has_its_record_or_none(files, tmp_path, suffix):
+    image = (files / f"a{suffix}").read_bytes()
+    path = tmp_path / f"cut{suffix}"
+    for length in (0, 1, 7, 8, 20, 60, 400, 1000, len(image) // 2, len(image) - 1):
+        path.write_bytes(image[:length])
+        with suppress(RecordError):
+            assert read_record(path) == PROVENANCE
 
 
 def test_the_picture_has_the_width_of_a_column(files):

@@ -11,6 +11,7 @@ import xarray as xr
 import fake_study as fake
 import nessflow
 from nessflow.pipeline.store import (
+    RECORD,
     StoreError,
     content_sha256,
     load_study,
@@ -48,7 +49,7 @@ def dataset() -> xr.Dataset:
             "mu": ((), 0.5, attributes()),
             "mode": ((), "loss", attributes()),
         },
-        {"title": "test", "seed": 3, "empty": "", "sign": "±"},
+        dict.fromkeys(RECORD, "known") | {"title": "test", "seed": 3, "empty": "", "sign": "±"},
     )
 
 
@@ -107,6 +108,14 @@ def test_content_hash_sees_values_names_roles_and_attributes(dataset):
 def test_a_variable_without_unit_or_name_is_refused(dataset, tmp_path, name, key):
     del dataset[name].attrs[key]
     with pytest.raises(ValueError, match=f"{name}.*{key}"):
+        write_dataset(dataset, tmp_path / "a.nc")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("key", RECORD)
+def test_a_dataset_without_its_provenance_is_refused(dataset, tmp_path, key):
+    del dataset.attrs[key]
+    with pytest.raises(ValueError, match=f"provenance, and has no {key}"):
         write_dataset(dataset, tmp_path / "a.nc")
     assert not list(tmp_path.iterdir())
 

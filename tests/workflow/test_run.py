@@ -1,7 +1,12 @@
 """The workflow from study files to data and figures."""
 
-import xarray as xr
+import os
 
+import xarray as xr
+from PIL import Image
+
+from nessflow.explanation import explain
+from nessflow.figures.record import read_record
 from nessflow.pipeline.store import read_dataset
 
 
@@ -87,3 +92,57 @@ def test_plan_lists_what_is_new_and_what_is_reused(ready):
     assert "120" in line.split()
     assert "80" in line.split()
     assert "40" in line.split()
+
+
+OUTPUTS = (".nc", ".svg", ".pdf", ".png")
+
+
+def test_every_output_says_where_it_comes_from(finished):
+    """From any one file: data hashes, parameters, code, command; the reader is not the writer's."""
+    outputs = [p for p in (finished.folder / "results").rglob("*") if p.suffix in OUTPUTS]
+    assert {path.suffix for path in outputs} == set(OUTPUTS)
+    for path in outputs:
+        text = explain(path)
+        study = path.relative_to(finished.folder / "results").parts[0]
+        data = read_dataset(finished.folder / "results" / study / "data.nc")
+        commands = [line for line in text.splitlines() if line.startswith("  command:")]
+        assert set(commands) == {f"  command: snakemake --cores all {study} --config tier=paper"}
+        assert data.attrs["source_digest"] in text, path
+        assert "system.leads.left.broadening = 1.1" in text, path
+        if "blocks" not in path.parts:
+            assert data.attrs["content_sha256"] in text, path
+        for word in (str(finished.folder), os.uname().nodename):
+            assert word not in text, path
+
+
+def test_every_figure_has_its_record_beside_it(finished):
+    pictures = list((finished.folder / "results").glob("*/figures/*.png"))
+    assert pictures
+    for path in pictures:
+        beside = read_record(path.with_suffix(".json"))
+        for suffix in (".svg", ".pdf", ".png"):
+            assert read_record(path.with_suffix(suffix)) == beside
+
+
+def test_the_command_in_a_figure_draws_it_again(ready):
+    picture = ready.folder / "results/chain/figures/current.png"
+    before = picture.read_bytes()
+    command = read_record(picture)["command"].split()
+    picture.unlink()
+    done = ready.run(*command)
+    assert done.returncode == 0, done.stderr
+    assert picture.read_bytes() == before
+
+
+def test_explain_names_a_file_without_a_record(finished, tmp_path):
+    picture = finished.folder / "results/chain/figures/current.png"
+    assert "content SHA-256: " in finished.nessflow("explain", str(picture)).stdout
+    foreign = tmp_path / "foreign.png"
+    Image.open(picture).save(foreign)
+    xr.Dataset({"x": 1.0}).to_netcdf(tmp_path / "foreign.nc")
+    for path in (foreign, tmp_path / "foreign.nc", tmp_path / "missing.pdf", tmp_path):
+        done = finished.nessflow("explain", str(path))
+        assert done.returncode == 2, path
+        assert done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert str(path) in done.stderr

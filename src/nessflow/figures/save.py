@@ -6,12 +6,27 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from nessflow.figures.record import KEY
 from nessflow.figures.style import styled
 
-KEY = "nessflow"
+RECORD = (
+    "figure",
+    "study",
+    "caption",
+    "tier",
+    "command",
+    "data",
+    "figure_digest",
+    "nessflow_version",
+    "versions",
+    "license",
+)
+"""What the record of a figure says at least."""
+DATA_RECORD = ("study", "content_sha256", "source_digest", "parameters", "versions")
+"""What it says at least of each dataset."""
 
 
-def save(figure: Figure, path: Path, provenance: Mapping[str, str]) -> None:
+def save(figure: Figure, path: Path, record: Mapping[str, object]) -> None:
     """Write a figure as svg, pdf or png.
 
     Parameters
@@ -20,21 +35,36 @@ def save(figure: Figure, path: Path, provenance: Mapping[str, str]) -> None:
         What to write.
     path : Path
         Its suffix says the format.
-    provenance : mapping
+    record : mapping
+        Where the figure comes from: ``RECORD``, and in ``data`` for each dataset ``DATA_RECORD``.
         Stored as JSON: PNG text ``nessflow``, SVG description, PDF subject.
 
     Raises
     ------
     ValueError
-        When the provenance is empty.
+        When something is missing in the record.
     """
-    if not provenance:
-        raise ValueError("a figure needs its provenance")
-    record = json.dumps(dict(provenance), sort_keys=True)
+    text = record_json(record)
     metadata = {
-        ".png": {"Software": None, KEY: record},
-        ".svg": {"Date": None, "Creator": KEY, "Description": record},
-        ".pdf": {"CreationDate": None, "Creator": KEY, "Producer": KEY, "Subject": record},
+        ".png": {"Software": None, KEY: text},
+        ".svg": {"Date": None, "Creator": KEY, "Description": text},
+        ".pdf": {"CreationDate": None, "Creator": KEY, "Producer": KEY, "Subject": text},
     }[path.suffix]
     with styled():
         figure.savefig(path, format=path.suffix[1:], metadata=metadata)
+
+
+def record_json(record: Mapping[str, object]) -> str:
+    """Return the one text of a record.
+
+    Raises
+    ------
+    ValueError
+        When something is missing in it.
+    """
+    lacking = [key for key in RECORD if not record.get(key)]
+    for data in record.get("data", ()):
+        lacking += [f"data.{key}" for key in DATA_RECORD if not data.get(key)]
+    if lacking:
+        raise ValueError(f"a figure needs its provenance, and has no {', '.join(lacking)}")
+    return json.dumps(record, sort_keys=True, allow_nan=False)

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import nessflow
 from nessflow.pipeline.grid import Labels, canonical_json
+from nessflow.pipeline.store import RECORD
 from nessflow.pipeline.study import Study, template_json
 
 ROOT = Path(__file__).parents[3]
-_LIBRARIES = ("numpy", "scipy", "xarray", "netcdf4", "numba")
+_NUMBERS = ("numpy", "scipy", "xarray", "netcdf4", "numba")
 _UNKNOWN = "unknown"
+_JSON = ("parameters", "axes", "versions")
+_WHOLE = ("seed", "git_dirty")
+_SAID = ("title", "references", *RECORD, "axes", *_WHOLE, "content_sha256")
 
 
 def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[str, str | int]:
@@ -28,7 +32,7 @@ def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[s
     digest : str
         Source digest of its kind.
     outer : mapping of str to str, optional
-        Labels of the outer axes, for the data of one block.
+        Labels of the outer axes, for the data of one block; else the axes are recorded too.
     """
     commit, dirty = git_state()
     attributes = {
@@ -40,15 +44,32 @@ def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[s
         "tier": study.tier,
         "parameters": template_json(study, outer),
         "source_digest": digest,
+        "command": command(study.name, study.tier),
+        "license": nessflow.__license__,
         "nessflow_version": nessflow.__version__,
         "versions": versions(),
         "lock_sha256": lock_sha256(),
         "git_commit": commit,
         "git_dirty": dirty,
     }
+    if outer is None:
+        attributes["axes"] = canonical_json({axis.name: axis.labels for axis in study.axes})
     if study.ensemble is not None:
         attributes["seed"] = study.ensemble.seed
     return {name: value for name, value in attributes.items() if value not in (None, "")}
+
+
+def command(study: str, tier: str) -> str:
+    """Return what computes and draws a study again, and only what is not there already."""
+    return f"snakemake --cores all {study} --config tier={tier}"
+
+
+def record_of(attributes: Mapping[str, object]) -> dict[str, object]:
+    """Return the provenance in the attributes of a dataset, texts in JSON opened."""
+    record = {key: attributes[key] for key in _SAID if key in attributes}
+    opened = {key: json.loads(record[key]) for key in _JSON if key in record}
+    numbers = {key: int(record[key]) for key in _WHOLE if key in record}
+    return record | opened | numbers
 
 
 def reference_text(reference: Mapping[str, str]) -> str:
@@ -80,10 +101,10 @@ def origin() -> str:
 
 
 @functools.cache
-def versions() -> str:
-    """Return the versions of Python and of the libraries that make the numbers, as JSON."""
+def versions(libraries: Iterable[str] = _NUMBERS) -> str:
+    """Return the versions of Python and of libraries, by default those of the numbers, as JSON."""
     found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
+    for name in libraries:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

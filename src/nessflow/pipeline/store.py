@@ -24,6 +24,20 @@ CONVENTIONS = "CF-1.11, ACDD-1.3"
 MANIFEST = "manifest.json"
 _HASH = "content_sha256"
 _REQUIRED = ("units", "natural_units", "long_name")
+RECORD = (
+    "study",
+    "kind",
+    "tier",
+    "parameters",
+    "source_digest",
+    "nessflow_version",
+    "versions",
+    "lock_sha256",
+    "git_commit",
+    "command",
+    "license",
+)
+"""Attributes that say where a dataset comes from; none is written without them."""
 _SEAL = b"\nsha256 "
 _RERUN = "remove this file and run again: it is computed anew"
 _WAYS_OUT = {
@@ -109,14 +123,14 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     ----------
     dataset : xarray.Dataset
         Every variable and coordinate with ``units``, ``natural_units`` and ``long_name``;
-        real numbers and texts only.
+        real numbers and texts only; the attributes ``RECORD``.
     path : Path
         The target.
 
     Raises
     ------
     ValueError
-        When a variable lacks an attribute or has a type that NetCDF has not.
+        When the dataset or a variable lacks an attribute, or has a type that NetCDF has not.
     StoreError
         When the disk refuses.
     """
@@ -189,6 +203,8 @@ def _sync(path: Path) -> None:
 
 
 def _require_described(dataset: xr.Dataset) -> None:
+    if lacking := [key for key in RECORD if not dataset.attrs.get(key)]:
+        raise ValueError(f"a dataset needs its provenance, and has no {', '.join(lacking)}")
     for name, variable in dataset.variables.items():
         lacking = [key for key in _REQUIRED if not variable.attrs.get(key)]
         if lacking:
