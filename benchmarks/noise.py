@@ -1,10 +1,12 @@
 """What does noise cost beside the currents, how far does it scale?  Run: python benchmarks/noise.py
 
 CPU time of the integrals over the energy, currents alone against currents and noise together
-(median of repeats), then of the response alone for chains up to 10^6 sites.
+(median of repeats), then both for long chains, where the kernels are all of it, with every kind of
+loss and gain, then of the response alone for chains up to 10^6 sites.
 """
 
 import itertools
+import os
 import statistics
 import time
 
@@ -15,10 +17,12 @@ from nessflow.scattering import tridiagonal
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.noise import currents_and_noise, lead_noise
-from nessflow.scattering.system import OpenSystem, WideBandLead
+from nessflow.scattering.system import OpenSystem, Tridiagonal, WideBandLead
 
 REPEATS = 9
+LONG_REPEATS = 3
 ENERGIES = 64
+LONG = 100_000
 
 
 def two_leads(sites, loss, gain):
@@ -39,7 +43,33 @@ def seconds(function, repeats=REPEATS):
     return statistics.median(found)
 
 
+def long_chains():
+    """Return loss and gain of long chains; damping on every site spares them the eigenvalues."""
+    rng = np.random.default_rng(1)
+    none, equal = onsite_rates(np.zeros(LONG)), onsite_rates(np.full(LONG, 0.1))
+    one, other = (onsite_rates(rng.uniform(0.05, 0.15, LONG)) for _ in range(2))
+    bonds = bond_rates(LONG, 0.1)
+    bonds = Tridiagonal(bonds.diagonal + 0.05, bonds.upper)
+    beside = bond_rates(LONG, 0.05, phase=1.0, gain=True)
+    return {
+        "loss": (equal, none),
+        "gain": (none, equal),
+        "loss and gain, equal": (equal, equal),
+        "loss and gain, any": (one, other),
+        "bond loss": (bonds, none),
+        "bond loss and bond gain, equal": (bonds, bonds),
+        "bond loss and bond gain, any": (bonds, beside),
+    }
+
+
+def ratio(more, less):
+    """Return the median of ratios of CPU times, each of calls next to each other."""
+    pairs = [(seconds(more, 1), seconds(less, 1)) for _ in range(LONG_REPEATS)]
+    return statistics.median(a / b for a, b in pairs)
+
+
 def main():
+    print("load average", os.getloadavg())
     onsite, none = onsite_rates(np.full(100, 0.1)), onsite_rates(np.zeros(100))
     more = {
         "loss and gain everywhere, N=100": two_leads(100, onsite, onsite),
@@ -54,8 +84,20 @@ def main():
             f"{label:42s}" + "".join(f"{t:10.2f} ms" for t in times),
             f"{times[1] / times[0]:6.2f}  {counts[0]}, {counts[1]}",
         )
-    print(f"\nresponse at {ENERGIES} energies: seconds per site and energy")
     energies = np.linspace(-1.9, 1.9, ENERGIES)
+    print(f"\nwith noise over without, N = {LONG}: currents, and the response of the leads alone")
+    for label, rates in long_chains().items():
+        system = two_leads(LONG, *rates)
+
+        def rows():
+            return tridiagonal.contact_rows(system, energies)  # noqa: B023
+
+        def both():
+            return rows(), tridiagonal.contact_correlations(system, energies)  # noqa: B023
+
+        whole = ratio(lambda: currents_and_noise(system), lambda: steady_currents(system))  # noqa: B023
+        print(f"{label:42s} {whole:6.2f} {ratio(both, rows):6.2f}", flush=True)
+    print(f"\nresponse at {ENERGIES} energies: seconds per site and energy")
     for sites in (100, 1000, 10_000, 100_000, 1_000_000):
         loss = onsite_rates(np.full(sites, 0.02))
         system = two_leads(sites, loss, loss)
@@ -64,6 +106,7 @@ def main():
         cross = seconds(lambda: tridiagonal.contact_correlations(system, energies), repeats)  # noqa: B023
         work = ENERGIES * sites
         print(f"N = {sites:8d}  rows {rows / work:.2e}  correlations {cross / work:.2e}")
+    print("load average", os.getloadavg())
 
 
 if __name__ == "__main__":

@@ -120,6 +120,29 @@ def test_correlations_where_couplings_vanish_or_are_weak():
     np.testing.assert_allclose(found[0], exact[0], rtol=1e-9, atol=1e-300)
 
 
+@pytest.mark.parametrize("kind", ["sites", "bonds"])
+def test_correlations_of_loss_and_gain_do_not_know_of_each_other(kind):
+    """Nor do energies: one sweep, over as many as there are, of one matrix or of both."""
+    system, energies = random_system(3, 70, kind), np.linspace(-3, 3, 75)
+    together = tridiagonal.contact_correlations(system, energies)
+    apart = (tridiagonal.contact_correlations(system, energies[k : k + 1]) for k in range(75))
+    for a, b in zip(together, zip(*apart, strict=True), strict=True):
+        np.testing.assert_array_equal(a, np.concatenate(b))
+    hamiltonian, loss, gain = system.hamiltonian, system.loss, system.gain
+    swapped = OpenSystem(hamiltonian, gain, loss, system.leads)
+    for a, b in zip(
+        together, tridiagonal.contact_correlations(swapped, energies)[::-1], strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    multiple = Tridiagonal(0.25 * loss.diagonal, 0.25 * loss.upper)
+    proportional = OpenSystem(hamiltonian, loss, multiple, system.leads)
+    exact = dense.contact_correlations(proportional, energies)
+    found = tridiagonal.contact_correlations(proportional, energies)
+    np.testing.assert_array_equal(found[1], 0.25 * found[0])
+    for a, b in zip(exact, found, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-11)
+
+
 @pytest.mark.parametrize("kind", ["sites", "bonds", "dense"])
 @pytest.mark.parametrize("sites", [2, 40])
 def test_correlations_complete_the_unitarity(sites, kind):

@@ -229,51 +229,84 @@ def _rows(
                 gain_rows[end, k + b] = gain_sum
 
 
+# Calls nested deeper than two keep the compiler from carrying energies side by side.
 @numba.njit(forceinline=True)
-def _load_beyond(lane, b):
-    return lane[7 * LANES + b], lane[8 * LANES + b]
+def _load_four(lane, b, k, wanted=True):
+    """Return four rows of ``lane`` from row k on; None if ``wanted`` is None."""
+    if wanted is None:
+        return None
+    b += k * LANES
+    return lane[b], lane[b + LANES], lane[b + 2 * LANES], lane[b + 3 * LANES]
 
 
 @numba.njit(forceinline=True)
-def _store_beyond(lane, b, beyond):
-    lane[7 * LANES + b] = beyond[0]
-    lane[8 * LANES + b] = beyond[1]
+def _store_four(lane, b, k, values):
+    if values is not None:
+        b += k * LANES
+        lane[b], lane[b + LANES], lane[b + 2 * LANES], lane[b + 3 * LANES] = values
 
 
 @numba.njit(forceinline=True)
-def _end_elements(j, site, rate, product, twist, weight, source, bond, left, carry):
+def _times(x, values):
+    if values is None:
+        return None
+    y, z, u, v = values
+    return x * y, x * z, x * u, x * v
+
+
+@numba.njit(forceinline=True)
+def _start(terms):
+    return None if terms is None else (terms[0][0], 0.0, 0.0, 0.0)
+
+
+@numba.njit(forceinline=True)
+def _sources(j, terms):
+    if terms is None:
+        return None
+    weight, source, bond, left = terms
+    return weight[j], _at(source, j), _at(bond, j), _at(left, j)
+
+
+@numba.njit(forceinline=True)
+def _end_elements(j, site, rate, product, twist, carry, carried, one, two):
     """Return what `_step_to_end` needs of site j and of the bond behind it."""
-    return (
-        site[j], rate[j], _at(product, j - 1), _at(twist, j - 1),
-        weight[j], _at(source, j), _at(bond, j), _at(left, j), _at(carry, j),
-    )  # fmt: skip
+    chain = site[j], rate[j], _at(product, j - 1), _at(twist, j - 1)
+    return chain, _at(carry, j), _at(carried, j), _sources(j, one), _sources(j, two)
 
 
 @numba.njit(fastmath=_FAST, forceinline=True)
-def _step_to_end(
-    w, state, beyond, site, rate, product, twist, weight, source, bond, left, carry
-):  # fmt: skip
-    """Add a site to the determinants p, e, and to k_n (s) and k_{n-1} (b, given as ``beyond``)."""
-    pr, pi, er, ei, sr, si = state
-    br, bi = beyond
-    here = site, rate, product, twist
-    nr, ni = _advance(w, pr, pi, er, ei, *here)
-    if bond is None:
-        tr, ti = _advance(w, sr, si, br, bi, *here)
-        return (nr, ni, pr, pi, tr + weight * pr, ti - weight * pi), (sr, si)
-    xr, xi = carry.real * br - carry.imag * bi, carry.real * bi + carry.imag * br
-    yr = carry.real * sr - carry.imag * si + bond.real * pr + bond.imag * pi
-    yi = carry.real * si + carry.imag * sr + bond.imag * pr - bond.real * pi
-    tr, ti = _advance(w, yr, yi, xr, xi, *here)
+def _carry_on(w, determinants, sums, chain, carry, carried, sources):
+    """Add a site to k_n (s) and k_{n-1} (b)."""
+    if sources is None:
+        return None
+    pr, pi, er, ei = determinants
+    sr, si, br, bi = sums
+    weight, source, bond, left = sources
+    if carry is None:
+        tr, ti = _advance(w, sr, si, br, bi, *chain)
+        return tr + weight * pr, ti - weight * pi, sr, si
+    yr = carry * sr + bond.real * pr + bond.imag * pi
+    yi = carry * si + bond.imag * pr - bond.real * pi
+    tr, ti = _advance(w, yr, yi, br, bi, chain[0], chain[1], carried.real, carried.imag)
     tr += source.real * pr + source.imag * pi + left.real * er + left.imag * ei
     ti += source.imag * pr - source.real * pi + left.imag * er - left.real * ei
-    return (nr, ni, pr, pi, tr, ti), (yr, yi)
+    return tr, ti, yr, yi
+
+
+@numba.njit(fastmath=_FAST, forceinline=True)
+def _step_to_end(w, determinants, first, second, chain, carry, carried, one, two):
+    """Add a site to the determinants p, e and to k_n, k_{n-1} of each matrix."""
+    pr, pi, er, ei = determinants
+    nr, ni = _advance(w, pr, pi, er, ei, *chain)
+    first = _carry_on(w, determinants, first, chain, carry, carried, one)
+    second = _carry_on(w, determinants, second, chain, carry, carried, two)
+    return (nr, ni, pr, pi), first, second
 
 
 @numba.njit(fastmath=_FAST, cache=True, error_model="numpy")
 def _ends(
-    energies, first, last, unit, interval, factor, element,
-    site, rate, product, twist, weight, source, bond, left, carry,
+    energies, first, last, unit, interval, factor, elements,
+    site, rate, product, twist, carry, carried, one, two,
 ):  # fmt: skip
     """Run the recurrence for the element (1, N) of ``M = G A G^+``, A Hermitian tridiagonal.
 
@@ -282,68 +315,76 @@ def _ends(
     is a determinant that starts at j, so ``k_n`` obeys the recurrence of determinants with a
     source at each n and, like them, needs neither division nor memory.
 
-    ``weight`` is the diagonal of A, ``factor`` the unit of k_N, a number and an exponent of two.
-    The other arguments are as in `_rows`, and None if loss and gain are diagonal; if not, they are
-    those of `_ends_of`: the sources of the site (``source``) and of the bond to its left (``bond``,
-    ``left``), and the factor of ``k_n`` (``carry``).
+    ``one`` and ``two``, which may be None, are matrices A: the diagonal and the sources of the
+    site and of the bond to its left.  ``factor`` is the unit of k_N, a number and an exponent of
+    two, ``carry`` the factor of ``k_n``, ``carried`` that of ``k_{n-1}``.  `_ends_of` gives them;
+    what belongs to bonds is None if loss and gain are diagonal.  The rest is as in `_rows`.
 
-    Fills ``element`` (E,) with ``2 M_1N``.
+    Fills ``elements`` (2, E) with ``2 M_1N`` of each matrix.
     """
     count, n = energies.size, site.size
-    lane = np.empty(9 * LANES)
+    lane = np.zeros(13 * LANES)
     size = np.empty(LANES)
     power = np.empty(LANES, np.int64)
     inverse = 1.0 / unit
-    chain = site, rate, product, twist, weight, source, bond, left, carry
+    chain = site, rate, product, twist, carry, carried, one, two
+    start_one, start_two = _start(one), _start(two)
     for k in range(0, count, LANES):
         for b in range(LANES):
             i = min(k + b, count - 1)
             w = energies[i] * inverse
             start = w - site[0] + 1j * rate[0] - first[i] * inverse
             lane[b] = w
-            _store_beyond(lane, b, (0.0, 0.0))
-            _store(lane, b, (start.real, start.imag, 1.0, 0.0, weight[0], 0.0))
+            _store_four(lane, b, 1, (start.real, start.imag, 1.0, 0.0))
+            _store_four(lane, b, 5, start_one)
+            _store_four(lane, b, 9, start_two)
             power[b] = 0
         j = 1
         while j < n:
             stop = min(n, j + interval)
             while j + UNROLL <= stop:
-                one, two = _end_elements(j, *chain), _end_elements(j + 1, *chain)
-                three, four = _end_elements(j + 2, *chain), _end_elements(j + 3, *chain)
+                here, then = _end_elements(j, *chain), _end_elements(j + 1, *chain)
+                third, fourth = _end_elements(j + 2, *chain), _end_elements(j + 3, *chain)
                 for b in range(LANES):
-                    w, state, beyond = lane[b], _load(lane, b), _load_beyond(lane, b)
-                    state, beyond = _step_to_end(w, state, beyond, *one)
-                    state, beyond = _step_to_end(w, state, beyond, *two)
-                    state, beyond = _step_to_end(w, state, beyond, *three)
-                    state, beyond = _step_to_end(w, state, beyond, *four)
-                    _store(lane, b, state)
-                    _store_beyond(lane, b, beyond)
+                    w, p = lane[b], _load_four(lane, b, 1)
+                    s, t = _load_four(lane, b, 5), _load_four(lane, b, 9, start_two)
+                    p, s, t = _step_to_end(w, p, s, t, *here)
+                    p, s, t = _step_to_end(w, p, s, t, *then)
+                    p, s, t = _step_to_end(w, p, s, t, *third)
+                    p, s, t = _step_to_end(w, p, s, t, *fourth)
+                    _store_four(lane, b, 1, p)
+                    _store_four(lane, b, 5, s)
+                    _store_four(lane, b, 9, t)
                 j += UNROLL
             while j < stop:
-                one = _end_elements(j, *chain)
+                here = _end_elements(j, *chain)
                 for b in range(LANES):
-                    state, beyond = _load(lane, b), _load_beyond(lane, b)
-                    state, beyond = _step_to_end(lane[b], state, beyond, *one)
-                    _store(lane, b, state)
-                    _store_beyond(lane, b, beyond)
+                    w, p = lane[b], _load_four(lane, b, 1)
+                    s, t = _load_four(lane, b, 5), _load_four(lane, b, 9, start_two)
+                    p, s, t = _step_to_end(w, p, s, t, *here)
+                    _store_four(lane, b, 1, p)
+                    _store_four(lane, b, 5, s)
+                    _store_four(lane, b, 9, t)
                 j += 1
             for b in range(LANES):
-                pr, pi, er, ei, sr, si = _load(lane, b)
+                pr, pi, er, ei = _load_four(lane, b, 1)
                 size[b] = abs(pr) + abs(pi) + abs(er) + abs(ei)
             _to_inverse_powers(size, power)
             for b in range(LANES):
-                x, (br, bi) = size[b], _load_beyond(lane, b)
-                pr, pi, er, ei, sr, si = _load(lane, b)
-                _store(lane, b, (x * pr, x * pi, x * er, x * ei, x * sr, x * si))
-                _store_beyond(lane, b, (x * br, x * bi))
+                x = size[b]
+                _store_four(lane, b, 1, _times(x, _load_four(lane, b, 1)))
+                _store_four(lane, b, 5, _times(x, _load_four(lane, b, 5)))
+                _store_four(lane, b, 9, _times(x, _load_four(lane, b, 9, start_two)))
         for b in range(min(LANES, count - k)):
-            pr, pi, er, ei, sr, si = _load(lane, b)
-            br, bi = _load_beyond(lane, b)
+            pr, pi, er, ei = _load_four(lane, b, 1)
             sigma = last[k + b] * inverse
             d = complex(pr, pi) - sigma * complex(er, ei)
-            total = complex(sr, si) - sigma * complex(br, bi)
-            total *= 2 * inverse / (d.real**2 + d.imag**2)
-            element[k + b] = factor[0] * total * math.ldexp(1.0, factor[1] - power[b])
+            scale = 2 * inverse / (d.real**2 + d.imag**2)
+            power_of_two = math.ldexp(1.0, factor[1] - power[b])
+            for a in range(2):
+                sr, si, br, bi = _load_four(lane, b, 5 + 4 * a)
+                total = (complex(sr, si) - sigma * complex(br, bi)) * scale
+                elements[a, k + b] = factor[0] * total * power_of_two
 
 
 @numba.njit(fastmath=_FAST, forceinline=True)
@@ -559,36 +600,58 @@ def _scaled_product(factors: np.ndarray) -> tuple[complex, int]:
         factors = factors.reshape(-1, 256).prod(axis=1)
 
 
+def _proportion(matrix: Tridiagonal, other: Tridiagonal) -> float | None:
+    """Return c if ``other = c matrix`` to the last bit; ``matrix`` is positive and not zero."""
+    k = int(np.argmax(matrix.diagonal))
+    c = other.diagonal[k] / matrix.diagonal[k]
+    parts = (matrix.diagonal, other.diagonal), (matrix.upper, other.upper)
+    return c if all(np.array_equal(c * mine, yours) for mine, yours in parts) else None
+
+
 @functools.lru_cache(maxsize=2)
-def _ends_of(system: OpenSystem) -> list[tuple]:
-    """Return for loss and for gain what `_ends` needs and the unit of its result.
+def _ends_of(system: OpenSystem) -> tuple[tuple, tuple, list[tuple[int, int, float]]]:
+    """Return the unit of the result of `_ends`, its last arguments, and what its rows are.
 
     The unit is a product over all bonds, given with its exponent of two, of couplings large enough
-    that no other product of couplings overflows.
+    that no other product of couplings overflows.  ``(k, row, c)`` stands for c times a row, which
+    is that of loss (k = 0) or gain (k = 1).
     """
     chain = _chain_of(system)
     site, rate, product, twist, _, loss, _, gain, _ = chain.arguments
-    recurrence = site, rate, product, twist
-    if not (system.loss.upper.any() or system.gain.upper.any()):
+    present = [k for k, diagonal in enumerate((loss, gain)) if diagonal is not None]
+    rows = [(k, row, 1.0) for row, k in enumerate(present)]
+    if len(rows) == 2 and (c := _proportion(system.loss, system.gain)) is not None:
+        present, rows = [0], [(0, 0, 1.0), (1, 0, c)]
+    padding = [None] * (2 - len(present))
+    if twist is None:
         # Lower is the conjugate of upper: all products of couplings are one and the same.
-        unit = chain.corners[0]
-        return [((*recurrence, weight, None, None, None, None), unit) for weight in (loss, gain)]
+        terms = [((loss, gain)[k], None, None, None) for k in present]
+        return chain.corners[0], (site, rate, product, None, None, None, *terms, *padding), rows
     rates = [
         Tridiagonal(matrix.diagonal / chain.unit, matrix.upper / chain.unit)
         for matrix in (system.loss, system.gain)
     ]
     upper, lower = _couplings(system.hamiltonian.upper / chain.unit, *(m.upper for m in rates))
-    result = []
-    for matrix in rates:
-        largest = np.maximum.reduce([abs(upper), abs(lower), abs(matrix.upper)])
-        largest[largest == 0] = 1.0
-        before = np.cumprod(np.insert(upper / largest, 0, 1.0))
-        bond = before[:-1] * matrix.upper / largest
-        left = before[1:] * (matrix.upper * lower).conj()
-        beside = (np.insert(terms, 0, 0) for terms in (bond, left, lower.conj() / largest))
-        terms = matrix.diagonal.copy(), before * matrix.diagonal, *beside
-        result.append(((*recurrence, *terms), _scaled_product(largest)))
-    return result
+    couplings = [upper, lower, *(matrix.upper for matrix in rates)]
+    largest = np.maximum.reduce([abs(values) for values in couplings])
+    largest[largest == 0] = 1.0
+    # With the phase of ``lower^*`` in the unit, the factor from bond to bond is real.
+    size = abs(lower)
+    factor = largest * np.divide(lower.conj(), size, out=np.ones_like(lower), where=size > 0)
+    before = np.cumprod(np.insert(upper / factor, 0, 1.0))
+    carry = size / largest
+
+    def of_site(values: np.ndarray) -> np.ndarray:
+        return np.insert(values, 0, 0)
+
+    terms = []
+    for matrix in (rates[k] for k in present):
+        bond = of_site(before[:-1] * matrix.upper / factor)
+        left = of_site(before[1:] * (matrix.upper * lower).conj())
+        terms.append((matrix.diagonal.copy(), before * matrix.diagonal, bond, left))
+    factors = of_site(carry), of_site(upper * lower * carry)
+    arguments = site, rate, product, twist, *factors, *terms, *padding
+    return _scaled_product(factor), arguments, rows
 
 
 def _end_self_energies(system: OpenSystem, energies: np.ndarray) -> list[np.ndarray]:
@@ -633,16 +696,15 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     """
     contacts = system.contacts.size
     result = np.zeros((2, energies.size, contacts, contacts), complex)
-    if contacts < 2:
+    if contacts < 2 or not (system.loss.any() or system.gain.any()):
         return result[0], result[1]
-    chain = _chain_of(system)
+    chain, (factor, arguments, rows) = _chain_of(system), _ends_of(system)
     ends, interval = _end_self_energies(system, energies), chain.interval(energies)
-    matrices = system.loss, system.gain
-    for matrix, (arguments, factor), into in zip(matrices, _ends_of(system), result, strict=True):
-        if matrix.any():
-            element = np.empty(energies.size, complex)
-            _ends(energies, *ends, chain.unit, interval, factor, element, *arguments)
-            into[:, 0, 1], into[:, 1, 0] = element, element.conj()
+    elements = np.empty((2, energies.size), complex)
+    _ends(energies, *ends, chain.unit, interval, factor, elements, *arguments)
+    for k, row, c in rows:
+        result[k, :, 0, 1] = c * elements[row]
+        result[k, :, 1, 0] = result[k, :, 0, 1].conj()
     return result[0], result[1]
 
 
