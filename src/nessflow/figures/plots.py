@@ -211,6 +211,8 @@ def _look(spec: Lines, number: int, index: int, hue: xr.DataArray | None) -> dic
         look |= {"linestyle": "none", "marker": look["marker"] or "o"}
     elif curve.style:
         look["linestyle"] = curve.style
+        if any(entry.style == "points" for entry in spec.curves):
+            look["marker"] = ""
     return look
 
 
