@@ -17,8 +17,9 @@ rule block:
         points=lambda w: PROJECT.jobs[w.study].points,
         flags=PROJECT.flags,
     resources:
-        mem_mb=lambda w, attempt: 1000 * attempt,
-        runtime=lambda w, attempt: 60 * attempt,
+        # An attempt that ran out of time leaves its finished points to the next.
+        mem_mb=lambda w, attempt: 1000 * 2 ** (attempt - 1),
+        runtime=lambda w, attempt: 10 * 2 ** (attempt - 1),
     shell:
         "{NESSFLOW} solve {wildcards.study} {wildcards.block}.nc --log {log} {params.flags}"
 
@@ -28,6 +29,7 @@ for study, jobs in PROJECT.jobs.items():
     rule:
         name:
             f"gather_{study.replace('-', '_')}"
+        localrule: True
         message:
             f"{study}: data.nc"
         input:
@@ -47,9 +49,6 @@ for study, jobs in PROJECT.jobs.items():
             source=jobs.source,
             content=jobs.content,
             flags=PROJECT.flags,
-        resources:
-            mem_mb=lambda w, attempt: 2000 * attempt,
-            runtime=30,
         shell:
             "rm -rf {params.folder}/.current; "
             "{NESSFLOW} gather {params.study} --log {log} {params.flags}"

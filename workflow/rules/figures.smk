@@ -6,6 +6,7 @@ for study, jobs in PROJECT.jobs.items():
     rule:
         name:
             f"draw_{study.replace('-', '_')}"
+        localrule: True
         message:
             f"{study}: figures"
         input:
@@ -19,8 +20,5 @@ for study, jobs in PROJECT.jobs.items():
             specs=jobs.figure_specs,
             flags=PROJECT.flags,
             study=study,
-        resources:
-            mem_mb=1000,
-            runtime=10,
         shell:
             "{NESSFLOW} figure {params.study} --log {log} {params.flags}"
