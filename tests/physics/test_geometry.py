@@ -7,6 +7,7 @@ import scipy.sparse
 from nessflow.scattering.currents import steady_currents, transmission
 from nessflow.scattering.geometry import (
     ladder,
+    long_range_chain,
     ring,
     ssh_chain,
     star,
@@ -33,6 +34,35 @@ def closed(hamiltonian, leads):
 def momentum(energies):
     """Momentum along a chain of hopping 1 at the given energies."""
     return np.arccos(-0.5 * np.asarray(energies, float))
+
+
+# --- long-range hopping ---
+
+
+def test_hopping_to_neighbours_alone_is_the_chain():
+    np.testing.assert_array_equal(
+        long_range_chain(7, 1.3, 2.0, 1, 0.2).toarray(), chain(7, 1.3, 0.2).to_dense()
+    )
+
+
+def test_hopping_falls_with_a_power_of_the_distance():
+    h = long_range_chain(9, 2.0, 1.5, 4, 0.1).toarray()
+    j, k = np.indices(h.shape)
+    r = abs(j - k)
+    inside = (r > 0) & (r <= 4)
+    np.testing.assert_allclose(h[inside], -2.0 / r[inside] ** 1.5, rtol=1e-15)
+    np.testing.assert_array_equal(h[~inside], 0.1 * np.eye(9)[~inside])
+
+
+@pytest.mark.parametrize("exponent", [1.5, 2.5])
+def test_levels_fill_the_band_of_the_endless_chain(exponent):
+    """The band rises from its bottom as k^(exponent - 1), the lowest level has k = pi / N."""
+    sites, k = 300, np.linspace(0, np.pi, 4001)
+    r = np.arange(1, sites)
+    band = -2 * np.cos(np.outer(k, r)) @ (1 / r**exponent)
+    found = np.linalg.eigvalsh(long_range_chain(sites, 1.0, exponent, sites).toarray())
+    assert band.min() - 1e-12 < found[0] < band.min() + 5 * (np.pi / sites) ** (exponent - 1)
+    assert band.max() - 1e-3 < found[-1] < band.max() + 1e-12
 
 
 # --- strips ---

@@ -25,6 +25,11 @@ LATTICES = {
         geometry.ssh_chain(8, 0.5, 1.5, 0.2).to_dense(),
         (0, 7),
     ),
+    "long-range": (
+        {"sites": 8, "exponent": 1.5, "reach": 3},
+        geometry.long_range_chain(8, 1.0, 1.5, 3, 0.2).toarray(),
+        (0, 7),
+    ),
     "ladder": (
         {"length": 5, "rung_hopping": 0.3},
         geometry.ladder(5, 1.0, 0.3, 0.2).toarray(),

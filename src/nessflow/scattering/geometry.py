@@ -45,6 +45,33 @@ def _from_bonds(
     return matrix
 
 
+def long_range_chain(
+    sites: int, hopping: complex, exponent: float, reach: int, onsite: float | np.ndarray = 0.0
+) -> scipy.sparse.csr_array:
+    """Return the Hamiltonian of a chain whose hoppings fall with a power of the distance.
+
+    ``h_{j,j+r} = -hopping / r^exponent`` for ``r <= reach``.
+
+    Parameters
+    ----------
+    sites : int
+        Number of sites N.
+    hopping : complex
+        Hopping between neighbours, in t.
+    exponent : float
+        Power of the distance.
+    reach : int
+        Distance beyond which nothing hops.
+    onsite : float or (N,) array
+        Energies of the sites, in t.
+    """
+    first, second = np.triu_indices(sites, 1)
+    near = second - first <= reach
+    first, second = first[near], second[near]
+    hoppings = hopping / (second - first).astype(float) ** exponent
+    return _from_bonds(first, second, hoppings, _energies(onsite, sites))
+
+
 def _energies(onsite: float | np.ndarray, sites: int) -> np.ndarray:
     return np.broadcast_to(np.asarray(onsite, float), (sites,))
 

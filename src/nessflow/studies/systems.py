@@ -89,6 +89,25 @@ class SSH(Lattice):
         return geometry.ssh_chain(self.sites, *hoppings, self.energies(disorder))
 
 
+class LongRange(Lattice):
+    """Open chain whose hoppings fall with a power of the distance."""
+
+    kind: Literal["long-range"]
+    sites: Annotated[int, Field(ge=1, le=10_000)] = quantity("number of sites", "1")
+    hopping: float = quantity("hopping amplitude between neighbours", "t", 1.0)
+    exponent: float = quantity("power of the distance that hoppings are divided by", "1", ge=0)
+    reach: int | None = quantity(
+        "distance beyond which nothing hops; left out: the whole chain", "1", None, ge=1
+    )
+
+    def hamiltonian(self, disorder: np.ndarray | float) -> csr_array:
+        """Return h with ``disorder`` added to the on-site energies."""
+        reach = self.sites if self.reach is None else self.reach
+        return geometry.long_range_chain(
+            self.sites, self.hopping, self.exponent, reach, self.energies(disorder)
+        )
+
+
 class Strip(Lattice):
     """Rectangle of the square lattice; site = (column - 1) * width + row, all from 1."""
 
@@ -334,7 +353,7 @@ AnyLead = Annotated[WideBand | SemiInfiniteChain, Discriminator("kind")]
 
 
 AnyLattice = Annotated[
-    Chain | SSH | Ladder | Strip | Ring | Star | MatrixLattice, Discriminator("kind")
+    Chain | SSH | LongRange | Ladder | Strip | Ring | Star | MatrixLattice, Discriminator("kind")
 ]
 
 
