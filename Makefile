@@ -4,13 +4,16 @@ CORES ?= all
 VENV := .venv
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run smoke test bench docs lock clean-environment
+.PHONY: run smoke archive test bench docs lock clean-environment
 
 run: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES)
 
 smoke: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES) --config tier=smoke
+
+archive: $(VENV)/ready
+	$(VENV)/bin/snakemake --cores $(CORES) archive
 
 test: $(VENV)/ready
 	$(VENV)/bin/ruff check .

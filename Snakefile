@@ -41,3 +41,4 @@ for study in PROJECT.chosen:
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/archive.smk"

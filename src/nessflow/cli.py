@@ -230,9 +230,7 @@ def create(studies, blocks, tier, allow_large):
     """Pack results and source into archive.zip in the results folder, an RO-Crate."""
     from nessflow.archiving import create_archive
 
-    project = read_project(
-        Path(), tier=tier, studies=studies or None, allow_large=allow_large
-    )
+    project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
     create_archive(project, blocks=blocks, progress=click.echo)
 
 

@@ -20,7 +20,8 @@ ALLOWED = {
     "scattering": {"scattering", "numpy", "scipy", "numba"},
     "thermodynamics": PHYSICS | {"numpy", "scipy"},
     "studies": PHYSICS | {"studies", "numpy", "scipy", "pydantic"},
-    "pipeline": {"pipeline", "numpy", "xarray", "netCDF4", "pydantic", "ruamel", "simpleeval"},
+    "pipeline": {"pipeline", "numpy", "xarray", "netCDF4"}
+    | {"pydantic", "ruamel", "simpleeval", "rocrate"},
     "figures": {"figures", "numpy", "xarray", "matplotlib", "pydantic"},
 }
 

@@ -1,0 +1,181 @@
+"""``ro-crate-metadata.json``: what an archive says of itself to programs.
+
+A Workflow Run RO-Crate: the workflow as a whole, and one action for each study with what it read
+and wrote.  Single jobs are not described, since no record of them travels; neither are times,
+which results do not hold.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from rocrate.model import ContextEntity, Entity
+from rocrate.rocrate import ROCrate
+
+METADATA = "ro-crate-metadata.json"
+_PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+}
+_WORKFLOW_PROFILE = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
+# Not in the vocabulary of RO-Crate 1.1.
+_TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
+_FORMATS = {
+    ".cff": "text/yaml",
+    ".csv": "text/csv",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".md": "text/markdown",
+    ".nc": "application/x-netcdf",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".yaml": "text/yaml",
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the archive that the metadata describe."""
+
+    size: int
+    sha256: str
+    properties: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What computed the results of one study; files by their names in the archive."""
+
+    name: str
+    title: str
+    description: str
+    read: list[str]
+    written: list[str]
+
+
+@dataclass(frozen=True)
+class About:
+    """The archive as a whole; ``citation`` as in ``CITATION.cff``, ``published`` as ISO 8601."""
+
+    name: str
+    description: str
+    published: str
+    commit: str
+    snakemake: str
+    citation: Mapping[str, object]
+
+
+def crate_json(
+    about: About,
+    files: Mapping[str, File],
+    folders: Mapping[str, str],
+    runs: Iterable[Run],
+    workflow: str = "Snakefile",
+) -> str:
+    """Return the metadata as JSON-LD; the same text for the same archive.
+
+    Parameters
+    ----------
+    about : About
+        The archive.
+    files : mapping of str to File
+        The files to describe, among them the workflow and all that the runs name.
+    folders : mapping of str to str
+        What each folder of source is that is described as a whole.
+    runs : iterable of Run
+        One for each study.
+    workflow : str
+        The file that Snakemake reads.
+    """
+    crate = ROCrate(version="1.1")
+    crate.metadata.extra_terms = _TERMS
+    authors = [_author(crate, n, who) for n, who in enumerate(about.citation["authors"], 1)]
+    licence = str(about.citation["license"])
+    licence_entity = _context(
+        crate, f"https://spdx.org/licenses/{licence}", "CreativeWork", name=licence
+    )
+    crate.root_dataset["conformsTo"] = [
+        _context(crate, url, "CreativeWork", name=name, version=url.rsplit("/", 1)[1])
+        for url, name in _PROFILES.items()
+    ]
+    root = {
+        "name": about.name,
+        "description": about.description,
+        "datePublished": about.published,
+        "license": licence_entity,
+        "author": authors,
+        "identifier": about.commit,
+    }
+    _describe(crate.root_dataset, root)
+    for name, file in files.items():
+        if name == workflow:
+            _add_workflow(crate, name, file, about, authors, licence_entity)
+        else:
+            crate.add_file(dest_path=name, properties=_described(name, file))
+    crate.get("README.md")["about"] = crate.root_dataset
+    for name, text in folders.items():
+        crate.add_dataset(dest_path=name, properties={"name": name, "description": text})
+    _describe(crate.root_dataset, {"mentions": [_action(crate, run, workflow) for run in runs]})
+    return json.dumps(crate.metadata.generate(), indent=1, sort_keys=True) + "\n"
+
+
+def _described(name: str, file: File) -> dict[str, object]:
+    suffix = PurePosixPath(name).suffix
+    return {
+        "name": PurePosixPath(name).name,
+        "encodingFormat": _FORMATS.get(suffix, "text/plain"),
+        "contentSize": str(file.size),
+        "sha256": file.sha256,
+        **file.properties,
+    }
+
+
+def _add_workflow(crate, name, file, about, authors, licence) -> None:
+    workflow = crate.add_workflow(
+        dest_path=name,
+        main=True,
+        lang="snakemake",
+        lang_version=about.snakemake,
+        properties=_described(name, file) | {"name": about.name},
+    )
+    profile = _context(crate, _WORKFLOW_PROFILE, "CreativeWork", name="ComputationalWorkflow")
+    properties = {"conformsTo": profile, "creator": authors, "license": licence}
+    _describe(workflow, properties | {"version": about.commit})
+
+
+def _author(crate: ROCrate, number: int, who: Mapping[str, object]) -> Entity:
+    """Return a person, or what has one name only, of a citation file."""
+    if "name" in who:
+        return _context(crate, f"#author-{number}", "Organization", name=str(who["name"]))
+    name = " ".join(str(who[key]) for key in ("given-names", "family-names") if key in who)
+    return _context(crate, str(who.get("orcid", f"#author-{number}")), "Person", name=name)
+
+
+def _action(crate: ROCrate, run: Run, workflow: str) -> Entity:
+    return _context(
+        crate,
+        f"#run-{run.name}",
+        "CreateAction",
+        name=f"{run.name}: {run.title}",
+        description=run.description,
+        actionStatus="http://schema.org/CompletedActionStatus",
+        instrument=crate.get(workflow),
+        object=[crate.get(name) for name in run.read],
+        result=[crate.get(name) for name in run.written],
+    )
+
+
+def _context(crate: ROCrate, identifier: str, kind: str, **properties: object) -> Entity:
+    entity = crate.add(ContextEntity(crate, identifier, {"@type": kind}))
+    _describe(entity, properties)
+    return entity
+
+
+def _describe(entity: Entity, properties: Mapping[str, object]) -> None:
+    for key, value in properties.items():
+        # RO-Crate asks for a list only where there are several.
+        single = isinstance(value, list) and len(value) == 1
+        entity[key] = value[0] if single else value

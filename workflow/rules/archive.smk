@@ -1,0 +1,14 @@
+# All results and the source in one file; asked for, it is packed again, in the same bytes.
+
+
+rule archive:
+    message:
+        "archive"
+    localrule: True
+    input:
+        [path for jobs in PROJECT.jobs.values() for path in jobs.targets],
+    params:
+        studies=" ".join(PROJECT.jobs),
+        flags=PROJECT.flags,
+    shell:
+        "{NESSFLOW} archive create {params.studies} {params.flags}"
