@@ -287,6 +287,11 @@ FAULTS = {
             OpenSystem(strip(400, 10), *[Tridiagonal.zero(4000)] * 2, wide([0, 3999]))
         )
     ),
+    "a weakly damped system, and 100000 sites are too many": (
+        lambda: steady_currents(
+            OpenSystem(chain(100_000, 1.0), *[Tridiagonal.zero(100_000)] * 2, wide([0, 99_999]))
+        )
+    ),
 }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.scattering.matrices import Matrix, Sparse, gershgorin
+from nessflow.scattering.matrices import Matrix, gershgorin
 from nessflow.scattering.quadrature import Panels, line_mesh
 from nessflow.scattering.system import Lead, OpenSystem
 
@@ -14,8 +14,8 @@ UNDERFLOW = 750.0
 """Temperatures beyond which ``exp`` underflows and the Fermi function is exactly 0 or 1."""
 _NARROWEST = 1e-14
 """Half width, relative to the norm of the Hamiltonian, below which rounding hides a resonance."""
-_LARGEST_SPARSE = 3000
-"""Sites of a sparse system whose eigenvalues take about a minute."""
+_LARGEST = 3000
+"""Sites of a system whose eigenvalues take about a minute."""
 
 
 def _bounds(matrix: Matrix) -> tuple[float, float]:
@@ -70,12 +70,12 @@ def resonances(system: OpenSystem) -> np.ndarray:
     Raises
     ------
     ValueError
-        When a sparse system has too many sites for eigenvalues, which take O(N^3).
+        When there are too many sites for eigenvalues, which take O(N^3).
     """
-    if isinstance(system.hamiltonian, Sparse) and system.sites > _LARGEST_SPARSE:
+    if system.sites > _LARGEST:
         raise ValueError(
             f"integrals over the energy need the resonances of a weakly damped system, and "
-            f"{system.sites} sites are too many for eigenvalues (at most {_LARGEST_SPARSE}); "
+            f"{system.sites} sites are too many for eigenvalues (at most {_LARGEST}); "
             "make the system smaller, give every site loss or gain, or use transmission"
         )
     centres = [np.mean(lead.band) if np.isfinite(lead.band[0]) else 0.0 for lead in system.leads]
