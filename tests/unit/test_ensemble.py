@@ -78,7 +78,7 @@ def test_units_and_names_of_the_statistics():
     units = {name: data[name].attrs["natural_units"] for name in data.data_vars}
     assert units["current_mean"] == units["current_sem"] == "t/hbar"
     assert units["current_mean_square"] == units["current_mean_square_sem"] == "(t/hbar)^2"
-    assert data["current_mean"].attrs["cell_methods"] == "sample: mean"
+    assert data["current_mean"].attrs["cell_methods"] == "realization: mean"
     assert "current_error_mean" not in data
     assert "status_mean" not in data
     assert data["n_samples"].dtype == np.int64

@@ -40,7 +40,12 @@ def test_a_block_lies_as_the_contract_says(tmp_path):
     assert block["mu"].ndim == 0
     assert block["mu"].item() == 0
     assert block["status"].dtype == np.int8
-    assert block["V"].attrs == {"units": "1", "natural_units": "t", "long_name": "axis V"}
+    assert block["V"].attrs == {
+        "units": "1",
+        "natural_units": "t",
+        "long_name": "axis V",
+        "coverage_content_type": "coordinate",
+    }
     assert block.attrs["block_identity"] == "fake/mu~0/seeds~00000-00003.nc"
     assert "walltime" not in block
 

@@ -63,7 +63,8 @@ def test_what_is_written_is_read(dataset, tmp_path):
     assert np.signbit(read["current"].values[1, 1])
     assert read.attrs["Conventions"] == "CF-1.11, ACDD-1.3"
     assert read.attrs["content_sha256"] == content_sha256(read)
-    assert read["V"].attrs == attributes()
+    assert read["V"].attrs == attributes() | {"coverage_content_type": "coordinate"}
+    assert read["current"].attrs["coverage_content_type"] == "modelResult"
 
 
 def test_two_writes_give_the_same_bytes(dataset, tmp_path):

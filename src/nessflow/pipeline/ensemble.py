@@ -42,7 +42,7 @@ def with_statistics(dataset: xr.Dataset) -> xr.Dataset:
                 what = what or f"standard error of the {text}"
                 new = described(dims, result, units_of, f"{what} of {long_name} over samples")
                 if key == "mean":
-                    new.attrs["cell_methods"] = "sample: mean"
+                    new.attrs["cell_methods"] = "realization: mean"
                 if np.isnan(result).any():
                     new.attrs["undefined"] = undefined or why
                 added[f"{name}_{key}"] = new

@@ -62,6 +62,7 @@ def pending_dataset(
         shape["sample"] = len(samples)
         numbers = np.asarray(samples, dtype=np.int64)
         coords["sample"] = described(("sample",), numbers, "1", "number of the disorder sample")
+        coords["sample"].attrs["standard_name"] = "realization"
     points = tuple(shape)
     sizes = shape | {name: variable.size for name, variable in coordinates.items()}
     data = {}

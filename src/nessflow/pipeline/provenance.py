@@ -38,7 +38,10 @@ def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[s
     attributes = {
         "study": study.name,
         "title": study.title,
-        "summary": study.notes,
+        "summary": " ".join(study.notes.split()) or study.title,
+        "keywords": ", ".join(
+            filter(None, ("open quantum systems", study.kind, study.reference.get("paper")))
+        ),
         "references": reference_text(study.reference),
         "kind": study.kind,
         "tier": study.tier,

@@ -24,6 +24,8 @@ CONVENTIONS = "CF-1.11, ACDD-1.3"
 MANIFEST = "manifest.json"
 _HASH = "content_sha256"
 _REQUIRED = ("units", "natural_units", "long_name")
+_CONTENT_TYPE = "coverage_content_type"
+_QUALITY = ("status", "message", "undefined_reasons", "n_samples")
 RECORD = (
     "study",
     "kind",
@@ -135,7 +137,7 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
         When the disk refuses.
     """
     _require_described(dataset)
-    dataset = dataset.assign_attrs(Conventions=CONVENTIONS)
+    dataset = _with_content_types(dataset).assign_attrs(Conventions=CONVENTIONS)
     expected = content_sha256(dataset)
     sealed = dataset.assign_attrs({_HASH: expected})
 
@@ -213,6 +215,19 @@ def _require_described(dataset: xr.Dataset) -> None:
             raise ValueError(
                 f"variable {name!r} is {variable.dtype}; store real numbers, integers or texts"
             )
+
+
+def _with_content_types(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with what ACDD asks for: result, quality of a result, or coordinate."""
+    typed = dataset.copy()
+    for name, variable in typed.variables.items():
+        kind = "coordinate" if name in dataset.coords else "modelResult"
+        if kind == "modelResult" and (name in _QUALITY or name.endswith(("_error", "_sem"))):
+            kind = "qualityInformation"
+        # Last, also where it was read: the same attributes in the same order.
+        others = {key: value for key, value in variable.attrs.items() if key != _CONTENT_TYPE}
+        variable.attrs = others | {_CONTENT_TYPE: kind}
+    return typed
 
 
 def _is_text(variable: xr.Variable) -> bool:
