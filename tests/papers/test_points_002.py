@@ -44,7 +44,7 @@ def assert_number(result, name, golden, index=()):
 
 def test_relaxation():
     result = point("gibbs-relaxation")
-    time = np.array(result["coordinates"]["time"])
+    time = np.array(result["coordinates"]["elapsed_time"])
     k = np.array(result["coordinates"]["momentum"])
     for at, momentum, golden in ((10, 0.0, -2.68043611920944), (40, -np.pi, 3.93642380550555)):
         index = np.argmin(abs(time - at)), np.argmin(abs(k - momentum)), 0

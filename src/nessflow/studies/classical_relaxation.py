@@ -32,7 +32,9 @@ CONVENTIONS = classical_lattice.CONVENTIONS
 
 VARIABLES = {
     "particle_current": Variable(
-        ("direction", "lead", "time"), "t/hbar", "particle current from the end into the system"
+        ("direction", "lead", "elapsed_time"),
+        "t/hbar",
+        "particle current from the end into the system",
     ),
     "steady_particle_current": Variable(
         ("direction", "lead"), "t/hbar", "particle current of the steady state"
@@ -41,10 +43,12 @@ VARIABLES = {
         ("direction", "lead"), "t/hbar", "numerical error of the steady particle current"
     ),
     "density_distance": Variable(
-        ("direction", "time"), "1", "largest distance of a density from its steady value"
+        ("direction", "elapsed_time"), "1", "largest distance of a density from its steady value"
     ),
     "slowest_decay": Variable(
-        ("direction", "time"), "1", "decay with the relaxation rate through the last exact distance"
+        ("direction", "elapsed_time"),
+        "1",
+        "decay with the relaxation rate through the last exact distance",
     ),
     "relaxation_rate": Variable((), "t/hbar", "rate of the slowest decay"),
     "relaxation_rate_error": Variable((), "t/hbar", "numerical error of the relaxation rate"),
@@ -60,7 +64,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     return {
         "direction": placement.directions(),
         "lead": Coordinate(np.array(placement.ENDS), "1", "end"),
-        "time": Coordinate(_times(parameters), "hbar/t", "time"),
+        "elapsed_time": Coordinate(_times(parameters), "hbar/t", "time"),
     }
 
 

@@ -88,17 +88,17 @@ CONVENTIONS = (
 VARIABLES = with_errors(
     {
         "correlation_real": Variable(
-            ("equation", "time", "mode", "mode_2"), "1", "real part of the correlation"
+            ("equation", "elapsed_time", "mode", "mode_2"), "1", "real part of the correlation"
         ),
         "correlation_imaginary": Variable(
-            ("equation", "time", "mode", "mode_2"), "1", "imaginary part of the correlation"
+            ("equation", "elapsed_time", "mode", "mode_2"), "1", "imaginary part of the correlation"
         ),
-        "occupation": Variable(("equation", "time", "site"), "1", "occupation of the site"),
-        "population": Variable(("equation", "time", "mode"), "1", "population of the mode"),
+        "occupation": Variable(("equation", "elapsed_time", "site"), "1", "occupation of the site"),
+        "population": Variable(("equation", "elapsed_time", "mode"), "1", "population of the mode"),
         "double_occupancy": Variable(
-            ("equation", "time"), "1", "probability that both sites are full"
+            ("equation", "elapsed_time"), "1", "probability that both sites are full"
         ),
-        "non_markovianity": Variable(("time",), "t/hbar", "non-Markovianity"),
+        "non_markovianity": Variable(("elapsed_time",), "t/hbar", "non-Markovianity"),
     }
 )
 
@@ -108,7 +108,9 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     sites, times = parameters.network.sites, parameters.times
     return {
         "equation": Coordinate(np.array(EQUATIONS), "1", "equation"),
-        "time": Coordinate(np.linspace(0, times.stop, times.points), "1", "time times coupling"),
+        "elapsed_time": Coordinate(
+            np.linspace(0, times.stop, times.points), "1", "time times coupling"
+        ),
         "site": networks.numbered("site", sites),
         "mode": networks.numbered("mode", sites),
         "mode_2": networks.numbered("second mode", sites),
@@ -123,7 +125,7 @@ def is_random(parameters: Parameters) -> bool:
 @lru_cache(maxsize=4)
 def _evolutions(parameters: Parameters):
     """Return exact and approximate evolution, which no initial state enters."""
-    times = coordinates(parameters)["time"].values / parameters.reservoirs.coupling
+    times = coordinates(parameters)["elapsed_time"].values / parameters.reservoirs.coupling
     system = parameters.system()
     exact = evolve(system, times, parameters.bosonic)
     return exact, propagator.evolve(system, times, parameters.bosonic)

@@ -34,17 +34,17 @@ CONVENTIONS = (
     "than 1/coupling.",
 )
 
-_MODES = ("time", "momentum", "band")
+_MODES = ("elapsed_time", "momentum", "band")
 
 VARIABLES = with_errors(
     {
         "occupation": Variable(_MODES, "1", "occupation"),
         "lagrange_parameter": Variable(_MODES, "1", "Lagrange parameter"),
-        "particle_current": Variable(("time",), "t/hbar", "particle current to the right"),
+        "particle_current": Variable(("elapsed_time",), "t/hbar", "particle current to the right"),
     }
 ) | {
     "conservation_defect": Variable(
-        ("time",), "1", "change of the particles per mode since time 0"
+        ("elapsed_time",), "1", "change of the particles per mode since time 0"
     ),
 }
 
@@ -57,7 +57,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return times, momenta and bands."""
     modes = rings.mode_coordinates(parameters.ring)
     return {
-        "time": Coordinate(_times(parameters), "hbar/t", "time"),
+        "elapsed_time": Coordinate(_times(parameters), "hbar/t", "time"),
         "momentum": modes["momentum"],
         "band": modes["band"],
     }
