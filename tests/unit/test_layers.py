@@ -1,12 +1,15 @@
 """Arrows of the architecture run downwards only, and the Snakefile stays light."""
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from nessflow.studies.kind import kind_names
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "nessflow"
 STANDARD = set(sys.stdlib_module_names)
@@ -65,6 +68,13 @@ def test_packages_have_no_code():
     for path in SOURCE.rglob("__init__.py"):
         if path.parent != SOURCE:
             assert path.read_text() == "", path
+
+
+def test_kinds_are_the_modules_with_parameters():
+    names = {path.stem for path in (SOURCE / "studies").glob("*.py")} - {"__init__"}
+    modules = {name: importlib.import_module(f"nessflow.studies.{name}") for name in names}
+    kinds = {name.replace("_", "-") for name in names if hasattr(modules[name], "Parameters")}
+    assert set(kind_names()) == kinds
 
 
 def test_reading_the_studies_is_light():

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 from nessflow.kinetic.bands import Bands
 from nessflow.kinetic.equation import gain_and_drain, gibbs_log_odds, rate_equation
@@ -73,6 +72,7 @@ def peak_current(
     The maximum is searched on a grid that is dense near 1, where sharp peaks are, and refined to
     the zero of dI/d(share).
     """
+    from scipy.optimize import brentq
 
     def at(share):
         state = steady_state_at(bands, inverse_temperature, dissipator, coupling, share, filling)

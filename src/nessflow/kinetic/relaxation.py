@@ -1,7 +1,6 @@
 """Evolution of the occupations in time."""
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 from nessflow.kinetic.equation import RateEquation
 
@@ -42,6 +41,8 @@ def relax(
 
 
 def _integrated(equation, occupation, times, factor):
+    from scipy.integrate import solve_ivp
+
     solution = solve_ivp(
         lambda t, n: equation.derivative(n),
         (0.0, float(times[-1])),

@@ -30,6 +30,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -125,17 +126,7 @@ def find_kind(name: str) -> ModuleType:
 
 
 def kind_names() -> list[str]:
-    """Return the names of all kinds, sorted."""
-    import pkgutil
-
-    import nessflow.studies
-
-    names = [m.name for m in pkgutil.iter_modules(nessflow.studies.__path__)]
-    found = []
-    for name in names:
-        try:
-            find_kind(name)
-        except LookupError:
-            continue
-        found.append(name.replace("_", "-"))
-    return sorted(found)
+    """Return the names of all kinds, sorted, without the seconds that importing them all takes."""
+    modules = Path(__file__).parent.glob("*.py")
+    kinds = [path.stem for path in modules if "\ndef evaluate(" in path.read_text()]
+    return sorted(name.replace("_", "-") for name in kinds)

@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 from pydantic import Field, model_validator
-from scipy.optimize import brentq
 
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.matrices import diagonal
@@ -61,6 +60,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     At low energy the root obeys mu / kT = ln(Q / P) (paper 000, text below eq. 8; its remark
     mu / kT = gamma_g / gamma_l is erratum E4).
     """
+    from scipy.optimize import brentq
+
     system = systems.open_system(parameters.system, rng)
     temperature = system.terminals[0].temperature
 
