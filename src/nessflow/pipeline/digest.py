@@ -8,6 +8,7 @@ no others.
 import ast
 import functools
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2]
@@ -92,6 +93,14 @@ def _tree(module: str, root: Path) -> ast.Module:
     return ast.parse(_path(module, root).read_bytes())
 
 
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a module and every statement in it; expressions, most of a tree, are passed over."""
+    yield node
+    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for child in getattr(node, name, ()):
+            yield from _statements(child)
+
+
 @functools.cache
 def _normal_text(module: str, root: Path) -> str:
     """Return the source of a module without comments, docstrings and layout.
@@ -99,7 +108,7 @@ def _normal_text(module: str, root: Path) -> str:
     ``ast.unparse`` rather than ``ast.dump``, whose text changes with the version of Python.
     """
     tree = _tree(module, root)
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if (
@@ -116,7 +125,7 @@ def _imported(module: str, root: Path) -> frozenset[str]:
     """Return the nessflow modules that a module imports, and the packages above it."""
     package = module if _path(module, root).name == "__init__.py" else module.rpartition(".")[0]
     names = [package]
-    for node in ast.walk(_tree(module, root)):
+    for node in _statements(_tree(module, root)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
