@@ -90,11 +90,23 @@ def operator_channels(bands: Bands, operators: Sequence[np.ndarray]) -> list[Cha
     ValueError
         When an operator has another shape, is not finite or zero.
     """
+    require_operators(operators, bands.count)
     return [_operator_channel(bands, np.asarray(m, dtype=complex)) for m in operators]
 
 
-def _operator_channel(bands: Bands, matrix: np.ndarray) -> Channel:
-    orbitals = bands.count
+def require_operators(operators: Sequence[np.ndarray], orbitals: int) -> None:
+    """Check that matrices over cell and orbital are operators of a dissipator.
+
+    Raises
+    ------
+    ValueError
+        When an operator has another shape, is not finite or zero.
+    """
+    for operator in operators:
+        _require_operator(np.asarray(operator), orbitals)
+
+
+def _require_operator(matrix: np.ndarray, orbitals: int) -> None:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] % orbitals:
         raise ValueError(
             f"an operator of the dissipator has the shape {matrix.shape}; expected a square matrix "
@@ -104,7 +116,10 @@ def _operator_channel(bands: Bands, matrix: np.ndarray) -> Channel:
         raise ValueError("the rates cannot be normalised: an operator has an element not finite")
     if not matrix.any():
         raise ValueError("the rates cannot be normalised: an operator of the dissipator is zero")
-    sites = np.arange(matrix.shape[0] // orbitals)
+
+
+def _operator_channel(bands: Bands, matrix: np.ndarray) -> Channel:
+    sites = np.arange(matrix.shape[0] // bands.count)
     phases = np.exp(1j * bands.mode_momentum[:, None] * sites)
     local = (phases[:, :, None] * bands.states[:, None, :]).reshape(len(phases), -1)
     left, weight, right = np.linalg.svd(matrix)

@@ -1,5 +1,6 @@
 """Parameters of a ring of fermions, weakly coupled to an equilibrium bath and a dissipator."""
 
+import functools
 from typing import Annotated, Literal
 
 import numpy as np
@@ -77,6 +78,9 @@ class BlochBands(Strict):
     hoppings: dict[Annotated[int, Field(ge=1)], Matrix] = Field(
         description="distance d in cells -> rows of T_d"
     )
+
+    def __hash__(self):
+        return hash(self.onsite)
 
     @model_validator(mode="after")
     def _square(self):
@@ -182,6 +186,12 @@ AnyDissipator = Annotated[
 ]
 
 
+@functools.lru_cache(maxsize=1)
+def _bloch_bands(kind: AnyBands, length: int, shift: float) -> bands.Bands:
+    """Return the bands: the checks of a ring, and the points of a sweep, share them."""
+    return kind.bands(length, shift)
+
+
 class Ring(Strict):
     """A ring between an equilibrium bath and a dissipator."""
 
@@ -199,15 +209,14 @@ class Ring(Strict):
 
     @model_validator(mode="after")
     def _exists(self):
-        modes = self.bloch_bands()
-        rates.thermal_channel(modes, self.inverse_temperature)
-        operators = self.dissipator.operators(len(self.bands.orbitals))
-        rates.operator_channels(modes, operators)
+        rates.thermal_channel(self.bloch_bands(), self.inverse_temperature)
+        orbitals = len(self.bands.orbitals)
+        rates.require_operators(self.dissipator.operators(orbitals), orbitals)
         return self
 
     def bloch_bands(self) -> bands.Bands:
         """Return the bands."""
-        return self.bands.bands(self.length, self.momentum_shift)
+        return _bloch_bands(self.bands, self.length, self.momentum_shift)
 
     def channels(self, modes: bands.Bands) -> list[rates.Channel]:
         """Return the rates of the dissipator."""
