@@ -3,11 +3,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from nessflow.pipeline import lock
-from nessflow.pipeline.lock import LockError, hold_run_lock
+from nessflow.pipeline.lock import LockError, hold_run_lock, sole_writer
 
 
 @pytest.fixture
@@ -67,3 +68,32 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "results").write_text("")
     with pytest.raises(LockError, match=r"results/\.lock: .*choose another"):
         hold_run_lock(tmp_path / "results")
+
+
+def test_a_block_has_one_writer_at_a_time(tmp_path):
+    block, events = tmp_path / "blocks" / "points.nc", []
+    inside, waiting = threading.Event(), threading.Event()
+
+    def first():
+        with sole_writer(block, events.append):
+            inside.set()
+            assert waiting.wait(30)
+            events.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert inside.wait(30)
+    with sole_writer(block, waiting.set):
+        events.append("second")
+    thread.join()
+    assert events == ["first", "second"]
+    assert list(block.parent.iterdir()) == []
+
+
+def test_a_block_is_computed_where_there_are_no_locks(tmp_path, monkeypatch):
+    def flock(descriptor, operation):
+        raise OSError(lock.errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", flock)
+    with sole_writer(tmp_path / "points.nc", pytest.fail):
+        pass

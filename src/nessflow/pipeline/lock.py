@@ -1,10 +1,12 @@
-"""One run at a time in a results folder."""
+"""One run at a time in a results folder, one process at a time for a block."""
 
 import errno
 import fcntl
 import os
 import socket
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _UNSUPPORTED = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS)
@@ -63,3 +65,53 @@ def hold_run_lock(folder: Path) -> None:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"host {socket.gethostname()}, pid {os.getpid()}\n".encode())
     _held[path] = descriptor
+
+
+@contextmanager
+def sole_writer(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Keep other processes from computing a file that this one computes.
+
+    A job that outlived its run and the job of the next run that wants the same file would do the
+    work twice; the later one waits, and finds it done.  The file is safe without, so that a file
+    system without locks, or a folder that cannot be written, is not an error here.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    on_wait : callable
+        Called when another process is at work.
+    """
+    lock = path.with_name(f".{path.stem}.lock")
+    descriptor = None
+    with suppress(OSError):
+        descriptor = _locked(lock, on_wait)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            try:
+                with suppress(OSError):
+                    os.unlink(lock)
+            finally:
+                os.close(descriptor)
+
+
+def _locked(path: Path, on_wait: Callable[[], None]) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        # The process before may have removed the file that this one waited for.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return descriptor
+        os.close(descriptor)

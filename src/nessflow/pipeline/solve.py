@@ -28,6 +28,7 @@ from nessflow.pipeline.layout import (
     point_labels,
     variables_of,
 )
+from nessflow.pipeline.lock import sole_writer
 from nessflow.pipeline.provenance import origin, origins_json, origins_of, provenance
 from nessflow.pipeline.store import Damaged, Missing, read_dataset, remove, set_aside, write_dataset
 from nessflow.pipeline.study import Study, inner_cases, parameters_of
@@ -105,6 +106,12 @@ def solve_block(
         With 128 + signal number after SIGTERM or SIGINT, finished points kept.
     """
     path = Path(path)
+    wait = f"{study.name} {block.path}: another process computes this block; waiting for it"
+    with sole_writer(path, lambda: progress(wait)):
+        return _solved(study, block, kind, path, digest, progress)
+
+
+def _solved(study, block, kind, path, digest, progress) -> Counts:
     partial = partial_path(path)
     for own in (path, partial):
         if damage := _damage(own):
