@@ -2,9 +2,10 @@
 PYTHON ?= python3
 CORES ?= all
 VENV := .venv
+JUDGES := .venv-judges
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run smoke archive test bench docs lock clean-environment
+.PHONY: run smoke archive test judges bench docs lock clean-environment
 
 run: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES)
@@ -18,7 +19,11 @@ archive: $(VENV)/ready
 test: $(VENV)/ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check --quiet .
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --ignore tests/judges
+
+# Programs of others, in an environment of their own, judge the data and the archive.
+judges: $(VENV)/ready $(JUDGES)/ready
+	$(VENV)/bin/python -m pytest -s tests/judges
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/run_all.py
@@ -33,9 +38,14 @@ $(VENV)/ready: envs/requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-# Needs uv; the result holds hashes and no address.
+$(JUDGES)/ready: envs/judges.lock
+	$(PYTHON) -m venv $(JUDGES)
+	$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/judges.lock
+	touch $@
+
+# Needs uv; the results hold hashes and no address.
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade envs/requirements.in -o envs/requirements.lock
+	for name in requirements judges; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade envs/$$name.in -o envs/$$name.lock || exit; done
 
 clean-environment:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(JUDGES)

@@ -126,6 +126,17 @@ def copy_project(folder: Path, studies: dict[str, str]) -> Project:
     return project
 
 
+def git_checkout(project: Project, folder: Path) -> Project:
+    """Return a copy of a project as a git checkout with all that an archive needs."""
+    shutil.copytree(project.folder, folder)
+    for name in ("README.md", "LICENSE", "CITATION.cff", ".gitignore"):
+        shutil.copy(ROOT / name, folder)
+    author = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    for command in (("init", "-q"), ("add", "."), (*author, "commit", "-q", "-m", "All")):
+        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
+    return Project(folder)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return copy_project(tmp_path / "project", {"chain": CHAIN, "spectrum": SPECTRUM})

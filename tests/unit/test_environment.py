@@ -4,6 +4,9 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+from ruamel.yaml import YAML
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -11,8 +14,9 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_the_lock_has_hashes_and_no_address():
-    lock = (ROOT / "envs" / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["requirements", "judges"])
+def test_the_lock_has_hashes_and_no_address(name):
+    lock = (ROOT / "envs" / f"{name}.lock").read_text()
     assert "://" not in lock
     entries = re.split(r"\n(?=\S)", lock.strip())
     pinned = [entry for entry in entries if "==" in entry.splitlines()[0]]
@@ -36,3 +40,18 @@ def test_every_dependency_is_pinned_and_explained():
     assert declared <= wanted
     explained = (ROOT / "docs" / "architecture.md").read_text()
     assert not [name for name in wanted if canonical(name) not in canonical(explained)]
+
+
+def test_conda_installs_what_the_lock_says():
+    """By hash from the lock itself, so that names and versions cannot differ."""
+    path = ROOT / "envs" / "environment.yaml"
+    text = YAML(typ="safe").load(path.read_text())
+    python, pip, packages = text["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert python == f"python {project['requires-python']}"
+    assert pip == "pip"
+    (line,) = packages["pip"]
+    options, lock = line.rsplit(maxsplit=1)
+    assert options == "--require-hashes -r"
+    # Taken from the folder of the file.
+    assert (path.parent / lock).samefile(ROOT / "envs" / "requirements.lock")

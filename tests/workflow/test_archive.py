@@ -11,28 +11,14 @@ import zipfile
 
 import pytest
 
-from conftest import ROOT, Project
+from conftest import ROOT, Project, git_checkout
 from nessflow.pipeline.archive import MANIFEST, ArchiveError, check_archive, write_archive
-
-GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.org")
-SOURCE = ("README.md", "LICENSE", "CITATION.cff", ".gitignore")
-
-
-def git(project: Project, *arguments: str) -> None:
-    subprocess.run([*GIT, *arguments], cwd=project.folder, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
 def committed(finished, tmp_path_factory) -> Project:
     """A finished project as a git checkout; tests must not change it."""
-    made = Project(tmp_path_factory.mktemp("committed") / "project")
-    shutil.copytree(finished.folder, made.folder)
-    for name in SOURCE:
-        shutil.copy(ROOT / name, made.folder)
-    git(made, "init", "-q")
-    git(made, "add", ".")
-    git(made, "commit", "-q", "-m", "All")
-    return made
+    return git_checkout(finished, tmp_path_factory.mktemp("committed") / "project")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,103 @@
+"""Programs of others judge the data and the archive; `make judges` sets up theirs and shows them.
+
+Without their environment, or without ncdump, the tests that need it are skipped.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, git_checkout
+from nessflow.pipeline.config import load_study
+from nessflow.pipeline.ensemble import with_statistics
+from nessflow.pipeline.layout import OK, pending_dataset
+from nessflow.pipeline.provenance import origin, origins_json, provenance
+from nessflow.pipeline.solve import coordinates_of
+from nessflow.pipeline.store import write_dataset
+from nessflow.studies.kind import find_kind, kind_names
+
+JUDGES = ROOT / ".venv-judges" / "bin"
+needs_judges = pytest.mark.skipif(not JUDGES.is_dir(), reason="`make judges` installs them")
+
+
+def judge(*command: object) -> str:
+    """Run a judge and show what it says."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        env={key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, f"{command[0]} ends with status {done.returncode}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def datasets(finished, tmp_path_factory) -> list[Path]:
+    """Data and blocks of small studies, and for each kind a file of its variables, not computed."""
+    folder = tmp_path_factory.mktemp("kinds")
+    files = sorted(finished.folder.glob("results/**/*.nc"))
+    found = {}
+    for path in sorted((ROOT / "config" / "studies").glob("*.yaml")):
+        study = load_study(path, tier="smoke", find_kind=find_kind, kind_names=kind_names())
+        found.setdefault(study.kind, study)
+    for name, study in found.items():
+        write_dataset(uncomputed(study), folder / f"{name}.nc")
+    return [*files, *sorted(folder.glob("*.nc"))]
+
+
+def uncomputed(study):
+    kind = find_kind(study.kind)
+    first = {axis.name: axis.labels[0] for axis in study.axes if axis.outer}
+    samples = range(2) if study.ensemble else None
+    coordinates = coordinates_of(study, first, kind)
+    dataset = pending_dataset(study.axes, first, samples, kind.VARIABLES, coordinates)
+    dataset["status"].values[...] = OK
+    dataset = dataset.assign_attrs(provenance(study, "0" * 16), origins=origins_json([origin()]))
+    return with_statistics(dataset) if study.ensemble else dataset
+
+
+@needs_judges
+def test_data_follow_the_conventions_for_climate_and_forecast(datasets):
+    """No error of the highest level in CF-1.11; weaker remarks are shown."""
+    judge(JUDGES / "compliance-checker", "--test", "cf:1.11", "--criteria", "lenient", *datasets)
+
+
+@needs_judges
+def test_data_follow_the_conventions_for_discovery(datasets):
+    """No error of the highest level in ACDD-1.3, but for one check.
+
+    It wants each variable's name in the table of CF, which has none for currents of electrons.
+    """
+    skip = ("--skip-checks", "check_var_standard_name")
+    checker = (JUDGES / "compliance-checker", "--test", "acdd:1.3", "--criteria", "lenient")
+    judge(*checker, *skip, *datasets)
+
+
+@needs_judges
+def test_the_archive_is_a_workflow_run_crate(finished, tmp_path):
+    """Every requirement of RO-Crate 1.1 and of the three profiles of workflow runs."""
+    project = git_checkout(finished, tmp_path / "project")
+    done = project.nessflow("archive", "create")
+    assert done.returncode == 0, done.stderr
+    judge(JUDGES / "python", Path(__file__).with_name("vocabulary.py"), tmp_path / "cache")
+    judge(
+        *(JUDGES / "rocrate-validator", "--no-interactive", "--disable-color", "validate"),
+        *("--offline", "--cache-path", tmp_path / "cache", "--no-paging", "--verbose"),
+        *("--profile-identifier", "workflow-run-crate", "--requirement-severity", "REQUIRED"),
+        project.folder / "results" / "archive.zip",
+    )
+
+
+@pytest.mark.skipif(shutil.which("ncdump") is None, reason="no ncdump here")
+def test_ncdump_reads_every_file(datasets):
+    for path in datasets:
+        text = subprocess.run(["ncdump", path], capture_output=True, text=True, check=True).stdout
+        assert 'Conventions = "CF-1.11, ACDD-1.3"' in text
+    print(f"ncdump reads {len(datasets)} files")
