@@ -168,6 +168,19 @@ def verify(studies, tier):
 
 
 @commands.command()
+@click.argument("studies", nargs=-1)
+@TIER
+@ALLOW_LARGE
+@LOG
+def report(studies, tier, allow_large, log):
+    """Write report/index.html in the results folder: figures, errors, plots of all studies."""
+    from nessflow.reporting import write_report
+
+    project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
+    write_report(project, project.results / "report" / "index.html", progress=_printer(log))
+
+
+@commands.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def explain(file):
     """Print which data, parameters, code and command a figure or dataset comes from."""

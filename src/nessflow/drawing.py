@@ -15,7 +15,7 @@ from nessflow.pipeline.config import Study
 from nessflow.pipeline.digest import style_digest
 from nessflow.pipeline.provenance import command, lock_sha256, record_of, reference_text, versions
 from nessflow.pipeline.store import read_dataset, write_atomically, write_text
-from nessflow.workflow import CAPTIONS, FORMATS, SIDECAR, data_of
+from nessflow.workflow import CAPTIONS, FORMATS, SIDECAR, caption_of, data_of
 
 _DRAWING = ("matplotlib", "numpy", "pillow")
 
@@ -77,10 +77,3 @@ def write_figure(figure: Figure, folder: Path, name: str, record: Mapping[str, o
     write_text(folder / f"{name}.{SIDECAR}", f"{text}\n")
     for suffix in FORMATS:
         write_atomically(folder / f"{name}.{suffix}", lambda path: save(figure, path, record))
-
-
-def caption_of(study: Study, spec: Spec) -> str:
-    """Return title, source and remarks of a figure as one line of text."""
-    reference = ", ".join(f"{key} {value}" for key, value in study.reference.items())
-    parts = [study.title, reference, spec.caption, study.notes]
-    return " ".join(" ".join(part.split()).rstrip(".") + "." for part in parts if part)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from nessflow.figures.specs import SPEC, studies_of
+from nessflow.figures.specs import SPEC, Spec, studies_of
 from nessflow.pipeline.config import ConfigError, Project, Study, load_project, template_json
-from nessflow.pipeline.digest import source_digest, style_digest
+from nessflow.pipeline.digest import report_digest, source_digest, style_digest
 from nessflow.pipeline.grid import blocks_of, canonical_json
 from nessflow.pipeline.lock import LockError, hold_run_lock
 from nessflow.studies.kind import find_kind, kind_names
@@ -33,6 +33,7 @@ class Jobs:
     points: str
     content: str
     figure_specs: str
+    captions: list[str]
 
     @property
     def targets(self) -> list[str]:
@@ -59,6 +60,7 @@ class Workflow:
     chosen: list[str]
     flags: str
     figure_source: str
+    report_source: str
 
 
 def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
@@ -88,7 +90,7 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
     flags = f"--tier {project.tier}" + (" --allow-large" if allow_large else "")
     jobs = {study.name: jobs_of(results, study) for study in project.studies.values()}
     sources = {study.name: sorted(data_of(study)) for study in project.studies.values()}
-    return Workflow(results, jobs, sources, chosen, flags, style_digest())
+    return Workflow(results, jobs, sources, chosen, flags, style_digest(), report_digest())
 
 
 def read_project(root: Path, **choices) -> Project:
@@ -138,8 +140,16 @@ def jobs_of(results: Path, study: Study) -> Jobs:
         numbers=numbers,
         points=short_hash(canonical_json({a.name: a.labels for a in study.axes if not a.outer})),
         content=short_hash(canonical_json(content)),
+        captions=[f"{spec.name}: {caption_of(study, spec)}" for spec in study.figures],
         figure_specs=short_hash(canonical_json([s.model_dump(mode="json") for s in study.figures])),
     )
+
+
+def caption_of(study: Study, spec: Spec) -> str:
+    """Return title, source and remarks of a figure as one line of text."""
+    reference = ", ".join(f"{key} {value}" for key, value in study.reference.items())
+    parts = [study.title, reference, spec.caption, study.notes]
+    return " ".join(" ".join(part.split()).rstrip(".") + "." for part in parts if part)
 
 
 def kind_module(study: Study) -> str:

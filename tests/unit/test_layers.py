@@ -25,6 +25,7 @@ ALLOWED = {
     "studies": PHYSICS | {"studies", "numpy", "scipy", "pydantic"},
     "pipeline": {"pipeline", "numpy", "xarray", "netCDF4"}
     | {"pydantic", "ruamel", "simpleeval", "rocrate"},
+    "report": {"report", "numpy", "xarray", "PIL", "bokeh", "jinja2", "markupsafe"},
     "figures": {"figures", "numpy", "xarray", "matplotlib", "pydantic"},
 }
 

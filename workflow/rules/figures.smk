@@ -1,4 +1,12 @@
 # All figures of a study in one process, from gathered data alone.
+def in_report(study, path):
+    """Flag the one format of a figure that Snakemake's own report shows."""
+    if not path.endswith(".svg"):
+        return path
+    labels = {"figure": Path(path).stem}
+    return report(path, caption="../report/figure.rst", category=study, labels=labels)
+
+
 for study, jobs in PROJECT.jobs.items():
     if not jobs.figures:
         continue
@@ -12,7 +20,7 @@ for study, jobs in PROJECT.jobs.items():
         input:
             [path for name in PROJECT.sources[study] for path in PROJECT.jobs[name].gathered],
         output:
-            jobs.figures,
+            [in_report(study, path) for path in jobs.figures],
         log:
             f"{RESULTS}/{study}/logs/figures.log",
         params:
@@ -20,5 +28,6 @@ for study, jobs in PROJECT.jobs.items():
             specs=jobs.figure_specs,
             flags=PROJECT.flags,
             study=study,
+            captions=jobs.captions,
         shell:
             "{NESSFLOW} figure {params.study} --log {log} {params.flags}"

@@ -53,6 +53,8 @@ __all__ = [
     "template_json",
 ]
 
+RESERVED = ("all", "archive", "block", "data", "figures", "report", "smoke")
+"""Names of targets and folders, which no study can have."""
 FindKind = Callable[[str], ModuleType]
 
 
@@ -171,8 +173,8 @@ def load_study(
         With every fault found; each names file, line, key and the way out.
     """
     path = Path(path)
-    if not re.fullmatch(NAME, path.stem) or path.stem == "smoke":
-        expected = "a file name of a-z, 0-9 and -, other than smoke"
+    if not re.fullmatch(NAME, path.stem) or path.stem in RESERVED:
+        expected = f"a file name of a-z, 0-9 and -, other than {', '.join(RESERVED)}"
         raise ConfigError([Problem(str(path), None, "", "", expected, "rename the file")])
     whole, document, problems = overridden(read_document(path), tier, overrides)
     if one_point:

@@ -36,12 +36,24 @@ def source_digest(module: str, root: Path = SOURCE) -> str:
 @functools.cache
 def style_digest(root: Path = SOURCE) -> str:
     """Return 16 hexadecimal digits for what draws the figures: modules and style files."""
-    folder = root / _PACKAGE / "figures"
+    return _package_digest("figures", "*.mplstyle", root)
+
+
+@functools.cache
+def report_digest(root: Path = SOURCE) -> str:
+    """Return hexadecimal digits for what makes the report page: modules, template, scripts."""
+    return source_digest(f"{_PACKAGE}.reporting", root) + _package_digest("report", "page.*", root)
+
+
+def _package_digest(package: str, files: str, root: Path) -> str:
+    """Return the digest of all modules of a package and of the other files that it has."""
+    folder = root / _PACKAGE / package
     modules = set()
     for path in sorted(folder.glob("*.py")):
         name = path.stem if path.stem != "__init__" else ""
-        modules.update(closure(f"{_PACKAGE}.figures.{name}".rstrip("."), root))
-    return _digest(tuple(sorted(modules)), root, tuple(sorted(folder.glob("*.mplstyle"))))
+        modules.update(closure(f"{_PACKAGE}.{package}.{name}".rstrip("."), root))
+    others = [path for path in sorted(folder.glob(files)) if path.suffix != ".py"]
+    return _digest(tuple(sorted(modules)), root, tuple(others))
 
 
 @functools.cache

@@ -1,0 +1,189 @@
+"""The report of a project: from checked data and figures to one page."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import xarray as xr
+
+import nessflow
+from nessflow.explanation import flat
+from nessflow.figures.record import RecordError, read_record
+from nessflow.figures.specs import Map, panels_of
+from nessflow.pipeline.config import Project, Study
+from nessflow.pipeline.gather import failures_csv
+from nessflow.pipeline.grid import Axis, label_of, point_count
+from nessflow.pipeline.provenance import command, record_of, reference_text
+from nessflow.pipeline.store import StoreError, read_dataset, write_text
+from nessflow.report.numbers import largest_errors, plot_data
+from nessflow.report.page import page
+from nessflow.report.pictures import embedded
+
+VALUES = 700_000
+"""Numbers embedded for the plots of all studies, four bytes each."""
+VALUES_OF_ONE = 40_000
+FAILED_ROWS = 20
+
+
+def write_report(project: Project, path: Path, progress: Callable[[str], None]) -> None:
+    """Write the page of all studies of a project.
+
+    Parameters
+    ----------
+    project : Project
+        Its studies; one without data is listed with the reason.
+    path : Path
+        The page, in a folder beside those of the studies: it links to their files.
+    progress : callable
+        Takes one line of text at the end.
+
+    Raises
+    ------
+    StoreError
+        When the page cannot be written.
+    """
+    most = min(VALUES_OF_ONE, VALUES // max(len(project.studies), 1))
+    studies = [_entry(study, project.results, most) for study in project.studies.values()]
+    index = {entry["name"]: entry.pop("index") for entry in studies}
+    points, failed = (sum(entry[key] for entry in studies) for key in ("points", "failures"))
+    text = page(
+        {
+            "heading": f"nessflow: {len(studies)} {'study' if len(studies) == 1 else 'studies'}",
+            "summary": f"Tier {project.tier}, {points} points, {failed} of them failed; "
+            f"nessflow {nessflow.__version__}, licence {nessflow.__license__}.",
+            "studies": studies,
+            "index": index,
+            "parameters": sorted({key for entry in index.values() for key in entry["parameters"]}),
+        }
+    )
+    write_text(path, text)
+    progress(f"{path}: {len(studies)} studies, {len(text.encode()) / 1e6:.1f} MB")
+
+
+def _entry(study: Study, results: Path, most: int) -> dict[str, object]:
+    """Return what the page shows of a study."""
+    folder = results / study.name
+    parameters = [(key, _text(value)) for key, value in flat(study.template)]
+    entry = {
+        "name": study.name,
+        "title": study.title,
+        "reference": reference_text(study.reference),
+        "kind": study.kind,
+        "notes": " ".join(study.notes.split()),
+        "axes": [_axis(axis) for axis in study.axes],
+        "parameters": parameters,
+        "command": command(study.name, study.tier),
+        "points": point_count(study.axes, study.ensemble),
+        "index": _index(study, parameters),
+    }
+    try:
+        data = read_dataset(folder / "data.nc")
+        found = _of_data(study, data, most)
+        digest = data.attrs["content_sha256"]
+        fault = ""
+    except StoreError as error:
+        found = {"plot": None, "errors": [], "failed": None, "provenance": [], "failures": 0}
+        digest, fault = "", f"data.nc: {error.cause}"
+    failed = f", {found['failures']} failed" if found["failures"] else ""
+    return (
+        entry
+        | found
+        | {
+            "fault": fault,
+            "figures": list(_figures(study, folder / "figures", digest)),
+            "count": f"{entry['points']} points{failed}",
+        }
+    )
+
+
+def _text(value: object) -> str:
+    """Return a number as axes write it, so that 1.0 and 1 are one value of the filter."""
+    return label_of(value) if type(value) in (int, float) else str(value)
+
+
+def _index(study: Study, parameters: Sequence[tuple[str, str]]) -> dict[str, object]:
+    """Return what filters and plots of the page need of a study."""
+    words = [study.name, study.title, reference_text(study.reference), study.kind]
+    values = {key: [value] for key, value in parameters if not value.startswith("$")}
+    tier = "" if study.tier == "paper" else f" --tier {study.tier}"
+    return {
+        "text": " ".join(words).lower(),
+        "parameters": values | {axis.name: list(axis.labels) for axis in study.axes},
+        "point": f"nessflow point {study.name}{tier}",
+    }
+
+
+def _axis(axis: Axis) -> dict[str, str]:
+    few = axis.labels if len(axis.labels) <= 4 else (*axis.labels[:2], "…", axis.labels[-1])
+    return {
+        "name": axis.name,
+        "meaning": axis.long_name or axis.name,
+        "range": f"{len(axis.labels)}: {', '.join(few)}",
+        "unit": "" if axis.natural_units == "1" else axis.natural_units,
+    }
+
+
+def _of_data(study: Study, data: xr.Dataset, most: int) -> dict[str, object]:
+    columns, *rows = csv.reader(io.StringIO(failures_csv(data, study)))
+    failed = {
+        "count": len(rows),
+        "columns": columns,
+        "rows": rows[:FAILED_ROWS],
+        "more": max(0, len(rows) - FAILED_ROWS),
+    }
+    plot = plot_data(data, [axis.name for axis in study.axes], most)
+    drawn = (f"{y}{end}" for y in _drawn(study) for end in ("", "_mean"))
+    plot["first"] = next((name for name in drawn if name in plot["variables"]), None)
+    return {
+        "plot": plot if plot["variables"] else None,
+        "errors": largest_errors(data),
+        "failed": failed if rows else None,
+        "failures": len(rows),
+        "provenance": list(_provenance(record_of(data.attrs))),
+    }
+
+
+def _drawn(study: Study) -> Iterator[str]:
+    """Yield the variables that the figures of a study show."""
+    for spec in study.figures:
+        for panel in panels_of(spec):
+            if isinstance(panel, Map):
+                yield panel.z
+            elif panel.y is not None:
+                yield panel.y
+            else:
+                yield from (curve.y for curve in panel.curves)
+
+
+def _provenance(record: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    hidden = ("title", "references", "study", "kind", "parameters", "axes", "command")
+    return ((key, str(value)) for key, value in flat(record) if key.split(".")[0] not in hidden)
+
+
+def _figures(study: Study, folder: Path, digest: str) -> Iterator[dict[str, object]]:
+    """Yield the figures, or what is wrong with them: none is left out silently."""
+    for spec in study.figures:
+        path = folder / f"{spec.name}.png"
+        try:
+            record = read_record(path)
+            picture, width, height = embedded(path)
+        except RecordError as error:
+            yield {"name": spec.name, "fault": str(error)}
+            continue
+        except OSError as error:
+            yield {"name": spec.name, "fault": f"{path.name}: {error.strerror or error}"}
+            continue
+        sources = {data["study"]: data["content_sha256"] for data in record["data"]}
+        yield {
+            "name": spec.name,
+            "fault": "",
+            "alt": record["caption"],
+            "remark": spec.caption or "",
+            "file": f"../{study.name}/figures/{spec.name}",
+            "picture": picture,
+            "width": width,
+            "height": height,
+            "sources": sorted(sources),
+            "old": bool(digest) and sources.get(study.name, digest) != digest,
+        }
