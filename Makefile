@@ -5,13 +5,18 @@ VENV := .venv
 JUDGES := .venv-judges
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run smoke archive test judges bench docs lock clean-environment
+.PHONY: run smoke report archive test judges bench docs lock clean-environment
 
 run: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES)
 
 smoke: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES) --config tier=smoke
+
+# Our page, and Snakemake's own report, whose pages need a folder when figures are many.
+report: $(VENV)/ready
+	$(VENV)/bin/snakemake --cores $(CORES) report
+	$(VENV)/bin/snakemake report --report results/report/snakemake.zip
 
 archive: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES) archive
