@@ -5,7 +5,7 @@ VENV := .venv
 JUDGES := .venv-judges
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run smoke report archive test judges bench docs lock clean-environment
+.PHONY: run smoke report archive test judges bench docs lock slurm-environment clean-environment
 
 run: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES)
@@ -48,9 +48,14 @@ $(JUDGES)/ready: envs/judges.lock
 	$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/judges.lock
 	touch $@
 
+# What `snakemake --profile profiles/slurm` needs besides.
+slurm-environment: $(VENV)/ready envs/slurm.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/slurm.lock
+
 # Needs uv; the results hold hashes and no address.
 lock:
 	for name in requirements judges; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade envs/$$name.in -o envs/$$name.lock || exit; done
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --constraint envs/requirements.lock envs/slurm.in -o envs/slurm.lock
 
 clean-environment:
 	rm -rf $(VENV) $(JUDGES)

@@ -24,6 +24,20 @@ def test_the_lock_has_hashes_and_no_address(name):
     assert all("--hash=sha256:" in entry for entry in pinned)
 
 
+def test_what_slurm_needs_leaves_the_environment_as_it_is():
+    def versions(name):
+        lock = (ROOT / "envs" / f"{name}.lock").read_text()
+        assert "://" not in lock
+        assert lock.count("==") <= lock.count("--hash=sha256:")
+        return set(re.findall(r"^([A-Za-z0-9._-]+)==([^ ;]+)", lock, re.M))
+
+    added = versions("slurm") - versions("requirements")
+    assert {name for name, _ in added} == {
+        "snakemake-executor-plugin-slurm",
+        "snakemake-executor-plugin-slurm-jobstep",
+    }
+
+
 def test_every_dependency_is_pinned_and_explained():
     lock = (ROOT / "envs" / "requirements.lock").read_text()
     pinned = {canonical(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.M)}

@@ -1,0 +1,197 @@
+"""The whole workflow on a cluster of real Slurm daemons, and what goes wrong there."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from slurm_cluster import missing_programs, slurm_cluster
+
+from conftest import CHAIN, SPECTRUM, Project, copy_project
+
+pytestmark = pytest.mark.cluster
+
+KIND = Path(__file__).with_name("pausing.py")
+STUDY = """\
+title: Points that take their time
+study: pausing
+axes:
+  pause: {{outer: {pauses}}}
+  number: {{inner: {{arange: [0, {points}, 1]}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def slurm():
+    """Environment of a running cluster; where Slurm must be tested its absence is an error."""
+    missing = missing_programs()
+    try:
+        import snakemake_executor_plugin_slurm  # noqa: F401
+    except ImportError:
+        missing.append("snakemake-executor-plugin-slurm (make slurm-environment)")
+    if missing:
+        reason = f"no Slurm on this machine: {', '.join(missing)}; see docs/cluster.md"
+        (pytest.fail if os.environ.get("NESSFLOW_CLUSTER_TESTS") == "required" else pytest.skip)(
+            reason
+        )
+    with slurm_cluster() as environment:
+        yield environment
+
+
+def pausing_project(folder: Path, pauses: list[float], points: int) -> Project:
+    project = copy_project(folder, {"pausing": STUDY.format(pauses=pauses, points=points)})
+    shutil.copy(KIND, folder / "src" / "nessflow" / "studies")
+    return project
+
+
+def start(project: Project, slurm, *arguments: str) -> subprocess.Popen:
+    """Start a run on the cluster that looks often at its jobs; its output goes to ``head.log``."""
+    options = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "20"]
+    with (project.folder / "head.log").open("a") as log:
+        return subprocess.Popen(
+            project.command("snakemake", "--profile", "profiles/slurm", *options, *arguments),
+            cwd=project.folder,
+            env=project.environment | slurm | {"PYTHONPATH": project.environment["PYTHONPATH"]},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def finish(process: subprocess.Popen, project: Project) -> str:
+    """Wait for the end of a run that must succeed; return its output."""
+    code = process.wait(timeout=900)
+    text = head_log(project)
+    assert code == 0, text
+    return text
+
+
+def head_log(project: Project) -> str:
+    return (project.folder / "head.log").read_text()
+
+
+def ask(slurm, *command: str) -> str:
+    done = subprocess.run(command, env=slurm, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def jobs_of(slurm, project: Project) -> dict[str, dict[str, str]]:
+    """Return what Slurm knows of each job of a project, by job number."""
+    names = ("state", "time_limit", "memory", "processors")
+    lines = ask(slurm, "squeue", "-h", "--states=all", "-o", "%i|%Z|%T|%l|%m|%C").splitlines()
+    rows = [line.split("|") for line in lines]
+    return {
+        number: dict(zip(names, values, strict=True))
+        for number, folder, *values in rows
+        if folder == str(project.folder)
+    }
+
+
+def job_of(slurm, project: Project, block: str, state: str) -> str:
+    """Wait for the job of a block to have a state; return its number."""
+    end = time.monotonic() + 300
+    while time.monotonic() < end:
+        for number, job in jobs_of(slurm, project).items():
+            if job["state"] == state:
+                script = ask(slurm, "scontrol", "write", "batch_script", number, "-")
+                if f"block={block}" in script:
+                    return number
+        time.sleep(0.5)
+    raise TimeoutError(f"no {state} job of {block}\n{head_log(project)}")
+
+
+def wait_for_points(project: Project, pause: str, count: int) -> None:
+    end = time.monotonic() + 300
+    while points_done(project, pause) < count:
+        assert time.monotonic() < end, head_log(project)
+        time.sleep(0.2)
+
+
+def points_done(project: Project, pause: str) -> int:
+    log = project.folder / "points.log"
+    return len(re.findall(rf"^{pause} ", log.read_text(), re.M)) if log.exists() else 0
+
+
+def block_log(project: Project, pause: str) -> str:
+    return (project.folder / f"results/pausing/logs/pause~{pause}/points.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def disturbed(slurm, tmp_path_factory):
+    """A run of which a pending and a running job were cancelled and a third takes too long."""
+    project = pausing_project(tmp_path_factory.mktemp("disturbed") / "p", [0.1, 0.3, 1], 120)
+    ask(slurm, "scontrol", "update", "PartitionName=main", "State=DOWN")
+    resources = ["--group-components", "blocks=1", "--set-resources", "block:runtime=attempt"]
+    process = start(project, slurm, *resources)
+    pending = job_of(slurm, project, "pause~0.1/points", "PENDING")
+    ask(slurm, "scancel", pending)
+    ask(slurm, "scontrol", "update", "PartitionName=main", "State=UP")
+    running = job_of(slurm, project, "pause~0.3/points", "RUNNING")
+    wait_for_points(project, "0.3", 5)
+    ask(slurm, "scancel", running)
+    yield project, process, pending, running
+    if process.poll() is None:
+        process.kill()
+
+
+def test_a_run_on_the_cluster_gives_the_bytes_of_a_local_one(disturbed, slurm, finished, tmp_path):
+    project = copy_project(tmp_path / "p", {"chain": CHAIN, "spectrum": SPECTRUM})
+    finish(start(project, slurm, "--group-components", "blocks=3"), project)
+    for study in ("chain", "spectrum"):
+        assert project.data(study) == finished.data(study)
+        for path in (finished.folder / "results" / study / "figures").glob("*.svg"):
+            assert (project.folder / "results" / study / "figures" / path.name).exists()
+    # Five blocks in two jobs on one processor each; data sets and figures made here.
+    jobs = jobs_of(slurm, project).values()
+    assert sorted(job["time_limit"] for job in jobs) == ["20:00", "30:00"]
+    assert {(job["state"], job["memory"], job["processors"]) for job in jobs} == {
+        ("COMPLETED", "1000M", "1")
+    }
+    assert "Nothing to be done" in finish(start(project, slurm), project)
+
+
+def test_after_a_kill_of_the_head_no_point_is_computed_twice(disturbed, slurm, tmp_path):
+    project = pausing_project(tmp_path / "p", [0.4, 0.5], 60)
+    first = start(project, slurm, "--group-components", "blocks=1")
+    for pause in ("0.4", "0.5"):
+        wait_for_points(project, pause, 3)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    second = start(project, slurm, "--group-components", "blocks=2")
+    finish(second, project)
+    points = Counter((project.folder / "points.log").read_text().split("\n")[:-1])
+    assert len(points) == 120
+    assert set(points.values()) == {1}
+    assert "60 points reused, 0 computed" in block_log(project, "0.4")
+    assert "60 points reused, 0 computed" in block_log(project, "0.5")
+
+
+def test_cancelled_and_late_jobs_are_noticed_and_go_on_where_they_were(disturbed, slurm):
+    project, process, pending, running = disturbed
+    text = finish(process, project)
+    for number in (pending, running):
+        assert f"SLURM-job '{number}' failed, SLURM status is: 'CANCELLED'" in text
+    assert text.count("SLURM status is: 'TIMEOUT'") >= 1
+    jobs = jobs_of(slurm, project)
+    first = ("1:00", "1000M")
+    second = ("2:00", "2000M")
+    asked = Counter((job["time_limit"], job["memory"]) for job in jobs.values())
+    assert asked[first] == 3
+    assert asked[second] == 3
+    assert jobs[pending]["state"] == jobs[running]["state"] == "CANCELLED"
+    # Each point once: what was finished was saved when the job was told to end.
+    points = Counter((project.folder / "points.log").read_text().split("\n")[:-1])
+    assert len(points) == 360
+    assert set(points.values()) == {1}
+    for pause in ("0.3", "1"):
+        reused, computed = re.search(
+            r"(\d+) points reused, (\d+)", block_log(project, pause)
+        ).groups()
+        assert int(reused) > 3
+        assert int(reused) + int(computed) == 120
