@@ -26,6 +26,7 @@ from nessflow.workflow import Jobs, data_of, jobs_of
 
 NAME = "archive.zip"
 README = "README-archive.txt"
+PAGE = "report/index.html"
 CITATION = "CITATION.cff"
 _FILES = ("Snakefile", "README.md", "LICENSE", CITATION, "envs/requirements.lock")
 _FOLDERS = {
@@ -71,13 +72,16 @@ def create_archive(project: Project, *, blocks: bool, progress: Callable[[str], 
     _require(target, project, jobs, checkout, blocks)
     source = [name for name in checkout.files if not Path(name).is_relative_to(results)]
     names = [*source, *_results(results, jobs, blocks)]
+    # Last, since it is made from all others.
+    names += [page for page in [f"{results}/{PAGE}"] if (root / page).is_file()]
     files: dict[str, Content] = {name: root / name for name in names}
     about = _about(root, project, checkout)
     runs = [_run(root, project, name, jobs) for name in jobs]
     files[README] = _readme(about, project, checkout, len(files) + 3).encode()
     folders = {n: text for n, text in _FOLDERS.items() if any(f.startswith(n) for f in source)}
     folders |= {f"{results}/{name}/blocks/": f"Blocks of {name}" for name in jobs if blocks}
-    described = {*_FILES, README, *(n for run in runs for n in (*run.read, *run.written))}
+    described = {*_FILES, README, f"{results}/{PAGE}"}
+    described |= {name for run in runs for name in (*run.read, *run.written)}
     entries = {name: _file(files[name]) for name in files if name in described}
     files[METADATA] = crate_json(about, entries, folders, runs).encode()
     digest = write_archive(target, files)
@@ -180,6 +184,7 @@ def _run(root: Path, project: Project, name: str, jobs: Mapping[str, Jobs]) -> R
 
 def _readme(about: About, project: Project, checkout: Checkout, count: int) -> str:
     """Return how to check, read and redraw what is in the archive, with plain tools."""
+    results = project.results.resolve().relative_to(project.root.resolve())
     options = f"tier={project.tier} 'studies=[{','.join(project.studies)}]'"
     changes = ""
     if checkout.changes:
@@ -197,14 +202,15 @@ The first names what was changed or lost; the second counts what was added. Wher
 sha256sum: shasum -a 256 -c {MANIFEST}. With nessflow, for the zip file or a folder:
 nessflow archive check FILE.
 
-Data are NetCDF-4 (results/*/data.nc: ncdump -h lists what is in them), failed points CSV.
+Data are NetCDF-4 ({results}/*/data.nc: ncdump -h lists what is in them), failed points CSV; a
+browser shows all of it in {results}/{PAGE}, where that was made.
 {METADATA} says the same to programs (Workflow Run RO-Crate).
 
 Draw the figures again from the data, computing nothing (Python 3.11 or newer):
 
     python3 -m venv .venv
     .venv/bin/pip install --require-hashes -r envs/requirements.lock
-    rm {project.results.resolve().relative_to(project.root.resolve())}/*/figures/*
+    rm {results}/*/figures/*
     .venv/bin/snakemake --cores 1 figures --config {options}
 """
 

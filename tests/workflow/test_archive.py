@@ -57,6 +57,7 @@ def test_what_it_holds(archive, committed):
     assert {"Snakefile", "LICENSE", "CITATION.cff", "envs/requirements.lock", MANIFEST} <= names
     assert {"config/studies/chain.yaml", "src/nessflow/cli.py", "workflow/rules/data.smk"} <= names
     results = committed.folder / "results"
+    assert "results/report/index.html" in names
     for study in ("chain", "spectrum"):
         for name in ("data.nc", "failures.csv", "manifest.json"):
             assert f"results/{study}/{name}" in names

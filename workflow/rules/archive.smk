@@ -7,6 +7,7 @@ rule archive:
     localrule: True
     input:
         [path for jobs in PROJECT.jobs.values() for path in jobs.targets],
+        rules.report.output,
     params:
         studies=" ".join(PROJECT.jobs),
         flags=PROJECT.flags,
