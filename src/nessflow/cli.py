@@ -46,18 +46,25 @@ def commands():
 @click.argument("studies", nargs=-1)
 @TIER
 @ALLOW_LARGE
-def plan(studies, tier, allow_large):
-    """List what would run and what is reused."""
-    from nessflow.pipeline.plan import plan_study, plan_table
+@click.option("--probe", is_flag=True, help="Time two points of studies that never ran.")
+def plan(studies, tier, allow_large, probe):
+    """List what would run, what is reused and how long it may take."""
+    from nessflow.pipeline.plan import JOB_MINUTES, blocks_per_job, plan_study, plan_table
 
     project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
     rows = [
         plan_study(
-            study, find_kind(study.kind), project.results / study.name, digest=_digest(study)
+            study,
+            find_kind(study.kind),
+            project.results / study.name,
+            digest=_digest(study),
+            probe=probe,
         )
         for study in project.studies.values()
     ]
     click.echo(plan_table(rows))
+    if blocks := blocks_per_job(rows):
+        click.echo(f"cluster jobs of {JOB_MINUTES} minutes: --group-components blocks={blocks}")
 
 
 @commands.command()

@@ -1,13 +1,20 @@
 """What a run would compute and what it would keep, from the files that are there."""
 
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from nessflow.pipeline.grid import blocks_of
 from nessflow.pipeline.layout import PENDING
-from nessflow.pipeline.solve import prepared_block
-from nessflow.pipeline.study import Study
+from nessflow.pipeline.solve import generator, prepared_block
+from nessflow.pipeline.study import Study, parameters_of
+
+JOB_MINUTES = 10
+"""What a job on a cluster should last: long beside its start, short beside a time limit."""
+_START_UP = 3.0
+"""Seconds in which a block starts, where no measured block says so."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +22,8 @@ class Plan:
     """Points and blocks of a study, those to compute, and their expected cost.
 
     ``seconds`` is the (lowest, highest) time of one core for the missing points, at the measured
-    cost per point of the blocks that have run; None where nothing was measured.
+    cost per point of the blocks that have run, or else of the first and the last point; None where
+    nothing was measured.
     """
 
     study: str
@@ -27,7 +35,9 @@ class Plan:
     seconds: tuple[float, float] | None
 
 
-def plan_study(study: Study, kind: ModuleType, folder: Path, *, digest: str) -> Plan:
+def plan_study(
+    study: Study, kind: ModuleType, folder: Path, *, digest: str, probe: bool = False
+) -> Plan:
     """Compare the blocks of a study with the points that their files hold.
 
     Parameters
@@ -40,6 +50,8 @@ def plan_study(study: Study, kind: ModuleType, folder: Path, *, digest: str) -> 
         ``results/<study>``.
     digest : str
         Source digest of the kind.
+    probe : bool, optional
+        Evaluate the first and the last point where no block has run.
     """
     points = reused = waiting = failed = 0
     blocks = blocks_of(study.axes, study.ensemble)
@@ -57,7 +69,46 @@ def plan_study(study: Study, kind: ModuleType, folder: Path, *, digest: str) -> 
             costs.append(seconds / status.size)
     missing = points - reused
     cost = (min(costs) * missing, max(costs) * missing) if costs else None
+    if probe and missing and not costs:
+        cost = tuple(seconds * missing + _START_UP * waiting for seconds in probed(study, kind))
     return Plan(study.name, points, reused, len(blocks), waiting, failed, cost)
+
+
+def probed(study: Study, kind: ModuleType) -> tuple[float, float]:
+    """Return the (shorter, longer) time in seconds of the first and the last point of a study.
+
+    A point that fails counts with the time it took to fail.
+    """
+    first = {axis.name: axis.labels[0] for axis in study.axes}
+    last = {axis.name: axis.labels[-1] for axis in study.axes}
+    # The first call also compiles kernels.
+    if _seconds(study, kind, first) > 1:
+        seconds = [_seconds(study, kind, last)] * 2
+    else:
+        seconds = [_seconds(study, kind, labels) for labels in (first, last)]
+    return min(seconds), max(seconds)
+
+
+def _seconds(study, kind, labels) -> float:
+    start = time.monotonic()
+    with suppress(Exception):
+        parameters = parameters_of(study, labels, kind)
+        random = study.ensemble is not None and kind.is_random(parameters)
+        kind.evaluate(parameters, generator(study.ensemble.seed, labels, 0) if random else None)
+    return time.monotonic() - start
+
+
+def blocks_per_job(plans: list[Plan]) -> int | None:
+    """Return how many blocks make a cluster job of ``JOB_MINUTES``, None where costs are unknown.
+
+    The jobs of a run take blocks of all its studies, so that the mean over them counts.
+    """
+    waiting = [plan for plan in plans if plan.waiting]
+    if not waiting or any(plan.seconds is None for plan in waiting):
+        return None
+    seconds = sum(sum(plan.seconds) / 2 for plan in waiting)
+    blocks = sum(plan.waiting for plan in waiting)
+    return min(blocks, max(1, round(60 * JOB_MINUTES * blocks / seconds)))
 
 
 def measured_seconds(path: Path) -> float | None:
