@@ -506,6 +506,15 @@ def test_many_points_without_a_line_have_markers():
     assert line.get_marker() == "o"
 
 
+def test_a_line_beside_points_has_no_markers():
+    current = {"y": "current", "sel": {"site": "first", "gamma_0": 1}}
+    layers = [current | {"label": style, "style": style} for style in ("points", "solid")]
+    text = {"plot": "lines", "name": "few", "x": "T", "layers": layers, "ylabel": "current"}
+    for shown, markers in ((layers, ["o", ""]), (layers[1:], ["o"])):
+        figure = draw(SPEC.validate_python(text | {"layers": shown}), DATASETS, "sweep")
+        assert [line.get_marker() for line in figure.axes[0].lines] == markers
+
+
 def test_lines_and_marks_stand_at_the_values_of_variables():
     axes = drawn("marks").axes[0]
     at = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"]
