@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 KEY = "nessflow"
+_NEEDED = {"figure", "study", "caption", "tier", "command", "data", "figure_digest", "license"}
 _PNG = b"\x89PNG\r\n\x1a\n"
 _DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 _SUBJECT = re.compile(rb"/Subject \(((?:[^\\()]|\\.)*)\)", re.DOTALL)
@@ -38,7 +39,7 @@ def read_record(path: Path) -> dict[str, object]:
         record = json.loads(_reader(image)(image))
     except (ValueError, LookupError, struct.error, ElementTree.ParseError) as error:
         raise RecordError(path) from error
-    if not isinstance(record, dict) or "command" not in record:
+    if not isinstance(record, dict) or not record.keys() >= _NEEDED:
         raise RecordError(path)
     return record
 
