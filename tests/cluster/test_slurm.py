@@ -20,9 +20,11 @@ KIND = Path(__file__).with_name("pausing.py")
 STUDY = """\
 title: Points that take their time
 study: pausing
+pause: $wait
+number: $n
 axes:
-  pause: {{outer: {pauses}}}
-  number: {{inner: {{arange: [0, {points}, 1]}}}}
+  wait: {{outer: {waits}}}
+  n: {{inner: {{linspace: [1, {points}, {points}]}}}}
 """
 
 
@@ -43,8 +45,8 @@ def slurm():
         yield environment
 
 
-def pausing_project(folder: Path, pauses: list[float], points: int) -> Project:
-    project = copy_project(folder, {"pausing": STUDY.format(pauses=pauses, points=points)})
+def pausing_project(folder: Path, waits: list[float], points: int) -> Project:
+    project = copy_project(folder, {"pausing": STUDY.format(waits=waits, points=points)})
     shutil.copy(KIND, folder / "src" / "nessflow" / "studies")
     return project
 
@@ -93,24 +95,24 @@ def jobs_of(slurm, project: Project) -> dict[str, dict[str, str]]:
     }
 
 
-def job_of(slurm, project: Project, block: str, state: str) -> str:
-    """Wait for the job of a block to have a state; return its number."""
+def until(condition, process: subprocess.Popen, project: Project):
+    """Wait while a run is at work until a condition holds; return its value."""
     end = time.monotonic() + 300
-    while time.monotonic() < end:
-        for number, job in jobs_of(slurm, project).items():
-            if job["state"] == state:
-                script = ask(slurm, "scontrol", "write", "batch_script", number, "-")
-                if f"block={block}" in script:
-                    return number
-        time.sleep(0.5)
-    raise TimeoutError(f"no {state} job of {block}\n{head_log(project)}")
-
-
-def wait_for_points(project: Project, pause: str, count: int) -> None:
-    end = time.monotonic() + 300
-    while points_done(project, pause) < count:
+    while not (value := condition()):
+        assert process.poll() is None, head_log(project)
         assert time.monotonic() < end, head_log(project)
-        time.sleep(0.2)
+        time.sleep(0.5)
+    return value
+
+
+def job_of(slurm, project: Project, block: str, state: str) -> str | None:
+    """Return the number of the job of a block that has a state."""
+    for number, job in jobs_of(slurm, project).items():
+        if job["state"] == state:
+            script = ask(slurm, "scontrol", "write", "batch_script", number, "-")
+            if f"block={block}" in script:
+                return number
+    return None
 
 
 def points_done(project: Project, pause: str) -> int:
@@ -119,7 +121,7 @@ def points_done(project: Project, pause: str) -> int:
 
 
 def block_log(project: Project, pause: str) -> str:
-    return (project.folder / f"results/pausing/logs/pause~{pause}/points.log").read_text()
+    return (project.folder / f"results/pausing/logs/wait~{pause}/points.log").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -129,11 +131,12 @@ def disturbed(slurm, tmp_path_factory):
     ask(slurm, "scontrol", "update", "PartitionName=main", "State=DOWN")
     resources = ["--group-components", "blocks=1", "--set-resources", "block:runtime=attempt"]
     process = start(project, slurm, *resources)
-    pending = job_of(slurm, project, "pause~0.1/points", "PENDING")
+    names = ("wait~0.1/points", "PENDING"), ("wait~0.3/points", "RUNNING")
+    pending = until(lambda: job_of(slurm, project, *names[0]), process, project)
     ask(slurm, "scancel", pending)
     ask(slurm, "scontrol", "update", "PartitionName=main", "State=UP")
-    running = job_of(slurm, project, "pause~0.3/points", "RUNNING")
-    wait_for_points(project, "0.3", 5)
+    until(lambda: points_done(project, "0.3") > 5, process, project)
+    running = job_of(slurm, project, *names[1])
     ask(slurm, "scancel", running)
     yield project, process, pending, running
     if process.poll() is None:
@@ -160,7 +163,7 @@ def test_after_a_kill_of_the_head_no_point_is_computed_twice(disturbed, slurm, t
     project = pausing_project(tmp_path / "p", [0.4, 0.5], 60)
     first = start(project, slurm, "--group-components", "blocks=1")
     for pause in ("0.4", "0.5"):
-        wait_for_points(project, pause, 3)
+        until(lambda pause=pause: points_done(project, pause) > 3, first, project)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     second = start(project, slurm, "--group-components", "blocks=2")

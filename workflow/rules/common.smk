@@ -9,6 +9,8 @@ sys.path.insert(0, str(ROOT / "src"))
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])
 )
+# Each file has one writer; the locks of HDF5 fail on some shared file systems.
+os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
 NESSFLOW = f"{sys.executable} -m nessflow"
 
 from nessflow.workflow import open_project, run_lock
