@@ -10,13 +10,15 @@ from nessflow.cli import commands
 STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
 
 
-def point(study: str, **settings) -> dict:
+def point(study: str, *overrides: str, **settings) -> dict:
     """Return the JSON of one point, which must have succeeded.
 
-    ``settings`` are values of axes and parameters, a dotted key by ``**{"a.b": value}``.
+    ``overrides`` are ``dotted.key=value`` as on the command line; ``settings`` the same by name,
+    a dotted key by ``**{"a.b": value}``.
     """
-    chosen = [f"--set={key}={json.dumps(value)}" for key, value in settings.items()]
-    arguments = ["point", str(STUDIES / f"{study}.yaml"), "--json", *chosen]
+    chosen = [*overrides, *(f"{key}={json.dumps(value)}" for key, value in settings.items())]
+    arguments = ["point", str(STUDIES / f"{study}.yaml"), "--json"]
+    arguments += [f"--set={override}" for override in chosen]
     done = CliRunner().invoke(commands, arguments, catch_exceptions=False)
     result = json.loads(done.stdout)
     assert result["status"] == 0, result["message"]

@@ -4,31 +4,12 @@ Numbers at other parameters than the paper's come from double sums over all pair
 integration in time, made here.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from one_point import point
 from scipy.integrate import solve_ivp
 
-from nessflow.pipeline.config import load_study
 from nessflow.pipeline.errors import ConfigError
-from nessflow.point import evaluate_point
-from nessflow.studies.kind import find_kind, kind_names
-
-STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
-
-
-def point(study, *overrides):
-    loaded = load_study(
-        STUDIES / f"{study}.yaml",
-        overrides=overrides,
-        find_kind=find_kind,
-        kind_names=kind_names(),
-        one_point=True,
-    )
-    result = evaluate_point(loaded, find_kind(loaded.kind))
-    assert result["status"] == 0, result["message"]
-    return result
 
 
 def value(result, name):

@@ -1,28 +1,15 @@
 """Reference numbers of paper mixtures-of-equilibrium-distributions through the studies."""
 
-from pathlib import Path
-
 import numpy as np
+import one_point
 import pytest
 
-from nessflow.pipeline.config import ConfigError, load_study
-from nessflow.point import evaluate_point
+from nessflow.pipeline.config import ConfigError
 from nessflow.studies import mixture_conductance, mixture_counting, mixture_transport
-from nessflow.studies.kind import find_kind, kind_names
-
-STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
 
 
 def point(study, *overrides):
-    loaded = load_study(
-        STUDIES / f"{study}.yaml",
-        overrides=overrides,
-        find_kind=find_kind,
-        kind_names=kind_names(),
-        one_point=True,
-    )
-    result = evaluate_point(loaded, find_kind(loaded.kind))
-    assert result["status"] == 0, result["message"]
+    result = one_point.point(study, *overrides)
     return result["observables"], result["coordinates"]
 
 
