@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nessflow.mixture.state import BOSONS, Mixture
-from nessflow.scattering.quadrature import GAUSS, KRONROD, NODES
+from nessflow.scattering.quadrature import KRONROD, NODES, panel_estimates
 
 _STEP = np.array([-80.0, -40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0, 80.0])
 """Break points of a distribution, in temperatures from the chemical potential or from 0."""
@@ -147,11 +147,7 @@ def _panel_integrals(integrand, panels: _Panels, potentials: np.ndarray) -> np.n
     """Return value, error and rounding error of each component on each panel, (3, m, p)."""
     nodes, slope = _nodes(panels, potentials)
     values, magnitudes = (np.asarray(x) * slope for x in integrand(nodes))
-    value, difference = values @ KRONROD, abs(values @ (KRONROD - GAUSS))
-    spread = abs(values - 0.5 * value[..., None]) @ KRONROD
-    ratio = np.divide(difference, spread, out=np.zeros_like(spread), where=spread > 0)
-    # QUADPACK's estimate, as in nessflow.scattering.quadrature.
-    error = np.where(ratio < 1 / 200, (200 * ratio) ** 1.5, 1.0) * spread
+    value, error = panel_estimates(values)
     return np.stack([value, error, _ROUNDING_ERRORS * _EPSILON * (abs(magnitudes) @ KRONROD)])
 
 

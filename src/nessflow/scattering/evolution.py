@@ -22,7 +22,7 @@ import numpy as np
 from nessflow.scattering.bound_states import require_no_bound_state
 from nessflow.scattering.dense import green
 from nessflow.scattering.mesh import energy_mesh
-from nessflow.scattering.quadrature import GAUSS, KRONROD, Panels
+from nessflow.scattering.quadrature import KRONROD, Panels, panel_estimates
 from nessflow.scattering.statistics import bosonic_range, occupation
 from nessflow.scattering.system import OpenSystem
 
@@ -159,12 +159,7 @@ def panel_error(values: np.ndarray, slope: np.ndarray) -> np.ndarray:
 
     The estimate of `nessflow.scattering.quadrature`, without its rounding errors.
     """
-    values = values * slope
-    kronrod = values @ KRONROD
-    difference = abs(kronrod - values @ GAUSS)
-    spread = abs(values - 0.5 * kronrod[..., None]) @ KRONROD
-    ratio = difference / np.where(spread == 0, 1.0, spread)
-    return np.sum(np.where(ratio < 1 / 200, (200 * ratio) ** 1.5, 1.0) * spread, axis=-1)
+    return panel_estimates(values * slope)[1].sum(axis=-1)
 
 
 def require_times(times: np.ndarray) -> np.ndarray:

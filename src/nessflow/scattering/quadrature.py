@@ -270,6 +270,24 @@ def line_mesh(
     return _joined(parts)
 
 
+def panel_estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return integrals over panels and their errors but for rounding, both (...).
+
+    QUADPACK's estimate: the difference to Gauss is that of the 10-point rule, and rho^-20 at the
+    power 3/2 stands for the rho^-32 of the 21-point rule.
+
+    Parameters
+    ----------
+    values : (..., 21) array
+        At the nodes of each panel, times its ``dw`` in units of the rule's weight.
+    """
+    kronrod = values @ KRONROD
+    difference = abs(kronrod - values @ GAUSS)
+    spread = abs(values - 0.5 * kronrod[..., None]) @ KRONROD
+    ratio = difference / np.where(spread == 0, 1.0, spread)
+    return kronrod, np.where(ratio < 1 / 200, (200 * ratio) ** 1.5, 1.0) * spread
+
+
 def _panel_integrals(integrand: Callable, panels: Panels, scale: float) -> np.ndarray:
     """Return value, error, rounding error and size of each component on each panel, (4, m, p)."""
     energies, slope = panels.nodes()
@@ -278,13 +296,7 @@ def _panel_integrals(integrand: Callable, panels: Panels, scale: float) -> np.nd
     with np.errstate(invalid="ignore", divide="ignore"):  # a value that is not finite gives NaN
         values = values.reshape(shape) * slope
         size = (magnitudes.reshape(shape) * slope) @ KRONROD
-        kronrod = values @ KRONROD
-        difference = abs(kronrod - values @ GAUSS)
-        spread = abs(values - 0.5 * kronrod[..., None]) @ KRONROD
-        ratio = np.where(spread == 0, 0.0, difference / spread)
-    # QUADPACK's estimate: the difference is that of the 10-point rule, and rho^-20 at the power
-    # 3/2 stands for the rho^-32 of the 21-point rule.
-    error = np.where(ratio < 1 / 200, (200 * ratio) ** 1.5, 1.0) * spread
+        kronrod, error = panel_estimates(values)
     # A node is rounded by epsilon |w|, so is what the integrand computes of it (scale); a panel
     # of length l is as much as that wrong about where its integrand lies.
     span = abs(energies[:, -1] - energies[:, 0])
