@@ -1,4 +1,4 @@
-"""Heat, entropy production, power and uncertainty ratio of steady currents.
+"""Heat, entropy production and power of steady currents.
 
 Every function takes results of `nessflow.scattering.currents` and returns an `Estimate`: a value
 with its error, or NaN and the reason why the quantity is not defined.  Currents count from the
@@ -6,28 +6,13 @@ terminal into the system, hbar = k_B = e = 1.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.entropy import gain_to_loss_ratio
 from nessflow.scattering.system import OpenSystem, Terminal
-
-
-class Estimate(NamedTuple):
-    """A number, or an array of numbers, with what it may be wrong by.
-
-    ``undefined`` says why a value is NaN; it is empty where all values are defined.
-    """
-
-    value: float | np.ndarray
-    error: float | np.ndarray
-    undefined: str = ""
-
-
-def _undefined(reason: str) -> Estimate:
-    return Estimate(np.nan, np.nan, reason)
 
 
 def _weighted_sum(weights: np.ndarray, terms: Estimate) -> Estimate:
@@ -67,7 +52,7 @@ def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Est
     """
     cold = [lead.name for lead in system.terminals if lead.temperature == 0]
     if cold:
-        return _undefined(f"at temperature 0 (lead {', '.join(cold)}) heat has no finite entropy")
+        return undefined(f"at temperature 0 (lead {', '.join(cold)}) heat has no finite entropy")
     beta = np.array([1 / lead.temperature for lead in system.terminals])
     return _weighted_sum(-beta, heat_current(system, currents))
 
@@ -89,7 +74,7 @@ def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate
     if ratio is None:
         one = "loss alone" if loss else "gain alone"
         kind = "loss and gain, not proportional to each other," if loss and gain else one
-        return _undefined(f"{kind}: each particle carries an infinite entropy")
+        return undefined(f"{kind}: each particle carries an infinite entropy")
     count = len(system.terminals)
     from_leads = Estimate(
         currents.particle_current[:count], currents.particle_current_error[:count]
@@ -118,7 +103,7 @@ def power(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     """
     reason = _not_an_engine(system)
     if reason:
-        return _undefined(reason)
+        return undefined(reason)
     left, right = system.terminals
     bias = right.chemical_potential - left.chemical_potential
     return Estimate(
@@ -135,10 +120,10 @@ def carnot_efficiency(system: OpenSystem) -> Estimate:
     """Return ``1 - T_cold/T_hot`` of two leads, the bound of `efficiency`."""
     reason = _not_an_engine(system)
     if reason:
-        return _undefined(reason)
+        return undefined(reason)
     cold, hot = (system.terminals[i].temperature for i in _by_temperature(system.terminals))
     if hot == 0:
-        return _undefined("both leads have the temperature 0")
+        return undefined("both leads have the temperature 0")
     return Estimate(1 - cold / hot, np.finfo(float).eps)
 
 
@@ -152,42 +137,10 @@ def efficiency(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
         return work
     cold, hot = _by_temperature(system.terminals)
     if system.terminals[cold].temperature == system.terminals[hot].temperature:
-        return _undefined("no engine: both leads have the same temperature")
+        return undefined("no engine: both leads have the same temperature")
     heat = heat_current(system, currents)
     input_heat, input_error = float(heat.value[hot]), float(heat.error[hot])
     if not (work.value > work.error and input_heat > input_error):
-        return _undefined("no engine: it delivers no power within the error")
+        return undefined("no engine: it delivers no power within the error")
     value = work.value / input_heat
     return Estimate(value, (work.error + value * input_error) / (input_heat - input_error))
-
-
-# --- fluctuations ---------------------------------------------------------------------------------
-
-
-def uncertainty_ratio(noise: Estimate, entropy: Estimate, current: Estimate) -> Estimate:
-    """Return ``noise x entropy production / current^2``, at least 2 for classical Markov jumps.
-
-    Parameters
-    ----------
-    noise : Estimate
-        Zero-frequency noise of a current, in t/hbar (the growth of its variance with time).
-    entropy : Estimate
-        Entropy production, in k_B t/hbar.
-    current : Estimate
-        That current, in t/hbar.
-    """
-    for part in (noise, entropy, current):
-        if part.undefined:
-            return _undefined(part.undefined)
-    if not abs(current.value) > current.error:
-        return _undefined("the current is zero within its error")
-    value = noise.value * entropy.value / current.value**2
-    numerator = (
-        noise.error * abs(entropy.value)
-        + abs(noise.value) * entropy.error
-        + noise.error * entropy.error
-    )
-    # d(1/J^2) between J and the end of its error nearer to zero.
-    smallest = abs(current.value) - current.error
-    spread = (current.value / smallest) ** 2 - 1
-    return Estimate(value, numerator / smallest**2 + abs(value) * spread)

@@ -8,6 +8,7 @@ import scipy.sparse
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.scattering import entropy
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.entropy import (
@@ -19,14 +20,12 @@ from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import linear_response
 from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead, as_dense
 from nessflow.thermodynamics import (
-    Estimate,
     carnot_efficiency,
     efficiency,
     entropy_production,
     heat_current,
     lead_entropy_production,
     power,
-    uncertainty_ratio,
 )
 
 

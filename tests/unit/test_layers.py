@@ -13,10 +13,12 @@ from nessflow.studies.kind import kind_names
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "nessflow"
 STANDARD = set(sys.stdlib_module_names)
-PHYSICS = {"classical", "kinetic", "lindblad", "mixture", "scattering", "thermodynamics"}
+PHYSICS = {"classical", "kinetic", "lindblad", "mixture", "scattering"}
+PHYSICS |= {"estimate", "thermodynamics"}
 
 ALLOWED = {
     "classical": {"classical", "numpy"},
+    "estimate": {"numpy"},
     "kinetic": {"kinetic", "numpy", "scipy"},
     "lindblad": {"lindblad", "scattering", "numpy", "scipy"},
     "mixture": {"mixture", "scattering", "numpy", "scipy"},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.classical.currents import ChainCurrents
 from nessflow.classical.sums import EPSILON, running_sums
 
 
@@ -32,25 +33,13 @@ class Circuit:
 
 
 @dataclass(frozen=True)
-class CircuitState:
-    """Steady state of a `Circuit`: currents to the right and heat (n-1,), potentials (n,)."""
+class CircuitState(ChainCurrents):
+    """Steady state of a `Circuit`: currents and heat (n-1,), potentials (n,)."""
 
-    bond_current: np.ndarray
-    bond_current_error: np.ndarray
     potential: np.ndarray
     potential_error: np.ndarray
     heat: np.ndarray
     heat_error: np.ndarray
-
-    @property
-    def particle_current(self) -> np.ndarray:
-        """Currents into the first and the last node from outside, (2,)."""
-        return self.bond_current[[0, -1]] * [1, -1]
-
-    @property
-    def particle_current_error(self) -> np.ndarray:
-        """Error of the particle currents, (2,)."""
-        return self.bond_current_error[[0, -1]]
 
 
 def steady_state(circuit: Circuit) -> CircuitState:

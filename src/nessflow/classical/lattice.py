@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nessflow.classical.currents import ChainCurrents
 from nessflow.classical.sums import EPSILON, running_sums
 
 
@@ -46,27 +47,15 @@ class MoverLattice:
 
 
 @dataclass(frozen=True)
-class LatticeState:
+class LatticeState(ChainCurrents):
     """Steady state of a `MoverLattice`.
 
     ``bond_current`` (n+1,) counts to the right, the reservoirs' bonds at both ends; ``density``
     (2, n) has right-movers first.  Densities on sites with hopping 0 are NaN: they are infinite.
     """
 
-    bond_current: np.ndarray
-    bond_current_error: np.ndarray
     density: np.ndarray
     density_error: np.ndarray
-
-    @property
-    def particle_current(self) -> np.ndarray:
-        """Currents from the left and the right reservoir into the lattice, (2,)."""
-        return self.bond_current[[0, -1]] * [1, -1]
-
-    @property
-    def particle_current_error(self) -> np.ndarray:
-        """Error of the particle currents, (2,)."""
-        return self.bond_current_error[[0, -1]]
 
 
 def steady_state(lattice: MoverLattice) -> LatticeState:

@@ -8,7 +8,7 @@ from nessflow.lindblad.decomposition import joint_rate, split
 from nessflow.lindblad.equation import canonical_rates, non_markovianity
 from nessflow.lindblad.propagator import asymptotic_gain, damping_matrix, propagator_hamiltonian
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Outcome, Variable
+from nessflow.studies.kind import Coordinate, Outcome, Variable, never_random
 from nessflow.studies.networks import NetworkParameters as Parameters
 from nessflow.studies.variables import with_errors
 
@@ -47,6 +47,7 @@ VARIABLES = with_errors(
     "upper_level": Variable((), "t", "highest energy of the network"),
     "lower_level": Variable((), "t", "lowest energy of the network"),
 }
+is_random = never_random
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
@@ -55,11 +56,6 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
         "terminal": networks.terminal_coordinates()["terminal"],
         "mode": networks.numbered("mode", parameters.network.sites),
     }
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False."""
-    return False
 
 
 @lru_cache(maxsize=4096)

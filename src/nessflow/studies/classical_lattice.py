@@ -1,14 +1,20 @@
 """Steady state of right- and left-movers on a lattice with sources and drains, in both biases."""
 
-import dataclasses
-
 import numpy as np
 from pydantic import Field, model_validator
 
 from nessflow.classical import lattice
+from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.studies import placement
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
-from nessflow.thermodynamics import Estimate, uncertainty_ratio
+from nessflow.studies.kind import (
+    Coordinate,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    never_random,
+    quantity,
+)
 
 MOVERS = ("right", "left")
 
@@ -58,8 +64,7 @@ class System(Strict):
 
     def both_directions(self) -> tuple[lattice.MoverLattice, lattice.MoverLattice]:
         """Return the lattices of the engine for forward and reverse bias."""
-        forward = self.engine()
-        return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
+        return placement.both_directions(self.engine())
 
 
 class Parameters(Strict):
@@ -77,65 +82,35 @@ CONVENTIONS = (
     "that emit at random (Poisson).",
 )
 
-_CURRENT = "t/hbar"
-
 VARIABLES = {
-    "particle_current": Variable(
-        ("direction", "terminal"), _CURRENT, "particle current from the terminal into the system"
-    ),
-    "particle_current_error": Variable(
-        ("direction", "terminal"), _CURRENT, "numerical error of the particle current"
-    ),
-    "bond_current": Variable(("direction", "bond"), _CURRENT, "current between neighbouring sites"),
-    "bond_current_error": Variable(
-        ("direction", "bond"), _CURRENT, "numerical error of the bond current"
-    ),
+    **placement.CURRENTS,
     "density": Variable(("direction", "mover", "site"), "1", "density of movers"),
     "density_error": Variable(("direction", "mover", "site"), "1", "numerical error of density"),
     **placement.NONRECIPROCITY,
     "drude_nonreciprocal_current": Variable(
-        (), _CURRENT, "nonreciprocal current of a long wire by its scattering length"
+        (), "t/hbar", "nonreciprocal current of a long wire by its scattering length"
     ),
-    "particle_noise": Variable(
-        ("direction", "lead", "lead_2"), _CURRENT, "zero-frequency noise of the end currents"
-    ),
-    "entropy_production": Variable(("direction",), "k_B*t/hbar", "entropy production"),
-    "uncertainty_ratio": Variable(
-        ("direction",), "k_B", "noise times entropy production over current squared"
-    ),
+    **placement.FLUCTUATIONS,
     "conservation_defect": Variable(
         ("direction",), "1", "largest change of a density in one more time step"
     ),
 }
+is_random = never_random
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return directions, terminals, sites, bonds and the two movers."""
-    ends = np.array(placement.ENDS)
     system = parameters.system
-    return {
-        "direction": placement.directions(),
-        "terminal": placement.terminals(system.injections),
-        "site": Coordinate(np.arange(1, system.sites + 1), "1", "site"),
-        "bond": Coordinate(np.arange(1, system.sites), "1", "bond"),
-        "mover": Coordinate(np.array(MOVERS), "1", "direction of the movers"),
-        "lead": Coordinate(ends, "1", "end"),
-        "lead_2": Coordinate(ends, "1", "second end"),
+    return placement.coordinates(system.sites, system.injections, "site", "bond") | {
+        "mover": Coordinate(np.array(MOVERS), "1", "direction of the movers")
     }
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False: nothing is drawn."""
-    return False
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the steady states (7), (8) of the paper's lattice, or of any other placement."""
     system, notes = parameters.system, {}
     results = [_one_direction(system, one, notes) for one in system.both_directions()]
-    values = {name: np.array([result[name] for result in results]) for name in results[0]}
-    left = values["particle_current"][:, 0], values["particle_current_error"][:, 0]
-    values |= placement.nonreciprocity(*left)
+    values = placement.joined(results)
     values["drude_nonreciprocal_current"] = _drude(system)
     if np.isnan(values["drude_nonreciprocal_current"]):
         notes["drude_nonreciprocal_current"] = (

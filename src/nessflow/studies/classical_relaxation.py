@@ -5,7 +5,15 @@ from pydantic import Field
 
 from nessflow.classical import lattice
 from nessflow.studies import classical_lattice, placement
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    Coordinate,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    never_random,
+    quantity,
+)
 
 
 class System(classical_lattice.System):
@@ -53,6 +61,7 @@ VARIABLES = {
     "relaxation_rate": Variable((), "t/hbar", "rate of the slowest decay"),
     "relaxation_rate_error": Variable((), "t/hbar", "numerical error of the relaxation rate"),
 }
+is_random = never_random
 
 
 def _times(parameters: Parameters) -> np.ndarray:
@@ -66,11 +75,6 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
         "lead": Coordinate(np.array(placement.ENDS), "1", "end"),
         "elapsed_time": Coordinate(_times(parameters), "hbar/t", "time"),
     }
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False: nothing is drawn."""
-    return False
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:

@@ -5,7 +5,7 @@ from pydantic import Field, model_validator
 
 from nessflow.scattering.currents import disorder_susceptibility
 from nessflow.studies import systems
-from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable
+from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable, never_random
 
 
 class Parameters(Strict):
@@ -36,16 +36,12 @@ VARIABLES = {
         (), "(t/hbar)^2/t^2", "numerical error of the limit"
     ),
 }
+is_random = never_random  # the limit is exact, not sampled
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return no coordinate: every variable is a number."""
     return {}
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False: the limit is exact, not sampled."""
-    return False
 
 
 def evaluate(parameters: Parameters, rng: None) -> Outcome:

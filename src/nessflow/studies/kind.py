@@ -15,7 +15,8 @@ A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the m
     or on the sample.  The data of a study have every value that occurs, numbers in order (one
     number where 12 digits agree), and NaN where a point has no such value.
 ``is_random(parameters)``
-    Whether ``evaluate`` draws from its random generator (an ensemble makes sense).
+    Whether ``evaluate`` draws from its random generator (an ensemble makes sense); `never_random`
+    where it does not.
 ``evaluate(parameters, rng)``
     ``Outcome`` of one point.  ``rng`` is None where ``is_random`` is false.
 ``evaluate_many(parameters)``
@@ -34,7 +35,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Status(IntEnum):
@@ -102,6 +103,27 @@ def quantity(description: str, natural_units: str, default=..., **constraints):
         json_schema_extra={"natural_units": natural_units},
         **constraints,
     )
+
+
+class Grid(Strict):
+    """Evenly spaced numbers, start and stop given by a subclass."""
+
+    points: int = Field(401, ge=2, le=100_000, description="number of points")
+
+    @model_validator(mode="after")
+    def _ascending(self):
+        if not self.start < self.stop:
+            raise ValueError(f"start {self.start:g} is not below stop {self.stop:g}")
+        return self
+
+    def values(self) -> np.ndarray:
+        """Return the numbers, (points,)."""
+        return np.linspace(self.start, self.stop, self.points)
+
+
+def never_random(parameters: BaseModel) -> bool:
+    """Return False: ``is_random`` of a kind that draws nothing from the generator."""
+    return False
 
 
 def find_kind(name: str) -> ModuleType:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.lindblad.additive import (
     broadened_local_equation,
     global_equation,
@@ -20,10 +21,9 @@ from nessflow.scattering.noise import noise_observable
 from nessflow.scattering.rates import integrate_observables
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable, never_random
 from nessflow.studies.networks import NetworkParameters as Parameters
 from nessflow.studies.variables import with_errors
-from nessflow.thermodynamics import Estimate, uncertainty_ratio
 
 EQUATIONS = ("exact", "epa", "local", "local-broadened", "global", "global-broadened")
 
@@ -90,6 +90,7 @@ VARIABLES = with_errors(
         for name in (*_DEVIATIONS, "entropy_production")
     }
 )
+is_random = never_random
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
@@ -101,11 +102,6 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
         "site": networks.numbered("site", sites),
         "mode": networks.numbered("mode", sites),
     }
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False."""
-    return False
 
 
 @dataclass(frozen=True)

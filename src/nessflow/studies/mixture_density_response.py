@@ -4,8 +4,8 @@ import numpy as np
 
 from nessflow.mixture.density_response import density_response
 from nessflow.studies import mixtures
-from nessflow.studies.kind import Coordinate, Outcome, Variable, quantity
-from nessflow.studies.mixtures import TRANSPORT, Grid, LineParameters, never_random
+from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable, never_random, quantity
+from nessflow.studies.mixtures import TRANSPORT, LineParameters
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,

@@ -8,8 +8,8 @@ from pydantic import Field
 from nessflow.mixture.counting import transfer_probability
 from nessflow.mixture.occupation import distribution
 from nessflow.studies import mixtures
-from nessflow.studies.kind import Coordinate, Outcome, Variable, quantity
-from nessflow.studies.mixtures import TRANSPORT, Grid, LineParameters, never_random
+from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable, never_random, quantity
+from nessflow.studies.mixtures import TRANSPORT, LineParameters
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,

@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from nessflow.studies.kind import Outcome
+from nessflow.studies.kind import Outcome, never_random
 from nessflow.studies.mixtures import (
     CONVENTIONS,
     TRANSPORT,
     LineParameters,
     line_coordinates,
-    never_random,
     transport_outcomes,
 )
 

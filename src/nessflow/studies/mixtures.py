@@ -5,14 +5,14 @@ from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, Discriminator, Field, model_validator
+from pydantic import Discriminator, Field, model_validator
 
+from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.mixture import engine, state
 from nessflow.mixture.state import Mixture
 from nessflow.mixture.transport import Transport, transport
 from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
 from nessflow.studies.variables import with_errors
-from nessflow.thermodynamics import Estimate, uncertainty_ratio
 
 CONVENTIONS = (
     "Free particles on a line, energy k^2/2m, hbar = k_B = e = 1, lengths in a.  The momentum "
@@ -148,22 +148,6 @@ class LineParameters(Strict):
 
     mixture: Line = Field(description="particles, reservoirs and weights")
     orders: int = Field(4, ge=2, le=12, description="highest cumulant and moment")
-
-
-class Grid(Strict):
-    """Evenly spaced numbers, start and stop given by a subclass."""
-
-    points: int = Field(401, ge=2, le=100_000, description="number of points")
-
-    @model_validator(mode="after")
-    def _ascending(self):
-        if not self.start < self.stop:
-            raise ValueError(f"start {self.start:g} is not below stop {self.stop:g}")
-        return self
-
-    def values(self) -> np.ndarray:
-        """Return the numbers, (points,)."""
-        return np.linspace(self.start, self.stop, self.points)
 
 
 def terminal_names(count: int) -> np.ndarray:
@@ -341,8 +325,3 @@ def with_transport(
         )
         for one, other in pairs
     ]
-
-
-def never_random(parameters: BaseModel) -> bool:
-    """Return False: nothing is drawn."""
-    return False

@@ -14,7 +14,15 @@ from nessflow.scattering.evolution import (
     require_occupations,
 )
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    Coordinate,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    never_random,
+    quantity,
+)
 from nessflow.studies.variables import with_errors
 
 EQUATIONS = ("exact", "epa", "local", "global")
@@ -101,6 +109,7 @@ VARIABLES = with_errors(
         "non_markovianity": Variable(("elapsed_time",), "t/hbar", "non-Markovianity"),
     }
 )
+is_random = never_random
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
@@ -115,11 +124,6 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
         "mode": networks.numbered("mode", sites),
         "mode_2": networks.numbered("second mode", sites),
     }
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False."""
-    return False
 
 
 @lru_cache(maxsize=4)

@@ -9,7 +9,7 @@ from nessflow.lindblad.propagator import level_broadenings
 from nessflow.scattering.dense import green
 from nessflow.scattering.rates import Rates
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Outcome, Variable
+from nessflow.studies.kind import Coordinate, Outcome, Variable, never_random
 from nessflow.studies.networks import NetworkParameters
 from nessflow.studies.transmission import EnergyGrid
 
@@ -33,6 +33,7 @@ VARIABLES = {
     "transmission_ratio": Variable(("energy",), "1", "transmission over that without interference"),
     "mode_spectrum": Variable(("mode", "energy"), "1/t", "density of states of the mode"),
 }
+is_random = never_random
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
@@ -41,11 +42,6 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
         "energy": Coordinate(parameters.energies.values(), "1", "energy over bandwidth"),
         "mode": networks.numbered("mode", parameters.network.sites),
     }
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False."""
-    return False
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:

@@ -1,12 +1,14 @@
 """Parameters of sources and drains of given currents, by name, for the classical models."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
 
 from nessflow.studies.kind import Coordinate, Strict, Variable, quantity
+from nessflow.studies.variables import with_errors
 
 DIRECTIONS = ("forward", "reverse")
 ENDS = ("left", "right")
@@ -115,6 +117,47 @@ def terminal_currents(state, injections: Mapping[str, Injection]) -> tuple[np.nd
     )
 
 
+def both_directions(forward):
+    """Return a system of the engine, for forward bias, and the same for reverse bias."""
+    return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
+
+
+def coordinates(
+    sites: int, injections: Mapping[str, Injection], site: str, bond: str
+) -> dict[str, Coordinate]:
+    """Return directions, terminals, sites and bonds under the names given, and both ends."""
+    ends = np.array(ENDS)
+    return {
+        "direction": directions(),
+        "terminal": terminals(injections),
+        "site": Coordinate(np.arange(1, sites + 1), "1", site),
+        "bond": Coordinate(np.arange(1, sites), "1", bond),
+        "lead": Coordinate(ends, "1", "end"),
+        "lead_2": Coordinate(ends, "1", "second end"),
+    }
+
+
+CURRENTS = with_errors(
+    {
+        "particle_current": Variable(
+            ("direction", "terminal"),
+            "t/hbar",
+            "particle current from the terminal into the system",
+        ),
+        "bond_current": Variable(
+            ("direction", "bond"), "t/hbar", "current between neighbouring sites"
+        ),
+    }
+)
+FLUCTUATIONS = {
+    "particle_noise": Variable(
+        ("direction", "lead", "lead_2"), "t/hbar", "zero-frequency noise of the end currents"
+    ),
+    "entropy_production": Variable(("direction",), "k_B*t/hbar", "entropy production"),
+    "uncertainty_ratio": Variable(
+        ("direction",), "k_B", "noise times entropy production over current squared"
+    ),
+}
 NONRECIPROCITY = {
     "nonreciprocity": Variable(
         (), "t/hbar", "magnitude of the reverse less that of the forward current"
@@ -127,6 +170,13 @@ NONRECIPROCITY = {
         (), "t/hbar", "numerical error of the nonreciprocal current"
     ),
 }
+
+
+def joined(results: Sequence[Mapping]) -> dict[str, np.ndarray | float]:
+    """Return the values of forward and reverse bias as arrays, and what `NONRECIPROCITY` lists."""
+    values = {name: np.array([result[name] for result in results]) for name in results[0]}
+    left = values["particle_current"][:, 0], values["particle_current_error"][:, 0]
+    return values | nonreciprocity(*left)
 
 
 def nonreciprocity(current: np.ndarray, error: np.ndarray) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import Field
 
+from nessflow.estimate import Estimate
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.probe_exact import solve_probes
 from nessflow.scattering.probe_noise import probe_noise
@@ -12,7 +13,7 @@ from nessflow.scattering.system import OpenSystem
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
 from nessflow.studies.steady_current import with_errors
-from nessflow.thermodynamics import Estimate, entropy_production, heat_current
+from nessflow.thermodynamics import entropy_production, heat_current
 
 _PARTICLE = "t/hbar"
 _ENERGY = "t^2/hbar"

@@ -1,14 +1,20 @@
 """Chain of resistors with current sources and drains at its nodes, in both biases."""
 
-import dataclasses
-
 import numpy as np
 from pydantic import Field, model_validator
 
 from nessflow.classical import circuit
+from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.studies import placement
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
-from nessflow.thermodynamics import Estimate, uncertainty_ratio
+from nessflow.studies.kind import (
+    Coordinate,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    never_random,
+    quantity,
+)
 
 
 class End(Strict):
@@ -60,7 +66,7 @@ class System(Strict):
             self.leads.left.chemical_potential,
             self.leads.right.chemical_potential,
         )
-        return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
+        return placement.both_directions(forward)
 
 
 class Parameters(Strict):
@@ -76,19 +82,10 @@ CONVENTIONS = (
     "(2 k_B T over the resistance of the chain), ideal current sources add none.",
 )
 
-_CURRENT, _HEAT = "t/hbar", "t^2/hbar"
+_HEAT = "t^2/hbar"
 
 VARIABLES = {
-    "particle_current": Variable(
-        ("direction", "terminal"), _CURRENT, "particle current from the terminal into the system"
-    ),
-    "particle_current_error": Variable(
-        ("direction", "terminal"), _CURRENT, "numerical error of the particle current"
-    ),
-    "bond_current": Variable(("direction", "bond"), _CURRENT, "current between neighbouring sites"),
-    "bond_current_error": Variable(
-        ("direction", "bond"), _CURRENT, "numerical error of the bond current"
-    ),
+    **placement.CURRENTS,
     "chemical_potential": Variable(("direction", "site"), "t", "potential of the node"),
     "chemical_potential_error": Variable(
         ("direction", "site"), "t", "numerical error of the potential"
@@ -102,48 +99,28 @@ VARIABLES = {
         ("direction",), _HEAT, "numerical error of the heat of all resistors"
     ),
     **placement.NONRECIPROCITY,
-    "particle_noise": Variable(
-        ("direction", "lead", "lead_2"), _CURRENT, "zero-frequency noise of the end currents"
-    ),
-    "entropy_production": Variable(("direction",), "k_B*t/hbar", "entropy production"),
+    **placement.FLUCTUATIONS,
     "entropy_production_error": Variable(
         ("direction",), "k_B*t/hbar", "numerical error of the entropy production"
-    ),
-    "uncertainty_ratio": Variable(
-        ("direction",), "k_B", "noise times entropy production over current squared"
     ),
     "power_defect": Variable(
         ("direction",), _HEAT, "power of all terminals less the heat of all resistors"
     ),
 }
+is_random = never_random
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return directions, terminals, nodes and resistors."""
-    ends = np.array(placement.ENDS)
     system = parameters.system
-    return {
-        "direction": placement.directions(),
-        "terminal": placement.terminals(system.injections),
-        "site": Coordinate(np.arange(1, system.sites + 1), "1", "node"),
-        "bond": Coordinate(np.arange(1, system.sites), "1", "resistor"),
-        "lead": Coordinate(ends, "1", "end"),
-        "lead_2": Coordinate(ends, "1", "second end"),
-    }
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False: nothing is drawn."""
-    return False
+    return placement.coordinates(system.sites, system.injections, "node", "resistor")
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the currents (D1), potentials (D2) and heat (D3) of any placement."""
     system, notes = parameters.system, {}
     results = [_one_direction(system, one, notes) for one in system.both_directions()]
-    values = {name: np.array([result[name] for result in results]) for name in results[0]}
-    left = values["particle_current"][:, 0], values["particle_current_error"][:, 0]
-    values |= placement.nonreciprocity(*left)
+    values = placement.joined(results)
     return Outcome(values, *_judged(values), notes)
 
 
@@ -152,7 +129,6 @@ def _one_direction(system, engine, notes) -> dict[str, np.ndarray | float]:
     state = circuit.steady_state(engine)
     currents, errors = placement.terminal_currents(state, system.injections)
     noise = circuit.particle_noise(engine, temperature)
-    entropy = Estimate(np.nan, np.nan)
     try:
         entropy = Estimate(*circuit.entropy_production(state, temperature))
     except ValueError as error:

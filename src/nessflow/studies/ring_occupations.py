@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit
 
 from nessflow.studies import rings
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable, never_random
 from nessflow.studies.ring_steady_state import Parameters, failed
 from nessflow.studies.variables import with_errors
 
@@ -33,16 +33,12 @@ VARIABLES = {
     "gibbs_lagrange_parameter": Variable(_MODES, "1", "Lagrange parameter of the Gibbs state"),
     "filled_energy": Variable(_MODES, "t", "energy where the mode is more than half filled"),
 }
+is_random = never_random
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return momenta, bands and orbitals."""
     return rings.mode_coordinates(parameters.ring)
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False: a random dissipator is drawn from its own seed."""
-    return False
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:

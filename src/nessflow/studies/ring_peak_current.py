@@ -7,7 +7,7 @@ from pydantic import Field
 
 from nessflow.kinetic.peak import peak_current
 from nessflow.studies import rings
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, never_random
 from nessflow.studies.variables import with_errors
 
 
@@ -29,16 +29,12 @@ VARIABLES = with_errors(
         "peak_nonequilibrium_share": Variable((), "1", "share of the dissipator at the peak"),
     }
 )
+is_random = never_random
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return no coordinate: every variable is a number."""
     return {}
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False: a random dissipator is drawn from its own seed."""
-    return False
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:

@@ -7,7 +7,15 @@ from nessflow.kinetic.equation import rate_equation
 from nessflow.kinetic.rates import thermal_channel
 from nessflow.kinetic.relaxation import relax
 from nessflow.studies import rings
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    Coordinate,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    never_random,
+    quantity,
+)
 from nessflow.studies.variables import with_errors
 
 
@@ -47,6 +55,7 @@ VARIABLES = with_errors(
         ("elapsed_time",), "1", "change of the particles per mode since time 0"
     ),
 }
+is_random = never_random
 
 
 def _times(parameters: Parameters) -> np.ndarray:
@@ -61,11 +70,6 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
         "momentum": modes["momentum"],
         "band": modes["band"],
     }
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False: a random dissipator is drawn from its own seed."""
-    return False
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:

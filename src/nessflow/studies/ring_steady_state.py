@@ -5,6 +5,7 @@ import math
 import numpy as np
 from pydantic import Field
 
+from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.kinetic.flows import (
     State,
     energy_exchange,
@@ -15,7 +16,15 @@ from nessflow.kinetic.flows import (
 )
 from nessflow.kinetic.fluctuations import Fluctuations, fluctuations
 from nessflow.studies import rings
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    Coordinate,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    never_random,
+    quantity,
+)
 from nessflow.studies.variables import with_errors
 
 CHANNELS = ("equilibrium", "nonequilibrium")
@@ -88,6 +97,7 @@ VARIABLES = with_errors(
         (), _CURRENT, "particles gained from both channels, zero by conservation"
     ),
 }
+is_random = never_random
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
@@ -96,11 +106,6 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
         "orbital": rings.orbital_coordinate(parameters.ring),
         "channel": Coordinate(np.array(CHANNELS), "1", "channel"),
     }
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False: a random dissipator is drawn from its own seed."""
-    return False
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
@@ -153,22 +158,12 @@ def _exchange(modes: State, inverse_temperature: float) -> dict[str, np.ndarray 
 
 def _uncertainty_ratio(values, notes) -> dict[str, float]:
     """Return noise x entropy production / current^2 with its error, or NaN and a note."""
-    factors = [
-        (values[name], values[f"{name}_error"])
-        for name in ("particle_noise", "entropy_production", "particle_current")
-    ]
-    (noise, noise_error), (entropy, entropy_error), (current, current_error) = factors
-    undefined = {"uncertainty_ratio": math.nan, "uncertainty_ratio_error": math.nan}
-    if "entropy_production" in notes:
-        notes["uncertainty_ratio"] = notes["entropy_production"]
-        return undefined
-    if abs(current) <= 2 * current_error:
-        notes["uncertainty_ratio"] = "the current is zero within its error"
-        return undefined
-    ratio = noise * entropy / current**2
-    error = (noise_error * entropy + noise * entropy_error) / current**2
-    error += 4 * ratio * current_error / abs(current)
-    return {"uncertainty_ratio": ratio, "uncertainty_ratio_error": error}
+    names = "particle_noise", "entropy_production", "particle_current"
+    parts = [Estimate(values[name], values[f"{name}_error"], notes.get(name, "")) for name in names]
+    ratio = uncertainty_ratio(*parts)
+    if ratio.undefined:
+        notes["uncertainty_ratio"] = ratio.undefined
+    return {"uncertainty_ratio": ratio.value, "uncertainty_ratio_error": ratio.error}
 
 
 def _defined(value):

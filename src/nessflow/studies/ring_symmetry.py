@@ -6,7 +6,15 @@ from pydantic import Field, model_validator
 from nessflow.kinetic.flows import particle_current
 from nessflow.kinetic.symmetry import inverse_modes, inversion_asymmetry, printed_asymmetry
 from nessflow.studies import rings
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    Coordinate,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    never_random,
+    quantity,
+)
 
 
 class Parameters(Strict):
@@ -39,16 +47,12 @@ VARIABLES = {
     "inversion_asymmetry": Variable((), "1", "departure of the rates from those at -k, -p"),
     "printed_asymmetry": Variable((), "1", "departure of the rates from those at -k, p or k, -p"),
 }
+is_random = never_random
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return no coordinate: every variable is a number."""
     return {}
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return False: a random dissipator is drawn from its own seed."""
-    return False
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:

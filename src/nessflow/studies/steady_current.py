@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import Field
 
+from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.scattering.counting import cumulants_observable
 from nessflow.scattering.currents import SteadyCurrents, currents_observable
 from nessflow.scattering.entropy import needs_dense, scattering_entropy_production
@@ -13,11 +14,9 @@ from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
 from nessflow.studies.variables import with_errors
 from nessflow.thermodynamics import (
-    Estimate,
     entropy_production,
     heat_current,
     lead_entropy_production,
-    uncertainty_ratio,
 )
 
 UNITARITY_TOLERANCE = 1e-8

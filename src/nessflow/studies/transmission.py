@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from nessflow.scattering.currents import (
     reference_transmission,
@@ -11,25 +11,15 @@ from nessflow.scattering.currents import (
     transmission,
 )
 from nessflow.studies import systems
-from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable, quantity
+from nessflow.studies.kind import Coordinate, Grid, Outcome, Strict, Variable, quantity
 
 
-class EnergyGrid(Strict):
+class EnergyGrid(Grid):
     """Evenly spaced energies."""
 
     start: float = quantity("first energy", "t")
     stop: float = quantity("last energy", "t")
     points: int = Field(description="number of energies", ge=2, le=100_000)
-
-    @model_validator(mode="after")
-    def _ascending(self):
-        if not self.start < self.stop:
-            raise ValueError(f"start {self.start:g} is not below stop {self.stop:g}")
-        return self
-
-    def values(self) -> np.ndarray:
-        """Return the energies, shape (points,)."""
-        return np.linspace(self.start, self.stop, self.points)
 
 
 class Parameters(Strict):

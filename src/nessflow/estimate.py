@@ -1,0 +1,50 @@
+"""Numbers with what they may be wrong by, and the uncertainty ratio made of three of them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Estimate(NamedTuple):
+    """A number, or an array of numbers, with what it may be wrong by.
+
+    ``undefined`` says why a value is NaN; it is empty where all values are defined.
+    """
+
+    value: float | np.ndarray
+    error: float | np.ndarray
+    undefined: str = ""
+
+
+def undefined(reason: str) -> Estimate:
+    """Return NaN, and why."""
+    return Estimate(np.nan, np.nan, reason)
+
+
+def uncertainty_ratio(noise: Estimate, entropy: Estimate, current: Estimate) -> Estimate:
+    """Return ``noise x entropy production / current^2``, at least 2 for classical Markov jumps.
+
+    Parameters
+    ----------
+    noise : Estimate
+        Zero-frequency noise of a current, in t/hbar (the growth of its variance with time).
+    entropy : Estimate
+        Entropy production, in k_B t/hbar.
+    current : Estimate
+        That current, in t/hbar.
+    """
+    for part in (noise, entropy, current):
+        if part.undefined:
+            return undefined(part.undefined)
+    if not abs(current.value) > current.error:
+        return undefined("the current is zero within its error")
+    value = noise.value * entropy.value / current.value**2
+    numerator = (
+        noise.error * abs(entropy.value)
+        + abs(noise.value) * entropy.error
+        + noise.error * entropy.error
+    )
+    # d(1/J^2) between J and the end of its error nearer to zero.
+    smallest = abs(current.value) - current.error
+    spread = (current.value / smallest) ** 2 - 1
+    return Estimate(value, numerator / smallest**2 + abs(value) * spread)
