@@ -84,6 +84,9 @@ def flat(parameters: object, prefix: str = "") -> Iterator[tuple[str, object]]:
     if isinstance(parameters, Mapping) and parameters:
         for key, value in parameters.items():
             yield from flat(value, f"{prefix}.{key}" if prefix else key)
+    elif isinstance(parameters, list) and any(isinstance(part, Mapping) for part in parameters):
+        for number, part in enumerate(parameters):
+            yield from flat(part, f"{prefix}[{number}]")
     else:
         yield prefix, parameters
 

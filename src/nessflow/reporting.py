@@ -16,13 +16,13 @@ from nessflow.pipeline.gather import failures_csv
 from nessflow.pipeline.grid import Axis, label_of, point_count
 from nessflow.pipeline.provenance import command, record_of, reference_text
 from nessflow.pipeline.store import StoreError, read_dataset, write_text
-from nessflow.report.numbers import largest_errors, plot_data
+from nessflow.report.numbers import largest_errors, plot_data, shared, value_count
 from nessflow.report.page import page
 from nessflow.report.pictures import embedded
 
 VALUES = 700_000
 """Numbers embedded for the plots of all studies, four bytes each."""
-VALUES_OF_ONE = 40_000
+VALUES_OF_ONE = 50_000
 FAILED_ROWS = 20
 
 
@@ -43,8 +43,13 @@ def write_report(project: Project, path: Path, progress: Callable[[str], None]) 
     StoreError
         When the page cannot be written.
     """
-    most = min(VALUES_OF_ONE, VALUES // max(len(project.studies), 1))
-    studies = [_entry(study, project.results, most) for study in project.studies.values()]
+    data = {study.name: _data_of(study, project.results) for study in project.studies.values()}
+    wanted = [value_count(found) for found in data.values() if isinstance(found, xr.Dataset)]
+    most = min(VALUES_OF_ONE, shared(wanted, VALUES))
+    studies = [
+        _entry(study, data.pop(study.name), project.results, most)
+        for study in project.studies.values()
+    ]
     index = {entry["name"]: entry.pop("index") for entry in studies}
     points, failed = (sum(entry[key] for entry in studies) for key in ("points", "failures"))
     text = page(
@@ -61,9 +66,18 @@ def write_report(project: Project, path: Path, progress: Callable[[str], None]) 
     progress(f"{path}: {len(studies)} studies, {len(text.encode()) / 1e6:.1f} MB")
 
 
-def _entry(study: Study, results: Path, most: int) -> dict[str, object]:
+def _data_of(study: Study, results: Path) -> xr.Dataset | StoreError:
+    """Return the data of a study, or why there are none."""
+    try:
+        return read_dataset(results / study.name / "data.nc")
+    except StoreError as error:
+        return error
+
+
+def _entry(
+    study: Study, data: xr.Dataset | StoreError, results: Path, most: int
+) -> dict[str, object]:
     """Return what the page shows of a study."""
-    folder = results / study.name
     parameters = [(key, _text(value)) for key, value in flat(study.template)]
     entry = {
         "name": study.name,
@@ -77,21 +91,19 @@ def _entry(study: Study, results: Path, most: int) -> dict[str, object]:
         "points": point_count(study.axes, study.ensemble),
         "index": _index(study, parameters),
     }
-    try:
-        data = read_dataset(folder / "data.nc")
-        found = _of_data(study, data, most)
-        digest = data.attrs["content_sha256"]
-        fault = ""
-    except StoreError as error:
+    if isinstance(data, StoreError):
         found = {"plot": None, "errors": [], "failed": None, "provenance": [], "failures": 0}
-        digest, fault = "", f"data.nc: {error.cause}"
+        digest, fault = "", f"data.nc: {data.cause}"
+    else:
+        found = _of_data(study, data, most)
+        digest, fault = data.attrs["content_sha256"], ""
     failed = f", {found['failures']} failed" if found["failures"] else ""
     return (
         entry
         | found
         | {
             "fault": fault,
-            "figures": list(_figures(study, folder / "figures", digest)),
+            "figures": list(_figures(study, results / study.name / "figures", digest)),
             "count": f"{entry['points']} points{failed}",
         }
     )

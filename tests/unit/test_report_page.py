@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nessflow.report.numbers import largest_errors, packed, plot_data, thinned
+from nessflow.report.numbers import largest_errors, packed, plot_data, shared, thinned
 from nessflow.report.page import page
 
 
@@ -73,6 +73,14 @@ def test_thinning_keeps_the_ends_and_the_bound(sizes, most):
         assert places[0] == 0
         assert places[-1] == names[name] - 1
         assert (np.diff(places) > 0).all()
+
+
+@given(wanted=st.lists(st.integers(1, 1000), min_size=1), total=st.integers(1000, 20000))
+def test_who_wants_little_leaves_more_to_others(wanted, total):
+    share = shared(wanted, total)
+    given_out = sum(min(want, share) for want in wanted)
+    assert given_out <= total
+    assert share == max(wanted) or sum(min(want, share + 1) for want in wanted) > total
 
 
 def test_what_is_not_embedded_is_named(data):

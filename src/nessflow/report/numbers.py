@@ -126,6 +126,21 @@ def plot_data(data: xr.Dataset, axes: Iterable[str], most: int) -> dict[str, obj
     }
 
 
+def value_count(data: xr.Dataset) -> int:
+    """Return how many values ``plot_data`` has when nothing is thinned."""
+    return sum(data[name].size for name in _plotted(data))
+
+
+def shared(wanted: Iterable[int], total: int) -> int:
+    """Return the largest share that all can have of ``total``, who wants less takes less."""
+    wanted = sorted(wanted)
+    for number, least in enumerate(wanted):
+        if least * (len(wanted) - number) > total:
+            return total // (len(wanted) - number)
+        total -= least
+    return max(wanted, default=0)
+
+
 def _plotted(data: xr.Dataset) -> list[str]:
     return [
         str(name)
