@@ -5,7 +5,7 @@ VENV := .venv
 JUDGES := .venv-judges
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run smoke report archive test judges bench docs lock slurm-environment clean-environment
+.PHONY: run smoke report archive test judges judges-environment bench docs lock slurm-environment clean-environment
 
 run: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES)
@@ -24,11 +24,10 @@ archive: $(VENV)/ready
 test: $(VENV)/ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check --quiet .
-	$(VENV)/bin/python -m pytest --ignore tests/judges
+	$(VENV)/bin/python -m pytest
 
-# Programs of others, in an environment of their own, judge the data and the archive.
 judges: $(VENV)/ready $(JUDGES)/ready
-	$(VENV)/bin/python -m pytest -s tests/judges
+	$(VENV)/bin/python -m pytest tests/judges
 
 bench: $(VENV)/ready
 	$(VENV)/bin/python benchmarks/run_all.py
@@ -42,6 +41,9 @@ $(VENV)/ready: envs/requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
+
+# Programs of others, in an environment of their own, that judge the data and the archive in tests.
+judges-environment: $(JUDGES)/ready
 
 $(JUDGES)/ready: envs/judges.lock
 	$(PYTHON) -m venv $(JUDGES)
