@@ -21,6 +21,8 @@ from nessflow.pipeline.study_file import MOST_POINTS
 
 _SHOWN_VALUES = 5
 _CHECKED_VALUES = 2000
+_CHECKED_OF_RULE = 20
+"""The same of values that a rule makes, where the outermost are the most likely to be faulty."""
 
 
 def expression_problems(document: Document, axes: Sequence[Axis]) -> list[Problem]:
@@ -102,15 +104,16 @@ def point_problems(
 ) -> list[Problem]:
     """Check the values of every axis, the others at their first value.
 
-    Of an axis with very many values only ``_CHECKED_VALUES`` are looked at, the outermost among
-    them; the others are checked when their points are computed.
+    Of an axis with many values only some are looked at, the outermost among them: fewer where a
+    rule makes them than where each is written out.  The others are checked when their points are
+    computed.
     """
     first = {axis.name: axis.labels[0] for axis in axes}
     parameters, problems = checked_point(document, axes, first, kind)
     models = [parameters]
     for base, axis in _varied(axes, first):
         found = []
-        for label in _checked_labels(axis):
+        for label in _checked_labels(document, axis):
             parameters, new = checked_point(document, axes, {**base, axis.name: label}, kind)
             models.append(parameters)
             found += [p for p in new if p not in problems and p not in found]
@@ -145,12 +148,13 @@ def _coordinate_problems(
     return []
 
 
-def _checked_labels(axis: Axis) -> Sequence[str]:
+def _checked_labels(document: Document, axis: Axis) -> Sequence[str]:
     labels = axis.labels[1:]
-    if len(labels) <= _CHECKED_VALUES or axis.cases is not None:
+    most = _CHECKED_VALUES if isinstance(document.get(axis_key(axis)), list) else _CHECKED_OF_RULE
+    if len(labels) <= most or axis.cases is not None:
         return labels
     outermost = [min(labels, key=float), max(labels, key=float)]
-    return [*outermost, *labels[:: -(-len(labels) // _CHECKED_VALUES)]]
+    return [*outermost, *labels[:: -(-len(labels) // most)]]
 
 
 def _varied(axes: Sequence[Axis], first: dict[str, str]) -> Iterator[tuple[dict[str, str], Axis]]:
