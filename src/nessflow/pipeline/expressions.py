@@ -59,8 +59,11 @@ def expression(text: str) -> Expression:
         _check(node)
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called}
+    is_name = isinstance(tree.value, ast.Name)
 
     def evaluate(values: Mapping[str, float]) -> float:
+        if is_name and text[1:] in values:
+            return values[text[1:]]
         # A fresh evaluator each time: it keeps the names, and threads must not share them.
         calculator = SimpleEval(_OPERATORS, FUNCTIONS, {**CONSTANTS, **values})
         try:
@@ -71,7 +74,6 @@ def expression(text: str) -> Expression:
             raise ExpressionError(f"{text} is {value}")
         return value
 
-    is_name = isinstance(tree.value, ast.Name)
     return Expression(text, frozenset(names - CONSTANTS.keys()), is_name, evaluate)
 
 
