@@ -8,9 +8,9 @@ from nessflow.lindblad.decomposition import joint_rate, split
 from nessflow.lindblad.equation import canonical_rates, non_markovianity
 from nessflow.lindblad.propagator import asymptotic_gain, damping_matrix, propagator_hamiltonian
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Outcome, Variable, never_random
+from nessflow.studies.kind import Coordinate, Outcome, Variable
 from nessflow.studies.networks import NetworkParameters as Parameters
-from nessflow.studies.variables import with_errors
+from nessflow.studies.variables import never_random, with_errors
 
 _RATE = "t/hbar"
 

@@ -6,15 +6,8 @@ from pydantic import Field, model_validator
 from nessflow.classical import lattice
 from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.studies import placement
-from nessflow.studies.kind import (
-    Coordinate,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    never_random,
-    quantity,
-)
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.variables import never_random
 
 MOVERS = ("right", "left")
 

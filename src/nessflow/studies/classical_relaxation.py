@@ -5,15 +5,8 @@ from pydantic import Field
 
 from nessflow.classical import lattice
 from nessflow.studies import classical_lattice, placement
-from nessflow.studies.kind import (
-    Coordinate,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    never_random,
-    quantity,
-)
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.variables import never_random
 
 
 class System(classical_lattice.System):

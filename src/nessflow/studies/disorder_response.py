@@ -5,7 +5,8 @@ from pydantic import Field, model_validator
 
 from nessflow.scattering.currents import disorder_susceptibility
 from nessflow.studies import systems
-from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable, never_random
+from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable
+from nessflow.studies.variables import never_random
 
 
 class Parameters(Strict):

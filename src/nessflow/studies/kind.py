@@ -15,8 +15,8 @@ A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the m
     or on the sample.  The data of a study have every value that occurs, numbers in order (one
     number where 12 digits agree), and NaN where a point has no such value.
 ``is_random(parameters)``
-    Whether ``evaluate`` draws from its random generator (an ensemble makes sense); `never_random`
-    where it does not.
+    Whether ``evaluate`` draws from its random generator (an ensemble makes sense);
+    `nessflow.studies.variables.never_random` where it does not.
 ``evaluate(parameters, rng)``
     ``Outcome`` of one point.  ``rng`` is None where ``is_random`` is false.
 ``evaluate_many(parameters)``
@@ -119,11 +119,6 @@ class Grid(Strict):
     def values(self) -> np.ndarray:
         """Return the numbers, (points,)."""
         return np.linspace(self.start, self.stop, self.points)
-
-
-def never_random(parameters: BaseModel) -> bool:
-    """Return False: ``is_random`` of a kind that draws nothing from the generator."""
-    return False
 
 
 def find_kind(name: str) -> ModuleType:

@@ -21,9 +21,9 @@ from nessflow.scattering.noise import noise_observable
 from nessflow.scattering.rates import integrate_observables
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable, never_random
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
 from nessflow.studies.networks import NetworkParameters as Parameters
-from nessflow.studies.variables import with_errors
+from nessflow.studies.variables import never_random, with_errors
 
 EQUATIONS = ("exact", "epa", "local", "local-broadened", "global", "global-broadened")
 

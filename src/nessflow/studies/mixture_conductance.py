@@ -9,9 +9,9 @@ from nessflow.mixture import closed_form
 from nessflow.mixture.conductance import Conductances, gate_conductances
 from nessflow.mixture.state import Mixture, StepWeights
 from nessflow.studies import mixtures
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable, never_random
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
-from nessflow.studies.variables import with_errors
+from nessflow.studies.variables import never_random, with_errors
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,

@@ -5,16 +5,9 @@ from pydantic import Field, model_validator
 
 from nessflow.mixture.counting import transfer_distribution
 from nessflow.studies import mixtures
-from nessflow.studies.kind import (
-    Coordinate,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    never_random,
-    quantity,
-)
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
+from nessflow.studies.variables import never_random
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,

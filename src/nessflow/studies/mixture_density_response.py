@@ -4,8 +4,9 @@ import numpy as np
 
 from nessflow.mixture.density_response import density_response
 from nessflow.studies import mixtures
-from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable, never_random, quantity
+from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable, quantity
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
+from nessflow.studies.variables import never_random
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,

@@ -5,8 +5,9 @@ from pydantic import Field, model_validator
 
 from nessflow.mixture.junction import edges, junction_transport
 from nessflow.mixture.state import Mixture
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, never_random
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
 from nessflow.studies.mixtures import Particles, Probability, terminal_names, with_errors
+from nessflow.studies.variables import never_random
 
 CONVENTIONS = (
     "Free particles, energy k^2/2m, hbar = k_B = e = 1, lengths in a, on lines that meet in a "

@@ -8,8 +8,9 @@ from pydantic import Field
 from nessflow.mixture.counting import transfer_probability
 from nessflow.mixture.occupation import distribution
 from nessflow.studies import mixtures
-from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable, never_random, quantity
+from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable, quantity
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
+from nessflow.studies.variables import never_random
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,

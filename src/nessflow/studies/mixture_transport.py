@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nessflow.studies.kind import Outcome, never_random
+from nessflow.studies.kind import Outcome
 from nessflow.studies.mixtures import (
     CONVENTIONS,
     TRANSPORT,
@@ -10,6 +10,7 @@ from nessflow.studies.mixtures import (
     line_coordinates,
     transport_outcomes,
 )
+from nessflow.studies.variables import never_random
 
 __all__ = ["CONVENTIONS", "VARIABLES", "Parameters", "coordinates", "evaluate", "is_random"]
 

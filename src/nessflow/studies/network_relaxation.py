@@ -14,16 +14,8 @@ from nessflow.scattering.evolution import (
     require_occupations,
 )
 from nessflow.studies import networks
-from nessflow.studies.kind import (
-    Coordinate,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    never_random,
-    quantity,
-)
-from nessflow.studies.variables import with_errors
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.variables import never_random, with_errors
 
 EQUATIONS = ("exact", "epa", "local", "global")
 

@@ -9,9 +9,10 @@ from nessflow.lindblad.propagator import level_broadenings
 from nessflow.scattering.dense import green
 from nessflow.scattering.rates import Rates
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Outcome, Variable, never_random
+from nessflow.studies.kind import Coordinate, Outcome, Variable
 from nessflow.studies.networks import NetworkParameters
 from nessflow.studies.transmission import EnergyGrid
+from nessflow.studies.variables import never_random
 
 
 class Parameters(NetworkParameters):

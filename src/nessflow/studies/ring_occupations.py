@@ -4,9 +4,9 @@ import numpy as np
 from scipy.special import expit
 
 from nessflow.studies import rings
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable, never_random
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
 from nessflow.studies.ring_steady_state import Parameters, failed
-from nessflow.studies.variables import with_errors
+from nessflow.studies.variables import never_random, with_errors
 
 __all__ = ["Parameters"]
 

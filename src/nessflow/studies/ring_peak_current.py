@@ -7,8 +7,8 @@ from pydantic import Field
 
 from nessflow.kinetic.peak import peak_current
 from nessflow.studies import rings
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, never_random
-from nessflow.studies.variables import with_errors
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
+from nessflow.studies.variables import never_random, with_errors
 
 
 class Parameters(Strict):

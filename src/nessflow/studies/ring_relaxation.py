@@ -7,16 +7,8 @@ from nessflow.kinetic.equation import rate_equation
 from nessflow.kinetic.rates import thermal_channel
 from nessflow.kinetic.relaxation import relax
 from nessflow.studies import rings
-from nessflow.studies.kind import (
-    Coordinate,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    never_random,
-    quantity,
-)
-from nessflow.studies.variables import with_errors
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.variables import never_random, with_errors
 
 
 class Times(Strict):

@@ -16,16 +16,8 @@ from nessflow.kinetic.flows import (
 )
 from nessflow.kinetic.fluctuations import Fluctuations, fluctuations
 from nessflow.studies import rings
-from nessflow.studies.kind import (
-    Coordinate,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    never_random,
-    quantity,
-)
-from nessflow.studies.variables import with_errors
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.variables import never_random, with_errors
 
 CHANNELS = ("equilibrium", "nonequilibrium")
 

@@ -6,15 +6,8 @@ from pydantic import Field, model_validator
 from nessflow.kinetic.flows import particle_current
 from nessflow.kinetic.symmetry import inverse_modes, inversion_asymmetry, printed_asymmetry
 from nessflow.studies import rings
-from nessflow.studies.kind import (
-    Coordinate,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    never_random,
-    quantity,
-)
+from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.variables import never_random
 
 
 class Parameters(Strict):
