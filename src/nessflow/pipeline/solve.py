@@ -405,8 +405,10 @@ class _Progress:
         left = self.waiting - len(self.costs)
         done = self.points - left
         share = 100 * done / self.points
-        duration = span(median(self.costs) * left)
-        return f"{self.name}: {done} of {self.points} points ({share:.0f} %), {duration} left"
+        line = f"{self.name}: {done} of {self.points} points ({share:.0f} %)"
+        # Kernels are compiled during the first point, which says nothing about the others.
+        others = self.costs[1:]
+        return f"{line}, {span(median(others) * left)} left" if others else line
 
 
 def span(seconds: float) -> str:
