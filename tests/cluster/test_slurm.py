@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,15 +33,13 @@ axes:
 def slurm():
     """Environment of a running cluster; where Slurm must be tested its absence is an error."""
     missing = missing_programs()
-    try:
-        import snakemake_executor_plugin_slurm  # noqa: F401
-    except ImportError:
+    if find_spec("snakemake_executor_plugin_slurm") is None:
         missing.append("snakemake-executor-plugin-slurm (make slurm-environment)")
     if missing:
         reason = f"no Slurm on this machine: {', '.join(missing)}; see docs/cluster.md"
-        (pytest.fail if os.environ.get("NESSFLOW_CLUSTER_TESTS") == "required" else pytest.skip)(
-            reason
-        )
+        if os.environ.get("NESSFLOW_CLUSTER_TESTS") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
     with slurm_cluster() as environment:
         yield environment
 
