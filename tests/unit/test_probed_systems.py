@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from nessflow.pipeline.validation import quantity_at, validated
 from nessflow.studies import nonreciprocity, probe_roots, probes
 from nessflow.studies.kind import Status
 from nessflow.studies.probed_systems import ProbedSystem, open_system, probe_names
@@ -188,3 +189,25 @@ REFUSED = {
 def test_refused(message):
     with pytest.raises(ValidationError, match=message):
         ProbedSystem.model_validate(REFUSED[message])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected", "hint"),
+    [
+        ("temperature", -1, "a number >= 0", ""),
+        ("curent", 1, "one of the keys coupling, current", "did you mean 'current'?"),
+    ],
+)
+def test_a_fault_in_a_group_of_probes_is_that_of_its_key(key, value, expected, hint):
+    system = described()
+    system["probes"]["drain"][key] = value
+    _, faults = validated(probes.Parameters, {"system": system})
+    assert [fault.key for fault in faults] == [("system", "probes", "drain", key)]
+    assert faults[0].expected.startswith(expected)
+    assert faults[0].hint == hint
+
+
+def test_values_in_a_group_of_probes_have_units():
+    key = ("system", "probes", "source", "coupling")
+    units, _ = quantity_at(probes.Parameters, key, {"system": described()})
+    assert units == "t"

@@ -241,8 +241,11 @@ def _child(root: dict, node: dict, part: str | int) -> dict:
     if isinstance(part, int):
         items = node.get("prefixItems", [])
         return _resolved(root, items[part] if part < len(items) else node.get("items", {}))
-    extra = node.get("additionalProperties")
-    return _resolved(root, extra) if isinstance(extra, dict) else {}
+    # Keys of a mapping: of any name, or of names that match a pattern.
+    for extra in (*node.get("patternProperties", {}).values(), node.get("additionalProperties")):
+        if isinstance(extra, dict):
+            return _resolved(root, extra)
+    return {}
 
 
 def _item(data: object, part: object) -> object:
