@@ -4,12 +4,13 @@ import json
 import os
 import shlex
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from nessflow.pipeline.store import read_dataset, write_dataset
 from nessflow.reporting import write_report
@@ -69,9 +70,10 @@ def opened(browser, results):
 
 
 def explore(tab, study):
-    """Open the interactive plot of a study."""
+    """Open the interactive plot of a study, which the page draws in its own time."""
     details = tab.locator(f"#{study} .explore")
     details.locator("summary").click()
+    details.locator(".bk-Figure").wait_for()
     return details
 
 
@@ -81,6 +83,18 @@ def plotted(tab) -> np.ndarray:
         "Array.from(Bokeh.documents.at(-1).roots()[0].renderers[0].data_source.data.y, String)"
     )
     return np.array([float(number) for number in numbers])
+
+
+def assert_plotted(tab, expected, atol=0.0):
+    """Compare what the last plot shows, once the page has had time to draw it."""
+    expected = np.ravel(expected)
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        shown = plotted(tab)
+        if shown.shape == expected.shape and np.allclose(shown, expected, 2e-4, atol):
+            return
+        tab.wait_for_timeout(50)
+    np.testing.assert_allclose(plotted(tab), expected, rtol=2e-4, atol=atol)
 
 
 def test_texts_are_shown_as_they_are(opened):
@@ -95,24 +109,24 @@ def test_texts_are_shown_as_they_are(opened):
 def test_the_plot_follows_variable_axis_and_sliders(opened, results):
     data = read_dataset(results / "chain" / "data.nc")
     details = explore(opened, "chain")
-    variable, x = details.locator("select").all()
+    variable, x = (details.locator("select").nth(place) for place in range(2))
     assert variable.input_value() == "net_particle_current_mean"
     variable.select_option("particle_current_mean")
     x.select_option("V")
     labels = details.locator("input[type=range]")
     assert labels.count() == 2
     current = data["particle_current_mean"]
-    np.testing.assert_allclose(plotted(opened), current[0, :, 0], rtol=2e-4)
+    assert_plotted(opened, current[0, :, 0])
     labels.nth(0).press("ArrowRight")
-    np.testing.assert_allclose(plotted(opened), current[1, :, 0], rtol=2e-4)
+    assert_plotted(opened, current[1, :, 0])
     labels.nth(1).press("End")
-    np.testing.assert_allclose(plotted(opened), current[1, :, -1], rtol=2e-4)
+    assert_plotted(opened, current[1, :, -1])
     assert "mu = 0.3 t" in details.inner_text()
     assert "nessflow point chain --set V=0.5 --set mu=0.3" in details.inner_text()
     x.select_option("terminal")
-    assert plotted(opened).size == data.sizes["terminal"]
+    assert_plotted(opened, current[1, 0, :])
     details.locator("input[type=checkbox]").nth(1).check()
-    assert details.locator(".bk-Figure").count() == 1
+    expect(details.locator(".bk-Figure")).to_have_count(1)
 
 
 def test_the_command_under_the_plot_computes_its_point(opened, finished):
@@ -123,7 +137,7 @@ def test_the_command_under_the_plot_computes_its_point(opened, finished):
     assert found.returncode == 0, found.stderr
     variable = details.locator("select").nth(0).input_value()
     values = json.loads(found.stdout)["observables"][variable]
-    np.testing.assert_allclose(plotted(opened), np.ravel(values["value"]), rtol=2e-4, atol=1e-12)
+    assert_plotted(opened, values["value"], atol=1e-12)
 
 
 def test_figures_enlarge_by_keyboard(opened):
