@@ -98,6 +98,11 @@ def boson_transport(system: OpenSystem, rtol: float = 1e-10) -> BosonTransport:
     rtol : float
         Error over value aimed at, for every number by itself.
 
+    Returns
+    -------
+    BosonTransport
+        Currents and cumulants by lead, with their errors.
+
     Raises
     ------
     ValueError

@@ -15,6 +15,20 @@ def levels_outside(system: OpenSystem, edge: float, above: bool) -> np.ndarray:
 
     There are as many bound states beyond that edge: outside the bands ``Sigma`` is real and falls
     with the energy, so that each eigenvalue of ``h + Sigma(w)`` meets ``w`` once if at all.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    edge : float
+        Lower or upper edge of all bands, in t.
+    above : bool
+        Whether levels above the edge are wanted, or those below.
+
+    Returns
+    -------
+    (k,) float array
+        In t.
     """
     matrix = as_dense(system.hamiltonian).astype(complex)
     sites = system.contacts
@@ -25,6 +39,11 @@ def levels_outside(system: OpenSystem, edge: float, above: bool) -> np.ndarray:
 
 def require_no_bound_state(system: OpenSystem) -> None:
     """Check that every state of a system decays.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
 
     Raises
     ------

@@ -137,9 +137,19 @@ def local_sums(inverse, upper, lower, weights, bonds):
 
 @numba.njit(cache=True, error_model="numpy")
 def green(inverse, upper, lower, sites):
-    """Return ``G_ab`` between chosen sites, ascending, (E, c, c) complex.
+    """Return ``G_ab`` between chosen sites.
 
-    The arguments are as in `local_sums`.
+    Parameters
+    ----------
+    inverse, upper, lower : arrays
+        As in `local_sums`.
+    sites : (c,) int
+        Chosen sites, ascending.
+
+    Returns
+    -------
+    (E, c, c) complex array
+        In 1/t.
     """
     count, n = inverse.shape
     c = sites.size
@@ -179,10 +189,21 @@ def _between(upper, lower, power, start, stop):
 
 @numba.njit(cache=True, error_model="numpy")
 def pair_sums(inverse, upper, lower, sites, first, second):
-    """Return ``sum_e first_ea |G_ab|^2 second_eb``, (c, c) float, for chosen sites.
+    """Return ``sum_e first_ea |G_ab|^2 second_eb`` for chosen sites.
 
-    ``sites`` are in ascending order and may repeat; ``first`` and ``second`` are (E, c).  The
-    other arguments are as in `local_sums`.
+    Parameters
+    ----------
+    inverse, upper, lower : arrays
+        As in `local_sums`.
+    sites : (c,) int
+        Chosen sites, ascending; they may repeat.
+    first, second : (E, c) float
+        Weights at each energy.
+
+    Returns
+    -------
+    (c, c) float array
+        In 1/t^2 times the weights.
     """
     count, n = inverse.shape
     c = sites.size
@@ -217,11 +238,24 @@ def pair_sums(inverse, upper, lower, sites, first, second):
 
 @numba.njit(cache=True, error_model="numpy")
 def pair_correlations(inverse, upper, lower, sites, weights):
-    """Return ``(G W G^+)_ab`` between chosen sites, ascending, for diagonal W, (E, c, c) complex.
+    """Return ``(G W G^+)_ab`` between chosen sites for diagonal W.
 
-    ``weights`` is (E, N) and zero but on the chosen sites; the other arguments are as in
-    `local_sums`.  For a < b the sum over j splits: left of a and right of b both elements of G are
-    those of a and b times a factor, and what is between grows with b by one term.
+    For a < b the sum over j splits: left of a and right of b both elements of G are those of a and
+    b times a factor, and what is between grows with b by one term.
+
+    Parameters
+    ----------
+    inverse, upper, lower : arrays
+        As in `local_sums`.
+    sites : (c,) int
+        Chosen sites, ascending.
+    weights : (E, N) float
+        Diagonal of W, zero but on the chosen sites.
+
+    Returns
+    -------
+    (E, c, c) complex array
+        In 1/t^2 times the weights.
     """
     count, n = inverse.shape
     c = sites.size

@@ -88,6 +88,11 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
     system : OpenSystem
         With exactly two leads, both `WideBandLead`; first left, second right.
 
+    Returns
+    -------
+    ClosedFormCurrents
+        The parts of (8), with their errors.
+
     Raises
     ------
     IllConditionedEigenvectors

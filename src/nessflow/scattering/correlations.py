@@ -44,9 +44,17 @@ class CorrelationMatrix:
 
 
 def hermitian_components(matrices: np.ndarray) -> np.ndarray:
-    """Return what Hermitian matrices are made of as real numbers, (N^2, ...) of (N, N, ...).
+    """Return what Hermitian matrices are made of as real numbers.
 
-    The diagonal, then the real and then the imaginary parts above it.
+    Parameters
+    ----------
+    matrices : (N, N, ...) complex
+        Hermitian in the first two indices.
+
+    Returns
+    -------
+    (N^2, ...) float array
+        The diagonal, then the real and then the imaginary parts above it.
     """
     i, j = np.triu_indices(len(matrices), 1)
     diagonal = np.moveaxis(np.diagonal(matrices), -1, 0)
@@ -54,7 +62,20 @@ def hermitian_components(matrices: np.ndarray) -> np.ndarray:
 
 
 def hermitian_matrix(components: np.ndarray, sites: int) -> np.ndarray:
-    """Return the (N, N) Hermitian matrix of `hermitian_components`."""
+    """Return the Hermitian matrix of `hermitian_components`.
+
+    Parameters
+    ----------
+    components : (N^2,) float
+        As `hermitian_components` orders them.
+    sites : int
+        N.
+
+    Returns
+    -------
+    (N, N) complex array
+        The matrix.
+    """
     i, j = np.triu_indices(sites, 1)
     real, imaginary = components[sites : sites + i.size], components[sites + i.size :]
     matrix = np.diag(components[:sites]).astype(complex)
@@ -63,7 +84,22 @@ def hermitian_matrix(components: np.ndarray, sites: int) -> np.ndarray:
 
 
 def hermitian_result(found: Integral, sites: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the matrix whose `hermitian_components` were integrated, and its (N, N) errors."""
+    """Return the matrix whose `hermitian_components` were integrated, and its errors.
+
+    Parameters
+    ----------
+    found : Integral
+        Of N^2 components.
+    sites : int
+        N.
+
+    Returns
+    -------
+    matrix : (N, N) complex
+        The integral.
+    error : (N, N) float
+        What its elements may be wrong by.
+    """
     matrix, error = (hermitian_matrix(x, sites) for x in (found.value, found.error))
     # Errors of real and imaginary part, added as the sides of a rectangle.
     return matrix, abs(error)
@@ -126,6 +162,11 @@ def correlation_matrix(
         Rounding errors that are larger take its place and are part of the reported errors.
     bosonic : bool
         Bosons: Bose functions of the leads, which are then all that may couple.
+
+    Returns
+    -------
+    CorrelationMatrix
+        With its numerical errors.
 
     Raises
     ------

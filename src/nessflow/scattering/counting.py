@@ -139,6 +139,16 @@ def _cumulant_integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
 def cumulants_observable(system: OpenSystem) -> Observable[ParticleCumulants]:
     """Return the cumulants of all leads as something to integrate over the energy.
 
+    Parameters
+    ----------
+    system : OpenSystem
+        With at least one lead.
+
+    Returns
+    -------
+    Observable of ParticleCumulants
+        For `integrate_observables`.
+
     Raises
     ------
     ValueError
@@ -165,6 +175,11 @@ def lead_cumulants(system: OpenSystem, rtol: float = 1e-10) -> ParticleCumulants
     rtol : float
         Error over value aimed at, for every cumulant by itself.  Rounding errors that are larger
         take its place and are part of the reported errors.
+
+    Returns
+    -------
+    ParticleCumulants
+        Cumulants by terminal, with their errors.
 
     Raises
     ------
@@ -342,6 +357,11 @@ def charge_distribution(
         In hbar/t; long, see the module.
     rtol : float
         As for `generating_function`.
+
+    Returns
+    -------
+    ChargeDistribution
+        Charges without gaps, with their probabilities and an error of each.
 
     Raises
     ------

@@ -24,7 +24,22 @@ def _inverse_green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[s
 
 
 def green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield the whole Green's function, (e, N, N), for a batch of energies at a time."""
+    """Yield the whole Green's function for a batch of energies at a time.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+
+    Yields
+    ------
+    batch : slice
+        Which energies, e of them.
+    green : (e, N, N) complex
+        In 1/t.
+    """
     for batch, inverse in _inverse_green(system, energies):
         yield batch, np.linalg.inv(inverse)
 
@@ -42,6 +57,13 @@ def contact_rows(
     system: OpenSystem, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the Green's function among the contacts and what reaches them from loss and gain.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
 
     Returns
     -------
@@ -62,9 +84,21 @@ def contact_rows(
 
 
 def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts, (E, c, c) complex, in 1/t.
+    """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts.
 
     The diagonals, which `contact_rows` has, are zero.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+
+    Returns
+    -------
+    loss, gain : (E, c, c) complex
+        In 1/t.
     """
     contacts = system.contacts
     matrices = [2 * as_dense(matrix) for matrix in (system.loss, system.gain)]
@@ -80,7 +114,20 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
 
 
 def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``, both (E,) float."""
+    """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+
+    Returns
+    -------
+    loss_gain, gain_loss : (E,) float
+        Transmissions from gain to loss and from loss to gain.
+    """
     loss, gain = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
     loss_gain, gain_loss = np.empty((2, energies.size))
     for batch, inverse in _inverse_green(system, energies):

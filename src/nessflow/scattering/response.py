@@ -89,6 +89,11 @@ def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactRespons
         each energy, a sparse one of bandwidth b in O(N b^2), a dense one in O(N^3).
     energies : (E,) array
         Energies w, in t.
+
+    Returns
+    -------
+    ContactResponse
+        Green's function between the contacts, and what reaches them from loss and gain.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
     green, loss, gain = _solver(system).contact_rows(system, energies)
@@ -108,6 +113,11 @@ def contact_correlations(
         Energies w, in t.
     contact : ContactResponse
         Response at the same energies, which has the diagonals.
+
+    Returns
+    -------
+    ContactCorrelations
+        With the diagonals.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
     loss, gain = _solver(system).contact_correlations(system, energies)
@@ -130,6 +140,11 @@ def interior_response(
     contact : ContactResponse, optional
         Response at the same energies, all that is needed where ``G`` is symmetric and loss or gain
         is absent.
+
+    Returns
+    -------
+    InteriorResponse
+        The traces between loss and gain are 0 unless both are there.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
     solver = _solver(system)

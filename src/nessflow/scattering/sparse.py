@@ -110,6 +110,13 @@ def contact_rows(
 
     An undamped level that no lead reaches gives nan exactly at its own energy.
 
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+
     Returns
     -------
     green : (E, c, c) complex
@@ -129,9 +136,21 @@ def contact_rows(
 
 
 def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts, (E, c, c) complex, in 1/t.
+    """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts.
 
     The diagonals, which `contact_rows` has, are zero.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+
+    Returns
+    -------
+    loss, gain : (E, c, c) complex
+        In 1/t.
     """
     banded, count = _banded(system), system.contacts.size
     result = np.zeros((2, energies.size, count, count), complex)
@@ -152,10 +171,22 @@ def _touched(matrix: scipy.sparse.csr_array) -> np.ndarray:
 
 
 def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``, both (E,) float.
+    """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``.
 
     Takes two or four solves for each site of that matrix, loss or gain, which touches fewer: cheap
     for a few monitored sites, O(N^2 b) when both touch all.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+
+    Returns
+    -------
+    loss_gain, gain_loss : (E,) float
+        Transmissions from gain to loss and from loss to gain.
     """
     banded = _banded(system)
     by_gain = _touched(banded.gain).size <= _touched(banded.loss).size

@@ -77,11 +77,33 @@ class WideBandLead:
         return -np.inf, np.inf
 
     def self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return the retarded self-energy, (E,) complex, in t."""
+        """Return the retarded self-energy.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Energies w, in t.
+
+        Returns
+        -------
+        (E,) complex array
+            In t.
+        """
         return np.full(np.shape(energies), -0.5j * self.broadening)
 
     def broadening_at(self, energies: np.ndarray) -> np.ndarray:
-        """Return ``Gamma = -2 Im Sigma``, (E,) float, in t."""
+        """Return ``Gamma = -2 Im Sigma``.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Energies w, in t.
+
+        Returns
+        -------
+        (E,) float array
+            In t.
+        """
         return np.full(np.shape(energies), float(self.broadening))
 
 
@@ -139,11 +161,21 @@ class SemiInfiniteChainLead:
         return (np.asarray(energies, float) - self.onsite) / (2 * abs(self.hopping))
 
     def self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return the retarded self-energy, (E,) complex, in t.
+        """Return the retarded self-energy.
 
         ``Sigma = coupling^2 g`` with the surface Green's function ``g`` of the chain, the root of
-        ``hopping^2 g^2 - (w - onsite) g + 1 = 0`` that is retarded inside the band and decays
-        as ``1/w`` outside.
+        ``hopping^2 g^2 - (w - onsite) g + 1 = 0`` that is retarded inside the band and decays as
+        ``1/w`` outside.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Energies w, in t.
+
+        Returns
+        -------
+        (E,) complex array
+            In t.
         """
         x = self._reduced(energies)
         scale = self.coupling**2 / abs(self.hopping)
@@ -160,7 +192,18 @@ class SemiInfiniteChainLead:
         return result[()]
 
     def broadening_at(self, energies: np.ndarray) -> np.ndarray:
-        """Return ``Gamma = -2 Im Sigma``, (E,) float, in t; exactly 0 outside the band."""
+        """Return ``Gamma = -2 Im Sigma``.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Energies w, in t.
+
+        Returns
+        -------
+        (E,) float array
+            In t; exactly 0 outside the band.
+        """
         return 0.0 - 2 * self.self_energy(energies).imag
 
 
@@ -171,7 +214,14 @@ Lead = WideBandLead | SemiInfiniteChainLead
 class Terminal:
     """Leads that are counted as one, of one chemical potential and temperature.
 
-    ``channels`` are their places among the leads of the system.
+    Attributes
+    ----------
+    name : str
+        Name, that of the lead where it is one.
+    chemical_potential, temperature : float
+        In t.
+    channels : tuple of int
+        Places of the leads among those of the system.
     """
 
     name: str
@@ -281,7 +331,18 @@ class OpenSystem:
         return np.unique(np.array([lead.site for lead in self.leads], int))
 
     def contact_self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return the sum of the leads' self-energies on each contact site, (E, c) complex."""
+        """Return the sum of the leads' self-energies on each contact site.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Energies w, in t.
+
+        Returns
+        -------
+        (E, c) complex array
+            In t.
+        """
         total = np.zeros((np.size(energies), self.contacts.size), complex)
         for lead in self.leads:
             total[:, np.searchsorted(self.contacts, lead.site)] += lead.self_energy(energies)

@@ -669,6 +669,13 @@ def contact_rows(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what `nessflow.scattering.dense.contact_rows` does, for leads at the ends of a chain.
 
+    Parameters
+    ----------
+    system : OpenSystem
+        A chain with leads at its ends alone.
+    energies : (E,) array
+        Energies w, in t.
+
     Returns
     -------
     green : (E, c, c) complex
@@ -690,9 +697,21 @@ def contact_rows(
 
 
 def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts, (E, c, c) complex, in 1/t.
+    """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts.
 
     The diagonals, which `contact_rows` has, are zero.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        A chain with leads at its ends alone.
+    energies : (E,) array
+        Energies w, in t.
+
+    Returns
+    -------
+    loss, gain : (E, c, c) complex
+        In 1/t.
     """
     contacts = system.contacts.size
     result = np.zeros((2, energies.size, contacts, contacts), complex)
@@ -709,7 +728,20 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
 
 
 def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``, both (E,) float."""
+    """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        A chain with leads at its ends alone.
+    energies : (E,) array
+        Energies w, in t.
+
+    Returns
+    -------
+    loss_gain, gain_loss : (E,) float
+        Transmissions from gain to loss and from loss to gain.
+    """
     hamiltonian, loss, gain = system.hamiltonian, system.loss, system.gain
     upper, lower = _couplings(hamiltonian.upper, loss.upper, gain.upper)
     damping = hamiltonian.diagonal - 1j * (loss.diagonal + gain.diagonal)
