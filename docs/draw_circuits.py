@@ -1,28 +1,44 @@
-"""Draws docs/images/circuits.png, the resistor circuits of the study circuit-placement.
+"""Draws docs/images/circuits.png, circuits and currents of the study circuit-placement.
 
-Run: python docs/draw_circuits.py
+Run: snakemake circuit-placement, then python docs/draw_circuits.py
 """
 
 import itertools
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nessflow.drawing import figure_record
 from nessflow.figures.save import save
 from nessflow.figures.style import styled
+from nessflow.pipeline.store import read_dataset
+from nessflow.pipeline.study import Study, parameters_of
+from nessflow.studies.kind import find_kind
+from nessflow.workflow import read_project
 
-IMAGE = Path(__file__).resolve().parent / "images" / "circuits.png"
-CIRCUITS = {"a": "SD", "b": "SDDS", "c": "SDSD"}
+ROOT = Path(__file__).resolve().parents[1]
+IMAGE = ROOT / "docs" / "images" / "circuits.png"
+STUDY = "circuit-placement"
 COLOURS = {"S": "#0072B2", "D": "#D55E00"}
 WIDTH = 6.0
 LINE = {"color": "black", "linewidth": 0.9, "marker": "", "linestyle": "-"}
 TEXT = {"ha": "center", "va": "center", "fontsize": 7}
 
 
-def draw_circuit(axes: Axes, name: str, placement: str) -> None:
-    """Draw a wire between two ends with a source (S) or drain (D) at each inner node."""
+def placement_of(study: Study, name: str) -> str:
+    """Return a letter for each inner node of a circuit: source (S) or drain (D)."""
+    system = parameters_of(study, {"circuit": name}, find_kind(study.kind)).system
+    letters = {
+        site: kind[0].upper() for kind, place in system.injections.items() for site in place.sites
+    }
+    return "".join(letters[site] for site in range(2, system.sites))
+
+
+def draw_circuit(axes: Axes, name: str, placement: str, currents: xr.DataArray) -> None:
+    """Draw a wire between two ends with a source or drain at each inner node, and its currents."""
     nodes = np.linspace(0, WIDTH, len(placement) + 2)
     for start, stop in itertools.pairwise(nodes):
         draw_resistor(axes, start, stop)
@@ -33,6 +49,10 @@ def draw_circuit(axes: Axes, name: str, placement: str) -> None:
     for x, text in ((nodes[0], "$V$"), (nodes[-1], "$0$")):
         axes.text(x, -0.32, text, **TEXT)
     axes.text(-0.9, 0, f"({name})", **TEXT)
+    for y, direction, arrow in ((0.15, "forward", "right"), (-0.15, "reverse", "left")):
+        value = abs(currents.sel(direction=direction).item())
+        text = rf"$|J_\{arrow}arrow| = {value:.2f}$"
+        axes.text(WIDTH + 0.35, y, text, **TEXT | {"ha": "left"})
 
 
 def draw_resistor(axes: Axes, start: float, stop: float) -> None:
@@ -55,14 +75,24 @@ def draw_source(axes: Axes, x: float, kind: str) -> None:
 
 
 def main() -> None:
-    """Draw the three circuits below each other."""
+    """Draw the circuits below each other."""
+    project = read_project(ROOT)
+    study = project.studies[STUDY]
+    data = read_dataset(project.results / STUDY / "data.nc")
+    record = figure_record(study, study.figures[0], {STUDY: data}) | {
+        "figure": "circuits",
+        "caption": "The circuits, and the current at the left end for both signs of the bias.",
+        "command": "python docs/draw_circuits.py",
+    }
+    names = data.indexes["circuit"]
+    currents = data["particle_current"].sel(terminal="left")
     with styled():
-        figure = Figure(figsize=(3.4, 3.2), layout="constrained")
-        for axes, (name, placement) in zip(figure.subplots(3), CIRCUITS.items(), strict=True):
-            draw_circuit(axes, name, placement)
-            axes.set(xlim=(-1.1, WIDTH + 0.2), ylim=(-1.35, 0.6))
+        figure = Figure(figsize=(3.4, 2.8), layout="constrained")
+        for axes, name in zip(figure.subplots(len(names)), names, strict=True):
+            draw_circuit(axes, name, placement_of(study, name), currents.sel(circuit=name))
+            axes.set(xlim=(-1.1, WIDTH + 1.9), ylim=(-1.35, 0.6))
             axes.set_axis_off()
-        save(figure, IMAGE, {"script": "docs/draw_circuits.py"})
+        save(figure, IMAGE, record)
 
 
 if __name__ == "__main__":
