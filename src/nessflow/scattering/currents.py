@@ -25,7 +25,18 @@ from nessflow.scattering.system import OpenSystem, Terminal
 
 
 def terminal_names(system: OpenSystem) -> tuple[str, ...]:
-    """Return the names of all terminals: those of the leads in order, then "loss" and "gain"."""
+    """Return the names of all terminals.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    tuple of t str
+        Those of the leads in order, then "loss" and "gain".
+    """
     return (*(terminal.name for terminal in system.terminals), "loss", "gain")
 
 
@@ -66,10 +77,22 @@ def _require_two_leads(system: OpenSystem, what: str) -> None:
 def reference_transmission(
     system: OpenSystem, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``tau_0l`` and ``tau_0g = Tr[(Gamma_L - Gamma_R) G P G^+]`` (Q for gain), each (E,).
+    """Return ``tau_0l`` and ``tau_0g = Tr[(Gamma_L - Gamma_R) G P G^+]`` (Q for gain).
 
     Paper extended-landauer-buttiker, below (S26).  Its (S27) and (S29) lack the factor Gamma of
-    this definition.
+    this definition (erratum E6).
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With exactly two leads, first left, second right.
+    energies : (E,) array
+        Energies, in t.
+
+    Returns
+    -------
+    loss, gain : (E,) float
+        ``tau_0l`` and ``tau_0g``.
 
     Raises
     ------
@@ -83,9 +106,21 @@ def reference_transmission(
 
 
 def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
-    """Return ``tau_1`` of (11) and (S26) of paper extended-landauer-buttiker, (E,).
+    """Return ``tau_1`` of (11) and (S26) of paper extended-landauer-buttiker.
 
     ``tau_1 = Tr[Gamma_L G Gamma_R G^+ + Gamma_R G Gamma_L G^+]/2 + Tr[Gamma_L G (P + Q) G^+]``.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With exactly two leads, first left, second right.
+    energies : (E,) array
+        Energies, in t.
+
+    Returns
+    -------
+    (E,) float array
+        ``tau_1``.
 
     Raises
     ------
@@ -294,7 +329,23 @@ _PARTS = ("net", "landauer", "reservoir", "reference", "response")
 
 
 def divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], dict[str, str]]:
-    """Return which energy components diverge, in the order of ``names``, and the notes."""
+    """Return which energy components diverge, and why.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    names : list of str
+        Part that each component belongs to, as "terminal" or "net"; the k-th of a part is that of
+        terminal k.
+
+    Returns
+    -------
+    divergent : list of bool
+        In the order of ``names``.
+    notes : dict
+        Attribute of `SteadyCurrents` -> reason.
+    """
     reasons, net = _divergences(system)
     notes = {}
     if reasons:
@@ -335,7 +386,18 @@ def _current_integrand(
 
 
 def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
-    """Return all steady currents of a system as something to integrate over the energy."""
+    """Return all steady currents of a system as something to integrate over the energy.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    Observable of SteadyCurrents
+        For `integrate_observables`.
+    """
     parts = {"terminal": _terminal_weights(len(system.terminals))}
     if len(system.terminals) == 2:
         parts |= _two_lead_weights()
@@ -387,6 +449,11 @@ def steady_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents:
     rtol : float
         Error over value aimed at, for every current by itself.  Rounding errors that are larger
         take its place and are part of the reported errors.
+
+    Returns
+    -------
+    SteadyCurrents
+        Of all terminals; with two leads also the parts of their net current.
 
     Notes
     -----

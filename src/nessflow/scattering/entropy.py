@@ -41,6 +41,16 @@ def gain_to_loss_ratio(system: OpenSystem) -> float | None:
 
     Such a pair acts on the leads as one terminal of broadening ``2(P + Q)`` and occupation
     ``r/(1 + r)`` at all energies: infinite temperature, ``mu/T = ln r``.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    float or None
+        ``r``, to a relative rounding of 1e-12; None also where loss or gain is absent.
     """
     if not (system.loss.any() and system.gain.any()):
         return None
@@ -52,7 +62,18 @@ def gain_to_loss_ratio(system: OpenSystem) -> float | None:
 
 
 def needs_dense(system: OpenSystem) -> bool:
-    """Return whether `scattering_entropy_production` takes dense matrices at each energy."""
+    """Return whether `scattering_entropy_production` takes dense matrices at each energy.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    bool
+        True where there are both loss and gain and they are not proportional.
+    """
     return system.loss.any() and system.gain.any() and gain_to_loss_ratio(system) is None
 
 

@@ -55,11 +55,22 @@ class Evolution:
     error: np.ndarray
 
     def correlations(self, initial: np.ndarray) -> np.ndarray:
-        """Return ``C(t)``, (t, N, N), from ``C(0)``, (N, N), (29)."""
+        """Return ``C(t)`` from ``C(0)``, (29).
+
+        Parameters
+        ----------
+        initial : (N, N) array
+            ``C(0)``.
+
+        Returns
+        -------
+        (t, N, N) complex array
+            ``C(t)``.
+        """
         return self.propagator.conj() @ initial @ self.propagator.swapaxes(1, 2) + self.source
 
     def double_occupancy(self, initial: np.ndarray, both: float | None = None) -> np.ndarray:
-        """Return ``<c_1^+ c_2^+ c_2 c_1>`` of two sites, (t,), (31).
+        """Return ``<c_1^+ c_2^+ c_2 c_1>`` of two sites, (31).
 
         Parameters
         ----------
@@ -67,6 +78,11 @@ class Evolution:
             ``C(0)``.
         both : float, optional
             Double occupancy at time 0; that of a Gaussian state, ``det C(0)``, unless told.
+
+        Returns
+        -------
+        (t,) float array
+            At `times`.
 
         Raises
         ------
@@ -89,6 +105,18 @@ class Evolution:
 def require_occupations(initial: np.ndarray, sites: int) -> np.ndarray:
     """Return a correlation matrix of fermions after checking it.
 
+    Parameters
+    ----------
+    initial : (N, N) array
+        ``<c_i^+ c_j>``.
+    sites : int
+        N.
+
+    Returns
+    -------
+    (N, N) complex array
+        The same matrix.
+
     Raises
     ------
     ValueError
@@ -109,6 +137,13 @@ def require_occupations(initial: np.ndarray, sites: int) -> np.ndarray:
 
 def require_double_occupancy(initial: np.ndarray, both: float) -> None:
     """Check that two sites with the correlations ``initial`` can both be full as often as told.
+
+    Parameters
+    ----------
+    initial : (2, 2) array
+        ``<c_i^+ c_j>``.
+    both : float
+        Probability that both sites are full.
 
     Raises
     ------
@@ -140,7 +175,20 @@ def _require_finite_bands(system: OpenSystem) -> None:
 
 
 def panels_resolving(panels: Panels, time: float) -> Panels:
-    """Return panels cut until ``e^{iwt}`` turns by less than `_PHASE` radians on half of each."""
+    """Return panels cut until ``e^{iwt}`` turns by less than `_PHASE` radians on half of each.
+
+    Parameters
+    ----------
+    panels : Panels
+        Panels of finite energies.
+    time : float
+        In hbar/t.
+
+    Returns
+    -------
+    Panels
+        As many as it takes.
+    """
     while True:
         ends = panels.origin + panels.width * np.array([panels.lower, panels.upper]) ** panels.power
         long = abs(ends[1] - ends[0]) * time > 2 * _PHASE
@@ -155,15 +203,37 @@ def panels_resolving(panels: Panels, time: float) -> Panels:
 
 
 def panel_error(values: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """Return what integrals may be wrong by, (m,), from values (m, p, 21) at the nodes.
+    """Return what integrals may be wrong by.
 
     The estimate of `nessflow.scattering.quadrature`, without its rounding errors.
+
+    Parameters
+    ----------
+    values : (m, p, 21) float
+        At the nodes of the panels.
+    slope : (p, 21) float
+        ``dw`` there in units of the rule's weight.
+
+    Returns
+    -------
+    (m,) float array
+        Of each component, over all panels.
     """
     return panel_estimates(values * slope)[1].sum(axis=-1)
 
 
 def require_times(times: np.ndarray) -> np.ndarray:
     """Return times after checking that they ascend from 0 or more.
+
+    Parameters
+    ----------
+    times : (t,) array
+        In hbar/t.
+
+    Returns
+    -------
+    (t,) float array
+        The same times.
 
     Raises
     ------
@@ -217,6 +287,11 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evol
         width of the bands.
     bosonic : bool
         Statistics.
+
+    Returns
+    -------
+    Evolution
+        From which `Evolution.correlations` makes the correlation matrix of any initial state.
 
     Raises
     ------

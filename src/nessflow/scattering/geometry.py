@@ -26,6 +26,11 @@ def ssh_chain(
         Hopping within and between cells, in t.
     onsite : float or (N,) array
         Energies of the sites, in t.
+
+    Returns
+    -------
+    Tridiagonal
+        Of N sites, in t.
     """
     bonds = np.where(np.arange(max(sites - 1, 0)) % 2 == 0, intracell, intercell)
     return Tridiagonal(np.broadcast_to(np.asarray(onsite, float), (sites,)), -bonds)
@@ -64,6 +69,11 @@ def long_range_chain(
         Distance beyond which nothing hops.
     onsite : float or (N,) array
         Energies of the sites, in t.
+
+    Returns
+    -------
+    (N, N) csr_array of complex
+        In t.
     """
     first, second = np.triu_indices(sites, 1)
     near = second - first <= reach
@@ -77,7 +87,20 @@ def _energies(onsite: float | np.ndarray, sites: int) -> np.ndarray:
 
 
 def strip_site(width: int, column: int | np.ndarray, row: int | np.ndarray) -> int | np.ndarray:
-    """Return the number ``column width + row`` of a site of a strip, a ladder included."""
+    """Return the number ``column width + row`` of a site of a strip, a ladder included.
+
+    Parameters
+    ----------
+    width : int
+        Sites in a column.
+    column, row : int or array
+        From 0.
+
+    Returns
+    -------
+    int or array
+        From 0.
+    """
     return column * width + row
 
 
@@ -98,6 +121,11 @@ def strip(
         Hopping, in t.
     onsite : float or (length width,) array
         Energies of the sites, in t.
+
+    Returns
+    -------
+    (N, N) csr_array of complex
+        N = length width, in t.
     """
     return _rectangle(length, width, hopping, hopping, onsite)
 
@@ -118,6 +146,11 @@ def ladder(
         Hopping along the chains and on the rungs, in t.
     onsite : float or (2 length,) array
         Energies of the sites, in t.
+
+    Returns
+    -------
+    (N, N) csr_array of complex
+        N = 2 length, in t.
     """
     return _rectangle(length, 2, hopping, rung, onsite)
 
@@ -152,6 +185,11 @@ def ring(
     onsite : float or (N,) array
         Energies of the sites, in t.
 
+    Returns
+    -------
+    (N, N) csr_array of complex
+        In t.
+
     Raises
     ------
     ValueError
@@ -167,7 +205,19 @@ def ring(
 def star_site(length: int, arm: int | np.ndarray, position: int | np.ndarray) -> int | np.ndarray:
     """Return the number ``1 + arm length + position`` of a site of a star's arm; the centre is 0.
 
-    Position 0 is beside the centre, ``length - 1`` the end of the arm.
+    Parameters
+    ----------
+    length : int
+        Sites in an arm.
+    arm : int or array
+        From 0.
+    position : int or array
+        0 beside the centre, ``length - 1`` at the end of the arm.
+
+    Returns
+    -------
+    int or array
+        From 1.
     """
     return 1 + arm * length + position
 
@@ -185,6 +235,11 @@ def star(
         Hopping, ``h = -hopping`` from each site to the next one away from the centre, in t.
     onsite : float or (1 + arms length,) array
         Energies of the sites, in t.
+
+    Returns
+    -------
+    (N, N) csr_array of complex
+        N = 1 + arms length, in t.
     """
     second = star_site(length, np.arange(arms)[:, None], np.arange(length))
     first = np.where(np.arange(length) > 0, second - 1, 0)

@@ -19,6 +19,11 @@ def chain(sites: int, hopping: complex | np.ndarray, onsite: float | np.ndarray)
         ``h_{j,j+1} = -hopping``, in t.
     onsite : float or (N,) array
         Energies of the sites, in t.
+
+    Returns
+    -------
+    Tridiagonal
+        Of N sites, in t.
     """
     bonds = np.broadcast_to(-np.asarray(hopping, complex), (max(sites - 1, 0),))
     return Tridiagonal(np.broadcast_to(np.asarray(onsite, float), (sites,)), bonds)
@@ -31,6 +36,11 @@ def onsite_rates(rates: np.ndarray) -> Tridiagonal:
     ----------
     rates : (N,) array
         Rates in t/hbar; populations change with twice the rate.
+
+    Returns
+    -------
+    Tridiagonal
+        ``P`` (or ``Q``) of N sites, in t/hbar.
     """
     rates = np.asarray(rates, float)
     return Tridiagonal(rates, np.zeros(max(rates.size - 1, 0)))
@@ -63,6 +73,11 @@ def bond_rates(
         site loses alike.
     gain : bool
         Return ``Q_jk = sum v_j v_k^*`` instead of ``P_jk = sum u_j^* u_k``.
+
+    Returns
+    -------
+    Tridiagonal
+        ``P``, or ``Q`` with ``gain``, of N sites, in t/hbar.
     """
     bonds_at = np.full(sites, 2.0)
     if not boundary:
@@ -73,5 +88,20 @@ def bond_rates(
 
 
 def uniform_disorder(half_width: float, sites: int, rng: np.random.Generator) -> np.ndarray:
-    """Return independent on-site energies, uniform in ``[-half_width, half_width]``, (N,)."""
+    """Return independent on-site energies, uniform in ``[-half_width, half_width]``.
+
+    Parameters
+    ----------
+    half_width : float
+        In t.
+    sites : int
+        Number of sites N.
+    rng : numpy.random.Generator
+        From which N numbers are drawn.
+
+    Returns
+    -------
+    (N,) float array
+        In t.
+    """
     return half_width * rng.uniform(-1.0, 1.0, sites)

@@ -310,14 +310,19 @@ def linear_response(system: OpenSystem, rtol: float = 1e-10) -> LinearResponse:
         Error over value aimed at, for each integral by itself; there is no absolute tolerance, so
         that a conductance of 1e-90 outside the band is as good as any.
 
-    Notes
-    -----
-    Where nothing is transmitted, what is divided by the conductance is NaN with a note.
+    Returns
+    -------
+    LinearResponse
+        With an error of each number, and notes on those that are NaN.
 
     Raises
     ------
     ValueError
         When there are not two leads, or the leads differ.
+
+    Notes
+    -----
+    Where nothing is transmitted, what is divided by the conductance is NaN with a note.
     """
     _, temperature = _common_state(system)
     if temperature > 0:
@@ -429,6 +434,11 @@ def sommerfeld_lorenz_ratio(system: OpenSystem) -> tuple[float, float]:
     ----------
     system : OpenSystem
         With two leads at one chemical potential and temperature.
+
+    Returns
+    -------
+    value, error : float
+        In (k_B/e)^2.
 
     Raises
     ------

@@ -67,7 +67,18 @@ class Tridiagonal:
 
     @classmethod
     def zero(cls, sites: int) -> "Tridiagonal":
-        """Return the zero matrix of ``sites`` rows."""
+        """Return the zero matrix.
+
+        Parameters
+        ----------
+        sites : int
+            Number of rows N.
+
+        Returns
+        -------
+        Tridiagonal
+            Of N sites.
+        """
         return cls(np.zeros(sites), np.zeros(max(sites - 1, 0)))
 
     @property
@@ -145,6 +156,18 @@ def _largest(matrix: np.ndarray | scipy.sparse.coo_array) -> tuple[tuple[int, in
 def checked(name: str, matrix: Matrix | scipy.sparse.sparray) -> Matrix:
     """Return a matrix in one of the three kinds, square, finite and Hermitian.
 
+    Parameters
+    ----------
+    name : str
+        What messages call the matrix.
+    matrix : Tridiagonal, Sparse, sparse array or (N, N) array
+        What was given.
+
+    Returns
+    -------
+    Tridiagonal, Sparse or (N, N) complex array
+        A matrix of this module as it is, others as copies that cannot be written.
+
     Raises
     ------
     ValueError
@@ -183,7 +206,18 @@ def _as_sparse_matrix(matrix: scipy.sparse.sparray) -> Sparse:
 
 
 def gershgorin(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Return centres and radii of Gershgorin's discs, which hold all eigenvalues; (N,) each."""
+    """Return centres and radii of Gershgorin's discs, which hold all eigenvalues.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, Sparse or (N, N) array
+        Hermitian.
+
+    Returns
+    -------
+    centres, radii : (N,) float
+        In the unit of the matrix.
+    """
     if isinstance(matrix, Tridiagonal):
         alike = matrix.upper.strides == (0,)
         bond = abs(matrix.upper[:1] if alike else matrix.upper)
@@ -268,7 +302,20 @@ def _smallest_eigenvalue(matrix: Matrix) -> float:
 
 
 def check_positive(name: str, matrix: Matrix) -> None:
-    """Raise ValueError when a matrix has a negative eigenvalue beyond rounding."""
+    """Check that a matrix has no negative eigenvalue beyond rounding.
+
+    Parameters
+    ----------
+    name : str
+        What the message calls the matrix.
+    matrix : Tridiagonal, Sparse or (N, N) array
+        Hermitian.
+
+    Raises
+    ------
+    ValueError
+        When there is one below -1e-12 times the largest diagonal element.
+    """
     lowest = _smallest_eigenvalue(matrix)
     if lowest < 0 and lowest < -_ROUNDING * abs(diagonal(matrix)).max():
         raise ValueError(
@@ -278,12 +325,34 @@ def check_positive(name: str, matrix: Matrix) -> None:
 
 
 def diagonal(matrix: Matrix) -> np.ndarray:
-    """Return the diagonal elements of any kind of matrix, (N,) float."""
+    """Return the diagonal elements of any kind of matrix.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, Sparse or (N, N) array
+        Hermitian.
+
+    Returns
+    -------
+    (N,) float array
+        In the unit of the matrix.
+    """
     return matrix.diagonal().real if isinstance(matrix, np.ndarray) else matrix.diagonal
 
 
 def overlap(first: Matrix, second: Matrix) -> float:
-    """Return ``Tr[A B]`` of two matrices of one kind."""
+    """Return ``Tr[A B]`` of two matrices of one kind.
+
+    Parameters
+    ----------
+    first, second : Tridiagonal, Sparse or (N, N) array
+        A and B, Hermitian.
+
+    Returns
+    -------
+    float
+        Real, as A and B are Hermitian.
+    """
     if isinstance(first, Tridiagonal):
         if not (first.any() and second.any()):
             return 0.0
@@ -295,12 +364,34 @@ def overlap(first: Matrix, second: Matrix) -> float:
 
 
 def as_dense(matrix: Matrix) -> np.ndarray:
-    """Return the (N, N) array of any kind of matrix."""
+    """Return any kind of matrix with all its elements.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, Sparse or (N, N) array
+        Hermitian.
+
+    Returns
+    -------
+    (N, N) array
+        The same object where it was dense.
+    """
     return matrix if isinstance(matrix, np.ndarray) else matrix.to_dense()
 
 
 def as_sparse(matrix: Matrix) -> Sparse:
-    """Return any kind of matrix with its elements that are not zero."""
+    """Return any kind of matrix with its elements that are not zero.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, Sparse or (N, N) array
+        Hermitian.
+
+    Returns
+    -------
+    Sparse
+        The same object where it was sparse.
+    """
     if isinstance(matrix, Sparse):
         return matrix
     if isinstance(matrix, Tridiagonal):

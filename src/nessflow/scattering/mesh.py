@@ -45,11 +45,26 @@ def _smallest_damping(system: OpenSystem) -> float:
 
 
 def known_poles(system: OpenSystem) -> np.ndarray:
-    """Return where poles of the Green's function are, or lie above, (p,) complex.
+    """Return where poles of the Green's function are, or lie above.
 
     Every pole is at least the smallest damping below the real line.  Where that is large against
     the level spacing, a row of points at that depth serves as well as the eigenvalues and costs
     nothing.  Occupations of the leads do not matter.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (p,) complex array
+        In t.
+
+    Raises
+    ------
+    ValueError
+        As `resonances`, where that is needed.
     """
     low, high, reach = _spectrum(system)
     real = any(np.isfinite(lead.band[0]) for lead in system.leads)
@@ -62,10 +77,20 @@ def known_poles(system: OpenSystem) -> np.ndarray:
 
 
 def resonances(system: OpenSystem) -> np.ndarray:
-    """Return the poles of the Green's function, (N,) complex, in t.
+    """Return the poles of the Green's function.
 
-    Exact (eigenvalues of ``X + Sigma``) for wide-band leads; for others the self-energy is taken
-    at the resonance by first-order perturbation theory, good for the narrow ones.
+    Exact (eigenvalues of ``X + Sigma``) for wide-band leads; for others the self-energy is taken at
+    the resonance by first-order perturbation theory, good for the narrow ones.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; O(N^3).
+
+    Returns
+    -------
+    (N,) complex array
+        In t.
 
     Raises
     ------
@@ -153,7 +178,18 @@ def _structure(system: OpenSystem) -> tuple[float, float]:
 
 
 def energy_scale(system: OpenSystem) -> float:
-    """Return the norm of the Hamiltonian and self-energies, in t: rounding errors go with it."""
+    """Return the norm of the Hamiltonian and self-energies: rounding errors go with it.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    float
+        In t.
+    """
     centre, radius = _structure(system)
     return radius + abs(centre)
 
@@ -191,6 +227,16 @@ def energy_mesh(
         `known_poles` of the system, where they were computed before.
     everywhere : bool
         Whether the mesh goes on where no current flows, for occupations.
+
+    Returns
+    -------
+    EnergyMesh
+        Without panels where no current flows at any energy.
+
+    Raises
+    ------
+    ValueError
+        When the poles are not given and there are too many sites for them, see `known_poles`.
     """
     centre, radius = _structure(system)
     edges = _edges(system)

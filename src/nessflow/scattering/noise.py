@@ -145,6 +145,16 @@ def _pairs(count: int) -> list[tuple[int, int]]:
 def noise_observable(system: OpenSystem) -> Observable[ParticleNoise]:
     """Return the noise of all leads as something to integrate over the energy.
 
+    Parameters
+    ----------
+    system : OpenSystem
+        With at least one lead.
+
+    Returns
+    -------
+    Observable of ParticleNoise
+        For `integrate_observables`.
+
     Raises
     ------
     ValueError
@@ -184,6 +194,11 @@ def lead_noise(system: OpenSystem, rtol: float = 1e-10) -> ParticleNoise:
         Error over value aimed at, for every element by itself.  Rounding errors that are larger
         take its place and are part of the reported errors.
 
+    Returns
+    -------
+    ParticleNoise
+        Between the terminals of the leads, with its errors.
+
     Raises
     ------
     ValueError
@@ -195,7 +210,27 @@ def lead_noise(system: OpenSystem, rtol: float = 1e-10) -> ParticleNoise:
 def currents_and_noise(
     system: OpenSystem, rtol: float = 1e-10
 ) -> tuple[SteadyCurrents, ParticleNoise]:
-    """Return `steady_currents` and `lead_noise` from common transmissions."""
+    """Return `steady_currents` and `lead_noise` from common transmissions.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With at least one lead.
+    rtol : float
+        As for both.
+
+    Returns
+    -------
+    currents : SteadyCurrents
+        Of all terminals.
+    noise : ParticleNoise
+        Between the terminals of the leads.
+
+    Raises
+    ------
+    ValueError
+        When there is no lead.
+    """
     observables = [currents_observable(system), noise_observable(system)]
     currents, noise = integrate_observables(system, observables, rtol)
     return currents, noise

@@ -26,19 +26,49 @@ def fermi(energies: np.ndarray, chemical_potential: float, temperature: float) -
         Energies w, in t.
     chemical_potential, temperature : float
         In t.
+
+    Returns
+    -------
+    (E,) float array
+        ``f``.
     """
     return expit(-_reduced(energies, chemical_potential, temperature))
 
 
 def fermi_holes(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
-    """Return ``1 - f`` without cancellation; parameters as in `fermi`."""
+    """Return ``1 - f`` without cancellation.
+
+    Parameters
+    ----------
+    energies : (E,) array
+        Energies w, in t.
+    chemical_potential, temperature : float
+        In t.
+
+    Returns
+    -------
+    (E,) float array
+        ``1 - f``.
+    """
     return expit(_reduced(energies, chemical_potential, temperature))
 
 
 def fermi_difference(
     energies: np.ndarray, first: Lead | Terminal, second: Lead | Terminal
 ) -> np.ndarray:
-    """Return ``f_first - f_second`` without cancellation, (E,)."""
+    """Return ``f_first - f_second`` without cancellation.
+
+    Parameters
+    ----------
+    energies : (E,) array
+        Energies w, in t.
+    first, second : lead or Terminal
+        Whose chemical potentials and temperatures are taken.
+
+    Returns
+    -------
+    (E,) float array
+    """
     mu_1, mu_2 = first.chemical_potential, second.chemical_potential
     t_1, t_2 = first.temperature, second.temperature
     f_1, f_2 = fermi(energies, mu_1, t_1), fermi(energies, mu_2, t_2)

@@ -15,6 +15,11 @@ def bose(energies: np.ndarray, chemical_potential: float, temperature: float) ->
         Energies w above ``mu``, in t.
     chemical_potential, temperature : float
         In t.
+
+    Returns
+    -------
+    (E,) float array
+        Not negative above ``mu``.
     """
     offset = np.asarray(energies, float) - chemical_potential
     if temperature == 0:
@@ -24,13 +29,33 @@ def bose(energies: np.ndarray, chemical_potential: float, temperature: float) ->
 
 
 def occupation(energies: np.ndarray, lead: Lead | Terminal, bosonic: bool) -> np.ndarray:
-    """Return the Fermi or Bose function of a lead, (E,)."""
+    """Return the Fermi or Bose function of a lead.
+
+    Parameters
+    ----------
+    energies : (E,) array
+        Energies w, in t; above the chemical potential for bosons.
+    lead : lead or Terminal
+        Whose chemical potential and temperature are taken.
+    bosonic : bool
+        Statistics.
+
+    Returns
+    -------
+    (E,) float array
+        Occupation of its states.
+    """
     function = bose if bosonic else fermi
     return function(energies, lead.chemical_potential, lead.temperature)
 
 
 def require_bosonic_leads(leads: tuple[Lead, ...]) -> None:
     """Check that leads can hold bosons: chemical potentials below all bands.
+
+    Parameters
+    ----------
+    leads : tuple of leads
+        Those of one system.
 
     Raises
     ------
@@ -49,6 +74,16 @@ def require_bosonic_leads(leads: tuple[Lead, ...]) -> None:
 
 def bosonic_range(system: OpenSystem) -> tuple[float, float]:
     """Return the energies between which the leads hold bosons.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With leads alone.
+
+    Returns
+    -------
+    lower, upper : float
+        Outermost band edges, in t.
 
     Raises
     ------
