@@ -37,12 +37,36 @@ def _alike(system: OpenSystem) -> list[tuple[Lead, list[int]]]:
 
 
 def lead_sites(system: OpenSystem) -> np.ndarray:
-    """Return the site of each lead, from 0, (l,) int."""
+    """Return the site of each lead.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (l,) int array
+        From 0.
+    """
     return np.array([lead.site for lead in system.leads], int)
 
 
 def lead_broadening(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
-    """Return ``Gamma_a`` of each lead, (l, E), in t."""
+    """Return ``Gamma_a`` of each lead.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+
+    Returns
+    -------
+    (l, E) float array
+        In t.
+    """
     result = np.empty((len(system.leads), energies.size))
     for lead, members in _alike(system):
         result[members] = lead.broadening_at(energies)
@@ -50,7 +74,20 @@ def lead_broadening(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
 
 
 def on_sites(system: OpenSystem, values: np.ndarray) -> np.ndarray:
-    """Return the sums of what belongs to leads, (l, ...), over the leads of each site, (N, ...)."""
+    """Return the sums of what belongs to leads over the leads of each site.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    values : (l, ...) array
+        One number or row for each lead.
+
+    Returns
+    -------
+    (N, ...) array
+        Zero where there is no lead.
+    """
     result = np.zeros((system.sites, *values.shape[1:]), values.dtype)
     np.add.at(result, lead_sites(system), values)
     return result
@@ -86,7 +123,20 @@ def _batches(count: int, size: int) -> list[slice]:
 
 
 def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
-    """Return the Green's function between the sites of all leads, (E, l, l) complex, in 1/t."""
+    """Return the Green's function between the sites of all leads.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; O(N + l^2) for each energy on a chain.
+    energies : (E,) array
+        Energies, in t.
+
+    Returns
+    -------
+    (E, l, l) complex array
+        In 1/t.
+    """
     energies = np.atleast_1d(np.asarray(energies, float))
     sites, at = np.unique(lead_sites(system), return_inverse=True)
     result = np.empty((energies.size, at.size, at.size), complex)
@@ -101,7 +151,7 @@ def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
 
 
 def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Return ``(G W G^+)_ab`` between the sites of all leads, (E, l, l) complex, in 1/t.
+    """Return ``(G W G^+)_ab`` between the sites of all leads.
 
     Parameters
     ----------
@@ -111,6 +161,11 @@ def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarr
         Energies, in t.
     source : (l, E) array
         What W has on the diagonal at the site of each lead; it adds up.
+
+    Returns
+    -------
+    (E, l, l) complex array
+        In 1/t^2 times the unit of ``source``.
     """
     if not system.is_tridiagonal:
         green = green_between(system, energies)
@@ -122,7 +177,7 @@ def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarr
 
 
 def pair_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
-    """Return ``T_ab`` between all leads, from b to a, (E, l, l); the diagonal is zero.
+    """Return ``T_ab`` between all leads, from b to a.
 
     Parameters
     ----------
@@ -130,6 +185,11 @@ def pair_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         Any number of leads; O(N^2) for each energy on a chain.
     energies : (E,) array
         Energies, in t.
+
+    Returns
+    -------
+    (E, l, l) float array
+        The diagonal is zero.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
     gamma = lead_broadening(system, energies).T
@@ -142,7 +202,7 @@ def pair_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
 def transmission_sum(
     system: OpenSystem, energies: np.ndarray, to: np.ndarray, source: np.ndarray
 ) -> np.ndarray:
-    """Return ``sum_e to_ae T_ab(w_e) source_be`` with ``T_aa = Gamma_a^2 |G_aa|^2``, (l, l).
+    """Return ``sum_e to_ae T_ab(w_e) source_be`` with ``T_aa = Gamma_a^2 |G_aa|^2``.
 
     Parameters
     ----------
@@ -152,6 +212,11 @@ def transmission_sum(
         Energies, in t.
     to, source : (l, E) arrays
         Weights of each energy.
+
+    Returns
+    -------
+    (l, l) float array
+        In the unit of ``to source``.
     """
     gamma = lead_broadening(system, energies)
     first, second = np.ascontiguousarray((gamma * to).T), np.ascontiguousarray((gamma * source).T)
@@ -179,8 +244,12 @@ def transmission_sum(
 class Source:
     """Hermitian matrix ``W`` at each energy: leads on the diagonal, and loss and gain.
 
-    ``leads`` is (l, E): what is put on the site of each lead.  ``loss`` and ``gain`` are the
-    multiples of ``2P`` and ``2Q`` that are added.
+    Attributes
+    ----------
+    leads : (l, E) float
+        What is put on the site of each lead.
+    loss, gain : float
+        Multiples of ``2P`` and ``2Q`` that are added.
     """
 
     leads: np.ndarray
@@ -189,7 +258,18 @@ class Source:
 
 
 def bonds(system: OpenSystem) -> np.ndarray:
-    """Return the pairs of sites (from 0, ascending) that any matrix of the system joins, (B, 2)."""
+    """Return the pairs of sites that any matrix of the system joins.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (B, 2) int array
+        From 0, ascending, in pairs and among them.
+    """
     if system.is_tridiagonal:
         first = np.arange(system.sites - 1)
         return np.stack([first, first + 1], axis=1)
@@ -255,7 +335,20 @@ def _dense_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> N
 
 
 def in_batches(integrand: Callable, size: int) -> Callable:
-    """Return an integrand that sees few energies at a time, each of ``size`` numbers in arrays."""
+    """Return an integrand that sees few energies at a time.
+
+    Parameters
+    ----------
+    integrand : callable
+        ``integrand(w (n,)) -> (values (m, n), magnitudes (m, n))``.
+    size : int
+        How many numbers for each energy its arrays hold.
+
+    Returns
+    -------
+    callable
+        The same function of w.
+    """
 
     def whole(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts = [integrand(energies[batch]) for batch in _batches(energies.size, size)]

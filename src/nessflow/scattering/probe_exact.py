@@ -53,6 +53,11 @@ def solve_probes(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-1
     rtol : float
         Error over value aimed at in the integrals over the energy.
 
+    Returns
+    -------
+    ProbeSolution
+        Unique where all temperatures are given.
+
     Raises
     ------
     NoSolution
@@ -220,9 +225,21 @@ def _check_capacity(system: OpenSystem, task: Task, poles: np.ndarray) -> None:
 def probe_capacity(
     system: OpenSystem, poles: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest and the smallest current that each terminal could carry, (t,) each.
+    """Return the largest and the smallest current that each terminal could carry.
 
-    The terminal full and all others empty, and the other way round, in t/hbar.
+    The terminal full and all others empty, and the other way round.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; its chemical potentials do not matter.
+    poles : (p,) complex array, optional
+        `known_poles` of the system, where they were computed before.
+
+    Returns
+    -------
+    largest, smallest : (t,) float
+        From the terminal into the system, in t/hbar.
     """
     at, of = lead_sites(system), system.terminal_of_lead
     same = [np.flatnonzero(of == a) for a in range(len(system.terminals))]

@@ -98,6 +98,11 @@ def conductance_derivatives(system: OpenSystem, energy: float) -> np.ndarray:
     energy : float
         Inside the bands of all leads, in t.
 
+    Returns
+    -------
+    (3, t, t) float array
+        In 1, 1/t and 1/t^2; times 1/2 pi they are conductances in 1/hbar.
+
     Raises
     ------
     ValueError
@@ -291,6 +296,11 @@ def third_order_probes(
     rtol : float
         Error over value aimed at for the currents without bias (loss and gain).
 
+    Returns
+    -------
+    ExpansionSolution
+        The physical solution and, for one or two probes, all real ones.
+
     Raises
     ------
     ValueError
@@ -334,6 +344,16 @@ def third_order_probes(
 
 def physical_solution(found: ExpansionSolution) -> ProbeSolution:
     """Return the physical solution.
+
+    Parameters
+    ----------
+    found : ExpansionSolution
+        What `third_order_probes` returned.
+
+    Returns
+    -------
+    ProbeSolution
+        That which goes to zero with biases and demanded currents.
 
     Raises
     ------

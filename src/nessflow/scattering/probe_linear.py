@@ -41,11 +41,18 @@ def linear_probes(
         Error over value aimed at, for the currents without bias (loss and gain) and for the
         thermal averages.
 
+    Returns
+    -------
+    ProbeSolution
+        Linear in biases and demanded currents.
+
     Raises
     ------
     ValueError
         When temperatures differ, a probe has a heat current or does not fit the system, or every
         terminal is a probe.
+    NoSolution
+        When a probe carries no current at the mean chemical potential.
     """
     task = task_of(system, probes)
     if task.heats.size:

@@ -150,6 +150,11 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8)
     rtol : float
         Error over value aimed at, for every element by itself.
 
+    Returns
+    -------
+    ProbeNoise
+        Between the terminals that are no probes, with its errors.
+
     Raises
     ------
     ValueError

@@ -42,7 +42,29 @@ def flows(
     poles: np.ndarray,
     occupations: Occupations | None = None,
 ) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Return all particle currents, then the heat currents of some terminals, with errors."""
+    """Return all particle currents, then the heat currents of some terminals, with errors.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    heats : (q,) int
+        Places of the terminals whose heat currents are wanted.
+    rtol : float
+        Error over value aimed at, for each current by itself.
+    poles : (p,) complex array
+        By which the mesh is graded.
+    occupations : Occupations, optional
+        Those of the leads unless told.
+
+    Returns
+    -------
+    value, error : (t + q,) float
+        From terminals into the system, in t/hbar and t^2/hbar; heat counts from the terminal's
+        chemical potential.
+    converged : bool
+        Whether all integrals met the tolerance or their rounding errors.
+    """
     occupations = occupations or fermi_occupations(system)
     potentials = terminal_potentials(system)
 
@@ -62,7 +84,19 @@ def flows(
 def slopes(system: OpenSystem, poles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return energies and the weights at them of the integrals with ``-df/dw`` and ``df/dT``.
 
-    (E,), (l, E), (l, E).  A lead at temperature 0 has its chemical potential alone.
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    poles : (p,) complex array
+        By which the mesh is graded.
+
+    Returns
+    -------
+    energies : (E,) float
+        In t; a lead at temperature 0 has its chemical potential alone.
+    by_potential, by_temperature : (l, E) float
+        The weights over 2 pi; those by temperature are 0 at temperature 0.
     """
     mu, warmth = chemical_potentials(system), temperatures(system)
     cold = np.flatnonzero(warmth == 0)
@@ -91,7 +125,24 @@ def slopes(system: OpenSystem, poles: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def responses(
     system: OpenSystem, energies: np.ndarray, weights: np.ndarray, to: np.ndarray
 ) -> np.ndarray:
-    """Return ``sum_e to_a [delta_ab Gamma_a A_aa - T_ab] weights_b`` between terminals, (t, t)."""
+    """Return ``sum_e to_a [delta_ab Gamma_a A_aa - T_ab] weights_b`` between terminals.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+    weights : (l, E) array
+        What the occupation of each lead changes by, `slopes`.
+    to : (l, E) array
+        What each particle that a lead sends counts: 1, or its heat.
+
+    Returns
+    -------
+    (t, t) float array
+        In the unit of ``to weights``.
+    """
 
     def escape(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gamma = lead_broadening(system, part)
@@ -105,10 +156,20 @@ def responses(
 
 
 def conductance_matrix(system: OpenSystem) -> np.ndarray:
-    """Return ``dI_a/dmu_b`` of all terminals but loss and gain, (t, t), in 1/hbar.
+    """Return ``dI_a/dmu_b`` of all terminals but loss and gain.
 
-    Its rows add up to zero without loss and gain, its columns always do with those of loss and
-    gain added.
+    Its rows add up to zero without loss and gain, its columns always do with those of loss and gain
+    added.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The leads at any chemical potentials and temperatures.
+
+    Returns
+    -------
+    (t, t) float array
+        In 1/hbar.
     """
     poles = poles_if_needed(system)
     energies, weights, _ = slopes(system, poles)
@@ -116,13 +177,43 @@ def conductance_matrix(system: OpenSystem) -> np.ndarray:
 
 
 def poles_if_needed(system: OpenSystem) -> np.ndarray:
-    """Return the poles by which integrals are graded; none where nothing is integrated."""
+    """Return the poles by which integrals are graded; none where nothing is integrated.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (p,) complex array
+        `known_poles`; empty without loss and gain at temperature 0.
+    """
     integrals = temperatures(system).any() or system.loss.any() or system.gain.any()
     return known_poles(system) if integrals else np.empty(0, complex)
 
 
 def jacobian(system: OpenSystem, task: Task, poles: np.ndarray, currents: np.ndarray) -> np.ndarray:
-    """Return the derivatives of particle and heat currents, (t + q, p + q)."""
+    """Return the derivatives of particle and heat currents.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    task : Task
+        Which terminals are probes.
+    poles : (p,) complex array
+        By which the mesh is graded.
+    currents : (t,) array or longer
+        Particle currents of all terminals first, in t/hbar: heat counts from a potential that
+        moves.
+
+    Returns
+    -------
+    (t + q, p + q) float array
+        Of all particle currents and the heat currents of probes of unknown temperature, with
+        respect to the potentials of all probes and these temperatures.
+    """
     energies, by_potential, by_temperature = slopes(system, poles)
     one = np.ones_like(by_potential)
     rows = [_columns(system, task, energies, by_potential, by_temperature, one)]

@@ -87,18 +87,38 @@ class ProbeSolution:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Which terminals are probes, as places among the terminals, and what they are to carry."""
+    """Which terminals are probes, as places among the terminals, and what they are to carry.
+
+    Attributes
+    ----------
+    potentials : (p,) int
+        Places of the probes.
+    heats : (q,) int
+        Places of the probes of unknown temperature.
+    demanded : (p + q,) float
+        Particle currents in t/hbar, then heat currents in t^2/hbar.
+    """
 
     potentials: np.ndarray
-    """Probes, (p,) int."""
     heats: np.ndarray
-    """Probes of unknown temperature, (q,) int."""
     demanded: np.ndarray
-    """Particle currents, then heat currents, (p + q,) float."""
 
 
 def by_terminal(system: OpenSystem, values: np.ndarray) -> np.ndarray:
-    """Return the sums over the leads of each terminal, (l, ...) to (t, ...)."""
+    """Return the sums over the leads of each terminal.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    values : (l, ...) array
+        One number or row for each lead.
+
+    Returns
+    -------
+    (t, ...) array
+        The same object where each lead is a terminal.
+    """
     if len(system.terminals) == len(system.leads):
         return values
     result = np.zeros((len(system.terminals), *values.shape[1:]))
@@ -107,22 +127,69 @@ def by_terminal(system: OpenSystem, values: np.ndarray) -> np.ndarray:
 
 
 def pairs_by_terminal(system: OpenSystem, matrix: np.ndarray) -> np.ndarray:
-    """Return the sums over the leads of each pair of terminals, (l, l) to (t, t)."""
+    """Return the sums over the leads of each pair of terminals.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    matrix : (l, l) array
+        Between leads.
+
+    Returns
+    -------
+    (t, t) array
+        Between terminals.
+    """
     return by_terminal(system, by_terminal(system, matrix).T).T
 
 
 def terminal_potentials(system: OpenSystem) -> np.ndarray:
-    """Return the chemical potentials of all terminals but loss and gain, (t,), in t."""
+    """Return the chemical potentials of all terminals but loss and gain.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (t,) float array
+        In t.
+    """
     return np.array([terminal.chemical_potential for terminal in system.terminals])
 
 
 def terminal_temperatures(system: OpenSystem) -> np.ndarray:
-    """Return the temperatures of all terminals but loss and gain, (t,), in t."""
+    """Return the temperatures of all terminals but loss and gain.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (t,) float array
+        In t.
+    """
     return np.array([terminal.temperature for terminal in system.terminals])
 
 
 def task_of(system: OpenSystem, probes: Sequence[Probe]) -> Task:
     """Return what is asked for.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    probes : sequence of Probe
+        What the probes are to carry.
+
+    Returns
+    -------
+    Task
+        By places among the terminals.
 
     Raises
     ------
@@ -174,14 +241,42 @@ def _check_probe(system: OpenSystem, probe: Probe, channels: Sequence[int]) -> N
 def moved(
     system: OpenSystem, potentials: np.ndarray, warmth: np.ndarray | None = None
 ) -> OpenSystem:
-    """Return the system with terminals at given chemical potentials and temperatures, (t,)."""
+    """Return the system with its terminals at other chemical potentials and temperatures.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    potentials : (t,) array
+        In t.
+    warmth : (t,) array, optional
+        Temperatures in t; those of the system unless told.
+
+    Returns
+    -------
+    OpenSystem
+        The other system.
+    """
     of_lead = system.terminal_of_lead
     warmth = terminal_temperatures(system) if warmth is None else warmth
     return with_occupations(system, potentials[of_lead], warmth[of_lead])
 
 
 def mean_chemical_potential(system: OpenSystem, probes: Sequence[Probe]) -> float:
-    """Return the middle between the highest and the lowest given chemical potential."""
+    """Return the middle between the highest and the lowest given chemical potential.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    probes : sequence of Probe
+        Terminals whose chemical potential is not given.
+
+    Returns
+    -------
+    float
+        In t.
+    """
     names = {probe.name for probe in probes}
     given = [x.chemical_potential for x in system.terminals if x.name not in names]
     return 0.5 * (max(given) + min(given))
@@ -215,6 +310,11 @@ def solution(
         Whether all integrals met the tolerance or their rounding errors.
     iterations : int
         Newton steps.
+
+    Returns
+    -------
+    ProbeSolution
+        Converged where also the residual is within 16 times the errors of the currents.
     """
     count, p = len(system.terminals), task.potentials.size
     rows = np.concatenate([task.potentials, count + np.arange(task.heats.size)]).astype(int)

@@ -50,6 +50,18 @@ def terminal_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents
     As `nessflow.scattering.currents.steady_currents`, without the parts that only two leads have;
     the currents of loss and gain come from the occupations of the sites, so that all add up to
     zero only if both are right.  The unitarity defect is not computed.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Any number of leads, loss and gain.
+    rtol : float
+        Error over value aimed at, for every current by itself.
+
+    Returns
+    -------
+    SteadyCurrents
+        None for what is defined between two leads.
     """
     terminals, occupations = terminal_names(system), fermi_occupations(system)
     divergent, notes = divergent_rows(system, ["terminal"] * len(terminals))
@@ -152,6 +164,11 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
         Any number of leads, loss and gain.
     rtol : float
         Error over value aimed at, for every number by itself.
+
+    Returns
+    -------
+    Profiles
+        With the numerical errors.
     """
     pairs, at, n = bonds(system), lead_sites(system), system.sites
     hopping = _elements(system.hamiltonian, pairs).conj()
@@ -208,9 +225,21 @@ def _driven(system: OpenSystem) -> float:
 
 
 def joule_heat(system: OpenSystem, mean: float) -> np.ndarray:
-    """Return ``(1/4 pi) sum_b T_ab (mu_b - mu_a)^2``, the heat that each terminal takes up, (t,).
+    """Return ``(1/4 pi) sum_b T_ab (mu_b - mu_a)^2``, the heat that each terminal takes up.
 
-    (B52) of paper nonreciprocal-gain-loss: the leading order at low temperature, in t^2/hbar.
+    (B52) of paper nonreciprocal-gain-loss: the leading order at low temperature.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        All terminals at their chemical potentials.
+    mean : float
+        Energy of the transmissions, in t.
+
+    Returns
+    -------
+    (t,) float array
+        In t^2/hbar.
     """
     pairs = pairs_by_terminal(system, pair_transmission(system, np.array([mean]))[0])
     mu = terminal_potentials(system)

@@ -73,7 +73,17 @@ _PANELS_PER_CALL = 2000
 
 @dataclass(frozen=True, eq=False)
 class Panels:
-    """Panels ``w = origin + width u^power``, ``lower <= u <= upper``; each attribute is (p,)."""
+    """Panels ``w = origin + width u^power``, ``lower <= u <= upper``.
+
+    Attributes
+    ----------
+    origin, width : (p,) float
+        In the unit of w.
+    power : (p,) float
+        1, 2 or -1, see the module.
+    lower, upper : (p,) float
+        Ends in u.
+    """
 
     origin: np.ndarray
     width: np.ndarray
@@ -113,7 +123,15 @@ class Panels:
         return _joined(parts)
 
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the energies of all nodes and ``dw`` in units of the rule's weight, (p, 21)."""
+        """Return the energies of all nodes and ``dw`` there.
+
+        Returns
+        -------
+        energies : (p, 21) float
+            ``w``.
+        slope : (p, 21) float
+            ``dw`` in units of the rule's weight.
+        """
         half = 0.5 * (self.upper - self.lower)[:, None]
         u = self.lower[:, None] + half * (1.0 + NODES)
         power = self.power[:, None]
@@ -173,6 +191,11 @@ def graded(points: np.ndarray, poles: np.ndarray) -> np.ndarray:
         Sorted.
     poles : (q,) complex array
         Singularities of the integrand, none of them on the real line.
+
+    Returns
+    -------
+    (q,) float array
+        All points, sorted.
     """
     poles = np.asarray(poles, complex)
     if poles.size == 0:
@@ -249,6 +272,11 @@ def line_mesh(
         Singularities near the real line, by which the interior is graded.
     limits : tuple of float
         Range of integration; infinite limits are allowed, an empty range gives no panels.
+
+    Returns
+    -------
+    Panels
+        Of the whole range.
     """
     lower, upper = limits
     centre, half_width = 0.5 * (interior[0] + interior[1]), 0.5 * (interior[1] - interior[0])
@@ -271,15 +299,17 @@ def line_mesh(
 
 
 def panel_estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return integrals over panels and their errors but for rounding, both (...).
-
-    QUADPACK's estimate: the difference to Gauss is that of the 10-point rule, and rho^-20 at the
-    power 3/2 stands for the rho^-32 of the 21-point rule.
+    """Return integrals over panels and their errors but for rounding.
 
     Parameters
     ----------
     values : (..., 21) array
         At the nodes of each panel, times its ``dw`` in units of the rule's weight.
+
+    Returns
+    -------
+    integrals, errors : (...) float
+        Of each panel.
     """
     kronrod = values @ KRONROD
     difference = abs(kronrod - values @ GAUSS)
@@ -341,6 +371,11 @@ def integrate(
     scale : float
         Size of the numbers that the integrand adds to ``w``: poles are where they are within
         epsilon times this.
+
+    Returns
+    -------
+    Integral
+        Not converged where panels or evaluations would be too many, or a value is not finite.
     """
     done: list[np.ndarray] = []
     evaluations = 0

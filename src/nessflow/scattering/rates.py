@@ -60,6 +60,13 @@ class Rates:
 
     ``T_ab = Tr[Gamma_a G Gamma_b G^+]``: the first index of arrays is where to.  Terminals and
     leads are in the order of the system; (terminals, ..., E) float unless stated.
+
+    Attributes
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) float
+        In t.
     """
 
     system: OpenSystem
@@ -292,6 +299,11 @@ def integrate_observables(
     rtol : float
         Error over value aimed at, for every component by itself.  Rounding errors that are larger
         take its place and are part of the errors.
+
+    Returns
+    -------
+    list
+        What `Observable.result` makes of each, in their order.
     """
     mesh = energy_mesh(system)
     known: dict[bytes, Rates] = {}

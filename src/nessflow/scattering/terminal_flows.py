@@ -24,7 +24,20 @@ from nessflow.scattering.system import OpenSystem
 def with_occupations(
     system: OpenSystem, chemical_potential: np.ndarray, temperature: np.ndarray
 ) -> OpenSystem:
-    """Return the system with other chemical potentials and temperatures of its leads, (l,) each."""
+    """Return the system with other chemical potentials and temperatures of its leads.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    chemical_potential, temperature : (l,) array
+        Of its leads, in t.
+
+    Returns
+    -------
+    OpenSystem
+        The other system.
+    """
     leads = [
         replace(lead, chemical_potential=float(mu), temperature=float(t))
         for lead, mu, t in zip(system.leads, chemical_potential, temperature, strict=True)
@@ -33,17 +46,54 @@ def with_occupations(
 
 
 def chemical_potentials(system: OpenSystem) -> np.ndarray:
-    """Return those of all leads, (l,), in t."""
+    """Return the chemical potentials of all leads.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (l,) float array
+        In t.
+    """
     return np.array([lead.chemical_potential for lead in system.leads], float)
 
 
 def temperatures(system: OpenSystem) -> np.ndarray:
-    """Return those of all leads, (l,), in t."""
+    """Return the temperatures of all leads.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (l,) float array
+        In t.
+    """
     return np.array([lead.temperature for lead in system.leads], float)
 
 
 def lead_occupations(system: OpenSystem, energies: np.ndarray, function: Callable) -> np.ndarray:
-    """Return a function of energy, chemical potential and temperature for all leads, (l, E)."""
+    """Return a function of energy, chemical potential and temperature for all leads.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+    function : callable
+        As `fermi` or `fermi_holes`.
+
+    Returns
+    -------
+    (l, E) float array
+        Its values.
+    """
     mu, temperature = chemical_potentials(system), temperatures(system)
     result = np.empty((mu.size, energies.size))
     for value in np.unique(temperature):
@@ -70,7 +120,18 @@ class Occupations:
 
 
 def fermi_occupations(system: OpenSystem) -> Occupations:
-    """Return the Fermi functions of the leads about that of their mean chemical potential."""
+    """Return the Fermi functions of the leads about that of their mean chemical potential.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With at least one lead.
+
+    Returns
+    -------
+    Occupations
+        About the middle of all chemical potentials and the highest temperature.
+    """
     mu, temperature = chemical_potentials(system), temperatures(system)
     middle = 0.5 * (mu.min() + mu.max())
     middle, mean = float(middle), float(temperature.max())
@@ -94,7 +155,22 @@ def fermi_occupations(system: OpenSystem) -> Occupations:
 def lead_flow(
     system: OpenSystem, occupations: Occupations, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the integrand of each lead's particle current and its magnitude, (l, E) each."""
+    """Return the integrand of each lead's particle current and its magnitude.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    occupations : Occupations
+        Of its leads.
+    energies : (E,) array
+        Energies, in t.
+
+    Returns
+    -------
+    value, size : (l, E) float
+        Over ``dw/2pi``, from the lead into the system.
+    """
     at = lead_sites(system)
     gamma = lead_broadening(system, energies)
     excess = occupations.excess(energies)
@@ -125,7 +201,26 @@ def integrated(
     poles: np.ndarray | None = None,
     everywhere: bool = False,
 ) -> Integral:
-    """Return integrals over ``dw / 2 pi`` of ``integrand(w) -> (values, sizes)``, (m, E) each."""
+    """Return integrals over ``dw / 2 pi``.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system, by whose poles and steps the mesh is graded.
+    integrand : callable
+        ``integrand(w (n,)) -> (values (m, n), magnitudes (m, n))``.
+    rtol : float
+        Error over value aimed at, for each component by itself.
+    poles : (p,) complex array, optional
+        `known_poles` of the system, where they were computed before.
+    everywhere : bool
+        Whether to integrate also where no current flows, for occupations.
+
+    Returns
+    -------
+    Integral
+        Of m components.
+    """
     poles = known_poles(system) if poles is None else poles
     mesh = energy_mesh(system, poles=poles, everywhere=everywhere)
     size = 4 * max(system.sites, len(system.leads))
