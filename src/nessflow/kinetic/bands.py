@@ -57,7 +57,20 @@ class Bands:
 
 
 def momenta(length: int, shift: float = 0.0) -> np.ndarray:
-    """Return ``k = -pi + 2 pi (j + shift)/L``, j = 0, ..., L - 1."""
+    """Return ``k = -pi + 2 pi (j + shift)/L``, j = 0, ..., L - 1.
+
+    Parameters
+    ----------
+    length : int
+        Number of cells L.
+    shift : float
+        In units of the distance of momenta.
+
+    Returns
+    -------
+    (L,) float array
+        Per cell, ascending; in [-pi, pi) without shift.
+    """
     # One fraction, so that k and -k are exact negatives of each other.
     return np.pi * ((2 * (np.arange(length) + shift) - length) / length)
 
@@ -81,6 +94,11 @@ def bloch_bands(
         Number of cells.
     shift : float
         Shift of the momenta in units of their distance.
+
+    Returns
+    -------
+    Bands
+        Energies in t, from below at each momentum.
 
     Raises
     ------
@@ -134,7 +152,22 @@ def _refuse_touching(k: np.ndarray, energy: np.ndarray) -> None:
 
 
 def chain_bands(length: int, hopping: float = 1.0, shift: float = 0.0) -> Bands:
-    """Return the band ``-2 J cos k`` of paper weak-coupling-rectification, eq. 7."""
+    """Return the band ``-2 J cos k`` of paper weak-coupling-rectification, eq. 7.
+
+    Parameters
+    ----------
+    length : int
+        Number of cells.
+    hopping : float
+        J, in t.
+    shift : float
+        Shift of the momenta in units of their distance.
+
+    Returns
+    -------
+    Bands
+        One band.
+    """
     return bloch_bands(np.zeros((1, 1)), {1: np.array([[-hopping]])}, length, shift)
 
 
@@ -149,6 +182,25 @@ def rashba_bands(
     """Return the bands of spin-orbit coupling and Zeeman field, eq. 17; orbitals: up, down.
 
     ``-2 J cos k -+ sqrt((2 alpha_y sin k + h)^2 + 4 alpha_z^2 sin^2 k)``, lower band first.
+
+    Parameters
+    ----------
+    length : int
+        Number of cells.
+    hopping, alpha_y, alpha_z, zeeman : float
+        J, the spin-orbit couplings and h, in t.
+    shift : float
+        Shift of the momenta in units of their distance.
+
+    Returns
+    -------
+    Bands
+        Two bands.
+
+    Raises
+    ------
+    ValueError
+        When the bands touch at a momentum of the ring.
     """
     hop = np.array([[-hopping + 1j * alpha_y, -alpha_z], [alpha_z, -hopping - 1j * alpha_y]])
     return bloch_bands(np.diag([zeeman, -zeeman]), {1: hop}, length, shift)

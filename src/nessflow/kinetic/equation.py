@@ -20,7 +20,15 @@ from nessflow.kinetic.rates import Channel
 
 @dataclass(frozen=True)
 class RateEquation:
-    """Modes of a ring and the channels that move particles between them."""
+    """Modes of a ring and the channels that move particles between them.
+
+    Attributes
+    ----------
+    bands : Bands
+        The modes.
+    channels : tuple of Channel
+        Rates of each bath, strengths included.
+    """
 
     bands: Bands
     channels: tuple[Channel, ...]
@@ -46,12 +54,34 @@ class RateEquation:
         return tuple(c for c in self.channels if c.strength)
 
     def derivative(self, occupation: np.ndarray) -> np.ndarray:
-        """Return dn/dt, (modes,)."""
+        """Return ``dn/dt``.
+
+        Parameters
+        ----------
+        occupation : (modes,) array
+            ``n``.
+
+        Returns
+        -------
+        (modes,) float array
+            In t/hbar.
+        """
         gain, drain = gain_and_drain(self.out, self.into, occupation, 1 - occupation)
         return gain * (1 - occupation) - drain * occupation
 
     def jacobian(self, occupation: np.ndarray) -> np.ndarray:
-        """Return d(dn_b/dt)/dn_a, (modes, modes)."""
+        """Return ``d(dn_b/dt)/dn_a``.
+
+        Parameters
+        ----------
+        occupation : (modes,) array
+            ``n``.
+
+        Returns
+        -------
+        (modes, modes) float array
+            In t/hbar, b the row.
+        """
         gain, drain = gain_and_drain(self.out, self.into, occupation, 1 - occupation)
         left = np.hstack([(1 - occupation)[:, None] * self.into, occupation[:, None] * self.out])
         return left @ np.hstack([self.out, self.into]).T - np.diag(gain + drain)
@@ -60,7 +90,20 @@ class RateEquation:
 def gain_and_drain(
     out: np.ndarray, into: np.ndarray, filled: np.ndarray, empty: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return G and D of each mode."""
+    """Return G and D of each mode.
+
+    Parameters
+    ----------
+    out, into : (modes, columns) arrays
+        The rates.
+    filled, empty : (modes,) arrays
+        ``n`` and ``1 - n``.
+
+    Returns
+    -------
+    gain, drain : (modes,) float
+        In the unit of the rates.
+    """
     return into @ (out.T @ filled), out @ (into.T @ empty)
 
 
@@ -86,6 +129,11 @@ def rate_equation(
     nonequilibrium_share : float
         ``gamma_neq``; the equilibrium bath has the share ``1 - gamma_neq``.
 
+    Returns
+    -------
+    RateEquation
+        The equilibrium bath first.
+
     Raises
     ------
     ValueError
@@ -108,6 +156,22 @@ def gibbs_log_odds(
     bands: Bands, inverse_temperature: float, filling: float
 ) -> tuple[np.ndarray, float]:
     """Return ``beta (e - mu)`` of each mode and ``beta mu``, particles per mode given.
+
+    Parameters
+    ----------
+    bands : Bands
+        The modes.
+    inverse_temperature : float
+        beta, in 1/t.
+    filling : float
+        Particles per mode, between 0 and 1.
+
+    Returns
+    -------
+    log_odds : (modes,) float
+        ``beta (e - mu)``.
+    level : float
+        ``beta mu``.
 
     Raises
     ------

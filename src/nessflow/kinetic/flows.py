@@ -21,7 +21,15 @@ _BLOCK = 2**19
 
 @dataclass(frozen=True)
 class State:
-    """Occupations by log odds, each with its error, of an equation's modes."""
+    """Occupations of an equation's modes.
+
+    Attributes
+    ----------
+    equation : RateEquation
+        Modes and channels.
+    log_odds, log_odds_error : (modes,) float
+        ``ln((1 - n)/n)``, and what it may be wrong by.
+    """
 
     equation: RateEquation
     log_odds: np.ndarray
@@ -39,19 +47,54 @@ class State:
 
 
 def mean_per_cell(state: State, weights: np.ndarray) -> tuple[float, float]:
-    """Return ``sum_a weights_a n_a / L`` and its error."""
+    """Return ``sum_a weights_a n_a / L`` and its error.
+
+    Parameters
+    ----------
+    state : State
+        Any state.
+    weights : (modes,) array
+        What a particle of each mode counts.
+
+    Returns
+    -------
+    value, error : float
+        In the unit of the weights.
+    """
     n, empty, length = state.filled, state.empty, state.equation.bands.length
     error = n * (empty * state.log_odds_error + 4 * _EPS)
     return float(weights @ n) / length, float(abs(weights) @ error) / length
 
 
 def particle_current(state: State) -> tuple[float, float]:
-    """Return ``(1/L) sum_a v_a n_a`` and its error (eqs. 13 and 23), in t/hbar."""
+    """Return ``(1/L) sum_a v_a n_a`` and its error (eqs. 13 and 23).
+
+    Parameters
+    ----------
+    state : State
+        Any state.
+
+    Returns
+    -------
+    value, error : float
+        In t/hbar.
+    """
     return mean_per_cell(state, state.equation.bands.velocity)
 
 
 def orbital_currents(state: State) -> tuple[np.ndarray, np.ndarray]:
-    """Return the current that each orbital carries (eq. 24) and its error, (orbitals,)."""
+    """Return the current that each orbital carries (eq. 24) and its error.
+
+    Parameters
+    ----------
+    state : State
+        Any state.
+
+    Returns
+    -------
+    value, error : (orbitals,) float
+        In t/hbar.
+    """
     columns = state.equation.bands.orbital_velocity.T
     pairs = [mean_per_cell(state, column) for column in columns]
     return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
@@ -70,23 +113,59 @@ def _flows(state: State, channel: Channel):
 
 
 def energy_exchange(state: State, channel: Channel) -> tuple[float, float]:
-    """Return the energy that a channel brings to the system per cell, and its error, t^2/hbar."""
+    """Return the energy that a channel brings to the system per cell, and its error.
+
+    Parameters
+    ----------
+    state : State
+        Any state.
+    channel : Channel
+        One of its equation's.
+
+    Returns
+    -------
+    value, error : float
+        In t^2/hbar.
+    """
     taken, brought, error = _flows(state, channel)
     energy, length = state.equation.bands.energy, state.equation.bands.length
     return float(energy @ (brought - taken)) / length, float(abs(energy) @ error) / length
 
 
 def particle_gain(state: State) -> float:
-    """Return the particles gained per cell: zero, but for rounding."""
+    """Return the particles gained per cell: zero, but for rounding.
+
+    Parameters
+    ----------
+    state : State
+        Any state.
+
+    Returns
+    -------
+    float
+        In t/hbar.
+    """
     flows = [_flows(state, channel) for channel in state.equation.active]
     return float(sum(np.sum(f[1] - f[0]) for f in flows)) / state.equation.bands.length
 
 
 def entropy_production(state: State, channel: Channel) -> tuple[float, float]:
-    """Return the entropy production of a channel per cell and its error, in k_B t/hbar.
+    """Return the entropy production of a channel per cell and its error.
 
     ``(1/2L) sum_ab (f_ab - f_ba) ln(f_ab/f_ba)``, ``f_ab = n_a w_ab (1 - n_b)``, never negative;
     infinite where a process has no reverse.
+
+    Parameters
+    ----------
+    state : State
+        Any state.
+    channel : Channel
+        One of its equation's.
+
+    Returns
+    -------
+    value, error : float
+        In k_B t/hbar.
     """
     if not channel.strength:
         return 0.0, 0.0

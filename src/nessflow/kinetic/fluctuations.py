@@ -32,10 +32,19 @@ _EPS = np.finfo(float).eps
 
 
 class Fluctuations(NamedTuple):
-    """Fluctuations per cell, each followed by its error.
+    """Fluctuations per cell, see the module.
 
-    ``current_slope`` is dI/d(N/L); a number of particles that fluctuates by ``Var N`` from run to
-    run adds ``current_slope^2 Var N / L`` to the variance.
+    Attributes
+    ----------
+    ballistic_noise : float
+        In t/hbar.
+    ensemble_variance, current_variance : float
+        L times the variance of the current without and with correlations of modes, in t^2/hbar^2.
+    particle_noise : float
+        At zero frequency, in t/hbar.
+    current_slope : float
+        ``dI/d(N/L)``, in t/hbar; a number of particles that fluctuates by ``Var N`` from run to run
+        adds ``current_slope^2 Var N / L`` to the variance.
     """
 
     ballistic_noise: float
@@ -55,6 +64,16 @@ def fluctuations(state: SteadyState) -> Fluctuations:
 
     Modes that no process reaches keep their occupation; they count in the ballistic noise and in
     the variance of the ensemble alone.
+
+    Parameters
+    ----------
+    state : SteadyState
+        Modes, occupations and their errors.
+
+    Returns
+    -------
+    Fluctuations
+        Each number followed by its error.
     """
     bands = state.equation.bands
     length, spread = bands.length, state.occupation * state.vacancy

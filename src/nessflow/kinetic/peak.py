@@ -16,9 +16,18 @@ _SHARES = np.concatenate([np.linspace(0, 0.9, 19), 1 - np.geomspace(0.09, 1e-5, 
 
 
 class Peak(NamedTuple):
-    """Current of largest magnitude, the share where it flows, and their errors.
+    """Current of largest magnitude and the share where it flows.
 
-    ``inside`` tells a maximum inside (0, 1) from one at the end of the range.
+    Attributes
+    ----------
+    particle_current, particle_current_error : float
+        In t/hbar.
+    nonequilibrium_share, nonequilibrium_share_error : float
+        ``gamma_neq``.
+    inside : bool
+        Whether the maximum is inside (0, 1) or at the end of the range.
+    converged : bool
+        Whether all steady states converged.
     """
 
     particle_current: float
@@ -37,7 +46,33 @@ def steady_state_at(
     share: float,
     filling: float,
 ) -> SteadyState:
-    """Return the steady state; Newton's method starts from the Gibbs state where it can."""
+    """Return the steady state; Newton's method starts from the Gibbs state where it can.
+
+    Parameters
+    ----------
+    bands : Bands
+        The modes.
+    inverse_temperature : float
+        beta of the equilibrium bath, in 1/t.
+    dissipator : sequence of Channel
+        Rates of the other bath.
+    coupling : float
+        ``epsilon J``, in t/hbar.
+    share : float
+        ``gamma_neq``, 0 to 1.
+    filling : float
+        Particles per mode, between 0 and 1.
+
+    Returns
+    -------
+    SteadyState
+        At that share.
+
+    Raises
+    ------
+    ValueError
+        When a number is out of range or a thermal rate overflows.
+    """
     thermal = thermal_channel(bands, inverse_temperature)
     equation = rate_equation(bands, thermal, dissipator, coupling, share)
     start = None if share == 1 else gibbs_log_odds(bands, inverse_temperature, filling)[0]
@@ -45,7 +80,20 @@ def steady_state_at(
 
 
 def current_slope(state: SteadyState, share: float) -> float:
-    """Return dI/d(share) at a share inside (0, 1), by the response of the steady state."""
+    """Return ``dI/d(share)`` by the response of the steady state.
+
+    Parameters
+    ----------
+    state : SteadyState
+        The steady state at that share.
+    share : float
+        ``gamma_neq``, inside (0, 1).
+
+    Returns
+    -------
+    float
+        In t/hbar.
+    """
     gains, drains = [], []
     for channel in state.equation.channels:
         unit = replace(channel, strength=1.0)
@@ -71,6 +119,29 @@ def peak_current(
 
     The maximum is searched on a grid that is dense near 1, where sharp peaks are, and refined to
     the zero of dI/d(share).
+
+    Parameters
+    ----------
+    bands : Bands
+        The modes.
+    inverse_temperature : float
+        beta of the equilibrium bath, in 1/t.
+    dissipator : sequence of Channel
+        Rates of the other bath.
+    coupling : float
+        ``epsilon J``, in t/hbar.
+    filling : float
+        Particles per mode, between 0 and 1.
+
+    Returns
+    -------
+    Peak
+        With the errors of both.
+
+    Raises
+    ------
+    ValueError
+        As `steady_state_at`.
     """
     from scipy.optimize import brentq
 

@@ -37,11 +37,33 @@ class Channel:
     strength: float = 1.0
 
     def rates(self, rows: slice = slice(None)) -> np.ndarray:
-        """Return the rates from the modes ``rows`` to all modes, (rows, modes)."""
+        """Return the rates from some modes to all.
+
+        Parameters
+        ----------
+        rows : slice
+            Those modes; all unless told.
+
+        Returns
+        -------
+        (rows, modes) float array
+            In t/hbar.
+        """
         return self.strength * np.maximum(self.out[rows] @ self.into.T, 0.0)
 
     def reverse_rates(self, rows: slice = slice(None)) -> np.ndarray:
-        """Return the rates from all modes to the modes ``rows``, (rows, modes)."""
+        """Return the rates from all modes to some.
+
+        Parameters
+        ----------
+        rows : slice
+            Those modes; all unless told.
+
+        Returns
+        -------
+        (rows, modes) float array
+            In t/hbar; the row is where to.
+        """
         return self.strength * np.maximum(self.into[rows] @ self.out.T, 0.0)
 
     @property
@@ -52,6 +74,18 @@ class Channel:
 
 def thermal_channel(bands: Bands, inverse_temperature: float) -> Channel:
     """Return ``e^{beta (e_a - e_b)/2}``, which obeys detailed balance (eqs. 8 and 18).
+
+    Parameters
+    ----------
+    bands : Bands
+        The modes.
+    inverse_temperature : float
+        beta, in 1/t.
+
+    Returns
+    -------
+    Channel
+        One column, of strength 1.
 
     Raises
     ------
@@ -85,6 +119,11 @@ def operator_channels(bands: Bands, operators: Sequence[np.ndarray]) -> list[Cha
         Each M over cell and orbital, row ``cell * orbitals + orbital`` of the creation operator,
         column of the annihilation operator; (n b, n b) for operators on n neighbouring cells.
 
+    Returns
+    -------
+    list of Channel
+        One for each operator, of strength 1.
+
     Raises
     ------
     ValueError
@@ -96,6 +135,13 @@ def operator_channels(bands: Bands, operators: Sequence[np.ndarray]) -> list[Cha
 
 def require_operators(operators: Sequence[np.ndarray], orbitals: int) -> None:
     """Check that matrices over cell and orbital are operators of a dissipator.
+
+    Parameters
+    ----------
+    operators : sequence of ndarray
+        As for `operator_channels`.
+    orbitals : int
+        Orbitals in a cell.
 
     Raises
     ------
@@ -142,6 +188,16 @@ def product_operator(created: Sequence[complex], annihilated: Sequence[complex])
     """Return M of ``L_j = (sum_m x_m c_{j+m}^+)(sum_n y_n c_{j+n})``.
 
     Eq. 15 has x = (1, delta) and y = (1, -delta').
+
+    Parameters
+    ----------
+    created, annihilated : sequence of complex
+        x and y.
+
+    Returns
+    -------
+    (m, n) complex array
+        M.
     """
     return np.outer(created, annihilated)
 
@@ -160,6 +216,11 @@ def coefficient_channel(
     coefficients : callable
         ``Delta(k, q)`` for arrays of one shape, q in [-pi, pi).
 
+    Returns
+    -------
+    Channel
+        Of strength 1.
+
     Raises
     ------
     ValueError
@@ -177,6 +238,16 @@ def coefficient_channel(
 
 def matrix_channel(rates: np.ndarray) -> Channel:
     """Return the channel of given rates from mode (row) to mode (column).
+
+    Parameters
+    ----------
+    rates : (modes, modes) array
+        From mode (row) to mode (column).
+
+    Returns
+    -------
+    Channel
+        As many columns as modes, of strength 1.
 
     Raises
     ------

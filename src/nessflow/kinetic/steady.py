@@ -68,9 +68,20 @@ class SteadyState:
         return n * self.vacancy * self.log_odds_error + _EPS * n
 
     def response(self, force: np.ndarray, particles: float = 0.0) -> np.ndarray:
-        """Return dn for a change ``force`` of ``ln(D/G)`` and of the number of particles.
+        """Return the change of the occupations for small changes of rates and of the number of
+        particles.
 
-        Shapes (modes,); modes that are not free do not respond.
+        Parameters
+        ----------
+        force : (modes,) array
+            Change of ``ln(D/G)``.
+        particles : float
+            Change of the number of particles.
+
+        Returns
+        -------
+        (modes,) float array
+            ``dn``; modes that are not free do not respond.
         """
         linear = _Linearised(self.equation, self.log_odds, self.free)
         step, _ = linear.solve(np.asarray(force)[self.free], particles)
@@ -93,17 +104,22 @@ def steady_state(
     start : ndarray, optional
         Log odds of the first guess, (modes,); default the infinite-temperature state.
 
+    Returns
+    -------
+    SteadyState
+        With an error of each mode's log odds.
+
+    Raises
+    ------
+    ValueError
+        When the filling is not between 0 and 1, or does not fit the modes that end empty or full.
+
     Notes
     -----
     Without equilibrium bath (``gamma_neq = 1``) some modes may be out of reach.  One that no
     process reaches keeps its occupation ``filling``; one that is only emptied (filled) ends empty
     (full).
     Where processes leave more than one steady state, the Newton step is the shortest one.
-
-    Raises
-    ------
-    ValueError
-        When the filling is not between 0 and 1, or does not fit the modes that end empty or full.
     """
     if not 0 < filling < 1:
         raise ValueError(f"filling {filling:g} is not between 0 and 1 (particles per mode)")

@@ -17,6 +17,11 @@ def inversion_asymmetry(channel: Channel, inverse: np.ndarray) -> float:
         Rates W.
     inverse : ndarray of int
         Mode of momentum -k for each mode, as `inverse_modes` gives it.
+
+    Returns
+    -------
+    float
+        0 for a dissipator that is its own mirror image.
     """
     out, into = channel.out, channel.into
     return _distance(channel, out[inverse], into[inverse])
@@ -27,6 +32,18 @@ def printed_asymmetry(channel: Channel, inverse: np.ndarray) -> float:
 
     ``|Delta_{q,k+q}| = |Delta_{-q,k-q}|`` is ``W(q, -k) = W(-q, -k)``, and
     ``|Delta_{k,k-q}| = |Delta_{k,k+q}|`` is ``W(k, q) = W(k, -q)``.
+
+    Parameters
+    ----------
+    channel : Channel
+        Rates W.
+    inverse : ndarray of int
+        Mode of momentum -k for each mode, as `inverse_modes` gives it.
+
+    Returns
+    -------
+    float
+        0 where both equalities hold.
     """
     out, into = channel.out, channel.into
     return max(
@@ -37,6 +54,16 @@ def printed_asymmetry(channel: Channel, inverse: np.ndarray) -> float:
 
 def inverse_modes(momentum: np.ndarray) -> np.ndarray:
     """Return the index of -k for each momentum of a grid, shifted by 0 or 1/2.
+
+    Parameters
+    ----------
+    momentum : (L,) array
+        Per cell, ascending.
+
+    Returns
+    -------
+    (L,) int array
+        From 0.
 
     Raises
     ------

@@ -63,6 +63,18 @@ def _local(system: OpenSystem, loss, gain, bosonic: bool, error: float) -> Maste
 def local_equation(system: OpenSystem, bosonic: bool = False) -> MasterEquation:
     """Return the local Lindblad equation.
 
+    Parameters
+    ----------
+    system : OpenSystem
+        Leads, loss and gain.
+    bosonic : bool
+        Statistics.
+
+    Returns
+    -------
+    MasterEquation
+        Completely positive.
+
     Raises
     ------
     ValueError
@@ -129,6 +141,11 @@ def global_equation(
     rtol : float
         Error over value aimed at in these averages.
 
+    Returns
+    -------
+    MasterEquation
+        Completely positive.
+
     Raises
     ------
     ValueError
@@ -145,7 +162,24 @@ def broadened_local_equation(
 ) -> MasterEquation:
     """Return the local equation whose rates are the sums of (58) over all levels, (70).
 
-    Parameters and errors are those of `global_equation`.
+    Parameters
+    ----------
+    system : OpenSystem
+        Without degenerate levels.
+    bosonic : bool
+        Statistics.
+    rtol : float
+        Error over value aimed at in the averages over line shapes.
+
+    Returns
+    -------
+    MasterEquation
+        Completely positive.
+
+    Raises
+    ------
+    ValueError
+        When levels are degenerate or outside a band, or bosons are above one.
     """
     (loss, gain), error = _rates(system, bosonic, True, rtol)
     return _local(system, loss.sum(axis=1), gain.sum(axis=1), bosonic, system.sites * error)

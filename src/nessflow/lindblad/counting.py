@@ -82,6 +82,11 @@ def transport(equation: MasterEquation) -> Transport:
     equation : MasterEquation
         Any rates; cumulants are those of a counting process where it is a Lindblad equation.
 
+    Returns
+    -------
+    Transport
+        By terminal, with bounds of what rounding and errors of the rates do.
+
     Raises
     ------
     ValueError

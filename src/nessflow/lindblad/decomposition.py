@@ -39,5 +39,15 @@ def joint_rate(joint: np.ndarray) -> float:
     """Return the largest canonical rate of a matrix without diagonal, |Lambda_12| for two states.
 
     Its rates add up to zero, so that it is no Lindblad generator by itself unless it is zero.
+
+    Parameters
+    ----------
+    joint : (N, N) array
+        Hermitian, of `split`, in t/hbar.
+
+    Returns
+    -------
+    float
+        In t/hbar.
     """
     return float(canonical_rates(joint)[-1])

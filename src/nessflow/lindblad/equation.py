@@ -90,17 +90,51 @@ class MasterEquation:
         return self.hamiltonian - 0.5j * self.damping_of.sum(axis=0)
 
     def dissipator(self, terminal: int, density: np.ndarray) -> np.ndarray:
-        """Return what a terminal adds to ``dn/dt``."""
+        """Return what a terminal adds to ``dn/dt``.
+
+        Parameters
+        ----------
+        terminal : int
+            Which terminal, from 0.
+        density : (N, N) array
+            ``n``.
+
+        Returns
+        -------
+        (N, N) complex array
+            In t/hbar.
+        """
         damping = self.damping_of[terminal]
         return self.gain[terminal] - 0.5 * (damping @ density + density @ damping)
 
     def derivative(self, density: np.ndarray) -> np.ndarray:
-        """Return ``dn/dt``."""
+        """Return ``dn/dt``.
+
+        Parameters
+        ----------
+        density : (N, N) array
+            ``n``, Hermitian.
+
+        Returns
+        -------
+        (N, N) complex array
+            In t/hbar.
+        """
         drift = -1j * self.effective_hamiltonian @ density
         return drift + drift.conj().T + self.gain.sum(axis=0)
 
     def solve(self, source: np.ndarray) -> np.ndarray:
         """Return ``n`` with ``-i (X n - n X^+) + source = 0``.
+
+        Parameters
+        ----------
+        source : (N, N) array
+            In t/hbar.
+
+        Returns
+        -------
+        (N, N) complex array
+            ``n``.
 
         Raises
         ------
@@ -154,9 +188,26 @@ class MasterEquation:
         return float(self.condition * size * (rounding + rates))
 
     def relaxation(self, initial: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Return the density at ascending times, (times, N, N), from that at time 0.
+        """Return the density at ascending times from that at time 0.
 
         Their errors are those of `steady_density` and of ``initial``, not amplified.
+
+        Parameters
+        ----------
+        initial : (N, N) array
+            ``n`` at time 0.
+        times : (times,) array
+            Ascending, from 0 or more, in hbar/t.
+
+        Returns
+        -------
+        (times, N, N) complex array
+            ``n``.
+
+        Raises
+        ------
+        ValueError
+            When times do not ascend, or there is no steady state.
         """
         steady = self.steady_density
         propagators = expm(-1j * require_times(times)[:, None, None] * self.effective_hamiltonian)
@@ -165,18 +216,50 @@ class MasterEquation:
 
 
 def canonical_rates(matrix: np.ndarray) -> np.ndarray:
-    """Return the eigenvalues of a rate matrix, ascending: the rates of (52)."""
+    """Return the eigenvalues of a rate matrix, ascending: the rates of (52).
+
+    Parameters
+    ----------
+    matrix : (N, N) array
+        Loss or gain, Hermitian, in t/hbar.
+
+    Returns
+    -------
+    (N,) float array
+        In t/hbar.
+    """
     return np.linalg.eigvalsh(matrix)
 
 
 def non_markovianity(*matrices: np.ndarray) -> float:
-    """Return ``nu = -sum of negative canonical rates`` of rate matrices, (82)."""
+    """Return ``nu = -sum of negative canonical rates`` of rate matrices, (82).
+
+    Parameters
+    ----------
+    *matrices : (N, N) arrays
+        Loss and gain of all terminals together, in t/hbar.
+
+    Returns
+    -------
+    float
+        In t/hbar; 0 for a Lindblad equation.
+    """
     rates = np.concatenate([canonical_rates(matrix) for matrix in matrices])
     return float(-np.minimum(rates, 0.0).sum())
 
 
 def require_lindblad(equation: MasterEquation) -> MasterEquation:
     """Return an equation after checking that it is completely positive terminal by terminal.
+
+    Parameters
+    ----------
+    equation : MasterEquation
+        Any rates.
+
+    Returns
+    -------
+    MasterEquation
+        The same equation.
 
     Raises
     ------

@@ -36,7 +36,17 @@ from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal
 
 
 def level_broadenings(system: OpenSystem, lead: Lead) -> np.ndarray:
-    """Return ``Gamma_a(E_j)`` of a lead at the levels of the Hamiltonian, (N,), in t.
+    """Return ``Gamma_a(E_j)`` of a lead at the levels of the Hamiltonian.
+
+    Parameters
+    ----------
+    system, lead : OpenSystem, Lead
+        The system and one of its leads.
+
+    Returns
+    -------
+    (N,) float array
+        In t.
 
     Raises
     ------
@@ -55,14 +65,46 @@ def level_broadenings(system: OpenSystem, lead: Lead) -> np.ndarray:
 
 
 def damping_matrix(system: OpenSystem, lead: Lead) -> np.ndarray:
-    """Return ``Gamma_a`` of a lead, (N, N), positive and of rank 1, in t/hbar."""
+    """Return ``Gamma_a`` of a lead, positive and of rank 1.
+
+    Parameters
+    ----------
+    system, lead : OpenSystem, Lead
+        The system and one of its leads.
+
+    Returns
+    -------
+    (N, N) complex array
+        In t/hbar.
+
+    Raises
+    ------
+    ValueError
+        When a level is outside the lead's band.
+    """
     _, modes = np.linalg.eigh(as_dense(system.hamiltonian))
     vector = modes @ (np.sqrt(level_broadenings(system, lead)) * modes[lead.site].conj())
     return np.outer(vector, vector.conj())
 
 
 def propagator_hamiltonian(system: OpenSystem) -> np.ndarray:
-    """Return ``X``, (N, N): ``e^{-iXt}`` approximates the propagator, (53)."""
+    """Return ``X``: ``e^{-iXt}`` approximates the propagator, (53).
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Leads, loss and gain.
+
+    Returns
+    -------
+    (N, N) complex array
+        In t.
+
+    Raises
+    ------
+    ValueError
+        When a level is outside a lead's band.
+    """
     leads = sum((damping_matrix(system, lead) for lead in system.leads), 0.0)
     return system.damping_matrix() - 0.5j * leads
 
@@ -76,7 +118,7 @@ def _alone(system: OpenSystem, lead: Lead) -> OpenSystem:
 def asymptotic_gain(
     system: OpenSystem, lead: Lead, x: np.ndarray, bosonic: bool = False, rtol: float = 1e-10
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a lead's gain matrix for ``t -> infinity`` and its error, (N, N) each; (55).
+    """Return a lead's gain matrix for ``t -> infinity`` and its error, (55).
 
     Parameters
     ----------
@@ -88,6 +130,13 @@ def asymptotic_gain(
         Statistics.
     rtol : float
         Error over value aimed at, for every element.
+
+    Returns
+    -------
+    value : (N, N) complex
+        In t/hbar.
+    error : (N, N) float
+        What its elements may be wrong by.
     """
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -119,7 +168,26 @@ def _equation(system, gains, error, bosonic) -> MasterEquation:
 
 
 def with_loss_and_gain(system, names, loss, gain, bosonic, error) -> MasterEquation:
-    """Return the equation of some terminals and of the loss and gain that a system has."""
+    """Return the equation of some terminals and of the loss and gain that a system has.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Of which Hamiltonian, loss and gain are taken.
+    names : sequence of str
+        Of the other terminals.
+    loss, gain : (t, N, N) arrays
+        Their rate matrices, in t/hbar.
+    bosonic : bool
+        Statistics.
+    error : float
+        What elements of the rate matrices may be wrong by.
+
+    Returns
+    -------
+    MasterEquation
+        The terminals ``loss`` and ``gain`` last, where there are any.
+    """
     names, zero = list(names), np.zeros((1, system.sites, system.sites))
     for name, matrix in (("loss", system.loss), ("gain", system.gain)):
         if matrix.any():
@@ -137,6 +205,20 @@ def asymptotic_equation(
     """Return the asymptotic master equation (56) with the rates of each lead.
 
     Not additive in the sense of the paper: a lead's rates need not be positive.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Leads, loss and gain.
+    bosonic : bool
+        Statistics.
+    rtol : float
+        Error over value aimed at, for every element of the gain matrices.
+
+    Returns
+    -------
+    MasterEquation
+        By terminal of the system; ``loss`` and ``gain`` last, where there are any.
 
     Raises
     ------
@@ -176,7 +258,18 @@ class ApproximateEvolution:
     error: np.ndarray
 
     def correlations(self, initial: np.ndarray) -> np.ndarray:
-        """Return ``C_ij = <c_i^+ c_j>``, (t, N, N), from that at time 0."""
+        """Return ``C_ij = <c_i^+ c_j>`` from that at time 0.
+
+        Parameters
+        ----------
+        initial : (N, N) array
+            ``C(0)``.
+
+        Returns
+        -------
+        (t, N, N) complex array
+            ``C(t)``.
+        """
         return self.propagator.conj() @ initial @ self.propagator.swapaxes(1, 2) + self.source
 
 
@@ -191,6 +284,11 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Appr
         Ascending, from 0 or more, in hbar/t.
     bosonic : bool
         Statistics.
+
+    Returns
+    -------
+    ApproximateEvolution
+        From any initial state.
 
     Raises
     ------

@@ -48,6 +48,18 @@ class Wire:
 def wire_of(system: OpenSystem, probes: Sequence[Probe]) -> Wire:
     """Return what the closed forms need of a system with the leads left and right.
 
+    Parameters
+    ----------
+    system : OpenSystem
+        With the leads left and right at its ends.
+    probes : sequence of Probe
+        Sources and drains of given current.
+
+    Returns
+    -------
+    Wire
+        As the formulas want it.
+
     Raises
     ------
     ValueError
@@ -106,6 +118,18 @@ def attenuation(coupling: float, energy: float) -> complex:
     """Return ``alpha = ln(C + sqrt(C^2 - 1))``, Re alpha > 0, per site of a wire full of probes.
 
     Paper nonreciprocal-gain-loss, below (20): ``2 C = E - gamma^2 (E - i sqrt(4 - E^2)) / 2``.
+
+    Parameters
+    ----------
+    coupling : float
+        Hopping gamma between a probe and its site, in t.
+    energy : float
+        Mean chemical potential E, inside the band of -2 to 2, in t.
+
+    Returns
+    -------
+    complex
+        Per site.
     """
     c = (energy - coupling**2 * (energy - 1j * np.sqrt(4 - energy**2)) / 2) / 2
     alpha = complex(np.log(c + np.sqrt(c * c - 1)))
@@ -113,19 +137,54 @@ def attenuation(coupling: float, energy: float) -> complex:
 
 
 def scattering_length(coupling: float, energy: float) -> float:
-    """Return ``l_c = 1 / Re alpha``, in sites."""
+    """Return ``l_c = 1 / Re alpha``, paper nonreciprocal-gain-loss, below (20).
+
+    Parameters
+    ----------
+    coupling, energy : float
+        As for `attenuation`.
+
+    Returns
+    -------
+    float
+        In sites.
+    """
     return 1 / attenuation(coupling, energy).real
 
 
 def conductivity(coupling: float, energy: float) -> float:
-    """Return ``sigma = sin^2(Im alpha) coth(Re alpha) / (2 pi |sinh alpha|^2)``, below (20)."""
+    """Return ``sigma = sin^2(Im alpha) coth(Re alpha) / (2 pi |sinh alpha|^2)``, below (20).
+
+    Parameters
+    ----------
+    coupling, energy : float
+        As for `attenuation`.
+
+    Returns
+    -------
+    float
+        In e^2/hbar times sites.
+    """
     alpha = attenuation(coupling, energy)
     ratio = np.sin(alpha.imag) ** 2 / abs(np.sinh(alpha)) ** 2
     return float(ratio / np.tanh(alpha.real) / (2 * np.pi))
 
 
 def drude_conductance(sites: int, coupling: float, energy: float) -> float:
-    """Return ``G_N = sigma / (l_c + N - 3)``, (21), for N >> 1, in e^2/hbar."""
+    """Return ``G_N = sigma / (l_c + N - 3)``, (21), for N >> 1.
+
+    Parameters
+    ----------
+    sites : int
+        Number of sites N.
+    coupling, energy : float
+        As for `attenuation`.
+
+    Returns
+    -------
+    float
+        In e^2/hbar.
+    """
     length = scattering_length(coupling, energy)
     return conductivity(coupling, energy) / (length + sites - 3)
 
@@ -134,6 +193,20 @@ def drude_nonreciprocal_current(sites: int, coupling: float, energy: float, sour
     """Return ``2 dJ = I_g (1 - l_c / (l_c + N - 3))``, (21), for N >> 1.
 
     It lacks the coherent part of short wires: half of the true value at N = 4 (erratum E25).
+
+    Parameters
+    ----------
+    sites : int
+        Number of sites N.
+    coupling, energy : float
+        As for `attenuation`.
+    source : float
+        Current ``I_g`` of each source, in t/hbar.
+
+    Returns
+    -------
+    float
+        In t/hbar.
     """
     length = scattering_length(coupling, energy)
     return source * (1 - length / (length + sites - 3))
@@ -143,6 +216,20 @@ def mover_nonreciprocal_current(sites: int, length: float, source: float) -> flo
     """Return twice the second term of (8): classical movers of one scattering length.
 
     ``I_g (N - 2) / (l_c + N - 2)`` with the hopping probability ``p = 1 - 1/l_c``.
+
+    Parameters
+    ----------
+    sites : int
+        Number of sites N.
+    length : float
+        Scattering length ``l_c``, in sites.
+    source : float
+        Current ``I_g`` of each source, in t/hbar.
+
+    Returns
+    -------
+    float
+        In t/hbar.
     """
     return source * (sites - 2) / (length + sites - 2)
 
@@ -150,7 +237,24 @@ def mover_nonreciprocal_current(sites: int, length: float, source: float) -> flo
 def drude_potential(
     sites: int, coupling: float, energy: float, bias: float, source: float
 ) -> np.ndarray:
-    """Return the chemical potentials (19) of the probes on the sites 2 to N - 1, (N - 2,) in t."""
+    """Return the chemical potentials (19) of the probes on the sites 2 to N - 1.
+
+    Parameters
+    ----------
+    sites : int
+        Number of sites N.
+    coupling, energy : float
+        As for `attenuation`.
+    bias : float
+        Chemical potential of the left less that of the right end, in t.
+    source : float
+        Current ``I_g`` of each source, in t/hbar; the first is on site 2.
+
+    Returns
+    -------
+    (N - 2,) float array
+        In t.
+    """
     alpha = attenuation(coupling, energy)
     length, sigma = 1 / alpha.real, conductivity(coupling, energy)
     drop = (bias + source * length / (2 * sigma)) / (2 * (1 + (sites - 3) / length))
@@ -168,6 +272,16 @@ def fermi_wave_number(energy: float) -> float:
 
     With the hopping -1 of its wire the wave number is ``pi - k_F``; whole numbers of half
     wavelengths are the same for both.
+
+    Parameters
+    ----------
+    energy : float
+        E, inside the band, in t.
+
+    Returns
+    -------
+    float
+        Per site, between 0 and pi.
     """
     return float(np.arccos(energy / 2))
 
@@ -180,6 +294,20 @@ def one_dimer_nonreciprocal_current(
     (22) simplifies to ``Xi = 1 - 2 gamma^2 u cos((N-2) k_F) + gamma^4 u^2`` with
     ``u = sin((N-3) k_F) / sin k_F``: zero not only for whole half wavelengths but also where
     ``gamma^2 u = 2 cos((N-2) k_F)`` (erratum E24).
+
+    Parameters
+    ----------
+    sites : int
+        Number of sites N.
+    coupling, energy : float
+        As for `attenuation`.
+    source : float
+        Current ``I_g`` of the source, in t/hbar.
+
+    Returns
+    -------
+    float
+        In t/hbar.
     """
     k, g = fermi_wave_number(energy), coupling**2
     u = np.sin((sites - 3) * k) / np.sin(k)
