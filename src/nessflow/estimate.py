@@ -8,7 +8,12 @@ import numpy as np
 class Estimate(NamedTuple):
     """A number, or an array of numbers, with what it may be wrong by.
 
-    ``undefined`` says why a value is NaN; it is empty where all values are defined.
+    Attributes
+    ----------
+    value, error : float or array
+        Of one shape.
+    undefined : str
+        Why a value is NaN; empty where all values are defined.
     """
 
     value: float | np.ndarray
@@ -17,7 +22,18 @@ class Estimate(NamedTuple):
 
 
 def undefined(reason: str) -> Estimate:
-    """Return NaN, and why."""
+    """Return NaN, and why.
+
+    Parameters
+    ----------
+    reason : str
+        Why there is no value.
+
+    Returns
+    -------
+    Estimate
+        NaN with an error of NaN.
+    """
     return Estimate(np.nan, np.nan, reason)
 
 
@@ -32,6 +48,11 @@ def uncertainty_ratio(noise: Estimate, entropy: Estimate, current: Estimate) -> 
         Entropy production, in k_B t/hbar.
     current : Estimate
         That current, in t/hbar.
+
+    Returns
+    -------
+    Estimate
+        Undefined where a part is, or where the current is zero within its error.
     """
     for part in (noise, entropy, current):
         if part.undefined:

@@ -25,11 +25,23 @@ def _weighted_sum(weights: np.ndarray, terms: Estimate) -> Estimate:
 
 
 def heat_current(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
-    """Return ``J^Q_a = J^1_a - mu_a J^0_a``, the heat that each lead loses, (l,) in t^2/hbar.
+    """Return ``J^Q_a = J^1_a - mu_a J^0_a``, the heat that each lead loses.
 
     (S3) of paper extended-landauer-buttiker, with the right lead's current counted out of that
     lead as well.  NaN where the energy current diverges (wide-band lead with loss or gain on its
     contact site).
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    currents : SteadyCurrents
+        Its currents.
+
+    Returns
+    -------
+    Estimate
+        (l,) by terminal of the leads, in t^2/hbar.
     """
     count = len(system.terminals)
     mu = np.array([lead.chemical_potential for lead in system.terminals])
@@ -47,8 +59,19 @@ def heat_current(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
 def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     """Return ``-sum_a J^Q_a / T_a`` over the leads: the rate at which their entropy grows.
 
-    In k_B t/hbar.  With loss or gain it has no definite sign, since these carry entropy as well.
-    Undefined at temperature 0.
+    With loss or gain it has no definite sign, since these carry entropy as well.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    currents : SteadyCurrents
+        Its currents.
+
+    Returns
+    -------
+    Estimate
+        In k_B t/hbar; undefined at temperature 0.
     """
     cold = [lead.name for lead in system.terminals if lead.temperature == 0]
     if cold:
@@ -58,13 +81,25 @@ def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Est
 
 
 def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
-    """Return the entropy production of all terminals together, never negative, in k_B t/hbar.
+    """Return the entropy production of all terminals together, never negative.
 
     Without loss and gain that of the leads.  Where gain is a multiple of loss, ``Q = r P``, both
     are one terminal at infinite temperature, to which a current ``I`` from the leads adds the
     entropy ``I ln(1/r)``.  Undefined otherwise: the entropy that one particle more means for a
     terminal, ``ln(f/(1-f))``, is infinite for loss alone (f = 0) and gain alone (f = 1);
     `nessflow.scattering.entropy.scattering_entropy_production` is finite for them.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    currents : SteadyCurrents
+        Its currents.
+
+    Returns
+    -------
+    Estimate
+        In k_B t/hbar.
     """
     leads = lead_entropy_production(system, currents)
     loss, gain = system.loss.any(), system.gain.any()
@@ -96,10 +131,21 @@ def _not_an_engine(system: OpenSystem) -> str:
 
 
 def power(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
-    """Return the electric power ``(mu_R - mu_L) J^0`` that two leads deliver, in t^2/hbar.
+    """Return the electric power ``(mu_R - mu_L) J^0`` that two leads deliver.
 
-    Positive where particles flow against the bias; negative power is dissipated.  Undefined with
-    loss or gain.
+    Positive where particles flow against the bias; negative power is dissipated.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    currents : SteadyCurrents
+        Its currents.
+
+    Returns
+    -------
+    Estimate
+        In t^2/hbar; undefined with loss or gain, or without exactly two leads.
     """
     reason = _not_an_engine(system)
     if reason:
@@ -117,7 +163,18 @@ def _by_temperature(leads: Sequence[Terminal]) -> tuple[int, int]:
 
 
 def carnot_efficiency(system: OpenSystem) -> Estimate:
-    """Return ``1 - T_cold/T_hot`` of two leads, the bound of `efficiency`."""
+    """Return ``1 - T_cold/T_hot`` of two leads, the bound of `efficiency`.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    Estimate
+        Undefined as `power`, and where both temperatures are 0.
+    """
     reason = _not_an_engine(system)
     if reason:
         return undefined(reason)
@@ -130,7 +187,18 @@ def carnot_efficiency(system: OpenSystem) -> Estimate:
 def efficiency(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     """Return the power over the heat that the hotter of two leads loses.
 
-    Undefined unless the system works as an engine: leads of different temperature, positive power.
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    currents : SteadyCurrents
+        Its currents.
+
+    Returns
+    -------
+    Estimate
+        Undefined unless the system works as an engine: leads of different temperature, positive
+        power.
     """
     work = power(system, currents)
     if work.undefined:

@@ -34,7 +34,17 @@ class Circuit:
 
 @dataclass(frozen=True)
 class CircuitState(ChainCurrents):
-    """Steady state of a `Circuit`: currents and heat (n-1,), potentials (n,)."""
+    """Steady state of a `Circuit`.
+
+    Attributes
+    ----------
+    bond_current, bond_current_error : (n-1,) float
+        Through the resistors, to the right.
+    potential, potential_error : (n,) float
+        Of the nodes.
+    heat, heat_error : (n-1,) float
+        Power that each resistor turns into heat.
+    """
 
     potential: np.ndarray
     potential_error: np.ndarray
@@ -47,6 +57,16 @@ def steady_state(circuit: Circuit) -> CircuitState:
 
     The current after node x is that of the first resistor and all that was injected up to x; the
     voltages over the resistors add up to the bias.  The error bounds the rounding.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Any placement of sources and drains.
+
+    Returns
+    -------
+    CircuitState
+        With the errors.
     """
     resistance = circuit.resistance
     added = np.concatenate([[0.0], running_sums(circuit.injection[1:-1])])
@@ -68,16 +88,40 @@ def steady_state(circuit: Circuit) -> CircuitState:
 
 
 def particle_noise(circuit: Circuit, temperature: float) -> np.ndarray:
-    """Return the zero-frequency noise (2, 2) of the currents at both ends, ``2 T / R`` times +-1.
+    """Return the zero-frequency noise of the currents at both ends, ``2 T / R`` times +-1.
 
     Thermal noise of the resistors (Johnson and Nyquist), symmetrised, without the factor 2 of the
     engineers; ideal current sources have none.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Of which the resistors count alone.
+    temperature : float
+        Of all resistors.
+
+    Returns
+    -------
+    (2, 2) float array
+        Per time.
     """
     return 2 * temperature / circuit.resistance.sum() * np.array([[1.0, -1.0], [-1.0, 1.0]])
 
 
 def entropy_production(state: CircuitState, temperature: float) -> tuple[float, float]:
-    """Return the heat of all resistors over their temperature and its error, in k_B per time.
+    """Return the heat of all resistors over their temperature and its error.
+
+    Parameters
+    ----------
+    state : CircuitState
+        Its heat.
+    temperature : float
+        Of all resistors.
+
+    Returns
+    -------
+    value, error : float
+        In k_B per time.
 
     Raises
     ------

@@ -7,7 +7,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ChainCurrents:
-    """Currents to the right on the bonds from the left to the right end, (b,)."""
+    """Currents along a chain.
+
+    Attributes
+    ----------
+    bond_current, bond_current_error : (b,) float
+        To the right, on the bonds from the left to the right end.
+    """
 
     bond_current: np.ndarray
     bond_current_error: np.ndarray

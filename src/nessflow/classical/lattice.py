@@ -50,8 +50,12 @@ class MoverLattice:
 class LatticeState(ChainCurrents):
     """Steady state of a `MoverLattice`.
 
-    ``bond_current`` (n+1,) counts to the right, the reservoirs' bonds at both ends; ``density``
-    (2, n) has right-movers first.  Densities on sites with hopping 0 are NaN: they are infinite.
+    Attributes
+    ----------
+    bond_current, bond_current_error : (n+1,) float
+        To the right, the reservoirs' bonds at both ends.
+    density, density_error : (2, n) float
+        Right-movers first; NaN on sites with hopping 0, where densities are infinite.
     """
 
     density: np.ndarray
@@ -62,6 +66,16 @@ def steady_state(lattice: MoverLattice) -> LatticeState:
     """Return the steady state: (8), (7) of the paper for its placement, any other likewise.
 
     Exact but for rounding, whose bound is the error.
+
+    Parameters
+    ----------
+    lattice : MoverLattice
+        Any placement of sources and drains.
+
+    Returns
+    -------
+    LatticeState
+        With the errors.
     """
     turning = 1 - lattice.hopping
     added = np.concatenate([[0.0], running_sums(lattice.injection)])
@@ -88,7 +102,18 @@ def steady_state(lattice: MoverLattice) -> LatticeState:
 
 
 def series_resistance(lattice: MoverLattice) -> float:
-    """Return ``1 + sum_x (1 - q_x)``; its inverse is the probability to cross the lattice."""
+    """Return ``1 + sum_x (1 - q_x)``; its inverse is the probability to cross the lattice.
+
+    Parameters
+    ----------
+    lattice : MoverLattice
+        Of which the hopping counts alone.
+
+    Returns
+    -------
+    float
+        1 or more.
+    """
     return 1 + float(np.sum(1 - lattice.hopping))
 
 
@@ -96,7 +121,20 @@ def series_resistance(lattice: MoverLattice) -> float:
 
 
 def step(lattice: MoverLattice, density: np.ndarray) -> np.ndarray:
-    """Return the densities (2, n) one time step later: (1)-(5) of the paper, for any placement."""
+    """Return the densities one time step later: (1)-(5) of the paper, for any placement.
+
+    Parameters
+    ----------
+    lattice : MoverLattice
+        The lattice.
+    density : (2, n) array
+        Right-movers first.
+
+    Returns
+    -------
+    (2, n) float array
+        Right-movers first.
+    """
     moving = lattice.hopping * density
     turning = density - moving
     later = turning[::-1] + lattice.injection / 2
@@ -106,13 +144,34 @@ def step(lattice: MoverLattice, density: np.ndarray) -> np.ndarray:
 
 
 def reservoir_currents(lattice: MoverLattice, density: np.ndarray) -> np.ndarray:
-    """Return the currents (2,) from the left and right reservoir in the next time step."""
+    """Return the currents from the left and right reservoir in the next time step.
+
+    Parameters
+    ----------
+    lattice : MoverLattice
+        The lattice.
+    density : (2, n) array
+        Right-movers first.
+
+    Returns
+    -------
+    (2,) float array
+        Particles per time step, into the lattice.
+    """
     out = np.array([lattice.hopping[0] * density[1, 0], lattice.hopping[-1] * density[0, -1]])
     return np.array([lattice.left, lattice.right]) - out
 
 
 class Rate(NamedTuple):
-    """A rate, its error, and whether the iteration reached that error."""
+    """A rate.
+
+    Attributes
+    ----------
+    value, error : float
+        Per time step.
+    converged : bool
+        Whether the iteration reached its tolerance.
+    """
 
     value: float
     error: float
@@ -129,6 +188,20 @@ def relaxation_rate(
     1 / (1 - lambda) the spectral radius of its non-negative inverse (1 - M)^-1, which inverse
     iteration finds.  The smallest and the largest growth of a component enclose it (Collatz and
     Wielandt); half of their distance is the error.
+
+    Parameters
+    ----------
+    lattice : MoverLattice
+        Of which the hopping counts alone.
+    tolerance : float
+        Relative distance of the bounds of ``1 / (1 - lambda)`` at which the iteration ends.
+    most_iterations : int
+        Number after which it ends anyway.
+
+    Returns
+    -------
+    Rate
+        With its error.
 
     Raises
     ------
@@ -175,7 +248,7 @@ def _summed_over_time(hopping: np.ndarray, density: np.ndarray) -> np.ndarray:
 
 
 def particle_noise(lattice: MoverLattice) -> np.ndarray:
-    """Return the zero-frequency noise (2, 2) of the reservoirs' currents.
+    """Return the zero-frequency noise of the reservoirs' currents.
 
     Movers are independent of each other, and reservoirs and sources emit them at random (Poisson
     numbers in each step).  Then the numbers that cross from left to right, from right to left and
@@ -183,6 +256,16 @@ def particle_noise(lattice: MoverLattice) -> np.ndarray:
     and P_x,a to leave from x to the end a,
 
         S_LL = T (rho_L + rho_R) + sum_x s_x P_x,L        S_LR = -T (rho_L + rho_R).
+
+    Parameters
+    ----------
+    lattice : MoverLattice
+        Sources are allowed, drains are not.
+
+    Returns
+    -------
+    (2, 2) float array
+        Per time step.
 
     Raises
     ------
@@ -209,6 +292,16 @@ def entropy_production(lattice: MoverLattice) -> float:
 
     Every path across the lattice and its reverse have the same probability, so that a particle
     that crosses takes its chemical potential ln(rho) from one ideal gas to the other.
+
+    Parameters
+    ----------
+    lattice : MoverLattice
+        Without injection.
+
+    Returns
+    -------
+    float
+        In k_B per time step.
 
     Raises
     ------

@@ -32,14 +32,14 @@ _EPS = np.finfo(float).eps
 
 
 class Fluctuations(NamedTuple):
-    """Fluctuations per cell, see the module.
+    """Fluctuations per cell, see the module, each with its error in ``<name>_error``.
 
     Attributes
     ----------
     ballistic_noise : float
         In t/hbar.
     ensemble_variance, current_variance : float
-        L times the variance of the current without and with correlations of modes, in t^2/hbar^2.
+        L times the variance of the current without and with correlations of modes, in (t/hbar)^2.
     particle_noise : float
         At zero frequency, in t/hbar.
     current_slope : float

@@ -48,7 +48,23 @@ def _polylogarithm(order: float, reservoir: Reservoir, sign: int) -> float:
 
 
 def density(mixture: Mixture) -> Measured:
-    """Return ``int dk/2pi d_mix``, (42) with (44), in 1/a."""
+    """Return ``int dk/2pi d_mix``, (42) with (44).
+
+    Parameters
+    ----------
+    mixture : Mixture
+        With step weights.
+
+    Returns
+    -------
+    Measured
+        In 1/a.
+
+    Raises
+    ------
+    ValueError
+        When the weights are no steps.
+    """
     weights = _steps(mixture)
     scale = np.sqrt(mixture.mass / (8 * np.pi))
     return _weighted(
@@ -59,9 +75,19 @@ def density(mixture: Mixture) -> Measured:
 
 
 def particle_current(mixture: Mixture) -> Measured:
-    """Return the mean current, (53) with (56) or (57), in t/hbar.
+    """Return the mean current, (53) with (56) or (57).
 
     For bosons the logarithm of (56) is ``-ln(1 - e^{mu/T})``.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        With step weights, or fermions with Gaussian ones.
+
+    Returns
+    -------
+    Measured
+        From left to right, in t/hbar.
 
     Raises
     ------
@@ -79,7 +105,23 @@ def particle_current(mixture: Mixture) -> Measured:
 
 
 def energy_current(mixture: Mixture) -> Measured:
-    """Return the mean energy current (75), in t^2/hbar."""
+    """Return the mean energy current (75).
+
+    Parameters
+    ----------
+    mixture : Mixture
+        With step weights.
+
+    Returns
+    -------
+    Measured
+        From left to right, in t^2/hbar.
+
+    Raises
+    ------
+    ValueError
+        When the weights are no steps.
+    """
     weights = _steps(mixture)
     return _weighted(
         mixture,
@@ -133,10 +175,20 @@ def _log_ratio(a: float, b: float, step: float) -> float:
 
 
 def noise_at_equal_temperature(mixture: Mixture) -> Measured:
-    """Return ``P_0`` (123) of two reservoirs of one temperature, in t/hbar, fermions.
+    """Return ``P_0`` (123) of two reservoirs of one temperature, fermions.
 
-    ``T/4pi [c_11 f_1(0) + c_22 f_2(0) + c_12 coth((mu_1 - mu_2)/2T) ln((1 + e^{mu_1/T}) /
-    (1 + e^{mu_2/T}))]``; the last term tends to ``2 f(0)`` for equal chemical potentials.
+    ``T/4pi [c_11 f_1(0) + c_22 f_2(0) + c_12 coth((mu_1 - mu_2)/2T) ln((1 + e^{mu_1/T}) / (1 +
+    e^{mu_2/T}))]``; the last term tends to ``2 f(0)`` for equal chemical potentials.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        With step weights.
+
+    Returns
+    -------
+    Measured
+        In t/hbar.
 
     Raises
     ------
@@ -175,6 +227,18 @@ def seebeck_number(x: np.ndarray, sign: int) -> np.ndarray:
     """Return ``s = <omega - mu>/T`` over the thermal window, step weights.
 
     Fermions ``(1 + e^-x) ln(1 + e^x) - x``, bosons (x < 0) ``-x - (e^-x - 1) ln(1 - e^x)``.
+
+    Parameters
+    ----------
+    x : (...) array
+        ``mu/T``, below 0 for bosons.
+    sign : {1, -1}
+        Fermions or bosons.
+
+    Returns
+    -------
+    (...) float array
+        In k_B/e.
     """
     x = np.asarray(x, float)
     if sign < 0:
@@ -186,11 +250,23 @@ def seebeck_number(x: np.ndarray, sign: int) -> np.ndarray:
 
 
 def lorenz_number(x: np.ndarray, sign: int) -> np.ndarray:
-    """Return the Lorenz number (85) of step weights, in (k_B/e)^2, at ``x = mu/T``.
+    """Return the Lorenz number (85) of step weights at ``x = mu/T``.
 
     With the thermal conductance at fixed chemical potential, particles flowing with the heat.  For
     bosons ``x^2 + (e^-x - 1)(2 x ln(1 - e^x) + 2 Li_2(e^x))``.  (82) lacks a factor 2 before its
     last dilogarithm; (85) has it.  For x > 0 in a form without the cancelling squares of (85).
+
+    Parameters
+    ----------
+    x : (...) array
+        ``mu/T``, below 0 for bosons.
+    sign : {1, -1}
+        Fermions or bosons.
+
+    Returns
+    -------
+    (...) float array
+        In (k_B/e)^2.
     """
     x = np.asarray(x, float)
     if sign < 0:

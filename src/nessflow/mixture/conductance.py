@@ -55,6 +55,11 @@ def gate_conductances(
     rtol : float
         Error over value aimed at.
 
+    Returns
+    -------
+    Conductances
+        Each (P,), with the errors.
+
     Raises
     ------
     ValueError

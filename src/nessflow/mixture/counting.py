@@ -21,7 +21,22 @@ from nessflow.mixture.state import Mixture
 
 
 def transfer_probability(occupation: np.ndarray, number: int, sign: int) -> np.ndarray:
-    """Return the probability that ``number >= 0`` particles move at an occupation ``d``, (68)."""
+    """Return the probability that a number of particles moves at an occupation ``d``, (68).
+
+    Parameters
+    ----------
+    occupation : (...) array
+        ``d``.
+    number : int
+        0 or more.
+    sign : {1, -1}
+        Fermions or bosons.
+
+    Returns
+    -------
+    (...) float array
+        The probability.
+    """
     if sign > 0:
         return {0: 1 - occupation, 1: occupation}.get(number, np.zeros_like(occupation))
     return (occupation / (1 + occupation)) ** number / (1 + occupation)
@@ -32,9 +47,21 @@ def transfer_probability(occupation: np.ndarray, number: int, sign: int) -> np.n
 
 @cache
 def cumulant_factor(order: int, sign: int) -> Polynomial:
-    """Return ``C_n(d) / (d (1 - sign d))`` of (63), a polynomial in d, for ``order >= 2``.
+    """Return ``C_n(d) / (d (1 - sign d))`` of (63).
 
     ``C_1 = d`` and ``C_{n+1} = d (1 - sign d) dC_n/dd``.
+
+    Parameters
+    ----------
+    order : int
+        n, 2 or more.
+    sign : {1, -1}
+        Fermions or bosons.
+
+    Returns
+    -------
+    Polynomial
+        In d.
     """
     if order == 2:
         return Polynomial([1.0])
@@ -43,7 +70,20 @@ def cumulant_factor(order: int, sign: int) -> Polynomial:
 
 @cache
 def cumulant(order: int, sign: int) -> Polynomial:
-    """Return the cumulant ``C_n(d)`` (63) of the transferred number, k > 0."""
+    """Return the cumulant ``C_n(d)`` (63) of the transferred number, k > 0.
+
+    Parameters
+    ----------
+    order : int
+        n, 1 or more.
+    sign : {1, -1}
+        Fermions or bosons.
+
+    Returns
+    -------
+    Polynomial
+        In d.
+    """
     if order == 1:
         return Polynomial([0.0, 1.0])
     return Polynomial([0.0, 1.0, -float(sign)]) * cumulant_factor(order, sign)
@@ -51,7 +91,20 @@ def cumulant(order: int, sign: int) -> Polynomial:
 
 @cache
 def moment(order: int, sign: int) -> Polynomial:
-    """Return the moment ``<m^n>`` of the transferred number; ``d`` for all n for fermions."""
+    """Return the moment ``<m^n>`` of the transferred number; ``d`` for all n for fermions.
+
+    Parameters
+    ----------
+    order : int
+        n, 1 or more.
+    sign : {1, -1}
+        Fermions or bosons.
+
+    Returns
+    -------
+    Polynomial
+        In d.
+    """
     if order == 1:
         return Polynomial([0.0, 1.0])
     lower = moment(order - 1, sign)
@@ -64,7 +117,20 @@ def _absolute(polynomial: Polynomial) -> Polynomial:
 
 
 def divided_difference(polynomial: Polynomial, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return ``(p(x) - p(y))/(x - y)``, also where x = y."""
+    """Return ``(p(x) - p(y))/(x - y)``, also where x = y.
+
+    Parameters
+    ----------
+    polynomial : Polynomial
+        p.
+    x, y : (...) arrays
+        Of one shape.
+
+    Returns
+    -------
+    (...) float array
+        Without cancellation.
+    """
     value = np.zeros_like(x)
     slope = np.zeros_like(x)
     for coefficient in polynomial.coef[::-1]:
@@ -76,7 +142,22 @@ def divided_difference(polynomial: Polynomial, x: np.ndarray, y: np.ndarray) -> 
 def both_directions(
     polynomial: Polynomial, order: int, found: Occupations
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``p(d_mix(k)) + (-1)^order p(d_mix(-k))`` and the magnitude of its terms."""
+    """Return ``p(d_mix(k)) + (-1)^order p(d_mix(-k))`` and the magnitude of its terms.
+
+    Parameters
+    ----------
+    polynomial : Polynomial
+        p, of `cumulant` or `moment`.
+    order : int
+        Its order.
+    found : Occupations
+        At the nodes of p panels.
+
+    Returns
+    -------
+    value, size : (p, 21) float
+        Size sets the rounding errors.
+    """
     forward, backward = found.mixed
     if order % 2:
         value = found.flow * divided_difference(polynomial, forward, backward)
@@ -93,6 +174,18 @@ def cumulant_of_both_directions(order: int, found: Occupations) -> tuple[np.ndar
     """Return ``C_n(d_mix(k)) + (-1)^n C_n(d_mix(-k))`` and the magnitude of its terms.
 
     Even orders keep the digits of a filled band, ``d (1 - d)`` being formed without cancellation.
+
+    Parameters
+    ----------
+    order : int
+        n, 1 or more.
+    found : Occupations
+        At the nodes of p panels.
+
+    Returns
+    -------
+    value, size : (p, 21) float
+        Size sets the rounding errors.
     """
     if order % 2:
         return both_directions(cumulant(order, found.sign), order, found)
@@ -212,6 +305,11 @@ def transfer_distribution(
         In hbar/t, long against hbar over the temperature.
     mean, variance : float
         First two cumulants of the number, per unit time.
+
+    Returns
+    -------
+    TransferDistribution
+        Numbers without gaps, with their probabilities and an error of each.
 
     Raises
     ------

@@ -48,7 +48,7 @@ def _bottom(mixture: Mixture) -> float:
 def density_response(
     mixture: Mixture, positions: np.ndarray, half_width: float, rtol: float = 1e-11
 ) -> Measured:
-    """Return the change of the density around a square barrier of unit height, (x,), in 1/(t a).
+    """Return the change of the density around a square barrier of unit height.
 
     Parameters
     ----------
@@ -57,6 +57,11 @@ def density_response(
         Where, from the middle of the barrier, in a.
     half_width : float
         The barrier is ``|x| < half_width``, in a.
+
+    Returns
+    -------
+    Measured
+        (x,), in 1/(t a).
 
     Raises
     ------

@@ -14,24 +14,58 @@ def _by_reservoir(mixtures: Sequence[Mixture], name: str) -> np.ndarray:
 
 
 def power(mixtures: Sequence[Mixture], found: Transport) -> Measured:
-    """Return ``(mu_2 - mu_1) j``, the heat that becomes chemical energy (78), in t^2/hbar."""
+    """Return ``(mu_2 - mu_1) j``, the heat that becomes chemical energy (78).
+
+    Parameters
+    ----------
+    mixtures : sequence of Mixture
+        Of two reservoirs.
+    found : Transport
+        Theirs.
+
+    Returns
+    -------
+    Measured
+        (P,), in t^2/hbar.
+    """
     first, second = _by_reservoir(mixtures, "chemical_potential")
     bias, current = second - first, found.particle_current
     return Measured(bias * current.value, abs(bias) * current.error)
 
 
 def carnot_efficiency(mixtures: Sequence[Mixture]) -> np.ndarray:
-    """Return ``1 - T_cold/T_hot``, (P,); NaN where both are 0."""
+    """Return ``1 - T_cold/T_hot``.
+
+    Parameters
+    ----------
+    mixtures : sequence of Mixture
+        Of two reservoirs.
+
+    Returns
+    -------
+    (P,) float array
+        NaN where both temperatures are 0.
+    """
     temperatures = _by_reservoir(mixtures, "temperature")
     with np.errstate(invalid="ignore"):
         return 1 - temperatures.min(axis=0) / temperatures.max(axis=0)
 
 
 def efficiency(mixtures: Sequence[Mixture], found: Transport) -> Measured:
-    """Return the power over the heat that the hotter reservoir loses (104), (P,).
+    """Return the power over the heat that the hotter reservoir loses (104).
 
-    NaN where it is no engine: no power within its error, no heat from the hotter reservoir, equal
-    temperatures, or entropy that goes down, where (105) does not hold.
+    Parameters
+    ----------
+    mixtures : sequence of Mixture
+        Of two reservoirs.
+    found : Transport
+        Theirs.
+
+    Returns
+    -------
+    Measured
+        (P,); NaN where it is no engine: no power within its error, no heat from the hotter
+        reservoir, equal temperatures, or entropy that goes down, where (105) does not hold.
     """
     temperatures = _by_reservoir(mixtures, "temperature")
     hot = temperatures.argmax(axis=0)

@@ -25,6 +25,16 @@ _SUM_TOLERANCE = 1e-12
 def check_exchange(exchange: np.ndarray) -> np.ndarray:
     """Return a doubly stochastic matrix as an array.
 
+    Parameters
+    ----------
+    exchange : (n, n) array
+        ``T_ij``.
+
+    Returns
+    -------
+    (n, n) float array
+        A copy.
+
     Raises
     ------
     ValueError
@@ -51,7 +61,29 @@ def edges(
     mass: float = 1.0,
     statistics: str = FERMIONS,
 ) -> list[Mixture]:
-    """Return the mixture on the edge of each gate, momenta positive towards the vertex."""
+    """Return the mixture on the edge of each gate, momenta positive towards the vertex.
+
+    Parameters
+    ----------
+    reservoirs : sequence of Reservoir
+        n of them.
+    exchange : (n, n) array
+        ``T_ij``, doubly stochastic.
+    mass : float
+        In hbar^2/(t a^2).
+    statistics : {"fermions", "bosons"}
+        Of the particles.
+
+    Returns
+    -------
+    list of Mixture
+        n of them.
+
+    Raises
+    ------
+    ValueError
+        When the matrix is not doubly stochastic or does not fit the reservoirs.
+    """
     matrix = check_exchange(exchange)
     if len(matrix) != len(reservoirs):
         raise ValueError(
@@ -83,7 +115,18 @@ class JunctionTransport(NamedTuple):
 
 
 def junction_transport(mixtures: Sequence[Mixture]) -> JunctionTransport:
-    """Return the observables of the edges of one junction, from `edges`."""
+    """Return the observables of the edges of one junction.
+
+    Parameters
+    ----------
+    mixtures : sequence of Mixture
+        The edges.
+
+    Returns
+    -------
+    JunctionTransport
+        With the errors.
+    """
     found = transport(mixtures, orders=2)
     reservoirs = mixtures[0].reservoirs
     mu = np.array([r.chemical_potential for r in reservoirs])

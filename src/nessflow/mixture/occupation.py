@@ -12,7 +12,20 @@ from nessflow.mixture.state import Mixture, Shares
 
 
 def distribution(reduced: np.ndarray, sign: int) -> np.ndarray:
-    """Return ``d = 1/(e^x + sign)`` (3) at ``x = beta (omega - mu)``; sign -1 for bosons."""
+    """Return ``d = 1/(e^x + sign)`` (3) at ``x = beta (omega - mu)``; sign -1 for bosons.
+
+    Parameters
+    ----------
+    reduced : (...) array
+        x; above 0 for bosons.
+    sign : {1, -1}
+        Fermions or bosons.
+
+    Returns
+    -------
+    (...) float array
+        ``d``.
+    """
     if sign > 0:
         return expit(-reduced)
     with np.errstate(over="ignore"):
@@ -20,7 +33,20 @@ def distribution(reduced: np.ndarray, sign: int) -> np.ndarray:
 
 
 def complement(reduced: np.ndarray, sign: int) -> np.ndarray:
-    """Return ``1 - sign d``, without cancellation."""
+    """Return ``1 - sign d``, without cancellation.
+
+    Parameters
+    ----------
+    reduced : (...) array
+        x; above 0 for bosons.
+    sign : {1, -1}
+        Fermions or bosons.
+
+    Returns
+    -------
+    (...) float array
+        ``1 - d`` of fermions, ``1 + d`` of bosons.
+    """
     return expit(reduced) if sign > 0 else -1 / np.expm1(-reduced)
 
 
@@ -42,6 +68,13 @@ class Occupations:
     """What integrands are made of, at the nodes of some mixtures with one statistics.
 
     Arrays are (n, p, 21) by reservoir or (p, 21); each is computed when first asked for.
+
+    Attributes
+    ----------
+    mixtures : sequence of Mixture
+        With one statistics and one number of reservoirs.
+    nodes : Nodes
+        p panels.
     """
 
     mixtures: Sequence[Mixture]

@@ -73,6 +73,11 @@ def fermi_polylogarithm(order: float, x: np.ndarray) -> np.ndarray:
         s > 0.
     x : (...) array
         Any real number.
+
+    Returns
+    -------
+    (...) float array
+        Of the shape of x.
     """
     if order == 1:
         return np.logaddexp(0.0, x)
@@ -104,6 +109,11 @@ def bose_polylogarithm(order: float, x: np.ndarray) -> np.ndarray:
         s > 0.
     x : (...) array
         Below 0.
+
+    Returns
+    -------
+    (...) float array
+        Of the shape of x; NaN where x is not below 0.
     """
 
     def near(y):

@@ -176,6 +176,11 @@ def integrate(
     rtol : float
         Error over value at which a component is done; rounding errors that are larger take its
         place.
+
+    Returns
+    -------
+    Integral
+        (m, P), by mixture.
     """
     count = len(mixtures)
     potentials = np.array([[r.chemical_potential for r in x.reservoirs] for x in mixtures]).T
@@ -203,7 +208,20 @@ def integrate(
 
 
 def in_parts(mixtures: Sequence[Mixture], integral: Callable[[Sequence[Mixture]], Integral]):
-    """Return ``integral(mixtures)``, computed for a few mixtures at a time."""
+    """Return ``integral(mixtures)``, computed for a few mixtures at a time.
+
+    Parameters
+    ----------
+    mixtures : sequence of Mixture
+        P of them.
+    integral : callable
+        ``integral(some mixtures) -> Integral``.
+
+    Returns
+    -------
+    Integral
+        (m, P), by mixture.
+    """
     starts = range(0, len(mixtures), _TOGETHER)
     parts = [integral(mixtures[start : start + _TOGETHER]) for start in starts]
     return Integral(*(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)))

@@ -42,7 +42,18 @@ class Weights(Protocol):
         """Momenta at which an integral over k had better be split."""
 
     def at(self, momenta: np.ndarray) -> Shares:
-        """Return the weights at momenta ``k >= 0``."""
+        """Return the weights at some momenta.
+
+        Parameters
+        ----------
+        momenta : (...) array
+            ``k >= 0``, in 1/a.
+
+        Returns
+        -------
+        Shares
+            Each (n, ...), or what broadcasts to it.
+        """
 
 
 def _require_probabilities(name: str, values: np.ndarray) -> None:
@@ -86,7 +97,23 @@ class StepWeights:
 
     @classmethod
     def from_constants(cls, c_plus: float, c_minus: float) -> "StepWeights":
-        """Return (9): ``w_1 = 1/2 + c_plus`` forward and ``1/2 + c_minus`` backward."""
+        """Return (9): ``w_1 = 1/2 + c_plus`` forward and ``1/2 + c_minus`` backward.
+
+        Parameters
+        ----------
+        c_plus, c_minus : float
+            Between -1/2 and 1/2.
+
+        Returns
+        -------
+        StepWeights
+            Of two reservoirs.
+
+        Raises
+        ------
+        ValueError
+            When a constant is out of range.
+        """
         for name, c in (("c_plus", c_plus), ("c_minus", c_minus)):
             if not -0.5 <= c <= 0.5:
                 raise ValueError(f"{name} must lie between -1/2 and 1/2, got {c:g}")
@@ -103,7 +130,18 @@ class StepWeights:
         return np.zeros(0)
 
     def at(self, momenta: np.ndarray) -> Shares:
-        """Return the weights at momenta ``k >= 0``."""
+        """Return the weights at some momenta.
+
+        Parameters
+        ----------
+        momenta : (...) array
+            ``k >= 0``, in 1/a.
+
+        Returns
+        -------
+        Shares
+            Each (n, 1, ...), the same at all momenta.
+        """
         shape = (self.count, *(1,) * np.ndim(momenta))
         forward, backward = self.forward.reshape(shape), self.backward.reshape(shape)
         return Shares(forward, backward, forward - backward, forward + backward)
@@ -141,7 +179,18 @@ class GaussianWeights:
         return np.sqrt(np.array([1.0, 7.0, 20.0, 40.0]) / self.width)
 
     def at(self, momenta: np.ndarray) -> Shares:
-        """Return the weights at momenta ``k >= 0``."""
+        """Return the weights at some momenta.
+
+        Parameters
+        ----------
+        momenta : (...) array
+            ``k >= 0``, in 1/a.
+
+        Returns
+        -------
+        Shares
+            Each (2, ...).
+        """
         exponent = -self.width * np.asarray(momenta) ** 2
         imbalance = np.exp(exponent)
         forward = np.stack([0.5 * (1 + imbalance), -0.5 * np.expm1(exponent)])
@@ -199,7 +248,18 @@ class TabulatedWeights:
         return self.table
 
     def at(self, momenta: np.ndarray) -> Shares:
-        """Return the weights at momenta ``k >= 0``."""
+        """Return the weights at some momenta.
+
+        Parameters
+        ----------
+        momenta : (...) array
+            ``k >= 0``, in 1/a.
+
+        Returns
+        -------
+        Shares
+            Each (n, ...).
+        """
         forward, backward = (
             np.stack([np.interp(momenta, self.table, row) for row in rows])
             for rows in (self.forward, self.backward)
@@ -229,7 +289,23 @@ class FunctionWeights:
     count: int = 2
 
     def at(self, momenta: np.ndarray) -> Shares:
-        """Return the weights at momenta ``k >= 0``."""
+        """Return the weights at some momenta.
+
+        Parameters
+        ----------
+        momenta : (...) array
+            ``k >= 0``, in 1/a.
+
+        Returns
+        -------
+        Shares
+            Each (n, ...).
+
+        Raises
+        ------
+        ValueError
+            When the function's values are no probabilities.
+        """
         momenta = np.asarray(momenta, float)
         forward, backward = (np.asarray(self.function(k), float) for k in (momenta, -momenta))
         for name, values in (("w(k > 0)", forward), ("w(k < 0)", backward)):
@@ -310,7 +386,20 @@ class Mixture:
 
 
 def require_normal(reservoir: Reservoir, name: str) -> None:
-    """Check that a reservoir of bosons has no condensate."""
+    """Check that a reservoir of bosons has no condensate.
+
+    Parameters
+    ----------
+    reservoir : Reservoir
+        The reservoir.
+    name : str
+        What the message calls it.
+
+    Raises
+    ------
+    ValueError
+        When its chemical potential is 0 or more, or its temperature 0.
+    """
     if not reservoir.chemical_potential < 0:
         raise ValueError(
             f"{name}: bosons need a chemical_potential below 0, the lowest energy, got "

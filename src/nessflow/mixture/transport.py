@@ -16,7 +16,13 @@ from nessflow.mixture.state import Mixture
 
 
 class Measured(NamedTuple):
-    """Numbers for many mixtures, with what they may be wrong by."""
+    """Numbers for many mixtures, with what they may be wrong by.
+
+    Attributes
+    ----------
+    value, error : (..., P) float
+        By mixture last.
+    """
 
     value: np.ndarray
     error: np.ndarray
@@ -114,6 +120,11 @@ def transport(mixtures: Sequence[Mixture], orders: int = 4, rtol: float = 1e-12)
         Highest cumulant and moment, 2 or more.
     rtol : float
         Error over value aimed at; rounding errors that are larger take its place.
+
+    Returns
+    -------
+    Transport
+        With the errors.
 
     Raises
     ------
