@@ -10,6 +10,7 @@ from typing import NoReturn
 from nessflow.figures.specs import SPEC, Spec, studies_of
 from nessflow.pipeline.config import ConfigError, Project, Study, load_project, template_json
 from nessflow.pipeline.digest import report_digest, source_digest, style_digest
+from nessflow.pipeline.errors import Problem, nearest
 from nessflow.pipeline.grid import blocks_of, canonical_json
 from nessflow.pipeline.lock import LockError, hold_run_lock
 from nessflow.studies.kind import find_kind, kind_names
@@ -17,6 +18,8 @@ from nessflow.studies.kind import find_kind, kind_names
 FORMATS = ("svg", "pdf", "png")
 SIDECAR = "json"
 CAPTIONS = "captions.txt"
+_CHOICES = ("tier", "studies", "allow_large")
+"""What ``snakemake --config`` may say."""
 _ELSEWHERE = "make room for the results or choose another folder by `results` in config/config.yaml"
 
 
@@ -73,6 +76,8 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
     config : mapping
         What the user gave with ``--config``: ``tier``, ``studies``, ``allow_large``.
     """
+    if unknown := [name for name in config if name not in _CHOICES]:
+        _stop(ConfigError(map(_unknown_choice, unknown)))
     allow_large = bool(config.get("allow_large", False))
     choices = {"tier": config.get("tier"), "allow_large": allow_large}
     try:
@@ -91,6 +96,12 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
     jobs = {study.name: jobs_of(results, study) for study in project.studies.values()}
     sources = {study.name: sorted(data_of(study)) for study in project.studies.values()}
     return Workflow(results, jobs, sources, chosen, flags, style_digest(), report_digest())
+
+
+def _unknown_choice(name: str) -> Problem:
+    hint = nearest(name, _CHOICES) or "parameters stand in the files of config/studies"
+    expected = f"one of {', '.join(_CHOICES)}"
+    return Problem("command line", None, f"--config {name}", "", expected, hint)
 
 
 def read_project(root: Path, **choices) -> Project:

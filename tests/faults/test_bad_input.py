@@ -115,6 +115,15 @@ def test_an_unknown_study(project):
     assert "'chain'" in done.stderr
 
 
+def test_an_unknown_choice_of_a_run(project):
+    """Passed over, a typing error would run the whole paper tier."""
+    done = project.snakemake("--config", "teir=smoke")
+    assert done.returncode == 2
+    assert "--config teir: expected one of tier, studies, allow_large" in done.stderr
+    assert "did you mean 'tier'?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_results_folder_that_cannot_be_written(project):
     # A file in the folder's place: root, who runs in containers, may write anywhere else.
     (project.folder / "results").write_text("in the way\n")

@@ -315,6 +315,44 @@ def test_overrides_of_the_command_line_come_last(tmp_path):
     assert axes["monitored"] == ("two",)
 
 
+@pytest.mark.parametrize(
+    ("override", "loss"),
+    [
+        ("system.loss={kind: onsite, rate: 0.7}", {"kind": "onsite", "rate": 0.7}),  # the same key
+        ("system.loss.rates.1=0.7", {"kind": "sites", "rates": {"1": 0.7}}),  # a part of it
+        ("system.loss.rates={2: 0.7}", {"kind": "sites", "rates": {"2": 0.7}}),
+    ],
+)
+def test_the_command_line_has_the_last_word_over_cases(tmp_path, override, loss):
+    # The units of gamma stood in what is replaced; one point does not need them.
+    study = load(tmp_path, TEXT, override, "monitored=one", one_point=True)
+    labels = {axis.name: axis.labels[0] for axis in study.axes}
+    assert parameters_of(study, labels, KIND).system.loss.model_dump(mode="json") == loss
+
+
+def test_the_command_line_has_the_last_word_over_parts_that_cases_set(tmp_path):
+    text = edited("{system.loss: {kind: sites, rates: {1: $gamma}}}", "{system.loss.rate: 5}")
+    setting = "system.loss={kind: onsite, rate: 0.7}"
+    study = load(tmp_path, text, setting, "monitored=one", one_point=True)
+    labels = {axis.name: axis.labels[0] for axis in study.axes}
+    assert parameters_of(study, labels, KIND).system.loss.rate == 0.7
+
+
+def test_a_fault_in_what_replaces_a_case_is_one_of_the_command_line(tmp_path):
+    found = faults(tmp_path, TEXT, "system.loss.rates.1=-3", "monitored=one", one_point=True)
+    assert found[0].startswith("command line: system.loss.rates.1 = -3: expected a number >= 0")
+
+
+def test_a_key_of_a_tier_that_every_case_replaces(tmp_path):
+    text = edited("system.lattice.sites: 20", "system.loss.rate: 0.2")
+    assert load(tmp_path, text, tier="smoke")  # the case none leaves it as it is
+    text = edited("none: {}", "none: {system.loss.rate: 0}", text)
+    (found,) = faults(tmp_path, text, tier="smoke")
+    line = text[: text.index("smoke:")].count("\n") + 1
+    assert found.startswith(f"current.yaml:{line}: system.loss.rate = 0.2: expected a key that not")
+    assert "every case of monitored sets; write axes.monitored.inner.cases.none: {...}" in found
+
+
 def test_fixing_an_axis_keeps_its_units(tmp_path):
     # ``$gamma`` alone stands in the case ``one`` only.
     study = load(tmp_path, TEXT, "monitored=two")

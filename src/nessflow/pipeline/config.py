@@ -165,7 +165,8 @@ def load_study(
         Accept more than ``MOST_POINTS`` points.
     one_point : bool
         Keep the first value of each axis, and look at nothing that one point does not need:
-        figures, fits, axes that the overrides made idle, whether an ensemble makes sense.
+        figures, fits, whether an ensemble makes sense, axes that the overrides made idle or took
+        the units from.
 
     Raises
     ------
@@ -203,7 +204,7 @@ def load_study(
     if kind is not None:
         problems += point_problems(document, axes, kind, is_complete=complete and not one_point)
         axes, found = with_quantities(document, axes, quantities_of(whole, all_axes, kind))
-        problems += found
+        problems += [] if one_point else found
         own = [r for r in references_of(document) if r.source in (None, path.stem)]
         problems += reference_problems(own, document, document, kind)
     problems += repeated_names(document)

@@ -1,9 +1,9 @@
 """Values that replace those of a study file: of a tier, or of the command line."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from nessflow.pipeline.document import COMMAND_LINE, Document, Place, parse
+from nessflow.pipeline.document import COMMAND_LINE, Document, Key, Place, parse, split
 from nessflow.pipeline.errors import ConfigError, Problem, nearest, shown
 
 TIERS = ("paper", "smoke")
@@ -14,7 +14,8 @@ def overridden(
 ) -> tuple[Document, Document, list[Problem]]:
     """Apply the overrides of a tier, then ``key=value`` settings, to a study's document.
 
-    A key is dotted; the name of an axis fixes that axis to one value.
+    A key is dotted; the name of an axis fixes that axis to one value.  The command line has the
+    last word, over cases too; a tier changes what cases start from.
 
     Returns
     -------
@@ -23,7 +24,8 @@ def overridden(
     document : Document
         With all overrides.
     problems : list of Problem
-        An unknown tier, settings that cannot be read, keys with no place for a value.
+        An unknown tier, settings that cannot be read, keys with no place for a value, keys of a
+        tier that every case of an axis replaces.
     """
     problems, entries = [], []
     if tier not in TIERS:
@@ -44,8 +46,11 @@ def overridden(
         try:
             if (key, value, place) not in fixed:
                 whole = whole.replaced(document.key(key), value, place)
+                if place is COMMAND_LINE:
+                    whole = _over_cases(whole, key, value)
         except ConfigError as error:
             problems += error.problems
+    problems += _without_effect(whole, [entry for entry in entries if entry not in fixed])
     document = whole
     for entry in fixed:
         try:
@@ -64,6 +69,46 @@ def _setting(text: str) -> tuple[str, object]:
     except ConfigError as error:
         problems = [dataclasses.replace(p, key=key, given=shown(value)) for p in error.problems]
         raise ConfigError(problems) from None
+
+
+def _cases(document: Document) -> Iterator[tuple[str, Key, dict[str, dict]]]:
+    """Yield each axis of cases: name, key of the cases, what each sets."""
+    axes = document.get(("axes",))
+    for name in axes if isinstance(axes, dict) else ():
+        for role in ("outer", "inner"):
+            key = ("axes", name, role, "cases")
+            cases = document.get(key)
+            if isinstance(cases, dict):
+                yield name, key, {k: case for k, case in cases.items() if isinstance(case, dict)}
+
+
+def _over_cases(document: Document, key: str, value: object) -> Document:
+    """Put a value also into the cases that set its key, a part of it or what it is part of."""
+    parts = split(key)
+    for _, at, cases in _cases(document):
+        for label, case in cases.items():
+            for entry in case:
+                own = split(entry)
+                if own[: len(parts)] == parts:
+                    document = document.without((*at, label, entry))
+                elif parts[: len(own)] == own:
+                    inner = (*at, label, entry, *parts[len(own) :])
+                    document = document.replaced(inner, value, COMMAND_LINE)
+    return document
+
+
+def _without_effect(
+    document: Document, entries: Sequence[tuple[str, object, Place]]
+) -> Iterator[Problem]:
+    """Yield the entries of a tier that no case of some axis leaves as they are."""
+    for key, value, place in entries:
+        parts = split(key)
+        for name, at, cases in _cases(document):
+            replaced = [any(parts[: len(split(e))] == split(e) for e in c) for c in cases.values()]
+            if place is not COMMAND_LINE and replaced and all(replaced):
+                expected = f"a key that not every case of {name} sets"
+                hint = f"write {'.'.join(at)}.{next(iter(cases))}: {{...}} for each case"
+                yield Problem(place.file, place.line, key, shown(value), expected, hint)
 
 
 def _with_fixed_axis(document: Document, key: str, value: object, place: Place) -> Document:
