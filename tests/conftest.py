@@ -70,22 +70,24 @@ class Project:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", *arguments]
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+    def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess:
         return subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=timeout,
         )
 
     @property
     def environment(self) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"}
 
-    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
-        return self.run("snakemake", "--cores", str(cores), *arguments)
+    def snakemake(
+        self, *arguments: str, cores: int = 2, timeout: float = 300
+    ) -> subprocess.CompletedProcess:
+        return self.run("snakemake", "--cores", str(cores), *arguments, timeout=timeout)
 
     def nessflow(self, *arguments: str) -> subprocess.CompletedProcess:
         return self.run("nessflow", *arguments)

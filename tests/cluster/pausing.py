@@ -1,5 +1,7 @@
-"""Waits at each point, and notes that it was there."""
+"""Waits at each point, and notes that it was there; is killed where the test asks for it."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -27,7 +29,15 @@ def is_random(parameters):
 
 
 def evaluate(parameters, rng):
-    """Wait, and leave a line in ``points.log`` of the working folder."""
+    """Wait, and leave a line in ``points.log`` of the working folder.
+
+    A file ``kill-<pause>`` there is removed, and so is this process, by the signal that the kernel
+    sends when memory runs out.
+    """
+    order = Path(f"kill-{parameters.pause:g}")
+    if order.exists():
+        order.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(parameters.pause)
     with Path("points.log").open("a") as stream:
         stream.write(f"{parameters.pause:g} {parameters.number:g}\n")

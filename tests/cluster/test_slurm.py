@@ -1,5 +1,6 @@
 """The whole workflow on a cluster of real Slurm daemons, and what goes wrong there."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from slurm_cluster import missing_programs, slurm_cluster
 
-from conftest import CHAIN, SPECTRUM, Project, copy_project
+from conftest import CHAIN, ROOT, SPECTRUM, Project, copy_project
 
 pytestmark = pytest.mark.cluster
 
@@ -114,6 +115,14 @@ def job_of(slurm, project: Project, pause: str, state: str) -> str | None:
     return None
 
 
+def hashes(project: Project) -> dict[str, str]:
+    """Return SHA-256 of every dataset and block of a project."""
+    return {
+        str(path.relative_to(project.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (project.folder / "results").rglob("*.nc")
+    }
+
+
 def points_done(project: Project, pause: str) -> int:
     log = project.folder / "points.log"
     return len(re.findall(rf"^{pause} ", log.read_text(), re.M)) if log.exists() else 0
@@ -125,8 +134,10 @@ def block_log(project: Project, pause: str) -> str:
 
 @pytest.fixture(scope="module")
 def disturbed(slurm, tmp_path_factory):
-    """A run of which a pending and a running job were cancelled and a third takes too long."""
-    project = pausing_project(tmp_path_factory.mktemp("disturbed") / "p", [0.1, 0.3, 1], 100)
+    """A run whose jobs are killed, cancelled when pending, cancelled when running, and too long."""
+    waits = [0.05, 0.1, 0.3, 1]
+    project = pausing_project(tmp_path_factory.mktemp("disturbed") / "p", waits, 100)
+    (project.folder / "kill-0.05").touch()
     ask(slurm, "scontrol", "update", "PartitionName=main", "State=DOWN")
     resources = ["--group-components", "blocks=1", "--set-resources", "block:runtime=attempt"]
     process = start(project, slurm, *resources)
@@ -157,6 +168,23 @@ def test_a_run_on_the_cluster_gives_the_bytes_of_a_local_one(disturbed, slurm, f
     assert "Nothing to be done" in finish(start(project, slurm), project)
 
 
+def test_all_studies_on_the_cluster_give_the_bytes_of_a_local_run(disturbed, slurm, tmp_path):
+    local, cluster = (copy_project(tmp_path / name, {}) for name in ("local", "cluster"))
+    for project in (local, cluster):
+        shutil.copytree(ROOT / "config", project.folder / "config", dirs_exist_ok=True)
+    smoke = ("data", "--config", "tier=smoke")
+    process = start(cluster, slurm, *smoke, "--group-components", "blocks=20")
+    done = local.snakemake(*smoke, timeout=900)
+    assert done.returncode == 0, done.stderr
+    finish(process, cluster)
+    jobs = jobs_of(slurm, cluster).values()
+    assert {job["state"] for job in jobs} == {"COMPLETED"}
+    assert len(jobs) > 3
+    expected = hashes(local)
+    assert len(expected) > 2 * len(list((ROOT / "config" / "studies").glob("*.yaml")))
+    assert hashes(cluster) == expected
+
+
 def test_after_a_kill_of_the_head_no_point_is_computed_twice(disturbed, slurm, tmp_path):
     project = pausing_project(tmp_path / "p", [0.2, 1], 60)
     first = start(project, slurm, "--group-components", "blocks=1")
@@ -173,10 +201,11 @@ def test_after_a_kill_of_the_head_no_point_is_computed_twice(disturbed, slurm, t
     assert "60 points reused, 0 computed" in block_log(project, "1")
 
 
-def test_cancelled_and_late_jobs_are_noticed_and_go_on_where_they_were(disturbed, slurm):
+def test_killed_cancelled_and_late_jobs_are_noticed_and_go_on(disturbed, slurm):
     project, process, pending, running = disturbed
     text = finish(process, project)
-    assert text.count("Trying to restart job") == 3
+    assert not (project.folder / "kill-0.05").exists()
+    assert text.count("Trying to restart job") == 4
     assert "CANCELLED" in text
     assert "DUE TO TIME LIMIT" in text
     jobs = jobs_of(slurm, project)
@@ -184,12 +213,13 @@ def test_cancelled_and_late_jobs_are_noticed_and_go_on_where_they_were(disturbed
     ends = Counter((job["state"], job["time_limit"], job["memory"]) for job in jobs.values())
     assert ends == {
         ("CANCELLED", "1:00", "1000M"): 2,
+        ("FAILED", "1:00", "1000M"): 1,
         ("TIMEOUT", "1:00", "1000M"): 1,
-        ("COMPLETED", "2:00", "2000M"): 3,
+        ("COMPLETED", "2:00", "2000M"): 4,
     }
     # Each point once: what was finished was saved when the job was told to end.
     points = Counter((project.folder / "points.log").read_text().split("\n")[:-1])
-    assert len(points) == 300
+    assert len(points) == 400
     assert set(points.values()) == {1}
     for pause in ("0.3", "1"):
         reused, computed = re.search(
