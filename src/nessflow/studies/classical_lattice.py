@@ -1,7 +1,7 @@
 """Steady state of right- and left-movers on a lattice with sources and drains, in both biases."""
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from nessflow.classical import lattice
 from nessflow.estimate import Estimate, uncertainty_ratio
@@ -25,7 +25,7 @@ class Leads(Strict):
     right: Reservoir
 
 
-class System(Strict):
+class System(placement.InjectedChain):
     """Lattice of movers between two reservoirs, its sources and drains."""
 
     sites: int = quantity("number of sites", "1", ge=3, le=10_000_000)
@@ -35,29 +35,15 @@ class System(Strict):
         ge=0,
         le=1,
     )
-    injections: placement.Injections = Field(
-        {}, description="name -> sites and current of sources and drains"
-    )
     leads: Leads
-
-    @model_validator(mode="after")
-    def _placement(self):
-        placement.check_placement(self.sites, self.injections)
-        return self
 
     def engine(self) -> lattice.MoverLattice:
         """Return the lattice of the engine, for forward bias."""
         hopping = np.ones(self.sites)
         for injection in self.injections.values():
             hopping[injection.indices()] = self.hopping_probability
-        currents = placement.injected(self.sites, self.injections)
-        return lattice.MoverLattice(
-            hopping, currents, self.leads.left.density, self.leads.right.density
-        )
-
-    def both_directions(self) -> tuple[lattice.MoverLattice, lattice.MoverLattice]:
-        """Return the lattices of the engine for forward and reverse bias."""
-        return placement.both_directions(self.engine())
+        left, right = self.leads.left.density, self.leads.right.density
+        return lattice.MoverLattice(hopping, self.injected(), left, right)
 
 
 class Parameters(Strict):
@@ -93,8 +79,7 @@ is_random = never_random
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return directions, terminals, sites, bonds and the two movers."""
-    system = parameters.system
-    return placement.coordinates(system.sites, system.injections, "site", "bond") | {
+    return parameters.system.coordinates("site", "bond") | {
         "mover": Coordinate(np.array(MOVERS), "1", "direction of the movers")
     }
 
@@ -114,7 +99,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
 
 def _one_direction(system, engine, notes) -> dict[str, np.ndarray | float]:
     state = lattice.steady_state(engine)
-    currents, errors = placement.terminal_currents(state, system.injections)
+    currents, errors = system.terminal_currents(state)
     if not engine.hopping.all():
         reason = "no mover leaves a site with hopping probability 0: its density is infinite"
         notes |= dict.fromkeys(("density", "density_error", "conservation_defect"), reason)
@@ -155,7 +140,7 @@ def _drude(system: System) -> float:
 
     NaN unless sources and drains of the current I_g alternate on the sites 2 to N-1.
     """
-    current = placement.injected(system.sites, system.injections)[1:-1]
+    current = system.injected()[1:-1]
     if not (current[0] and np.array_equal(current[1:], -current[:-1])):
         return np.nan
     length = (system.sites - 1) * (1 - system.hopping_probability)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nessflow.studies.kind import Coordinate, Strict, Variable, quantity
 from nessflow.studies.variables import with_errors
@@ -66,75 +66,69 @@ class Injection(Strict):
         return np.array(self.sites) - 1
 
 
-Injections = dict[
-    Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$", min_length=1)], Injection
-]
+class InjectedChain(Strict):
+    """Chain between two ends with sources and drains inside; a subclass tells its `engine`."""
 
+    sites: int
+    injections: dict[
+        Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$", min_length=1)], Injection
+    ] = Field({}, description="name -> sites and current of sources and drains")
 
-def check_placement(sites: int, injections: Mapping[str, Injection]) -> None:
-    """Raise ValueError when a site is an end of the system, beyond it, or in two groups."""
-    owner = {}
-    for name, injection in injections.items():
-        if name in ENDS:
-            raise ValueError(f"injections: {name} is an end of the system; use another name")
-        for site in injection.sites:
-            if not 1 < site < sites:
-                raise ValueError(
-                    f"injections.{name}: site {site} is not inside the system, "
-                    f"whose ends are 1 and {sites}; use 2 to {sites - 1}"
-                )
-            if owner.setdefault(site, name) != name:
-                raise ValueError(
-                    f"injections: site {site} is in {owner[site]} and in {name}; "
-                    "give it one current"
-                )
+    @model_validator(mode="after")
+    def _placement(self):
+        owner = {}
+        for name, injection in self.injections.items():
+            if name in ENDS:
+                raise ValueError(f"injections: {name} is an end of the system; use another name")
+            for site in injection.sites:
+                if not 1 < site < self.sites:
+                    raise ValueError(
+                        f"injections.{name}: site {site} is not inside the system, "
+                        f"whose ends are 1 and {self.sites}; use 2 to {self.sites - 1}"
+                    )
+                if owner.setdefault(site, name) != name:
+                    raise ValueError(
+                        f"injections: site {site} is in {owner[site]} and in {name}; "
+                        "give it one current"
+                    )
+        return self
 
+    def injected(self) -> np.ndarray:
+        """Return the current into each site, (sites,)."""
+        currents = np.zeros(self.sites)
+        for injection in self.injections.values():
+            currents[injection.indices()] = injection.current
+        return currents
 
-def injected(sites: int, injections: Mapping[str, Injection]) -> np.ndarray:
-    """Return the current into each site, (sites,)."""
-    currents = np.zeros(sites)
-    for injection in injections.values():
-        currents[injection.indices()] = injection.current
-    return currents
+    def both_directions(self):
+        """Return the system of the engine for forward bias, and the same for reverse bias."""
+        forward = self.engine()
+        return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
 
+    def terminal_currents(self, state) -> tuple[np.ndarray, np.ndarray]:
+        """Return the currents of all terminals and their errors, both (terminals,)."""
+        groups = [part.current * part.indices().size for part in self.injections.values()]
+        return (
+            np.concatenate([state.particle_current, groups]),
+            np.concatenate([state.particle_current_error, np.finfo(float).eps * np.abs(groups)]),
+        )
 
-def terminals(injections: Mapping[str, Injection]) -> Coordinate:
-    """Return the ends and the groups of sources and drains."""
-    return Coordinate(np.array([*ENDS, *injections]), "1", "terminal")
+    def coordinates(self, site: str, bond: str) -> dict[str, Coordinate]:
+        """Return directions, terminals, sites and bonds under the names given, and both ends."""
+        ends = np.array(ENDS)
+        return {
+            "direction": directions(),
+            "terminal": Coordinate(np.array([*ENDS, *self.injections]), "1", "terminal"),
+            "site": Coordinate(np.arange(1, self.sites + 1), "1", site),
+            "bond": Coordinate(np.arange(1, self.sites), "1", bond),
+            "lead": Coordinate(ends, "1", "end"),
+            "lead_2": Coordinate(ends, "1", "second end"),
+        }
 
 
 def directions() -> Coordinate:
     """Return forward and reverse."""
     return Coordinate(np.array(DIRECTIONS), "1", "direction of the bias")
-
-
-def terminal_currents(state, injections: Mapping[str, Injection]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the currents of all terminals and their errors, both (terminals,)."""
-    groups = [part.current * part.indices().size for part in injections.values()]
-    return (
-        np.concatenate([state.particle_current, groups]),
-        np.concatenate([state.particle_current_error, np.finfo(float).eps * np.abs(groups)]),
-    )
-
-
-def both_directions(forward):
-    """Return a system of the engine, for forward bias, and the same for reverse bias."""
-    return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
-
-
-def coordinates(
-    sites: int, injections: Mapping[str, Injection], site: str, bond: str
-) -> dict[str, Coordinate]:
-    """Return directions, terminals, sites and bonds under the names given, and both ends."""
-    ends = np.array(ENDS)
-    return {
-        "direction": directions(),
-        "terminal": terminals(injections),
-        "site": Coordinate(np.arange(1, sites + 1), "1", site),
-        "bond": Coordinate(np.arange(1, sites), "1", bond),
-        "lead": Coordinate(ends, "1", "end"),
-        "lead_2": Coordinate(ends, "1", "second end"),
-    }
 
 
 CURRENTS = with_errors(

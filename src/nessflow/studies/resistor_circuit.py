@@ -24,22 +24,14 @@ class Leads(Strict):
     temperature: float = quantity("temperature of all resistors", "t", ge=0)
 
 
-class System(Strict):
+class System(placement.InjectedChain):
     """Chain of resistors, its sources and drains."""
 
     sites: int = quantity("number of nodes, both ends among them", "1", ge=2, le=10_000_000)
     resistance: float | tuple[float, ...] = quantity(
         "resistance between neighbours, one number or one for each bond", "hbar"
     )
-    injections: placement.Injections = Field(
-        {}, description="name -> sites and current of sources and drains"
-    )
     leads: Leads
-
-    @model_validator(mode="after")
-    def _placement(self):
-        placement.check_placement(self.sites, self.injections)
-        return self
 
     @model_validator(mode="after")
     def _resistances(self):
@@ -51,15 +43,14 @@ class System(Strict):
             raise ValueError("resistance: every value has to be positive")
         return self
 
-    def both_directions(self) -> tuple[circuit.Circuit, circuit.Circuit]:
-        """Return the circuits of the engine for forward and reverse bias."""
-        forward = circuit.Circuit(
+    def engine(self) -> circuit.Circuit:
+        """Return the circuit of the engine, for forward bias."""
+        return circuit.Circuit(
             self.resistance + np.zeros(self.sites - 1),
-            placement.injected(self.sites, self.injections),
+            self.injected(),
             self.leads.left.chemical_potential,
             self.leads.right.chemical_potential,
         )
-        return placement.both_directions(forward)
 
 
 class Parameters(Strict):
@@ -105,8 +96,7 @@ is_random = never_random
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return directions, terminals, nodes and resistors."""
-    system = parameters.system
-    return placement.coordinates(system.sites, system.injections, "node", "resistor")
+    return parameters.system.coordinates("node", "resistor")
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
@@ -120,7 +110,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
 def _one_direction(system, engine, notes) -> dict[str, np.ndarray | float]:
     temperature = system.leads.temperature
     state = circuit.steady_state(engine)
-    currents, errors = placement.terminal_currents(state, system.injections)
+    currents, errors = system.terminal_currents(state)
     noise = circuit.particle_noise(engine, temperature)
     try:
         entropy = Estimate(*circuit.entropy_production(state, temperature))
