@@ -225,8 +225,11 @@ def generating_function(
     Parameters
     ----------
     mixture : Mixture
+        Of any number of reservoirs.
     counting_fields : (l,) array
         ``lambda``, complex ones between the singularities included.
+    rtol : float
+        Error over value aimed at, for real and imaginary parts by themselves.
 
     Returns
     -------
@@ -301,6 +304,7 @@ def transfer_distribution(
     Parameters
     ----------
     mixture : Mixture
+        Of any number of reservoirs.
     time : float
         In hbar/t, long against hbar over the temperature.
     mean, variance : float

@@ -53,10 +53,13 @@ def density_response(
     Parameters
     ----------
     mixture : Mixture
+        Of any number of reservoirs.
     positions : (x,) array
         Where, from the middle of the barrier, in a.
     half_width : float
         The barrier is ``|x| < half_width``, in a.
+    rtol : float
+        Error over value aimed at, for each position by itself.
 
     Returns
     -------
