@@ -15,42 +15,12 @@ terminal sends.  Powers of x give one Lyapunov equation each, so that cumulants 
 number of sites.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from nessflow.lindblad.equation import MasterEquation
+from nessflow.scattering.transport import Transport
 
 _EPSILON = np.finfo(float).eps
-
-
-@dataclass(frozen=True, eq=False)
-class Transport:
-    """Steady currents of a master equation and their fluctuations, with numerical errors.
-
-    Attributes
-    ----------
-    terminals : tuple of str
-        Names.
-    particle_current, energy_current : (t,) float
-        ``Tr[N L_a rho]`` and ``Tr[H L_a rho]``, from the terminal into the system, (6).
-    particle_noise : (t, t) float
-        Zero-frequency noise, no factor 2.
-    third_cumulant : (t,) float
-        Third cumulant of the transferred charge per unit time.
-
-    Each has its numerical error in ``<name>_error``.
-    """
-
-    terminals: tuple[str, ...]
-    particle_current: np.ndarray
-    energy_current: np.ndarray
-    particle_noise: np.ndarray
-    third_cumulant: np.ndarray
-    particle_current_error: np.ndarray
-    energy_current_error: np.ndarray
-    particle_noise_error: np.ndarray
-    third_cumulant_error: np.ndarray
 
 
 def _trace(matrix: np.ndarray) -> float:
@@ -76,6 +46,8 @@ def _second_source(
 
 def transport(equation: MasterEquation) -> Transport:
     """Return steady currents, noise and third cumulants of the terminals' charges.
+
+    The currents are ``Tr[N L_a rho]`` and ``Tr[H L_a rho]``, (6) of paper non-additive-dissipation.
 
     Parameters
     ----------

@@ -10,8 +10,6 @@ Terminals are leads of one channel each, chemical potentials lie below all bands
 loss or gain.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from nessflow.scattering.mesh import energy_mesh
@@ -19,38 +17,7 @@ from nessflow.scattering.quadrature import integrate
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.statistics import bosonic_range, occupation
 from nessflow.scattering.system import OpenSystem
-
-
-@dataclass(frozen=True, eq=False)
-class BosonTransport:
-    """Steady currents of bosons and cumulants of the charge that each lead sends.
-
-    Attributes
-    ----------
-    terminals : tuple of str
-        The leads in order.
-    particle_current, energy_current : (l,) float
-        From each lead into the system, in t/hbar and t^2/hbar.
-    particle_noise : (l, l) float
-        Zero-frequency noise, in t/hbar.
-    third_cumulant : (l,) float
-        In t/hbar.
-    converged : bool
-        Whether every integral met the tolerance or its rounding errors.
-
-    Each has its numerical error in ``<name>_error``.
-    """
-
-    terminals: tuple[str, ...]
-    particle_current: np.ndarray
-    energy_current: np.ndarray
-    particle_noise: np.ndarray
-    third_cumulant: np.ndarray
-    particle_current_error: np.ndarray
-    energy_current_error: np.ndarray
-    particle_noise_error: np.ndarray
-    third_cumulant_error: np.ndarray
-    converged: bool
+from nessflow.scattering.transport import Transport
 
 
 def _difference(filled: np.ndarray) -> np.ndarray:
@@ -88,7 +55,7 @@ def _terms(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.nda
     return np.concatenate(values), np.concatenate(sizes)
 
 
-def boson_transport(system: OpenSystem, rtol: float = 1e-10) -> BosonTransport:
+def boson_transport(system: OpenSystem, rtol: float = 1e-10) -> Transport:
     """Return steady currents, noise and third cumulants of bosons between leads.
 
     Parameters
@@ -100,7 +67,7 @@ def boson_transport(system: OpenSystem, rtol: float = 1e-10) -> BosonTransport:
 
     Returns
     -------
-    BosonTransport
+    Transport
         Currents and cumulants by lead, with their errors.
 
     Raises
@@ -120,4 +87,4 @@ def boson_transport(system: OpenSystem, rtol: float = 1e-10) -> BosonTransport:
         return [parts[0], parts[1], parts[3].reshape(count, count), parts[2]]
 
     names = tuple(lead.name for lead in system.leads)
-    return BosonTransport(names, *split(found.value), *split(found.error), found.converged)
+    return Transport(names, *split(found.value), *split(found.error), found.converged)

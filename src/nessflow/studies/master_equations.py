@@ -10,7 +10,7 @@ from nessflow.lindblad.additive import (
     global_equation,
     local_equation,
 )
-from nessflow.lindblad.counting import Transport, transport
+from nessflow.lindblad.counting import transport
 from nessflow.lindblad.equation import MasterEquation
 from nessflow.lindblad.propagator import asymptotic_equation
 from nessflow.scattering.bosons import boson_transport
@@ -20,6 +20,7 @@ from nessflow.scattering.currents import currents_observable
 from nessflow.scattering.noise import noise_observable
 from nessflow.scattering.rates import integrate_observables
 from nessflow.scattering.system import OpenSystem
+from nessflow.scattering.transport import Transport
 from nessflow.studies import networks
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
 from nessflow.studies.networks import NetworkParameters as Parameters
@@ -116,27 +117,27 @@ class _Result:
 
 def _exact(system: OpenSystem, bosonic: bool) -> _Result:
     correlations = correlation_matrix(system, bosonic=bosonic)
-    if bosonic:
-        found = boson_transport(system)
-        converged = found.converged
-    else:
-        observables = [f(system) for f in (currents_observable, noise_observable)]
-        observables.append(cumulants_observable(system))
-        currents, noise, cumulants = integrate_observables(system, observables)
-        found = Transport(
-            networks.TERMINALS,
-            currents.particle_current[:2],
-            currents.energy_current[:2],
-            noise.particle_noise,
-            cumulants.cumulants[:, 2],
-            currents.particle_current_error[:2],
-            currents.energy_current_error[:2],
-            noise.particle_noise_error,
-            cumulants.cumulants_error[:, 2],
-        )
-        converged = currents.converged and noise.converged and cumulants.converged
-    fault = "" if converged and correlations.converged else "an energy integral did not converge"
+    found = boson_transport(system) if bosonic else _of_fermions(system)
+    converged = found.converged and correlations.converged
+    fault = "" if converged else "an energy integral did not converge"
     return _Result(found, correlations.value, float(correlations.error.max()), fault)
+
+
+def _of_fermions(system: OpenSystem) -> Transport:
+    observables = [f(system) for f in (currents_observable, noise_observable, cumulants_observable)]
+    currents, noise, cumulants = integrate_observables(system, observables)
+    return Transport(
+        networks.TERMINALS,
+        currents.particle_current[:2],
+        currents.energy_current[:2],
+        noise.particle_noise,
+        cumulants.cumulants[:, 2],
+        currents.particle_current_error[:2],
+        currents.energy_current_error[:2],
+        noise.particle_noise_error,
+        cumulants.cumulants_error[:, 2],
+        currents.converged and noise.converged and cumulants.converged,
+    )
 
 
 def _approximate(equation: MasterEquation) -> _Result:
