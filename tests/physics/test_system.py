@@ -74,6 +74,17 @@ def test_far_outside_the_band_the_self_energy_does_not_cancel():
         np.testing.assert_allclose(lead.self_energy(np.array([energy])), expected, rtol=1e-14)
 
 
+def test_beside_its_band_edge_the_self_energy_keeps_its_digits():
+    lead, depth = chain_lead(hopping=1.0, onsite=0.0), 2.0 ** -np.arange(4, 50)
+    root = np.sqrt(depth) * np.sqrt(1 - depth / 4)  # sin k at w = 2 - depth = 2 cos k
+    inside = lead.self_energy(2 - depth)
+    np.testing.assert_allclose(inside.imag, -(lead.coupling**2) * root, rtol=1e-15)
+    decay = 1 / (1 + depth / 2 + np.sqrt(depth) * np.sqrt(1 + depth / 4))
+    np.testing.assert_allclose(
+        lead.self_energy(-2 - depth), -(lead.coupling**2) * decay, rtol=1e-15
+    )
+
+
 def test_spectral_weight_of_the_chain_lead_is_its_coupling():
     lead = chain_lead()
     angles = (np.arange(400) + 0.5) * np.pi / 400  # Gauss-Chebyshev in the band

@@ -6,34 +6,20 @@ times occupation on the diagonal.  On a chain this is O(N) for each energy, the 
 O(N^2); other geometries take dense linear algebra, O(N^3).
 """
 
-import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from nessflow.scattering import dense
 from nessflow.scattering.matrices import Sparse, as_dense, diagonal
-from nessflow.scattering.system import Lead, OpenSystem
+from nessflow.scattering.system import OpenSystem
 
 _ELEMENTS = 2**21
 """Elements of arrays over energies and sites, or pairs of leads, at a time."""
-_PLACE = ("name", "site", "chemical_potential", "temperature", "terminal")
-"""What two leads of the same broadening may differ in."""
 
 
 # --- leads ----------------------------------------------------------------------------------------
-
-
-@functools.lru_cache(maxsize=4)
-def _alike(system: OpenSystem) -> list[tuple[Lead, list[int]]]:
-    """Return leads that differ in their broadening, each with all that are alike."""
-    groups: dict[tuple, list[int]] = {}
-    for a, lead in enumerate(system.leads):
-        names = [field.name for field in fields(lead) if field.name not in _PLACE]
-        key = type(lead), *(getattr(lead, name) for name in names)
-        groups.setdefault(key, []).append(a)
-    return [(system.leads[members[0]], members) for members in groups.values()]
 
 
 def lead_sites(system: OpenSystem) -> np.ndarray:
@@ -68,7 +54,7 @@ def lead_broadening(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         In t.
     """
     result = np.empty((len(system.leads), energies.size))
-    for lead, members in _alike(system):
+    for lead, members in system.alike_leads:
         result[members] = lead.broadening_at(energies)
     return result
 
@@ -97,7 +83,7 @@ def _inverse_diagonal(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     """Return the diagonal of ``w - X - Sigma`` of a chain, (E, N) complex."""
     damping = diagonal(system.loss) + diagonal(system.gain)
     result = energies[:, None] - diagonal(system.hamiltonian) + 1j * damping
-    for lead, members in _alike(system):
+    for lead, members in system.alike_leads:
         at = lead_sites(system)[members]
         sites, counts = np.unique(at, return_counts=True)
         result[:, sites] -= counts * lead.self_energy(energies)[:, None]

@@ -6,7 +6,7 @@ extended-landauer-buttiker, eq (5): channels ``L = sum_j u_j c_j`` enter the mas
 ``X = h - i (P + Q)``, ``G = (w - X - Sigma)^-1``, and populations decay with the rate ``2 P``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -179,16 +179,15 @@ class SemiInfiniteChainLead:
         """
         x = self._reduced(energies)
         scale = self.coupling**2 / abs(self.hopping)
-        distance = 1 - abs(x)
-        inside = distance >= 0
-        root = np.sqrt(abs(distance)) * np.sqrt(1 + abs(x))
-        real = x
-        if not inside.all():
-            # Outside, 1/(x + root) instead of x - root, which cancels far away.
-            real = np.where(inside, x, 1 / (x + np.copysign(root, x)))
-        result = np.zeros(x.shape, complex)
-        result.real = scale * real
-        np.multiply(-scale, root, out=result.imag, where=inside)
+        square = (1 - x) * (1 + x)  # to the last bit at the edges, unlike 1 - x^2
+        outside = square < 0
+        root = np.sqrt(abs(square))
+        result = np.empty(x.shape, complex)
+        np.multiply(x, scale, out=result.real)
+        np.multiply(root, -scale, out=result.imag)
+        if outside.any():
+            # 1/(x + root) instead of x - root, which cancels far away.
+            np.copyto(result, scale / (x + np.copysign(root, x)), where=outside)
         return result[()]
 
     def broadening_at(self, energies: np.ndarray) -> np.ndarray:
@@ -208,6 +207,9 @@ class SemiInfiniteChainLead:
 
 
 Lead = WideBandLead | SemiInfiniteChainLead
+
+_PLACE = ("name", "site", "chemical_potential", "temperature", "terminal")
+"""What leads of the same self-energy may differ in."""
 
 
 @dataclass(frozen=True)
@@ -330,6 +332,36 @@ class OpenSystem:
         """Distinct sites that have a lead, sorted; (c,) int."""
         return np.unique(np.array([lead.site for lead in self.leads], int))
 
+    @cached_property
+    def alike_leads(self) -> tuple[tuple[Lead, list[int]], ...]:
+        """Leads that differ in their self-energies, each with the places of all that are alike."""
+        groups: dict[tuple, list[int]] = {}
+        for a, lead in enumerate(self.leads):
+            names = [field.name for field in fields(lead) if field.name not in _PLACE]
+            key = type(lead), *(getattr(lead, name) for name in names)
+            groups.setdefault(key, []).append(a)
+        return tuple((self.leads[members[0]], members) for members in groups.values())
+
+    def self_energies(self, energies: np.ndarray) -> list[np.ndarray]:
+        """Return the self-energy of each lead.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Energies, in t.
+
+        Returns
+        -------
+        list of (E,) complex array
+            In t; leads that are alike share one array.
+        """
+        result = [np.empty(0, complex)] * len(self.leads)
+        for lead, members in self.alike_leads:
+            row = lead.self_energy(energies)
+            for a in members:
+                result[a] = row
+        return result
+
     def contact_self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Return the sum of the leads' self-energies on each contact site.
 
@@ -344,8 +376,8 @@ class OpenSystem:
             In t.
         """
         total = np.zeros((np.size(energies), self.contacts.size), complex)
-        for lead in self.leads:
-            total[:, np.searchsorted(self.contacts, lead.site)] += lead.self_energy(energies)
+        for lead, row in zip(self.leads, self.self_energies(energies), strict=True):
+            total[:, np.searchsorted(self.contacts, lead.site)] += row
         return total
 
     def damping_matrix(self) -> np.ndarray:

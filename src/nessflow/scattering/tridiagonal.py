@@ -164,14 +164,19 @@ def _rows(
         origin, step, to_bond = (n - 1, -1, 0) if end == 0 else (0, 1, -1)
         here, there = (last, first) if end == 0 else (first, last)
         for k in range(0, count, LANES):
+            # Copies by themselves: loops without them fill the vector registers.
             for b in range(LANES):
                 i = min(k + b, count - 1)
-                w = energies[i] * inverse
-                start = w - site[origin] + 1j * rate[origin] - here[i] * inverse
-                loss_sum = 0.0 if loss is None else loss[origin]
-                gain_sum = 0.0 if gain is None else gain[origin]
-                lane[b] = w
-                _store(lane, b, (start.real, start.imag, 1.0, 0.0, loss_sum, gain_sum))
+                lane[b] = energies[i] * inverse
+                sigma = here[i]
+                lane[LANES + b] = sigma.real
+                lane[2 * LANES + b] = sigma.imag
+            loss_sum = 0.0 if loss is None else loss[origin]
+            gain_sum = 0.0 if gain is None else gain[origin]
+            for b in range(LANES):
+                real = lane[b] - site[origin] - lane[LANES + b] * inverse
+                imag = rate[origin] - lane[2 * LANES + b] * inverse
+                _store(lane, b, (real, imag, 1.0, 0.0, loss_sum, gain_sum))
                 power[b] = 0
             j = 1
             while j < n:
@@ -208,10 +213,14 @@ def _rows(
                     pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
                     _store(lane, b, (x * pr, x * pi, x * er, x * ei, y * loss_sum, y * gain_sum))
             for b in range(LANES):
+                sigma = there[min(k + b, count - 1)]
+                size[b] = sigma.real
+                other_size[b] = sigma.imag
+            for b in range(LANES):
                 pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
-                sigma = there[min(k + b, count - 1)] * inverse
-                pr -= sigma.real * er - sigma.imag * ei
-                pi -= sigma.real * ei + sigma.imag * er
+                sr, si = size[b] * inverse, other_size[b] * inverse
+                pr -= sr * er - si * ei
+                pi -= sr * ei + si * er
                 x = inverse / (pr * pr + pi * pi)
                 y = 2 * x
                 _store(lane, b, (x * pr, -x * pi, er, ei, y * loss_sum, y * gain_sum))
@@ -656,10 +665,12 @@ def _ends_of(system: OpenSystem) -> tuple[tuple, tuple, list[tuple[int, int, flo
 
 def _end_self_energies(system: OpenSystem, energies: np.ndarray) -> list[np.ndarray]:
     """Return the self-energies on the first and on the last site, (E,) each; N = 1 has no last."""
-    ends = []
+    ends, rows = [], system.self_energies(energies)
     for is_last in (False, True):
-        leads = [lead for lead in system.leads if (lead.site > 0) == is_last]
-        first, *others = [lead.self_energy(energies) for lead in leads] or [0j * energies]
+        mine = [
+            row for lead, row in zip(system.leads, rows, strict=True) if (lead.site > 0) == is_last
+        ]
+        first, *others = mine or [0j * energies]
         ends.append(sum(others, first))
     return ends
 
