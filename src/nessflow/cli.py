@@ -161,13 +161,15 @@ def figure(study, tier, allow_large, log):
 @TIER
 def verify(studies, tier):
     """Check every stored file against its checksums."""
-    from nessflow.pipeline.store import verify_study
+    from nessflow.pipeline.store import BLOCKS, verify_study
 
     project = read_project(Path(), tier=tier, studies=studies or None, allow_large=True)
     problems = []
     for study in project.studies.values():
-        found = verify_study(project.results / study.name)
-        click.echo(f"{study.name}: {'ok' if not found else f'{len(found)} problem(s)'}")
+        folder = project.results / study.name
+        found = verify_study(folder)
+        sound = "ok" if (folder / BLOCKS).is_dir() else "ok, of its blocks none is here"
+        click.echo(f"{study.name}: {f'{len(found)} problem(s)' if found else sound}")
         problems += found
     for problem in problems:
         click.echo(problem, err=True)

@@ -248,6 +248,16 @@ def test_verify_names_each_missing_changed_extra_and_damaged_file(results):
     assert len(problems.splitlines()) == 5
 
 
+def test_verify_accepts_data_without_their_blocks_but_not_with_some(results):
+    folder = results / "fake"
+    (folder / "blocks").rename(folder / "elsewhere")
+    assert verify_study(folder) == []
+    (folder / "failures.csv").write_text("nothing failed\n")
+    assert len(verify_study(folder)) == 1
+    (folder / "blocks").mkdir()
+    assert len(verify_study(folder)) > 1
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"data.nc": 1}', "\udcff"])
 def test_verify_names_a_damaged_manifest(results, text):
     (results / "fake" / "manifest.json").write_bytes(text.encode(errors="surrogateescape"))

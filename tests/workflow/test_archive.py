@@ -139,6 +139,12 @@ def test_unzip_leaves_nothing_to_do(archive, tmp_path):
     assert Project(tmp_path / "unzipped").jobs() == {}
 
 
+def test_results_without_their_blocks_are_verified(unpacked):
+    done = unpacked.nessflow("verify")
+    assert done.returncode == 0, done.stderr
+    assert "ok, of its blocks none is here" in done.stdout
+
+
 def test_figures_are_drawn_again_in_the_same_bytes_and_nothing_is_computed(unpacked, committed):
     project = unpacked
     assert project.jobs() == {}
