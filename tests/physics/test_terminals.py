@@ -24,6 +24,7 @@ from nessflow.scattering.linear_response import conductance_matrices, linear_res
 from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.noise import lead_noise, terminal_noise
 from nessflow.scattering.occupation import fermi
+from nessflow.scattering.profiles import terminal_currents
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.system import OpenSystem, WideBandLead
 from nessflow.thermodynamics import entropy_production, heat_current
@@ -88,6 +89,9 @@ def test_transmissions_currents_and_noise_are_sums_over_leads(seed):
     )
     assert abs(together.conservation_defect) <= together.conservation_allowance
     assert together.unitarity_defect < 1e-12
+    np.testing.assert_allclose(
+        terminal_currents(system).particle_current, together.particle_current, rtol=1e-8
+    )
     each = grouping(system)
     found, lone = lead_noise(system), lead_noise(apart(system))
     expected = each @ lone.particle_noise @ each.T

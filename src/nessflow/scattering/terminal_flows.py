@@ -179,7 +179,7 @@ def lead_flow(
         Source(gamma * abs(excess)),
         Source(gamma, loss=1.0, gain=1.0),
     ]
-    lossy, gainy = system.loss.any(), system.gain.any()
+    lossy, gainy = bool(system.loss.any()), bool(system.gain.any())
     nothing = np.zeros_like(gamma)
     sources += [Source(nothing, loss=1.0)] * lossy + [Source(nothing, gain=1.0)] * gainy
     found, _ = site_sums(system, energies, sources)
