@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from judge import JUDGES, judge, needs_judges
 
 from conftest import ROOT, git_checkout
 from nessflow.pipeline.config import load_study
@@ -19,26 +20,6 @@ from nessflow.pipeline.provenance import origin, origins_json, provenance
 from nessflow.pipeline.solve import coordinates_of
 from nessflow.pipeline.store import write_dataset
 from nessflow.studies.kind import find_kind, kind_names
-
-JUDGES = ROOT / ".venv-judges" / "bin"
-needs_judges = pytest.mark.skipif(
-    not (JUDGES.is_dir() or os.environ.get("CI")), reason="`make judges-environment` installs them"
-)
-
-
-def judge(capsys: pytest.CaptureFixture, *command: object) -> None:
-    """Run a judge and show what it says."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        env={key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-    )
-    with capsys.disabled():
-        print(f"\n{Path(str(command[0])).name}\n{done.stdout}")
-    assert done.returncode == 0, f"{command[0]} ends with status {done.returncode}"
 
 
 @pytest.fixture(scope="module")
