@@ -54,9 +54,8 @@ def transfer_matrices(terminal: Exchange) -> tuple[np.ndarray, np.ndarray, np.nd
         Neither: ``1 - p_out - p_in = r r^+ + f N' + (1 - f) H'``, so that small ones keep their
         digits.
     """
-    f, h, r = terminal.filled, terminal.empty, terminal.reflection
-    reflected = np.einsum("ace,bce->abe", r, r.conj())
-    none = reflected + f * terminal.incoming + h * terminal.vacant
+    f, h = terminal.filled, terminal.empty
+    none = terminal.reflected + f * terminal.incoming + h * terminal.vacant
     return f * terminal.vacant, h * terminal.incoming, none
 
 

@@ -133,9 +133,8 @@ def _of_leads(rates: Rates) -> Terms:
 def _of_terminal(x: Exchange) -> Terms:
     """Return ``H(f_out) - H(f)`` of the modes that leave through one terminal, (m, E) each."""
     change, modes = _modes(-x.change)
-    reflected = np.einsum("ace,bce->abe", x.reflection, x.reflection.conj())
     out = [
-        np.einsum("aje,abe,bje->je", modes.conj(), occupation * reflected + entering, modes).real
+        np.einsum("aje,abe,bje->je", modes.conj(), occupation * x.reflected + entering, modes).real
         for occupation, entering in ((x.filled, x.incoming), (x.empty, x.vacant))
     ]
     entering = (np.broadcast_to(f, change.shape) for f in (x.filled, x.empty))

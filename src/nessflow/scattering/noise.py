@@ -73,7 +73,7 @@ def _auto_terms(x: Exchange) -> Terms:
     f, h, thermal = x.filled, x.empty, x.filled * x.empty
     absorbed, exchanged = x.incoming + x.vacant, f * x.vacant + h * x.incoming
     values = thermal * _trace(absorbed, absorbed) + _trace(x.incoming, x.vacant)
-    values = values + np.einsum("bae,bce,cae->e", x.reflection.conj(), exchanged, x.reflection).real
+    values = values + _trace(x.reflected, exchanged)
     # Positive matrices: |M_ab|^2 <= M_aa M_bb.
     incoming, vacant, root = (_diagonal(m).real for m in (x.incoming, x.vacant, exchanged))
     root = np.sqrt(root)

@@ -134,10 +134,13 @@ class Panels:
         """
         half = 0.5 * (self.upper - self.lower)[:, None]
         u = self.lower[:, None] + half * (1.0 + NODES)
-        power = self.power[:, None]
-        slope = self.width[:, None] * np.where(power == 1, 1.0, power * u ** (power - 1))
-        offset = self.width[:, None] * np.where(power == 1, u, u**power)
-        return self.origin[:, None] + offset, abs(slope) * half
+        slope = np.ones_like(u)
+        curved = self.power != 1
+        v, power = u[curved], self.power[curved, None]
+        slope[curved] = power * v ** (power - 1)
+        u[curved] = v**power
+        width = self.width[:, None]
+        return self.origin[:, None] + width * u, abs(width * slope) * half
 
 
 def _joined(parts: Sequence[Panels]) -> Panels:

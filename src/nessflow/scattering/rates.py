@@ -27,31 +27,87 @@ Result = TypeVar("Result")
 class Exchange:
     """What one terminal exchanges with all others, as matrices between its m leads.
 
+    Each is computed when first asked for.
+
     With ``r`` the reflection into the terminal itself and ``s_c`` the amplitudes from the others,
 
         N' = sum_c s_c f_c s_c^+,    H' = sum_c s_c (1 - f_c) s_c^+,    r r^+ + N' + H' = 1.
 
     Attributes
     ----------
-    filled, empty : (E,) float
-        Occupation f of the terminal and ``1 - f``.
-    reflection : (m, m, E) complex
-        ``r``.
-    reflection_size : (m, m, E) float
-        Magnitude of what the elements of ``r`` are a difference of.
-    incoming, vacant : (m, m, E) complex or float
-        ``N'`` and ``H'``.
-    change : (m, m, E) complex or float
-        ``f H' - (1 - f) N'``, without cancellation.
+    rates : Rates
+        Transmissions and occupations at some energies.
+    terminal : int
+        Place of the terminal in the system.
     """
 
-    filled: np.ndarray
-    empty: np.ndarray
-    reflection: np.ndarray
-    reflection_size: np.ndarray
-    incoming: np.ndarray
-    vacant: np.ndarray
-    change: np.ndarray
+    rates: "Rates"
+    terminal: int
+
+    @property
+    def filled(self) -> np.ndarray:
+        """Occupation f of the terminal, (E,)."""
+        return self.rates.filled[self.terminal]
+
+    @property
+    def empty(self) -> np.ndarray:
+        """``1 - f``, (E,)."""
+        return self.rates.empty[self.terminal]
+
+    @property
+    def _leads(self) -> list[int]:
+        return list(self.rates.system.terminals[self.terminal].channels)
+
+    def _inside(self, matrix: np.ndarray) -> np.ndarray:
+        return matrix[np.ix_(self._leads, self._leads)]
+
+    @cached_property
+    def reflection(self) -> np.ndarray:
+        """``r``, (m, m, E) complex."""
+        return self._inside(self.rates.amplitudes)
+
+    @cached_property
+    def reflection_size(self) -> np.ndarray:
+        """Magnitude of what the elements of ``r`` are a difference of, (m, m, E)."""
+        return self._inside(self.rates.amplitude_sizes)
+
+    @cached_property
+    def reflected(self) -> np.ndarray:
+        """``r r^+``, (m, m, E) complex."""
+        return np.einsum("ace,bce->abe", self.reflection, self.reflection.conj())
+
+    def _scattered(self, weights: np.ndarray) -> np.ndarray:
+        """Return ``sum_c s_c w_c s_c^+`` of a weight for each other terminal, (m, m, E)."""
+        of_lead = self.rates.system.terminal_of_lead
+        others = of_lead != self.terminal
+        amplitudes, weights = (
+            self.rates.amplitudes[self._leads][:, others],
+            weights[of_lead[others]],
+        )
+        return np.einsum("ace,ce,bce->abe", amplitudes, weights, amplitudes.conj())
+
+    @cached_property
+    def incoming(self) -> np.ndarray:
+        """``N'``, (m, m, E) complex, float for one lead."""
+        if len(self._leads) == 1:
+            return self.rates.incoming[None, [self.terminal]]
+        return self._scattered(self.rates.filled) + self._inside(self.rates.gain_correlations)
+
+    @cached_property
+    def vacant(self) -> np.ndarray:
+        """``H'``, (m, m, E) complex, float for one lead."""
+        if len(self._leads) == 1:
+            return self.rates.vacant[None, [self.terminal]]
+        return self._scattered(self.rates.empty) + self._inside(self.rates.loss_correlations)
+
+    @cached_property
+    def change(self) -> np.ndarray:
+        """``f H' - (1 - f) N'`` without cancellation, (m, m, E) complex, float for one lead."""
+        if len(self._leads) == 1:
+            return self.rates.mean[None, [self.terminal]]
+        loss, gain = map(self._inside, (self.rates.loss_correlations, self.rates.gain_correlations))
+        between = self._scattered(self.rates.difference[self.terminal])
+        return between + self.filled * loss - self.empty * gain
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +150,7 @@ class Rates:
         return np.searchsorted(self.system.contacts, sites)
 
     def _between_leads(self, matrix: np.ndarray) -> np.ndarray:
-        return np.moveaxis(matrix, 0, -1)[np.ix_(self._at, self._at)]
+        return matrix.transpose(1, 2, 0)[self._at[:, None], self._at]
 
     @cached_property
     def broadening(self) -> np.ndarray:
@@ -166,7 +222,10 @@ class Rates:
     @cached_property
     def amplitudes(self) -> np.ndarray:
         """Scattering matrix ``s_ab = -delta_ab + i sqrt(Gamma_a Gamma_b) G_ab``, (l, l, E)."""
-        return 1j * self._root * self.green - np.eye(len(self.system.leads))[..., None]
+        result = self._root * self.green
+        result *= 1j
+        np.einsum("aae->ae", result)[:] -= 1.0
+        return result
 
     @cached_property
     def loss_correlations(self) -> np.ndarray:
@@ -224,7 +283,9 @@ class Rates:
     @cached_property
     def amplitude_sizes(self) -> np.ndarray:
         """What amplitudes are sums of, which sets their rounding errors, (l, l, E)."""
-        return self._root * abs(self.green) + np.eye(len(self.system.leads))[..., None]
+        result = self._root * abs(self.green)
+        np.einsum("aae->ae", result)[:] += 1.0
+        return result
 
     @cached_property
     def mean(self) -> np.ndarray:
@@ -232,33 +293,10 @@ class Rates:
         between = np.einsum("abe,abe->ae", self.leads, self.difference)
         return between + self.from_loss * self.filled - self.from_gain * self.empty
 
-    @cached_property
+    @property
     def exchange(self) -> tuple[Exchange, ...]:
-        """What each terminal exchanges with all others."""
-        return tuple(self._exchange(k) for k in range(len(self.system.terminals)))
-
-    def _exchange(self, k: int) -> Exchange:
-        mine = self.system.terminals[k].channels
-        inside = np.ix_(mine, mine)
-        filled, empty = self.filled[k], self.empty[k]
-        common = filled, empty, self.amplitudes[inside], self.amplitude_sizes[inside]
-        if len(mine) == 1:
-            sums = self.incoming[k], self.vacant[k], self.mean[k]
-            return Exchange(*common, *(x[None, None] for x in sums))
-        others = self.system.terminal_of_lead != k
-        amplitudes = self.amplitudes[list(mine)][:, others]
-        source = self.system.terminal_of_lead[others]
-
-        def scattered(weights: np.ndarray) -> np.ndarray:
-            return np.einsum("ace,ce,bce->abe", amplitudes, weights[source], amplitudes.conj())
-
-        loss, gain = self.loss_correlations[inside], self.gain_correlations[inside]
-        return Exchange(
-            *common,
-            scattered(self.filled) + gain,
-            scattered(self.empty) + loss,
-            scattered(self.difference[k]) + filled * loss - empty * gain,
-        )
+        """What each terminal exchanges with all others; not kept, as they refer to these rates."""
+        return tuple(Exchange(self, k) for k in range(len(self.system.terminals)))
 
 
 @dataclass(frozen=True)

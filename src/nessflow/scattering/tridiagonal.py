@@ -334,17 +334,22 @@ def _ends(
     count, n = energies.size, site.size
     lane = np.zeros(13 * LANES)
     size = np.empty(LANES)
+    bits = size.view(np.int64)
     power = np.empty(LANES, np.int64)
     inverse = 1.0 / unit
     chain = site, rate, product, twist, carry, carried, one, two
     start_one, start_two = _start(one), _start(two)
     for k in range(0, count, LANES):
+        # As in `_rows`, copies by themselves.
         for b in range(LANES):
             i = min(k + b, count - 1)
-            w = energies[i] * inverse
-            start = w - site[0] + 1j * rate[0] - first[i] * inverse
-            lane[b] = w
-            _store_four(lane, b, 1, (start.real, start.imag, 1.0, 0.0))
+            lane[b] = energies[i] * inverse
+            lane[LANES + b] = first[i].real
+            lane[2 * LANES + b] = first[i].imag
+        for b in range(LANES):
+            real = lane[b] - site[0] - lane[LANES + b] * inverse
+            imag = rate[0] - lane[2 * LANES + b] * inverse
+            _store_four(lane, b, 1, (real, imag, 1.0, 0.0))
             _store_four(lane, b, 5, start_one)
             _store_four(lane, b, 9, start_two)
             power[b] = 0
@@ -384,16 +389,27 @@ def _ends(
                 _store_four(lane, b, 1, _times(x, _load_four(lane, b, 1)))
                 _store_four(lane, b, 5, _times(x, _load_four(lane, b, 5)))
                 _store_four(lane, b, 9, _times(x, _load_four(lane, b, 9, start_two)))
-        for b in range(min(LANES, count - k)):
+        for b in range(LANES):
+            sigma = last[min(k + b, count - 1)]
+            lane[b] = sigma.real
+            size[b] = sigma.imag
+        for b in range(LANES):
+            sigma_real, sigma_imag = lane[b] * inverse, size[b] * inverse
             pr, pi, er, ei = _load_four(lane, b, 1)
-            sigma = last[k + b] * inverse
-            d = complex(pr, pi) - sigma * complex(er, ei)
-            scale = 2 * inverse / (d.real**2 + d.imag**2)
-            power_of_two = math.ldexp(1.0, factor[1] - power[b])
+            pr -= sigma_real * er - sigma_imag * ei
+            pi -= sigma_real * ei + sigma_imag * er
+            scale = 2 * inverse / (pr * pr + pi * pi)
             for a in range(2):
                 sr, si, br, bi = _load_four(lane, b, 5 + 4 * a)
-                total = (complex(sr, si) - sigma * complex(br, bi)) * scale
-                elements[a, k + b] = factor[0] * total * power_of_two
+                sr -= sigma_real * br - sigma_imag * bi
+                si -= sigma_real * bi + sigma_imag * br
+                _store_four(lane, b, 5 + 4 * a, (scale * sr, scale * si, 0.0, 0.0))
+        for b in range(LANES):
+            bits[b] = _power_of_two(factor[1] - power[b])
+        for b in range(min(LANES, count - k)):
+            for a in range(2):
+                sr, si, br, bi = _load_four(lane, b, 5 + 4 * a)
+                elements[a, k + b] = factor[0] * complex(sr, si) * size[b]
 
 
 @numba.njit(fastmath=_FAST, forceinline=True)
@@ -725,17 +741,18 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
         In 1/t.
     """
     contacts = system.contacts.size
-    result = np.zeros((2, energies.size, contacts, contacts), complex)
+    result = np.zeros((2, contacts, contacts, energies.size), complex)
+    loss, gain = result.transpose(0, 3, 1, 2)
     if contacts < 2 or not (system.loss.any() or system.gain.any()):
-        return result[0], result[1]
+        return loss, gain
     chain, (factor, arguments, rows) = _chain_of(system), _ends_of(system)
     ends, interval = _end_self_energies(system, energies), chain.interval(energies)
     elements = np.empty((2, energies.size), complex)
     _ends(energies, *ends, chain.unit, interval, factor, elements, *arguments)
     for k, row, c in rows:
-        result[k, :, 0, 1] = c * elements[row]
-        result[k, :, 1, 0] = result[k, :, 0, 1].conj()
-    return result[0], result[1]
+        np.multiply(c, elements[row], out=result[k, 0, 1])
+        np.conj(result[k, 0, 1], out=result[k, 1, 0])
+    return loss, gain
 
 
 def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
