@@ -7,7 +7,6 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_rings import exclusion_process, many_body_current
 
 from nessflow.kinetic.bands import bloch_bands, chain_bands, momenta, rashba_bands
 from nessflow.kinetic.equation import gibbs_log_odds, rate_equation
@@ -31,6 +30,7 @@ from nessflow.kinetic.rates import (
 from nessflow.kinetic.relaxation import relax
 from nessflow.kinetic.steady import steady_state
 from nessflow.kinetic.symmetry import inverse_modes, inversion_asymmetry, printed_asymmetry
+from small_rings import exclusion_process, many_body_current
 
 COUPLING = 0.05
 DELTA, DELTA_PRIME = 1 + 1j, 1 + 0.5j
@@ -337,18 +337,64 @@ def test_current_slope_in_the_share():
     low, high = (solved(bands, [np.diag([1, 0])], 0.8 + d) for d in (-step, step))
     slope = (current(high) - current(low)) / (2 * step)
     middle = solved(bands, [np.diag([1, 0])], 0.8)
-    assert current_slope(middle, 0.8) == pytest.approx(slope, rel=1e-7)
+    assert current_slope(middle) == pytest.approx(-0.8 * 0.2 * slope, rel=1e-7)
 
 
 def test_peak_is_a_maximum():
     bands = rashba_bands(30, 1, 1.1, 0.9, 0.6, 0.5)
     channels = operator_channels(bands, [np.diag([1, 0])])
     peak = peak_current(bands, 2.0, channels, COUPLING, 0.4)
-    assert peak.converged
+    assert not peak.fault
     assert peak.inside
     for share in (peak.nonequilibrium_share - 1e-4, peak.nonequilibrium_share + 1e-4):
         beside = steady_state_at(bands, 2.0, channels, COUPLING, share, 0.4)
         assert abs(current(beside)) < abs(peak.particle_current)
+
+
+def test_peak_of_a_cold_bath_is_at_a_tiny_share_of_it():
+    """Thermal rates of e^{beta width/2} outweigh the dissipator down to that share."""
+    bands = chain_bands(20)
+    channels = operator_channels(bands, [two_site(1 + 1j, 1 + 0.5j)])
+    peak = peak_current(bands, 20.0, channels, COUPLING, 0.3)
+    assert not peak.fault
+    assert peak.inside
+    thermal = thermal_channel(bands, 20.0)
+    for rest in np.geomspace(1e-20, 0.5, 40):
+        equation = rate_equation(bands, thermal, channels, COUPLING, 1 - rest, rest)
+        assert abs(current(steady_state(equation, 0.3))) <= abs(peak.particle_current) * (1 + 1e-9)
+    assert 1 - peak.nonequilibrium_share < 1e-8
+
+
+def test_peak_is_the_larger_of_two_extrema():
+    """One of 0.02265 and one of -0.02249, the larger between points of the grid."""
+    bands = rashba_bands(100, 1, 1.1, 0.9, 1.0)
+    channels = operator_channels(bands, [np.diag([1, 0])])
+    peak = peak_current(bands, 0.5, channels, COUPLING, 0.2)
+    assert peak.particle_current == pytest.approx(-0.0226463916, abs=1e-9)
+    assert peak.nonequilibrium_share == pytest.approx(0.9956960834, abs=1e-9)
+
+
+def test_peak_beside_a_jump_at_share_1():
+    """Modes at k = 0 and pi, out of the dissipator's reach, follow the bath at any share of it."""
+    bands = rashba_bands(20, 1, 1.1, 0.9, 1.0)
+    channels = operator_channels(bands, [np.diag([1, 0])])
+    peak = peak_current(bands, 0.01, channels, COUPLING, 0.3)
+    beside = steady_state_at(bands, 0.01, channels, COUPLING, 1 - 1e-10, 0.3)
+    assert not peak.fault
+    assert not peak.inside
+    assert peak.nonequilibrium_share == 1
+    assert peak.particle_current == pytest.approx(current(beside), rel=1e-8)
+    assert abs(current(steady_state_at(bands, 0.01, channels, COUPLING, 1.0, 0.3))) < 1e-13
+
+
+def test_peak_at_share_1():
+    bands = chain_bands(20)
+    channels = operator_channels(bands, [two_site(1 + 1j, 1 + 0.5j)])
+    peak = peak_current(bands, 0.0, channels, COUPLING, 0.3)
+    assert not peak.fault
+    assert peak.nonequilibrium_share == pytest.approx(1, abs=peak.nonequilibrium_share_error)
+    alone = steady_state_at(bands, 0.0, channels, COUPLING, 1.0, 0.3)
+    assert peak.particle_current == pytest.approx(current(alone), rel=1e-13)
 
 
 # --- symmetry -------------------------------------------------------------------------------------

@@ -113,6 +113,7 @@ def rate_equation(
     dissipator: Sequence[Channel],
     coupling: float,
     nonequilibrium_share: float,
+    equilibrium_share: float | None = None,
 ) -> RateEquation:
     """Return the equation of a ring between an equilibrium bath and a dissipator.
 
@@ -127,7 +128,9 @@ def rate_equation(
     coupling : float
         ``epsilon J``, in t/hbar.
     nonequilibrium_share : float
-        ``gamma_neq``; the equilibrium bath has the share ``1 - gamma_neq``.
+        ``gamma_neq``.
+    equilibrium_share : float, optional
+        ``gamma_eq``, where ``1 - gamma_neq`` has too few of its digits.
 
     Returns
     -------
@@ -139,6 +142,8 @@ def rate_equation(
     ValueError
         When the share is outside [0, 1] or the coupling is not positive and finite.
     """
+    if equilibrium_share is None:
+        equilibrium_share = 1 - nonequilibrium_share
     if not 0 <= nonequilibrium_share <= 1:
         raise ValueError(
             f"nonequilibrium_share {nonequilibrium_share:g} is outside [0, 1]: both baths share "
@@ -147,7 +152,7 @@ def rate_equation(
     if not 0 < coupling < np.inf:
         raise ValueError(f"coupling {coupling:g} is not a positive number")
     unit = coupling / bands.length
-    thermal = replace(thermal, strength=unit * (1 - nonequilibrium_share))
+    thermal = replace(thermal, strength=unit * equilibrium_share)
     others = [replace(c, strength=unit * nonequilibrium_share * c.strength) for c in dissipator]
     return RateEquation(bands, (thermal, *others))
 

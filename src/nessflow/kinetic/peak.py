@@ -1,7 +1,6 @@
 """Largest current over the share of the nonequilibrium bath."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,13 @@ from nessflow.kinetic.flows import State, particle_current
 from nessflow.kinetic.rates import Channel, thermal_channel
 from nessflow.kinetic.steady import SteadyState, steady_state
 
-_SHARES = np.concatenate([np.linspace(0, 0.9, 19), 1 - np.geomspace(0.09, 1e-5, 31), [1.0]])
+_CLOSEST = 1e-24
+"""Least share of the equilibrium bath where a peak is looked for; below it, rounding of the states
+couples modes that the dissipator does not reach."""
+_RESTS = np.concatenate([np.linspace(1, 0.1, 19), np.geomspace(0.09, _CLOSEST, 96), [0.0]])
+"""Shares of the equilibrium bath: in the cold its rates are so large that small ones matter."""
+_SETTLED = 1e-6
+"""Relative change of the current over the last step at which it is taken for its limit."""
 
 
 class Peak(NamedTuple):
@@ -26,8 +31,8 @@ class Peak(NamedTuple):
         ``gamma_neq``.
     inside : bool
         Whether the maximum is inside (0, 1) or at the end of the range.
-    converged : bool
-        Whether all steady states converged.
+    fault : str
+        Why the peak is not known; empty where it is.
     """
 
     particle_current: float
@@ -35,7 +40,7 @@ class Peak(NamedTuple):
     nonequilibrium_share: float
     nonequilibrium_share_error: float
     inside: bool
-    converged: bool
+    fault: str
 
 
 def steady_state_at(
@@ -79,33 +84,25 @@ def steady_state_at(
     return steady_state(equation, filling, start)
 
 
-def current_slope(state: SteadyState, share: float) -> float:
-    """Return ``dI/d(share)`` by the response of the steady state.
+def current_slope(state: SteadyState) -> float:
+    """Return ``dI/d ln(gamma_eq/gamma_neq)`` by the response of the steady state.
 
     Parameters
     ----------
     state : SteadyState
-        The steady state at that share.
-    share : float
-        ``gamma_neq``, inside (0, 1).
+        With the equilibrium bath as the first channel.
 
     Returns
     -------
     float
         In t/hbar.
     """
-    gains, drains = [], []
-    for channel in state.equation.channels:
-        unit = replace(channel, strength=1.0)
-        # The strengths are coupling/L times 1 - share, and coupling/L times share.
-        factor = -1.0 if channel.name == "equilibrium" else 1.0
-        scale = channel.strength / (1 - share if factor < 0 else share)
-        gain, drain = gain_and_drain(unit.out, unit.into, state.occupation, state.vacancy)
-        gains.append((factor * scale * gain, channel.strength * gain))
-        drains.append((factor * scale * drain, channel.strength * drain))
-    (gain_slope, gain), (drain_slope, drain) = np.sum(gains, axis=0), np.sum(drains, axis=0)
-    change = state.response(drain_slope / drain - gain_slope / gain)
-    return float(state.equation.bands.velocity @ change) / state.equation.bands.length
+    equation, n, vacancy = state.equation, state.occupation, state.vacancy
+    thermal = equation.channels[0]
+    gain, drain = gain_and_drain(equation.out, equation.into, n, vacancy)
+    of_thermal = gain_and_drain(thermal.strength * thermal.out, thermal.into, n, vacancy)
+    change = state.response(of_thermal[1] / drain - of_thermal[0] / gain)
+    return float(equation.bands.velocity @ change) / equation.bands.length
 
 
 def peak_current(
@@ -115,10 +112,11 @@ def peak_current(
     coupling: float,
     filling: float,
 ) -> Peak:
-    """Return the current of largest magnitude over all shares of the nonequilibrium bath.
+    """Return the current of largest magnitude over the shares of the nonequilibrium bath.
 
-    The maximum is searched on a grid that is dense near 1, where sharp peaks are, and refined to
-    the zero of dI/d(share).
+    The maximum is searched on a grid of shares from 0 to ``1 - 1e-24``, and 1, that is dense near
+    1, and refined to the zero of dI/d(share).  A current that grows towards 1 and jumps there is
+    given beside 1.
 
     Parameters
     ----------
@@ -145,31 +143,70 @@ def peak_current(
     """
     from scipy.optimize import brentq
 
-    def at(share):
-        state = steady_state_at(bands, inverse_temperature, dissipator, coupling, share, filling)
-        return state, State(state.equation, state.log_odds, state.log_odds_error)
+    thermal = thermal_channel(bands, inverse_temperature)
 
-    states = [at(share) for share in _SHARES]
-    converged = all(state.converged for state, _ in states)
-    currents = np.array([particle_current(values)[0] for _, values in states])
-    best = int(np.argmax(abs(currents)))
-    share, share_error, inside = float(_SHARES[best]), 0.0, 0 < best < len(_SHARES) - 1
-    if inside:
+    def at(rest, start):
+        equation = rate_equation(bands, thermal, dissipator, coupling, 1 - rest, rest)
+        return steady_state(equation, filling, start)
 
-        def slope(share):
-            return current_slope(at(share)[0], share)
+    def refined(rest, low, high, start):
+        """Return the share of the equilibrium bath of an extremum, and its error."""
 
-        # The ends of the range have no slope of their own.
-        low = _SHARES[best - 1] or 1e-6
-        high = min(_SHARES[best + 1], 1 - 1e-9)
-        inside = slope(low) * slope(high) < 0
-        if inside:
-            share = brentq(slope, low, high, xtol=1e-13, rtol=1e-14)
-    state, values = at(share)
-    current, error = particle_current(values)
-    if inside:
-        step = 1e-4 * min(share, 1 - share)
-        curvature = (slope(share + step) - slope(share - step)) / (2 * step)
-        # A current known to an error has a slope known to that error over its scale.
-        share_error = 1e-13 + 10 * error / min(share, 1 - share) / abs(curvature)
-    return Peak(current, error, share, share_error, inside, converged and state.converged)
+        def slope(logarithm):
+            return current_slope(at(np.exp(logarithm), start))
+
+        # Without nonequilibrium bath the slope is no derivative.
+        low, high = np.log([low, min(high, 1 - 1e-6)])
+        if not slope(low) * slope(high) < 0:
+            return rest, np.nan
+        root, step = brentq(slope, low, high, xtol=1e-12), 1e-4
+        rest = float(np.exp(root))
+        curvature = (slope(root + step) - slope(root - step)) / (2 * step)
+        # A current known to an error has a slope known to that error.
+        error = 10 * _current(at(rest, start))[1] / abs(curvature)
+        return rest, rest * (1e-12 + error) + np.finfo(float).eps
+
+    states, start = [], gibbs_log_odds(bands, inverse_temperature, filling)[0]
+    for rest in _RESTS:
+        states.append(at(rest, start if rest else None))
+        start = states[-1].log_odds
+    currents, errors = np.array([_current(state) for state in states]).T
+    if not all(state.converged for state in states):
+        return Peak(*[np.nan] * 4, False, "Newton's method did not converge")
+    if not np.any(abs(currents) > errors):
+        return Peak(0.0, float(errors.max()), np.nan, np.nan, False, "")
+    peaks = [_at_end(currents, errors)]
+    for i in _inner_maxima(abs(currents), errors):
+        start = states[i].log_odds
+        rest, share_error = refined(_RESTS[i], _RESTS[i + 1], _RESTS[i - 1], start)
+        fault = f"the current has several extrema near the share {1 - rest:.6g}"
+        fault = fault if np.isnan(share_error) else ""
+        peaks.append(Peak(*_current(at(rest, start)), 1 - rest, share_error, True, fault))
+    return max(peaks, key=lambda peak: abs(peak.particle_current))
+
+
+def _at_end(currents: np.ndarray, errors: np.ndarray) -> Peak:
+    """Return the largest current at an end of the grid: at share 0, at 1, or beside 1."""
+    end = max((len(currents) - 1, len(currents) - 2, 0), key=lambda i: abs(currents[i]))
+    current, error, rest = float(currents[end]), float(errors[end]), float(_RESTS[end])
+    same = np.append(False, abs(currents[: end + 1] - current) <= errors[: end + 1])
+    plateau = end - int(np.argmin(same[::-1])) + 1
+    share_error, fault = float(_RESTS[plateau]) - rest, ""
+    if end == len(currents) - 2:
+        step = abs(current - float(currents[end - 1]))
+        error, share_error = error + step, share_error + rest
+        if step > _SETTLED * abs(current):
+            fault = f"the current still grows where the equilibrium bath has the share {rest:.1e}"
+    return Peak(current, error, 1 - rest, share_error, False, fault)
+
+
+def _inner_maxima(magnitudes: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Return where a magnitude is above its neighbours, on the grid without its ends."""
+    inner = magnitudes[1:-2] - errors[1:-2]
+    above = (inner > magnitudes[:-3]) & (inner > magnitudes[2:-1])
+    # Refined, none is twice as large as on the grid.
+    return np.nonzero(above & (inner > 0.5 * magnitudes.max()))[0] + 1
+
+
+def _current(state: SteadyState) -> tuple[float, float]:
+    return particle_current(State(state.equation, state.log_odds, state.log_odds_error))
