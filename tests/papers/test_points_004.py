@@ -79,6 +79,7 @@ def test_other_parameters_by_hand():
     assert found["net_particle_current"]["value"] == pytest.approx(expected, rel=1e-13)
     assert "temperature 0" in found["entropy_production"]["undefined"]
     assert found["entropy_production"]["value"] is None
+    assert found["carnot_efficiency"]["error"] is None
 
 
 def test_engine():

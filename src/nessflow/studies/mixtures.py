@@ -256,7 +256,7 @@ def _columns(mixtures: list[Mixture], found: Transport, two: bool) -> dict[str, 
     }
     if two:
         carnot = engine.carnot_efficiency(mixtures)
-        measured["carnot_efficiency"] = carnot, np.finfo(float).eps * np.ones(points)
+        measured["carnot_efficiency"] = carnot, np.finfo(float).eps + 0 * carnot
     along = np.array([1.0, -1.0]) if two else np.full(count, np.nan)
     signs = {
         "particle_current": (found.particle_current, along),
