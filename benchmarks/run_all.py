@@ -1,7 +1,6 @@
 """Run every benchmark and write docs/benchmarks.md.  Run: python benchmarks/run_all.py"""
 
 import ast
-import importlib.util
 import os
 import re
 import subprocess
@@ -12,10 +11,9 @@ FOLDER = Path(__file__).resolve().parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 BENCHMARKS = (
     *("kernel", "scaling", "geometry", "noise", "probes", "mixture"),
-    *("lindblad", "kinetic", "quadrature", "accuracy", "ensemble", "studies"),
+    *("lindblad", "kinetic", "quadrature", "accuracy", "ensemble", "studies", "peers"),
 )
 IMAGES = {"accuracy": "![Error against number of energies](images/accuracy.png)\n\n"}
-PEERS = {"kwant": "Kwant", "qutip": "QuTiP", "qmeq": "QmeQ", "sisl": "sisl"}
 INTRODUCTION = """\
 # Benchmarks
 
@@ -35,18 +33,6 @@ def machine() -> str:
     return (
         f"Machine: {model}, {os.cpu_count()} processors, {memory:.0f} GiB of memory, "
         f"Python {sys.version.split()[0]}, load average {load:.1f} at the start.\n\n"
-    )
-
-
-def peers() -> str:
-    """Say which comparable programs could have been measured."""
-    lines = []
-    for module, name in PEERS.items():
-        installed = importlib.util.find_spec(module) is not None
-        lines.append(f"{name}: {'installed, not compared' if installed else 'not measured here'}")
-    return (
-        "## Other programs\n\n" + "; ".join(lines) + ". What each section compares with is "
-        "LAPACK, SciPy and plain NumPy, which every installation has.\n"
     )
 
 
@@ -74,9 +60,8 @@ def section(name: str) -> str:
 
 
 def main() -> None:
-    page = INTRODUCTION + machine()
-    page += "".join(section(name) for name in BENCHMARKS) + peers()
-    PAGE.write_text(page)
+    page = INTRODUCTION + machine() + "".join(section(name) for name in BENCHMARKS)
+    PAGE.write_text(page.rstrip("\n") + "\n")
 
 
 if __name__ == "__main__":
