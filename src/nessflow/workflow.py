@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from nessflow.figure_checks import figure_problems, layout_of
 from nessflow.figures.specs import SPEC, Spec, studies_of
 from nessflow.pipeline.config import ConfigError, Project, Study, load_project, template_json
 from nessflow.pipeline.digest import report_digest, source_digest, style_digest
@@ -112,9 +113,14 @@ def read_project(root: Path, **choices) -> Project:
     ConfigError
         With every fault of every file.
     """
-    return load_project(
+    project = load_project(
         root, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC, **choices
     )
+    studies = project.studies.values()
+    layouts = {study.name: layout_of(study, find_kind(study.kind)) for study in studies}
+    if problems := [p for study in studies for p in figure_problems(study, layouts)]:
+        raise ConfigError(problems)
+    return project
 
 
 def data_of(study: Study) -> set[str]:
