@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from nessflow.pipeline.errors import Problem, nearest
 from nessflow.studies.kind import Status, find_kind, kind_names
 from nessflow.workflow import kind_module, read_project
 
+STUDIES = Path("config/studies")
 TIER = click.option(
     "--tier", type=click.Choice(["paper", "smoke"]), help="Resolution; default as in config.yaml."
 )
@@ -214,22 +216,24 @@ def retry(studies, tier):
 
 
 @commands.command()
-@click.argument("study", required=False)
+@click.argument("name", required=False, metavar="[STUDY|KIND]")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of study files.")
 @TIER
-def describe(study, schema, tier):
-    """List parameters, conventions and observables of a study, or of every kind."""
-    from nessflow.description import describe_kinds, describe_study
+def describe(name, schema, tier):
+    """Describe a study, or a kind with its keys and an example, or list the kinds."""
+    from nessflow.description import describe_kind, describe_kinds, describe_study
 
     if schema:
         from nessflow.pipeline.schema import study_schema
 
         click.echo(json.dumps(study_schema({n: find_kind(n) for n in kind_names()}), indent=1))
-    elif study is None:
+    elif name is None:
         click.echo(describe_kinds())
+    elif name in kind_names() and not (STUDIES / f"{name}.yaml").exists():
+        click.echo(describe_kind(name))
     else:
         loaded = load_study(
-            _study_file(study),
+            _study_file(name, "or a kind of study", kind_names()),
             tier=tier or "paper",
             find_kind=find_kind,
             kind_names=kind_names(),
@@ -265,26 +269,17 @@ def check(file):
     click.echo(f"{file}: {check_archive(file)} files, all as they were packed")
 
 
-def _study_file(study: str) -> Path:
-    """Return the file of a study given by name or by path."""
+def _study_file(study: str, otherwise: str = "", others: Sequence[str] = ()) -> Path:
+    """Return the file of a study given by name or by path; ``others`` are valid names beside."""
     if study.endswith((".yaml", ".yml")):
         return Path(study)
-    path = Path("config/studies") / f"{study}.yaml"
+    path = STUDIES / f"{study}.yaml"
     if not path.exists():
-        known = sorted(p.stem for p in path.parent.glob("*.yaml"))
-        hint = nearest(study, known) or "run it in the folder of the Snakefile"
-        raise ConfigError(
-            [
-                Problem(
-                    "command line",
-                    None,
-                    "STUDY",
-                    study,
-                    "the name of a file in config/studies",
-                    hint,
-                )
-            ]
-        )
+        known = sorted(p.stem for p in STUDIES.glob("*.yaml"))
+        away = "" if known else "run it in the folder of the Snakefile"
+        hint = nearest(study, [*known, *others]) or away
+        expected = f"the name of a file in {STUDIES} {otherwise}".rstrip()
+        raise ConfigError([Problem("command line", None, "STUDY", study, expected, hint)])
     return path
 
 

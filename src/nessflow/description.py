@@ -1,12 +1,14 @@
 """What a study computes, in words: parameters, conventions, axes and observables."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 
 from pydantic import BaseModel
 
 from nessflow.pipeline.config import Study, parameters_of
 from nessflow.pipeline.grid import blocks_of, point_count
+from nessflow.pipeline.keys import key_lines
 from nessflow.studies.kind import Status, find_kind, kind_names
 
 UNITS = (
@@ -14,12 +16,33 @@ UNITS = (
 )
 
 
+EXAMPLES = Path(__file__).parent / "studies" / "examples"
+"""A small study of each kind, ``<kind>.yaml``."""
+
+
 def describe_kinds() -> str:
-    """Return the kinds of study with their observables."""
-    return "\n\n".join(
-        "\n".join([f"{name}: {_summary(find_kind(name))}", *_observables(find_kind(name))])
-        for name in kind_names()
-    )
+    """Return the kinds of study, one line each."""
+    lines = [f"{name}: {_summary(find_kind(name))}" for name in kind_names()]
+    return "\n".join([*lines, "", "nessflow describe KIND: its keys, observables and an example"])
+
+
+def describe_kind(name: str) -> str:
+    """Return keys, observables and an example of a kind: what ``nessflow describe KIND`` prints."""
+    kind = find_kind(name)
+    example = (EXAMPLES / f"{name}.yaml").read_text()
+    lines = [f"{name}: {_summary(kind)}", "", UNITS, *kind.CONVENTIONS]
+    lines += [
+        "",
+        "Keys beside those of every study (docs/study-files.md); a number may be $axis or",
+    ]
+    lines += [
+        "$(formula of axes), a mapping of names is written as key ->",
+        *key_lines(kind.Parameters),
+    ]
+    lines += ["", "Observables (NAME_error: numerical error of an integrated one)"]
+    lines += _observables(kind)
+    lines += ["", "Example: save it as config/studies/NAME.yaml", "", example.rstrip()]
+    return "\n".join(lines)
 
 
 def describe_study(study: Study, kind: ModuleType) -> str:
@@ -42,7 +65,11 @@ def describe_study(study: Study, kind: ModuleType) -> str:
         lines.append(f"  {e.samples} samples, {e.per_block} in one job, root seed {e.seed}")
     count = point_count(study.axes, study.ensemble)
     lines.append(f"  {count} points in {len(blocks_of(study.axes, study.ensemble))} blocks")
-    lines += ["", "Parameters", *_parameters(parameters, "")]
+    lines += [
+        "",
+        f"Parameters (nessflow describe {study.kind}: every key)",
+        *_parameters(parameters, ""),
+    ]
     lines += ["", "Observables", *_observables(kind)]
     return "\n".join(lines)
 

@@ -442,7 +442,11 @@ FAULTS = {
         "kind: onsit",
         ["7: system.loss.kind = onsit: expected one of onsite, sites; did you mean 'onsite'?"],
     ),
-    "no branch": ("kind: onsite, ", "", ["7: system.loss.kind: expected a value"]),
+    "no branch": (
+        "kind: onsite, ",
+        "",
+        ["7: system.loss.kind: expected one of onsite, sites; it is missing"],
+    ),
     "branch that is no word": ("kind: onsite", "kind: [1]", ["7: system.loss.kind = [1]"]),
     "unknown kind": ("chain\n", "chian\n", ["3: study = chian", "did you mean 'chain'?"]),
     "no kind": ("study: chain", "", ["study: expected a value; it is missing"]),

@@ -1,14 +1,26 @@
 """Documents that hold facts of the code stay true."""
 
+import re
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from nessflow.description import data_dictionary, describe_kinds, describe_study
+from nessflow.description import (
+    EXAMPLES,
+    data_dictionary,
+    describe_kind,
+    describe_kinds,
+    describe_study,
+)
+from nessflow.figure_checks import figure_problems, layout_of
 from nessflow.figures.specs import SPEC
 from nessflow.pipeline.config import load_study
-from nessflow.studies.kind import find_kind, kind_names
+from nessflow.pipeline.expressions import CONSTANTS, FUNCTIONS
+from nessflow.pipeline.grid import points_of
+from nessflow.pipeline.study import parameters_of
+from nessflow.pipeline.study_file import KEYS
+from nessflow.studies.kind import Status, find_kind, kind_names
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
@@ -41,6 +53,35 @@ def test_every_key_of_a_figure_is_documented():
                     assert value is None or f"`{value}`" in page, f"{key}: {value}"
 
 
+def test_every_key_of_a_study_file_is_documented():
+    page = (ROOT / "docs" / "study-files.md").read_text()
+    for key in (*KEYS, *FUNCTIONS, *CONSTANTS, "outer", "inner", "natural_units", "long_name"):
+        assert f"`{key}`" in page, key
+    for word in (
+        "linspace",
+        "geomspace",
+        "arange",
+        "cases",
+        "samples",
+        "per_block",
+        "seed",
+        "range",
+    ):
+        assert word in page, word
+
+
+def test_the_axes_on_the_page_are_axes(tmp_path):
+    page = (ROOT / "docs" / "study-files.md").read_text()
+    text = (EXAMPLES / "steady-current.yaml").read_text()
+    text = text.replace("lattice:", "disorder: {kind: uniform, half_width: $V}\n  lattice:")
+    text = text.split("axes:")[0] + page.split("```yaml\n")[1].split("```")[0]
+    path = tmp_path / "example.yaml"
+    path.write_text(f"{text}ensemble: {re.search(r'`ensemble: ([^`]*)`', page)[1]}\n")
+    path.write_text(path.read_text().replace("$gamma", "0.1"))
+    study = load_study(path, find_kind=find_kind, kind_names=kind_names())
+    assert [axis.name for axis in study.axes] == ["bias", "V", "monitored"]
+
+
 def test_the_figures_on_the_page_are_figures():
     page = (ROOT / "docs" / "figures.md").read_text()
     text = page.split("```yaml\n")[1].split("```")[0]
@@ -58,17 +99,48 @@ def test_every_kind_is_described():
     assert set(kind_names()) <= {line.split(":")[0] for line in describe_kinds().splitlines()}
 
 
-def test_links_of_the_documents_lead_somewhere():
-    import re
+@pytest.mark.parametrize("name", kind_names())
+def test_the_description_of_a_kind_has_every_key_with_its_unit(name):
+    lines = describe_kind(name).splitlines()
+    for model in _models(find_kind(name).Parameters.model_json_schema()):
+        for key, entry in model.items():
+            written = [line for line in lines if line.lstrip().startswith(f"{key}: ")]
+            assert written, key
+            unit = entry.get("natural_units", "1")
+            assert unit == "1" or any(f"({unit})" in line for line in written), key
 
+
+def _models(schema):
+    return [m.get("properties", {}) for m in (schema, *schema.get("$defs", {}).values())]
+
+
+@pytest.mark.parametrize("name", kind_names())
+def test_the_example_of_a_kind_runs(name, tmp_path):
+    path = tmp_path / "example.yaml"
+    path.write_text(describe_kind(name).split("NAME.yaml\n\n")[1])
+    kind = find_kind(name)
+    study = load_study(path, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC)
+    assert study.kind == name
+    assert study.figures
+    assert not figure_problems(study, {study.name: layout_of(study, kind)})
+    assert not study.ensemble
+    points = list(points_of(study.axes))
+    for labels in (points[0], points[-1]):
+        outcome = kind.evaluate(parameters_of(study, labels, kind), None)
+        assert outcome.status == Status.OK, outcome.message
+
+
+def test_every_example_is_of_a_kind():
+    assert sorted(path.stem for path in EXAMPLES.iterdir()) == kind_names()
+
+
+def test_links_of_the_documents_lead_somewhere():
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_every_erratum_has_its_test():
-    import re
-
     tests = {path.name: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
     named = re.findall(r"`(test_\w+\.py)::(\w+)`", (ROOT / "docs" / "errata.md").read_text())
     assert len(named) > 10

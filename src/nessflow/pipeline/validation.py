@@ -129,9 +129,11 @@ def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:
         valid += other_keys if len(key) == 1 else ()
         hint = nearest(str(key[-1]), valid)
         return Fault(key, f"one of the keys {', '.join(valid)}" if valid else "no key", hint, False)
-    if kind in ("missing", "union_tag_not_found"):
-        if kind == "union_tag_not_found":
-            key = (*key, context["discriminator"].strip("'"))
+    if kind == "union_tag_not_found":
+        discriminator = _union_at(root, key, data)["discriminator"]
+        expected = f"one of {', '.join(discriminator['mapping'])}"
+        return Fault((*key, discriminator["propertyName"]), expected, "it is missing", False)
+    if kind == "missing":
         return Fault(key, f"a value{_meaning(_node_at(root, key, data))}", "it is missing", False)
     if kind == "union_tag_invalid":
         tags = context["expected_tags"].replace("'", "").split(", ")
@@ -160,9 +162,9 @@ def _merged(faults: list[Fault]) -> list[Fault]:
 
 def _meaning(node: dict) -> str:
     """Return what a field means and its units, in brackets."""
-    if "natural_units" not in node:
-        return ""
-    return f" ({node.get('description', 'quantity')}, in units {node['natural_units']})"
+    units = f"in units {node['natural_units']}" if "natural_units" in node else ""
+    parts = [part for part in (node.get("description", "").split("\n")[0], units) if part]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _key_of(root: dict, location: tuple, data: object) -> Key:
@@ -170,8 +172,8 @@ def _key_of(root: dict, location: tuple, data: object) -> Key:
     node, key = root, ()
     parts = list(location)
     while parts:
-        node = _resolved(root, node)
-        branches = _branches(node)
+        node = resolved(root, node)
+        branches = branches_of(node)
         if branches:
             if len(branches) > 1:  # else the union with None, which has no part of its own
                 parts.pop(0)
@@ -187,45 +189,61 @@ def _key_of(root: dict, location: tuple, data: object) -> Key:
 
 
 def _node_at(root: dict, key: Key, data: object) -> dict:
+    node, data = _walked(root, key, data)
+    return _branch(root, node, data)
+
+
+def _union_at(root: dict, key: Key, data: object) -> dict:
+    """Return the union at ``key`` whose branches are named by a key of the value."""
+    node, data = _walked(root, key, data)
+    node = resolved(root, node)
+    while "discriminator" not in node:  # the union with None around it
+        node = _one_branch(root, node, data)
+    return node
+
+
+def _walked(root: dict, key: Key, data: object) -> tuple[dict, object]:
     node = root
     for part in key:
         node = _child(root, _branch(root, node, data), part)
         data = _item(data, part)
-    return _branch(root, node, data)
+    return node, data
 
 
-def _resolved(root: dict, node: dict) -> dict:
+def resolved(root: dict, node: dict) -> dict:
+    """Return a node of a schema, its reference followed; what stands beside it wins."""
     while "$ref" in node:
         target = root["$defs"][node["$ref"].rsplit("/", 1)[1]]
         node = {**target, **{k: v for k, v in node.items() if k != "$ref"}}
     return node
 
 
-def _branches(node: dict) -> list[dict]:
+def branches_of(node: dict) -> list[dict]:
+    """Return the branches of a union other than None; none of what is no union."""
     branches = node.get("oneOf") or node.get("anyOf") or []
     return [branch for branch in branches if branch.get("type") != "null"]
 
 
 def _branch(root: dict, node: dict, data: object) -> dict:
     """Return what ``data`` is to be, the branch of every union chosen."""
-    node = _resolved(root, node)
-    while _branches(node):
+    node = resolved(root, node)
+    while branches_of(node):
         node = _one_branch(root, node, data)
     return node
 
 
 def _one_branch(root: dict, node: dict, data: object) -> dict:
-    branches = _branches(node)
+    branches = branches_of(node)
     discriminator = node.get("discriminator", {})
     tag = _item(data, discriminator.get("propertyName"))
     if not discriminator:
-        chosen = next((b for b in branches if _fits(_resolved(root, b), data)), branches[0])
+        chosen = next((b for b in branches if _fits(resolved(root, b), data)), branches[0])
     elif isinstance(tag, str) and tag in discriminator["mapping"]:
         chosen = {"$ref": discriminator["mapping"][tag]}
     else:
         chosen = {}
     outer = {k: v for k, v in node.items() if k not in ("oneOf", "anyOf", "discriminator")}
-    return {**_resolved(root, chosen), **outer}
+    return {**resolved(root, chosen), **outer}
 
 
 def _fits(node: dict, data: object) -> bool:
@@ -237,14 +255,14 @@ def _fits(node: dict, data: object) -> bool:
 
 def _child(root: dict, node: dict, part: str | int) -> dict:
     if part in node.get("properties", {}):
-        return _resolved(root, node["properties"][part])
+        return resolved(root, node["properties"][part])
     if isinstance(part, int):
         items = node.get("prefixItems", [])
-        return _resolved(root, items[part] if part < len(items) else node.get("items", {}))
+        return resolved(root, items[part] if part < len(items) else node.get("items", {}))
     # Keys of a mapping: of any name, or of names that match a pattern.
     for extra in (*node.get("patternProperties", {}).values(), node.get("additionalProperties")):
         if isinstance(extra, dict):
-            return _resolved(root, extra)
+            return resolved(root, extra)
     return {}
 
 

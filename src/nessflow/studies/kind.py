@@ -24,7 +24,8 @@ A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the m
     of each of a list of points, as ``evaluate(parameters, None)`` gives it.  Used where there is
     no ensemble and no time limit.
 
-The module docstring's first line is the one-line description of the kind.
+The module docstring's first line is the one-line description of the kind; ``examples/<kind>.yaml``
+is a small study of it, for ``nessflow describe``.
 """
 
 import importlib
