@@ -26,7 +26,7 @@ from nessflow.scattering.system import OpenSystem, WideBandLead
 from small_rings import many_body_current
 
 TIMES = np.array([0.0, 0.2, 1.0, 4.0, 20.0])
-CLOSE = {"rtol": 0.0, "atol": 1e-8}
+CLOSE = {"rtol": 0.0, "atol": 1e-11}
 
 pytestmark = needs_judges
 
