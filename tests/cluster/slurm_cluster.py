@@ -46,7 +46,7 @@ JobAcctGatherType=jobacct_gather/none
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0
 KillWait=5
 OverTimeLimit=0
-MinJobAge=600
+MinJobAge=7200
 ReturnToService=2
 MessageTimeout=60
 """
