@@ -447,6 +447,17 @@ def test_far_below_the_band_relative_accuracy_stays():
     assert error < 1e-9 * value
 
 
+@pytest.mark.parametrize("mu", [-3.0, -2.0])
+def test_nothing_flows_below_the_band(mu):
+    leads = [
+        SemiInfiniteChainLead(name, site, 1.0, 1.0, 0.0, mu, 0.0)
+        for name, site in (("left", 0), ("right", 2))
+    ]
+    found = steady_currents(OpenSystem(chain(3, 1.0, 0.0), rates(3, 0.1), rates(3, 0.0), leads))
+    assert found.converged
+    assert not found.particle_current.any()
+
+
 # --- closed form ---
 
 

@@ -358,7 +358,7 @@ def integrate_observables(
 
     def integral(observable: Observable) -> Integral:
         def integrand(energies):
-            starts = range(0, energies.size, at_a_time)
+            starts = range(0, max(energies.size, 1), at_a_time)  # none where nothing flows
             parts = [energies[start : start + at_a_time] for start in starts]
             both = zip(*(observable.integrand(rates_at(part)) for part in parts), strict=True)
             return tuple(np.concatenate(column, axis=1) for column in both)
