@@ -1,6 +1,7 @@
 """Linear response against exact integrals, finite differences and the symmetries of Onsager."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -247,6 +248,43 @@ def test_conductance_far_outside_the_band_keeps_its_digits():
     assert found.electrical_conductance_error < 1e-9 * found.electrical_conductance
 
 
+def rational_conductance(sites, mu, broadening):
+    """G of a clean chain at T = 0 in fractions, from the doubles that it is given."""
+    energy, width = Fraction(mu), Fraction(broadening)
+    before, now = (Fraction(1), Fraction(0)), (energy, width / 2)
+    for site in range(2, sites + 1):
+        damping = width / 2 if site == sites else Fraction(0)
+        real, imaginary = now
+        now, before = (
+            (
+                energy * real - damping * imaginary - before[0],
+                energy * imaginary + damping * real - before[1],
+            ),
+            now,
+        )
+    return width**2 / (now[0] ** 2 + now[1] ** 2) / Fraction(H)
+
+
+@pytest.mark.parametrize(
+    ("sites", "mu", "broadening"),
+    [
+        (10, 2 * np.cos(np.pi / 11) + 3e-8, 1e-6),
+        (10, 2 * np.cos(np.pi / 11) + 1e-11, 1e-9),
+        (7, 1e-3, 1e-12),
+        (60, 1.999, 1.1),
+        (80, 4.0, 1.1),
+    ],
+)
+def test_errors_at_temperature_zero_hold_beside_narrow_resonances(sites, mu, broadening):
+    system = open_chain(sites, mu=float(mu), temperature=0.0, broadening=broadening)
+    exact = rational_conductance(sites, float(mu), broadening)
+    found = linear_response(system)
+    value, error = found.electrical_conductance, found.electrical_conductance_error
+    assert abs(Fraction(value) - exact) <= error
+    matrix, matrix_error = (x[0, 0, 1] for x in conductance_matrices(system))
+    assert abs(Fraction(-matrix) - exact) <= matrix_error
+
+
 # --- Sommerfeld expansion ---
 
 
@@ -273,6 +311,22 @@ def test_logarithmic_derivatives_against_the_green_function(sites, mu):
     for (value, error), expected in zip(found, (2 * first.real, 2 * second.real), strict=True):
         assert abs(value - expected) <= error + 1e-12 * abs(expected)
         assert error <= 1e-6 * abs(expected)
+
+
+@pytest.mark.parametrize(("broadening", "offset"), [(1e-6, 3e-8), (1e-4, 2e-5), (1e-2, 1e-3)])
+def test_logarithmic_derivatives_see_a_narrow_resonance(broadening, offset):
+    """Wide intervals miss it and agree with each other."""
+    system = open_chain(10, broadening=broadening)
+    matrix = system.damping_matrix()
+    matrix[[0, -1], [0, -1]] -= 0.5j * broadening
+    pole = max(np.linalg.eigvals(matrix), key=lambda x: x.real)
+    x, g = offset, pole.imag
+    found = logarithmic_derivatives(system, pole.real + offset)
+    expected = -2 * x / (x**2 + g**2), -2 * (g**2 - x**2) / (x**2 + g**2) ** 2
+    for (value, error), level in zip(found, expected, strict=True):
+        # The other levels are a thousand widths away or more.
+        assert value == pytest.approx(level, rel=1e-2)
+        assert error <= 1e-3 * abs(level)
 
 
 def test_sommerfeld_expansion_is_right_to_second_order():

@@ -158,6 +158,21 @@ def _peaks(temperature: float) -> np.ndarray:
     return _PEAKS * temperature ** np.arange(-1.0, 2.0)
 
 
+def _at_one_energy(
+    system: OpenSystem, transmissions: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return transmissions (m,) at the leads' chemical potential and their rounding errors.
+
+    Levels are rounded by epsilon times the norm of the Hamiltonian; what transmissions change by
+    when all levels move as much is large on the flank of a narrow resonance.
+    """
+    mu, _ = _common_state(system)
+    shift = 2 * _EPSILON * (energy_scale(system) + abs(mu))
+    below, value, above = transmissions(mu + shift * np.arange(-1.0, 2.0)).T
+    moved = np.maximum(abs(above - value), abs(below - value))
+    return value, moved + _EPSILON * _ROUNDING_ERRORS * abs(value)
+
+
 def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
     """Return the response of every terminal's currents to every terminal's bias.
 
@@ -200,8 +215,9 @@ def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.nd
 
     if temperature == 0:
         value, error = np.zeros((2, 3, count, count))
-        value[0] = kernel(np.array([mu])).reshape(count, count) / (2 * np.pi)
-        error[0] = _EPSILON * _ROUNDING_ERRORS * abs(value[0])
+        rows, rounding = _at_one_energy(system, kernel)
+        value[0] = rows.reshape(count, count) / (2 * np.pi)
+        error[0] = rounding.reshape(count, count) / (2 * np.pi)
         return value, error
 
     def integrand(energies: np.ndarray) -> np.ndarray:
@@ -261,12 +277,10 @@ def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[floa
 
 def _conductances_at_zero(system: OpenSystem) -> dict[str, tuple[float, float]]:
     """Return the limits T -> 0 at fixed size: tau_1 is then constant over the window."""
-    mu, _ = _common_state(system)
-    value = float(response_transmission(system, np.array([mu]))[0]) / (2 * np.pi)
+    tau, rounding = _at_one_energy(system, lambda w: response_transmission(system, w)[None])
+    value, error = float(tau[0]) / (2 * np.pi), float(rounding[0]) / (2 * np.pi)
     if value == 0:
-        return {"electrical_conductance": (0.0, 0.0), "thermal_conductance": (0.0, 0.0)}
-    slope, _ = logarithmic_derivatives(system, mu)[0]
-    error = value * _relative_rounding(system, slope)
+        return {"electrical_conductance": (0.0, error), "thermal_conductance": (0.0, 0.0)}
     zero = (0.0, 0.0)
     return {
         "electrical_conductance": (value, error),
@@ -369,22 +383,16 @@ def _stencil() -> tuple[np.ndarray, np.ndarray]:
     return nodes, np.array(rows) @ to_coefficients
 
 
-def _relative_rounding(system: OpenSystem, slope: float) -> float:
-    """Return the relative rounding error of a transmission with the logarithmic slope given."""
-    if not np.isfinite(slope):  # at a band edge, where tau_1 may go as a square root
-        return float(np.sqrt(_EPSILON))
-    return _EPSILON * (_ROUNDING_ERRORS + energy_scale(system) * abs(slope))
-
-
 def logarithmic_derivatives(
     system: OpenSystem, energy: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return ``(ln tau_1)'`` and ``(ln tau_1)''`` at an energy, each with its error.
 
     The logarithm, because tau_1 is positive and may change by many decades within one unit of
-    energy.  It is interpolated on intervals of ever smaller width; the truncation error (change
-    from one width to the next) falls and the rounding error grows, and the width with the smallest
-    sum is taken.
+    energy.  It is interpolated on intervals of ever smaller width; the truncation error falls and
+    the rounding error grows, and the width with the smallest sum is taken.  The truncation error is
+    the change to any smaller width, not only to the next: intervals that are much wider than a
+    resonance agree with each other and miss it.
 
     Parameters
     ----------
@@ -411,7 +419,9 @@ def logarithmic_derivatives(
         slope = abs(values[:, :1])
         noise = _EPSILON * (_ROUNDING_ERRORS + scale * slope)
         noise = noise * abs(weights).sum(axis=1) / widths[:, None] ** orders
-        errors = abs(np.diff(values, axis=0)) + noise[:-1]
+        change = abs(values[:, None] - values)  # from one width (first) to another
+        beyond_noise = np.triu(np.moveaxis(change - noise, -1, 0), 1).max(axis=-1).T
+        errors = np.maximum(abs(np.diff(values, axis=0)), beyond_noise[:-1]) + noise[:-1]
     found = []
     for k in range(2):
         error = np.where(np.isfinite(errors[:, k]), errors[:, k], np.inf)
