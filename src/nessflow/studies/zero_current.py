@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -44,6 +46,9 @@ VARIABLES = {
 }
 
 
+_ROOT = tuple(name for name in VARIABLES if name != "low_energy_law")
+
+
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return no coordinate: every variable is a number."""
     return {}
@@ -55,52 +60,77 @@ def is_random(parameters: Parameters) -> bool:
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
-    """Return the root of J_LS(mu) with both leads at the same chemical potential.
+    """Return the root of J_LS(mu) + J_RS(mu), both leads at one chemical potential.
 
-    At low energy the root obeys mu / kT = ln(Q / P) (paper 000, text below eq. 8; its remark
-    mu / kT = gamma_g / gamma_l is erratum E4).
+    The sum grows with mu, so that there is one root at most.  Where both halves of the system are
+    alike, each lead by itself exchanges nothing there.  At low energy the root obeys
+    mu / kT = ln(Q / P) (paper 000, text below eq. 8; its remark mu / kT = gamma_g / gamma_l is
+    erratum E4).
+    """
+    system = systems.open_system(parameters.system, rng)
+    values = dict.fromkeys(VARIABLES, math.nan)
+    notes = {}
+    loss, gain = (float(np.sum(diagonal(x))) for x in (system.loss, system.gain))
+    if loss > 0 and gain > 0:
+        values["low_energy_law"] = math.log(gain / loss)
+    else:
+        notes["low_energy_law"] = "it needs both loss and gain"
+
+    @cache
+    def exchange(mu):
+        leads = tuple(dataclasses.replace(a, chemical_potential=mu) for a in system.leads)
+        # To rounding: near the root what one lead takes and the other gives are not small.
+        currents = steady_currents(dataclasses.replace(system, leads=leads), rtol=1e-14)
+        flows, errors = (
+            currents.reservoir_particle_current,
+            currents.reservoir_particle_current_error,
+        )
+        return float(flows.sum()), float(errors.sum())
+
+    lower, upper = parameters.lower, parameters.upper
+    (low, low_error), (high, high_error) = exchange(lower), exchange(upper)
+    if low == high == 0:
+        reason = "no particles are exchanged at any chemical potential"
+        return Outcome(values, notes=notes | dict.fromkeys(_ROOT, reason))
+    if not (low < -low_error and high > high_error):
+        return Outcome(
+            values,
+            Status.NOT_CONVERGED,
+            f"no root: the exchange does not change its sign between {lower:g} and {upper:g}",
+            notes,
+        )
+    mu, error = _root(exchange, lower, upper)
+    values |= {"chemical_potential": mu, "chemical_potential_error": error}
+    temperatures = {lead.temperature for lead in system.leads}
+    if temperatures == {0.0}:
+        notes["reduced_chemical_potential"] = "the temperature is zero"
+    elif len(temperatures) > 1:
+        notes["reduced_chemical_potential"] = "the leads differ in temperature"
+    else:
+        (temperature,) = temperatures
+        values["reduced_chemical_potential"] = mu / temperature
+        values["reduced_chemical_potential_error"] = error / temperature
+    return Outcome(values, notes=notes)
+
+
+def _root(
+    function: Callable[[float], tuple[float, float]], lower: float, upper: float
+) -> tuple[float, float]:
+    """Return the root of a rising function, given with its error, and the root's error.
+
+    At the distance of its error from the root the function is surely below, and surely above zero.
     """
     from scipy.optimize import brentq
 
-    system = systems.open_system(parameters.system, rng)
-    temperature = system.terminals[0].temperature
+    root = float(brentq(lambda x: function(x)[0], lower, upper, xtol=1e-13, rtol=1e-14))
+    error = 1e-14 * max(abs(root), 1.0)
 
-    def exchange(mu):
-        leads = tuple(dataclasses.replace(a, chemical_potential=mu) for a in system.leads)
-        currents = steady_currents(dataclasses.replace(system, leads=leads))
-        return currents.reservoir_particle_current[0], currents.reservoir_particle_current_error[0]
+    def surely(sign: int, x: float) -> bool:
+        if not lower < x < upper:
+            return True
+        value, uncertain = function(x)
+        return sign * value > uncertain
 
-    undefined = dict.fromkeys(VARIABLES, math.nan)
-    ends = [exchange(mu)[0] for mu in (parameters.lower, parameters.upper)]
-    if ends[0] * ends[1] > 0:
-        return Outcome(
-            undefined,
-            Status.NOT_CONVERGED,
-            f"no root: the exchange has one sign between {parameters.lower:g} and "
-            f"{parameters.upper:g}",
-        )
-    mu = brentq(
-        lambda x: exchange(x)[0], parameters.lower, parameters.upper, xtol=1e-13, rtol=1e-14
-    )
-    step = 1e-4 * (parameters.upper - parameters.lower)
-    slope = (exchange(mu + step)[0] - exchange(mu - step)[0]) / (2 * step)
-    residual, residual_error = exchange(mu)
-    error = (abs(residual) + residual_error) / abs(slope) + 1e-14 * abs(mu)
-    loss = float(np.sum(diagonal(system.loss)))
-    gain = float(np.sum(diagonal(system.gain)))
-    values = {
-        "chemical_potential": mu,
-        "chemical_potential_error": error,
-        "reduced_chemical_potential": mu / temperature if temperature else math.nan,
-        "reduced_chemical_potential_error": error / temperature if temperature else math.nan,
-        "low_energy_law": math.log(gain / loss) if gain > 0 and loss > 0 else math.nan,
-    }
-    notes = {}
-    if not temperature:
-        notes = dict.fromkeys(
-            ("reduced_chemical_potential", "reduced_chemical_potential_error"),
-            "the temperature is zero",
-        )
-    if not (gain > 0 and loss > 0):
-        notes["low_energy_law"] = "it needs both loss and gain"
-    return Outcome(values, notes=notes)
+    while not (surely(-1, root - error) and surely(1, root + error)):
+        error *= 2
+    return root, error
