@@ -108,7 +108,7 @@ def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate
     ratio = gain_to_loss_ratio(system)
     if ratio is None:
         one = "loss alone" if loss else "gain alone"
-        kind = "loss and gain, not proportional to each other," if loss and gain else one
+        kind = "loss and gain that are not proportional" if loss and gain else one
         return undefined(f"{kind}: each particle carries an infinite entropy")
     count = len(system.terminals)
     from_leads = Estimate(
