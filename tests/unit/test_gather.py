@@ -66,6 +66,15 @@ def test_outer_or_inner_axes_give_the_same_numbers(tmp_path):
     assert second.drop_attrs().identical(first.drop_attrs())
 
 
+def test_results_of_a_renamed_study_are_those_computed_under_its_name(tmp_path):
+    run(study_of(), tmp_path / "fake")
+    (tmp_path / "fake").rename(tmp_path / "renamed")
+    fake.gather(study_of(name="renamed"), tmp_path / "renamed")
+    run(study_of(name="renamed"), tmp_path / "fresh")
+    moved, fresh = ((tmp_path / name / "data.nc").read_bytes() for name in ("renamed", "fresh"))
+    assert moved == fresh
+
+
 def test_outer_cases_have_scalar_names_in_their_blocks(tmp_path):
     axes = (AXES[0], fake.dataclasses.replace(AXES[2], outer=True))
     data = run(study_of(axes=axes, ensemble=None), tmp_path)

@@ -185,12 +185,16 @@ def test_more_samples_compute_the_new_samples_alone(tmp_path):
         ({}, "another-digest"),
         ({"ensemble": Ensemble(6, 4, 2)}, fake.DIGEST),
         ({"template": {"V": "$V", "mu": 0.5}}, fake.DIGEST),
-        ({"name": "renamed"}, fake.DIGEST),
     ],
 )
 def test_points_of_other_source_parameters_or_seed_are_not_reused(tmp_path, changes, digest):
     fake.solve(study_of(), tmp_path)
     assert reused(study_of(**changes), tmp_path, digest=digest) == (0, 72)
+
+
+def test_points_of_a_renamed_study_are_reused(tmp_path):
+    fake.solve(study_of(), tmp_path)
+    assert reused(study_of(name="renamed"), tmp_path) == (72, 0)
 
 
 def test_new_and_changed_inner_cases_compute_their_points_alone(tmp_path):

@@ -25,6 +25,7 @@ from nessflow.pipeline.layout import (
 from nessflow.pipeline.provenance import origins_json, origins_of, provenance
 from nessflow.pipeline.solve import (
     block_attributes,
+    block_of,
     coordinates_of,
     partial_path,
     to_stderr,
@@ -134,8 +135,10 @@ def read_block(study: Study, block: Block, path: Path, digest: str) -> xr.Datase
     except Damaged as error:
         raise set_aside(path, error.cause) from error
     expected = block_attributes(study, block, digest)
+    # The study may have another name by now: the block, not the name, makes the points.
+    if block_of(source.attrs) != block_of(expected):
+        raise _stale(path, "holds another block")
     for key, text in (
-        ("block_identity", "holds another block"),
         ("parameters", "was computed with other parameters"),
         ("source_digest", "was computed with another version of the source"),
     ):

@@ -39,7 +39,7 @@ NEXT_LINE_SECONDS = 10.0
 _MESSAGE_LENGTH = 300
 _TOGETHER = 500
 """Points that a kind is asked to evaluate together; a signal loses no more than these."""
-_SAME = ("block_identity", "parameters", "source_digest")
+_SAME = ("parameters", "source_digest")
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,11 @@ def block_attributes(study: Study, block: Block, digest: str) -> dict[str, str |
     return attributes | {"block_identity": f"{study.name}/{block.path.as_posix()}"}
 
 
+def block_of(attributes: Mapping[str, object]) -> str:
+    """Return the path of a block below the blocks of its study, whatever the study was called."""
+    return str(attributes.get("block_identity")).partition("/")[2]
+
+
 def _pending(study, block, kind) -> xr.Dataset:
     coordinates = coordinates_of(study, block.outer, kind)
     return pending_dataset(study.axes, block.outer, block.samples, kind.VARIABLES, coordinates)
@@ -218,9 +223,9 @@ def adopt(dataset: xr.Dataset, path: Path, attributes: Mapping, study: Study) ->
     except (Missing, Damaged):
         return set()
     name = path.name.replace(".partial.nc", ".nc")
-    folder = attributes["block_identity"].rpartition("/")[0]
-    expected = {**attributes, "block_identity": f"{folder}/{name}"}
-    if any(source.attrs.get(key) != expected[key] for key in _SAME):
+    expected = Path(block_of(attributes)).with_name(name).as_posix()
+    same = all(source.attrs.get(key) == attributes[key] for key in _SAME)
+    if not same or block_of(source.attrs) != expected:
         return set()
     places = _places(source, study)
     arrays = [
