@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nessflow.scattering.lattice import bond_rates, chain, onsite_rates, uniform_disorder
+from nessflow.scattering.matrices import Tridiagonal
 
 
 def sum_over_channels(channels, gain):
@@ -60,3 +61,23 @@ def test_disorder_fills_its_interval_and_scales_with_its_width():
     assert abs(wide).max() <= 2
     # Standard error of the variance of 10 000 uniform numbers is 0.9 % of it.
     np.testing.assert_allclose(np.mean(wide**2), 4 / 3, rtol=0.04)
+
+
+def test_matrices_do_not_change_with_the_arrays_that_they_were_made_of():
+    onsite, hopping = np.arange(4.0), np.array([1.0, 2.0, 3.0])
+    view = hopping[:]
+    view.flags.writeable = False
+    h, rates = Tridiagonal(onsite, view), onsite_rates(onsite)
+    hopping[:], onsite[:] = 7, 7
+    np.testing.assert_array_equal(h.upper, [1, 2, 3])
+    np.testing.assert_array_equal(h.diagonal, np.arange(4.0))
+    np.testing.assert_array_equal(rates.diagonal, np.arange(4.0))
+    for values in (h.upper, h.diagonal, rates.diagonal):
+        assert not values.flags.writeable
+
+
+def test_real_hoppings_take_no_imaginary_part_in_memory():
+    real, turned = np.array([1.0, 2.0]), np.array([1.0, 2.0j])
+    assert chain(3, real, 0.0).upper.dtype == chain(3, real + 0j, 0.0).upper.dtype == float
+    assert chain(3, turned, 0.0).upper.dtype == complex
+    assert chain(3, 1j, 0.0).T.upper[0] == 1j

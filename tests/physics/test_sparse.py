@@ -6,7 +6,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nessflow.scattering import dense, sparse, tridiagonal
+from nessflow.scattering import dense, matrices, sparse, tridiagonal
 from nessflow.scattering.closed_form import closed_form_currents
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.geometry import ladder, ring, star, strip
@@ -234,6 +234,18 @@ def test_every_kind_of_matrix_says_the_same(sites):
         assert a.any() == b.any() == c.any()
     values = [overlap(*pair) for pair in ((loss, gain), stored, arrays)]
     np.testing.assert_allclose(values, values[0], rtol=1e-14, atol=1e-17)
+
+
+@pytest.mark.parametrize("sites", [1, 6, 7, 8, 14, 20])
+def test_bounds_of_eigenvalues_do_not_depend_on_the_rows_at_a_time(sites, monkeypatch):
+    rng = np.random.default_rng(sites)
+    matrix = chain(sites, rng.normal(size=sites - 1) + 0.3j, rng.normal(size=sites))
+    monkeypatch.setattr(matrices, "_BLOCK", 7)
+    lower, upper = gershgorin(matrix)
+    np.testing.assert_allclose((lower, upper), gershgorin(matrix.to_dense()), rtol=1e-14)
+    eigenvalues = np.linalg.eigvalsh(matrix.to_dense())
+    assert lower <= eigenvalues[0] + 1e-14
+    assert eigenvalues[-1] - 1e-14 <= upper
 
 
 @pytest.mark.parametrize(

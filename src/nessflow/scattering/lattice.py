@@ -25,7 +25,11 @@ def chain(sites: int, hopping: complex | np.ndarray, onsite: float | np.ndarray)
     Tridiagonal
         Of N sites, in t.
     """
-    bonds = np.broadcast_to(-np.asarray(hopping, complex), (max(sites - 1, 0),))
+    bonds, shape = -1.0 * np.asarray(hopping), (max(sites - 1, 0),)
+    if bonds.shape == shape:
+        bonds.flags.writeable = False  # kept without a copy
+    else:
+        bonds = np.broadcast_to(bonds, shape)
     return Tridiagonal(np.broadcast_to(np.asarray(onsite, float), (sites,)), bonds)
 
 

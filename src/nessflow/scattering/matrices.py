@@ -1,5 +1,6 @@
 """Hermitian matrices, tridiagonal, sparse or dense, and what each must obey."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,15 +9,18 @@ import scipy.sparse
 
 _ROUNDING = 1e-12
 """Departure from a Hermitian or positive matrix, relative to its norm, taken for rounding."""
+_BLOCK = 65_536
+"""Rows of a tridiagonal matrix that are worked on at a time: no temporary array is as long."""
 _SMALL = 200
 """Sites up to which eigenvalues of a sparse matrix are those of the dense one."""
 
 
 def _read_only(values: np.ndarray, dtype: type) -> np.ndarray:
-    """Return a copy that cannot be written; one element in memory if all are alike."""
+    """Return an array that cannot be written; one element in memory if all are alike."""
     if (values == values[:1]).all():
         return np.broadcast_to(values[:1].astype(dtype), values.shape)
-    values = np.array(values, dtype)
+    if values.flags.writeable or not values.flags.owndata or values.dtype != dtype:
+        values = np.array(values, dtype)
     values.flags.writeable = False
     return values
 
@@ -25,14 +29,16 @@ def _read_only(values: np.ndarray, dtype: type) -> np.ndarray:
 class Tridiagonal:
     """Hermitian tridiagonal matrix.
 
-    Elements that are all alike, such as the hoppings of a uniform chain, are stored once.
+    Elements that are all alike, such as the hoppings of a uniform chain, are stored once.  Arrays
+    are copied, except those that are read-only, which are kept.
 
     Parameters
     ----------
     diagonal : (N,) array of float
         Diagonal elements.
-    upper : (N-1,) array of complex
-        Elements ``(j, j+1)``; the elements below the diagonal are their conjugates.
+    upper : (N-1,) array of float or complex
+        Elements ``(j, j+1)``; the elements below the diagonal are their conjugates.  Stored as
+        float if all are real.
 
     Raises
     ------
@@ -57,7 +63,10 @@ class Tridiagonal:
                     f"the diagonal of a Hermitian matrix is real, got {diagonal[j]} at site {j}"
                 )
             diagonal = diagonal.real
-        diagonal, upper = _read_only(diagonal, float), _read_only(upper, complex)
+        if np.iscomplexobj(upper) and not upper.imag.any():
+            upper = upper.real
+        diagonal = _read_only(diagonal, float)
+        upper = _read_only(upper, complex if np.iscomplexobj(upper) else float)
         for name, values in (("diagonal", diagonal), ("upper", upper)):
             if not np.isfinite(values).all():
                 j = int(np.argmin(np.isfinite(values)))
@@ -89,7 +98,8 @@ class Tridiagonal:
     @property
     def T(self) -> "Tridiagonal":
         """Transposed matrix, the same object if it is real."""
-        return Tridiagonal(self.diagonal, self.upper.conj()) if self.upper.imag.any() else self
+        real = not np.iscomplexobj(self.upper)
+        return self if real else Tridiagonal(self.diagonal, self.upper.conj())
 
     def any(self) -> bool:
         """Return whether any element differs from zero."""
@@ -205,8 +215,24 @@ def _as_sparse_matrix(matrix: scipy.sparse.sparray) -> Sparse:
     return Sparse(matrix)
 
 
-def gershgorin(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Return centres and radii of Gershgorin's discs, which hold all eigenvalues.
+def _discs(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield centres and radii of Gershgorin's discs, some rows at a time."""
+    centres = diagonal(matrix)
+    if not isinstance(matrix, Tridiagonal):
+        elements = matrix.matrix if isinstance(matrix, Sparse) else matrix
+        yield centres, np.asarray(abs(elements).sum(axis=1)) - abs(centres)
+        return
+    for first in range(0, centres.size, _BLOCK):
+        last = min(first + _BLOCK, centres.size)
+        radii = np.zeros(last - first)
+        before, behind = matrix.upper[max(first - 1, 0) : last - 1], matrix.upper[first:last]
+        radii[radii.size - before.size :] += abs(before)
+        radii[: behind.size] += abs(behind)
+        yield centres[first:last], radii
+
+
+def gershgorin(matrix: Matrix) -> tuple[float, float]:
+    """Return what Gershgorin's discs, which hold all eigenvalues, extend from and to.
 
     Parameters
     ----------
@@ -215,19 +241,11 @@ def gershgorin(matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    centres, radii : (N,) float
+    lower, upper : float
         In the unit of the matrix.
     """
-    if isinstance(matrix, Tridiagonal):
-        alike = matrix.upper.strides == (0,)
-        bond = abs(matrix.upper[:1] if alike else matrix.upper)
-        radii = np.zeros(matrix.diagonal.size)
-        radii[:-1] += bond
-        radii[1:] += bond
-        return matrix.diagonal, radii
-    centres = diagonal(matrix)
-    elements = matrix.matrix if isinstance(matrix, Sparse) else matrix
-    return centres, np.asarray(abs(elements).sum(axis=1)) - abs(centres)
+    lower, upper = zip(*(((c - r).min(), (c + r).max()) for c, r in _discs(matrix)), strict=True)
+    return float(min(lower)), float(max(upper))
 
 
 def bandwidth_order(pattern: scipy.sparse.csr_array) -> tuple[np.ndarray, int]:
@@ -287,9 +305,9 @@ def _smallest_eigenvalue(matrix: Matrix) -> float:
         return float(np.linalg.eigvalsh(matrix)[0])
     if isinstance(matrix, Tridiagonal) and not matrix.upper.any():
         return float(matrix.diagonal.min())
-    centres, radii = gershgorin(matrix)
-    bound = float((centres - radii).min())
-    if bound >= 0 or not radii.any():  # Gershgorin's discs settle it without eigenvalues
+    bound, _ = gershgorin(matrix)
+    # No eigenvalue is below the bound, and one is not above the smallest diagonal element.
+    if bound >= 0 or bound == diagonal(matrix).min():
         return bound
     import scipy.linalg
 
@@ -356,8 +374,8 @@ def overlap(first: Matrix, second: Matrix) -> float:
     if isinstance(first, Tridiagonal):
         if not (first.any() and second.any()):
             return 0.0
-        bonds = (first.upper * second.upper.conj()).real
-        return float(first.diagonal @ second.diagonal + 2 * bonds.sum())
+        bonds = np.vdot(second.upper, first.upper).real
+        return float(first.diagonal @ second.diagonal + 2 * bonds)
     if isinstance(first, Sparse):
         return float(first.matrix.multiply(second.matrix.T).sum().real)
     return float(np.sum(first * second.T).real)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.scattering.matrices import Matrix, gershgorin
+from nessflow.scattering.matrices import gershgorin
 from nessflow.scattering.quadrature import Panels, line_mesh
 from nessflow.scattering.system import Lead, OpenSystem
 
@@ -18,14 +18,9 @@ _LARGEST = 3000
 """Sites of a system whose eigenvalues take about a minute."""
 
 
-def _bounds(matrix: Matrix) -> tuple[float, float]:
-    centres, radii = gershgorin(matrix)
-    return float((centres - radii).min()), float((centres + radii).max())
-
-
 def _damping_bounds(system: OpenSystem) -> tuple[float, float]:
     """Return bounds of the eigenvalues of ``P + Q``, in t/hbar."""
-    low, high = np.transpose([_bounds(system.loss), _bounds(system.gain)])
+    low, high = np.transpose([gershgorin(system.loss), gershgorin(system.gain)])
     return max(low[0], 0.0) + max(low[1], 0.0), high.sum()
 
 
@@ -37,11 +32,12 @@ def _largest_self_energy(lead: Lead) -> float:
 
 def _smallest_damping(system: OpenSystem) -> float:
     """Return a bound of how far every pole is below the real line, roughly within the bands."""
-    contacts = np.zeros(system.sites)
+    contacts = dict.fromkeys(system.contacts, 0.0)
     for lead in system.leads:
         centre = np.mean(lead.band) if np.isfinite(lead.band[0]) else 0.0
         contacts[lead.site] += 0.5 * float(lead.broadening_at(centre))
-    return _damping_bounds(system)[0] + contacts.min()
+    everywhere = len(contacts) == system.sites
+    return _damping_bounds(system)[0] + (min(contacts.values()) if everywhere else 0.0)
 
 
 def known_poles(system: OpenSystem) -> np.ndarray:
@@ -163,10 +159,10 @@ def _edges(system: OpenSystem) -> list[float]:
 
 def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
     """Return bounds of the Hamiltonian's spectrum, and by how much the leads may move it."""
-    reach = np.zeros(system.sites)  # the self-energies are diagonal
+    reach = dict.fromkeys(system.contacts, 0.0)  # the self-energies are diagonal
     for lead in system.leads:
         reach[lead.site] += _largest_self_energy(lead)
-    return *_bounds(system.hamiltonian), float(reach.max())
+    return *gershgorin(system.hamiltonian), max(reach.values(), default=0.0)
 
 
 def _structure(system: OpenSystem) -> tuple[float, float]:
@@ -240,7 +236,7 @@ def energy_mesh(
     """
     centre, radius = _structure(system)
     edges = _edges(system)
-    scale = energy_scale(system)
+    scale = radius + abs(centre)
     poles = known_poles(system) if poles is None else poles
     # An eigenvalue is rounded by a few epsilon times the norm.
     depth = np.maximum(abs(poles.imag), 8 * np.finfo(float).eps * scale)

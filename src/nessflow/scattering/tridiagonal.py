@@ -45,12 +45,29 @@ def _at(values, j):
 
 
 @numba.njit(forceinline=True)
+def _squared(link, twist, j):
+    """Return the product of the couplings of a bond: real ones are given as the hopping."""
+    if link is None:
+        return None
+    if twist is None:
+        return link[j] * link[j]
+    return link[j]
+
+
+@numba.njit(forceinline=True)
+def _spread(spread, link, j):
+    """Return the square of a coupling."""
+    return _squared(link, None, j) if spread is None else spread[j]
+
+
+@numba.njit(forceinline=True)
 def _elements(
-    j, bond, site, rate, product, twist, spread, loss, loss_bond, gain, gain_bond
+    j, bond, site, rate, link, twist, spread, loss, loss_bond, gain, gain_bond
 ):  # fmt: skip
     """Return what `_step` needs of site j and of the bond behind it."""
     return (
-        site[j], rate[j], _at(product, bond), _at(twist, bond), _at(spread, bond),
+        site[j], rate[j], _squared(link, twist, bond), _at(twist, bond),
+        _spread(spread, link, bond),
         _at(loss, j), _at(loss_bond, bond), _at(gain, j), _at(gain_bond, bond),
     )  # fmt: skip
 
@@ -132,15 +149,17 @@ def _power_of_two(exponent):
 @numba.njit(fastmath=_FAST, cache=True, error_model="numpy")
 def _rows(
     energies, first, last, unit, interval, corners, green, loss_rows, gain_rows,
-    site, rate, product, twist, spreads, loss, beside_losses, gain, beside_gains,
+    site, rate, link, twist, spreads, loss, beside_losses, gain, beside_gains,
 ):  # fmt: skip
     """Run the recurrence from the first site to the last, and from the last to the first.
 
     ``energies`` and the self-energies ``first`` and ``last`` of the end sites are divided by
     ``unit``; ``interval``, a multiple of UNROLL, is the number of sites between rescalings.
-    Arguments that are None are compiled away: ``product`` when it is 1 everywhere, ``twist``, its
-    imaginary part, when it is real, and so on.  Those in the plural are pairs, an array for each
-    direction.  Arrays over bonds have N - 1 elements.
+    ``link`` and ``twist`` are real and imaginary part of the product of the couplings of a bond;
+    without ``twist`` and ``spreads``, their squares, ``link`` is the hopping, whose square is both.
+    Arguments that are None are compiled away: ``link`` when the hopping is 1 everywhere, and so
+    on.  Those in the plural are pairs, an array for each direction.  Arrays over bonds have N - 1
+    elements.
 
     Fills ``green`` (2, 2, E), ``loss_rows`` and ``gain_rows`` (2, E).
     """
@@ -159,7 +178,7 @@ def _rows(
         beside_loss = None if beside_losses is None else beside_losses[end]
         beside_gain = None if beside_gains is None else beside_gains[end]
         chain = (
-            site, rate, product, twist, spread, loss, beside_loss, gain, beside_gain
+            site, rate, link, twist, spread, loss, beside_loss, gain, beside_gain
         )  # fmt: skip
         origin, step, to_bond = (n - 1, -1, 0) if end == 0 else (0, 1, -1)
         here, there = (last, first) if end == 0 else (first, last)
@@ -277,9 +296,9 @@ def _sources(j, terms):
 
 
 @numba.njit(forceinline=True)
-def _end_elements(j, site, rate, product, twist, carry, carried, one, two):
+def _end_elements(j, site, rate, link, twist, carry, carried, one, two):
     """Return what `_step_to_end` needs of site j and of the bond behind it."""
-    chain = site[j], rate[j], _at(product, j - 1), _at(twist, j - 1)
+    chain = site[j], rate[j], _squared(link, twist, j - 1), _at(twist, j - 1)
     return chain, _at(carry, j), _at(carried, j), _sources(j, one), _sources(j, two)
 
 
@@ -315,7 +334,7 @@ def _step_to_end(w, determinants, first, second, chain, carry, carried, one, two
 @numba.njit(fastmath=_FAST, cache=True, error_model="numpy")
 def _ends(
     energies, first, last, unit, interval, factor, elements,
-    site, rate, product, twist, carry, carried, one, two,
+    site, rate, link, twist, carry, carried, one, two,
 ):  # fmt: skip
     """Run the recurrence for the element (1, N) of ``M = G A G^+``, A Hermitian tridiagonal.
 
@@ -337,7 +356,7 @@ def _ends(
     bits = size.view(np.int64)
     power = np.empty(LANES, np.int64)
     inverse = 1.0 / unit
-    chain = site, rate, product, twist, carry, carried, one, two
+    chain = site, rate, link, twist, carry, carried, one, two
     start_one, start_two = _start(one), _start(two)
     for k in range(0, count, LANES):
         # As in `_rows`, copies by themselves.
@@ -505,13 +524,10 @@ def _bond_arguments(bonds: list[np.ndarray], unit: float, sites: int) -> tuple:
 
     hopping, *rates = bonds
     if not any(values.any() for values in rates):
-        product = np.empty(hopping.size)
-        for part in _blocks(hopping):
-            product[part] = abs(hopping[part] / unit) ** 2
-        if all(np.all(abs(product[part] - 1) < 4 * _EPSILON) for part in _blocks(product)):
+        link = _over(abs(hopping) if np.iscomplexobj(hopping) else hopping, unit)
+        if all(np.all(abs(link[part] ** 2 - 1) < 4 * _EPSILON) for part in _blocks(link)):
             return None, None, None, None, None
-        product = filled(product)
-        return product, None, (product, product), None, None
+        return filled(link), None, None, None, None
     loss, gain = (values / unit for values in rates)
     upper, lower = _couplings(hopping / unit, loss, gain)
     product = upper * lower
@@ -593,7 +609,7 @@ def _chain_of(system: OpenSystem) -> _Chain:
         upper, lower = (each / unit for each in couplings(part))
         above.append(_scaled_product(np.broadcast_to(upper, upper.size * repeats)))
         below.append(_scaled_product(np.broadcast_to(lower, lower.size * repeats)))
-        damping = rate[1:][part] if repeats == 1 else rate[1:]
+        damping = rate[1:][part] if repeats == 1 else rate[1:].min()
         decay.append(np.maximum(abs(upper * lower), damping).min())
     return _Chain(
         unit,
@@ -642,7 +658,7 @@ def _ends_of(system: OpenSystem) -> tuple[tuple, tuple, list[tuple[int, int, flo
     is that of loss (k = 0) or gain (k = 1).
     """
     chain = _chain_of(system)
-    site, rate, product, twist, _, loss, _, gain, _ = chain.arguments
+    site, rate, link, twist, _, loss, _, gain, _ = chain.arguments
     present = [k for k, diagonal in enumerate((loss, gain)) if diagonal is not None]
     rows = [(k, row, 1.0) for row, k in enumerate(present)]
     if len(rows) == 2 and (c := _proportion(system.loss, system.gain)) is not None:
@@ -651,7 +667,7 @@ def _ends_of(system: OpenSystem) -> tuple[tuple, tuple, list[tuple[int, int, flo
     if twist is None:
         # Lower is the conjugate of upper: all products of couplings are one and the same.
         terms = [((loss, gain)[k], None, None, None) for k in present]
-        return chain.corners[0], (site, rate, product, None, None, None, *terms, *padding), rows
+        return chain.corners[0], (site, rate, link, None, None, None, *terms, *padding), rows
     rates = [
         Tridiagonal(matrix.diagonal / chain.unit, matrix.upper / chain.unit)
         for matrix in (system.loss, system.gain)
@@ -675,7 +691,7 @@ def _ends_of(system: OpenSystem) -> tuple[tuple, tuple, list[tuple[int, int, flo
         left = of_site(before[1:] * (matrix.upper * lower).conj())
         terms.append((matrix.diagonal.copy(), before * matrix.diagonal, bond, left))
     factors = of_site(carry), of_site(upper * lower * carry)
-    arguments = site, rate, product, twist, *factors, *terms, *padding
+    arguments = site, rate, link, twist, *factors, *terms, *padding
     return _scaled_product(factor), arguments, rows
 
 
@@ -775,7 +791,7 @@ def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarra
     damping = hamiltonian.diagonal - 1j * (loss.diagonal + gain.diagonal)
     bonds = bool(loss.upper.any() or gain.upper.any())
     loss_terms, gain_terms = (
-        (matrix.diagonal.copy(), np.append(matrix.upper, 0) if bonds else None)
+        (matrix.diagonal.copy(), np.append(matrix.upper, 0j) if bonds else None)
         for matrix in (loss, gain)
     )
     ends = _end_self_energies(system, energies)
