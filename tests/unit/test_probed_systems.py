@@ -147,6 +147,27 @@ class TestProbes:
         assert abs(outcome.values["heat_current"][2]) < 1e-12
         assert "noise of heat" in outcome.notes["floating_particle_noise"]
 
+    @pytest.mark.parametrize("mean", [2.0, 2.3])
+    @pytest.mark.parametrize("method", ["linear", "third-order", "exact"])
+    def test_at_and_beyond_the_edge_of_the_band(self, mean, method):
+        outcome = evaluated(nonreciprocity, described(mean=mean), method=method)
+        assert outcome.status == Status.OK
+        assert np.isnan(outcome.values["particle_current"]).all()
+        assert outcome.notes["particle_current"]
+
+    def test_currents_without_bias(self):
+        system = described()
+        system["leads"]["right"] = system["leads"]["left"]
+        outcome = evaluated(nonreciprocity, system, method="exact")
+        assert outcome.status == Status.OK
+        forward, reverse = outcome.values["particle_current"]
+        np.testing.assert_array_equal(forward, reverse)
+        np.testing.assert_allclose(forward[2:4], [0.3 * OPEN, -0.3 * OPEN], rtol=1e-9)
+
+    def test_third_order_is_that_of_temperature_zero(self):
+        with pytest.raises(ValidationError, match="not so left, right, source, drain"):
+            evaluated(nonreciprocity, described(temperature=0.1), method="third-order")
+
 
 class TestRoots:
     def test_all_nine(self):
@@ -161,6 +182,16 @@ class TestRoots:
         values = evaluated(probe_roots, described(mean=1.52, current=3 * OPEN)).values
         assert values["root_count"] == 3
         assert np.isnan(values["physical_chemical_potential"]).all()
+
+    def test_outside_the_band(self):
+        outcome = evaluated(probe_roots, described(mean=2.3))
+        assert outcome.status == Status.OK
+        assert np.isnan(outcome.values["root_count"])
+        assert "no states at the mean" in outcome.notes["root_count"]
+
+    def test_only_at_temperature_zero(self):
+        with pytest.raises(ValidationError, match="the third order is that of temperature 0"):
+            probe_roots.Parameters(system=described(temperature=0.1))
 
     def test_too_many_probes(self):
         with pytest.raises(ValidationError, match="for one or two probes, got 4"):

@@ -102,7 +102,9 @@ def _chain(system: OpenSystem, energies: np.ndarray) -> tuple:
 
 def _batches(count: int, size: int) -> list[slice]:
     step = max(1, _ELEMENTS // max(size, 1))
-    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
+    # One of no energies where nothing flows at any.
+    starts = range(0, max(count, 1), step)
+    return [slice(start, min(start + step, count)) for start in starts]
 
 
 # --- Green's function and transmissions -----------------------------------------------------------

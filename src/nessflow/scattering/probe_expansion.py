@@ -72,7 +72,7 @@ def _self_energy(lead: Lead, energy: float) -> np.ndarray:
     half = 2 * abs(lead.hopping)
     x = (energy - lead.onsite) / half
     if abs(x) >= 1:
-        raise ValueError(
+        raise NoSolution(
             f"lead {lead.name!r} has no states at the mean chemical potential {energy:g}, its band "
             f"is {lead.band[0]:g} to {lead.band[1]:g}: nothing can be expanded about there"
         )
@@ -303,9 +303,10 @@ def third_order_probes(
 
     Raises
     ------
+    NoSolution
+        When a lead has no states at the mean.
     ValueError
-        When a temperature is not 0, a probe has a heat current or does not fit the system, or a
-        lead has no states at the mean.
+        When a temperature is not 0, a probe has a heat current or does not fit the system.
     """
     task = task_of(system, probes)
     if task.heats.size or temperatures(system).any():

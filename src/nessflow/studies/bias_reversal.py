@@ -70,6 +70,12 @@ class BiasedSystem(Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _third_order_is_cold(self):
+        if self.method == "third-order":
+            probed_systems.require_cold(self.system, "the third order")
+        return self
+
 
 def solved(system: OpenSystem, probes: list[Probe], method: str) -> ProbeSolution:
     """Return the system with its probes solved for.

@@ -9,6 +9,7 @@ from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import NoSolution
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable
+from nessflow.studies.probes import without_solution
 from nessflow.studies.steady_current import with_errors
 
 _ROOTS = 9
@@ -51,6 +52,7 @@ class Parameters(Strict):
         count = len(probed_systems.probe_names(self.system))
         if count > 2:
             raise ValueError(f"all real solutions are found for one or two probes, got {count}")
+        probed_systems.require_cold(self.system, "the third order")
         return self
 
 
@@ -71,7 +73,10 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return all solutions of one system (paper nonreciprocal-gain-loss, B35)."""
     system, probes = probed_systems.open_system(parameters.system, rng)
-    found = third_order_probes(system, probes)
+    try:
+        found = third_order_probes(system, probes)
+    except NoSolution as error:
+        return without_solution(VARIABLES, coordinates(parameters), str(error))
     count, first = len(found.roots), len(system.terminals) - len(probes)
     potentials, current = np.full((_ROOTS, len(probes)), np.nan), np.full(_ROOTS, np.nan)
     physical = np.full(_ROOTS, np.nan)

@@ -126,6 +126,24 @@ def probe_names(system: ProbedSystem) -> tuple[str, ...]:
     return tuple(f"{name} {site}" for name, group in groups for site in group.sites)
 
 
+def require_cold(system: ProbedSystem, what: str) -> None:
+    """Check that all leads and probes have the temperature 0.
+
+    Raises
+    ------
+    ValueError
+        When one has not, or its temperature follows from a heat current.
+    """
+    groups = {**system.leads, **system.probes}
+    warm = [name for name, group in groups.items() if group.temperature != 0]
+    if warm:
+        raise ValueError(
+            f"{what} is that of temperature 0 for all leads and probes, not so {', '.join(warm)}; "
+            "at other temperatures use the method exact of the kinds nonreciprocity and "
+            "current-nonreciprocity"
+        )
+
+
 def open_system(
     system: ProbedSystem, rng: np.random.Generator | None
 ) -> tuple[OpenSystem, list[Probe]]:
