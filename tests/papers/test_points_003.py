@@ -41,6 +41,27 @@ def test_ratio_of_the_transmissions():
     assert value(result, "transmission_ratio")[0] == pytest.approx(2.0, rel=1e-3)
 
 
+@pytest.mark.parametrize("temperature", [0.001, 0.005, 0.01])
+def test_error_of_the_relaxation_beside_a_band_edge(temperature):
+    """Beside an edge energies turn fastest at the far end of a panel."""
+    lead = {"temperature": temperature}
+    result = point(
+        "two-site-relaxation",
+        network={"sites": 2, "energy": 0.3, "detuning": 0.3, "tunnelling": 0.7},
+        reservoirs={
+            "bandwidth": 3.0,
+            "coupling": 0.3,
+            "left": {"chemical_potential": 0.9} | lead,
+            "right": {"chemical_potential": -0.4} | lead,
+        },
+        times={"stop": 1, "points": 2},
+    )
+    assert np.max(result["observables"]["occupation"]["error"]) < 1e-10
+    # Sommerfeld's expansion about temperature 0.
+    expected = 0.33944348 - 0.1196 * temperature**2
+    assert value(result, "occupation")[0, 1, 0] == pytest.approx(expected, abs=3e-8)
+
+
 @pytest.mark.parametrize(
     ("driving", "exact_c22", "exact_real", "epa_real"),
     [
