@@ -59,13 +59,11 @@ def uncertainty_ratio(noise: Estimate, entropy: Estimate, current: Estimate) -> 
             return undefined(part.undefined)
     if not abs(current.value) > current.error:
         return undefined("the current is zero within its error")
-    value = noise.value * entropy.value / current.value**2
-    numerator = (
-        noise.error * abs(entropy.value)
-        + abs(noise.value) * entropy.error
-        + noise.error * entropy.error
-    )
+    # Quotients first: the square of a current of 1e-170 underflows.
+    value = (noise.value / current.value) * (entropy.value / current.value)
     # d(1/J^2) between J and the end of its error nearer to zero.
     smallest = abs(current.value) - current.error
     spread = (current.value / smallest) ** 2 - 1
-    return Estimate(value, numerator / smallest**2 + abs(value) * spread)
+    scaled = noise.error / smallest, entropy.error / smallest
+    error = scaled[0] * (abs(entropy.value) / smallest) + (abs(noise.value) / smallest) * scaled[1]
+    return Estimate(value, error + scaled[0] * scaled[1] + abs(value) * spread)
