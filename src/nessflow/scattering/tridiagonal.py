@@ -375,7 +375,8 @@ def _ends(
         j = 1
         while j < n:
             stop = min(n, j + interval)
-            while j + UNROLL <= stop:
+            # With bonds the elements of one site fill the registers.
+            while carry is None and j + UNROLL <= stop:
                 here, then = _end_elements(j, *chain), _end_elements(j + 1, *chain)
                 third, fourth = _end_elements(j + 2, *chain), _end_elements(j + 3, *chain)
                 for b in range(LANES):
