@@ -1,6 +1,9 @@
 """The workflow from study files to data and figures."""
 
 import os
+import subprocess
+import sys
+from dataclasses import replace
 
 import xarray as xr
 from PIL import Image
@@ -62,6 +65,20 @@ def test_named_targets(project):
     }
     assert {"gather_chain", "gather_spectrum"} <= set(project.jobs("data"))
     assert "draw_chain" in project.jobs("figures")
+
+
+def test_a_project_and_its_environment_in_folders_with_spaces(project, tmp_path):
+    folder = tmp_path / "my work, 5é 'new'" / "project"
+    folder.parent.mkdir()
+    project.folder.rename(folder)
+    (folder / ".venv").symlink_to(sys.prefix)
+    command = [folder / ".venv/bin/python", "-m", "snakemake", "--cores", "1", "spectrum"]
+    moved = replace(project, folder=folder)
+    done = subprocess.run(
+        command, cwd=folder, env=moved.environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "results/spectrum/figures/loss.pdf").exists()
 
 
 def test_smoke_tier_has_results_of_its_own(project):

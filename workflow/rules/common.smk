@@ -1,5 +1,6 @@
 # Reads and checks the configuration once; everything below asks `PROJECT`.
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 # Each file has one writer; the locks of HDF5 fail on some shared file systems.
 os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
-NESSFLOW = f"{sys.executable} -m nessflow"
+NESSFLOW = f"{shlex.quote(sys.executable)} -m nessflow"
 
 from nessflow.workflow import open_project, run_lock
 
