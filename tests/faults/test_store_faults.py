@@ -19,10 +19,13 @@ import fake_study as fake
 from fake_study import AXES, study_of
 from nessflow.pipeline import solve as solver
 from nessflow.pipeline.grid import Ensemble, blocks_of
-from nessflow.pipeline.store import StoreError, read_dataset, verify_study
+from nessflow.pipeline.store import StoreError, read_dataset, verify_study, write_dataset
 
 SMALL = study_of(axes=AXES[:2], ensemble=Ensemble(2, 2, 1))
 TINY = study_of(axes=[fake.numbers("V", [0.1, 0.2])], ensemble=None)
+
+IN_TESTS = os.environ | {"PYTHONPATH": os.pathsep.join(["src", "tests", "tests/faults"])}
+"""Environment of a process that imports what this module does."""
 
 
 def silent(line):
@@ -149,10 +152,9 @@ def test_a_full_disk_is_named_and_the_next_run_completes(reference, tmp_path, li
         "except StoreError as error:\n"
         "    print(error)\n"
     )
-    paths = os.pathsep.join(["src", "tests", "tests/faults"])
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": paths},
+        env=IN_TESTS,
         capture_output=True,
         text=True,
     )
@@ -245,3 +247,34 @@ def test_rotten_and_swapped_files_are_named_by_verify_and_computed_anew(referenc
         fake.gather(SMALL, tmp_path)
     run(tmp_path)
     assert contents(tmp_path) == contents(reference)
+
+
+# Others read
+
+
+def test_a_reader_beside_a_writer_has_old_or_new_data(sound, tmp_path):
+    """Seals and content are checked by each read; a mixture would be refused."""
+    first = read_dataset(sound)
+    second = first.assign_attrs(title="another")
+    path = tmp_path / "data.nc"
+    write_dataset(first, path)
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(sound)], env=IN_TESTS)
+    titles = {first.attrs["title"]: 0, "another": 0}
+    while writer.poll() is None:
+        found = read_dataset(path)
+        titles[found.attrs["title"]] += 1
+        xr.testing.assert_identical(found.drop_attrs(), second.drop_attrs())
+    assert writer.returncode == 0
+    assert sum(titles.values())
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from nessflow.pipeline.store import read_dataset, write_dataset
+path, source = map(Path, sys.argv[1:])
+data = read_dataset(source)
+for trial in range(60):
+    title = data.attrs["title"] if trial % 2 else "another"
+    write_dataset(data.assign_attrs(title=title), path)
+"""
