@@ -142,6 +142,8 @@ def test_bad_input_is_one_message(override, message):
 
 
 def test_points_computed_together_are_the_single_ones():
+    """To the last bit: a block that was interrupted goes on with fewer points."""
+
     def parameters(kind, statistics, mu, **more):
         reservoirs = [
             {"temperature": t, "chemical_potential": m} for t, m in ((1.0, mu), (0.4, -1.0))
@@ -154,11 +156,11 @@ def test_points_computed_together_are_the_single_ones():
         many = [
             parameters(kind, statistics, mu)
             for statistics in ("fermions", "bosons")
-            for mu in (-0.5, -2.0)
+            for mu in np.linspace(-2.0, -0.01, 40)
         ]
         for one, together in zip(many, kind.evaluate_many(many), strict=True):
             alone = kind.evaluate(one, None)
             assert alone.notes == together.notes
             for name, value in alone.values.items():
-                assert together.values[name] == pytest.approx(value, rel=1e-13, nan_ok=True)
+                np.testing.assert_array_equal(together.values[name], value)
     assert not hasattr(mixture_counting, "evaluate_many")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nessflow.mixture.state import BOSONS, Mixture
-from nessflow.scattering.quadrature import KRONROD, NODES, panel_estimates
+from nessflow.scattering.quadrature import KRONROD, NODES, node_sums, panel_estimates
 
 _STEP = np.array([-80.0, -40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0, 80.0])
 """Break points of a distribution, in temperatures from the chemical potential or from 0."""
@@ -148,7 +148,8 @@ def _panel_integrals(integrand, panels: _Panels, potentials: np.ndarray) -> np.n
     nodes, slope = _nodes(panels, potentials)
     values, magnitudes = (np.asarray(x) * slope for x in integrand(nodes))
     value, error = panel_estimates(values)
-    return np.stack([value, error, _ROUNDING_ERRORS * _EPSILON * (abs(magnitudes) @ KRONROD)])
+    rounding = _ROUNDING_ERRORS * _EPSILON * node_sums(abs(magnitudes), KRONROD)
+    return np.stack([value, error, rounding])
 
 
 def _sums(results: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:

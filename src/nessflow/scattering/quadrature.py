@@ -301,6 +301,26 @@ def line_mesh(
     return _joined(parts)
 
 
+def node_sums(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return weighted sums over the nodes of each panel.
+
+    To the last bit whichever panels are summed together, which products of BLAS are not.
+
+    Parameters
+    ----------
+    values : (..., 21) array
+        At the nodes of each panel.
+    weights : (21,) array
+        Of the nodes.
+
+    Returns
+    -------
+    (...) float array
+        Of each panel.
+    """
+    return np.einsum("...n,n->...", values, weights)
+
+
 def panel_estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return integrals over panels and their errors but for rounding.
 
@@ -317,9 +337,9 @@ def panel_estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     integrals, errors : (...) float
         Of each panel.
     """
-    kronrod = values @ KRONROD
-    difference = abs(kronrod - values @ GAUSS)
-    spread = abs(values - 0.5 * kronrod[..., None]) @ KRONROD
+    kronrod = node_sums(values, KRONROD)
+    difference = abs(kronrod - node_sums(values, GAUSS))
+    spread = node_sums(abs(values - 0.5 * kronrod[..., None]), KRONROD)
     ratio = difference / np.where(spread == 0, 1.0, spread)
     return kronrod, np.where(ratio < 1 / 200, (200 * ratio) ** 1.5, 1.0) * spread
 
