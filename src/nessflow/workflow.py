@@ -1,6 +1,7 @@
 """What the Snakefile needs to know of the studies: files, and the parameters that make them old."""
 
 import hashlib
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,6 +80,8 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
     """
     if unknown := [name for name in config if name not in _CHOICES]:
         _stop(ConfigError(map(_unknown_choice, unknown)))
+    if not any(os.access(path, os.W_OK) for path in (root, root / ".snakemake")):
+        _stop(f"{root}: cannot write; copy the project, results included, to where you can write")
     allow_large = bool(config.get("allow_large", False))
     choices = {"tier": config.get("tier"), "allow_large": allow_large}
     try:

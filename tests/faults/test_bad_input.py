@@ -1,6 +1,10 @@
 """What a user can get wrong: one clear line for each fault, status 2, nothing written."""
 
+import os
+
 import pytest
+
+from nessflow.workflow import open_project
 
 CASES = {
     "misspelt key": ("rate: 0.1", "raet: 0.1", ["chain.yaml:6", "system.loss", "raet", "rate"]),
@@ -122,6 +126,15 @@ def test_an_unknown_choice_of_a_run(project):
     assert "--config teir: expected one of tier, studies, allow_large" in done.stderr
     assert "did you mean 'tier'?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_project_that_cannot_be_written(project, monkeypatch, capsys):
+    """As on a disk mounted read-only, where Snakemake itself ends in a traceback."""
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+    with pytest.raises(SystemExit) as caught:
+        open_project(project.folder, {})
+    assert caught.value.code == 2
+    assert f"{project.folder}: cannot write; copy the project" in capsys.readouterr().err
 
 
 def test_a_results_folder_that_cannot_be_written(project):
