@@ -131,22 +131,6 @@ class TestNonreciprocity:
         with pytest.raises(ValidationError, match="left"):
             nonreciprocity.Parameters(system=system)
 
-
-class TestProbes:
-    def test_voltage_and_temperature_probes(self):
-        system = described(5, temperature=0.1)
-        group = {"kind": "semi-infinite-chain", "coupling": 0.4}
-        system["probes"] = {
-            "thermometer": {**group, "sites": [3], "heat_current": 0.0},
-            "voltmeter": {**group, "sites": [2], "temperature": 0.1},
-        }
-        outcome = evaluated(probes, system)
-        assert outcome.status == Status.OK
-        assert outcome.values["temperature"][2] > 0.1
-        np.testing.assert_allclose(outcome.values["particle_current"][2:4], 0, atol=1e-13)
-        assert abs(outcome.values["heat_current"][2]) < 1e-12
-        assert "noise of heat" in outcome.notes["floating_particle_noise"]
-
     @pytest.mark.parametrize("mean", [2.0, 2.3])
     @pytest.mark.parametrize("method", ["linear", "third-order", "exact"])
     def test_at_and_beyond_the_edge_of_the_band(self, mean, method):
@@ -167,6 +151,27 @@ class TestProbes:
     def test_third_order_is_that_of_temperature_zero(self):
         with pytest.raises(ValidationError, match="not so left, right, source, drain"):
             evaluated(nonreciprocity, described(temperature=0.1), method="third-order")
+
+
+class TestProbes:
+    def test_voltage_and_temperature_probes(self):
+        system = described(5, temperature=0.1)
+        group = {"kind": "semi-infinite-chain", "coupling": 0.4}
+        system["probes"] = {
+            "thermometer": {**group, "sites": [3], "heat_current": 0.0},
+            "voltmeter": {**group, "sites": [2], "temperature": 0.1},
+        }
+        outcome = evaluated(probes, system)
+        assert outcome.status == Status.OK
+        assert outcome.values["temperature"][2] > 0.1
+        np.testing.assert_allclose(outcome.values["particle_current"][2:4], 0, atol=1e-13)
+        assert abs(outcome.values["heat_current"][2]) < 1e-12
+        assert "noise of heat" in outcome.notes["floating_particle_noise"]
+        # Bare noise takes no more than the temperatures that were found.
+        system["probes"]["thermometer"]["temperature"] = float(outcome.values["temperature"][2])
+        system["probes"]["thermometer"].pop("heat_current")
+        same = evaluated(probes, system).values["bare_particle_noise"]
+        np.testing.assert_allclose(outcome.values["bare_particle_noise"], same, rtol=1e-7)
 
 
 class TestRoots:

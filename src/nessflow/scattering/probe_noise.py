@@ -138,6 +138,38 @@ def _both(left: np.ndarray, right: np.ndarray, matrices: np.ndarray) -> tuple:
     return left @ matrices @ right.T, abs(left) @ abs(matrices) @ abs(right).T
 
 
+def bare_noise(
+    system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return the noise between the terminals that are no probes, probes' states held constant.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        All leads at their solved chemical potentials and temperatures.
+    probes : sequence of Probe
+        Which terminals are probes, of given temperature or not.
+    rtol : float
+        Error over value aimed at, for every element by itself.
+
+    Returns
+    -------
+    value, error : (k, k) float
+        In t/hbar.
+    converged : bool
+        Whether every integral met the tolerance or its rounding errors.
+    """
+    _, given = _parted(system, probes)
+    return combined_noise(system, np.eye(len(system.terminals))[given], rtol)
+
+
+def _parted(system: OpenSystem, probes: Sequence[Probe]) -> tuple[np.ndarray, np.ndarray]:
+    """Return which terminals are the probes, in their order, and which are none."""
+    names = [terminal.name for terminal in system.terminals]
+    at = np.array([names.index(probe.name) for probe in probes], int)
+    return at, np.setdiff1d(np.arange(len(names)), at)
+
+
 def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8) -> ProbeNoise:
     """Return bare and floating noise between the terminals that are no probes.
 
@@ -166,10 +198,8 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8)
             f"the floating noise with the temperature probe {warm[0]!r} takes the noise of heat, "
             "which is not computed"
         )
-    names = [terminal.name for terminal in system.terminals]
-    at = np.array([names.index(probe.name) for probe in probes], int)
-    given = np.setdiff1d(np.arange(len(names)), at)
-    bare_weights = np.eye(len(names))[given]
+    at, given = _parted(system, probes)
+    bare_weights = np.eye(len(system.terminals))[given]
     floating_weights = bare_weights.copy()
     conductance = conductance_matrix(system)
     inside = conductance[np.ix_(at, at)]
@@ -178,7 +208,7 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8)
     value, error, converged = combined_noise(system, weights, rtol)
     bare, floating = slice(None, given.size), slice(given.size, None)
     return ProbeNoise(
-        tuple(names[a] for a in given),
+        tuple(system.terminals[a].name for a in given),
         value[bare, bare],
         error[bare, bare],
         value[floating, floating],

@@ -6,7 +6,7 @@ from pydantic import Field
 from nessflow.estimate import Estimate
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.probe_exact import solve_probes
-from nessflow.scattering.probe_noise import probe_noise
+from nessflow.scattering.probe_noise import bare_noise, probe_noise
 from nessflow.scattering.probes import NoSolution, Probe, ProbeSolution
 from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
 from nessflow.scattering.system import OpenSystem
@@ -169,25 +169,28 @@ def thermodynamics(system: OpenSystem, currents: SteadyCurrents) -> tuple[dict, 
 
 def noise(system: OpenSystem, probes: list[Probe]) -> tuple[dict, dict[str, str]]:
     """Return what `NOISE` lists, and notes."""
-    reason = ""
+    count = len(system.terminals) - len(probes)
+    values = dict.fromkeys(NOISE, np.full((count, count), np.nan))
     if len(probes) > _NOISE_PROBES:
-        reason = f"not computed for more than {_NOISE_PROBES} probes"
-    elif any(probe.heat_current is not None for probe in probes):
+        return values, dict.fromkeys(NOISE, f"not computed for more than {_NOISE_PROBES} probes")
+    if any(probe.heat_current is not None for probe in probes):
+        value, error, converged = bare_noise(system, probes)
+        values |= {"bare_particle_noise": value, "bare_particle_noise_error": error}
         reason = "temperature probes: the noise of heat that they respond to is not computed"
+        notes = {"floating_particle_noise": reason}
     else:
         found = probe_noise(system, probes)
-        if found.converged:
-            values = {
-                "bare_particle_noise": found.bare,
-                "bare_particle_noise_error": found.bare_error,
-                "floating_particle_noise": found.floating,
-                "floating_particle_noise_error": found.floating_error,
-            }
-            return values, {}
-        reason = "its energy integral did not converge"
-    count = len(system.terminals) - len(probes)
-    nothing = np.full((count, count), np.nan)
-    return dict.fromkeys(NOISE, nothing), dict.fromkeys(NOISE, reason)
+        converged, notes = found.converged, {}
+        values |= {
+            "bare_particle_noise": found.bare,
+            "bare_particle_noise_error": found.bare_error,
+            "floating_particle_noise": found.floating,
+            "floating_particle_noise_error": found.floating_error,
+        }
+    if not converged:
+        nothing = dict.fromkeys(NOISE, np.full((count, count), np.nan))
+        return nothing, dict.fromkeys(NOISE, "its energy integral did not converge")
+    return values, notes
 
 
 def judged(solved: ProbeSolution, currents: SteadyCurrents, inside: Profiles) -> tuple[Status, str]:
