@@ -104,11 +104,11 @@ def _problems(study: Study, read: _Read, layout: _Layout) -> Iterator[Problem]:
     several = {dim for dim, value in read.sel.items() if isinstance(value, list) and value[1:]}
     fixed = read.sel.keys() - several
     drawn = {*read.lines, *(x if read.x in layout.values else set(x) - fixed)}
-    for dim in read.lines:
-        if dim not in has and dim != "sample":
-            expected = f"a variable with the dimension {dim}"
-            yield study.document.problem(read.key, expected, f"it has {', '.join(has) or 'none'}")
-    for dim in has:
+    strange = [dim for dim in read.lines if dim not in has and dim != "sample"]
+    for dim in strange:
+        expected = f"a variable with the dimension {dim}"
+        yield study.document.problem(read.key, expected, f"it has {', '.join(has) or 'none'}")
+    for dim in () if strange else has:
         values = layout.values.get(dim, ())
         if dim not in fixed | drawn and len(values) > 1:
             expected = f"a value of {dim} in sel, or hue: {dim}"
