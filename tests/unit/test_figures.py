@@ -1,5 +1,6 @@
 """Figures from synthetic data: what they show, what they refuse, and their bytes."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -586,6 +587,30 @@ def test_failed_samples_are_not_drawn():
 def test_points_of_several_panels_and_studies_count_once():
     words = words_of(drawn("panels", failed_at("ensemble", sample=3)))
     assert "12 of 721 points failed" in words
+
+
+@pytest.mark.parametrize("largest", [0.02, 0.2, 0.0025, 1.0, 7000.0])
+def test_numbers_along_x_do_not_touch(largest):
+    data = DATASETS["sweep"]
+    values = data["gamma_0"] * (largest / float(data["gamma_0"].max()))
+    figure = drawn("hue", DATASETS | {"sweep": data.assign_coords(gamma_0=values)})
+    axis = figure.axes[0].xaxis
+    low, high = axis.get_view_interval()
+    shown = [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    boxes = [label.get_window_extent() for label in shown]
+    assert len(boxes) > 1
+    for left, right in itertools.pairwise(boxes):
+        assert left.x1 < right.x0
+
+
+def test_lines_without_any_value_say_why():
+    data = DATASETS["sweep"].copy(deep=True)
+    data["status"][:] = 1
+    assert "no values" in words_of(drawn("hue", DATASETS | {"sweep": data}))
+    for name in data.data_vars:
+        data[name].attrs["undefined"] = "infinite for pure loss"
+    words = words_of(drawn("hue", DATASETS | {"sweep": data}))
+    assert "no values: infinite for pure loss" in " ".join(words.split())
 
 
 def test_a_map_without_any_value_is_drawn():

@@ -24,7 +24,12 @@ from nessflow.figures.labels import (
     with_error,
 )
 from nessflow.figures.legend import label_reference_lines, place_legends
-from nessflow.figures.scales import edges_of, label_log_ticks, move_powers_of_ten
+from nessflow.figures.scales import (
+    edges_of,
+    label_log_ticks,
+    move_powers_of_ten,
+    separate_tick_labels,
+)
 from nessflow.figures.specs import (
     Lines,
     Map,
@@ -85,6 +90,7 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
             text = f"{failed} of {points} points failed"
             figure.supxlabel(text, x=0.99, ha="right", fontsize=6, color="0.3")
         figure.draw_without_rendering()  # makes the layout
+        separate_tick_labels(figure)
         move_powers_of_ten(figure)
         figure.draw_without_rendering()
         for axes, lines in references.items():
@@ -146,8 +152,21 @@ def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
     if crowded:
         mappable = ScalarMappable(_hue_norm(crowded[0]), "viridis")
         axes.figure.colorbar(mappable, ax=axes, label=label_of(crowded[0]))
+    if not any(np.isfinite(line.y.values).any() for line in lines):
+        _write_across(axes, _no_values(lines[0].y))
+        axes.tick_params(labelbottom=False, labelleft=False)
     axes.set_xlabel(label_of(lines[0].x, text=spec.xlabel or "", width=_WIDE))
     axes.set_ylabel(label_of(lines[0].y, spec.display_unit, spec.ylabel or ""))
+
+
+def _no_values(values: xr.DataArray) -> str:
+    """Return that there is nothing to draw, and why where the data say it."""
+    reason = values.attrs.get("undefined", "")
+    return textwrap.fill(f"no values: {reason}" if reason else "no values", _WIDE * 3 // 4)
+
+
+def _write_across(axes: Axes, text: str) -> None:
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
 
 
 def _draw_line(axes: Axes, line: _Line, factor: float, *, magnitude: bool) -> None:
@@ -279,9 +298,9 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
     bar = axes.figure.colorbar(mesh, ax=axes)
     bar.set_label(label_of(values, spec.display_unit, spec.zlabel or ""))
     if not np.any(z[np.isfinite(z)]):
-        text = "zero within its\nnumerical error" if np.isfinite(z).any() else "no values"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
-        bar.set_ticks([0.0] if np.isfinite(z).any() else [])
+        is_zero = np.isfinite(z).any()
+        _write_across(axes, "zero within its\nnumerical error" if is_zero else _no_values(values))
+        bar.set_ticks([0.0] if is_zero else [])
     elif spec.zero_contour:
         _contour(axes, x, y, z, 0.0, "zero of the map", linestyle="-", color="black")
     for contour, style in zip(spec.contours, _CONTOURS, strict=False):

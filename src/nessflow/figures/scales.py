@@ -1,13 +1,15 @@
 """Edges of cells and tick labels on linear and logarithmic axes."""
 
+import itertools
 import re
 
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 _PLAIN = (1e-3, 1e4)  # numbers written without a power of ten
+_STEPS = (1, 2, 2.5, 5, 10)  # those of matplotlib
 _NARROW = 2.2  # decades in which 1, 2 and 5 are labelled
 
 
@@ -32,6 +34,27 @@ def label_log_ticks(axis: Axis) -> None:
     if np.log10(high / low) < _NARROW:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_minor_formatter(NullFormatter())
+
+
+def separate_tick_labels(figure: Figure) -> None:
+    """Use fewer numbers along x where they would touch each other.
+
+    The layout of the figure must have been made.
+    """
+    for axis in (axes.xaxis for axes in figure.axes):
+        for count in (6, 5, 4, 3, 2):
+            if not isinstance(axis.get_major_locator(), MaxNLocator) or not _touch(axis):
+                break
+            axis.set_major_locator(MaxNLocator(count, steps=_STEPS))
+
+
+def _touch(axis: Axis) -> bool:
+    low, high = sorted(axis.get_view_interval())
+    ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    shown = [t.label1 for t in ticks if t.label1.get_visible() and t.label1.get_text()]
+    boxes = [label.get_window_extent() for label in shown]
+    gap = max((0.3 * label.get_size() for label in shown), default=0.0)
+    return any(right.x0 - left.x1 < gap for left, right in itertools.pairwise(boxes))
 
 
 def move_powers_of_ten(figure: Figure) -> None:
