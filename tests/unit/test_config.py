@@ -449,7 +449,11 @@ FAULTS = {
     ),
     "branch that is no word": ("kind: onsite", "kind: [1]", ["7: system.loss.kind = [1]"]),
     "unknown kind": ("chain\n", "chian\n", ["3: study = chian", "did you mean 'chain'?"]),
-    "no kind": ("study: chain", "", ["study: expected a value; it is missing"]),
+    "no kind": (
+        "study: chain",
+        "",
+        ["study: expected a value (the kind: `nessflow describe` lists them); it is"],
+    ),
     "no title": ("title: Disorder-induced current", "title: ''", ['1: title = ""']),
     "zero samples": ("samples: 200", "samples: 0", ["25: ensemble.samples = 0: expected a number"]),
     "empty blocks": ("per_block: 50", "per_block: 0", ["25: ensemble.per_block = 0"]),

@@ -150,7 +150,7 @@ class StudyFile(_Strict):
     title: Annotated[str, Field(min_length=1)]
     reference: Reference = Reference()
     notes: str = ""
-    study: str
+    study: Annotated[str, Field(description="the kind: `nessflow describe` lists them")]
     axes: dict[str, AxisFile] = {}
     ensemble: EnsembleFile | None = None
     time_limit: Annotated[Seconds | None, Field(description="seconds for one point")] = None

@@ -9,16 +9,23 @@ from nessflow.lindblad.propagator import level_broadenings
 from nessflow.scattering.dense import green
 from nessflow.scattering.rates import Rates
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Outcome, Variable
+from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable, quantity
 from nessflow.studies.networks import NetworkParameters
-from nessflow.studies.transmission import EnergyGrid
 from nessflow.studies.variables import never_random
+
+
+class ReducedEnergies(Grid):
+    """Evenly spaced energies over the bandwidth."""
+
+    start: float = quantity("first energy over the bandwidth", "1")
+    stop: float = quantity("last energy over the bandwidth", "1")
+    points: int = Field(description="number of energies", ge=2, le=100_000)
 
 
 class Parameters(NetworkParameters):
     """A network and the energies of its spectrum."""
 
-    energies: Annotated[EnergyGrid, Field(description="energies over the bandwidth")]
+    energies: Annotated[ReducedEnergies, Field(description="energies over the bandwidth")]
 
 
 CONVENTIONS = (
