@@ -6,6 +6,7 @@ import pytest
 
 from nessflow.pipeline.config import ConfigError
 from nessflow.studies import mixture_conductance, mixture_counting, mixture_transport
+from nessflow.studies.kind import Status
 
 
 def point(study, *overrides):
@@ -164,3 +165,48 @@ def test_points_computed_together_are_the_single_ones():
             for name, value in alone.values.items():
                 np.testing.assert_array_equal(together.values[name], value)
     assert not hasattr(mixture_counting, "evaluate_many")
+
+
+@pytest.mark.parametrize(
+    "study",
+    ["mixture-engine", "mixture-transfer-probabilities", "mixture-density-response",
+     "mixture-transferred-charge"],
+)  # fmt: skip
+def test_nothing_is_below_the_band_at_temperature_0(study):
+    empty = "[{temperature: 0, chemical_potential: 0}, {temperature: 0, chemical_potential: -1}]"
+    found, _ = point(study, f"mixture.reservoirs={empty}")
+    for name in ("net_particle_current", "net_particle_noise", "particle_density"):
+        assert (found[name]["value"], found[name]["error"]) == (0, 0)
+
+
+def test_figure_of_merit_of_a_negative_conductance():
+    """Where the imbalance has both signs, heat and charge may go opposite ways."""
+    found, _ = point(
+        "mixture-lorenz-number", "x=1",
+        "mixture.weights={kind: table, momenta: [0.3, 1, 2.5], forward: [[0.9, 0.4, 0.1], "
+        "[0.1, 0.6, 0.9]], backward: [[0.2, 0.4, 0.5], [0.8, 0.6, 0.5]]}",
+    )  # fmt: skip
+    merit, lorenz = (np.array(found[n]["value"]) for n in ("figure_of_merit", "lorenz_ratio"))
+    assert (np.sign(merit) == np.sign(lorenz)).all()
+    assert (merit < 0).all()
+    assert (np.array(found["figure_of_merit"]["error"]) > 0).all()
+
+
+def test_more_numbers_than_fit_are_no_traceback():
+    parameters = mixture_counting.Parameters.model_validate(
+        {
+            "mixture": {
+                "statistics": "bosons",
+                "reservoirs": [
+                    {"temperature": 300.0, "chemical_potential": -1e-5},
+                    {"temperature": 3.0, "chemical_potential": -2e-3},
+                ],
+                "weights": {"kind": "step", "c_plus": -0.3, "c_minus": 0.5},
+            },
+            "time": 120.0,
+        }
+    )
+    outcome = mixture_counting.evaluate(parameters, None)
+    assert outcome.status == Status.NOT_CONVERGED
+    assert "shorter time" in outcome.message
+    assert np.isfinite(outcome.values["net_particle_current"])

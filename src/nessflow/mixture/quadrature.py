@@ -7,6 +7,7 @@ a base, 0 or a chemical potential, and an offset, so that ``omega - mu`` has no 
 the size of mu: narrow Fermi steps at large energies keep their digits.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -154,7 +155,8 @@ def _panel_integrals(integrand, panels: _Panels, potentials: np.ndarray) -> np.n
 
 def _sums(results: np.ndarray, owner: np.ndarray, count: int) -> np.ndarray:
     """Add the panels of each mixture: (3, m, p) to (3, m, P)."""
-    flat = results.reshape(-1, results.shape[-1])
+    # Nothing to integrate, as at temperature 0 below the band, is no panel at all.
+    flat = results.reshape(math.prod(results.shape[:-1]), results.shape[-1])
     return np.stack([np.bincount(owner, row, count) for row in flat]).reshape(
         *results.shape[:-1], count
     )
@@ -193,7 +195,7 @@ def integrate(
         late = np.any(error > target, axis=0)
         number = np.bincount(panels.owner, minlength=count)
         # A panel is split where its share of the error is more than its share of the target.
-        share = (target / number)[:, panels.owner]
+        share = (target / np.maximum(number, 1))[:, panels.owner]
         chosen = late[panels.owner] & (number < _MAX_PANELS)[panels.owner]
         chosen &= np.any(results[1] > np.maximum(share, results[2]), axis=0)
         if not chosen.any():

@@ -109,8 +109,8 @@ def _columns(gates: Sequence[Conductances], temperatures: np.ndarray) -> dict[st
         names[f"reduced_{name}"] = names[name] / (np.pi**2 / 3)
     seebeck, lorenz = names["seebeck_coefficient"], names["lorenz_ratio"]
     with np.errstate(divide="ignore", invalid="ignore"):
-        merit = seebeck[0] ** 2 / lorenz[0]
-        spread = 2 * abs(seebeck[0]) * seebeck[1] / lorenz[0] + merit * lorenz[1] / lorenz[0]
+        merit, size = seebeck[0] ** 2 / lorenz[0], abs(lorenz[0])
+        spread = (2 * abs(seebeck[0]) * seebeck[1] + abs(merit) * lorenz[1]) / size
     names["figure_of_merit"] = np.stack([merit, spread])
     columns = {name: pair[0] for name, pair in names.items()}
     return columns | {f"{name}_error": pair[1] for name, pair in names.items()}

@@ -67,17 +67,29 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     """Return the distribution for one line (section 3.1), and its transport."""
     (transport,) = mixtures.transport_outcomes([parameters])
     mean, variance = transport.values["particle_cumulant"][:2]
-    found = transfer_distribution(
-        parameters.mixture.state, parameters.time, float(mean), float(variance)
-    )
     numbers = _numbers(parameters)
+    normal = _normal(numbers, parameters.time * mean, parameters.time * variance)
+    try:
+        found = transfer_distribution(
+            parameters.mixture.state, parameters.time, float(mean), float(variance)
+        )
+    except ValueError as error:
+        values = {
+            "transfer_probability": np.full(numbers.size, np.nan),
+            "transfer_probability_error": np.full(numbers.size, np.nan),
+            "normal_probability": normal,
+            "outside_probability": np.nan,
+            "outside_probability_error": np.nan,
+        }
+        values |= transport.values
+        return Outcome(values, Status.NOT_CONVERGED, str(error), transport.notes)
     inside = (found.number >= numbers[0]) & (found.number <= numbers[-1])
     probability = np.zeros(numbers.size)
     probability[found.number[inside] - numbers[0]] = found.probability[inside]
     values = {
         "transfer_probability": probability,
         "transfer_probability_error": np.full(numbers.size, found.error),
-        "normal_probability": _normal(numbers, parameters.time * mean, parameters.time * variance),
+        "normal_probability": normal,
         "outside_probability": found.probability[~inside].sum(),
         "outside_probability_error": found.error * max(1, np.sum(~inside)),
     }
