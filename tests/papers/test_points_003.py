@@ -62,6 +62,11 @@ def test_error_of_the_relaxation_beside_a_band_edge(temperature):
     assert value(result, "occupation")[0, 1, 0] == pytest.approx(expected, abs=3e-8)
 
 
+def test_relaxation_that_takes_hours_is_refused():
+    with pytest.raises(ConfigError, match=r"earlier time.*keys times.stop, reservoirs.coupling"):
+        point("two-site-relaxation", **{"reservoirs.coupling": 1e-4})
+
+
 @pytest.mark.parametrize(
     ("driving", "exact_c22", "exact_real", "epa_real"),
     [

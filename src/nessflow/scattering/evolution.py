@@ -30,6 +30,8 @@ _PHASE = 4.0
 """Largest phase ``|w - w'| t`` over half a panel of energies."""
 _TIME_PHASE = 8.0
 """The same over a step of time, on which `_TIME_NODES` nodes integrate to rounding errors."""
+_FARTHEST = 1e5
+"""Time times width of the bands that takes minutes; four times as long for twice as much."""
 _TIME_NODES, _TIME_WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
@@ -248,6 +250,29 @@ def require_times(times: np.ndarray) -> np.ndarray:
     return times
 
 
+def require_reach(time: float, width: float) -> None:
+    """Check that the exact evolution gets to a time.
+
+    Parameters
+    ----------
+    time : float
+        In hbar/t.
+    width : float
+        Of the bands, in t.
+
+    Raises
+    ------
+    ValueError
+        When it would take hours.
+    """
+    if time * width > _FARTHEST:
+        raise ValueError(
+            f"the last time {time:.3g} hbar/t times the width {width:.3g} t of the bands is "
+            f"{time * width:.2g}, and beyond {_FARTHEST:g} the exact evolution takes hours: take "
+            "an earlier time, a stronger coupling or narrower bands"
+        )
+
+
 @dataclass(eq=False)
 class _Grid:
     """Energies with everything that is needed there."""
@@ -262,6 +287,7 @@ class _Grid:
 
 def _grid(system: OpenSystem, last: float, bosonic: bool) -> _Grid:
     band = [f(lead.band[k] for lead in system.leads) for k, f in enumerate((min, max))]
+    require_reach(last, band[1] - band[0])
     mesh = energy_mesh(system, limits=tuple(band), everywhere=True)
     energies, slope = panels_resolving(mesh.panels, last).nodes()
     slope = slope / (2 * np.pi)
@@ -298,7 +324,7 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evol
     Raises
     ------
     ValueError
-        When times or system are not of this kind.
+        When times or system are not of this kind, or the last time takes hours.
     """
     times = require_times(times)
     _require_finite_bands(system)

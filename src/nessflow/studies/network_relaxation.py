@@ -12,6 +12,7 @@ from nessflow.scattering.evolution import (
     evolve,
     require_double_occupancy,
     require_occupations,
+    require_reach,
 )
 from nessflow.studies import networks
 from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
@@ -62,6 +63,16 @@ class Parameters(networks.NetworkParameters):
             if self.network.sites != 2 or self.bosonic:
                 raise ValueError("double_occupancy is that of two sites of fermions")
             require_double_occupancy(self.initial, self.double_occupancy)
+        return self
+
+    @model_validator(mode="after")
+    def _in_reach(self):
+        own = self.reservoirs
+        try:
+            require_reach(self.times.stop / own.coupling, 2 * own.bandwidth)
+        except ValueError as error:
+            keys = "times.stop, reservoirs.coupling, reservoirs.bandwidth"
+            raise ValueError(f"{error} (keys {keys})") from None
         return self
 
     @property
