@@ -55,6 +55,21 @@ def test_one_statistics_in_three_tables(third):
     np.testing.assert_allclose(cumulants[:, 3], same["fourth_cumulant"], rtol=1e-9)
 
 
+def test_a_charge_that_does_not_fluctuate_has_no_normal_density():
+    leads = {name: LEAD | {"chemical_potential": 0.4} for name in ("left", "right")}
+    leads["left"] |= {"broadening": 0.0}
+    parameters = {
+        "system": {"lattice": {"kind": "chain", "sites": 3}, "leads": leads},
+        "time": 60.0,
+        "charges": {"lowest": -3, "highest": 3},
+    }
+    model = counting_statistics.Parameters.model_validate(parameters)
+    outcome = counting_statistics.evaluate(model, None)
+    np.testing.assert_allclose(outcome.values["probability"], np.eye(7)[[3, 3]], atol=1e-14)
+    assert np.isnan(outcome.values["gaussian_probability"]).all()
+    assert "left, right does not fluctuate" in outcome.notes["gaussian_probability"]
+
+
 def test_without_loss_one_lead_receives_what_the_other_sends():
     _, values = evaluated(lowest=-50, highest=50)
     left, right = values["probability"]

@@ -116,9 +116,15 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         )
     values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     values |= {"cumulant": found.cumulants, "cumulant_error": found.cumulants_error}
+    still = ~np.isfinite(values["gaussian_probability"]).all(axis=1)
+    values["gaussian_probability"][still] = np.nan
+    notes = {}
+    if still.any():
+        names = ", ".join(np.array(found.terminals)[still])
+        notes["gaussian_probability"] = f"the charge of {names} does not fluctuate"
     if not found.converged:
-        return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge")
-    return Outcome(values)
+        return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
+    return Outcome(values, notes=notes)
 
 
 def _tabulated(

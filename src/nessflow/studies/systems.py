@@ -266,7 +266,7 @@ class SiteChannels(Strict):
 
 
 class BondChannels(Strict):
-    """One channel on each bond of a chain, sqrt(rate) (c_j + exp(i phase) c_{j+1}) for loss.
+    """One channel on each bond of a chain: sqrt(rate) (c_j + exp(i phase) c_{j+1}), c^+ for gain.
 
     The phase -pi/2 is the loss of paper 000, main text (supplement: erratum E11).  With
     ``boundary`` the two channels sqrt(rate) c_1 and sqrt(rate) c_N of the supplement are added.
