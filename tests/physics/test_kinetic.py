@@ -332,6 +332,18 @@ def test_a_process_without_reverse_produces_infinite_entropy():
     assert 0 < entropy_production(values_of(shifted), shifted.equation.channels[1])[0] < np.inf
 
 
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_almost_full_ring_is_an_almost_empty_one_of_holes(share):
+    """k -> pi - k and delta <-> delta' exchange particles and holes."""
+    bands, few = chain_bands(8, 1.0, 0.3), 2.0**-21
+    full = solved(bands, [two_site(0.3 - 1.2j, 0.8 + 0.4j)], share, filling=1 - few)
+    mirror = chain_bands(8, 1.0, 0.7)
+    holes = solved(mirror, [two_site(0.8 + 0.4j, 0.3 - 1.2j)], share, filling=few)
+    assert full.converged
+    assert current(full) == pytest.approx(-current(holes), rel=1e-8, abs=1e-15)
+    assert np.sort(full.log_odds) == pytest.approx(np.sort(-holes.log_odds), rel=1e-13)
+
+
 def test_current_slope_in_the_share():
     bands, step = rashba_bands(20, 1, 1.1, 0.9, 1.0), 1e-5
     low, high = (solved(bands, [np.diag([1, 0])], 0.8 + d) for d in (-step, step))

@@ -190,6 +190,8 @@ def gibbs_log_odds(
     scaled = inverse_temperature * bands.energy
 
     def excess(level):
+        if filling > 0.5:  # by the holes, which are fewer
+            return float(1 - filling - np.mean(expit(scaled - level)))
         return float(np.mean(expit(level - scaled)) - filling)
 
     odds = np.log(filling) - np.log1p(-filling)

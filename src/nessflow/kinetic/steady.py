@@ -128,18 +128,19 @@ def steady_state(
     log_odds[~filled & emptied], log_odds[filled & ~emptied] = np.inf, -np.inf
     free = filled & emptied
     particles = filling * equation.modes - expit(-log_odds[~free]).sum()
+    holes = (1 - filling) * equation.modes - expit(log_odds[~free]).sum()
     if not 0 < particles < free.sum():
         raise ValueError(
             f"filling {filling:g} leaves {particles:.6g} particles for the {free.sum()} modes that "
             "are neither emptied nor filled for good"
         )
-    log_odds[free] = np.log1p(-particles / free.sum()) - np.log(particles / free.sum())
+    log_odds[free] = np.log(holes) - np.log(particles)
     if start is not None:
         log_odds[free] = start[free]
     converged = False
     for _ in range(_STEPS):
         linear = _Linearised(equation, log_odds, free)
-        step, _ = linear.solve(linear.residual, particles - linear.particles)
+        step, _ = linear.solve(linear.residual, linear.missing(particles, holes))
         longest = abs(step).max()
         log_odds[free] += step * min(1.0, _LONGEST_STEP / max(longest, 1e-300))
         if converged or not np.isfinite(longest):
@@ -148,7 +149,7 @@ def steady_state(
         converged = longest <= _CONVERGED * (1 + abs(log_odds[free]).max())
     linear = _Linearised(equation, log_odds, free)
     error = np.zeros(equation.modes)
-    error[free] = linear.error(particles)
+    error[free] = linear.error(particles, holes)
     return SteadyState(
         equation, log_odds, error, free, float(abs(linear.residual).max()), converged
     )
@@ -181,7 +182,7 @@ class _Linearised:
         gain = np.maximum(gain, _EPS * gain_terms)
         drain = np.maximum(drain, _EPS * drain_terms)
         self.weight = n * vacancy
-        self.particles = float(n.sum())
+        self.particles, self.holes = float(n.sum()), float(vacancy.sum())
         self.residual = np.log(drain / gain) - log_odds[free]
         self.rounding = _EPS * (
             4 + abs(log_odds[free]) + 4 * gain_terms / gain + 4 * drain_terms / drain
@@ -210,10 +211,14 @@ class _Linearised:
         *columns, slack = self.inverse @ known
         return force - slack - self.left @ np.array(columns), slack
 
-    def error(self, particles: float) -> np.ndarray:
+    def missing(self, particles: float, holes: float) -> float:
+        """Return the particles that are missing, by the fewer of particles and holes."""
+        return particles - self.particles if particles < holes else self.holes - holes
+
+    def error(self, particles: float, holes: float) -> np.ndarray:
         """Return a bound on the log odds' error: residual and rounding through the Jacobian."""
         size = abs(self.residual) + self.rounding
-        missing = abs(particles - self.particles) + _EPS * particles
+        missing = abs(self.missing(particles, holes)) + _EPS * min(particles, holes)
         known = np.append(abs(self.right).T @ size, self.weight @ size + missing)
         columns = abs(self.inverse) @ known
         return size + columns[-1] + abs(self.left) @ columns[:-1]
