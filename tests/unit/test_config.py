@@ -368,6 +368,7 @@ def test_fixing_an_axis_keeps_its_units(tmp_path):
         ("monitored=ones", "command line: monitored = ones: expected one of the cases"),
         ("system.latice.sites=3", "did you mean 'lattice'?"),
         ("sistem=3", "did you mean 'system'?"),
+        ("bais=3", "did you mean 'bias'?"),
         ("system.lattice.sites.x=3", "system.lattice.sites to be a mapping, not 100"),
         ("axes.mu.outer.7=3", "expected the number of an entry, from 0 to 1"),
         ("sites", "command line: sites: expected key=value"),

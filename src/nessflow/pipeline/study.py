@@ -7,7 +7,7 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from nessflow.pipeline.document import Document, Key, assigned, dotted, split
+from nessflow.pipeline.document import COMMAND_LINE, Document, Key, assigned, dotted, split
 from nessflow.pipeline.errors import ConfigError, Problem
 from nessflow.pipeline.expressions import (
     ExpressionError,
@@ -124,7 +124,10 @@ def checked_point(
                 problems.append(_located(document, fault, labels, names))
         unknown.add(key)
         data = assigned(data, key, 1.0)
-    parameters, faults = validated(kind.Parameters, evaluated(data, names), KEYS)
+    # The command line sets axes as it sets keys: a misspelt one is the nearest of both.
+    settable = any(document.place((key,)) is COMMAND_LINE for key in data)
+    other_keys = (*(axis.name for axis in axes if settable), *KEYS)
+    parameters, faults = validated(kind.Parameters, evaluated(data, names), other_keys)
     faults = [f for f in faults if f.key not in unknown and not (f.is_rule and unknown)]
     problems += [_located(document, fault, labels, names) for fault in faults]
     return (None if unknown else parameters), problems
