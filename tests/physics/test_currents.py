@@ -508,3 +508,29 @@ def test_susceptibility_is_odd_under_inversion():
     value, error = disorder_susceptibility(open_chain(7, 0.1))
     assert np.all(abs(value + value[::-1]) <= error + error[::-1])
     assert abs(value[3]) <= error[3]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_resonances_are_where_the_bands_of_the_leads_put_them(seed):
+    """Leads coupled more strongly than the chain, whose states outside one band may be narrow."""
+    rng = np.random.default_rng(seed)
+    sites = 30
+    gain = np.zeros(sites)
+    gain[rng.integers(sites)] = 0.01
+    leads = [
+        SemiInfiniteChainLead("left", 0, 0.8, rng.uniform(0.4, 1.2), 0.1, 0.0, 0.1),
+        SemiInfiniteChainLead("right", sites - 1, 1.2, rng.uniform(0.4, 1.2), -0.1, 0.0, 0.1),
+    ]
+    onsite = rng.uniform(-1.5, 1.5, sites)
+    system = OpenSystem(
+        chain(sites, 1.0, onsite), Tridiagonal.zero(sites), onsite_rates(gain), leads
+    )
+    poles = resonances(system)
+    for pole in poles:
+        matrix = system.damping_matrix()
+        for lead in leads:
+            matrix[lead.site, lead.site] += lead.self_energy(pole.real)
+        away = abs(np.linalg.eigvals(matrix) - pole).min()
+        assert away < 0.1 * abs(pole.imag) + 1e-13
+    narrow = poles[abs(poles.imag) < 0.01]
+    assert np.unique(narrow.round(9)).size == narrow.size

@@ -1,5 +1,6 @@
 """Where an integral over the energy needs its first panels: steps, band edges, resonances."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,11 @@ UNDERFLOW = 750.0
 """Temperatures beyond which ``exp`` underflows and the Fermi function is exactly 0 or 1."""
 _NARROWEST = 1e-14
 """Half width, relative to the norm of the Hamiltonian, below which rounding hides a resonance."""
+_CONTACTS = 8
+"""Sites beside leads with a band up to which resonances are found to all orders."""
+_STEPS = 40
+_CLOSE = 0.01
+"""Last step of a resonance, relative to its half width."""
 _LARGEST = 3000
 """Sites of a system whose eigenvalues take about a minute."""
 
@@ -75,8 +81,9 @@ def known_poles(system: OpenSystem) -> np.ndarray:
 def resonances(system: OpenSystem) -> np.ndarray:
     """Return the poles of the Green's function.
 
-    Exact (eigenvalues of ``X + Sigma``) for wide-band leads; for others the self-energy is taken at
-    the resonance by first-order perturbation theory, good for the narrow ones.
+    Eigenvalues of ``X + Sigma``, with the self-energies of leads that have a band at the real part
+    of each pole, by perturbation theory of Brillouin and Wigner: to all orders on up to 8 contact
+    sites of such leads, to first order on more.
 
     Parameters
     ----------
@@ -107,11 +114,63 @@ def resonances(system: OpenSystem) -> np.ndarray:
         return np.linalg.eigvals(matrix)
     poles, right = np.linalg.eig(matrix)
     left = np.linalg.pinv(right)
-    shift = np.zeros_like(poles)
-    for lead, centre in zip(system.leads, centres, strict=True):
-        change = lead.self_energy(poles.real) - lead.self_energy(centre)
-        shift += change * left[:, lead.site] * right[lead.site]
-    return poles + shift
+    banded = [
+        (lead, centre)
+        for lead, centre in zip(system.leads, centres, strict=True)
+        if np.isfinite(lead.band[0])
+    ]
+    at = np.unique([lead.site for lead, _ in banded])
+
+    def change(energies: np.ndarray) -> np.ndarray:
+        total = np.zeros((energies.size, at.size), complex)
+        for lead, centre in banded:
+            difference = lead.self_energy(energies) - lead.self_energy(centre)
+            total[:, np.searchsorted(at, lead.site)] += difference
+        return total
+
+    return _shifted(poles, left[:, at], right[at].T, change)
+
+
+def _shifted(
+    poles: np.ndarray, left: np.ndarray, right: np.ndarray, change: Callable
+) -> np.ndarray:
+    """Return where the poles of a matrix go with a diagonal change that depends on the energy.
+
+    ``z = z_k + <k| C (1 - S C)^-1 |k>``, with the change ``C`` at Re z and ``S`` the resolvent at z
+    of all poles but ``z_k``, solved from first order by the secant method.
+
+    Parameters
+    ----------
+    poles : (N,) complex array
+        ``z_k``.
+    left, right : (N, c) complex array
+        Eigenvectors on the sites that change.
+    change : callable
+        ``C`` on these sites at real energies, (N,) -> (N, c).
+    """
+    found = poles + (left * change(poles.real) * right).sum(axis=1)
+    if left.shape[1] > _CONTACTS:
+        return found
+    products = (right[:, :, None] * left[:, None, :]).reshape(poles.size, -1)
+    last = missed = np.full_like(found, np.nan)
+    for _ in range(_STEPS):
+        with np.errstate(all="ignore"):  # poles that coincide, which stay where they are
+            reduced = 1 / (found[:, None] - poles)
+            np.fill_diagonal(reduced, 0.0)
+            matrix = change(found.real)[:, :, None]
+            between = (reduced @ products).reshape(-1, *matrix.shape[1:2] * 2)
+            fine = np.isfinite(between).all(axis=(1, 2))
+            inner = np.eye(left.shape[1]) - between[fine] * matrix[fine].swapaxes(1, 2)
+            state = np.linalg.solve(inner, right[fine, :, None])
+            moved = found.copy()
+            moved[fine] = poles[fine] + (left[fine] * (matrix[fine] * state)[..., 0]).sum(axis=1)
+            miss = moved - found
+            secant = found - miss * (found - last) / (miss - missed)
+        last, missed = found, miss
+        found = np.where(np.isfinite(secant), secant, moved)
+        if np.all(abs(found - last) <= _CLOSE * abs(found.imag)):
+            break
+    return found
 
 
 def _limits(system: OpenSystem) -> tuple[float, float]:
@@ -240,12 +299,13 @@ def energy_mesh(
     poles = known_poles(system) if poles is None else poles
     # An eigenvalue is rounded by a few epsilon times the norm.
     depth = np.maximum(abs(poles.imag), 8 * np.finfo(float).eps * scale)
-    hidden = depth[depth < _NARROWEST * scale].sum()
-    poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
     interior = (centre - 2 * radius, centre + 2 * radius)
     if not everywhere:
         lower, upper = _limits(system)
         limits = max(lower, limits[0]), min(upper, limits[1])
+    within = (limits[0] <= poles.real) & (poles.real <= limits[1])
+    hidden = depth[within & (depth < _NARROWEST * scale)].sum()
+    poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
     panels = line_mesh(interior, _steps(system), edges, poles, limits)
     # A resonance of half width g carries at most int T dw = pi g between two terminals.
     return EnergyMesh(panels, scale, np.pi * hidden)
