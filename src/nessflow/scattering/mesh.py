@@ -153,6 +153,7 @@ def _shifted(
         return found
     products = (right[:, :, None] * left[:, None, :]).reshape(poles.size, -1)
     last = missed = np.full_like(found, np.nan)
+    rounding = 8 * np.finfo(float).eps * abs(poles).max()
     for _ in range(_STEPS):
         with np.errstate(all="ignore"):  # poles that coincide, which stay where they are
             reduced = 1 / (found[:, None] - poles)
@@ -168,7 +169,7 @@ def _shifted(
             secant = found - miss * (found - last) / (miss - missed)
         last, missed = found, miss
         found = np.where(np.isfinite(secant), secant, moved)
-        if np.all(abs(found - last) <= _CLOSE * abs(found.imag)):
+        if np.all(abs(found - last) <= np.maximum(_CLOSE * abs(found.imag), rounding)):
             break
     return found
 
