@@ -62,6 +62,25 @@ def test_error_of_the_relaxation_beside_a_band_edge(temperature):
     assert value(result, "occupation")[0, 1, 0] == pytest.approx(expected, abs=3e-8)
 
 
+@pytest.mark.parametrize(
+    ("statistics", "potential", "temperature"), [("fermions", -3.0, 1e-5), ("bosons", -3.00001, 50)]
+)
+def test_relaxation_with_an_occupation_that_ends_at_the_band_edge(
+    statistics, potential, temperature
+):
+    reservoir = {"chemical_potential": potential, "temperature": temperature}
+    result = point(
+        "two-site-relaxation",
+        statistics=statistics,
+        network={"sites": 2, "energy": 0.3, "detuning": 0.0, "tunnelling": 0.7},
+        reservoirs={"bandwidth": 3.0, "coupling": 0.3, "left": reservoir, "right": reservoir},
+        times={"stop": 1, "points": 2},
+    )
+    occupation = result["observables"]["occupation"]
+    size = 1e-3 + np.max(occupation["value"])
+    assert np.max(occupation["error"]) < 1e-9 * size
+
+
 def test_relaxation_that_takes_hours_is_refused():
     with pytest.raises(ConfigError, match=r"earlier time.*keys times.stop, reservoirs.coupling"):
         point("two-site-relaxation", **{"reservoirs.coupling": 1e-4})

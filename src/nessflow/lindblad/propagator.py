@@ -333,7 +333,7 @@ class _LeadGrid:
         alone = _alone(system, lead)
         poles = np.linalg.eigvals(x)
         mesh = energy_mesh(alone, limits=lead.band, poles=poles, everywhere=True)
-        energies, slope = panels_resolving(mesh.panels, last).nodes()
+        energies, slope = panels_resolving(mesh.panels, last, (lead,), bosonic).nodes()
         shape, energies = slope.shape, energies.ravel()
         green = np.linalg.inv(energies[:, None, None] * np.eye(system.sites) - x)
         filled = lead.broadening_at(energies) * occupation(energies, lead, bosonic)

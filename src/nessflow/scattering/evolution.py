@@ -15,6 +15,7 @@ many times cost no more than the last one.  Since leads that are full keep every
 the propagator, of the grids and of all else but the occupations.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +25,15 @@ from nessflow.scattering.dense import green
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.quadrature import KRONROD, Panels, panel_estimates
 from nessflow.scattering.statistics import bosonic_range, occupation
-from nessflow.scattering.system import OpenSystem
+from nessflow.scattering.system import Lead, OpenSystem
 
 _PHASE = 4.0
 """Largest phase ``|w - w'| t`` over half a panel of energies."""
 _TIME_PHASE = 8.0
 """The same over a step of time, on which `_TIME_NODES` nodes integrate to rounding errors."""
+_PANEL_ERROR = 1e-13
+"""Error of a panel over the whole integral, of a lead's occupation or broadening."""
+_MAX_ROUNDS = 60
 _FARTHEST = 1e5
 """Time times width of the bands that takes minutes; four times as long for twice as much."""
 _TIME_NODES, _TIME_WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -176,10 +180,11 @@ def _require_finite_bands(system: OpenSystem) -> None:
             )
 
 
-def panels_resolving(panels: Panels, time: float) -> Panels:
-    """Return panels cut until ``e^{iwt}`` turns by less than `_PHASE` radians on half of each.
+def panels_resolving(panels: Panels, time: float, leads: Sequence[Lead], bosonic: bool) -> Panels:
+    """Return panels cut until they resolve a time, and occupations and broadenings of leads.
 
-    At its fastest: beside a band edge w goes with the square of the variable that is integrated.
+    On half of each, ``e^{iwt}`` turns by less than `_PHASE` radians where it is fastest: beside a
+    band edge w goes with the square of the variable that is integrated.
 
     Parameters
     ----------
@@ -187,23 +192,32 @@ def panels_resolving(panels: Panels, time: float) -> Panels:
         Panels of finite energies.
     time : float
         In hbar/t.
+    leads : sequence of Lead
+        With their steps at ends of panels.
+    bosonic : bool
+        Statistics.
 
     Returns
     -------
     Panels
         As many as it takes.
     """
-    while True:
-        _, slope = panels.nodes()
-        long = slope.max(axis=1) * time > _PHASE
-        if not long.any():
-            return panels
-        kept, cut = panels[~long], panels[long].bisected()
+    for _ in range(_MAX_ROUNDS):
+        energies, slope = panels.nodes()
+        coarse = slope.max(axis=1) * time > _PHASE
+        for lead in leads:
+            for weight in (occupation(energies, lead, bosonic), lead.broadening_at(energies)):
+                value, error = panel_estimates(weight * slope)
+                coarse |= error > _PANEL_ERROR * value.sum()
+        if not coarse.any():
+            break
+        kept, cut = panels[~coarse], panels[coarse].bisected()
         columns = (
             np.concatenate([getattr(kept, name), getattr(cut, name)])
             for name in Panels.__annotations__
         )
         panels = Panels(*columns)
+    return panels
 
 
 def panel_error(values: np.ndarray, slope: np.ndarray) -> np.ndarray:
@@ -289,7 +303,8 @@ def _grid(system: OpenSystem, last: float, bosonic: bool) -> _Grid:
     band = [f(lead.band[k] for lead in system.leads) for k, f in enumerate((min, max))]
     require_reach(last, band[1] - band[0])
     mesh = energy_mesh(system, limits=tuple(band), everywhere=True)
-    energies, slope = panels_resolving(mesh.panels, last).nodes()
+    panels = panels_resolving(mesh.panels, last, system.leads, bosonic)
+    energies, slope = panels.nodes()
     slope = slope / (2 * np.pi)
     weights = (slope * KRONROD).ravel()
     energies = energies.ravel()
