@@ -81,8 +81,9 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
             "outside_probability": np.nan,
             "outside_probability_error": np.nan,
         }
-        values |= transport.values
-        return Outcome(values, Status.NOT_CONVERGED, str(error), transport.notes)
+        notes = dict.fromkeys(("transfer_probability", "outside_probability"), str(error))
+        values, notes = transport.values | values, transport.notes | notes
+        return Outcome(values, Status.NOT_CONVERGED, str(error), notes)
     inside = (found.number >= numbers[0]) & (found.number <= numbers[-1])
     probability = np.zeros(numbers.size)
     probability[found.number[inside] - numbers[0]] = found.probability[inside]
