@@ -81,7 +81,7 @@ def test_relaxation_with_an_occupation_that_ends_at_the_band_edge(
     assert np.max(occupation["error"]) < 1e-9 * size
 
 
-def test_relaxation_that_takes_hours_is_refused():
+def test_relaxation_that_takes_very_long_is_refused():
     with pytest.raises(ConfigError, match=r"earlier time.*keys times.stop, reservoirs.coupling"):
         point("two-site-relaxation", **{"reservoirs.coupling": 1e-4})
 

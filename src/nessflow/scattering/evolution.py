@@ -277,12 +277,12 @@ def require_reach(time: float, width: float) -> None:
     Raises
     ------
     ValueError
-        When it would take hours.
+        When it would take very long.
     """
     if time * width > _FARTHEST:
         raise ValueError(
             f"the last time {time:.3g} hbar/t times the width {width:.3g} t of the bands is "
-            f"{time * width:.2g}, and beyond {_FARTHEST:g} the exact evolution takes hours: take "
+            f"{time * width:.2g}, and beyond {_FARTHEST:g} the exact evolution takes very long: take "
             "an earlier time, a stronger coupling or narrower bands"
         )
 
@@ -339,7 +339,7 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evol
     Raises
     ------
     ValueError
-        When times or system are not of this kind, or the last time takes hours.
+        When times or system are not of this kind, or the last time takes very long.
     """
     times = require_times(times)
     _require_finite_bands(system)
