@@ -282,8 +282,8 @@ def require_reach(time: float, width: float) -> None:
     if time * width > _FARTHEST:
         raise ValueError(
             f"the last time {time:.3g} hbar/t times the width {width:.3g} t of the bands is "
-            f"{time * width:.2g}, and beyond {_FARTHEST:g} the exact evolution takes very long: take "
-            "an earlier time, a stronger coupling or narrower bands"
+            f"{time * width:.2g}, and beyond {_FARTHEST:g} the exact evolution takes very long: "
+            "take an earlier time, a stronger coupling or narrower bands"
         )
 
 
