@@ -119,6 +119,42 @@ def test_fermi_difference_of_a_tiny_bias():
     assert fermi_difference(w, *hot) == pytest.approx(exact, rel=1e-3, abs=1e-30)
 
 
+def test_fermi_difference_of_a_cold_and_a_warm_lead_that_are_both_full():
+    leads = wide(2, (2.0, 3.0), (0.0, 0.1))
+    w = np.array([-1.0, 0.0, 0.5, 2.0, 2.5, 9.0])
+    filled, empty = fermi(w, 3.0, 0.1), fermi_holes(w, 3.0, 0.1)
+    exact = np.where(w < 2, empty, np.where(w > 2, -filled, 0.5 * (empty - filled)))
+    np.testing.assert_allclose(fermi_difference(w, *leads), exact, rtol=1e-15)
+    np.testing.assert_allclose(fermi_difference(w, *leads[::-1]), -exact, rtol=1e-15)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_current_between_a_cold_and_a_warm_lead_that_are_both_full(dense):
+    """What flows goes with the warm lead's holes, 1e-9 and fewer: the integral took minutes."""
+    wire = chain(3, 1.0, 0.0)
+    nothing = rates(3, 0.0)
+    if dense:
+        wire, nothing = wire.to_dense(), np.zeros((3, 3))
+    leads = [
+        WideBandLead("left", 0, 1e-4, 2.0, 0.0),
+        SemiInfiniteChainLead("right", 2, 0.5, 0.05, 0.0, 3.0, 0.1),
+    ]
+    system = OpenSystem(wire, nothing, nothing, leads)
+    found = steady_currents(system)
+    assert found.converged
+    value, error = found.particle_current[0], found.particle_current_error[0]
+    assert error < 1e-9 * value
+
+    def integrand(w):
+        row = transmission(system, w)[0, 1] * fermi_holes(w, 3.0, 0.1)
+        return row[None], abs(row)[None]
+
+    poles = resonances(system)
+    mesh = line_mesh((-2, 2), [], [-1.0, 1.0], poles, limits=(-1, 1))
+    exact = integrate(integrand, mesh).value[0] / (2 * np.pi)
+    assert abs(value - exact) <= error + 1e-10 * exact
+
+
 # --- exact solutions ---
 
 

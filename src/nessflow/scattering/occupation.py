@@ -72,9 +72,10 @@ def fermi_difference(
     mu_1, mu_2 = first.chemical_potential, second.chemical_potential
     t_1, t_2 = first.temperature, second.temperature
     f_1, f_2 = fermi(energies, mu_1, t_1), fermi(energies, mu_2, t_2)
-    if t_1 == 0 or t_2 == 0:
-        return f_1 - f_2
     h_1, h_2 = fermi_holes(energies, mu_1, t_1), fermi_holes(energies, mu_2, t_2)
+    if t_1 == 0 or t_2 == 0:
+        # One product is zero off the step; f_1 - f_2 would cancel where both leads are full.
+        return f_1 * h_2 - f_2 * h_1
     with np.errstate(over="ignore", invalid="ignore"):
         x_1, x_2 = (energies - mu_1) / t_1, (energies - mu_2) / t_2
         # x_1 - x_2 in two ways: the second is exact when the leads differ little.
