@@ -59,7 +59,8 @@ class Exchange:
         return list(self.rates.system.terminals[self.terminal].channels)
 
     def _inside(self, matrix: np.ndarray) -> np.ndarray:
-        return matrix[np.ix_(self._leads, self._leads)]
+        leads = np.array(self._leads)
+        return matrix[leads[:, None], leads]
 
     @cached_property
     def reflection(self) -> np.ndarray:
