@@ -148,6 +148,20 @@ class TestNonreciprocity:
         np.testing.assert_array_equal(forward, reverse)
         np.testing.assert_allclose(forward[2:4], [0.3 * OPEN, -0.3 * OPEN], rtol=1e-9)
 
+    def test_linear_potentials_beyond_the_band(self):
+        """Nothing responds there at temperature 0, so that no potential can follow."""
+        outcome = evaluated(nonreciprocity, described(gamma=2.2, mean=1.9, current=0.02))
+        assert outcome.status == Status.OK
+        assert abs(outcome.values["chemical_potential"]).max() > 2
+        assert np.isfinite(outcome.values["bare_particle_noise"]).all()
+        assert "outside its band" in outcome.notes["floating_particle_noise"]
+
+    def test_linear_response_is_that_of_one_temperature(self):
+        system = described()
+        system["leads"]["left"] = lead(1.05, temperature=0.1)
+        with pytest.raises(ValidationError, match="of one given temperature"):
+            nonreciprocity.Parameters(system=system, method="linear")
+
     def test_third_order_is_that_of_temperature_zero(self):
         with pytest.raises(ValidationError, match="not so left, right, source, drain"):
             evaluated(nonreciprocity, described(temperature=0.1), method="third-order")

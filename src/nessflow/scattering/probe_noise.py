@@ -26,7 +26,7 @@ from nessflow.scattering.pairwise import (
     pair_correlations,
 )
 from nessflow.scattering.probe_response import conductance_matrix
-from nessflow.scattering.probes import Probe
+from nessflow.scattering.probes import NoSolution, Probe
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.system import OpenSystem
 from nessflow.scattering.terminal_flows import integrated, lead_occupations
@@ -189,6 +189,8 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8)
 
     Raises
     ------
+    NoSolution
+        When currents of probes do not respond to their chemical potentials.
     ValueError
         When a probe has a heat current: fluctuations of heat are not computed.
     """
@@ -203,7 +205,12 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8)
     floating_weights = bare_weights.copy()
     conductance = conductance_matrix(system)
     inside = conductance[np.ix_(at, at)]
-    floating_weights[:, at] = -np.linalg.solve(inside.T, conductance[np.ix_(given, at)].T).T
+    try:
+        floating_weights[:, at] = -np.linalg.solve(inside.T, conductance[np.ix_(given, at)].T).T
+    except np.linalg.LinAlgError:
+        raise NoSolution(
+            "the current of a probe does not respond to its chemical potential, outside its band"
+        ) from None
     weights = np.concatenate([bare_weights, floating_weights])
     value, error, converged = combined_noise(system, weights, rtol)
     bare, floating = slice(None, given.size), slice(given.size, None)

@@ -71,9 +71,15 @@ class BiasedSystem(Strict):
         return self
 
     @model_validator(mode="after")
-    def _third_order_is_cold(self):
+    def _temperatures_suit_the_method(self):
         if self.method == "third-order":
             probed_systems.require_cold(self.system, "the third order")
+        found = {x.temperature for x in (*self.system.leads.values(), *self.system.probes.values())}
+        if self.method == "linear" and (len(found) > 1 or None in found):
+            raise ValueError(
+                "linear response needs leads and probes of one given temperature; for others use "
+                "method: exact"
+            )
         return self
 
 

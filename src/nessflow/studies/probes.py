@@ -173,13 +173,19 @@ def noise(system: OpenSystem, probes: list[Probe]) -> tuple[dict, dict[str, str]
     values = dict.fromkeys(NOISE, np.full((count, count), np.nan))
     if len(probes) > _NOISE_PROBES:
         return values, dict.fromkeys(NOISE, f"not computed for more than {_NOISE_PROBES} probes")
+    found, reason = None, ""
     if any(probe.heat_current is not None for probe in probes):
-        value, error, converged = bare_noise(system, probes)
-        values |= {"bare_particle_noise": value, "bare_particle_noise_error": error}
         reason = "temperature probes: the noise of heat that they respond to is not computed"
+    else:
+        try:
+            found = probe_noise(system, probes)
+        except NoSolution as error:
+            reason = str(error)
+    if found is None:
+        bare, bare_error, converged = bare_noise(system, probes)
+        values |= {"bare_particle_noise": bare, "bare_particle_noise_error": bare_error}
         notes = {"floating_particle_noise": reason}
     else:
-        found = probe_noise(system, probes)
         converged, notes = found.converged, {}
         values |= {
             "bare_particle_noise": found.bare,
