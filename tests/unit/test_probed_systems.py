@@ -148,6 +148,25 @@ class TestNonreciprocity:
         np.testing.assert_array_equal(forward, reverse)
         np.testing.assert_allclose(forward[2:4], [0.3 * OPEN, -0.3 * OPEN], rtol=1e-9)
 
+    def test_an_energy_that_is_that_of_a_bound_state(self):
+        """The mesh of the occupations has a node on it, to the last digit."""
+        system = described()
+        onsite = [0.154, 0.241, 0.739, -0.317, -0.014, -0.541, -0.094]
+        system["lattice"] |= {"sites": 7, "onsite": onsite}
+        system["leads"] = {
+            "left": lead(1.0000005, coupling=2.2),
+            "right": lead(0.9999995, temperature=0.02),
+        }
+        group = {"kind": "semi-infinite-chain", "coupling": 0.5}
+        system["probes"] = {
+            "source": {**group, "sites": [2], "current": 0.02, "temperature": 0.02},
+            "drain": {**group, "sites": [6], "current": -0.02, "temperature": 0.5},
+        }
+        outcome = evaluated(nonreciprocity, system, method="exact")
+        assert outcome.status == Status.OK
+        entering = np.cumsum(outcome.values["particle_current"][:, [0, 2]], axis=1)
+        np.testing.assert_allclose(outcome.values["bond_current"][:, :2], entering, rtol=1e-8)
+
     def test_linear_potentials_beyond_the_band(self):
         """Nothing responds there at temperature 0, so that no potential can follow."""
         outcome = evaluated(nonreciprocity, described(gamma=2.2, mean=1.9, current=0.02))

@@ -83,7 +83,9 @@ def local_sums(inverse, upper, lower, weights, bonds):
     scale, next_scale = np.empty(n), np.empty(n)
     for e in range(count):
         _determinants(inverse[e], upper, lower, left, left_power, right, right_power)
-        total = 1.0 / _square(left[n])
+        # An energy that is a bound state's to the last digit: no source reaches such a state.
+        square = _square(left[n])
+        total = 1.0 / square if square > 0.0 else 0.0
         for a in range(n):
             # Twice the exponent of l_a r_a / d, and of l_a r_{a+1} / d for the bond to the right.
             power = left_power[a] + right_power[a] - left_power[n]
