@@ -102,7 +102,9 @@ def solve(study, block, tier, allow_large, log):
     """Compute one block of a study (called by the workflow)."""
     from nessflow.pipeline.grid import blocks_of
     from nessflow.pipeline.solve import solve_block
+    from nessflow.pipeline.supervision import watched
 
+    watch = watched()
     project, loaded = _project_study(study, tier, allow_large)
     printer = _printer(log)
     known = {b.path.as_posix(): b for b in blocks_of(loaded.axes, loaded.ensemble)}
@@ -118,6 +120,7 @@ def solve(study, block, tier, allow_large, log):
         project.results / study / "blocks" / block,
         digest=_digest(loaded),
         progress=printer,
+        watch=watch,
     )
     failed = f", {counts.failed} failed" if counts.failed else ""
     printer(

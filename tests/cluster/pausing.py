@@ -31,13 +31,14 @@ def is_random(parameters):
 def evaluate(parameters, rng):
     """Wait, and leave a line in ``points.log`` of the working folder.
 
-    A file ``kill-<pause>`` there is removed, and so is this process, by the signal that the kernel
-    sends when memory runs out.
+    A file ``kill-<pause>`` there is removed, and so are this process and the one that watches it, as
+    when a job exceeds its memory.
     """
     order = Path(f"kill-{parameters.pause:g}")
     if order.exists():
         order.unlink()
-        os.kill(os.getpid(), signal.SIGKILL)
+        for process in (os.getppid(), os.getpid()):
+            os.kill(process, signal.SIGKILL)
     time.sleep(parameters.pause)
     with Path("points.log").open("a") as stream:
         stream.write(f"{parameters.pause:g} {parameters.number:g}\n")

@@ -32,6 +32,7 @@ from nessflow.pipeline.lock import sole_writer
 from nessflow.pipeline.provenance import origin, origins_json, origins_of, provenance
 from nessflow.pipeline.store import Damaged, Missing, read_dataset, remove, set_aside, write_dataset
 from nessflow.pipeline.study import Study, inner_cases, parameters_of
+from nessflow.pipeline.supervision import Watch
 
 FLUSH_SECONDS = 60.0
 FIRST_LINE_SECONDS = 5.0
@@ -63,6 +64,14 @@ class TimeLimit(BaseException):
     """A point took longer than it may; not an Exception, so that no kind catches it."""
 
 
+class _Died(Exception):
+    """Two processes died of a signal while they computed a point."""
+
+    def __init__(self, name: str):
+        hint = "; out of memory?" if name == "SIGKILL" else ""
+        super().__init__(f"the process that computed it was ended twice, by {name}{hint}")
+
+
 def to_stderr(line: str) -> None:
     """Print a line to standard error at once."""
     print(line, file=sys.stderr, flush=True)
@@ -76,12 +85,14 @@ def solve_block(
     *,
     digest: str,
     progress: Callable[[str], None] = to_stderr,
+    watch: Watch | None = None,
 ) -> Counts:
     """Compute the missing points of a block and write its file.
 
     Points of the same parameters and source are kept from the file, from the unfinished
     ``<stem>.partial.nc`` beside it and from files with other ranges of samples.  Finished points
-    are flushed to the partial file every minute and on SIGTERM and SIGINT.
+    are flushed to the partial file every minute and on SIGTERM and SIGINT.  A point that ended an
+    earlier process is computed last, after a flush; one that ended two has failed.
 
     Parameters
     ----------
@@ -97,6 +108,8 @@ def solve_block(
         Source digest of the kind.
     progress : callable, optional
         Gets lines on the progress.
+    watch : Watch, optional
+        What watches this process, if anything does.
 
     Raises
     ------
@@ -108,10 +121,10 @@ def solve_block(
     path = Path(path)
     wait = f"{study.name} {block.path}: another process computes this block; waiting for it"
     with sole_writer(path, lambda: progress(wait)):
-        return _solved(study, block, kind, path, digest, progress)
+        return _solved(study, block, kind, path, digest, progress, watch or Watch())
 
 
-def _solved(study, block, kind, path, digest, progress) -> Counts:
+def _solved(study, block, kind, path, digest, progress, watch) -> Counts:
     partial = partial_path(path)
     for own in (path, partial):
         if damage := _damage(own):
@@ -124,7 +137,7 @@ def _solved(study, block, kind, path, digest, progress) -> Counts:
     dataset.attrs["origins"] = origins_json(origins)
     with interrupts():
         try:
-            _compute(dataset, study, block, kind, waiting, partial, progress)
+            _compute(dataset, study, block, kind, waiting, partial, progress, watch)
             write_dataset(dataset, path)
         except Interrupted as interrupt:
             if (status != PENDING).any():
@@ -271,7 +284,7 @@ class _Ready:
     seconds: float
 
 
-def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
+def _compute(dataset, study, block, kind, waiting, partial, progress, watch) -> None:
     # Looked up once: xarray takes longer for it than a fast kind for a point.
     arrays = {name: dataset[name].values for name in variables_of(dataset)}
     coordinates = {name: variable.values for name, variable in dataset.coords.items()}
@@ -280,8 +293,14 @@ def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
     report = _Progress(f"{study.name} {block.path.with_suffix('')}", status.size, len(waiting))
     flushed = time.monotonic()
     labels, parameters, seen = None, None, set()
-    for index, ready in _with_ready(study, block, kind, waiting, names):
+    numbers = {index: int(np.ravel_multi_index(index, status.shape)) for index in waiting}
+    waiting = sorted(waiting, key=lambda index: numbers[index] in watch.again)
+    for index, ready in _with_ready(study, block, kind, waiting, names, watch):
         point = dict(names(index))
+        if numbers[index] in watch.again:
+            signal_name = watch.again[numbers[index]]
+            progress(f"{report.name}: process ended by {signal_name} at {point}; tried once more")
+            write_dataset(dataset, partial)
         sample = point.pop("sample", None)
         point |= block.outer
         start = time.monotonic() - (ready.seconds if ready else 0.0)
@@ -295,7 +314,10 @@ def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
                 rng = generator(study.ensemble.seed, point, sample)
             if ready:
                 result = ready.result
+            elif numbers[index] in watch.lost:
+                raise _Died(watch.lost[numbers[index]])
             else:
+                watch.at(numbers[index])
                 with limited(study.time_limit):
                     result = kind.evaluate(parameters, rng)
             values, outcome, message, reasons = checked(result, arrays, status.ndim)
@@ -310,6 +332,7 @@ def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
             if message not in seen:
                 seen.add(message)
                 progress(f"{point} sample {sample}: {traceback.format_exc()}")
+        watch.at_none()
         for name, array in arrays.items():
             array[index] = values.get(name, np.nan)
         messages[index] = one_line(message)
@@ -324,12 +347,13 @@ def _compute(dataset, study, block, kind, waiting, partial, progress) -> None:
             flushed = time.monotonic()
 
 
-def _with_ready(study, block, kind, waiting, names) -> Iterator[tuple[tuple, _Ready | None]]:
+def _with_ready(study, block, kind, waiting, names, watch) -> Iterator[tuple[tuple, _Ready | None]]:
     """Yield the indices of points, with what the kind's ``evaluate_many`` says of them, if any.
 
     It is asked for some points at a time.  Where it fails, each of them is evaluated alone.
     """
     alone = not hasattr(kind, "evaluate_many") or block.samples is not None or study.time_limit
+    alone = alone or watch.alone
     for first in range(0, len(waiting), _TOGETHER):
         indices = waiting[first : first + _TOGETHER]
         ready = [None] * len(indices)
@@ -338,10 +362,12 @@ def _with_ready(study, block, kind, waiting, names) -> Iterator[tuple[tuple, _Re
             with suppress(Exception):
                 points = [dict(names(index)) | block.outer for index in indices]
                 parameters = [parameters_of(study, point, kind) for point in points]
+                watch.at_several()
                 results = kind.evaluate_many(parameters)
                 seconds = (time.monotonic() - start) / len(indices)
                 pairs = zip(parameters, results, strict=True)
                 ready = [_Ready(*pair, seconds) for pair in pairs]
+            watch.at_none()
         yield from zip(indices, ready, strict=True)
 
 

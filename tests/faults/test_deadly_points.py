@@ -1,0 +1,64 @@
+"""A point that ends its process costs itself and no other point."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import Project, copy_project
+from nessflow.pipeline.store import read_dataset
+
+KIND = Path(__file__).with_name("deadly.py")
+STUDY = """\
+title: Points of which some are deadly
+study: deadly
+number: $n
+axes:
+  n: {inner: {linspace: [1, 20, 20]}}
+"""
+ORDERS = {4: "crash", 9: "once", 13: "memory", 17: "exit"}
+
+
+@pytest.fixture
+def deadly(tmp_path) -> Project:
+    project = copy_project(tmp_path / "p", {"deadly": STUDY})
+    shutil.copy(KIND, project.folder / "src" / "nessflow" / "studies")
+    for number, order in ORDERS.items():
+        (project.folder / f"order-{number}").write_text(order)
+    return project
+
+
+def test_points_that_end_their_process_fail_and_all_others_are_kept(deadly):
+    done = deadly.snakemake("deadly")
+    assert done.returncode == 0, done.stderr
+    data = read_dataset(deadly.folder / "results/deadly/data.nc")
+    status = dict(zip(data["n"].values.tolist(), data["status"].values.tolist(), strict=True))
+    assert [n for n, value in status.items() if value] == [4, 13, 17]
+    kept = data["square"].where(data["status"] == 0, drop=True)
+    np.testing.assert_array_equal(kept, kept["n"] ** 2)
+    messages = dict(zip(status, data["message"].values.tolist(), strict=True))
+    assert "ended twice, by SIGSEGV" in messages[4]
+    assert "ended twice, by SIGKILL; out of memory?" in messages[13]
+    assert messages[17] == "SystemExit: enough"
+    # Each deadly point was tried twice, and what was flushed before it is not computed again.
+    counts = Counter(map(int, (deadly.folder / "points.log").read_text().split()))
+    assert counts[4] == counts[9] == counts[13] == 2
+    assert "deadly points: process ended by SIGSEGV at {'n': '4'}" in done.stderr
+    for number in ORDERS:
+        (deadly.folder / f"order-{number}").unlink(missing_ok=True)
+    assert deadly.nessflow("retry", "deadly").returncode == 0
+    assert deadly.snakemake("deadly").returncode == 0
+    assert not read_dataset(deadly.folder / "results/deadly/data.nc")["status"].any()
+
+
+def test_bytes_do_not_depend_on_a_death(deadly, tmp_path):
+    for number in (4, 13, 17):
+        (deadly.folder / f"order-{number}").unlink()
+    assert deadly.snakemake("deadly").returncode == 0
+    assert not (deadly.folder / "order-9").exists()
+    calm = copy_project(tmp_path / "calm", {"deadly": STUDY})
+    shutil.copy(KIND, calm.folder / "src" / "nessflow" / "studies")
+    assert calm.snakemake("deadly").returncode == 0
+    assert deadly.data("deadly") == calm.data("deadly")
