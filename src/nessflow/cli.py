@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -87,7 +88,16 @@ def point(study, overrides, sample, as_json, tier):
         kind_names=kind_names(),
         one_point=True,
     )
-    result = evaluate_point(loaded, find_kind(loaded.kind), sample)
+    try:
+        result = evaluate_point(loaded, find_kind(loaded.kind), sample)
+    except (ArithmeticError, LookupError, ValueError) as error:
+        # A block lists such a point as failed and goes on.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        click.echo(
+            f"{study}: this point fails: {type(error).__name__}: {error} ({place})", err=True
+        )
+        sys.exit(1)
     click.echo(json.dumps(result, indent=1) if as_json else point_table(result))
     sys.exit(0 if result["status"] == Status.OK else 1)
 

@@ -31,8 +31,8 @@ def is_random(parameters):
 def evaluate(parameters, rng):
     """Wait, and leave a line in ``points.log`` of the working folder.
 
-    A file ``kill-<pause>`` there is removed, and so are this process and the one that watches it, as
-    when a job exceeds its memory.
+    A file ``kill-<pause>`` there is removed, and so are this process and the one that watches it,
+    as when a job exceeds its memory.
     """
     order = Path(f"kill-{parameters.pause:g}")
     if order.exists():

@@ -29,7 +29,7 @@ def is_random(parameters):
 
 
 def evaluate(parameters, rng):
-    """Do what is asked for the point in a file of the working folder: crash, or take no more."""
+    """Do what is asked for the point in a file of the working folder: crash, be killed, or fail."""
     with Path("points.log").open("a") as stream:
         stream.write(f"{parameters.number}\n")
     order = Path(f"order-{parameters.number}")
@@ -43,4 +43,6 @@ def evaluate(parameters, rng):
             os.kill(os.getpid(), signal.SIGKILL)
         case "exit":
             sys.exit("enough")
+        case "error":
+            raise ZeroDivisionError("no number")
     return Outcome({"square": float(parameters.number**2)})

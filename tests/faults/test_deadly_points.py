@@ -62,3 +62,11 @@ def test_bytes_do_not_depend_on_a_death(deadly, tmp_path):
     shutil.copy(KIND, calm.folder / "src" / "nessflow" / "studies")
     assert calm.snakemake("deadly").returncode == 0
     assert deadly.data("deadly") == calm.data("deadly")
+
+
+def test_a_single_point_that_fails_is_one_line(deadly):
+    (deadly.folder / "order-5").write_text("error")
+    done = deadly.nessflow("point", "deadly", "--set", "n=5")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("deadly: this point fails: ZeroDivisionError: no number (deadly.py:")

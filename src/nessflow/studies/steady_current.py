@@ -61,7 +61,8 @@ CONVENTIONS = (
     "Entropy production: -sum of heat over temperature of the leads; loss and gain that are "
     "proportional are one terminal of infinite temperature, others have no finite one. "
     "Scattering entropy production: entropy of the streams that leave the terminals less that of "
-    "the streams that enter them, correlations between terminals forgotten; always finite.",
+    "the streams that enter them, correlations between terminals forgotten; always finite.  Here "
+    "too proportional loss and gain are one terminal, so that it jumps where they cease to be.",
 )
 
 _THERMODYNAMICS = {
