@@ -15,6 +15,12 @@ settings.register_profile("fixed", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("fixed")
 
+
+def pytest_collection_modifyitems(items):
+    """Leave the cluster for the end, when all kernels are compiled."""
+    items.sort(key=lambda item: "cluster" in item.keywords)
+
+
 ROOT = Path(__file__).resolve().parents[1]
 
 CHAIN = """\
@@ -70,24 +76,22 @@ class Project:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", *arguments]
 
-    def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess:
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=300,
         )
 
     @property
     def environment(self) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"}
 
-    def snakemake(
-        self, *arguments: str, cores: int = 2, timeout: float = 300
-    ) -> subprocess.CompletedProcess:
-        return self.run("snakemake", "--cores", str(cores), *arguments, timeout=timeout)
+    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
+        return self.run("snakemake", "--cores", str(cores), *arguments)
 
     def nessflow(self, *arguments: str) -> subprocess.CompletedProcess:
         return self.run("nessflow", *arguments)
