@@ -98,3 +98,24 @@ def test_reading_the_studies_is_light():
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_all_kernels_have_the_same_freedom_of_rounding():
+    """Else last digits depend on which kernels a process compiled before."""
+    import importlib
+    import pkgutil
+
+    from numba.core.dispatcher import Dispatcher
+
+    import nessflow.scattering
+    from nessflow.scattering.compiled import FAST
+
+    kernels = 0
+    for module in pkgutil.iter_modules(nessflow.scattering.__path__, "nessflow.scattering."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, Dispatcher):
+                # What has no flags of its own takes those of its caller.
+                default = None if value._cache.cache_path else FAST
+                assert value.targetoptions.get("fastmath", default) == FAST, name
+                kernels += bool(value._cache.cache_path)
+    assert kernels > 5

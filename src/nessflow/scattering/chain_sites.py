@@ -17,6 +17,8 @@ import math
 import numba
 import numpy as np
 
+from nessflow.scattering.compiled import FAST
+
 _SMALL, _LARGE = 2.0**-60, 2.0**60
 
 
@@ -26,7 +28,7 @@ def _shift(size):
     return math.frexp(size)[1] if size > _LARGE or 0 < size < _SMALL else 0
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
 def _determinants(z, upper, lower, left, left_power, right, right_power):
     """Fill in ``l_j 2^-p_j`` (N + 1 of them, the last is d) and ``r_j 2^-q_j`` with p and q."""
     n = z.size
@@ -54,7 +56,7 @@ def _square(x):
     return x.real * x.real + x.imag * x.imag
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
 def local_sums(inverse, upper, lower, weights, bonds):
     """Return the diagonal and the elements ``(a, a+1)`` of ``G W G^+``.
 
@@ -137,7 +139,7 @@ def local_sums(inverse, upper, lower, weights, bonds):
     return diagonal, beside
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
 def green(inverse, upper, lower, sites):
     """Return ``G_ab`` between chosen sites.
 
@@ -189,7 +191,7 @@ def _between(upper, lower, power, start, stop):
     return x, y
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
 def pair_sums(inverse, upper, lower, sites, first, second):
     """Return ``sum_e first_ea |G_ab|^2 second_eb`` for chosen sites.
 
@@ -238,7 +240,7 @@ def pair_sums(inverse, upper, lower, sites, first, second):
     return above.T + below
 
 
-@numba.njit(cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
 def pair_correlations(inverse, upper, lower, sites, weights):
     """Return ``(G W G^+)_ab`` between chosen sites for diagonal W.
 

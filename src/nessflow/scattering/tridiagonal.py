@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from nessflow.scattering.compiled import FAST
 from nessflow.scattering.system import OpenSystem, Tridiagonal
 
 LANES = 32
@@ -34,9 +35,6 @@ BLOCK = 65_536
 """Elements prepared at a time."""
 
 _EPSILON = np.finfo(float).eps
-
-# Not the full fastmath: nan and inf must keep their meaning.
-_FAST = {"contract", "nsz", "reassoc"}
 
 
 @numba.njit(forceinline=True)
@@ -72,7 +70,7 @@ def _elements(
     )  # fmt: skip
 
 
-@numba.njit(fastmath=_FAST, forceinline=True)
+@numba.njit(fastmath=FAST, forceinline=True)
 def _advance(w, pr, pi, er, ei, site, rate, product, twist):
     """Return ``(w - X_jj) p - X_{j-1,j} X_{j,j-1} e``, real and imaginary part."""
     a = w - site
@@ -85,7 +83,7 @@ def _advance(w, pr, pi, er, ei, site, rate, product, twist):
     return nr, ni
 
 
-@numba.njit(fastmath=_FAST, forceinline=True)
+@numba.njit(fastmath=FAST, forceinline=True)
 def _add(total, pr, pi, er, ei, spread, rate, bond):
     """Add a site to a sum of squares weighted with the matrix of loss or gain."""
     if rate is None:
@@ -98,7 +96,7 @@ def _add(total, pr, pi, er, ei, spread, rate, bond):
     return total
 
 
-@numba.njit(fastmath=_FAST, forceinline=True)
+@numba.njit(fastmath=FAST, forceinline=True)
 def _step(w, state, site, rate, product, twist, spread, loss, loss_bond, gain, gain_bond):
     """Add a site to the determinants (pr, pi), (er, ei) and the weighted sums of their squares."""
     pr, pi, er, ei, loss_sum, gain_sum = state
@@ -146,7 +144,7 @@ def _power_of_two(exponent):
     return (min(max(exponent, -1023), 1023) + 1023) << 52
 
 
-@numba.njit(fastmath=_FAST, cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
 def _rows(
     energies, first, last, unit, interval, corners, green, loss_rows, gain_rows,
     site, rate, link, twist, spreads, loss, beside_losses, gain, beside_gains,
@@ -302,7 +300,7 @@ def _end_elements(j, site, rate, link, twist, carry, carried, one, two):
     return chain, _at(carry, j), _at(carried, j), _sources(j, one), _sources(j, two)
 
 
-@numba.njit(fastmath=_FAST, forceinline=True)
+@numba.njit(fastmath=FAST, forceinline=True)
 def _carry_on(w, determinants, sums, chain, carry, carried, sources):
     """Add a site to k_n (s) and k_{n-1} (b)."""
     if sources is None:
@@ -321,7 +319,7 @@ def _carry_on(w, determinants, sums, chain, carry, carried, sources):
     return tr, ti, yr, yi
 
 
-@numba.njit(fastmath=_FAST, forceinline=True)
+@numba.njit(fastmath=FAST, forceinline=True)
 def _step_to_end(w, determinants, first, second, chain, carry, carried, one, two):
     """Add a site to the determinants p, e and to k_n, k_{n-1} of each matrix."""
     pr, pi, er, ei = determinants
@@ -331,7 +329,7 @@ def _step_to_end(w, determinants, first, second, chain, carry, carried, one, two
     return (nr, ni, pr, pi), first, second
 
 
-@numba.njit(fastmath=_FAST, cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
 def _ends(
     energies, first, last, unit, interval, factor, elements,
     site, rate, link, twist, carry, carried, one, two,
@@ -432,7 +430,7 @@ def _ends(
                 elements[a, k + b] = factor[0] * complex(sr, si) * size[b]
 
 
-@numba.njit(fastmath=_FAST, forceinline=True)
+@numba.njit(fastmath=FAST, forceinline=True)
 def _rescale(last, before, total, exponent):
     """Divide by a power of two when the determinants leave a comfortable range."""
     size = abs(last.real) + abs(last.imag) + abs(before.real) + abs(before.imag)
@@ -443,7 +441,7 @@ def _rescale(last, before, total, exponent):
     return last * scale, before * scale, total * scale * scale, exponent + shift
 
 
-@numba.njit(fastmath=_FAST, cache=True)
+@numba.njit(fastmath=FAST, cache=True)
 def _trace(energies, first, last, damping, upper, lower, loss, loss_bond, gain, gain_bond):
     """Return ``Tr[P G Q G^+]`` (P loss, Q gain) for each energy; bonds are padded to N elements.
 
