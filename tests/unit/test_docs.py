@@ -146,3 +146,12 @@ def test_every_erratum_has_its_test():
     assert len(named) > 10
     for file, name in named:
         assert f"def {name}(" in tests[file], f"{file}::{name}"
+
+
+def test_every_picture_of_the_documents_says_where_it_comes_from():
+    from nessflow.figures.record import read_record
+
+    pictures = sorted((ROOT / "docs" / "images").iterdir())
+    assert pictures
+    for path in pictures:
+        assert read_record(path)["data"], path.name
