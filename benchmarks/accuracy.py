@@ -51,7 +51,7 @@ def errors_of(seed):
 
 def drawn(results):
     figure = Figure()
-    axes = figure.add_subplot(xscale="log", yscale="log", ylim=(1e-10, 1e2))
+    axes = figure.add_subplot(xscale="log", yscale="log", ylim=(1e-12, 1e2))
     star = {"marker": "*", "markersize": 8, "markeredgecolor": "black", "markeredgewidth": 0.4}
     for seed, (errors, evaluations, ours) in zip(SEEDS, results, strict=True):
         (line,) = axes.plot(COUNTS, errors, linewidth=0.9, markersize=2.4, label=f"{seed}")
