@@ -16,6 +16,7 @@ import pytest
 from slurm_cluster import missing_programs, slurm_cluster
 
 from conftest import CHAIN, ROOT, SPECTRUM, Project, copy_project
+from nessflow.workflow import read_project
 
 pytestmark = pytest.mark.cluster
 
@@ -170,21 +171,24 @@ def test_a_run_on_the_cluster_gives_the_bytes_of_a_local_one(disturbed, slurm, f
     assert "Nothing to be done" in finish(start(project, slurm), project)
 
 
-def test_all_studies_on_the_cluster_give_the_bytes_of_one_local_process(disturbed, slurm, tmp_path):
+def test_every_kind_on_the_cluster_gives_the_bytes_of_one_local_process(disturbed, slurm, tmp_path):
+    studies = read_project(ROOT, tier="smoke").studies
+    first = {study.kind: name for name, study in sorted(studies.items(), reverse=True)}
     local, cluster = (copy_project(tmp_path / name, {}) for name in ("local", "cluster"))
     for project in (local, cluster):
         shutil.copytree(ROOT / "config", project.folder / "config", dirs_exist_ok=True)
+        project.edit("config/config.yaml", "studies: all", f"studies: {[*first.values()]}")
     blocks = ("--until", "block", "--config", "tier=smoke")
-    process = start(cluster, slurm, *blocks, "--group-components", "blocks=20")
+    process = start(cluster, slurm, *blocks, "--group-components", "blocks=10")
     command = [sys.executable, ALL_BLOCKS]
     subprocess.run(command, cwd=local.folder, env=local.environment, check=True, timeout=900)
     finish(process, cluster)
     jobs = jobs_of(slurm, cluster).values()
     assert {job["state"] for job in jobs} == {"COMPLETED"}
-    assert len(jobs) > 3
+    assert len(jobs) > 2
     expected = hashes(local)
-    assert len(expected) >= len(list((ROOT / "config" / "studies").glob("*.yaml")))
-    assert hashes(cluster) == expected
+    assert len(expected) >= len(first)
+    assert expected.items() <= hashes(cluster).items()
 
 
 def test_after_a_kill_of_the_head_no_point_is_computed_twice(disturbed, slurm, tmp_path):
