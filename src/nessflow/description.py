@@ -34,13 +34,12 @@ def describe_kind(name: str) -> str:
     lines += [
         "",
         "Keys beside those of every study (docs/study-files.md); a number may be $axis or",
-    ]
-    lines += [
         "$(formula of axes), a mapping of names is written as key ->",
         *key_lines(kind.Parameters),
+        "",
+        "Observables (NAME_error: numerical error of an integrated one)",
+        *_observables(kind),
     ]
-    lines += ["", "Observables (NAME_error: numerical error of an integrated one)"]
-    lines += _observables(kind)
     lines += ["", "Example: save it as config/studies/NAME.yaml", "", example.rstrip()]
     return "\n".join(lines)
 
