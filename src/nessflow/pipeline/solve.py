@@ -297,7 +297,7 @@ def _compute(dataset, study, block, kind, waiting, partial, progress, watch) -> 
     waiting = sorted(waiting, key=lambda index: numbers[index] in watch.again)
     for index, ready in _with_ready(study, block, kind, waiting, names, watch):
         point = dict(names(index))
-        if numbers[index] in watch.again:
+        if numbers[index] in watch.again and numbers[index] not in watch.lost:
             signal_name = watch.again[numbers[index]]
             progress(f"{report.name}: process ended by {signal_name} at {point}; tried once more")
             write_dataset(dataset, partial)
