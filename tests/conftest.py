@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import nessflow  # noqa: F401 - sets the threads of linear algebra, also for tests without it
+
 # Where a red run blocks others the examples are the same each time; elsewhere they roam.
 settings.register_profile("fixed", derandomize=True)
 if os.environ.get("CI"):
@@ -88,7 +90,7 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"}
+        return os.environ | {"PYTHONPATH": str(self.folder / "src")}
 
     def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
         return self.run("snakemake", "--cores", str(cores), *arguments)

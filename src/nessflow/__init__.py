@@ -1,7 +1,14 @@
-"""Currents, noise and entropy production of open quantum systems over parameter grids."""
+"""Currents, noise and entropy production of open quantum systems over parameter grids.
+
+Importing it sets the linear algebra of numpy and scipy to one thread (`nessflow.threads`).
+"""
+
+from nessflow.threads import set_one_thread
 
 __version__ = "0.1.0"
 __license__ = "BSD-3-Clause"
+
+set_one_thread()
 
 
 def load(study, root="results"):
