@@ -62,6 +62,9 @@ def describe_study(study: Study, kind: ModuleType) -> str:
     if study.ensemble:
         e = study.ensemble
         lines.append(f"  {e.samples} samples, {e.per_block} in one job, root seed {e.seed}")
+        lines.append(
+            f"  sample k is {'another' if e.independent else 'the same'} draw at each point"
+        )
     count = point_count(study.axes, study.ensemble)
     lines.append(f"  {count} points in {len(blocks_of(study.axes, study.ensemble))} blocks")
     lines += [

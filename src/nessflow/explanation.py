@@ -71,6 +71,9 @@ def _data(record: Mapping[str, object]) -> Iterator[str]:
     if "seed" in record:
         yield f"  root seed: {record['seed']}"
     definition = record["parameters"]
+    if "independent" in definition:
+        draw = "another" if definition["independent"] else "the same"
+        yield f"  sample k is {draw} draw at each point"
     for key, value in flat(definition["parameters"]):
         yield f"  {key} = {value}"
     for axis, cases in definition.get("cases", {}).items():

@@ -6,7 +6,8 @@ from types import ModuleType
 import numpy as np
 
 from nessflow.pipeline.config import Study, parameters_of
-from nessflow.pipeline.grid import seed_entropy
+from nessflow.pipeline.grid import Ensemble
+from nessflow.pipeline.solve import generator
 
 
 def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
@@ -32,11 +33,8 @@ def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
     labels = {axis.name: axis.labels[0] for axis in study.axes}
     parameters = parameters_of(study, labels, kind)
     random = kind.is_random(parameters)
-    rng = None
-    if random:
-        seed = study.ensemble.seed if study.ensemble else 0
-        entropy = seed_entropy(seed, labels, sample)
-        rng = np.random.default_rng(np.random.SeedSequence(entropy))
+    ensemble = study.ensemble or Ensemble(1, 1, 0)
+    rng = generator(ensemble, labels, sample) if random else None
     outcome = kind.evaluate(parameters, rng)
     coordinates = kind.coordinates(parameters)
     result = {

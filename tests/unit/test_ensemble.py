@@ -110,7 +110,7 @@ def test_no_sample_has_no_mean_and_says_why():
 @pytest.mark.parametrize("exponent", [-1.5, 0.0, 1.91, 2.0])
 def test_an_exact_power_law_is_found(exponent):
     x = np.geomspace(0.02, 2, 9)
-    p, dp, a, da, chi2, n = power_law(x, 0.3 * x**exponent, 0.01 * x**exponent)
+    p, dp, a, da, chi2, n = power_law(x, 0.3 * x**exponent, np.diag(0.01 * x**exponent) ** 2)
     assert p == pytest.approx(exponent, abs=1e-13)
     assert a == pytest.approx(0.3, rel=1e-13)
     assert chi2 < 1e-20
@@ -125,7 +125,7 @@ def test_errors_of_a_fit_cover_the_truth_as_often_as_they_should():
     pulls = []
     for _ in range(trials):
         y = 0.7 * x**2 + sem * RNG.standard_normal(x.size)
-        p, dp, a, da, chi2, _ = power_law(x, y, sem)
+        p, dp, a, da, chi2, _ = power_law(x, y, np.diag(sem**2))
         pulls.append([(p - 2) / dp, (a - 0.7) / da, chi2])
     pulls = np.array(pulls)
     np.testing.assert_allclose(pulls[:, :2].mean(axis=0), 0, atol=0.12)
@@ -136,14 +136,14 @@ def test_errors_of_a_fit_cover_the_truth_as_often_as_they_should():
 def test_a_precise_point_weighs_more():
     x = np.array([1.0, 2.0, 4.0])
     y = np.array([1.0, 4.0, 32.0])
-    loose = power_law(x, y, np.array([0.01, 0.01, 100.0]))[0]
+    loose = power_law(x, y, np.diag([0.01, 0.01, 100.0]) ** 2)[0]
     assert loose == pytest.approx(2, abs=1e-3)
 
 
 def test_without_standard_errors_the_scatter_gives_the_error():
     x = np.geomspace(1, 10, 40)
     y = 2 * x**1.5 * np.exp(0.1 * RNG.standard_normal(40))
-    p, dp, _, _, chi2, _ = power_law(x, y, np.full(40, np.nan))
+    p, dp, _, _, chi2, _ = power_law(x, y)
     assert abs(p - 1.5) < 4 * dp
     slope, covariance = np.polyfit(np.log(x), np.log(y), 1, cov="unscaled")
     residual = np.log(y) - np.polyval(slope, np.log(x))
@@ -156,8 +156,48 @@ def test_without_standard_errors_the_scatter_gives_the_error():
     [([1.0, 2.0], [1.0, -1.0]), ([1.0, 2.0], [1.0, 0.0]), ([0.0, 1.0], [1.0, 2.0]), ([1.0], [1.0])],
 )
 def test_an_undefined_fit_is_nan(x, y):
-    result = power_law(np.array(x), np.array(y), np.ones(len(x)))
+    result = power_law(np.array(x), np.array(y), np.eye(len(x)))
     assert np.isnan(result[:5]).all()
+
+
+@pytest.mark.parametrize("name", ["mean", "mean_square"])
+@pytest.mark.parametrize("shared", [0.7, 1.0])
+def test_errors_of_a_fit_know_that_points_have_their_samples_in_common(shared, name):
+    """Pulls of many ensembles whose points share a part of their noise, up to all of it."""
+    x, samples, trials = np.geomspace(0.1, 1, 8)[:, None], 40, 150
+    fit = {"name": "a", "model": "power-law", "x": "V", "y": f"current_{name}", "range": None}
+    found = []
+    for _ in range(trials):
+        noise = math.sqrt(1 - shared**2) * RNG.standard_normal((8, samples))
+        noise += shared * RNG.standard_normal(samples)
+        data = ensemble(x * (1 + 0.1 * noise)).assign_coords(V=("V", x[:, 0], {"long_name": "V"}))
+        result = with_fits(with_statistics(data), [fit])
+        names = ("exponent", "exponent_error", "prefactor", "prefactor_error", "chi2_per_dof")
+        found.append([float(result[f"a_{key}"]) for key in names])
+    p, dp, a, da, chi2 = np.array(found).T
+    exponent, prefactor = (1.0, 1.0) if name == "mean" else (2.0, 1.01)
+    if shared == 1:
+        # One factor for all points: the exponent is exact, the prefactor as noisy as a point.
+        assert abs(p - exponent).max() < 1e-12
+        assert dp.max() < 1e-8
+    else:
+        assert np.std((p - exponent) / dp) == pytest.approx(1, abs=0.2)
+        assert chi2.mean() == pytest.approx(1, abs=0.2)
+    assert np.std((a - prefactor) / da) == pytest.approx(1, abs=0.2)
+
+
+def test_a_failed_sample_counts_for_no_pair_of_points():
+    values = np.arange(1.0, 4.0)[:, None] * (1 + 0.1 * RNG.standard_normal((3, 30)))
+    status = np.zeros((3, 30), int)
+    status[1, 4], status[2, :2] = 2, 1
+    fit = {"name": "a", "model": "power-law", "x": "V", "y": "current_mean", "range": None}
+    spoilt = np.where(status == 0, values, 1e9)
+    whole, part = (
+        with_fits(with_statistics(ensemble(*given)), [fit])
+        for given in ((values,), (spoilt, status))
+    )
+    for key in ("exponent", "exponent_error", "prefactor", "prefactor_error"):
+        assert float(part[f"a_{key}"]) == pytest.approx(float(whole[f"a_{key}"]), rel=0.2)
 
 
 def test_fits_keep_the_other_dimensions_and_their_range():

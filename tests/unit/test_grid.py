@@ -25,9 +25,9 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 CASES = {"first": {}, "second": {}}
 
 
-def draws(root: int, labels: dict[str, str], sample: int) -> bytes:
-    seed = np.random.SeedSequence(seed_entropy(root, labels, sample))
-    return np.random.default_rng(seed).random(4).tobytes()
+def draws(root: int, labels: dict[str, str], sample: int, *, independent: bool = True) -> bytes:
+    entropy = seed_entropy(Ensemble(1, 1, root, independent), labels, sample)
+    return np.random.default_rng(np.random.SeedSequence(entropy)).random(4).tobytes()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,9 @@ def test_twelve_digits_are_told_apart(one, other):
 def test_seeds_do_not_depend_on_the_order_of_axes(values, root, sample):
     labels = {f"axis_{i}": label_of(v) for i, v in enumerate(values)}
     turned = dict(reversed(labels.items()))
-    assert seed_entropy(root, labels, sample) == seed_entropy(root, turned, sample)
+    for independent in (False, True):
+        of = Ensemble(1, 1, root, independent)
+        assert seed_entropy(of, labels, sample) == seed_entropy(of, turned, sample)
 
 
 def test_seeds_differ_between_roots_points_and_samples():
@@ -74,7 +76,20 @@ def test_seeds_differ_between_roots_points_and_samples():
 
 def test_seeds_are_those_of_the_first_release():
     # Data of earlier versions stay reproducible only as long as these numbers do.
-    assert seed_entropy(1, {"V": "0.5"}, 3) == [1, 117421846591785618083699594821456164272, 3]
+    of = Ensemble(1, 1, 1, independent=True)
+    assert seed_entropy(of, {"V": "0.5"}, 3) == [1, 117421846591785618083699594821456164272, 3]
+
+
+def test_a_sample_is_one_draw_at_every_point_unless_told():
+    points = [{"V": a, "mu": b} for a, b in itertools.product(("0.1", "0.2"), repeat=2)]
+    points += [{"V": "0.1"}, {}]
+    found = {
+        draws(root, labels, sample, independent=False)
+        for root in (0, 1, 2**32, 2**40 + 1)
+        for labels in points
+        for sample in range(50)
+    }
+    assert len(found) == 4 * 50
 
 
 @pytest.mark.parametrize("samples", [1, 9, 10, 50, 199, 200])

@@ -135,19 +135,19 @@ def _power_law(dataset: xr.Dataset, fit: Mapping) -> dict[str, xr.Variable]:
     inside = (x >= low) & (x <= high)
     dims = tuple(dim for dim in y.dims if dim != axis)
     values = y.transpose(*dims, axis).values
-    errors = _standard_errors(dataset, fit["y"])
-    errors = np.full(y.shape, np.nan) if errors is None else errors.values
-    errors = xr.Variable(y.dims, errors).transpose(*dims, axis).values
+    covariances = _covariances(dataset, fit["y"], (*dims, axis))
     good = inside & np.isfinite(values)
     results = np.full((6, *values.shape[:-1]), np.nan)
     for index in np.ndindex(values.shape[:-1]):
         use = good[index]
-        results[(slice(None), *index)] = power_law(x[use], values[index][use], errors[index][use])
+        covariance = None if covariances is None else covariances[index][np.ix_(use, use)]
+        results[(slice(None), *index)] = power_law(x[use], values[index][use], covariance)
     what = f"{y.attrs['long_name']} as a power of {dataset[axis].attrs['long_name']}"
     attributes = {
         "model": f"{fit['y']} = prefactor * {axis}^exponent",
         "method": "least squares of logarithms, weighted with the standard errors of the mean "
-        "where all are known, otherwise with equal weights",
+        "where all are known, otherwise with equal weights; errors with the covariance of the "
+        "points, which have the samples in common",
         "range": np.array([low, high], dtype=float),
     }
     units = y.attrs["natural_units"]
@@ -158,7 +158,7 @@ def _power_law(dataset: xr.Dataset, fit: Mapping) -> dict[str, xr.Variable]:
             ("exponent_error", "1", "standard error of the exponent"),
             ("prefactor", units, "prefactor"),
             ("prefactor_error", units, "standard error of the prefactor"),
-            ("chi2_per_dof", "1", "chi-square per degree of freedom"),
+            ("chi2_per_dof", "1", "chi-square over its expected value"),
             ("points", "1", "number of points in the fit"),
         ),
         results,
@@ -177,53 +177,74 @@ def _power_law(dataset: xr.Dataset, fit: Mapping) -> dict[str, xr.Variable]:
     return new
 
 
-def _standard_errors(dataset: xr.Dataset, name: str) -> xr.Variable | None:
-    """Return the standard errors of a mean: ``<v>_sem`` of ``<v>_mean``, else ``<name>_sem``."""
-    for candidate in (f"{name}_sem", f"{name.removesuffix('_mean')}_sem"):
-        if candidate in dataset:
-            return dataset[candidate].variable
-    return None
+def _covariances(dataset: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray | None:
+    """Return the covariances of a mean, or mean square, between points along the last of ``dims``.
+
+    Points of one sample are one draw: their errors are no more independent than the samples say.
+    None for what is no mean over samples.
+    """
+    base = name.removesuffix("_square").removesuffix("_mean")
+    if base == name or "sample" not in dataset.dims or base not in dataset:
+        return None
+    good = (dataset["status"] == OK) & np.isfinite(dataset[base])
+    values = dataset[base] ** 2 if name.endswith("_square") else dataset[base]
+    good, values = (array.transpose(*dims, "sample").values for array in (good, values))
+    mean, _ = mean_and_sem(values, good, -1)
+    deviation = np.where(good, values - mean[..., None], 0.0)
+    count, common = good.sum(axis=-1), good.astype(float) @ np.swapaxes(good, -1, -2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unbiased = common / np.where(common > 1, common - 1, np.nan)
+        pairs = count[..., :, None] * count[..., None, :]
+        return deviation @ np.swapaxes(deviation, -1, -2) * unbiased / pairs
 
 
 def power_law(
-    x: np.ndarray, y: np.ndarray, sem: np.ndarray
+    x: np.ndarray, y: np.ndarray, covariance: np.ndarray | None = None
 ) -> tuple[float, float, float, float, float, int]:
     """Fit ``y = A x^p`` by weighted least squares of ``ln y`` against ``ln x``.
 
     Parameters
     ----------
-    x, y, sem : ndarray
-        Abscissa, values, and standard errors of the values; the error of ``ln y`` is ``sem / y``
-        to first order.  Unless all errors are positive, weights are equal and the errors of the
-        result come from the scatter.
+    x, y : ndarray
+        Abscissa and values, (n,).
+    covariance : ndarray, optional
+        Of the values, (n, n); that of ``ln y`` follows to first order.  Its diagonal gives the
+        weights, all of it the errors.  Without positive variances weights are equal and the
+        errors come from the scatter.
 
     Returns
     -------
     exponent, exponent_error, prefactor, prefactor_error, chi2_per_dof, points
         NaN where undefined: dropping the values that are not positive would bias the fit, so one
-        of them leaves it undefined.
+        of them leaves it undefined.  Chi-square is divided by its expected value, which is the
+        number of degrees of freedom where the points are independent.
     """
     undefined = (np.nan,) * 5
     if len(x) < 2 or np.any(x <= 0) or np.any(y <= 0):
         return (*undefined, len(x))
-    weighted = bool(np.all(sem > 0))
-    sigma = sem / y if weighted else np.ones_like(y)
+    weighted = covariance is not None and bool(np.all(np.diag(covariance) > 0))
+    sigma = np.sqrt(np.diag(covariance)) / y if weighted else np.ones_like(y)
     # Centred abscissa: exponent and value at the centre are then uncorrelated.
     log_x, log_y, weight = np.log(x), np.log(y), sigma**-2
     centre = np.sum(weight * log_x) / np.sum(weight)
     spread = np.sum(weight * (log_x - centre) ** 2)
     if spread == 0:
         return (*undefined, len(x))
-    exponent = np.sum(weight * (log_x - centre) * log_y) / spread
-    middle = np.sum(weight * log_y) / np.sum(weight)
-    residual = (log_y - middle - exponent * (log_x - centre)) / sigma
-    dof = len(x) - 2
-    chi2_per_dof = np.sum(residual**2) / dof if dof else np.nan
-    scale = 1.0 if weighted else chi2_per_dof
-    exponent_error = np.sqrt(scale / spread)
-    prefactor = np.exp(middle - exponent * centre)
-    log_error = np.sqrt(scale / np.sum(weight) + (centre * exponent_error) ** 2)
-    if not weighted:
-        # Without errors of the values chi-square has no scale.
-        chi2_per_dof = np.nan
-    return exponent, exponent_error, prefactor, prefactor * log_error, chi2_per_dof, len(x)
+    # Both parameters are linear in ln y; the rows of the design are ln A and p.
+    slope = weight * (log_x - centre) / spread
+    estimate = np.stack([weight / np.sum(weight) - centre * slope, slope])
+    (log_prefactor, exponent) = estimate @ log_y
+    off = np.eye(len(x)) - np.stack([np.ones_like(log_x), log_x], axis=1) @ estimate
+    off /= sigma[:, None]
+    chi2 = np.sum((off @ log_y) ** 2)
+    scatter = covariance / np.outer(y, y) if weighted else np.eye(len(x))
+    expected = np.trace(off @ scatter @ off.T) if len(x) > 2 else 0.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        chi2_per_dof = np.where(expected > len(x) * np.finfo(float).eps, chi2 / expected, np.nan)
+        rounding = np.finfo(float).eps * estimate**2 @ np.diag(scatter)
+        variances = np.maximum(np.diag(estimate @ scatter @ estimate.T), rounding)
+        # Without errors of the values chi-square has no scale, and gives that of the scatter.
+        errors = np.sqrt(variances if weighted else variances * chi2_per_dof)
+    prefactor = np.exp(log_prefactor)
+    quality = float(chi2_per_dof) if weighted else np.nan
+    return exponent, errors[1], prefactor, prefactor * errors[0], quality, len(x)

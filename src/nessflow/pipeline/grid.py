@@ -49,11 +49,15 @@ class Axis:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Disorder samples of every point, in blocks of ``per_block``, from one root seed."""
+    """Samples of what is random, in blocks of ``per_block``, from one root seed.
+
+    A sample is one draw, the same at every point of the study, unless ``independent``.
+    """
 
     samples: int
     per_block: int
     seed: int
+    independent: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,11 +103,12 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def seed_entropy(root: int, labels: Labels, sample: int) -> list[int]:
+def seed_entropy(ensemble: Ensemble, labels: Labels, sample: int) -> list[int]:
     """Return the entropy for ``numpy.random.SeedSequence`` of one sample of one point.
 
-    It depends on the root seed, the labels of the point and the sample number alone: not on the
-    order of the grid, the size of the blocks or the number of cores.
+    It depends on the root seed, the sample number and, where points are independent, the labels
+    of the point: not on the order of the grid, the size of the blocks or the number of cores.
     """
-    digest = hashlib.sha256(canonical_json(dict(labels)).encode()).digest()
-    return [root, int.from_bytes(digest[:16], "little"), sample]
+    own = dict(labels) if ensemble.independent else {}
+    digest = hashlib.sha256(canonical_json(own).encode()).digest()
+    return [ensemble.seed, int.from_bytes(digest[:16], "little"), sample]

@@ -94,7 +94,7 @@ def _seconds(study, kind, labels) -> float:
     with suppress(Exception):
         parameters = parameters_of(study, labels, kind)
         random = study.ensemble is not None and kind.is_random(parameters)
-        kind.evaluate(parameters, generator(study.ensemble.seed, labels, 0) if random else None)
+        kind.evaluate(parameters, generator(study.ensemble, labels, 0) if random else None)
     return time.monotonic() - start
 
 

@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 import xarray as xr
 
-from nessflow.pipeline.grid import Block, Labels, canonical_json, seed_entropy
+from nessflow.pipeline.grid import Block, Ensemble, Labels, canonical_json, seed_entropy
 from nessflow.pipeline.layout import (
     EXCEPTION,
     OK,
@@ -311,7 +311,7 @@ def _compute(dataset, study, block, kind, waiting, partial, progress, watch) -> 
                 labels = point
             rng = None
             if sample is not None and kind.is_random(parameters):
-                rng = generator(study.ensemble.seed, point, sample)
+                rng = generator(study.ensemble, point, sample)
             if ready:
                 result = ready.result
             elif numbers[index] in watch.lost:
@@ -377,9 +377,9 @@ def _require_coordinates(expected: Mapping, coordinates: Mapping) -> None:
             raise ValueError(f"{name} has other values than at the first point of the block")
 
 
-def generator(seed: int, labels: Labels, sample: int) -> np.random.Generator:
+def generator(ensemble: Ensemble, labels: Labels, sample: int) -> np.random.Generator:
     """Return the random generator of one sample of one point."""
-    return np.random.default_rng(np.random.SeedSequence(seed_entropy(seed, labels, sample)))
+    return np.random.default_rng(np.random.SeedSequence(seed_entropy(ensemble, labels, sample)))
 
 
 def checked(outcome, arrays: Mapping[str, np.ndarray], point_dims: int):

@@ -79,15 +79,16 @@ def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
 def template_json(study: Study, outer: Labels | None = None) -> str:
     """Return the canonical JSON of what defines the numbers of a study, beside axis values.
 
-    That is the kind, the parameters with their expressions, the definitions of cases and the
-    root seed.  With the labels of the outer axes it is what all points of a block have in common:
-    of cases only those outer ones.
+    That is the kind, the parameters with their expressions, the definitions of cases, the root
+    seed and whether points have draws of their own.  With the labels of the outer axes it is what
+    all points of a block have in common: of cases only those outer ones.
     """
     cases = {axis.name: axis.cases for axis in study.axes if axis.cases is not None}
     if outer is not None:
         cases = {name: {outer[name]: cases[name][outer[name]]} for name in cases.keys() & outer}
-    seed = study.ensemble.seed if study.ensemble else None
-    content = {"kind": study.kind, "parameters": study.template, "cases": cases, "seed": seed}
+    content = {"kind": study.kind, "parameters": study.template, "cases": cases, "seed": None}
+    if study.ensemble:
+        content |= {"seed": study.ensemble.seed, "independent": study.ensemble.independent}
     return canonical_json(with_whole_numbers(content))
 
 

@@ -103,11 +103,12 @@ class AxisFile(_Strict):
 
 
 class EnsembleFile(_Strict):
-    """Disorder samples of every point."""
+    """Samples of what is random: one draw for all points of the study, or one for each point."""
 
     samples: Count
     per_block: Annotated[int, Field(ge=1)] = 50
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    independent: bool = False
 
 
 class Reference(_Strict):

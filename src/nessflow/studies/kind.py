@@ -15,10 +15,12 @@ A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the m
     or on the sample.  The data of a study have every value that occurs, numbers in order (one
     number where 12 digits agree), and NaN where a point has no such value.
 ``is_random(parameters)``
-    Whether ``evaluate`` draws from its random generator (an ensemble makes sense);
+    Whether ``evaluate`` draws random numbers (an ensemble makes sense);
     `nessflow.studies.variables.never_random` where it does not.
 ``evaluate(parameters, rng)``
-    ``Outcome`` of one point.  ``rng`` is None where ``is_random`` is false.
+    ``Outcome`` of one point.  ``rng`` is None where ``is_random`` is false; what is drawn comes
+    from ``nessflow.studies.draws.stream(rng, name)``, by the name of the thing drawn, as numbers
+    without a scale: sample k is then one draw at all points.
 ``evaluate_many(parameters)``
     Optional, for kinds that cost less per point when many are evaluated together: the ``Outcome``
     of each of a list of points, as ``evaluate(parameters, None)`` gives it.  Used where there is

@@ -15,6 +15,7 @@ from nessflow.scattering.system import (
     Tridiagonal,
     WideBandLead,
 )
+from nessflow.studies.draws import stream
 from nessflow.studies.kind import Coordinate, Strict, quantity
 
 CONVENTIONS = (
@@ -456,11 +457,16 @@ def is_random(system: System) -> bool:
 
 
 def open_system(system: System, rng: np.random.Generator | None) -> OpenSystem:
-    """Return the system of the engine, with one draw of the disorder from ``rng``."""
+    """Return the system of the engine, with the disorder of the sample that ``rng`` stands for.
+
+    The same generator gives the same disorder, however often: scaled by its width, and site by
+    site, so that the first sites of a longer lattice are those of a shorter one.
+    """
     sites = system.lattice.sites
     disorder = 0.0
     if system.disorder is not None:
-        disorder = lattice.uniform_disorder(system.disorder.half_width, sites, rng)
+        half_width = system.disorder.half_width
+        disorder = lattice.uniform_disorder(half_width, sites, stream(rng, "onsite"))
     leads = [
         channel
         for name, lead in system.leads.items()
