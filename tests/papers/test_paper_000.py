@@ -18,6 +18,7 @@ from nessflow.scattering.currents import (
     transmission,
 )
 from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
+from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.occupation import fermi
 from nessflow.scattering.quadrature import integrate, line_mesh
 from nessflow.scattering.system import OpenSystem, WideBandLead
@@ -93,6 +94,13 @@ def test_monitoring_the_mirror_site_reverses_the_current(sites):
     other = steady_currents(with_rates(sites, {sites - 1: 0.3}))
     allowance = one.net_particle_current_error + other.net_particle_current_error
     assert abs(one.net_particle_current + other.net_particle_current) <= allowance
+
+
+@pytest.mark.parametrize("rate", [0.1, 1.0, 20.0])
+def test_monitoring_both_mirror_sites_carries_no_current(rate):
+    """Fig S1(b), green line: "situationally" stands for simultaneously."""
+    found = steady_currents(with_rates(5, {2: rate, 4: rate}))
+    assert abs(found.net_particle_current) <= found.net_particle_current_error < 1e-13
 
 
 def fig_2a(mu_over_temperature, ratio=2.0):
@@ -221,6 +229,68 @@ def test_disordered_two_sites_have_the_same_factor():
     assert tau == pytest.approx(GAMMA * printed, rel=1e-12)
 
 
+def test_average_over_weak_disorder_is_no_average_of_squares():
+    """(S30) is right for the expansion it is of; (S31) is not <J^2>, though its power of V is."""
+    rate, width, mu = 0.2, 0.2 + GAMMA / 2, 0.1
+    points, weights = np.polynomial.legendre.leggauss(6)
+    for w, v in ((0.3, 0.5), (0.0, 1.3)):
+        v_1, v_2 = v * points[:, None], v * points
+        squares = (rate * ((w - v_2) ** 2 - (w - v_1) ** 2)) ** 2
+        mean = weights @ squares @ weights / 4
+        assert mean == pytest.approx(8 / 45 * rate**2 * v**2 * (15 * w**2 + v**2), rel=1e-13)
+
+    def transmissions(w, v):
+        """tau of (S29) times the broadening, (6, 6, energies)."""
+        v_1, v_2 = w - v * points[:, None, None], w - v * points[:, None]
+        below = (v_1 * v_2 - width**2 - 1) ** 2 + width**2 * (v_1 + v_2) ** 2
+        return GAMMA * rate * (v_2**2 - v_1**2) / below
+
+    def averages(v):
+        mesh = line_mesh((-5, 5), [mu], limits=(-np.inf, mu))
+
+        def integrand(w):
+            tau = transmissions(w, v).reshape(36, -1)
+            values = np.concatenate([tau, tau**2])
+            return values, abs(values)
+
+        found = integrate(integrand, mesh, rtol=1e-10).value
+        mean = np.outer(weights, weights).ravel() / 4
+        return mean @ found[:36] ** 2, mean @ found[36:]
+
+    (exact, printed), (twice, printed_twice) = averages(0.01), averages(0.02)
+    assert twice / exact == pytest.approx(4, rel=1e-2)
+    assert printed_twice / printed == pytest.approx(4, rel=1e-2)
+    slope, _ = disorder_susceptibility(with_rates(2, rate, temperature=0.0))
+    assert exact / 0.01**2 == pytest.approx(H**2 * np.sum(slope**2) / 3, rel=1e-3)
+    assert not 0.8 < printed / exact < 1.25
+    # The expansion needs small energies, the integral has all below mu.
+    w, v = np.array([-3.0, -0.05]), 1e-4
+    ratio = transmissions(w, v)[0, 1] / (
+        GAMMA * rate * ((w - v * points[1]) ** 2 - (w - v * points[0]) ** 2)
+    )
+    assert ratio[0] < 0.02
+
+
+def test_green_function_of_the_damping_matrix():
+    """Below (5): the printed 1/(w - X^+) is the advanced one; below (S22): G> - G<."""
+    system = with_rates(3, {1: 0.3, 3: 0.1}, {2: 0.2})
+    loss, gain = as_dense(system.loss), as_dense(system.gain)
+    x = as_dense(system.hamiltonian) - 1j * (loss + gain)
+    w, step = 0.4, 0.01
+    times = np.arange(0.0, 250.0, step)
+    energies, states = np.linalg.eig(x)
+    evolved = np.exp(-1j * np.outer(times, energies - w)) * step
+    # Simpson's rule for -i int_0^inf exp(-i (X - w) t) dt.
+    simpson = np.where(np.arange(times.size) % 2, 4, 2) / 3.0
+    simpson[0] = 1 / 3
+    retarded = states @ np.diag(-1j * simpson @ evolved) @ np.linalg.inv(states)
+    assert retarded == pytest.approx(np.linalg.inv(w * np.eye(3) - x), abs=1e-8)
+    assert abs(retarded - np.linalg.inv(w * np.eye(3) - x.conj().T)).max() > 0.5
+    advanced = retarded.conj().T
+    greater, lesser = -2j * retarded @ loss @ advanced, 2j * retarded @ gain @ advanced
+    assert greater - lesser == pytest.approx(retarded - advanced, abs=1e-7)
+
+
 def test_fermi_function_has_its_one_outside_the_exponent():
     """Below (6) and (S18): printed 1/exp((w - mu)/kT + 1)."""
     assert fermi(0.1, 0.1, 0.5) == 0.5
@@ -237,6 +307,124 @@ def test_bond_loss_of_the_supplement_is_the_mirror_image():
     other, _ = reference_transmission(printed, w)
     assert np.all(tau < 0)
     assert other == pytest.approx(-tau, rel=1e-11)
+
+
+# Section VII: determinants of w - X - Sigma of the chain with bond loss, X_jj = -2i gamma,
+# X_(j,j+1) = -t - gamma, X_(j+1,j) = -t + gamma.
+
+
+def inverse_green_function(sites, hopping, rate, w):
+    """(S39)."""
+    system = with_bond_loss(sites, hopping, rate)
+    x = as_dense(system.hamiltonian) - 1j * as_dense(system.loss)
+    sigma = np.zeros((sites, sites), complex)
+    sigma[0, 0] = sigma[-1, -1] = -0.5j * GAMMA
+    assert x[0, 0] == pytest.approx(-2j * rate)
+    assert x[0, 1] == pytest.approx(-hopping - rate)
+    assert x[1, 0] == pytest.approx(-hopping + rate)
+    return w * np.eye(sites) - x - sigma
+
+
+def leading_determinants(inverse):
+    """Delta_(1,j) for j = 0, ..., N by brute force."""
+    return np.array([np.linalg.det(inverse[:j, :j]) for j in range(len(inverse) + 1)])
+
+
+def transfer_determinants(sites, hopping, rate, w, product):
+    """(S43) with the matrix (S45); ``product`` stands for X_(0,1) X_(1,0)."""
+    step = np.array([[w + 2j * rate, rate**2 - hopping**2], [1, 0]])
+    first = np.array([[w + 2j * rate, -product], [1, 0]])
+    state, found = first @ np.array([1, -0.5j * GAMMA / product]), [1.0]
+    for _ in range(sites - 1):
+        found.append(state[0])
+        state = step @ state
+    last = np.array([[1, 0.5j * GAMMA], [0, 1]]) @ state
+    return np.array([*found, last[0]])
+
+
+def eigenvalue_determinants(sites, hopping, rate, w):
+    """(S46); Delta_(1,0) is 1."""
+    root = np.sqrt(w**2 - 4 * hopping**2 + 4j * w * rate + 0j)
+    plus, minus = ((w + 2j * rate + sign * root) / 2 for sign in (1, -1))
+
+    def s(j):
+        return plus**j - minus**j
+
+    inner = [(s(j + 1) + 0.5j * GAMMA * s(j)) / root for j in range(1, sites)]
+    whole = (s(sites + 1) + 1j * GAMMA * s(sites) - GAMMA**2 / 4 * s(sites - 1)) / root
+    return np.array([1, *inner, whole])
+
+
+def transmission_from_determinants(sites, hopping, rate, delta):
+    """(S44)."""
+    j = np.arange(1, sites + 1)
+    a, b = -hopping - rate, -hopping + rate
+    diagonal = np.sum(
+        (a ** (2 * sites - 2 * j) - b ** (2 * sites - 2 * j)) * abs(delta[j - 1]) ** 2
+    )
+    j = j[:-1]
+    powers = a ** (2 * sites - 2 * j - 1) + b ** (2 * sites - 2 * j - 1)
+    mixed = np.sum(powers * (delta[j] * delta[j - 1].conj()).imag)
+    return 2 * rate * GAMMA * (diagonal + mixed) / abs(delta[-1]) ** 2
+
+
+SKIN = [(1.0, 0.4, 0.3), (-1.3, 0.4, -1.1), (0.6, 1.0, 0.05), (2.0, 1.0, 2.5)]
+
+
+@pytest.mark.parametrize(("hopping", "rate", "w"), SKIN)
+def test_transmission_of_the_skin_chain_from_determinants(hopping, rate, w):
+    """(S40) - (S46): Green's function, determinants by transfer matrix and eigenvalues, (S44)."""
+    sites = 9
+    inverse = inverse_green_function(sites, hopping, rate, w)
+    delta = leading_determinants(inverse)
+    green, end = np.linalg.inv(inverse), delta[sites]
+    for j in range(1, sites + 1):
+        # (S40) for the first row, whose Delta_(1,0) is 1, and the last, with Delta_(N+1,N) = 1.
+        after = np.linalg.det(inverse[j:, j:])
+        assert green[0, j - 1] == pytest.approx((-hopping - rate) ** (j - 1) * after / end)
+        power = (-hopping + rate) ** (sites - j)
+        assert green[-1, j - 1] == pytest.approx(power * delta[j - 1] / end)
+    for product in (hopping**2 - rate**2, 1.7):
+        # Whatever X_(0,1) X_(1,0) is, it drops out.
+        assert transfer_determinants(sites, hopping, rate, w, product) == pytest.approx(delta)
+    assert eigenvalue_determinants(sites, hopping, rate, w) == pytest.approx(delta)
+    exact = reference_transmission(with_bond_loss(sites, hopping, rate), [w])[0][0]
+    found = transmission_from_determinants(sites, hopping, rate, delta)
+    assert found == pytest.approx(exact, rel=1e-11)
+
+
+def test_transfer_matrices_divide_by_zero_at_equal_hopping_and_rate():
+    """(S43) as printed has 0/0 at ``|t_S| = gamma_-``, where it has a limit."""
+    with pytest.raises(ZeroDivisionError):
+        transfer_determinants(6, 1.0, 1.0, 0.3, 1.0**2 - 1.0**2)
+    delta = leading_determinants(inverse_green_function(6, 1.0, 1.0, 0.3))
+    assert transfer_determinants(6, 1.0, 1.0, 0.3, 1e-9) == pytest.approx(delta, rel=1e-7)
+    assert transfer_determinants(6, 1.0, 1.0, 0.3, 1.0) == pytest.approx(delta, rel=1e-12)
+
+
+@pytest.mark.parametrize("w", [0.0, 0.01, 0.8, -3.0])
+@pytest.mark.parametrize("hopping", [-1.0, -2.5])
+def test_products_of_determinants_at_equal_hopping_and_rate(hopping, w):
+    """(S47), (S48) at ``t_S = -gamma_-`` are exact; lambda = w - 2i t, printed -(w + 2i t)."""
+    sites, rate = 11, -hopping
+    delta = leading_determinants(inverse_green_function(sites, hopping, rate, w))
+    energies = np.linalg.eigvals([[w + 2j * rate, rate**2 - hopping**2], [1, 0]])
+    assert np.sort(abs(energies)) == pytest.approx(np.sort([0, abs(w - 2j * hopping)]), abs=1e-12)
+    assert energies[np.argmax(abs(energies))] == pytest.approx(w - 2j * hopping)
+    printed = -(w + 2j * hopping)
+    assert (energies[np.argmax(abs(energies))] == pytest.approx(printed)) == (w == 0)
+    j = np.arange(1, sites)
+    products = delta[j - 1] * (hopping * delta[j - 1].conj() + 0.5j * delta[j].conj())
+    square = w**2 + (4 * hopping - GAMMA) ** 2 / 4
+    step = w**2 + 4 * hopping**2
+    assert products[0] == pytest.approx(GAMMA / 4 + 0.5j * w)
+    expected = 0.5j * w * square * step ** (j - 2.0)
+    assert np.all(abs(products - expected)[1:] <= 1e-12 * abs(delta[j] * delta[j - 1])[1:])
+    assert abs(delta[-1]) ** 2 == pytest.approx(square**2 * step ** (sites - 2))
+    powers = (-2 * hopping) ** (2 * sites - 2 * j - 1.0)
+    found = 4 * rate * GAMMA * np.sum(powers * products.real) / abs(delta[-1]) ** 2
+    exact = reference_transmission(with_bond_loss(sites, hopping, rate), [w])[0][0]
+    assert found == pytest.approx(exact, rel=1e-10)
 
 
 def at_equal_rates(w, hopping, sites, opposite=False):
