@@ -5,7 +5,7 @@ VENV := .venv
 JUDGES := .venv-judges
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run smoke report archive test judges judges-environment bench docs lock slurm-environment clean-environment
+.PHONY: run smoke report archive test judges judges-environment kwant-environment bench docs lock slurm-environment clean-environment
 
 run: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES)
@@ -50,6 +50,19 @@ $(JUDGES)/ready: envs/judges.lock
 	$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/judges.lock
 	touch $@
 
+# Kwant beside nessflow, for tests/physics/test_kwant.py; needs a C compiler and two minutes.
+kwant-environment: $(VENV)/kwant
+
+$(VENV)/kwant: $(VENV)/ready envs/kwant.lock
+	rm -rf $@-source
+	$(VENV)/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r envs/kwant.lock --dest $@-source
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $@-source/[Cc]ython-* $@-source/tinyarray-*
+	tar -xzf $@-source/kwant-*.tar.gz -C $@-source --strip-components 1
+	cd $@-source && CFLAGS=-O1 $(CURDIR)/$(VENV)/bin/python setup.py --quiet build_ext --cython bdist_wheel
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $@-source/dist/kwant-*.whl
+	rm -rf $@-source
+	touch $@
+
 # What `snakemake --profile profiles/slurm` needs besides.
 slurm-environment: $(VENV)/ready envs/slurm.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/slurm.lock
@@ -57,7 +70,7 @@ slurm-environment: $(VENV)/ready envs/slurm.lock
 # Needs uv; the results hold hashes and no address.
 lock:
 	for name in requirements judges; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade envs/$$name.in -o envs/$$name.lock || exit; done
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --constraint envs/requirements.lock envs/slurm.in -o envs/slurm.lock
+	for name in slurm kwant; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --constraint envs/requirements.lock envs/$$name.in -o envs/$$name.lock || exit; done
 
 clean-environment:
 	rm -rf $(VENV) $(JUDGES)

@@ -1,7 +1,7 @@
 """Transmissions, noise and correlations against Kwant, where it is installed.
 
 Kwant matches wave functions to the modes of its leads, or eliminates self-energies in sparse
-matrices; benchmarks/peers.py says how to build it.
+matrices; `make kwant-environment` builds it.
 """
 
 import numpy as np
