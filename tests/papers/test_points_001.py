@@ -152,10 +152,15 @@ def test_ballistic_and_diffusive_conductance():
 
 
 def test_no_probe_no_nonreciprocity():
-    """Sources and drains scatter; as they are coupled ever weaker, reversal changes nothing."""
+    """Sources and drains scatter; as they are coupled ever weaker, reversal changes nothing.
+
+    So weakly coupled they carry a current of `2 gamma^2` of an open channel and no more.
+    """
+    source = 1e-4 * OPEN
+    currents = {"system.probes.source.current": source, "system.probes.drain.current": -source}
     shares = [
-        observed("nonreciprocal_current", "nonreciprocity-size", gamma=gamma, N=20)[0]
+        observed("nonreciprocal_current", "nonreciprocity-size", gamma=gamma, N=20, **currents)[0]
         for gamma in (0.02, 0.04)
     ]
     assert shares[1] == pytest.approx(4 * shares[0], rel=0.05)
-    assert 0 < shares[0] < 0.01 * 0.05 * OPEN
+    assert 0 < shares[0] < 0.01 * source

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from nessflow.pipeline.validation import quantity_at, validated
-from nessflow.studies import nonreciprocity, probe_roots, probes
+from nessflow.studies import current_nonreciprocity, nonreciprocity, probe_roots, probes
 from nessflow.studies.kind import Status
 from nessflow.studies.probed_systems import ProbedSystem, open_system, probe_names
 
@@ -46,7 +46,7 @@ def evaluated(kind, system, **more):
     for name, variable in kind.VARIABLES.items():
         value = np.asarray(outcome.values[name], float)
         assert value.shape == tuple(sizes[dim] for dim in variable.dims), name
-        if not np.isfinite(value).all():
+        if outcome.status == Status.OK and not np.isfinite(value).all():
             assert name in outcome.notes or name.removesuffix("_error") in outcome.notes, name
     return outcome
 
@@ -106,9 +106,10 @@ class TestNonreciprocity:
     def test_no_solution_is_explained(self):
         system = described(gamma=0.3, mean=1.52, current=OPEN)
         outcome = evaluated(nonreciprocity, system, method="exact")
-        assert outcome.status == Status.OK
+        assert outcome.status == Status.NOT_CONVERGED
         assert np.isnan(outcome.values["nonreciprocity"])
-        assert "probe 'source 2' is to carry 0.0159155" in outcome.notes["nonreciprocity"]
+        assert "probe 'source 2' is to carry 0.0159155" in outcome.message
+        assert not outcome.notes
 
     def test_loss_and_disorder_and_any_lattice(self):
         system = described(loss={"kind": "onsite", "rate": 0.01}) | {
@@ -135,9 +136,9 @@ class TestNonreciprocity:
     @pytest.mark.parametrize("method", ["linear", "third-order", "exact"])
     def test_at_and_beyond_the_edge_of_the_band(self, mean, method):
         outcome = evaluated(nonreciprocity, described(mean=mean), method=method)
-        assert outcome.status == Status.OK
+        assert outcome.status == Status.NOT_CONVERGED
         assert np.isnan(outcome.values["particle_current"]).all()
-        assert outcome.notes["particle_current"]
+        assert outcome.message
 
     def test_currents_without_bias(self):
         system = described()
@@ -170,10 +171,34 @@ class TestNonreciprocity:
     def test_linear_potentials_beyond_the_band(self):
         """Nothing responds there at temperature 0, so that no potential can follow."""
         outcome = evaluated(nonreciprocity, described(gamma=2.2, mean=1.9, current=0.02))
-        assert outcome.status == Status.OK
+        assert outcome.status == Status.SUSPECT
+        assert outcome.message.startswith("no such state: probe 'source 2' would have")
         assert abs(outcome.values["chemical_potential"]).max() > 2
         assert np.isfinite(outcome.values["bare_particle_noise"]).all()
         assert "outside its band" in outcome.notes["floating_particle_noise"]
+
+    @pytest.mark.parametrize("kind", [nonreciprocity, current_nonreciprocity])
+    def test_more_than_can_flow(self, kind):
+        system = described(gamma=0.1, current=1.0)
+        linear = evaluated(kind, system)
+        assert linear.status == Status.SUSPECT
+        assert "would have the chemical potential 316.733" in linear.message
+        assert linear.values["band_excess"] == pytest.approx(314.733, rel=1e-5)
+        assert linear.values["neglected_orders"] > 0.99
+        assert linear.values["relative_departure"] > 1 / (2 * 0.1**2 * OPEN)
+        exact = evaluated(kind, system, method="exact")
+        assert exact.status == Status.NOT_CONVERGED
+        assert exact.message.endswith("its bands carry 0.0125813 at most")
+
+    def test_how_far_linear_response_is_valid(self):
+        system = described()
+        values = evaluated(nonreciprocity, system).values
+        assert values["band_excess"] == 0
+        assert values["relative_departure"] == pytest.approx(0.73611111, rel=1e-7)
+        assert 1e-3 < values["neglected_orders"] < 1e-2
+        system["leads"]["right"] = system["leads"]["left"]
+        outcome = evaluated(nonreciprocity, system)
+        assert outcome.notes["relative_departure"] == "there is no bias"
 
     def test_linear_response_is_that_of_one_temperature(self):
         system = described()
@@ -221,11 +246,17 @@ class TestRoots:
         assert values["root_count"] == 3
         assert np.isnan(values["physical_chemical_potential"]).all()
 
+    def test_linear_response_beyond_the_band_is_no_state(self):
+        outcome = evaluated(probe_roots, described(mean=1.52, current=2.2 * OPEN))
+        assert np.isnan(outcome.values["linear_chemical_potential"]).all()
+        assert "no such state: probe 'source 2'" in outcome.notes["linear_chemical_potential"]
+        assert np.isfinite(outcome.values["root_chemical_potential"][0]).all()
+
     def test_outside_the_band(self):
         outcome = evaluated(probe_roots, described(mean=2.3))
-        assert outcome.status == Status.OK
+        assert outcome.status == Status.NOT_CONVERGED
         assert np.isnan(outcome.values["root_count"])
-        assert "no states at the mean" in outcome.notes["root_count"]
+        assert "no states at the mean" in outcome.message
 
     def test_only_at_temperature_zero(self):
         with pytest.raises(ValidationError, match="the third order is that of temperature 0"):

@@ -233,6 +233,23 @@ def _structure(system: OpenSystem) -> tuple[float, float]:
     return centre, max([radius, *(abs(edge - centre) for edge in _edges(system))])
 
 
+def spectral_range(system: OpenSystem) -> tuple[float, float]:
+    """Return between which energies the system has states, shifted by its leads as may be.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    low, high : float
+        In t; without the width that leads, loss and gain give.
+    """
+    low, high, reach = _spectrum(system)
+    return low - reach, high + reach
+
+
 def energy_scale(system: OpenSystem) -> float:
     """Return the norm of the Hamiltonian and self-energies: rounding errors go with it.
 

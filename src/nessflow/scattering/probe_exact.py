@@ -19,6 +19,7 @@ from nessflow.scattering.pairwise import (
     site_sums,
 )
 from nessflow.scattering.probe_response import flows, jacobian
+from nessflow.scattering.probe_validity import validity
 from nessflow.scattering.probes import (
     NoSolution,
     Probe,
@@ -29,6 +30,7 @@ from nessflow.scattering.probes import (
     moved,
     solution,
     task_of,
+    terminal_bands,
     terminal_potentials,
     terminal_temperatures,
 )
@@ -78,7 +80,8 @@ def solve_probes(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-1
         _check_capacity(start, task, poles)
         found = _continued(system, task, mean, rtol, poles)
     solved, value, error, slope, steps, converged = found
-    return solution(solved, task, value, error, slope, converged, steps)
+    valid = validity(solved, mean, terminal_potentials(solved) - mean, task.potentials)
+    return solution(solved, task, value, error, slope, converged, steps, valid)
 
 
 def _guess(system: OpenSystem, task: Task, mean: float) -> OpenSystem:
@@ -142,11 +145,11 @@ def _stepped(system: OpenSystem, task: Task, step: np.ndarray) -> OpenSystem:
     """Return the system after a step, kept within the leads' bands and at positive temperatures."""
     p = task.potentials.size
     potentials, warmth = terminal_potentials(system), terminal_temperatures(system)
+    bands = terminal_bands(system)
     for a, change in zip(task.potentials, step[:p], strict=True):
         new = potentials[a] + change
         if warmth[a] == 0:
-            bands = [system.leads[k].band for k in system.terminals[a].channels]
-            low, high = min(x[0] for x in bands), max(x[1] for x in bands)
+            low, high = bands[a]
             # Not on the edge itself, where nothing responds to a change any more.
             new = min(max(new, 0.9 * low + 0.1 * potentials[a]), 0.9 * high + 0.1 * potentials[a])
         potentials[a] = new

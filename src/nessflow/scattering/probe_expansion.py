@@ -18,6 +18,7 @@ import numpy as np
 from nessflow.scattering.mesh import known_poles
 from nessflow.scattering.pairwise import lead_sites
 from nessflow.scattering.probe_response import flows
+from nessflow.scattering.probe_validity import current_change, validity
 from nessflow.scattering.probes import (
     NoSolution,
     Probe,
@@ -328,8 +329,11 @@ def third_order_probes(
         error = start_error + 16 * _EPSILON * cubic.size(found)
         jacobian = cubic.derivatives(found)[:, task.potentials]
         value = cubic.currents(found)
+        left_out = current_change(common, mean, found, np.empty(0, complex)) - (value - start)
+        first = abs(cubic.coefficients[0]) @ abs(found)
+        valid = validity(common, mean, found, task.potentials, left_out, first)
         shifted = moved(common, mean + found)
-        physical = solution(shifted, task, value, error, jacobian, converged, 0)
+        physical = solution(shifted, task, value, error, jacobian, converged, 0, valid)
     if task.potentials.size > 2:
         return ExpansionSolution(physical, None, None, None)
     roots = _real_roots(cubic, bias, task.potentials, task.demanded)

@@ -6,6 +6,7 @@ import numpy as np
 
 from nessflow.scattering.occupation import fermi, fermi_holes
 from nessflow.scattering.probe_response import flows, poles_if_needed, responses, slopes
+from nessflow.scattering.probe_validity import current_change, validity
 from nessflow.scattering.probes import (
     NoSolution,
     Probe,
@@ -44,7 +45,7 @@ def linear_probes(
     Returns
     -------
     ProbeSolution
-        Linear in biases and demanded currents.
+        Linear in biases and demanded currents; its `validity` says where that is no state.
 
     Raises
     ------
@@ -96,8 +97,10 @@ def linear_probes(
         bias[task.potentials] += np.linalg.solve(inside, left)
         value, error = currents(bias)
         steps += 1
-    linear = moved(common, mean + bias)
-    return solution(linear, task, value, error, response[:, task.potentials], converged, steps)
+    slope, first = response[:, task.potentials], abs(response) @ abs(bias)
+    left_out = current_change(common, mean, bias, poles) - response @ bias
+    valid = validity(common, mean, bias, task.potentials, left_out, first)
+    return solution(moved(common, mean + bias), task, value, error, slope, converged, steps, valid)
 
 
 def _linear(system: OpenSystem, bias: np.ndarray) -> Occupations:

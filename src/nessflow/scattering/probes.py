@@ -44,6 +44,32 @@ class NoSolution(ValueError):
     """No chemical potentials give the demanded currents."""
 
 
+@dataclass(frozen=True)
+class Validity:
+    """How far a solution for probes is valid.
+
+    Attributes
+    ----------
+    band_excess : float
+        Largest distance of a probe's chemical potential beyond its band, or beyond all states of
+        the system, in t; 0 where all are inside.
+    departure : float
+        Largest departure of a probe's chemical potential from the mean of the given ones, in t.
+        Paper nonreciprocal-gain-loss wants it below the bias, which for weak coupling is its
+        ``I_g < 2 gamma^2 I_o`` (text below (17)).
+    neglected : float
+        What the orders left out change the current of a terminal by, over the magnitudes of the
+        first-order terms in it; the largest of all terminals.  0 for an exact solution.
+    reason : str
+        Why the solution is in doubt; empty where it is not.
+    """
+
+    band_excess: float
+    departure: float
+    neglected: float
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class ProbeSolution:
     """Chemical potentials, temperatures and currents of all terminals but loss and gain.
@@ -67,6 +93,8 @@ class ProbeSolution:
         Whether the residual is within the errors of the integrals.
     iterations : int
         Newton steps.
+    validity : Validity
+        How far the order that was solved to is valid.
     """
 
     system: OpenSystem
@@ -80,6 +108,7 @@ class ProbeSolution:
     residual: float
     converged: bool
     iterations: int
+    validity: Validity
 
 
 # --- what is asked for ----------------------------------------------------------------------------
@@ -174,6 +203,25 @@ def terminal_temperatures(system: OpenSystem) -> np.ndarray:
         In t.
     """
     return np.array([terminal.temperature for terminal in system.terminals])
+
+
+def terminal_bands(system: OpenSystem) -> np.ndarray:
+    """Return the lowest and the highest energy that each terminal has states at.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (t, 2) float array
+        In t; infinite for wide-band leads.
+    """
+    bands = [
+        np.array([system.leads[k].band for k in terminal.channels]) for terminal in system.terminals
+    ]
+    return np.array([(band[:, 0].min(), band[:, 1].max()) for band in bands])
 
 
 def task_of(system: OpenSystem, probes: Sequence[Probe]) -> Task:
@@ -293,6 +341,7 @@ def solution(
     jacobian: np.ndarray,
     converged: bool,
     iterations: int,
+    valid: Validity,
 ) -> ProbeSolution:
     """Return the solution with its errors.
 
@@ -310,6 +359,8 @@ def solution(
         Whether all integrals met the tolerance or their rounding errors.
     iterations : int
         Newton steps.
+    valid : Validity
+        How far the order that was solved to is valid.
 
     Returns
     -------
@@ -342,4 +393,5 @@ def solution(
         float(abs(left).max(initial=0.0)),
         converged and bool((abs(left) <= 16 * error[rows]).all()),
         iterations,
+        valid,
     )

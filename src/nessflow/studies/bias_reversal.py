@@ -1,5 +1,6 @@
 """A system with sources and drains at forward and at reverse bias: what its kinds share."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -13,7 +14,7 @@ from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import Probe, ProbeSolution
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import probed_systems
-from nessflow.studies.kind import Strict, Variable
+from nessflow.studies.kind import Status, Strict, Variable
 from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
 from nessflow.studies.variables import with_errors
 
@@ -25,6 +26,11 @@ CONVENTIONS = (
     "Reference current: |bias| / 2 pi, that of one open channel.",
     "Methods: linear about the mean of the given chemical potentials, third-order about it at "
     "temperature 0, exact.",
+    "Linear response is that of small biases and currents.  Band excess, relative departure (below "
+    "1 is I_g < 2 gamma^2 I_o at weak coupling) and neglected orders (the true current at the "
+    "potentials found less the one solved for, over its first-order terms) say how far from small "
+    "the given ones are.  A point is suspect where a probe would leave its band, so that there is "
+    "no such state, or where more was left out than the first order holds.",
 )
 SCALARS = (
     NONRECIPROCITY
@@ -40,6 +46,17 @@ SCALARS = (
     )
     | {"reference_current": Variable((), "t/hbar", "current of an open channel at this bias")}
 )
+VALIDITY = {
+    "band_excess": Variable(
+        (), "t", "largest distance of a probe's chemical potential beyond its band"
+    ),
+    "relative_departure": Variable(
+        (), "1", "largest departure of a probe's chemical potential from the mean over the bias"
+    ),
+    "neglected_orders": Variable(
+        (), "1", "change of a current by the orders left out over its first-order terms, largest"
+    ),
+}
 
 
 class BiasedSystem(Strict):
@@ -96,6 +113,28 @@ def solved(system: OpenSystem, probes: list[Probe], method: str) -> ProbeSolutio
     if method == "linear":
         return linear_probes(system, probes)
     return physical_solution(third_order_probes(system, probes))
+
+
+def how_valid(solutions: Sequence[ProbeSolution]) -> tuple[dict[str, float], dict[str, str]]:
+    """Return what `VALIDITY` lists, the worse of the directions of the bias, and notes."""
+    found = [solution.validity for solution in solutions]
+    system = solutions[0].system
+    bias = abs(np.subtract(*(_terminal(system, x).chemical_potential for x in ("left", "right"))))
+    departure = max(x.departure for x in found)
+    values = {
+        "band_excess": max(x.band_excess for x in found),
+        "relative_departure": departure / bias if bias else np.nan,
+        "neglected_orders": max(x.neglected for x in found),
+    }
+    return values, {} if bias else {"relative_departure": "there is no bias"}
+
+
+def judged(solutions: Sequence[ProbeSolution]) -> tuple[Status, str]:
+    """Return the status of a point by its solutions, and why it is not ok."""
+    if not all(solution.converged for solution in solutions):
+        return Status.NOT_CONVERGED, "an energy integral did not converge"
+    reason = next((x.validity.reason for x in solutions if x.validity.reason), "")
+    return (Status.SUSPECT, reason) if reason else (Status.OK, "")
 
 
 def both_directions(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:

@@ -42,6 +42,7 @@ VARIABLES = (
         }
     )
     | bias_reversal.SCALARS
+    | bias_reversal.VALIDITY
     | _CLOSED_FORMS
 )
 
@@ -71,7 +72,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         missing = VARIABLES.keys() - values.keys()
         shapes = {name: (2,) * len(VARIABLES[name].dims) for name in missing}
         values |= {name: np.full(shape, np.nan) for name, shape in shapes.items()}
-        return Outcome(values, notes=notes | dict.fromkeys(missing, str(error)))
+        return Outcome(values, Status.NOT_CONVERGED, str(error), notes)
     names = [terminal.name for terminal in forward.terminals]
     ends = [names.index(name) for name in probed_systems.lead_names(parameters.system)]
     for name in ("particle_current", "particle_current_error"):
@@ -82,10 +83,9 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         np.array([solution.particle_current[left] for solution in both]),
         np.array([solution.particle_current_error[left] for solution in both]),
     )
-    status, message = Status.OK, ""
-    if not all(solution.converged for solution in both):
-        status, message = Status.NOT_CONVERGED, "an energy integral did not converge"
-    return Outcome(values | scalars, status, message, notes | more)
+    valid, without_bias = bias_reversal.how_valid(both)
+    notes |= more | without_bias
+    return Outcome(values | scalars | valid, *bias_reversal.judged(both), notes)
 
 
 def _closed_forms(wire: Wire | None, reason: str) -> tuple[dict[str, float], dict[str, str]]:

@@ -51,6 +51,7 @@ _CLOSED_FORM = "drude_chemical_potential"
 VARIABLES = (
     _BY_DIRECTION
     | bias_reversal.SCALARS
+    | bias_reversal.VALIDITY
     | {
         _CLOSED_FORM: Variable(
             ("direction", "site"), "t", "chemical potential of a probe by the scattering length"
@@ -74,11 +75,15 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     forward, probes = probed_systems.open_system(parameters.system, rng)
     closed_form, reason = _drude(forward, probes)
     parts, notes, status = [], {_CLOSED_FORM: reason}, (Status.OK, "")
-    for system in bias_reversal.both_directions(forward):
-        try:
-            values, more, found = _one_direction(system, probes, parameters.method)
-        except NoSolution as error:
-            return without_solution(VARIABLES, coordinates(parameters), str(error))
+    try:
+        both = [
+            bias_reversal.solved(system, probes, parameters.method)
+            for system in bias_reversal.both_directions(forward)
+        ]
+    except NoSolution as error:
+        return without_solution(VARIABLES, coordinates(parameters), str(error))
+    for solved in both:
+        values, more, found = _one_direction(solved, probes, parameters.method)
         parts.append(values)
         notes |= more
         status = max(status, found, key=lambda x: x[0])
@@ -89,7 +94,9 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         values[name][:, left] for name in ("particle_current", "particle_current_error")
     )
     scalars, more = bias_reversal.asymmetries(forward, current, error)
-    return Outcome(values | scalars, *status, notes | more)
+    valid, without_bias = bias_reversal.how_valid(both)
+    notes |= more | without_bias
+    return Outcome(values | scalars | valid, *status, notes)
 
 
 def _drude(system: OpenSystem, probes: list[Probe]) -> tuple[np.ndarray, str]:
@@ -108,10 +115,9 @@ def _drude(system: OpenSystem, probes: list[Probe]) -> tuple[np.ndarray, str]:
 
 
 def _one_direction(
-    system: OpenSystem, probes: list[Probe], method: str
+    solved: ProbeSolution, probes: list[Probe], method: str
 ) -> tuple[dict, dict[str, str], tuple[Status, str]]:
     """Return values, notes and status of one direction."""
-    solved = bias_reversal.solved(system, probes, method)
     inside = _inside(solved.system)
     if method == "exact":
         currents = terminal_currents(solved.system)
@@ -121,7 +127,7 @@ def _one_direction(
     else:
         currents = None
         values, notes = _expanded_flows(solved)
-        heat, more = _expanded_heat(solved, mean_chemical_potential(system, probes))
+        heat, more = _expanded_heat(solved, mean_chemical_potential(solved.system, probes))
         notes |= more
     values |= heat
     profile, more = _profile(inside, solved, exact=method == "exact")
@@ -142,9 +148,9 @@ def _judged(
 ) -> tuple[Status, str]:
     if currents is not None and inside is not None:
         return judged(solved, currents, inside)
-    if not solved.converged or not (inside is None or inside.converged):
+    if not (inside is None or inside.converged):
         return Status.NOT_CONVERGED, "an energy integral did not converge"
-    return Status.OK, ""
+    return bias_reversal.judged([solved])
 
 
 def _expanded_flows(solved: ProbeSolution) -> tuple[dict, dict[str, str]]:

@@ -100,11 +100,16 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     }
     for name, way in ways.items():
         key = f"{name}_chemical_potential"
+        reason = ""
         try:
-            solved, reason = way(), "the physical solution ends before this bias and current"
+            solved = way()
+            if solved is None:
+                reason = "the physical solution ends before this bias and current"
+            elif solved.validity.band_excess:
+                reason = solved.validity.reason
         except NoSolution as error:
-            solved, reason = None, str(error)
-        if solved is None:
+            reason = str(error)
+        if reason:
             notes[key] = reason
             values[key] = values[f"{key}_error"] = np.full(len(probes), np.nan)
             continue

@@ -131,13 +131,13 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
 
 
 def without_solution(variables: dict, coordinates: dict, reason: str) -> Outcome:
-    """Return an outcome of nothing but nan, for want of a solution."""
+    """Return an outcome of nothing but nan that failed, for want of a solution."""
     sizes = {name: len(coordinate.values) for name, coordinate in coordinates.items()}
     values = {
         name: np.full([sizes[dim] for dim in variable.dims], np.nan)
         for name, variable in variables.items()
     }
-    return Outcome(values, notes=dict.fromkeys(variables, reason))
+    return Outcome(values, Status.NOT_CONVERGED, reason)
 
 
 def state_of(solved: ProbeSolution) -> tuple[dict, dict[str, str]]:
