@@ -104,6 +104,7 @@ def _parameters(model: BaseModel, prefix: str) -> list[str]:
 def _observables(kind: ModuleType) -> list[str]:
     return [
         f"  {name} [{', '.join(v.dims)}] ({v.natural_units}): {v.long_name}"
+        + (f"; {v.limits}" if str(v.limits) else "")
         for name, v in kind.VARIABLES.items()
         if not name.endswith("_error")
     ]
@@ -128,21 +129,27 @@ def data_dictionary() -> str:
         "`n_samples`: how many these are",
         "* `status` of each point: "
         + ", ".join(f"{s.value} {s.name.lower().replace('_', ' ')}" for s in Status),
-        "* `message`: why a point is not ok; `failures.csv` lists these points",
+        "* `message`: why a point is not ok; `failures.csv` lists these points. A point is suspect "
+        "where a value is beyond its range by more than its error, where the error is larger than "
+        "the whole range, or where a value is not finite and no reason is given",
         "* `<fit>_exponent`, `<fit>_prefactor` and their `_error`: fits of the study file",
         "",
         "A value is NaN where the point failed, or where the quantity is not defined; then an "
         "attribute `undefined` of the variable says why. A dimension whose values differ between "
         "points, such as the sites of chains of several lengths, has all of them (attribute "
-        "`joined`), and NaN where a point has no such value.",
+        "`joined`), and NaN where a point has no such value. The range is what mathematics "
+        "allows; where it depends on the point (channels of a lead, statistics, loss and gain) the "
+        "point is judged by its own.",
     ]
     for name in kind_names():
         kind = find_kind(name)
         lines += ["", f"## {name}", "", _summary(kind), ""]
         lines += [f"* {line}" for line in kind.CONVENTIONS]
-        lines += ["", "| variable | dimensions | natural units | meaning |", "|---|---|---|---|"]
+        lines += ["", "| variable | dimensions | natural units | range | meaning |"]
+        lines += ["|---|---|---|---|---|"]
         lines += [
-            f"| `{v}` | {', '.join(m.dims) or 'none'} | {m.natural_units} | {m.long_name} |"
+            f"| `{v}` | {', '.join(m.dims) or 'none'} | {m.natural_units} | {m.limits} | "
+            f"{m.long_name} |"
             for v, m in kind.VARIABLES.items()
             if not v.endswith("_error")
         ]

@@ -37,6 +37,9 @@ def undefined(reason: str) -> Estimate:
     return Estimate(np.nan, np.nan, reason)
 
 
+NEGATIVE_ENTROPY = "the entropy production is negative: the second law does not hold here"
+
+
 def uncertainty_ratio(noise: Estimate, entropy: Estimate, current: Estimate) -> Estimate:
     """Return ``noise x entropy production / current^2``, at least 2 for classical Markov jumps.
 
@@ -52,11 +55,14 @@ def uncertainty_ratio(noise: Estimate, entropy: Estimate, current: Estimate) -> 
     Returns
     -------
     Estimate
-        Undefined where a part is, or where the current is zero within its error.
+        Undefined where a part is, where the entropy production is negative, or where the current
+        is zero within its error.
     """
     for part in (noise, entropy, current):
         if part.undefined:
             return undefined(part.undefined)
+    if entropy.value < -entropy.error:
+        return undefined(NEGATIVE_ENTROPY)
     if not abs(current.value) > current.error:
         return undefined("the current is zero within its error")
     # Quotients first: the square of a current of 1e-170 underflows.

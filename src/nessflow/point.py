@@ -7,6 +7,7 @@ import numpy as np
 
 from nessflow.pipeline.config import Study, parameters_of
 from nessflow.pipeline.grid import Ensemble
+from nessflow.pipeline.judge import judge
 from nessflow.pipeline.solve import generator
 
 
@@ -35,8 +36,8 @@ def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
     random = kind.is_random(parameters)
     ensemble = study.ensemble or Ensemble(1, 1, 0)
     rng = generator(ensemble, labels, sample) if random else None
-    outcome = kind.evaluate(parameters, rng)
-    coordinates = kind.coordinates(parameters)
+    coordinates = {name: c.values for name, c in kind.coordinates(parameters).items()}
+    verdict = judge(kind.evaluate(parameters, rng), kind.VARIABLES, coordinates)
     result = {
         "study": study.name,
         "point": {axis.name: axis.value(labels[axis.name]) for axis in study.axes},
@@ -44,27 +45,27 @@ def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
     if random:
         result["sample"] = sample
     return result | {
-        "status": int(outcome.status),
-        "message": outcome.message,
-        "coordinates": {name: c.values.tolist() for name, c in coordinates.items()},
+        "status": verdict.status,
+        "message": verdict.message,
+        "coordinates": {name: values.tolist() for name, values in coordinates.items()},
         "observables": {
-            name: _observable(name, variable, outcome)
+            name: _observable(name, variable, verdict)
             for name, variable in kind.VARIABLES.items()
             if not name.endswith("_error")
         },
     }
 
 
-def _observable(name, variable, outcome) -> dict:
+def _observable(name, variable, verdict) -> dict:
     entry = {
-        "value": _plain(outcome.values[name]),
-        "error": _plain(outcome.values.get(f"{name}_error")),
+        "value": _plain(verdict.values[name]),
+        "error": _plain(verdict.values.get(f"{name}_error")),
         "units": variable.natural_units,
         "dims": list(variable.dims),
         "long_name": variable.long_name,
     }
-    if name in outcome.notes:
-        entry["undefined"] = outcome.notes[name]
+    if name in verdict.reasons:
+        entry["undefined"] = verdict.reasons[name]
     return entry
 
 

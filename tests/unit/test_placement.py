@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from judging import judged
 from nessflow.studies import classical_lattice, classical_relaxation, resistor_circuit
 from nessflow.studies.kind import Status
 from nessflow.studies.placement import Injection
@@ -97,9 +98,10 @@ def test_densities_and_resistances_that_are_refused():
 
 def test_drains_that_take_more_than_arrives_are_suspect():
     drained = PAIR | {"drains": {"sites": [5], "current": -3.0}}
-    outcome = classical_lattice.evaluate(movers(injections=drained), None)
-    assert outcome.status == Status.SUSPECT
-    assert "negative density on site 5 in forward bias" in outcome.message
+    found = judged(classical_lattice, movers(injections=drained))
+    assert found.status == Status.SUSPECT
+    assert "density[forward, right, 5] = -" in found.message
+    assert "raise the densities of both leads" in found.message
 
 
 def test_values_have_the_shapes_of_the_coordinates():

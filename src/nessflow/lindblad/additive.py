@@ -36,8 +36,8 @@ def _modes(system: OpenSystem) -> tuple[np.ndarray, np.ndarray]:
     gaps = np.diff(levels)
     if gaps.size and gaps.min() <= _DEGENERATE * abs(levels).max():
         raise ValueError(
-            f"two levels at {levels[np.argmin(gaps)]:g} are degenerate, so that the global "
-            "equation is not defined; use the local one"
+            f"two levels at {levels[np.argmin(gaps)]:g} are degenerate and have no modes of their "
+            "own, which global and broadened equations need; use the local one"
         )
     return levels, modes
 

@@ -16,12 +16,12 @@ import numpy as np
 import xarray as xr
 
 from nessflow.pipeline.grid import Block, Ensemble, Labels, canonical_json, seed_entropy
+from nessflow.pipeline.judge import judge
 from nessflow.pipeline.layout import (
     EXCEPTION,
     OK,
     PENDING,
     REASONS,
-    SUSPECT,
     TIME_LIMIT,
     described,
     pending_dataset,
@@ -320,7 +320,7 @@ def _compute(dataset, study, block, kind, waiting, partial, progress, watch) -> 
                 watch.at(numbers[index])
                 with limited(study.time_limit):
                     result = kind.evaluate(parameters, rng)
-            values, outcome, message, reasons = checked(result, arrays, status.ndim)
+            values, outcome, message, reasons = judge(result, kind.VARIABLES, coordinates)
         except TimeLimit:
             values, outcome, reasons = {}, TIME_LIMIT, {}
             message = f"longer than time_limit = {study.time_limit:g} s"
@@ -380,36 +380,6 @@ def _require_coordinates(expected: Mapping, coordinates: Mapping) -> None:
 def generator(ensemble: Ensemble, labels: Labels, sample: int) -> np.random.Generator:
     """Return the random generator of one sample of one point."""
     return np.random.default_rng(np.random.SeedSequence(seed_entropy(ensemble, labels, sample)))
-
-
-def checked(outcome, arrays: Mapping[str, np.ndarray], point_dims: int):
-    """Return values, status, message and reasons of an outcome for the arrays of a block.
-
-    A value that is not finite needs a note that says why; without one the point is suspect.
-
-    Raises
-    ------
-    ValueError
-        When a variable is missing or has another shape than declared.
-    """
-    values, unexplained, reasons = {}, [], {}
-    for name, array in arrays.items():
-        if name not in outcome.values:
-            raise ValueError(f"the kind returned no {name}")
-        value = np.asarray(outcome.values[name], dtype=float)
-        if value.shape != array.shape[point_dims:]:
-            raise ValueError(f"{name} has the shape {value.shape}, not {array.shape[point_dims:]}")
-        values[name] = value
-        if not np.isfinite(value).all():
-            note = outcome.notes.get(name) or outcome.notes.get(name.removesuffix("_error"))
-            if note:
-                reasons[name] = note
-            else:
-                unexplained.append(name)
-    status, message = int(outcome.status), outcome.message
-    if status == OK and unexplained:
-        status, message = SUSPECT, f"not finite, and no reason given: {', '.join(unexplained)}"
-    return values, status, message, reasons
 
 
 def one_line(text: str) -> str:

@@ -87,4 +87,8 @@ def boson_transport(system: OpenSystem, rtol: float = 1e-10) -> Transport:
         return [parts[0], parts[1], parts[3].reshape(count, count), parts[2]]
 
     names = tuple(lead.name for lead in system.leads)
-    return Transport(names, *split(found.value), *split(found.error), found.converged)
+    values, errors = split(found.value), split(found.error)
+    # Sums over all terminals: zero because the scattering matrix is unitary.
+    pairs = [(values[k].sum(axis=0), errors[k].sum(axis=0)) for k in (0, 2)]
+    unitary = all(np.all(abs(total) <= allowed) for total, allowed in pairs)
+    return Transport(names, *values, *errors, found.converged and unitary)

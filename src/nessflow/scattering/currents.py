@@ -135,6 +135,9 @@ def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarra
 
 # --- currents ----------------------------------------------------------------------------------
 
+UNITARITY_TOLERANCE = 1e-8
+"""Relative violation of the unitarity of the scattering matrix beyond which nothing is right."""
+
 
 Flows = dict[tuple, np.ndarray]
 """Transmission times occupation, by what it connects: (E,) each."""
@@ -225,8 +228,12 @@ class SteadyCurrents:
     unitarity_defect : float
         Integral of ``Gamma_a A_aa - sum_b T_ab`` (a row of the unitarity of the scattering matrix)
         relative to that of both terms; the largest of all leads.
-    converged : bool
+    integrated : bool
         Whether every integral met the tolerance or its rounding errors.
+    converged : bool
+        Whether that is so, and particles are conserved within the errors, and unitarity holds.
+    fault : str
+        Why it has not converged, or an empty text.
     evaluations : int
         Number of energies at which the Green's function was evaluated.
     notes : dict
@@ -243,7 +250,7 @@ class SteadyCurrents:
     conservation_defect: float
     conservation_allowance: float
     unitarity_defect: float
-    converged: bool
+    integrated: bool
     evaluations: int
     notes: Mapping[str, str]
     net_particle_current: float | None = None
@@ -266,6 +273,28 @@ class SteadyCurrents:
     response_particle_current_error: float | None = None
     response_energy_current: float | None = None
     response_energy_current_error: float | None = None
+
+    @property
+    def fault(self) -> str:
+        """Why the currents have not converged."""
+        if not self.integrated:
+            return "an energy integral did not converge"
+        if abs(self.conservation_defect) > self.conservation_allowance:
+            return (
+                f"the currents of all terminals add to {self.conservation_defect:.1e}, more than "
+                f"their errors {self.conservation_allowance:.1e}"
+            )
+        if self.unitarity_defect > UNITARITY_TOLERANCE:
+            return (
+                f"unitarity violated by {self.unitarity_defect:.1e}, "
+                f"more than {UNITARITY_TOLERANCE:.0e}"
+            )
+        return ""
+
+    @property
+    def converged(self) -> bool:
+        """Whether the currents have converged."""
+        return not self.fault
 
 
 def _contact_tails(system: OpenSystem, terminal: Terminal, matrix: Matrix) -> dict[int, float]:
@@ -430,7 +459,7 @@ def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
             conservation_defect=float(fields["particle_current"].sum()),
             conservation_allowance=float(fields["particle_current_error"].sum()),
             unitarity_defect=float(unitarity.max(initial=0.0)),
-            converged=found.converged,
+            integrated=found.converged,
             evaluations=found.evaluations,
             notes=notes,
             **fields,

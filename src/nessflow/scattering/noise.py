@@ -50,7 +50,8 @@ class ParticleNoise:
         Noise ``(S_LL + S_RR - 2 S_LR)/4`` of the net current ``(I_L - I_R)/2``, first lead left,
         second right; None without two leads.
     converged : bool
-        Whether every integral met the tolerance or its rounding errors.
+        Whether every integral met the tolerance or its rounding errors, and the rows of all
+        terminals add up to zero (unitarity) where there are no others.
     evaluations : int
         Number of energies at which the Green's function was evaluated.
     """
@@ -164,14 +165,19 @@ def noise_observable(system: OpenSystem) -> Observable[ParticleNoise]:
     if not names:
         raise ValueError("the noise of leads needs at least one lead, the system has none")
 
+    closed = not (system.loss.any() or system.gain.any())
+
     def result(found: Integral) -> ParticleNoise:
-        return _assembled(names, found)
+        return _assembled(names, found, closed)
 
     return Observable(_noise_integrand, result)
 
 
-def _assembled(names: tuple[str, ...], found: Integral) -> ParticleNoise:
-    """Return the matrix whose diagonal and pairs, then perhaps the net noise, were integrated."""
+def _assembled(names: tuple[str, ...], found: Integral, closed: bool) -> ParticleNoise:
+    """Return the matrix whose diagonal and pairs, then perhaps the net noise, were integrated.
+
+    Where it has all terminals, its rows add up to zero because the scattering matrix is unitary.
+    """
     count, pairs = len(names), _pairs(len(names))
     noise, error = np.diag(found.value[:count]), np.diag(found.error[:count])
     for matrix, numbers in ((noise, found.value), (error, found.error)):
@@ -180,7 +186,9 @@ def _assembled(names: tuple[str, ...], found: Integral) -> ParticleNoise:
     net = net_error = None
     if found.value.size > count + len(pairs):
         net, net_error = float(found.value[-1]), float(found.error[-1])
-    return ParticleNoise(names, noise, error, net, net_error, found.converged, found.evaluations)
+    unitary = not closed or bool(np.all(abs(noise.sum(axis=1)) <= error.sum(axis=1)))
+    converged = found.converged and unitary
+    return ParticleNoise(names, noise, error, net, net_error, converged, found.evaluations)
 
 
 def lead_noise(system: OpenSystem, rtol: float = 1e-10) -> ParticleNoise:
@@ -290,6 +298,6 @@ def terminal_noise(system: OpenSystem, rtol: float = 1e-10) -> ParticleNoise:
         return np.concatenate(values, axis=1), np.concatenate(sizes, axis=1)
 
     def result(found: Integral) -> ParticleNoise:
-        return _assembled(terminal_names(system), found)
+        return _assembled(terminal_names(system), found, closed=True)
 
     return integrate_observables(system, [Observable(integrand, result)], rtol)[0]

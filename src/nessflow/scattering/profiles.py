@@ -91,7 +91,7 @@ def terminal_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents
         conservation_defect=float(found.value[:count].sum()),
         conservation_allowance=float(found.error[:count].sum()),
         unitarity_defect=np.nan,
-        converged=found.converged,
+        integrated=found.converged,
         evaluations=found.evaluations,
         notes=notes,
     )

@@ -20,7 +20,8 @@ class Transport:
     third_cumulant : (t,) float
         Of the transferred charge per unit time, in t/hbar.
     converged : bool
-        Whether every integral met the tolerance or its rounding errors; True where there is none.
+        Whether every integral met the tolerance or its rounding errors and sums over all terminals
+        vanish within the errors; True where there is no integral.
 
     Each has its numerical error in ``<name>_error``.
     """

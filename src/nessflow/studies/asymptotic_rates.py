@@ -8,7 +8,7 @@ from nessflow.lindblad.decomposition import joint_rate, split
 from nessflow.lindblad.equation import canonical_rates, non_markovianity
 from nessflow.lindblad.propagator import asymptotic_gain, damping_matrix, propagator_hamiltonian
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Outcome, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Variable
 from nessflow.studies.networks import NetworkParameters as Parameters
 from nessflow.studies.variables import never_random, with_errors
 
@@ -29,9 +29,9 @@ VARIABLES = with_errors(
     {
         "canonical_gain_rate": Variable(("mode",), _RATE, "canonical rate of gain, ascending"),
         "canonical_loss_rate": Variable(("mode",), _RATE, "canonical rate of loss, ascending"),
-        "non_markovianity": Variable((), _RATE, "asymptotic non-Markovianity"),
+        "non_markovianity": Variable((), _RATE, "asymptotic non-Markovianity", NOT_NEGATIVE),
         "relative_non_markovianity": Variable(
-            (), "1", "asymptotic non-Markovianity over the coupling"
+            (), "1", "asymptotic non-Markovianity over the coupling", NOT_NEGATIVE
         ),
         "reservoir_gain_rate": Variable(
             ("terminal", "mode"), _RATE, "gain rate of the mode due to the reservoir"
@@ -39,9 +39,15 @@ VARIABLES = with_errors(
         "reservoir_loss_rate": Variable(
             ("terminal", "mode"), _RATE, "loss rate of the mode due to the reservoir"
         ),
-        "interference_rate": Variable((), _RATE, "rate of the interference term between modes"),
-        "delocalised_gain_rate": Variable((), _RATE, "rate of the gain shared by different sites"),
-        "delocalised_loss_rate": Variable((), _RATE, "rate of the loss shared by different sites"),
+        "interference_rate": Variable(
+            (), _RATE, "rate of the interference term between modes", NOT_NEGATIVE
+        ),
+        "delocalised_gain_rate": Variable(
+            (), _RATE, "rate of the gain shared by different sites", NOT_NEGATIVE
+        ),
+        "delocalised_loss_rate": Variable(
+            (), _RATE, "rate of the loss shared by different sites", NOT_NEGATIVE
+        ),
     }
 ) | {
     "upper_level": Variable((), "t", "highest energy of the network"),

@@ -14,7 +14,7 @@ from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import Probe, ProbeSolution
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import probed_systems
-from nessflow.studies.kind import Status, Strict, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, Limits, Status, Strict, Variable
 from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
 from nessflow.studies.variables import with_errors
 
@@ -37,24 +37,34 @@ SCALARS = (
     | with_errors(
         {
             "relative_nonreciprocity": Variable(
-                (), "1", "nonreciprocity over the mean magnitude of both currents"
+                (), "1", "nonreciprocity over the mean magnitude of both currents", Limits(-2, 2)
             ),
             "conductance": Variable(
                 (), "e^2/hbar", "difference of forward and reverse current over twice the bias"
             ),
         }
     )
-    | {"reference_current": Variable((), "t/hbar", "current of an open channel at this bias")}
+    | {
+        "reference_current": Variable(
+            (), "t/hbar", "current of an open channel at this bias", NOT_NEGATIVE
+        )
+    }
 )
 VALIDITY = {
     "band_excess": Variable(
         (), "t", "largest distance of a probe's chemical potential beyond its band"
     ),
     "relative_departure": Variable(
-        (), "1", "largest departure of a probe's chemical potential from the mean over the bias"
+        (),
+        "1",
+        "largest departure of a probe's chemical potential from the mean over the bias",
+        NOT_NEGATIVE,
     ),
     "neglected_orders": Variable(
-        (), "1", "change of a current by the orders left out over its first-order terms, largest"
+        (),
+        "1",
+        "change of a current by the orders left out over its first-order terms, largest",
+        NOT_NEGATIVE,
     ),
 }
 
@@ -166,16 +176,17 @@ def asymmetries(
     bias -= _terminal(forward, "right").chemical_potential
     values, notes = nonreciprocity(current, error), {}
     mean, total = abs(current).mean(), error.sum()
-    relative = values["nonreciprocity"] / mean if mean > 0 else np.nan
+    flows = mean > total
+    relative = values["nonreciprocity"] / mean if flows else np.nan
     values |= {
         "relative_nonreciprocity": relative,
-        "relative_nonreciprocity_error": (1 + abs(relative)) * total / mean if mean else np.nan,
+        "relative_nonreciprocity_error": (1 + abs(relative)) * total / mean if flows else np.nan,
         "conductance": (current[0] - current[1]) / (2 * bias) if bias else np.nan,
         "conductance_error": total / abs(2 * bias) if bias else np.nan,
         "reference_current": abs(bias) / (2 * np.pi),
     }
-    if not mean:
-        notes["relative_nonreciprocity"] = "no current flows in either direction"
+    if not flows:
+        notes["relative_nonreciprocity"] = "no current flows in either direction, within the errors"
     if not bias:
         notes["conductance"] = "without bias there is no conductance"
     return values, notes

@@ -5,7 +5,15 @@ from pydantic import Field
 
 from nessflow.classical import lattice
 from nessflow.studies import classical_lattice, placement
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    Coordinate,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    quantity,
+)
 from nessflow.studies.variables import never_random
 
 
@@ -44,14 +52,18 @@ VARIABLES = {
         ("direction", "lead"), "t/hbar", "numerical error of the steady particle current"
     ),
     "density_distance": Variable(
-        ("direction", "elapsed_time"), "1", "largest distance of a density from its steady value"
+        ("direction", "elapsed_time"),
+        "1",
+        "largest distance of a density from its steady value",
+        NOT_NEGATIVE,
     ),
     "slowest_decay": Variable(
         ("direction", "elapsed_time"),
         "1",
         "decay with the relaxation rate through the last exact distance",
+        NOT_NEGATIVE,
     ),
-    "relaxation_rate": Variable((), "t/hbar", "rate of the slowest decay"),
+    "relaxation_rate": Variable((), "t/hbar", "rate of the slowest decay", NOT_NEGATIVE),
     "relaxation_rate_error": Variable((), "t/hbar", "numerical error of the relaxation rate"),
 }
 is_random = never_random

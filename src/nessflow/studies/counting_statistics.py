@@ -10,7 +10,17 @@ from nessflow.scattering.counting import (
     lead_cumulants,
 )
 from nessflow.studies import systems
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    PROBABILITY,
+    Coordinate,
+    Limits,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    quantity,
+)
 from nessflow.studies.variables import with_errors
 
 
@@ -59,21 +69,29 @@ _DISTRIBUTION = ("lead", "charge")
 
 VARIABLES = with_errors(
     {
-        "cumulant": Variable(("lead", "order"), _RATE, "cumulant of the charge, per unit time"),
+        "cumulant": Variable(
+            ("lead", "order"),
+            _RATE,
+            "cumulant of the charge, per unit time",
+            Limits(np.array([-np.inf, 0.0, -np.inf, -np.inf])),
+        ),
         "generating_function_real": Variable(
-            ("lead", "counting_field"), _RATE, "real part of the cumulant generating function"
+            ("lead", "counting_field"),
+            _RATE,
+            "real part of the cumulant generating function",
+            Limits(upper=0),
         ),
         "generating_function_imaginary": Variable(
             ("lead", "counting_field"), _RATE, "imaginary part of the cumulant generating function"
         ),
-        "probability": Variable(_DISTRIBUTION, "1", "probability of the charge"),
+        "probability": Variable(_DISTRIBUTION, "1", "probability of the charge", PROBABILITY),
+        "outside_probability": Variable(
+            ("lead",), "1", "probability of charges that are not tabulated", PROBABILITY
+        ),
     }
 ) | {
     "gaussian_probability": Variable(
-        _DISTRIBUTION, "1", "normal density of the mean and variance of the charge"
-    ),
-    "outside_probability": Variable(
-        ("lead",), "1", "probability of charges that are not tabulated"
+        _DISTRIBUTION, "1", "normal density of the mean and variance of the charge", NOT_NEGATIVE
     ),
 }
 
@@ -144,4 +162,5 @@ def _tabulated(
         "probability_error": np.full(charges.size, distribution.error),
         "gaussian_probability": gaussian,
         "outside_probability": float(distribution.probability[~inside].sum()),
+        "outside_probability_error": distribution.error * np.count_nonzero(~inside),
     }

@@ -10,7 +10,7 @@ from nessflow.scattering import wire_formulas
 from nessflow.scattering.probes import NoSolution
 from nessflow.scattering.wire_formulas import Wire
 from nessflow.studies import bias_reversal, probed_systems
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Status, Variable
 from nessflow.studies.placement import directions
 from nessflow.studies.variables import with_errors
 
@@ -18,12 +18,14 @@ Parameters = bias_reversal.BiasedSystem
 CONVENTIONS = (*probed_systems.CONVENTIONS, *bias_reversal.CONVENTIONS)
 
 _CLOSED_FORMS = {
-    "scattering_length": Variable((), "1", "scattering length of a wire with probes everywhere"),
+    "scattering_length": Variable(
+        (), "1", "scattering length of a wire with probes everywhere", NOT_NEGATIVE
+    ),
     "drude_nonreciprocal_current": Variable(
         (), "t/hbar", "nonreciprocal current of a long wire by its scattering length"
     ),
     "drude_conductance": Variable(
-        (), "e^2/hbar", "conductance of a long wire by its scattering length"
+        (), "e^2/hbar", "conductance of a long wire by its scattering length", NOT_NEGATIVE
     ),
     "mover_nonreciprocal_current": Variable(
         (), "t/hbar", "nonreciprocal current of classical movers of that scattering length"

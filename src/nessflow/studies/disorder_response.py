@@ -5,7 +5,7 @@ from pydantic import Field, model_validator
 
 from nessflow.scattering.currents import disorder_susceptibility
 from nessflow.studies import systems
-from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Strict, Variable
 from nessflow.studies.variables import never_random
 
 
@@ -32,6 +32,7 @@ VARIABLES = {
         "(t/hbar)^2/t^2",
         "limit of the mean square of the net particle current over the squared half-width "
         "of uniform disorder",
+        NOT_NEGATIVE,
     ),
     "net_particle_current_mean_square_coefficient_error": Variable(
         (), "(t/hbar)^2/t^2", "numerical error of the limit"

@@ -6,7 +6,8 @@ A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the m
 ``Parameters``
     A pydantic model of one point, every ``$axis`` replaced by its value.
 ``VARIABLES``
-    ``dict[str, Variable]``: what ``evaluate`` returns for one point.
+    ``dict[str, Variable]``: what ``evaluate`` returns for one point, each with the limits that
+    mathematics sets; limits that depend on the point are part of its ``Outcome``.
 ``CONVENTIONS``
     Lines of text on signs, factors and numbering, for ``nessflow describe``.
 ``coordinates(parameters)``
@@ -34,6 +35,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
@@ -52,12 +54,58 @@ class Status(IntEnum):
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Where the values of a variable lie by mathematics, whatever the parameters.
+
+    A point with a value beyond them by more than its error, or with an error larger than the whole
+    range, is suspect (``nessflow.pipeline.judge``).
+
+    Attributes
+    ----------
+    lower, upper : float or array
+        Smallest and largest value; arrays have shapes that fit the variable.
+    broken : str
+        What it means when a value is beyond them.
+    semidefinite : bool or array of bool
+        Whether the last two dimensions are a matrix without negative eigenvalue; an array says for
+        which values of the other dimensions.
+    """
+
+    lower: float | np.ndarray = -np.inf
+    upper: float | np.ndarray = np.inf
+    broken: str = ""
+    semidefinite: bool | np.ndarray = False
+
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether there is a smallest or a largest value."""
+        return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    def __str__(self) -> str:
+        """Return the limits in words, empty where there are none or they differ between values."""
+        lower, upper = self.lower, self.upper
+        if np.ndim(lower) or np.ndim(upper) or not self.bounded:
+            return "no negative eigenvalue" if np.any(self.semidefinite) else ""
+        if np.isfinite(lower) and np.isfinite(upper):
+            return f"{lower:g} to {upper:g}"
+        return f"at least {lower:g}" if np.isfinite(lower) else f"at most {upper:g}"
+
+
+ANYTHING = Limits()
+PROBABILITY = Limits(0, 1)
+NOT_NEGATIVE = Limits(0)
+COVARIANCE = Limits(semidefinite=True)
+SECOND_LAW = Limits(0, broken="the second law is violated")
+
+
+@dataclass(frozen=True)
 class Variable:
-    """One stored quantity: its dimensions beyond the axes, natural units and long name."""
+    """One stored quantity: its dimensions beyond the axes, natural units, long name and limits."""
 
     dims: tuple[str, ...]
     natural_units: str
     long_name: str
+    limits: Limits = ANYTHING
 
 
 @dataclass(frozen=True)
@@ -78,6 +126,8 @@ class Outcome:
     message: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Why a value is NaN by nature: variable name -> reason (not a failure)."""
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    """Limits that depend on the point, in place of those of the variable."""
 
 
 class Strict(BaseModel):

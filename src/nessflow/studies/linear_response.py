@@ -11,8 +11,17 @@ from nessflow.scattering.linear_response import (
     linear_response,
     sommerfeld_lorenz_ratio,
 )
+from nessflow.scattering.system import OpenSystem
 from nessflow.studies import systems
-from nessflow.studies.kind import Outcome, Status, Strict, Variable
+from nessflow.studies.kind import (
+    COVARIANCE,
+    NOT_NEGATIVE,
+    Limits,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+)
 from nessflow.studies.variables import with_errors
 
 
@@ -53,12 +62,14 @@ _SEEBECK = "k_B/e"
 _LORENZ = "(k_B/e)^2"
 
 _RESPONSE = {
-    "electrical_conductance": Variable((), _CONDUCTANCE, "electrical conductance"),
-    "thermal_conductance": Variable((), _THERMAL, "thermal conductance"),
+    "electrical_conductance": Variable((), _CONDUCTANCE, "electrical conductance", NOT_NEGATIVE),
+    "thermal_conductance": Variable((), _THERMAL, "thermal conductance", NOT_NEGATIVE),
     "seebeck_coefficient": Variable((), _SEEBECK, "Seebeck coefficient"),
     "peltier_coefficient": Variable((), "t/e", "Peltier coefficient"),
-    "lorenz_ratio": Variable((), _LORENZ, "thermal over electrical conductance over temperature"),
-    "figure_of_merit": Variable((), "1", "thermoelectric figure of merit ZT"),
+    "lorenz_ratio": Variable(
+        (), _LORENZ, "thermal over electrical conductance over temperature", NOT_NEGATIVE
+    ),
+    "figure_of_merit": Variable((), "1", "thermoelectric figure of merit ZT", NOT_NEGATIVE),
     "peltier_coefficient_own_potential": Variable(
         (), "t/e", "Peltier coefficient, heat counted from each lead's own chemical potential"
     ),
@@ -70,7 +81,9 @@ _RESPONSE = {
     ),
 }
 _RATIOS = {
-    "conductance_ratio": Variable((), "k_B^2*t/e^2", "thermal over electrical conductance"),
+    "conductance_ratio": Variable(
+        (), "k_B^2*t/e^2", "thermal over electrical conductance", NOT_NEGATIVE
+    ),
     "sommerfeld_lorenz_ratio": Variable(
         (), _LORENZ, "Lorenz ratio by the Sommerfeld expansion to second order in temperature"
     ),
@@ -84,19 +97,28 @@ _RATIOS = {
 _PAIRS = ("lead", "lead_2")
 _MATRICES = {
     "conductance_matrix": Variable(
-        _PAIRS, _CONDUCTANCE, "particle current from the lead per chemical potential of lead_2"
+        _PAIRS,
+        _CONDUCTANCE,
+        "particle current from the lead per chemical potential of lead_2",
+        COVARIANCE,
     ),
     "thermoelectric_matrix": Variable(
         _PAIRS, "t/hbar", "heat current from the lead per chemical potential of lead_2"
     ),
     "heat_matrix": Variable(
-        _PAIRS, "t^2/hbar", "heat current from the lead per relative temperature of lead_2"
+        _PAIRS,
+        "t^2/hbar",
+        "heat current from the lead per relative temperature of lead_2",
+        COVARIANCE,
     ),
 }
 
 VARIABLES = with_errors(_RESPONSE | _RATIOS | _MATRICES) | {
     "wiedemann_franz_conductance_ratio": Variable(
-        (), "k_B^2*t/e^2", "thermal over electrical conductance by the Wiedemann-Franz law"
+        (),
+        "k_B^2*t/e^2",
+        "thermal over electrical conductance by the Wiedemann-Franz law",
+        NOT_NEGATIVE,
     ),
 }
 
@@ -115,6 +137,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     """Return the response of one system (paper 000, S32 to S37 with errata E1 to E3)."""
     system = systems.open_system(parameters.system, rng)
     temperature = system.terminals[0].temperature
+    limits = _limits(system)
     matrices = conductance_matrices(system)
     values: dict[str, np.ndarray | float] = dict(zip(_MATRICES, matrices[0], strict=True))
     values |= zip((f"{name}_error" for name in _MATRICES), matrices[1], strict=True)
@@ -123,7 +146,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     if reason:
         undefined = with_errors(_RESPONSE | _RATIOS)
         notes = {name: reason for name in undefined if not name.endswith("_error")}
-        return Outcome(values | dict.fromkeys(undefined, math.nan), notes=notes)
+        values |= dict.fromkeys(undefined, math.nan)
+        return Outcome(values, notes=notes, limits=limits)
     response = linear_response(system)
     values |= {name: getattr(response, name) for name in with_errors(_RESPONSE)}
     ratio, ratio_error = sommerfeld_lorenz_ratio(system)
@@ -143,4 +167,30 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         notes["sommerfeld_lorenz_ratio"] = notes["sommerfeld_conductance_ratio"] = reason
     if not response.converged:
         return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
-    return Outcome(values, notes=notes)
+    return Outcome(values, notes=notes, limits=limits)
+
+
+def _limits(system: OpenSystem) -> dict[str, Limits]:
+    """Return the limits that a number of channels sets: each transmits 1 at most."""
+    temperature = system.terminals[0].temperature
+    channels = np.array([len(terminal.channels) for terminal in system.terminals])
+    own = np.eye(channels.size, dtype=bool)
+    most = np.minimum(channels[:, None], channels) / (2 * np.pi)
+    # Integrals of |w - mu|^k (-f') over all energies, k = 0, 1, 2.
+    moments = 1.0, 2 * math.log(2) * temperature, LORENZ_NUMBER * temperature**2
+
+    def matrix(k: int, lower: float) -> Limits:
+        size = moments[k] * most
+        return Limits(
+            np.where(own, lower * size, -size),
+            np.where(own, size, -lower * size),
+            semidefinite=k != 1,
+        )
+
+    return {
+        "electrical_conductance": Limits(0, most[0, 0]),
+        "thermal_conductance": Limits(0, LORENZ_NUMBER * temperature * most[0, 0]),
+        "conductance_matrix": matrix(0, 0.0),
+        "thermoelectric_matrix": matrix(1, -1.0),
+        "heat_matrix": matrix(2, 0.0),
+    }

@@ -22,9 +22,18 @@ from nessflow.scattering.rates import integrate_observables
 from nessflow.scattering.system import OpenSystem
 from nessflow.scattering.transport import Transport
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.studies.kind import (
+    COVARIANCE,
+    NOT_NEGATIVE,
+    SECOND_LAW,
+    Coordinate,
+    Limits,
+    Outcome,
+    Status,
+    Variable,
+)
 from nessflow.studies.networks import NetworkParameters as Parameters
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.variables import never_random, reasons_of_parts, with_errors
 
 EQUATIONS = ("exact", "epa", "local", "local-broadened", "global", "global-broadened")
 
@@ -238,16 +247,37 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         quantity = name.removesuffix("_error")
         shape = [sizes[dim] for dim in VARIABLES[name].dims]
         arrays[name] = np.full(shape, np.nan)
+        reasons = dict(missing)
         for k, equation in enumerate(EQUATIONS):
             if equation in missing:
-                notes[quantity] = f"{equation}: {missing[equation]}"
                 continue
             estimate = values[equation][quantity]
             arrays[name][k] = estimate.error if name.endswith("_error") else estimate.value
-            if estimate.undefined:
-                notes[quantity] = estimate.undefined
-    status, message = _judged(results["exact"])
-    return Outcome(arrays, status, message, notes)
+            reasons[equation] = estimate.undefined
+        notes[quantity] = reasons_of_parts({name: reasons[name] for name in EQUATIONS})
+    return Outcome(arrays, *_judged(results["exact"]), notes, _limits(bosonic))
+
+
+_POSITIVE = tuple(name != "epa" for name in EQUATIONS)
+"""Which equations keep states positive: the rates (55) of the epa may be negative."""
+_LAWFUL = tuple(name in ("exact", "global") for name in EQUATIONS)
+"""Which equations obey the second law; see A. Levy, R. Kosloff, EPL 107, 20004 (2014)."""
+
+
+def _limits(bosonic: bool) -> dict[str, Limits]:
+    """Return what holds for some of the equations."""
+    filled = networks.occupation_limits(bosonic)
+    limits = {
+        "particle_noise": (COVARIANCE, _POSITIVE),
+        "entropy_production": (SECOND_LAW, _LAWFUL),
+        "uncertainty_ratio": (NOT_NEGATIVE, _POSITIVE),
+        "noise_to_current_ratio": (NOT_NEGATIVE, _POSITIVE),
+        "occupation": (filled, _POSITIVE),
+        "population": (filled, _POSITIVE),
+        # |<d_1^+ d_2>|^2 is at most n_1 n_2 and at most (1 - n_1)(1 - n_2).
+        "coherence": (NOT_NEGATIVE if bosonic else Limits(0, 0.5), _POSITIVE),
+    }
+    return {name: networks.obeyed(x, VARIABLES[name], by) for name, (x, by) in limits.items()}
 
 
 def _judged(exact: _Result) -> tuple[Status, str]:

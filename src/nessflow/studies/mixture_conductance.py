@@ -9,7 +9,7 @@ from nessflow.mixture import closed_form
 from nessflow.mixture.conductance import Conductances, gate_conductances
 from nessflow.mixture.state import Mixture, StepWeights
 from nessflow.studies import mixtures
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Status, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
 from nessflow.studies.variables import never_random, with_errors
 
@@ -31,17 +31,25 @@ _GATES = with_errors(
         ),
         "seebeck_coefficient": Variable(_LEAD, "k_B/e", "Seebeck coefficient"),
         "lorenz_ratio": Variable(
-            _LEAD, "(k_B/e)^2", "thermal over electrical conductance over temperature"
+            _LEAD, "(k_B/e)^2", "thermal over electrical conductance over temperature", NOT_NEGATIVE
         ),
         "lorenz_ratio_at_fixed_potential": Variable(
-            _LEAD, "(k_B/e)^2", "Lorenz ratio with the heat conducted at fixed chemical potential"
+            _LEAD,
+            "(k_B/e)^2",
+            "Lorenz ratio with the heat conducted at fixed chemical potential",
+            NOT_NEGATIVE,
         ),
         "reduced_lorenz_ratio": Variable(_LEAD, "1", "Lorenz ratio over that of free electrons"),
         "reduced_lorenz_ratio_at_fixed_potential": Variable(
             _LEAD, "1", "Lorenz ratio at fixed chemical potential over that of free electrons"
         ),
-        "figure_of_merit": Variable(_LEAD, "1", "thermoelectric figure of merit ZT"),
+        "figure_of_merit": Variable(_LEAD, "1", "thermoelectric figure of merit ZT", NOT_NEGATIVE),
     }
+)
+_OF_ONE_SIGN = (
+    "electrical_conductance",
+    "thermal_conductance",
+    "thermal_conductance_at_fixed_potential",
 )
 VARIABLES = _GATES | TRANSPORT
 is_random = never_random
@@ -136,4 +144,6 @@ def _outcome(line: Mixture, values: dict, converged: bool) -> Outcome:
                 f"Lorenz ratios {found} by quadrature, {exact} by the closed form",
                 notes,
             )
-    return Outcome(values, notes=notes)
+    # Where the imbalance is negative, so are the conductances.
+    limits = dict.fromkeys(_OF_ONE_SIGN, NOT_NEGATIVE) if mixtures.obeys_second_law(line) else {}
+    return Outcome(values, notes=notes, limits=limits)

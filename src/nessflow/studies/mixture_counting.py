@@ -1,11 +1,22 @@
 """Distribution of the particles transferred in a time through a line shared by reservoirs."""
 
+from dataclasses import replace
+
 import numpy as np
 from pydantic import Field, model_validator
 
 from nessflow.mixture.counting import transfer_distribution
 from nessflow.studies import mixtures
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    PROBABILITY,
+    Coordinate,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    quantity,
+)
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
 from nessflow.studies.variables import never_random
 
@@ -18,13 +29,15 @@ CONVENTIONS = (
 
 VARIABLES = {
     "transfer_probability": Variable(
-        ("transferred",), "1", "probability of the transferred number"
+        ("transferred",), "1", "probability of the transferred number", PROBABILITY
     ),
     "transfer_probability_error": Variable(
         ("transferred",), "1", "numerical error of probability of the transferred number"
     ),
-    "normal_probability": Variable(("transferred",), "1", "Gaussian of the same mean and variance"),
-    "outside_probability": Variable((), "1", "probability of all other numbers"),
+    "normal_probability": Variable(
+        ("transferred",), "1", "Gaussian of the same mean and variance", NOT_NEGATIVE
+    ),
+    "outside_probability": Variable((), "1", "probability of all other numbers", PROBABILITY),
     "outside_probability_error": Variable(
         (), "1", "numerical error of probability of all other numbers"
     ),
@@ -94,12 +107,10 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "outside_probability": found.probability[~inside].sum(),
         "outside_probability_error": found.error * max(1, np.sum(~inside)),
     }
-    status, message, notes = transport.status, transport.message, dict(transport.notes)
+    notes = dict(transport.notes)
     if variance == 0:
         notes["normal_probability"] = "nothing fluctuates"
-    if status == Status.OK and probability.min() < -found.error:
-        status, message = Status.SUSPECT, f"a probability is {probability.min():.1e}"
-    return Outcome({**transport.values, **values}, status, message, notes)
+    return replace(transport, values={**transport.values, **values}, notes=notes)
 
 
 def _normal(numbers: np.ndarray, mean: float, variance: float) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Response of the particle density to a weak square barrier in a line shared by reservoirs."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from nessflow.mixture.density_response import density_response
@@ -55,6 +57,4 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         parameters.mixture.state, parameters.positions.values(), parameters.half_width
     )
     values = {"density_response": found.value, "density_response_error": found.error}
-    return Outcome(
-        {**transport.values, **values}, transport.status, transport.message, transport.notes
-    )
+    return replace(transport, values={**transport.values, **values})

@@ -5,7 +5,16 @@ from pydantic import Field, model_validator
 
 from nessflow.mixture.junction import edges, junction_transport
 from nessflow.mixture.state import Mixture
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    SECOND_LAW,
+    Coordinate,
+    Limits,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+)
 from nessflow.studies.mixtures import Particles, Probability, terminal_names, with_errors
 from nessflow.studies.variables import never_random
 
@@ -21,7 +30,9 @@ CONVENTIONS = (
 _PARTICLE, _ENERGY, _TERMINAL = "t/hbar", "t^2/hbar", ("terminal",)
 VARIABLES = with_errors(
     {
-        "particle_density": Variable(_TERMINAL, "1/a", "particle density on the line"),
+        "particle_density": Variable(
+            _TERMINAL, "1/a", "particle density on the line", NOT_NEGATIVE
+        ),
         "particle_current": Variable(
             _TERMINAL, _PARTICLE, "particle current from the terminal into the system"
         ),
@@ -30,9 +41,14 @@ VARIABLES = with_errors(
         ),
         "heat_current": Variable(("lead",), _ENERGY, "heat current from the lead into the system"),
         "terminal_particle_noise": Variable(
-            _TERMINAL, _PARTICLE, "zero-frequency noise of the line's particle current"
+            _TERMINAL,
+            _PARTICLE,
+            "zero-frequency noise of the line's particle current",
+            NOT_NEGATIVE,
         ),
-        "entropy_production": Variable((), "k_B*t/hbar", "entropy production of all terminals"),
+        "entropy_production": Variable(
+            (), "k_B*t/hbar", "entropy production of all terminals", SECOND_LAW
+        ),
     }
 ) | {
     "conservation_defect": Variable(
@@ -90,13 +106,12 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     }
     values = {name: value for name, (value, _) in measured.items()}
     values |= {f"{name}_error": error for name, (_, error) in measured.items()}
-    values["conservation_defect"] = defect = found.particle_current.value.sum()
+    values["conservation_defect"] = found.particle_current.value.sum()
+    allowed = found.particle_current.error.sum()
     notes = {}
     if np.isnan(found.entropy_production.value):
         notes["entropy_production"] = "at temperature 0 heat has no finite entropy"
     if not found.converged:
         return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
-    if abs(defect) > found.particle_current.error.sum():
-        message = f"the currents of all terminals add to {defect:.1e}, more than their errors"
-        return Outcome(values, Status.SUSPECT, message, notes)
-    return Outcome(values, notes=notes)
+    limits = {"conservation_defect": Limits(-allowed, allowed, "particles are not conserved")}
+    return Outcome(values, notes=notes, limits=limits)

@@ -8,7 +8,15 @@ from pydantic import Field
 from nessflow.mixture.counting import transfer_probability
 from nessflow.mixture.occupation import distribution
 from nessflow.studies import mixtures
-from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable, quantity
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    PROBABILITY,
+    Coordinate,
+    Grid,
+    Outcome,
+    Variable,
+    quantity,
+)
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
 from nessflow.studies.variables import never_random
 
@@ -21,9 +29,12 @@ CONVENTIONS = (
 )
 
 VARIABLES = {
-    "momentum_distribution": Variable(("momentum",), "1", "mean number of particles"),
+    "momentum_distribution": Variable(("momentum",), "1", "mean number of particles", NOT_NEGATIVE),
     "transfer_probability": Variable(
-        ("momentum", "transferred"), "1", "probability of a number of transferred particles"
+        ("momentum", "transferred"),
+        "1",
+        "probability of a number of transferred particles",
+        PROBABILITY,
     ),
     "current_per_momentum": Variable(("momentum",), "t*a/hbar", "particle current per momentum"),
 } | TRANSPORT
@@ -86,7 +97,8 @@ def _spectrum(parameters: Parameters) -> Outcome:
         ),
         "current_per_momentum": abs(k) / (2 * np.pi * line.mass) * (forward - backward),
     }
-    return Outcome(values)
+    fermions = line.sign == 1
+    return Outcome(values, limits={"momentum_distribution": PROBABILITY} if fermions else {})
 
 
 def _transfer(mixed: np.ndarray, k: np.ndarray, number: int, sign: int) -> np.ndarray:

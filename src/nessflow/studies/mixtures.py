@@ -11,7 +11,19 @@ from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.mixture import engine, state
 from nessflow.mixture.state import Mixture
 from nessflow.mixture.transport import Transport, transport
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    COVARIANCE,
+    NOT_NEGATIVE,
+    PROBABILITY,
+    SECOND_LAW,
+    Coordinate,
+    Limits,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    quantity,
+)
 from nessflow.studies.variables import with_errors
 
 CONVENTIONS = (
@@ -170,7 +182,7 @@ def line_coordinates(parameters: LineParameters) -> dict[str, Coordinate]:
 
 TRANSPORT = with_errors(
     {
-        "particle_density": Variable((), "1/a", "particle density"),
+        "particle_density": Variable((), "1/a", "particle density", NOT_NEGATIVE),
         "particle_current": Variable(
             ("terminal",), _PARTICLE, "particle current from the terminal into the system"
         ),
@@ -181,10 +193,13 @@ TRANSPORT = with_errors(
         "net_energy_current": Variable((), _ENERGY, "energy current from left to right"),
         "heat_current": Variable(("lead",), _ENERGY, "heat current from the lead into the system"),
         "particle_noise": Variable(
-            ("lead", "lead_2"), _PARTICLE, "zero-frequency noise of the leads' particle currents"
+            ("lead", "lead_2"),
+            _PARTICLE,
+            "zero-frequency noise of the leads' particle currents",
+            COVARIANCE,
         ),
         "net_particle_noise": Variable(
-            (), _PARTICLE, "zero-frequency noise of the net particle current"
+            (), _PARTICLE, "zero-frequency noise of the net particle current", NOT_NEGATIVE
         ),
         "particle_cumulant": Variable(
             ("order",), _PARTICLE, "cumulant of the transferred number per unit time"
@@ -200,10 +215,13 @@ TRANSPORT = with_errors(
             (),
             "k_B",
             "net particle noise times entropy production over net particle current squared",
+            NOT_NEGATIVE,
         ),
         "power": Variable((), _ENERGY, "heat that becomes chemical energy"),
-        "efficiency": Variable((), "1", "power over the heat that the hotter reservoir loses"),
-        "carnot_efficiency": Variable((), "1", "Carnot's bound of the efficiency"),
+        "efficiency": Variable(
+            (), "1", "power over the heat that the hotter reservoir loses", PROBABILITY
+        ),
+        "carnot_efficiency": Variable((), "1", "Carnot's bound of the efficiency", PROBABILITY),
     }
 )
 
@@ -271,22 +289,33 @@ def _columns(mixtures: list[Mixture], found: Transport, two: bool) -> dict[str, 
 
 def _outcome(mixture: Mixture, values: dict, converged: bool) -> Outcome:
     notes = _notes(mixture, values)
-    falls = values["entropy_production"] < -values["entropy_production_error"]
     names = ("net_particle_noise", "entropy_production", "net_particle_current")
-    if falls:
-        undefined = "entropy goes down: the imbalance is negative, outside the second law's regime"
-        ratio = Estimate(np.nan, np.nan, undefined)
-    else:
-        parts = [
-            Estimate(values[name], values[f"{name}_error"], notes.get(name, "")) for name in names
-        ]
-        ratio = uncertainty_ratio(*parts)
+    parts = [Estimate(values[name], values[f"{name}_error"], notes.get(name, "")) for name in names]
+    ratio = uncertainty_ratio(*parts)
     values["uncertainty_ratio"], values["uncertainty_ratio_error"], reason = ratio
     if reason:
         notes["uncertainty_ratio"] = reason
     if not converged:
         return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
-    return Outcome(values, notes=notes)
+    return Outcome(values, notes=notes, limits=_limits(mixture, values))
+
+
+def _limits(mixture: Mixture, values: dict) -> dict[str, Limits]:
+    """Return the limits that depend on the point: cumulants of even order, the second law."""
+    variance = np.where(np.arange(1, values["particle_cumulant"].size + 1) == 2, 0.0, -np.inf)
+    even = np.where(np.arange(1, values["entropy_moment"].size + 1) % 2 == 0, 0.0, -np.inf)
+    limits = {"particle_cumulant": Limits(variance), "entropy_moment": Limits(even)}
+    if obeys_second_law(mixture):
+        limits["entropy_production"] = SECOND_LAW
+        limits["efficiency"] = Limits(0, values["carnot_efficiency"], "beyond Carnot's bound")
+    return limits
+
+
+def obeys_second_law(mixture: Mixture) -> bool:
+    """Return whether the imbalance is nowhere negative, so that entropy cannot go down."""
+    # Between the momenta of a table it is a straight line.
+    imbalance = mixture.weights.at(np.append(mixture.weights.momenta, 0.0)).imbalance
+    return bool((imbalance[0] >= 0).all())
 
 
 def _notes(mixture: Mixture, values: Mapping) -> dict[str, str]:
@@ -322,6 +351,7 @@ def with_transport(
             other.status if one.status == Status.OK else one.status,
             one.message or other.message,
             {**one.notes, **other.notes},
+            {**one.limits, **other.limits},
         )
         for one, other in pairs
     ]

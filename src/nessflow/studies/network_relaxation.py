@@ -15,7 +15,17 @@ from nessflow.scattering.evolution import (
     require_reach,
 )
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    PROBABILITY,
+    Coordinate,
+    Limits,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    quantity,
+)
 from nessflow.studies.variables import never_random, with_errors
 
 EQUATIONS = ("exact", "epa", "local", "global")
@@ -109,7 +119,7 @@ VARIABLES = with_errors(
         "double_occupancy": Variable(
             ("equation", "elapsed_time"), "1", "probability that both sites are full"
         ),
-        "non_markovianity": Variable(("elapsed_time",), "t/hbar", "non-Markovianity"),
+        "non_markovianity": Variable(("elapsed_time",), "t/hbar", "non-Markovianity", NOT_NEGATIVE),
     }
 )
 is_random = never_random
@@ -192,7 +202,20 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         return Outcome(
             values, Status.NOT_CONVERGED, f"correlations may be wrong by {worst:.1e}", notes
         )
-    return Outcome(values, notes=notes)
+    return Outcome(values, notes=notes, limits=_limits(parameters.bosonic))
+
+
+def _limits(bosonic: bool) -> dict[str, Limits]:
+    """Return what holds for all equations but the epa, whose rates may be negative."""
+    positive = [name != "epa" for name in EQUATIONS]
+    limits = {
+        "occupation": networks.occupation_limits(bosonic),
+        "population": networks.occupation_limits(bosonic),
+        "double_occupancy": PROBABILITY,
+    }
+    if not bosonic:
+        limits |= dict.fromkeys(("correlation_real", "correlation_imaginary"), Limits(-1, 1))
+    return {name: networks.obeyed(x, VARIABLES[name], positive) for name, x in limits.items()}
 
 
 def _double_occupancy(parameters, correlations, errors, exact):

@@ -9,7 +9,15 @@ from nessflow.lindblad.propagator import level_broadenings
 from nessflow.scattering.dense import green
 from nessflow.scattering.rates import Rates
 from nessflow.studies import networks
-from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable, quantity
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    PROBABILITY,
+    Coordinate,
+    Grid,
+    Outcome,
+    Variable,
+    quantity,
+)
 from nessflow.studies.networks import NetworkParameters
 from nessflow.studies.variables import never_random
 
@@ -36,10 +44,16 @@ CONVENTIONS = (
 )
 
 VARIABLES = {
-    "transmission": Variable(("energy",), "1", "transmission"),
-    "additive_transmission": Variable(("energy",), "1", "transmission without interference"),
-    "transmission_ratio": Variable(("energy",), "1", "transmission over that without interference"),
-    "mode_spectrum": Variable(("mode", "energy"), "1/t", "density of states of the mode"),
+    "transmission": Variable(("energy",), "1", "transmission", PROBABILITY),
+    "additive_transmission": Variable(
+        ("energy",), "1", "transmission without interference", NOT_NEGATIVE
+    ),
+    "transmission_ratio": Variable(
+        ("energy",), "1", "transmission over that without interference", NOT_NEGATIVE
+    ),
+    "mode_spectrum": Variable(
+        ("mode", "energy"), "1/t", "density of states of the mode", NOT_NEGATIVE
+    ),
 }
 is_random = never_random
 

@@ -1,5 +1,6 @@
 """Parameters of a chain of levels between two uniform reservoirs, fermions or bosons."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -11,7 +12,15 @@ from nessflow.scattering.lattice import chain
 from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.statistics import require_bosonic_leads
 from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead
-from nessflow.studies.kind import Coordinate, Strict, quantity
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    PROBABILITY,
+    Coordinate,
+    Limits,
+    Strict,
+    Variable,
+    quantity,
+)
 
 TERMINALS = ("left", "right")
 
@@ -136,6 +145,28 @@ def _require_decay(network: Network, bandwidth: float, coupling: float) -> None:
 def modes_of(network: Network) -> tuple[np.ndarray, np.ndarray]:
     """Return `Network.modes`, computed once for all points that share the network."""
     return network.modes()
+
+
+def occupation_limits(bosonic: bool) -> Limits:
+    """Return where occupations are."""
+    return NOT_NEGATIVE if bosonic else PROBABILITY
+
+
+def obeyed(limits: Limits, variable: Variable, by: Sequence[bool]) -> Limits:
+    """Return limits that hold for some values of the first dimension of a variable.
+
+    Parameters
+    ----------
+    limits : Limits
+        What holds for them, of numbers.
+    variable : Variable
+        Its dimensions count alone.
+    by : sequence of bool
+        For which of the values.
+    """
+    holds = np.reshape(by, (-1,) + (1,) * (len(variable.dims) - 1))
+    bounds = np.where(holds, limits.lower, -np.inf), np.where(holds, limits.upper, np.inf)
+    return Limits(*bounds, limits.broken, limits.semidefinite & np.array(by))
 
 
 def numbered(name: str, count: int) -> Coordinate:

@@ -1,5 +1,7 @@
 """Steady states at forward and reverse bias of a system with sources, drains and other probes."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from nessflow.scattering import wire_formulas
@@ -15,7 +17,7 @@ from nessflow.scattering.profiles import Profiles, joule_heat, profiles, termina
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import bias_reversal, probed_systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
-from nessflow.studies.placement import directions
+from nessflow.studies.placement import directions, joined_notes
 from nessflow.studies.probes import (
     CONVENTIONS as PROBES_CONVENTIONS,
 )
@@ -26,6 +28,7 @@ from nessflow.studies.probes import (
     STATE,
     THERMODYNAMICS,
     judged,
+    limits_of,
     noise,
     state_of,
     thermodynamics,
@@ -44,7 +47,7 @@ CONVENTIONS = (
 )
 
 _BY_DIRECTION = {
-    name: Variable(("direction", *variable.dims), variable.natural_units, variable.long_name)
+    name: replace(variable, dims=("direction", *variable.dims))
     for name, variable in {**STATE, **FLOWS, **THERMODYNAMICS, **PROFILES, **NOISE}.items()
 }
 _CLOSED_FORM = "drude_chemical_potential"
@@ -74,7 +77,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     """Return the state at both directions of the bias (paper nonreciprocal-gain-loss, III)."""
     forward, probes = probed_systems.open_system(parameters.system, rng)
     closed_form, reason = _drude(forward, probes)
-    parts, notes, status = [], {_CLOSED_FORM: reason}, (Status.OK, "")
+    parts, notes, status = [], [], (Status.OK, "")
     try:
         both = [
             bias_reversal.solved(system, probes, parameters.method)
@@ -85,7 +88,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     for solved in both:
         values, more, found = _one_direction(solved, probes, parameters.method)
         parts.append(values)
-        notes |= more
+        notes.append(more)
         status = max(status, found, key=lambda x: x[0])
     values = {name: np.array([part[name] for part in parts]) for name in _BY_DIRECTION}
     values[_CLOSED_FORM] = closed_form
@@ -95,8 +98,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     )
     scalars, more = bias_reversal.asymmetries(forward, current, error)
     valid, without_bias = bias_reversal.how_valid(both)
-    notes |= more | without_bias
-    return Outcome(values | scalars | valid, *status, notes)
+    notes = {_CLOSED_FORM: reason} | joined_notes(notes) | more | without_bias
+    return Outcome(values | scalars | valid, *status, notes, limits_of(forward, probes))
 
 
 def _drude(system: OpenSystem, probes: list[Probe]) -> tuple[np.ndarray, str]:

@@ -7,8 +7,16 @@ from typing import Annotated
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from nessflow.studies.kind import Coordinate, Strict, Variable, quantity
-from nessflow.studies.variables import with_errors
+from nessflow.studies.kind import (
+    COVARIANCE,
+    NOT_NEGATIVE,
+    SECOND_LAW,
+    Coordinate,
+    Strict,
+    Variable,
+    quantity,
+)
+from nessflow.studies.variables import notes_of_parts, with_errors
 
 DIRECTIONS = ("forward", "reverse")
 ENDS = ("left", "right")
@@ -145,11 +153,14 @@ CURRENTS = with_errors(
 )
 FLUCTUATIONS = {
     "particle_noise": Variable(
-        ("direction", "lead", "lead_2"), "t/hbar", "zero-frequency noise of the end currents"
+        ("direction", "lead", "lead_2"),
+        "t/hbar",
+        "zero-frequency noise of the end currents",
+        COVARIANCE,
     ),
-    "entropy_production": Variable(("direction",), "k_B*t/hbar", "entropy production"),
+    "entropy_production": Variable(("direction",), "k_B*t/hbar", "entropy production", SECOND_LAW),
     "uncertainty_ratio": Variable(
-        ("direction",), "k_B", "noise times entropy production over current squared"
+        ("direction",), "k_B", "noise times entropy production over current squared", NOT_NEGATIVE
     ),
 }
 NONRECIPROCITY = {
@@ -171,6 +182,11 @@ def joined(results: Sequence[Mapping]) -> dict[str, np.ndarray | float]:
     values = {name: np.array([result[name] for result in results]) for name in results[0]}
     left = values["particle_current"][:, 0], values["particle_current_error"][:, 0]
     return values | nonreciprocity(*left)
+
+
+def joined_notes(notes: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the notes of forward and reverse bias, each with its own reason."""
+    return notes_of_parts(dict(zip(DIRECTIONS, notes, strict=True)))
 
 
 def nonreciprocity(current: np.ndarray, error: np.ndarray) -> dict[str, float]:

@@ -8,7 +8,7 @@ from nessflow.scattering.probe_expansion import third_order_probes
 from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import NoSolution
 from nessflow.studies import probed_systems
-from nessflow.studies.kind import Coordinate, Outcome, Strict, Variable
+from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Strict, Variable
 from nessflow.studies.probes import without_solution
 from nessflow.studies.steady_current import with_errors
 
@@ -25,8 +25,10 @@ VARIABLES = {
     "root_left_current": Variable(
         ("root",), "t/hbar", "particle current of the first lead in each real solution"
     ),
-    "root_is_physical": Variable(("root",), "1", "1 for the physical solution, 0 for others"),
-    "root_count": Variable((), "1", "number of real solutions"),
+    "root_is_physical": Variable(
+        ("root",), "1", "1 for the physical solution, 0 for others", PROBABILITY
+    ),
+    "root_count": Variable((), "1", "number of real solutions", Limits(0, _ROOTS)),
 } | with_errors(
     {
         "physical_chemical_potential": Variable(

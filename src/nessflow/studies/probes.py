@@ -10,8 +10,19 @@ from nessflow.scattering.probe_noise import bare_noise, probe_noise
 from nessflow.scattering.probes import NoSolution, Probe, ProbeSolution
 from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
 from nessflow.scattering.system import OpenSystem
-from nessflow.studies import probed_systems
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
+from nessflow.studies import probed_systems, systems
+from nessflow.studies.kind import (
+    COVARIANCE,
+    NOT_NEGATIVE,
+    PROBABILITY,
+    SECOND_LAW,
+    Coordinate,
+    Limits,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+)
 from nessflow.studies.steady_current import with_errors
 from nessflow.thermodynamics import entropy_production, heat_current
 
@@ -34,7 +45,7 @@ CONVENTIONS = (
 STATE = with_errors(
     {
         "chemical_potential": Variable(("lead",), "t", "chemical potential of leads and probes"),
-        "temperature": Variable(("lead",), "t", "temperature of leads and probes"),
+        "temperature": Variable(("lead",), "t", "temperature of leads and probes", NOT_NEGATIVE),
     }
 ) | {
     "site_chemical_potential": Variable(
@@ -61,32 +72,37 @@ THERMODYNAMICS = with_errors(
         "heat_current": Variable(("lead",), _ENERGY, "heat current from the lead into the system"),
         "joule_heat": Variable((), _ENERGY, "heat that all leads and probes take up"),
         "entropy_production": Variable(
-            (), "k_B*t/hbar", "entropy production of all terminals, probes included"
+            (), "k_B*t/hbar", "entropy production of all terminals, probes included", SECOND_LAW
         ),
     }
 )
 PROFILES = with_errors(
     {
-        "occupation": Variable(("site",), "1", "occupation of the site"),
+        "occupation": Variable(("site",), "1", "occupation of the site", PROBABILITY),
         "bond_current": Variable(
             ("bond",), _PARTICLE, "particle current through the bond, by hopping"
         ),
         "local_deviation": Variable(
-            ("lead",), "1", "occupation of the lead's site less that of local equilibrium"
+            ("lead",),
+            "1",
+            "occupation of the lead's site less that of local equilibrium",
+            Limits(-1, 1),
         ),
     }
-) | {"bound_weight": Variable(("site",), "1", "weight of bound states on the site")}
+) | {"bound_weight": Variable(("site",), "1", "weight of bound states on the site", PROBABILITY)}
 NOISE = with_errors(
     {
         "bare_particle_noise": Variable(
             ("contact", "contact_2"),
             _PARTICLE,
             "zero-frequency noise of particle currents, probes' potentials constant",
+            COVARIANCE,
         ),
         "floating_particle_noise": Variable(
             ("contact", "contact_2"),
             _PARTICLE,
             "zero-frequency noise of particle currents, probes' currents constant",
+            COVARIANCE,
         ),
     }
 )
@@ -127,7 +143,16 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     for part, more in (thermodynamics(solved.system, currents), noise(solved.system, probes)):
         values |= part
         notes |= more
-    return Outcome(values, *judged(solved, currents, inside), notes)
+    return Outcome(values, *judged(solved, currents, inside), notes, limits_of(system, probes))
+
+
+def limits_of(system: OpenSystem, probes: list[Probe]) -> dict[str, Limits]:
+    """Return the limits that depend on the system."""
+    leads = len(system.terminals)
+    return {
+        "particle_current": systems.current_limits(leads),
+        "bare_particle_noise": systems.noise_limits(leads - len(probes)),
+    }
 
 
 def without_solution(variables: dict, coordinates: dict, reason: str) -> Outcome:
@@ -205,11 +230,6 @@ def judged(solved: ProbeSolution, currents: SteadyCurrents, inside: Profiles) ->
         return Status.NOT_CONVERGED, (
             f"the currents of the probes depart by {solved.residual:.1e} from the demanded ones"
         )
-    if not (currents.converged and inside.converged):
-        return Status.NOT_CONVERGED, "an energy integral did not converge"
-    if abs(currents.conservation_defect) > currents.conservation_allowance:
-        return Status.SUSPECT, (
-            f"the currents of all terminals add to {currents.conservation_defect:.1e}, more than "
-            f"their errors {currents.conservation_allowance:.1e}"
-        )
+    if currents.fault or not inside.converged:
+        return Status.NOT_CONVERGED, currents.fault or "an energy integral did not converge"
     return Status.OK, ""

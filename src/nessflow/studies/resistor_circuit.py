@@ -6,7 +6,15 @@ from pydantic import Field, model_validator
 from nessflow.classical import circuit
 from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.studies import placement
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    Coordinate,
+    Limits,
+    Outcome,
+    Strict,
+    Variable,
+    quantity,
+)
 from nessflow.studies.variables import never_random
 
 
@@ -74,11 +82,11 @@ VARIABLES = {
     "chemical_potential_error": Variable(
         ("direction", "site"), "t", "numerical error of the potential"
     ),
-    "joule_heat": Variable(("direction", "bond"), _HEAT, "heat of the resistor"),
+    "joule_heat": Variable(("direction", "bond"), _HEAT, "heat of the resistor", NOT_NEGATIVE),
     "joule_heat_error": Variable(
         ("direction", "bond"), _HEAT, "numerical error of the heat of the resistor"
     ),
-    "joule_power": Variable(("direction",), _HEAT, "heat of all resistors"),
+    "joule_power": Variable(("direction",), _HEAT, "heat of all resistors", NOT_NEGATIVE),
     "joule_power_error": Variable(
         ("direction",), _HEAT, "numerical error of the heat of all resistors"
     ),
@@ -101,13 +109,19 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the currents (D1), potentials (D2) and heat (D3) of any placement."""
-    system, notes = parameters.system, {}
-    results = [_one_direction(system, one, notes) for one in system.both_directions()]
-    values = placement.joined(results)
-    return Outcome(values, *_judged(values), notes)
+    system = parameters.system
+    results, notes = zip(
+        *(_one_direction(system, one) for one in system.both_directions()), strict=True
+    )
+    values, notes = placement.joined(results), placement.joined_notes(notes)
+    allowed = 1e-10 * abs(values["joule_power"]).max() + values["joule_power_error"].max()
+    limits = {"power_defect": Limits(-allowed, allowed, "power and heat differ")}
+    return Outcome(values, notes=notes, limits=limits)
 
 
-def _one_direction(system, engine, notes) -> dict[str, np.ndarray | float]:
+def _one_direction(system, engine) -> tuple[dict[str, np.ndarray | float], dict[str, str]]:
+    """Return values and notes of one direction."""
+    notes = {}
     temperature = system.leads.temperature
     state = circuit.steady_state(engine)
     currents, errors = system.terminal_currents(state)
@@ -137,13 +151,4 @@ def _one_direction(system, engine, notes) -> dict[str, np.ndarray | float]:
         "entropy_production_error": entropy.error,
         "uncertainty_ratio": ratio.value,
         "power_defect": ends + engine.injection @ state.potential - state.heat.sum(),
-    }
-
-
-def _judged(values) -> tuple[Status, str]:
-    """Return the status of a point, and why it is not ok."""
-    allowed = 1e-10 * abs(values["joule_power"]).max() + values["joule_power_error"].max()
-    defect = abs(values["power_defect"]).max()
-    if defect > allowed:
-        return Status.SUSPECT, f"power and heat differ by {defect:.1e}"
-    return Status.OK, ""
+    }, notes

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit
 
 from nessflow.studies import rings
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Status, Variable
 from nessflow.studies.ring_steady_state import Parameters, failed
 from nessflow.studies.variables import never_random, with_errors
 
@@ -21,15 +21,19 @@ _MODES = ("momentum", "band")
 VARIABLES = {
     "energy": Variable(_MODES, "t", "energy of the band"),
     "velocity": Variable(_MODES, "t/hbar", "velocity of the band"),
-    "orbital_weight": Variable(("momentum", "band", "orbital"), "1", "weight of an orbital"),
+    "orbital_weight": Variable(
+        ("momentum", "band", "orbital"), "1", "weight of an orbital", PROBABILITY
+    ),
     **with_errors(
         {
-            "occupation": Variable(_MODES, "1", "occupation"),
+            "occupation": Variable(_MODES, "1", "occupation", PROBABILITY),
             "lagrange_parameter": Variable(_MODES, "1", "Lagrange parameter"),
-            "occupation_change": Variable(_MODES, "1", "occupation less that of the Gibbs state"),
+            "occupation_change": Variable(
+                _MODES, "1", "occupation less that of the Gibbs state", Limits(-1, 1)
+            ),
         }
     ),
-    "gibbs_occupation": Variable(_MODES, "1", "occupation of the Gibbs state"),
+    "gibbs_occupation": Variable(_MODES, "1", "occupation of the Gibbs state", PROBABILITY),
     "gibbs_lagrange_parameter": Variable(_MODES, "1", "Lagrange parameter of the Gibbs state"),
     "filled_energy": Variable(_MODES, "t", "energy where the mode is more than half filled"),
 }

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from nessflow.kinetic.peak import peak_current
 from nessflow.studies import rings
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable
+from nessflow.studies.kind import PROBABILITY, Coordinate, Outcome, Status, Strict, Variable
 from nessflow.studies.variables import never_random, with_errors
 
 
@@ -27,7 +27,9 @@ CONVENTIONS = (
 VARIABLES = with_errors(
     {
         "peak_particle_current": Variable((), "t/hbar", "particle current of largest magnitude"),
-        "peak_nonequilibrium_share": Variable((), "1", "share of the dissipator at the peak"),
+        "peak_nonequilibrium_share": Variable(
+            (), "1", "share of the dissipator at the peak", PROBABILITY
+        ),
     }
 )
 is_random = never_random

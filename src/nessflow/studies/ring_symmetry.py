@@ -6,7 +6,15 @@ from pydantic import Field, model_validator
 from nessflow.kinetic.flows import particle_current
 from nessflow.kinetic.symmetry import inverse_modes, inversion_asymmetry, printed_asymmetry
 from nessflow.studies import rings
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    Coordinate,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    quantity,
+)
 from nessflow.studies.variables import never_random
 
 
@@ -37,8 +45,12 @@ CONVENTIONS = (
 VARIABLES = {
     "particle_current": Variable((), "t/hbar", "particle current to the right"),
     "particle_current_error": Variable((), "t/hbar", "numerical error of the particle current"),
-    "inversion_asymmetry": Variable((), "1", "departure of the rates from those at -k, -p"),
-    "printed_asymmetry": Variable((), "1", "departure of the rates from those at -k, p or k, -p"),
+    "inversion_asymmetry": Variable(
+        (), "1", "departure of the rates from those at -k, -p", NOT_NEGATIVE
+    ),
+    "printed_asymmetry": Variable(
+        (), "1", "departure of the rates from those at -k, p or k, -p", NOT_NEGATIVE
+    ),
 }
 is_random = never_random
 

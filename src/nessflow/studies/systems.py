@@ -16,7 +16,7 @@ from nessflow.scattering.system import (
     WideBandLead,
 )
 from nessflow.studies.draws import stream
-from nessflow.studies.kind import Coordinate, Strict, quantity
+from nessflow.studies.kind import Coordinate, Limits, Strict, quantity
 
 CONVENTIONS = (
     "Lattices: h = -hopping between coupled sites.  Sites are numbered from 1: along a chain or a "
@@ -442,6 +442,22 @@ def lead_coordinates(system: System) -> dict[str, Coordinate]:
         "lead": Coordinate(names, "1", "lead"),
         "lead_2": Coordinate(names, "1", "second lead"),
     }
+
+
+def current_limits(leads: int) -> Limits:
+    """Return the limits of the particle currents of all terminals: loss takes, gain gives."""
+    lower, upper = np.full((2, leads + 2), np.inf)
+    upper[leads] = lower[leads + 1] = 0.0
+    return Limits(np.where(np.arange(leads + 2) <= leads, -np.inf, lower), upper)
+
+
+def noise_limits(leads: int) -> Limits:
+    """Return the limits of the noise of fermions between leads, whose cross noise is negative.
+
+    See M. Buettiker, Phys. Rev. B 46, 12485 (1992).
+    """
+    own = np.eye(leads, dtype=bool)
+    return Limits(np.where(own, 0.0, -np.inf), np.where(own, np.inf, 0.0), semidefinite=True)
 
 
 def without_two_leads(system: System, what: str) -> str:

@@ -10,8 +10,18 @@ from nessflow.scattering.currents import (
     response_transmission,
     transmission,
 )
+from nessflow.scattering.system import OpenSystem
 from nessflow.studies import systems
-from nessflow.studies.kind import Coordinate, Grid, Outcome, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    Coordinate,
+    Grid,
+    Limits,
+    Outcome,
+    Strict,
+    Variable,
+    quantity,
+)
 
 
 class EnergyGrid(Grid):
@@ -33,12 +43,18 @@ CONVENTIONS = systems.CONVENTIONS
 
 VARIABLES = {
     "transmission": Variable(
-        ("terminal", "terminal_2", "energy"), "1", "transmission into terminal from terminal_2"
+        ("terminal", "terminal_2", "energy"),
+        "1",
+        "transmission into terminal from terminal_2",
+        NOT_NEGATIVE,
     ),
     "loss_transmission": Variable(("energy",), "1", "transmission of the loss-induced net current"),
     "gain_transmission": Variable(("energy",), "1", "transmission of the gain-induced net current"),
     "response_transmission": Variable(
-        ("energy",), "1", "transmission of the response to a difference of the leads"
+        ("energy",),
+        "1",
+        "transmission of the response to a difference of the leads",
+        NOT_NEGATIVE,
     ),
 }
 
@@ -67,7 +83,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     if reason:
         undefined = ("loss_transmission", "gain_transmission", "response_transmission")
         values |= dict.fromkeys(undefined, np.full(energies.size, np.nan))
-        return Outcome(values, notes=dict.fromkeys(undefined, reason))
+        return Outcome(values, notes=dict.fromkeys(undefined, reason), limits=_limits(system))
     loss, gain = reference_transmission(system, energies)
     response = response_transmission(system, energies)
     return Outcome(
@@ -76,5 +92,20 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
             "loss_transmission": loss,
             "gain_transmission": gain,
             "response_transmission": response,
-        }
+        },
+        limits=_limits(system),
     )
+
+
+def _limits(system: OpenSystem) -> dict[str, Limits]:
+    """Return the limits that numbers of channels set: each takes and gives 1 at most."""
+    channels = np.array([len(terminal.channels) for terminal in system.terminals])
+    # What loss and gain send is limited by the lead that takes it.
+    most = np.minimum(channels[:, None], [*channels, np.inf, np.inf])
+    half = Limits(-channels.max() / 2, channels.max() / 2)
+    return {
+        "transmission": Limits(0, most[..., None]),
+        "loss_transmission": half,
+        "gain_transmission": half,
+        "response_transmission": Limits(0, channels[0]),
+    }

@@ -18,6 +18,39 @@ def with_errors(variables: Mapping[str, Variable]) -> dict[str, Variable]:
     return result
 
 
+def reasons_of_parts(reasons: Mapping[str, str]) -> str:
+    """Return why parts of a variable are undefined, each with its own reason.
+
+    Parameters
+    ----------
+    reasons : mapping of str to str
+        Name of a part, such as an equation or a direction, to its reason; empty where the part is
+        defined.
+
+    Returns
+    -------
+    str
+        The reason where all parts share it, else ``name, name: reason; name: reason``; empty
+        where all are defined.
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        if reason:
+            names.setdefault(reason, []).append(name)
+    if len(names) == 1 and len(*names.values()) == len(reasons):
+        return next(iter(names))
+    return "; ".join(f"{', '.join(who)}: {reason}" for reason, who in names.items())
+
+
+def notes_of_parts(notes: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return the notes of an outcome from those of its parts: name of a part -> its notes."""
+    names = dict.fromkeys(name for each in notes.values() for name in each)
+    return {
+        name: reasons_of_parts({part: each.get(name, "") for part, each in notes.items()})
+        for name in names
+    }
+
+
 def never_random(parameters: BaseModel) -> bool:
     """Return False: ``is_random`` of a kind that draws nothing from the generator."""
     return False
