@@ -124,7 +124,7 @@ def steady_by_time(rates, filling):
 def test_another_nonreciprocal_ring():
     length, beta, share, filling = 17, 1.1, 0.37, 0.31
     delta, delta_prime, hopping = 0.7 - 0.4j, -0.3 + 1.2j, 0.8
-    k = -np.pi + 2 * np.pi * np.arange(length) / length
+    k = 2 * np.pi * (np.arange(length) - length // 2) / length  # periodic
     e = -2 * hopping * np.cos(k)
     driven = np.outer(
         abs(1 - delta_prime * np.exp(1j * k)) ** 2, abs(1 + delta * np.exp(-1j * k)) ** 2

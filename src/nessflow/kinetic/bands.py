@@ -1,12 +1,15 @@
 """Bands of a ring: energies, velocities and what each orbital carries of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 _DEGENERATE = 1e-9
 """Distance of two bands, relative to their width, below which their states are arbitrary."""
+_SAMPLES = 512
+"""Momenta per distance of hopping among which a gap is looked for."""
+_MINIMA = 8
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Bands:
     Attributes
     ----------
     momentum : ndarray
-        (L,), in [-pi, pi) without shift.
+        (L,), periodic without shift.
     states : ndarray
         Amplitude of each mode on each orbital, (L b, b).
     energy, velocity : ndarray
@@ -57,7 +60,9 @@ class Bands:
 
 
 def momenta(length: int, shift: float = 0.0) -> np.ndarray:
-    """Return ``k = -pi + 2 pi (j + shift)/L``, j = 0, ..., L - 1.
+    """Return ``k = 2 pi (m + shift)/L`` for L consecutive integers m from ``-floor(L/2)``.
+
+    ``e^{ikL} = e^{2 pi i shift}``: without shift the ring is periodic for even and odd lengths.
 
     Parameters
     ----------
@@ -72,7 +77,7 @@ def momenta(length: int, shift: float = 0.0) -> np.ndarray:
         Per cell, ascending; in [-pi, pi) without shift.
     """
     # One fraction, so that k and -k are exact negatives of each other.
-    return np.pi * ((2 * (np.arange(length) + shift) - length) / length)
+    return np.pi * (2 * (np.arange(length) - length // 2 + shift) / length)
 
 
 def bloch_bands(
@@ -106,21 +111,9 @@ def bloch_bands(
         When the bands are complex, or touch at a momentum of the ring.
     """
     onsite = np.atleast_2d(np.asarray(onsite, dtype=complex))
-    if not np.isfinite(onsite).all() or not all(np.isfinite(t).all() for t in hoppings.values()):
-        raise ValueError("the bands have an energy or a hopping that is not finite")
-    defect = abs(onsite - onsite.conj().T).max()
-    if defect > 1e-12 * max(1.0, abs(onsite).max()):
-        raise ValueError(
-            f"the bands are complex: the on-site matrix departs by {defect:.1e} from a Hermitian "
-            "one; dissipation belongs to the dissipator"
-        )
+    _require_hermitian(onsite, hoppings)
     k = momenta(length, shift)
-    h = np.zeros((length, *onsite.shape), dtype=complex) + onsite
-    slope = np.zeros_like(h)
-    for distance, hopping in hoppings.items():
-        phase = np.exp(-1j * k * distance)[:, None, None] * np.atleast_2d(hopping)
-        h += phase + _adjoint(phase)
-        slope += distance * (-1j * phase + _adjoint(-1j * phase))
+    h, slope = _hamiltonian(onsite, hoppings, k)
     energy, states = np.linalg.eigh(h)
     _refuse_touching(k, energy)
     carried = np.einsum("ksn,kst,ktn->kns", states.conj(), slope, states, optimize=True).real
@@ -133,6 +126,90 @@ def bloch_bands(
         carried.sum(axis=2).ravel(),
         carried.reshape(-1, orbitals),
     )
+
+
+def concatenated(one: Bands, other: Bands) -> Bands:
+    """Return the modes of two rings of the same Hamiltonian, one after the other.
+
+    Parameters
+    ----------
+    one, other : Bands
+        Of the same orbitals.
+
+    Returns
+    -------
+    Bands
+        Its ``length`` is the sum of both.
+    """
+    pairs = ((getattr(one, field.name), getattr(other, field.name)) for field in fields(Bands))
+    return Bands(*(np.concatenate(pair) for pair in pairs))
+
+
+def smallest_gap(onsite: np.ndarray, hoppings: Mapping[int, np.ndarray]) -> tuple[float, float]:
+    """Return the least distance of two bands at one momentum, and that momentum.
+
+    Parameters
+    ----------
+    onsite : ndarray
+        ``T_0``, (b, b), as in `bloch_bands`.
+    hoppings : mapping of int to ndarray
+        Distance d > 0 -> ``T_d``, (b, b).
+
+    Returns
+    -------
+    gap : float
+        In t, over all momenta whatever the length; infinite for one band.
+    momentum : float
+        NaN for one band.
+    """
+    from scipy.optimize import minimize_scalar
+
+    onsite = np.atleast_2d(np.asarray(onsite, dtype=complex))
+    if len(onsite) == 1:
+        return np.inf, np.nan
+
+    def gap(k):
+        energy = np.linalg.eigvalsh(_hamiltonian(onsite, hoppings, np.atleast_1d(k))[0])
+        return np.diff(energy, axis=1).min(axis=1)
+
+    k = momenta(_SAMPLES * max(hoppings, default=1))
+    found, step = gap(k), k[1] - k[0]
+    lowest = np.flatnonzero((found <= np.roll(found, 1)) & (found <= np.roll(found, -1)))
+    least, at = float(found.min()), float(k[np.argmin(found)])
+    for start in k[lowest[np.argsort(found[lowest])][:_MINIMA]]:
+        near = minimize_scalar(
+            lambda x: float(gap(x)[0]),
+            bounds=(start - step, start + step),
+            method="bounded",
+            options={"xatol": 1e-12},
+        )
+        if near.fun < least:
+            least, at = float(near.fun), float(near.x)
+    return least, at
+
+
+def _require_hermitian(onsite: np.ndarray, hoppings: Mapping[int, np.ndarray]) -> None:
+    if not np.isfinite(onsite).all() or not all(np.isfinite(t).all() for t in hoppings.values()):
+        raise ValueError("the bands have an energy or a hopping that is not finite")
+    defect = abs(onsite - onsite.conj().T).max()
+    if defect > 1e-12 * max(1.0, abs(onsite).max()):
+        raise ValueError(
+            f"the bands are complex: the on-site matrix departs by {defect:.1e} from a Hermitian "
+            "one; dissipation belongs to the dissipator"
+        )
+
+
+def _hamiltonian(
+    onsite: np.ndarray, hoppings: Mapping[int, np.ndarray], k: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``H(k)`` and ``dH/dk``, (momenta, b, b)."""
+    h = np.zeros((len(k), *onsite.shape), dtype=complex) + onsite
+    slope = np.zeros_like(h)
+    for distance, hopping in hoppings.items():
+        phase = np.exp(-1j * k * distance)[:, None, None] * np.atleast_2d(hopping)
+        h += phase + _adjoint(phase)
+        slope += distance * (-1j * phase + _adjoint(-1j * phase))
+    return h, slope
 
 
 def _adjoint(matrices: np.ndarray) -> np.ndarray:
@@ -168,7 +245,25 @@ def chain_bands(length: int, hopping: float = 1.0, shift: float = 0.0) -> Bands:
     Bands
         One band.
     """
-    return bloch_bands(np.zeros((1, 1)), {1: np.array([[-hopping]])}, length, shift)
+    return bloch_bands(*chain_hamiltonian(hopping), length, shift)
+
+
+def chain_hamiltonian(hopping: float) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """Return ``T_0`` and ``T_d`` of the chain, as `bloch_bands` takes them.
+
+    Parameters
+    ----------
+    hopping : float
+        J, in t.
+
+    Returns
+    -------
+    onsite : (1, 1) array
+        In t.
+    hoppings : dict of int to (1, 1) array
+        In t.
+    """
+    return np.zeros((1, 1)), {1: np.array([[-hopping]])}
 
 
 def rashba_bands(
@@ -202,5 +297,26 @@ def rashba_bands(
     ValueError
         When the bands touch at a momentum of the ring.
     """
+    hamiltonian = rashba_hamiltonian(hopping, alpha_y, alpha_z, zeeman)
+    return bloch_bands(*hamiltonian, length, shift)
+
+
+def rashba_hamiltonian(
+    hopping: float, alpha_y: float, alpha_z: float, zeeman: float
+) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """Return ``T_0`` and ``T_d`` of eq. 17, as `bloch_bands` takes them.
+
+    Parameters
+    ----------
+    hopping, alpha_y, alpha_z, zeeman : float
+        As in `rashba_bands`, in t.
+
+    Returns
+    -------
+    onsite : (2, 2) array
+        In t.
+    hoppings : dict of int to (2, 2) array
+        In t.
+    """
     hop = np.array([[-hopping + 1j * alpha_y, -alpha_z], [alpha_z, -hopping - 1j * alpha_y]])
-    return bloch_bands(np.diag([zeeman, -zeeman]), {1: hop}, length, shift)
+    return np.diag([zeeman, -zeeman]), {1: hop}

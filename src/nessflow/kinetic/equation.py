@@ -53,38 +53,44 @@ class RateEquation:
         """Channels whose strength is not zero."""
         return tuple(c for c in self.channels if c.strength)
 
-    def derivative(self, occupation: np.ndarray) -> np.ndarray:
+    def derivative(self, occupation: np.ndarray, count: np.ndarray | float = 1.0) -> np.ndarray:
         """Return ``dn/dt``.
 
         Parameters
         ----------
         occupation : (modes,) array
             ``n``.
+        count : float or (modes,) array
+            How much each mode acts on the others; one of 0 follows them only.
 
         Returns
         -------
         (modes,) float array
             In t/hbar.
         """
-        gain, drain = gain_and_drain(self.out, self.into, occupation, 1 - occupation)
+        filled, empty = count * occupation, count * (1 - occupation)
+        gain, drain = gain_and_drain(self.out, self.into, filled, empty)
         return gain * (1 - occupation) - drain * occupation
 
-    def jacobian(self, occupation: np.ndarray) -> np.ndarray:
+    def jacobian(self, occupation: np.ndarray, count: np.ndarray | float = 1.0) -> np.ndarray:
         """Return ``d(dn_b/dt)/dn_a``.
 
         Parameters
         ----------
         occupation : (modes,) array
             ``n``.
+        count : float or (modes,) array
+            As in `derivative`.
 
         Returns
         -------
         (modes, modes) float array
             In t/hbar, b the row.
         """
-        gain, drain = gain_and_drain(self.out, self.into, occupation, 1 - occupation)
+        filled, empty = count * occupation, count * (1 - occupation)
+        gain, drain = gain_and_drain(self.out, self.into, filled, empty)
         left = np.hstack([(1 - occupation)[:, None] * self.into, occupation[:, None] * self.out])
-        return left @ np.hstack([self.out, self.into]).T - np.diag(gain + drain)
+        return count * (left @ np.hstack([self.out, self.into]).T) - np.diag(gain + drain)
 
 
 def gain_and_drain(

@@ -12,8 +12,6 @@ from nessflow.kinetic.equation import RateEquation
 from nessflow.kinetic.rates import Channel
 
 _EPS = np.finfo(float).eps
-_ZERO = 1e-28
-"""A rate of a product, relative to the largest of its column, that is zero but for rounding."""
 _ROUNDING = 1e-14
 """A rate of several columns, relative to the largest, that is zero but for rounding."""
 _BLOCK = 2**19
@@ -176,8 +174,6 @@ def entropy_production(state: State, channel: Channel) -> tuple[float, float]:
 def _of_product(state: State, channel: Channel) -> tuple[float, float]:
     """Return the sum where ``ln(w_ab/w_ba)`` is a difference between a and b: of order modes."""
     out, into = channel.out[:, 0], channel.into[:, 0]
-    out = np.where(out > _ZERO * out.max(), out, 0.0)
-    into = np.where(into > _ZERO * into.max(), into, 0.0)
     taken, brought, flow_error = _flows(state, channel)
     moving = (out * state.filled > 0) | (into * state.empty > 0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -100,6 +100,32 @@ def fluctuations(state: SteadyState) -> Fluctuations:
     )
 
 
+def correlation_shift(state: SteadyState) -> np.ndarray:
+    """Return how much correlations change the occupations, to first order in 1/L.
+
+    The rate equation leaves out the covariance ``C_ab`` of occupations at a fixed number of
+    particles: ``M dn + g = 0`` with ``g_b = sum_a (w_ba - w_ab) C_ab``, a not b.
+
+    Parameters
+    ----------
+    state : SteadyState
+        Modes and occupations; of few modes, since the cost is their number cubed.
+
+    Returns
+    -------
+    (modes,) float array
+        0 for modes that are not free.
+    """
+    linear = _LinearNoise(state)
+    rates = linear.out @ linear.into.T
+    covariance, _ = linear.covariance()
+    np.fill_diagonal(covariance, 0.0)
+    force = np.sum((rates - rates.T) * covariance, axis=1)
+    shift = np.zeros(state.equation.modes)
+    shift[state.free] = -np.linalg.solve(linear.matrix, force)
+    return shift
+
+
 class _LinearNoise:
     """M, D and the velocities on the free modes, without the mode that moves particles' number."""
 
@@ -186,14 +212,23 @@ class _LinearNoise:
         return total.reshape(-1, one.shape[1], two.shape[1])
 
     def _dense_variance(self) -> tuple[float, float]:
-        matrix = -np.diag(self.rate) - self.left @ self.right.T
+        covariance, defect = self.covariance()
+        value = float(self.projected @ covariance @ self.projected)
+        return value, float(defect * abs(self.projected).sum() ** 2 / len(self.rate))
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """M, the number's mode moved."""
+        return -np.diag(self.rate) - self.left @ self.right.T
+
+    def covariance(self) -> tuple[np.ndarray, float]:
+        """Return C and the largest defect of its equation over the least rate."""
+        matrix = self.matrix
         jumps = (self.filled[:, None] * self.out) @ (self.empty[:, None] * self.into).T
         diffusion = np.diag(self.flow) - jumps - jumps.T
         covariance = scipy.linalg.solve_continuous_lyapunov(matrix, -diffusion)
         left = matrix @ covariance
-        defect = abs(left + left.T + diffusion).max() / self.rate.min()
-        value = float(self.projected @ covariance @ self.projected)
-        return value, float(defect * abs(self.projected).sum() ** 2 / len(self.rate))
+        return covariance, abs(left + left.T + diffusion).max() / self.rate.min()
 
 
 def _balanced(out: np.ndarray, into: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,8 @@ from nessflow.kinetic.bands import Bands
 
 LARGEST_EXPONENT = 300.0
 """Largest logarithm of a ratio of thermal rates; beyond it numbers overflow."""
-_NEGATIVE = 1e-12
+_ZERO = 1e-28
+"""A squared amplitude, relative to the largest, that is zero but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,15 @@ def _operator_channel(bands: Bands, matrix: np.ndarray) -> Channel:
             two = created[:, s] * created[:, other].conj()
             out += [2 * one.real, -2 * one.imag]
             into += [two.real, two.imag]
-    return Channel("nonequilibrium", np.array(out).T, np.array(into).T)
+    out, into = np.array(out).T, np.array(into).T
+    if rank == 1:
+        out, into = _without_rounding(out), _without_rounding(into)
+    return Channel("nonequilibrium", out, into)
+
+
+def _without_rounding(column: np.ndarray) -> np.ndarray:
+    """Return squared amplitudes, those zero that are zero but for rounding."""
+    return np.where(column > _ZERO * column.max(), column, 0.0)
 
 
 def product_operator(created: Sequence[complex], annihilated: Sequence[complex]) -> np.ndarray:

@@ -9,7 +9,10 @@ _COARSER = 10.0
 
 
 def relax(
-    equation: RateEquation, occupation: np.ndarray, times: np.ndarray
+    equation: RateEquation,
+    occupation: np.ndarray,
+    times: np.ndarray,
+    count: np.ndarray | float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the occupations at given times, and their error.
 
@@ -24,6 +27,8 @@ def relax(
         At time 0, (modes,).
     times : ndarray
         Increasing, from 0, in hbar/t, (times,).
+    count : float or ndarray
+        How much each mode acts on the others, (modes,); one of 0 follows them only.
 
     Returns
     -------
@@ -35,21 +40,21 @@ def relax(
     RuntimeError
         When the solver gives up.
     """
-    fine = _integrated(equation, occupation, times, 1.0)
-    coarse = _integrated(equation, occupation, times, _COARSER)
+    fine = _integrated(equation, occupation, times, count, 1.0)
+    coarse = _integrated(equation, occupation, times, count, _COARSER)
     return fine, abs(fine - coarse) + _ABSOLUTE
 
 
-def _integrated(equation, occupation, times, factor):
+def _integrated(equation, occupation, times, count, factor):
     from scipy.integrate import solve_ivp
 
     solution = solve_ivp(
-        lambda t, n: equation.derivative(n),
+        lambda t, n: equation.derivative(n, count),
         (0.0, float(times[-1])),
         occupation,
         method="LSODA",
         t_eval=times,
-        jac=lambda t, n: equation.jacobian(n),
+        jac=lambda t, n: equation.jacobian(n, count),
         rtol=factor * _RELATIVE,
         atol=factor * _ABSOLUTE,
     )

@@ -147,6 +147,7 @@ def steady_state(
             break
         # One more step after the last that is above rounding.
         converged = longest <= _CONVERGED * (1 + abs(log_odds[free]).max())
+        converged = converged or bool((abs(step) <= linear.noise(particles, holes)).all())
     linear = _Linearised(equation, log_odds, free)
     error = np.zeros(equation.modes)
     error[free] = linear.error(particles, holes)
@@ -217,8 +218,14 @@ class _Linearised:
 
     def error(self, particles: float, holes: float) -> np.ndarray:
         """Return a bound on the log odds' error: residual and rounding through the Jacobian."""
-        size = abs(self.residual) + self.rounding
         missing = abs(self.missing(particles, holes)) + _EPS * min(particles, holes)
+        return self._carried(abs(self.residual) + self.rounding, missing)
+
+    def noise(self, particles: float, holes: float) -> np.ndarray:
+        """Return a bound on what rounding alone does to the log odds."""
+        return self._carried(self.rounding, _EPS * min(particles, holes))
+
+    def _carried(self, size: np.ndarray, missing: float) -> np.ndarray:
         known = np.append(abs(self.right).T @ size, self.weight @ size + missing)
         columns = abs(self.inverse) @ known
         return size + columns[-1] + abs(self.left) @ columns[:-1]

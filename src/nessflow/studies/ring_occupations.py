@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.special import expit
 
+from nessflow.kinetic.steady import SteadyState
 from nessflow.studies import rings
-from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Status, Variable
+from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Variable
 from nessflow.studies.ring_steady_state import Parameters, failed
 from nessflow.studies.variables import never_random, with_errors
 
@@ -12,11 +13,14 @@ __all__ = ["Parameters"]
 
 CONVENTIONS = (
     *rings.CONVENTIONS,
+    "Errors: an occupation is a function of the momentum; the length changes it by what baths that "
+    "see the ring of the shifted momenta make of a mode of the same momentum.",
     "Gibbs: the state of the equilibrium bath alone at the same filling, its Lagrange parameter "
     "(energy - chemical potential)/temperature.",
 )
 
 _MODES = ("momentum", "band")
+_ROUNDING = 1e-15
 
 VARIABLES = {
     "energy": Variable(_MODES, "t", "energy of the band"),
@@ -31,10 +35,12 @@ VARIABLES = {
             "occupation_change": Variable(
                 _MODES, "1", "occupation less that of the Gibbs state", Limits(-1, 1)
             ),
+            "gibbs_occupation": Variable(_MODES, "1", "occupation of the Gibbs state", PROBABILITY),
+            "gibbs_lagrange_parameter": Variable(
+                _MODES, "1", "Lagrange parameter of the Gibbs state"
+            ),
         }
     ),
-    "gibbs_occupation": Variable(_MODES, "1", "occupation of the Gibbs state", PROBABILITY),
-    "gibbs_lagrange_parameter": Variable(_MODES, "1", "Lagrange parameter of the Gibbs state"),
     "filled_energy": Variable(_MODES, "t", "energy where the mode is more than half filled"),
 }
 is_random = never_random
@@ -47,36 +53,56 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the modes of one ring in the steady state."""
+    ring, share = parameters.ring, parameters.nonequilibrium_share
     try:
-        state = rings.steady(parameters.ring, parameters.nonequilibrium_share)
+        state = rings.steady(ring, share)
     except ValueError as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
     modes = state.equation.bands
-    gibbs = rings.gibbs(parameters.ring)
-    lagrange = np.where(np.isfinite(state.log_odds), state.log_odds, np.nan)
-    change = state.occupation - expit(-gibbs)
-    values = {
+    found = _values(state.log_odds, rings.gibbs(ring)[0])
+    found |= {
+        "occupation_error": state.occupation_error,
+        "lagrange_parameter_error": state.log_odds_error,
+        "occupation_change_error": state.occupation_error + _ROUNDING,
+        "gibbs_occupation_error": np.full(len(modes.energy), _ROUNDING),
+        "gibbs_lagrange_parameter_error": _ROUNDING * (1 + abs(found["gibbs_lagrange_parameter"])),
+    }
+    found, missing = rings.with_length(
+        ring, found, lambda other: _elsewhere(ring, other, share, state)
+    )
+    found |= {
         "energy": modes.energy,
         "velocity": modes.velocity,
-        "occupation": state.occupation,
-        "occupation_error": state.occupation_error,
-        "lagrange_parameter": lagrange,
-        "lagrange_parameter_error": state.log_odds_error,
-        "occupation_change": change,
-        "occupation_change_error": state.occupation_error + 1e-15,
-        "gibbs_occupation": expit(-gibbs),
-        "gibbs_lagrange_parameter": gibbs,
         "filled_energy": np.where(state.occupation > 0.5, modes.energy, np.nan),
     }
-    values = {name: v.reshape(modes.length, modes.count) for name, v in values.items()}
+    values = {name: v.reshape(modes.length, modes.count) for name, v in found.items()}
     weight = abs(modes.states) ** 2
     values["orbital_weight"] = weight.reshape(modes.length, modes.count, -1)
     notes = {}
     if np.isnan(values["filled_energy"]).any():
         notes["filled_energy"] = "the mode is at most half filled"
-    if np.isnan(lagrange).any():
+    if np.isnan(values["lagrange_parameter"]).any():
         notes["lagrange_parameter"] = "infinite: the mode is empty or full for good"
-    if not state.converged:
-        message = f"Newton's method left the residual {state.residual:.1e}"
-        return Outcome(values, Status.NOT_CONVERGED, message, notes)
-    return Outcome(values, notes=notes)
+    return Outcome(values, *rings.judged(ring, state, missing), notes)
+
+
+def _values(log_odds: np.ndarray, gibbs: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what Lagrange parameters and those of the Gibbs state say of each mode."""
+    occupation = expit(-log_odds)
+    return {
+        "occupation": occupation,
+        "lagrange_parameter": np.where(np.isfinite(log_odds), log_odds, np.nan),
+        "occupation_change": occupation - expit(-gibbs),
+        "gibbs_occupation": expit(-gibbs),
+        "gibbs_lagrange_parameter": gibbs,
+    }
+
+
+def _elsewhere(
+    ring: rings.Ring, other: rings.Ring, share: float, state: SteadyState
+) -> dict[str, np.ndarray]:
+    """Return the values of a ring's modes between the baths of another ring."""
+    log_odds = rings.log_odds_elsewhere(ring, other, share)
+    log_odds[~state.free] = state.log_odds[~state.free]
+    level = rings.gibbs(other)[1]
+    return _values(log_odds, ring.inverse_temperature * state.equation.bands.energy - level)

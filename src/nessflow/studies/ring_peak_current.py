@@ -5,7 +5,7 @@ import math
 import numpy as np
 from pydantic import Field
 
-from nessflow.kinetic.peak import peak_current
+from nessflow.kinetic.peak import Peak, peak_current
 from nessflow.studies import rings
 from nessflow.studies.kind import PROBABILITY, Coordinate, Outcome, Status, Strict, Variable
 from nessflow.studies.variables import never_random, with_errors
@@ -43,22 +43,38 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the peak of one ring (paper weak-coupling-rectification, Figs. 3(b) and 5(a))."""
     ring = parameters.ring
-    modes = ring.bloch_bands()
     try:
-        peak = peak_current(
-            modes, ring.inverse_temperature, ring.channels(modes), ring.coupling, ring.filling
-        )
+        peak = _peak(ring)
     except ValueError as error:
         return Outcome(dict.fromkeys(VARIABLES, math.nan), Status.NOT_CONVERGED, str(error))
-    values = {
-        "peak_particle_current": peak.particle_current,
-        "peak_particle_current_error": peak.particle_current_error,
-        "peak_nonequilibrium_share": peak.nonequilibrium_share,
-        "peak_nonequilibrium_share_error": peak.nonequilibrium_share_error,
-    }
+    values, missing = rings.with_length(ring, _values(peak), _elsewhere)
     notes = {}
     if math.isnan(peak.nonequilibrium_share) and not peak.fault:
         notes["peak_nonequilibrium_share"] = "the current is zero within its error at all shares"
     if peak.fault:
         return Outcome(values, Status.NOT_CONVERGED, peak.fault, notes)
-    return Outcome(values, notes=notes)
+    share = 0.0 if notes else peak.nonequilibrium_share
+    return Outcome(values, *rings.judged(ring, rings.steady(ring, share), missing), notes)
+
+
+def _peak(ring: rings.Ring) -> Peak:
+    modes = ring.bloch_bands()
+    return peak_current(
+        modes, ring.inverse_temperature, ring.channels(modes), ring.coupling, ring.filling
+    )
+
+
+def _elsewhere(ring: rings.Ring) -> dict[str, float]:
+    peak = _peak(ring)
+    if peak.fault:
+        raise RuntimeError(peak.fault)
+    return _values(peak)
+
+
+def _values(peak: Peak) -> dict[str, float]:
+    return {
+        "peak_particle_current": peak.particle_current,
+        "peak_particle_current_error": peak.particle_current_error,
+        "peak_nonequilibrium_share": peak.nonequilibrium_share,
+        "peak_nonequilibrium_share_error": peak.nonequilibrium_share_error,
+    }

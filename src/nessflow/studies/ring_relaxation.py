@@ -6,6 +6,7 @@ from pydantic import Field
 from nessflow.kinetic.equation import rate_equation
 from nessflow.kinetic.rates import thermal_channel
 from nessflow.kinetic.relaxation import relax
+from nessflow.kinetic.steady import SteadyState
 from nessflow.studies import rings
 from nessflow.studies.kind import (
     PROBABILITY,
@@ -39,6 +40,8 @@ class Parameters(Strict):
 
 CONVENTIONS = (
     *rings.CONVENTIONS,
+    "Errors: an occupation is a function of the momentum; the length changes it by what baths that "
+    "see the ring of the shifted momenta make of a mode of the same momentum.",
     "At time 0 all modes have the occupation filling.  The rate equation holds for times longer "
     "than 1/coupling.",
 )
@@ -78,27 +81,48 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the occupations at all times (paper weak-coupling-rectification, eqs. 10 and 20)."""
-    ring = parameters.ring
-    modes = ring.bloch_bands()
+    ring, share = parameters.ring, parameters.nonequilibrium_share
+    modes, times = ring.bloch_bands(), _times(parameters)
     equation = rate_equation(
         modes,
         thermal_channel(modes, ring.inverse_temperature),
         ring.channels(modes),
         ring.coupling,
-        parameters.nonequilibrium_share,
+        share,
     )
-    times = _times(parameters)
-    start = np.full(equation.modes, ring.filling)
     try:
-        n, error = relax(equation, start, times)
+        n, error = relax(equation, np.full(equation.modes, ring.filling), times)
     except RuntimeError as reason:
         n = error = np.full((len(times), equation.modes), np.nan)
         return Outcome(_values(modes, n, error), Status.NOT_CONVERGED, str(reason))
     values = _values(modes, n, error)
+    values, missing = rings.with_length(
+        ring, values, lambda other: _elsewhere(ring, other, share, times)
+    )
     notes = {}
     if not np.isfinite(values["lagrange_parameter"]).all():
         notes["lagrange_parameter"] = "the occupation is 0 or 1 within rounding"
-    return Outcome(values, notes=notes)
+    fault = missing or rings.doubt(ring, _steady(ring, share))
+    return Outcome(values, Status.SUSPECT if fault else Status.OK, fault, notes)
+
+
+def _steady(ring: rings.Ring, share: float) -> SteadyState | None:
+    """Return the state at the end, or None where there is none that could be judged."""
+    try:
+        state = rings.steady(ring, share)
+    except ValueError:
+        return None
+    return state if state.converged else None
+
+
+def _elsewhere(ring, other, share, times):
+    """Return the values of a ring's modes between the baths of another ring."""
+    equation, count = rings.both_grids(ring, other, share)
+    n, error = relax(equation, np.full(equation.modes, ring.filling), times, count)
+    values = _values(ring.bloch_bands(), n[:, count == 0], error[:, count == 0])
+    alone = other.bloch_bands()
+    values["particle_current"] = n[:, count == 1] @ alone.velocity / alone.length
+    return values
 
 
 def _values(modes, n, error):

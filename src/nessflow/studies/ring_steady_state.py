@@ -7,7 +7,6 @@ from pydantic import Field
 
 from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.kinetic.flows import (
-    State,
     energy_exchange,
     entropy_production,
     orbital_currents,
@@ -15,6 +14,7 @@ from nessflow.kinetic.flows import (
     particle_gain,
 )
 from nessflow.kinetic.fluctuations import Fluctuations, fluctuations
+from nessflow.kinetic.steady import SteadyState
 from nessflow.studies import rings
 from nessflow.studies.kind import (
     NOT_NEGATIVE,
@@ -121,38 +121,46 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the steady state of one ring (paper weak-coupling-rectification, eqs. 10 to 24)."""
-    ring = parameters.ring
+    ring, share = parameters.ring, parameters.nonequilibrium_share
     try:
-        state = rings.steady(ring, parameters.nonequilibrium_share)
+        state = rings.steady(ring, share)
     except ValueError as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
+    values = _values(ring, state)
+    fault = broken_law(values)
+    values, missing = rings.with_length(
+        ring, values, lambda other: _values(other, rings.steady_elsewhere(other, share))
+    )
+    values, notes = completed(values)
+    return Outcome(values, *rings.judged(ring, state, fault or missing), notes)
+
+
+def _values(ring: rings.Ring, state: SteadyState) -> dict[str, np.ndarray | float]:
+    """Return all values but the uncertainty ratio, with their errors by rounding."""
     modes = rings.values_of(state)
     found = fluctuations(state)
     values = {name: getattr(found, name) for name in Fluctuations._fields}
     values["particle_current"], values["particle_current_error"] = particle_current(modes)
     values["orbital_current"], values["orbital_current_error"] = orbital_currents(modes)
     values["conservation_defect"] = particle_gain(modes)
-    values |= _exchange(modes, ring.inverse_temperature)
-    notes = {}
-    if not math.isfinite(values["entropy_production"]):
-        reason = "the dissipator has a process without reverse; other momenta may avoid it"
-        for name in ("channel_entropy_production", "entropy_production"):
-            notes[name] = reason
-    values |= _uncertainty_ratio(values, notes)
-    values = {name: _defined(value) for name, value in values.items()}
-    return Outcome(values, *judged(state, modes, values), notes)
+    thermal, *others = state.equation.channels
+
+    def summed(of_channel):
+        groups = ([thermal], others)
+        return [np.sum([of_channel(modes, c) for c in group], axis=0) for group in groups]
+
+    energy, entropy = summed(energy_exchange), summed(entropy_production)
+    return values | exchanged(energy, entropy, ring.inverse_temperature)
 
 
-def _exchange(modes: State, inverse_temperature: float) -> dict[str, np.ndarray | float]:
-    """Return energy and entropy that both channels exchange with the system."""
-    thermal, *others = modes.equation.channels
-    grouped = ([thermal], others)
+def exchanged(energy, entropy, inverse_temperature: float) -> dict[str, np.ndarray | float]:
+    """Return energy and entropy that both channels exchange with the system.
+
+    ``energy`` and ``entropy`` are pairs of value and error of the equilibrium bath and of the
+    dissipator.
+    """
     values = {}
-    for name, of_channel in (
-        ("energy_current", energy_exchange),
-        ("channel_entropy_production", entropy_production),
-    ):
-        pairs = [np.sum([of_channel(modes, c) for c in group], axis=0) for group in grouped]
+    for name, pairs in (("energy_current", energy), ("channel_entropy_production", entropy)):
         values[name], values[f"{name}_error"] = np.transpose(pairs)
     for name, source, weight in (
         ("heat_current", values["energy_current"][0], 1.0),
@@ -165,6 +173,17 @@ def _exchange(modes: State, inverse_temperature: float) -> dict[str, np.ndarray 
     values["bath_entropy_production_error"] = inverse_temperature * heat_error
     values["entropy_production_error"] = float(values["channel_entropy_production_error"].sum())
     return values
+
+
+def completed(values) -> tuple[dict[str, np.ndarray | float], dict[str, str]]:
+    """Return values with the uncertainty ratio and NaN for what is infinite, and why."""
+    notes = {}
+    if not math.isfinite(values["entropy_production"]):
+        reason = "the dissipator has a process without reverse; other momenta may avoid it"
+        for name in ("channel_entropy_production", "entropy_production"):
+            notes[name] = reason
+    values = values | _uncertainty_ratio(values, notes)
+    return {name: _defined(value) for name, value in values.items()}, notes
 
 
 def _uncertainty_ratio(values, notes) -> dict[str, float]:
@@ -195,11 +214,9 @@ def failed(variables, dimensions, message: str) -> Outcome:
     return Outcome(values, Status.NOT_CONVERGED, message)
 
 
-def judged(state, modes: State, values) -> tuple[Status, str]:
-    """Return the status of a point, and why it is not ok."""
-    if not state.converged:
-        return Status.NOT_CONVERGED, f"Newton's method left the residual {state.residual:.1e}"
+def broken_law(values) -> str:
+    """Return which law values break beyond their error by rounding; empty where none."""
     balance, error = values["energy_current"].sum(), values["energy_current_error"].sum()
     if abs(balance) > error:
-        return Status.SUSPECT, f"the energy exchanged does not balance, {balance:.1e}"
-    return Status.OK, ""
+        return f"the energy exchanged does not balance, {balance:.1e}"
+    return ""

@@ -4,6 +4,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nessflow.kinetic.flows import particle_current
+from nessflow.kinetic.steady import SteadyState
 from nessflow.kinetic.symmetry import inverse_modes, inversion_asymmetry, printed_asymmetry
 from nessflow.studies import rings
 from nessflow.studies.kind import (
@@ -62,19 +63,23 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the current and what eq. 14 of paper weak-coupling-rectification compares."""
+    ring, share = parameters.ring, parameters.nonequilibrium_share
     try:
-        state = rings.steady(parameters.ring, parameters.nonequilibrium_share)
+        state = rings.steady(ring, share)
     except ValueError as error:
         return Outcome(dict.fromkeys(VARIABLES, np.nan), Status.NOT_CONVERGED, str(error))
     inverse = inverse_modes(state.equation.bands.momentum)
-    (channel,) = parameters.ring.channels(state.equation.bands)
-    current, error = particle_current(rings.values_of(state))
-    values = {
-        "particle_current": current,
-        "particle_current_error": error,
+    (channel,) = ring.channels(state.equation.bands)
+    values, missing = rings.with_length(
+        ring, _current(state), lambda other: _current(rings.steady_elsewhere(other, share))
+    )
+    values |= {
         "inversion_asymmetry": inversion_asymmetry(channel, inverse),
         "printed_asymmetry": printed_asymmetry(channel, inverse),
     }
-    if not state.converged:
-        return Outcome(values, Status.NOT_CONVERGED, "Newton's method did not converge")
-    return Outcome(values)
+    return Outcome(values, *rings.judged(ring, state, missing))
+
+
+def _current(state: SteadyState) -> dict[str, float]:
+    current, error = particle_current(rings.values_of(state))
+    return {"particle_current": current, "particle_current_error": error}

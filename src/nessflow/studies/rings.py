@@ -1,21 +1,34 @@
 """Parameters of a ring of fermions, weakly coupled to an equilibrium bath and a dissipator."""
 
 import functools
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, field_validator, model_validator
 
 from nessflow.kinetic import bands, rates
-from nessflow.kinetic.equation import gibbs_log_odds
+from nessflow.kinetic.equation import RateEquation, gain_and_drain, gibbs_log_odds, rate_equation
 from nessflow.kinetic.flows import State
+from nessflow.kinetic.fluctuations import correlation_shift
 from nessflow.kinetic.peak import steady_state_at
 from nessflow.kinetic.steady import SteadyState
-from nessflow.studies.kind import Coordinate, Strict, quantity
+from nessflow.studies.kind import Coordinate, Status, Strict, quantity
+
+FEWEST_CELLS, FEW_CELLS = 12, 32
+"""Cells up to which a ring is always short, and up to which its correlations are looked at; they
+fall as 1/length."""
+_SHIFT_OF_OCCUPATIONS, _SHIFT_OF_CURRENT = 0.04, 0.07
+"""Changes by correlations that make a ring too short, that of the current relative to it."""
+_STEPS = {0.5: 1.0, 0.25: 2.0}
+"""Shifts of the momenta to compare with, and how often the distance counts: parts of an error of
+period one step change their sign with the first; of period half a step with the second, which may
+meet half of the others only."""
 
 CONVENTIONS = (
-    "Ring: H = -hopping sum_j (c_{j+1}^+ c_j + h.c.) + ...; momenta k = -pi + 2 pi (j + "
-    "momentum_shift)/length, j = 0, ..., length - 1; lattice constant 1; bands from below.",
+    "Ring: H = -hopping sum_j (c_{j+1}^+ c_j + h.c.) + ...; momenta k = 2 pi (m + "
+    "momentum_shift)/length, m = -floor(length/2), ..., so that it is periodic without shift; "
+    "lattice constant 1; bands from below.",
     "Baths: d rho/dt = -i[H, rho] + coupling sum_i share_i (L rho L^+ - {L^+ L, rho}/2).  The "
     "coupling is epsilon J of the paper; steady occupations and currents do not depend on it.",
     "Equilibrium bath: one operator for each pair of modes, rate coupling/length times "
@@ -24,6 +37,14 @@ CONVENTIONS = (
     "State: the generalised Gibbs ensemble with occupations 1/(1 + exp(lambda)), lambda the "
     "Lagrange parameter; the limit of weak coupling and long rings.  Filling: particles per mode, "
     "conserved; at the share 1, modes that no process reaches keep the filling.",
+    "Length: values are for the limit of long rings, and the distance to it is part of every "
+    "error: what changes with momenta shifted by half a step and by a quarter of one.  With "
+    "length_is_physical: true the ensemble of this length itself is meant, and errors hold "
+    "rounding alone.",
+    "Suspect: bands closer to each other at some momentum than the coupling, since coherences "
+    "between them are left out; and, unless the length is physical, rings of up to "
+    f"{FEWEST_CELLS} cells, and of up to {FEW_CELLS} whose correlations at a fixed number of "
+    "particles are not small (kind ring-exact has them).",
     "Currents are to the right, per bond; other quantities are per cell.  Exchange counts from the "
     "bath into the system.",
 )
@@ -31,6 +52,7 @@ CONVENTIONS = (
 Complex = tuple[float, float]
 """Real and imaginary part."""
 Matrix = tuple[tuple[complex, ...], ...]
+Values = Mapping[str, np.ndarray | float]
 
 
 class ChainBand(Strict):
@@ -44,9 +66,9 @@ class ChainBand(Strict):
         """Names of the orbitals of a cell."""
         return ("1",)
 
-    def bands(self, length: int, shift: float) -> bands.Bands:
-        """Return the bands of a ring."""
-        return bands.chain_bands(length, self.hopping, shift)
+    def hamiltonian(self):
+        """Return matrices on a cell and to other cells, as `bands.bloch_bands` takes them."""
+        return bands.chain_hamiltonian(self.hopping)
 
 
 class RashbaBands(Strict):
@@ -63,11 +85,9 @@ class RashbaBands(Strict):
         """Names of the orbitals of a cell."""
         return "up", "down"
 
-    def bands(self, length: int, shift: float) -> bands.Bands:
-        """Return the bands of a ring."""
-        return bands.rashba_bands(
-            length, self.hopping, self.alpha_y, self.alpha_z, self.zeeman, shift
-        )
+    def hamiltonian(self):
+        """Return matrices on a cell and to other cells, as `bands.bloch_bands` takes them."""
+        return bands.rashba_hamiltonian(self.hopping, self.alpha_y, self.alpha_z, self.zeeman)
 
 
 class BlochBands(Strict):
@@ -95,10 +115,10 @@ class BlochBands(Strict):
         """Names of the orbitals of a cell."""
         return tuple(str(i + 1) for i in range(len(self.onsite)))
 
-    def bands(self, length: int, shift: float) -> bands.Bands:
-        """Return the bands of a ring."""
+    def hamiltonian(self):
+        """Return matrices on a cell and to other cells, as `bands.bloch_bands` takes them."""
         hoppings = {d: np.array(rows) for d, rows in self.hoppings.items()}
-        return bands.bloch_bands(np.array(self.onsite), hoppings, length, shift)
+        return np.array(self.onsite), hoppings
 
 
 class TwoSite(Strict):
@@ -186,10 +206,15 @@ AnyDissipator = Annotated[
 ]
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _bloch_bands(kind: AnyBands, length: int, shift: float) -> bands.Bands:
     """Return the bands: the checks of a ring, and the points of a sweep, share them."""
-    return kind.bands(length, shift)
+    return bands.bloch_bands(*kind.hamiltonian(), length, shift)
+
+
+@functools.lru_cache(maxsize=1)
+def _smallest_gap(kind: AnyBands) -> tuple[float, float]:
+    return bands.smallest_gap(*kind.hamiltonian())
 
 
 class Ring(Strict):
@@ -198,6 +223,9 @@ class Ring(Strict):
     length: Annotated[int, Field(ge=3, le=1_000_000)] = quantity("number of cells", "1")
     momentum_shift: Annotated[float, Field(ge=0, lt=1)] = quantity(
         "shift of the momenta, in units of 2 pi/length", "1", 0.0
+    )
+    length_is_physical: bool = Field(
+        False, description="whether this length is meant, not the limit of long rings"
     )
     bands: AnyBands
     dissipator: AnyDissipator
@@ -231,9 +259,143 @@ def steady(ring: Ring, share: float) -> SteadyState:
     )
 
 
-def gibbs(ring: Ring) -> np.ndarray:
-    """Return the Lagrange parameters of the Gibbs state of the bath's temperature, (modes,)."""
-    return gibbs_log_odds(ring.bloch_bands(), ring.inverse_temperature, ring.filling)[0]
+def steady_elsewhere(ring: Ring, share: float) -> SteadyState:
+    """Return the steady state of a ring that others are compared with.
+
+    Raises
+    ------
+    RuntimeError
+        When Newton's method did not converge.
+    """
+    state = steady(ring, share)
+    if not state.converged:
+        raise RuntimeError("Newton's method did not converge at the shifted momenta")
+    return state
+
+
+def gibbs(ring: Ring) -> tuple[np.ndarray, float]:
+    """Return the Gibbs state of the bath's temperature: Lagrange parameters, (modes,), and
+    chemical potential over temperature."""
+    return gibbs_log_odds(ring.bloch_bands(), ring.inverse_temperature, ring.filling)
+
+
+def both_grids(ring: Ring, other: Ring, share: float) -> tuple[RateEquation, np.ndarray]:
+    """Return one equation for the modes of two rings, and how much each mode counts in it.
+
+    The modes of ``ring`` come first and only follow those of ``other``.
+    """
+    modes = bands.concatenated(ring.bloch_bands(), other.bloch_bands())
+    thermal = rates.thermal_channel(modes, ring.inverse_temperature)
+    # Rates are coupling/length, and the length of both is the sum.
+    equation = rate_equation(modes, thermal, ring.channels(modes), 2 * ring.coupling, share)
+    return equation, np.repeat([0.0, 1.0], equation.modes // 2)
+
+
+def log_odds_elsewhere(ring: Ring, other: Ring, share: float) -> np.ndarray:
+    """Return the Lagrange parameters of a ring's modes between the baths of another ring.
+
+    Raises
+    ------
+    RuntimeError
+        As `steady_elsewhere`.
+    """
+    equation, count = both_grids(ring, other, share)
+    state = steady_elsewhere(other, share)
+    filled, empty = (np.tile(n, 2) * count for n in (state.occupation, state.vacancy))
+    gain, drain = gain_and_drain(equation.out, equation.into, filled, empty)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(drain / gain)[count == 0]
+
+
+def with_length(
+    ring: Ring, values: Values, on_grid: Callable[[Ring], Values]
+) -> tuple[Values, str]:
+    """Return values whose errors hold the distance to the limit of long rings.
+
+    Parameters
+    ----------
+    ring : Ring
+        The ring of the values.
+    values : mapping
+        Each name with ``<name>_error``; other names are left as they are.
+    on_grid : callable
+        Values of a ring with other momenta, under the same names.
+
+    Returns
+    -------
+    values : dict
+        With larger errors, unless the length is physical.
+    fault : str
+        Why an error lacks the distance; empty where none does.
+    """
+    values, reason = dict(values), "infinite"
+    if ring.length_is_physical:
+        return values, ""
+    left = {n for n in values if f"{n}_error" in values and np.isfinite(values[n]).any()}
+    names = sorted(left)
+    for step, times in _STEPS.items():
+        try:
+            shifted = (ring.momentum_shift + step) % 1
+            others = on_grid(ring.model_copy(update={"momentum_shift": shifted}))
+        except (ValueError, RuntimeError) as error:
+            reason = str(error)
+            continue
+        for name in names:
+            distance = times * abs(np.subtract(values[name], others[name]))
+            if np.isfinite(distance[np.isfinite(values[name])]).all():
+                values[f"{name}_error"] = values[f"{name}_error"] + distance
+                left.discard(name)
+    if left:
+        return values, f"no distance to long rings of {', '.join(sorted(left))}: {reason}"
+    return values, ""
+
+
+def doubt(ring: Ring, state: SteadyState | None) -> str:
+    """Return why a value of a ring is suspect, whatever its error; empty where nothing is."""
+    gap, momentum = _smallest_gap(ring.bands)
+    if gap < ring.coupling:
+        return (
+            f"the gap {gap:.3g} between two bands, at the momentum {momentum:.4g}, is below the "
+            f"coupling {ring.coupling:g}: coherences between them are left out"
+        )
+    if state is None or ring.length_is_physical or ring.length > FEW_CELLS:
+        return ""
+    shift, velocity = correlation_shift(state), state.equation.bands.velocity
+    largest = abs(shift).max()
+    moved, current = (abs(velocity @ n) / ring.length for n in (shift, state.occupation))
+    short = ring.length <= FEWEST_CELLS
+    if short or largest > _SHIFT_OF_OCCUPATIONS or moved > _SHIFT_OF_CURRENT * current + 1e-9:
+        return (
+            f"{ring.length} cells are few: at a fixed number of particles correlations change "
+            f"occupations by about {largest:.1g} and the current by about {moved:.1g}; "
+            "study: ring-exact has them"
+        )
+    return ""
+
+
+def judged(ring: Ring, state: SteadyState, fault: str = "") -> tuple[Status, str]:
+    """Return status and message of the point of a steady state.
+
+    Parameters
+    ----------
+    ring : Ring
+        The ring.
+    state : SteadyState
+        Its state.
+    fault : str
+        What is wrong with its values.
+
+    Returns
+    -------
+    status : Status
+        Of the point.
+    message : str
+        Why it is not ok.
+    """
+    if not state.converged:
+        return Status.NOT_CONVERGED, f"Newton's method left the residual {state.residual:.1e}"
+    fault = fault or doubt(ring, state)
+    return (Status.SUSPECT, fault) if fault else (Status.OK, "")
 
 
 def values_of(state: SteadyState) -> State:

@@ -1,0 +1,318 @@
+"""Rings of few cells at a fixed number of particles, without any ensemble.
+
+In the limit of weak coupling the baths make one particle after the other hop from mode a to an
+empty mode b at the rate ``w_ab``: a Markov process over all configurations of the particles.  The
+ensemble of `nessflow.kinetic.steady` is its limit for long rings.  Coherences between
+configurations of equal energy and equal total momentum are left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+
+import numpy as np
+import scipy.linalg
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from nessflow.kinetic.equation import RateEquation
+from nessflow.kinetic.rates import Channel
+
+MOST_CONFIGURATIONS = 4000
+"""Configurations beyond which matrices over them take minutes and gigabytes."""
+_ROUNDING = 1e-14
+"""A rate of several columns, relative to the largest, that is zero but for rounding."""
+_BLOCK = 64
+_EPS = np.finfo(float).eps
+
+
+@dataclass(frozen=True)
+class Process:
+    """Steady state of the hops of a fixed number of particles.
+
+    Attributes
+    ----------
+    equation : RateEquation
+        Modes and rates.
+    configurations : ndarray of bool
+        Which modes are filled, (states, modes).
+    probability, probability_error : ndarray
+        Of each configuration, long after all had the same, (states,).
+    parts : int
+        Number of sets of configurations that no hop leaves.
+    source, target : ndarray of int
+        Configurations before and after each possible hop, (hops,).
+    left, reached : ndarray of int
+        Modes that the particle leaves and reaches, (hops,).
+    """
+
+    equation: RateEquation
+    configurations: np.ndarray
+    probability: np.ndarray
+    probability_error: np.ndarray
+    parts: int
+    source: np.ndarray
+    target: np.ndarray
+    left: np.ndarray
+    reached: np.ndarray
+
+    def mean(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean of quantities of the configurations, and its error.
+
+        Parameters
+        ----------
+        weights : (states, ...) array
+            Value in each configuration.
+
+        Returns
+        -------
+        value, error : array
+            In the unit of the weights.
+        """
+        size = np.tensordot(self.probability_error, abs(weights), 1)
+        return np.tensordot(self.probability, weights, 1), size
+
+
+def particles_of(filling: float, modes: int) -> int:
+    """Return the number of particles, a whole one.
+
+    Parameters
+    ----------
+    filling : float
+        Particles per mode.
+    modes : int
+        Number of modes.
+
+    Returns
+    -------
+    int
+        Between 1 and ``modes - 1``.
+
+    Raises
+    ------
+    ValueError
+        When it is no whole number, or has too many configurations.
+    """
+    particles = round(filling * modes)
+    if abs(filling * modes - particles) > 1e-9 * modes or not 0 < particles < modes:
+        raise ValueError(
+            f"filling {filling:g} of {modes} modes is {filling * modes:.6g} particles; expected a "
+            f"whole number of them, from 1 to {modes - 1}: a multiple of 1/{modes}"
+        )
+    count = comb(modes, particles)
+    if count > MOST_CONFIGURATIONS:
+        raise ValueError(
+            f"{particles} particles on {modes} modes have {count} configurations, more than "
+            f"{MOST_CONFIGURATIONS}; take fewer cells or particles, or the ensemble of long rings "
+            "(study: ring-steady-state)"
+        )
+    return particles
+
+
+def steady_process(equation: RateEquation, particles: int) -> Process:
+    """Return the state that the process reaches from infinite temperature.
+
+    Parameters
+    ----------
+    equation : RateEquation
+        Modes and rates.
+    particles : int
+        Their number, as `particles_of` gives it.
+
+    Returns
+    -------
+    Process
+        The probability of each configuration has a small relative error, however unlikely it is:
+        states are eliminated without any subtraction (Grassmann, Taksar, Heyman).
+    """
+    states = _configurations(equation.modes, particles)
+    hops = _hops(states)
+    source, target, left, reached = hops
+    rates = sum(rates_of(channel) for channel in equation.active)[left, reached]
+    count = len(states)
+    jumps = coo_array((rates, (target, source)), shape=(count, count)).tocsr()
+    jumps.eliminate_zeros()
+    parts, label = connected_components(jumps, connection="strong")
+    leaving = rates[label[source] != label[target]] > 0
+    open_parts = np.unique(label[source[label[source] != label[target]][leaving]])
+    closed = np.setdiff1d(np.arange(parts), open_parts)
+    weight = _reached_weights(jumps, label, closed)
+    probability = np.zeros(count)
+    for part, mass in zip(closed, weight, strict=True):
+        inside = np.flatnonzero(label == part)
+        probability[inside] = mass * _stationary(jumps[inside][:, inside].toarray())
+    # Each relative error of a rate, and each elimination, moves a probability by as much.
+    error = 4 * count * _EPS * probability
+    return Process(equation, states, probability, error, len(closed), *hops)
+
+
+def rates_of(channel: Channel) -> np.ndarray:
+    """Return the rates of a channel between modes, those zero that are zero but for rounding.
+
+    Parameters
+    ----------
+    channel : Channel
+        Of few modes.
+
+    Returns
+    -------
+    (modes, modes) float array
+        From mode (row) to mode (column), in t/hbar.
+    """
+    rates = channel.rates()
+    if channel.is_product:
+        return rates
+    return np.where(rates > _ROUNDING * rates.max(), rates, 0.0)
+
+
+def zero_frequency_noise(process: Process, values: np.ndarray) -> tuple[float, float]:
+    """Return ``int <<dx(t) dx(0)>> dt`` over all times, of a quantity of the configurations.
+
+    Parameters
+    ----------
+    process : Process
+        With one part.
+    values : (states,) array
+        x.
+
+    Returns
+    -------
+    value, error : float
+        In the unit of x squared times hbar/t.
+    """
+    p = process.probability
+    centred = values - p @ values
+    rates = sum(rates_of(c) for c in process.equation.active)[process.left, process.reached]
+    # Backward equation, Q^T y = -dx: its solution is wanted up to a constant only.
+    generator = np.zeros((len(p), len(p)))
+    np.add.at(generator, (process.source, process.target), rates)
+    generator[np.diag_indices_from(generator)] = -generator.sum(axis=1)
+    # The mode of eigenvalue 0 is moved, along which the right-hand side has no part.
+    generator -= abs(generator).max() * p
+    factors = scipy.linalg.lu_factor(generator)
+    response = scipy.linalg.lu_solve(factors, -centred)
+    correction = scipy.linalg.lu_solve(factors, -centred - generator @ response)
+    weight = 2 * p * centred
+    rounding = abs(correction) + 8 * len(p) * _EPS * abs(response)
+    return float(weight @ (response + correction)), float(abs(weight) @ rounding)
+
+
+def hop_entropy(process: Process, channels: Sequence[Channel]) -> tuple[float, float]:
+    """Return the entropy production of the hops of some channels, and its error.
+
+    ``sum (f - f') ln(f/f') / 2`` over all hops, f the rate of a hop and f' that of the hop back;
+    infinite where there is no way back.
+
+    Parameters
+    ----------
+    process : Process
+        The state.
+    channels : sequence of Channel
+        Some of its equation's.
+
+    Returns
+    -------
+    value, error : float
+        Of the whole ring, in k_B t/hbar.
+    """
+    total = error = 0.0
+    p, left, reached = process.probability, process.left, process.reached
+    relative = 8 * (len(p) + 1) * _EPS
+    for channel in channels:
+        rates = rates_of(channel)
+        forward = p[process.source] * rates[left, reached]
+        backward = p[process.target] * rates[reached, left]
+        if ((forward > 0) != (backward > 0)).any():
+            return np.inf, np.inf
+        both = forward > 0
+        forward, backward = forward[both], backward[both]
+        ratio = np.log(forward) - np.log(backward)
+        total += 0.5 * float((forward - backward) @ ratio)
+        error += relative * float((forward + backward) @ (abs(ratio) + 1))
+    return total, error
+
+
+def energy_gain(process: Process, channels: Sequence[Channel]) -> tuple[float, float]:
+    """Return the energy that some channels bring to the ring, and its error.
+
+    Parameters
+    ----------
+    process : Process
+        The state.
+    channels : sequence of Channel
+        Some of its equation's.
+
+    Returns
+    -------
+    value, error : float
+        Of the whole ring, in t^2/hbar.
+    """
+    energy = process.equation.bands.energy
+    gained = energy[process.reached] - energy[process.left]
+    rates = sum((rates_of(c) for c in channels), np.zeros((len(energy),) * 2))
+    flow = process.probability[process.source] * rates[process.left, process.reached]
+    relative = 8 * (len(process.probability) + 1) * _EPS
+    return float(flow @ gained), relative * float(flow @ abs(gained))
+
+
+def _configurations(modes: int, particles: int) -> np.ndarray:
+    chosen = np.array(list(combinations(range(modes), particles)))
+    filled = np.zeros((len(chosen), modes), dtype=bool)
+    filled[np.arange(len(chosen))[:, None], chosen] = True
+    return filled
+
+
+def _hops(states: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return source, target, mode left and mode reached of all possible hops."""
+    powers = 1 << np.arange(states.shape[1], dtype=np.int64)
+    code = states @ powers
+    order = np.argsort(code)
+    source, left = np.nonzero(states)
+    empty = np.nonzero(~states)[1].reshape(len(states), -1)
+    each = empty.shape[1]
+    source, left, reached = source.repeat(each), left.repeat(each), empty[source].ravel()
+    moved = code[source] - powers[left] + powers[reached]
+    return source, order[np.searchsorted(code[order], moved)], left, reached
+
+
+def _reached_weights(jumps, label: np.ndarray, closed: np.ndarray) -> np.ndarray:
+    """Return the probability to end in each closed part, all configurations alike at the start."""
+    count = len(label)
+    weight = np.array([np.sum(label == part) for part in closed], dtype=float)
+    passing = np.flatnonzero(~np.isin(label, closed))
+    if len(closed) > 1 and len(passing):
+        inner = jumps[passing][:, passing].toarray()
+        leaving = np.asarray(jumps[:, passing].sum(axis=0)).ravel()
+        stay = np.linalg.solve(np.diag(leaving) - inner, np.ones(len(passing)))
+        flow = jumps[:, passing] @ stay
+        weight += [flow[label == part].sum() for part in closed]
+        return weight / count
+    return weight / weight.sum()
+
+
+def _stationary(jumps: np.ndarray) -> np.ndarray:
+    """Return the stationary distribution of rates, ``jumps[i, j]`` from j to i.
+
+    Every state is eliminated in turn: hops through it become hops past it.  Blocks of states are
+    applied to the others at once.
+    """
+    a, count = jumps, len(jumps)
+    np.fill_diagonal(a, 0.0)
+    leaving = np.zeros(count)
+    for end in range(count, 0, -_BLOCK):
+        first = max(end - _BLOCK, 0)
+        for i in range(end - 1, max(first, 1) - 1, -1):
+            leaving[i] = a[:i, i].sum()
+            share = a[i, :i] / leaving[i]
+            # Rows and columns of the block are kept up to date, the rest waits.
+            a[first:i, :i] += np.outer(a[first:i, i], share)
+            a[:first, first:i] += np.outer(a[:first, i], share[first:])
+        if first:
+            block = slice(first, end)
+            a[:first, :first] += a[:first, block] @ (a[block, :first] / leaving[block, None])
+    p = np.zeros(count)
+    p[0] = 1.0
+    for i in range(1, count):
+        p[i] = a[i, :i] @ p[:i] / leaving[i]
+    return p / p.sum()
