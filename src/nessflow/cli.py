@@ -1,11 +1,14 @@
 """The ``nessflow`` command: each verb is a few lines over the layers below."""
 
+import io
 import json
+import os
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -24,18 +27,30 @@ LOG = click.option("--log", type=click.Path(path_type=Path), help="Copy messages
 
 def main() -> None:
     """Run the command; a fault of the user's ends in one message and exit status 2."""
+    for name in ("stdout", "stderr"):
+        # Closed by the caller: the next file to be opened would be taken for it by C libraries.
+        if getattr(sys, name) is None:
+            setattr(sys, name, _nowhere())
     try:
         commands(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        _to_stderr(text.getvalue().rstrip())
         sys.exit(2)
     except click.Abort:
         sys.exit(130)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        sys.stdout = _nowhere()
+        _to_stderr(f"standard output: cannot write: {error.strerror}")
+        sys.exit(2)
     except Exception as error:
         # nessflow's own errors name the fault and the way out; anything else is a defect.
         if not type(error).__module__.startswith("nessflow."):
             raise
-        print(error, file=sys.stderr)
+        _to_stderr(str(error))
         sys.exit(2)
 
 
@@ -310,14 +325,34 @@ def _digest(study) -> str:
     return source_digest(kind_module(study))
 
 
-def _printer(log: Path | None):
-    """Return a function that prints a line to stderr and appends it to ``log``."""
+def _printer(log: Path | None) -> Callable[[str], None]:
+    """Return a function that prints a line to stderr and appends it to ``log``.
+
+    A line that cannot be written is no reason to lose what it tells of.
+    """
+    logs = [] if log is None else [log]
 
     def printer(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-        if log is not None:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("a", encoding="utf-8") as stream:
-                stream.write(line + "\n")
+        _to_stderr(line)
+        try:
+            for path in logs:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("a", encoding="utf-8") as stream:
+                    stream.write(line + "\n")
+        except OSError as error:
+            logs.clear()
+            _to_stderr(f"{path}: cannot write: {error.strerror}; the work goes on without a log")
 
     return printer
+
+
+def _to_stderr(line: str) -> None:
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        # Else Python tries once more at its end, and takes the failure for one of the program.
+        sys.stderr = _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w")

@@ -47,7 +47,24 @@ def test_names_are_those_of_axes_only():
 
 @pytest.mark.parametrize(
     "text",
-    ["$(1/x)", "$log(x)", "$sqrt(x - 1)", "$((x - 2)**0.5)", "$(10**(10**x + 400))", "$exp(1e3)"],
+    [
+        "$(1/x)",
+        "$log(x)",
+        "$sqrt(x - 1)",
+        "$((x - 2)**0.5)",
+        "$(10**(10**x + 400))",
+        "$exp(1e3)",
+        # What Python calculates on the way with complex numbers, infinities or not at all.
+        "$(exp((x - 3)**0.5))",
+        "$(abs((x - 3)**0.5))",
+        "$(sin((x - 1)**(1/3)) + 1)",
+        "$((x - 2)**0.5 * (x - 2)**0.5)",
+        "$(0**(x - 1))",
+        "$(1e308*10*cos(x) - 1e308*10)",
+        "$((1e200 + x)**2)",
+        "$cos(1e308*10 + x)",
+        "$log(x - 1e-320)",
+    ],
 )
 def test_no_finite_real_value(text):
     with pytest.raises(ExpressionError):

@@ -1,5 +1,6 @@
 """YAML 1.2 files read into plain Python values that remember the line they came from."""
 
+import unicodedata
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -216,6 +217,11 @@ def _composed(text: str, place: Place) -> Node | None:
     raise ConfigError([Problem(place.file, line, "", "", f"YAML ({reason})", hint)])
 
 
+def _is_no_character(c: str) -> bool:
+    category = unicodedata.category(c)
+    return category == "Cs" or (category == "Cc" and c not in "\n\t") or ord(c) & 0xFFFE == 0xFFFE
+
+
 class _Builder:
     """Turns the nodes of a YAML text into plain values, collecting places and faults."""
 
@@ -248,6 +254,7 @@ class _Builder:
                 self._fault(name, (*key, name.value), "each key once", f"first on line {first}")
             else:
                 # Keys are text throughout, as in a dotted key: 1 and "1" are one key.
+                self._require_text(name, key)
                 self.places[(*key, name.value)] = self._line(name)
                 result[name.value] = self.value(item, (*key, name.value))
         return result
@@ -255,6 +262,7 @@ class _Builder:
     def _scalar(self, node: ScalarNode, key: Key) -> object:
         kind = str(node.tag).removeprefix(_TAG)
         if kind in ("str", "timestamp", "value"):
+            self._require_text(node, key)
             return node.value
         if kind not in ("null", "bool", "int", "float"):
             self._fault(node, key, "a value without tag", f"remove {node.tag}")
@@ -268,6 +276,11 @@ class _Builder:
             self._fault(node, key, f"a finite number, not {shown(node.value)}")
             return None
         return value
+
+    def _require_text(self, node: ScalarNode, key: Key) -> None:
+        # Texts end up in NetCDF, SVG, HTML and CSV, which do not have such characters.
+        if found := next(filter(_is_no_character, node.value), None):
+            self._fault(node, key, f"text without control characters, such as {found!a}")
 
     def _line(self, node: Node) -> Place:
         if self.place is COMMAND_LINE:

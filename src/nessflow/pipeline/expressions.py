@@ -12,12 +12,21 @@ from simpleeval import SimpleEval
 FUNCTIONS = {f.__name__: f for f in (math.exp, math.log, math.sqrt, math.sin, math.cos, abs)}
 CONSTANTS = {"pi": math.pi}
 
+
+def _power(base: float, exponent: float) -> float:
+    """Return a real power; Python would give a complex number, or refuse without a reason."""
+    value = base**exponent
+    if isinstance(value, complex):
+        raise ValueError(f"{base:g} ** {exponent:g} is not a real number")
+    return value
+
+
 _OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
+    ast.Pow: _power,
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }
@@ -68,9 +77,12 @@ def expression(text: str) -> Expression:
         calculator = SimpleEval(_OPERATORS, FUNCTIONS, {**CONSTANTS, **values})
         try:
             value = calculator.eval(text, previously_parsed=tree)
+        except RecursionError:
+            raise ExpressionError(f"{text} is nested too deeply") from None
         except (ArithmeticError, ValueError) as error:
-            raise ExpressionError(f"{text} has no value: {error}") from None
-        if isinstance(value, complex) or not math.isfinite(value):
+            reason = str(error.args[-1]) if error.args else type(error).__name__
+            raise ExpressionError(f"{text} has no value: {reason}") from None
+        if not math.isfinite(value):
             raise ExpressionError(f"{text} is {value}")
         return value
 
