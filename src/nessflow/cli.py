@@ -15,7 +15,7 @@ import click
 from nessflow.pipeline.config import ConfigError, load_study
 from nessflow.pipeline.errors import Problem, nearest
 from nessflow.studies.kind import Status, find_kind, kind_names
-from nessflow.workflow import kind_module, read_project
+from nessflow.workflow import kind_module, read_project, warning_lines
 
 STUDIES = Path("config/studies")
 TIER = click.option(
@@ -70,6 +70,8 @@ def plan(studies, tier, allow_large, probe):
     from nessflow.pipeline.plan import JOB_MINUTES, blocks_per_job, plan_study, plan_table
 
     project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
+    for line in warning_lines(project):
+        _to_stderr(line)
     rows = [
         plan_study(
             study,

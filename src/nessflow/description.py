@@ -6,9 +6,10 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from nessflow.pipeline.config import Study, parameters_of
+from nessflow.pipeline.config import Study
 from nessflow.pipeline.grid import blocks_of, point_count
 from nessflow.pipeline.keys import key_lines
+from nessflow.pipeline.study import possible_parameters
 from nessflow.studies.kind import Status, find_kind, kind_names
 
 UNITS = (
@@ -46,7 +47,7 @@ def describe_kind(name: str) -> str:
 
 def describe_study(study: Study, kind: ModuleType) -> str:
     """Return the description of one study: what ``nessflow describe STUDY`` prints."""
-    parameters = parameters_of(study, {axis.name: axis.labels[0] for axis in study.axes}, kind)
+    parameters = possible_parameters(study, {}, kind)
     lines = [f"{study.name}: {study.title}", f"kind {study.kind}: {_summary(kind)}"]
     if study.reference:
         lines.append("reference: " + ", ".join(f"{k} {v}" for k, v in study.reference.items()))

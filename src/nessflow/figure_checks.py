@@ -7,9 +7,10 @@ from types import ModuleType
 import numpy as np
 
 from nessflow.figures.specs import Lines, Map, Plot, Selection, Spec, panels_of, selection_of
-from nessflow.pipeline.config import Study, parameters_of
+from nessflow.pipeline.config import Study
 from nessflow.pipeline.document import Key
 from nessflow.pipeline.errors import Problem, nearest, shown
+from nessflow.pipeline.study import possible_parameters
 from nessflow.pipeline.study_file import DERIVED
 
 _SHOWN = 8
@@ -42,9 +43,8 @@ class _Layout:
 
 
 def layout_of(study: Study, kind: ModuleType) -> _Layout:
-    """Return what the data of a study will look like, by its first point."""
-    labels = {axis.name: axis.labels[0] for axis in study.axes}
-    found = kind.coordinates(parameters_of(study, labels, kind))
+    """Return what the data of a study will look like, by its first possible point."""
+    found = kind.coordinates(possible_parameters(study, {}, kind))
     values = {a.name: np.array([a.value(label) for label in a.labels]) for a in study.axes}
     axes = tuple(values)
     variables = {name: (*axes, *variable.dims) for name, variable in kind.VARIABLES.items()}

@@ -94,6 +94,8 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
         _stop(error)
     if project.results.exists() and not project.results.is_dir():
         _stop(f"{project.results}: not a folder; {_ELSEWHERE}")
+    for line in warning_lines(project):
+        print(line, file=sys.stderr)
     # Relative, so that Snakemake's own records do not depend on where the project lies.
     results = project.results.relative_to(root)
     flags = f"--tier {project.tier}" + (" --allow-large" if allow_large else "")
@@ -124,6 +126,12 @@ def read_project(root: Path, **choices) -> Project:
     if problems := [p for study in studies for p in figure_problems(study, layouts)]:
         raise ConfigError(problems)
     return project
+
+
+def warning_lines(project: Project) -> list[str]:
+    """Return one line for each value of an axis at which points are not possible."""
+    found = [problem for study in project.studies.values() for problem in study.warnings]
+    return [f"warning: {problem}; such points fail, and no others" for problem in found]
 
 
 def data_of(study: Study) -> set[str]:

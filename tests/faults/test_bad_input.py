@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from nessflow.pipeline.store import read_dataset
 from nessflow.workflow import open_project
 
 CASES = {
@@ -198,3 +199,71 @@ upper: 5
 axes:
   g: {inner: [0.1, 0.3]}
 """
+
+
+CUT = """\
+title: Levels that are degenerate or cut off
+study: master-equations
+network: {sites: 3, energy: 0.2, detuning: $d, tunnelling: $g}
+reservoirs:
+  bandwidth: 10
+  coupling: 0.1
+  left:  {chemical_potential: 0.5, temperature: 0.1}
+  right: {chemical_potential: -0.5, temperature: 0.1}
+axes:
+  g: {ROLE: [0, 0.5]}
+  d: {inner: [0, 0.3]}
+"""
+
+
+def test_a_point_that_is_not_possible_fails_alone(project):
+    """Also where it is the first of the study, and where it has a block of its own."""
+    for role in ("inner", "outer"):
+        project.study(role).write_text(CUT.replace("ROLE", role))
+    done = project.snakemake("inner", "outer")
+    assert done.returncode == 0, done.stderr
+    for role in ("inner", "outer"):
+        assert f"config/studies/{role}.yaml:1: a state near" in done.stderr
+    assert "Traceback" not in done.stderr
+    inner, outer = (
+        read_dataset(project.folder / "results" / role / "data.nc") for role in ("inner", "outer")
+    )
+    assert (inner["status"].sel(g=0) > 0).all()
+    assert (inner["status"].sel(g=0.5) == 0).all()
+    assert inner["particle_current"].sel(g=0.5).notnull().all()
+    for text in inner["message"].sel(g=0).values:
+        assert text.startswith("not possible: a state near energy 0.2 is coupled to no terminal")
+        assert ".yaml" not in text
+    assert outer.drop_attrs().equals(inner.drop_attrs())
+
+
+FORMULAS = {
+    "$(exp((V - 0.75)**0.5))": "-0.25 ** 0.5 is not a real number",
+    "$(1/(V - 0.5))": "division by zero",
+    "$(V*exp((1 - V)*5000))": "math range error",
+    "$(V - 0.75)": "a number >= 0",
+}
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_formula_without_a_value_is_a_fault_of_its_points(project, formula):
+    axis = "{inner: [0.5, 1.0], natural_units: t, long_name: disorder}"
+    project.edit("config/studies/chain.yaml", "{inner: [0.5, 1.0]}", axis)
+    project.edit("config/studies/chain.yaml", "half_width: $V", f"half_width: {formula}")
+    done = project.nessflow("plan")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("warning: config/studies/chain.yaml:12: axes.V.inner.0 = 0.5: expected")
+    assert FORMULAS[formula] in line
+    done = project.nessflow("point", "chain", "--set", "V=0.5")
+    assert done.returncode == 2
+    assert FORMULAS[formula] in done.stderr
+
+
+def test_a_text_that_no_file_can_hold_is_refused(project):
+    """It would be written into every block, and each would fail as if the disk were bad."""
+    project.edit("config/studies/chain.yaml", "Small disordered chain", '"Small\\0chain"')
+    done = project.nessflow("plan")
+    assert done.returncode == 2
+    assert "chain.yaml:1: title: expected text without control characters" in done.stderr

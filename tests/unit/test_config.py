@@ -216,11 +216,14 @@ def test_every_point_of_the_grid_has_parameters(tmp_path):
     assert all(parameters_of(study, labels, KIND).system.lattice.sites == 20 for labels in points)
 
 
-def test_a_combination_that_is_not_valid_names_its_line(tmp_path):
+def test_a_combination_that_is_not_valid_names_its_key(tmp_path):
+    """And no line: what the data say of a point must not change with a comment above it."""
     text = edited("sites: 100}", "sites: 100, hopping: $(log(0.3 + mu - 0.5*bias))}")
     study = load(tmp_path, text)
     labels = {"V": "0.5", "mu": "0.1", "bias": "1", "gamma": "0.5", "monitored": "two"}
-    with pytest.raises(ConfigError, match=r"current.yaml:5: .*no value.* at mu = 0.1, bias = 1$"):
+    with pytest.raises(
+        ConfigError, match=r"^system.lattice.hopping = .*no value.* at mu = 0.1, bias = 1$"
+    ):
         parameters_of(study, labels, KIND)
 
 
@@ -517,15 +520,6 @@ FAULTS = {
         "half_width: $(V + (mu - 0.15)**0.5)",
         ["6: system.disorder.half_width = $(V + (mu", "finite real number", "mu = 0.1"],
     ),
-    "negative value of an axis": (
-        "{geomspace: [0.02, 2, 25]}",
-        "[1, 2, -3]",
-        [
-            "12: axes.V.inner.2 = -3: expected a number >= 0 (disorder half-width, in units t); "
-            "system.disorder.half_width is $V (line 6)"
-        ],
-    ),
-    "negative value in a case": ("[0, 1, 3]", "[0, -1, 3]", ["18: axes.gamma.outer = -0.5", "23"]),
     "case named as a number": (
         "        two:",
         "        2:",
@@ -548,11 +542,6 @@ FAULTS = {
         "two: {system.loss:",
         "two: {ensemble.samples:",
         ["24: axes.monitored", "a parameter of the kind"],
-    ),
-    "case beyond the lattice": (
-        "rates: {2:",
-        "rates: {200:",
-        ["4: system", "the loss is beyond site 100", "monitored = two"],
     ),
     "axis that is no name": ("  mu: {outer", "  m-u: {outer", ["13: axes.m-u: expected an axis"]),
     "axis named as a dimension": ("  mu: {outer", "  site: {outer", ["13: axes.site", "taken"]),
@@ -615,6 +604,19 @@ FAULTS = {
     "merge": ("rate: 0.1", "<<: {rate: 0.1}", ["7: system.loss: expected a name as key; <<"]),
     "key that is a list": ("rate: 0.1", "? [a] : 1", ["7: system.loss: expected a name as key"]),
     "control character": ("rate: 0.1", "rate: \x01", ["7: expected YAML (unacceptable"]),
+    "NUL in a title": ("Disorder-induced current", '"A\\0B"', ["1: title: expected text without"]),
+    "escape in a paper": ("a paper", '"\\e[31m"', ["2: reference.paper: expected text without"]),
+    "half a character": (
+        "long_name: bias",
+        'long_name: "\\ud800"',
+        ["17: axes.bias.long_name: ex"],
+    ),
+    "no character of XML": (
+        "name: profile",
+        'name: "\\uffff"',
+        ["30: figures.1.name: expected te"],
+    ),
+    "NUL in a key": ("rate: 0.1", '"ra\\0te": 0.1', ["7: system.loss: expected text without"]),
 }
 
 
@@ -691,11 +693,97 @@ def test_many_points_when_asked_for(tmp_path):
     assert load(tmp_path, text, allow_large=True)
 
 
-def test_a_value_tested_only_in_one_case(tmp_path):
+# Points that are not possible, where others are ---------------------------------------------------
+
+IMPOSSIBLE = {
+    "negative value of an axis": (
+        "{geomspace: [0.02, 2, 25]}",
+        "[1, 2, -3]",
+        [
+            "12: axes.V.inner.2 = -3: expected a number >= 0 (disorder half-width, in units t); "
+            "system.disorder.half_width is $V (line 6)"
+        ],
+    ),
+    "negative value in a case": ("[0, 1, 3]", "[0, -1, 3]", ["18: axes.gamma.outer = -0.5", "23"]),
     # Rates stand in the cases alone; the first case has none.
-    text = edited("{linspace: [0, 1, 3]}", "[0, 1, -2]")
-    found = faults(tmp_path, text)
-    assert any("18: axes.gamma.outer.2 = -2: expected a number >= 0" in line for line in found)
+    "value tested only in one case": (
+        "{linspace: [0, 1, 3]}",
+        "[0, 1, -2]",
+        ["18: axes.gamma.outer.2 = -2: expected a number >= 0"],
+    ),
+    "case beyond the lattice": (
+        "rates: {2:",
+        "rates: {200:",
+        ["4: system", "the loss is beyond site 100", "monitored = two"],
+    ),
+    "the first value of an axis": (
+        "{outer: [0.1, 0.2]}",
+        "{outer: [0, 0.1, 0.2]}",
+        "sites: 100}",
+        "sites: 100, hopping: $(1/mu)}",
+        ["13: axes.mu.outer.0 = 0: expected a finite real number", "division by zero"],
+    ),
+    "complex power": (
+        "sites: 100}",
+        "sites: 100, hopping: $(exp((0.15 - mu)**0.5))}",
+        ["13: axes.mu.outer.1 = 0.2: expected a finite real number", "** 0.5 is not a real num"],
+    ),
+    "overflow": (
+        "sites: 100}",
+        "sites: 100, hopping: $(exp(1e4*(mu - 0.1)))}",
+        ["13: axes.mu.outer.1 = 0.2: expected a finite real number", "math range error"],
+    ),
+    "no number of sites": (
+        "sites: 100}",
+        "sites: $(100 + 5*mu)}",
+        ["13: axes.mu.outer.0 = 0.1: expected a whole number"],
+    ),
+    "a combination of two axes": (
+        "sites: 100}",
+        "sites: 100, hopping: $(log(0.55 - mu - bias))}",
+        ["5: system.lattice.hopping = $(log(0.55 - mu - bias))", "at mu = 0.1, bias = 0.5"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_a_point_that_is_not_possible_is_no_fault_of_the_study(tmp_path, name):
+    *changes, expected = IMPOSSIBLE[name]
+    text = TEXT
+    for old, new in zip(changes[::2], changes[1::2], strict=True):
+        text = edited(old, new, text)
+    found = str(ConfigError(load(tmp_path, text).warnings)).splitlines()
+    assert any(all(part in line for part in expected) for line in found), "\n".join(found)
+    assert load(tmp_path, TEXT).warnings == ()
+
+
+def test_a_possible_point_is_found_where_it_takes_two_axes(tmp_path):
+    """Neither value of an axis helps while the other has its first."""
+    text = edited("sites: 100}", "sites: 100, hopping: $(log(mu - 0.15) + log(bias - 0.2))}")
+    study = load(tmp_path, text)
+    assert {problem.line for problem in study.warnings} == {5}
+    labels = {"V": "0.5", "mu": "0.2", "bias": "0.5", "gamma": "0.5", "monitored": "two"}
+    assert parameters_of(study, labels, KIND).system.lattice.hopping == pytest.approx(-4.2, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("sites: 100}", "sites: 100, hopping: $(log(mu - 3))}", "axes.mu.outer.0 = 0.1: expected"),
+        ("half_width: $V", "half_width: $(V - 3)", "12: axes.V.inner = 0.02: expected a number >="),
+        ("[0.1, 0.2]", "[0.1, 0.2, low]", "13: axes.mu.outer.2 = low: expected a number"),
+    ],
+)
+def test_a_study_without_a_possible_point_is_refused(tmp_path, old, new, expected):
+    found = faults(tmp_path, edited(old, new))
+    assert any(expected in line for line in found), "\n".join(found)
+
+
+def test_a_single_point_that_is_not_possible_is_refused(tmp_path):
+    text = edited("sites: 100}", "sites: 100, hopping: $(1/(mu - 0.1))}")
+    assert load(tmp_path, text, "mu=0.2", one_point=True)
+    (line,) = faults(tmp_path, text, "mu=0.1", one_point=True)
+    assert "mu.outer.0 = 0.1: expected a finite real number" in line
 
 
 # Projects ---------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """Checks of a study as a whole: formulas, cases, size, every value of every axis."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from types import ModuleType
 
 import numpy as np
+from pydantic import BaseModel
 
 from nessflow.pipeline.axes import axis_entries
 from nessflow.pipeline.document import Document, split
@@ -15,7 +17,7 @@ from nessflow.pipeline.expressions import (
     expressions_in,
     names_in,
 )
-from nessflow.pipeline.grid import Axis, Ensemble, point_count
+from nessflow.pipeline.grid import Axis, Ensemble, point_count, points_of
 from nessflow.pipeline.study import axis_key, checked_point, template_of
 from nessflow.pipeline.study_file import MOST_POINTS
 
@@ -23,6 +25,8 @@ _SHOWN_VALUES = 5
 _CHECKED_VALUES = 2000
 _CHECKED_OF_RULE = 20
 """The same of values that a rule makes, where the outermost are the most likely to be faulty."""
+_SEARCHED = 500
+"""Points all over the grid among which a possible one is looked for."""
 
 
 def expression_problems(document: Document, axes: Sequence[Axis]) -> list[Problem]:
@@ -101,30 +105,64 @@ def size_problems(
 
 def point_problems(
     document: Document, axes: tuple[Axis, ...], kind: ModuleType, *, is_complete: bool
-) -> list[Problem]:
-    """Check the values of every axis, the others at their first value.
+) -> tuple[list[Problem], list[Problem]]:
+    """Check the values of every axis, the others at the values of a possible point.
 
     Of an axis with many values only some are looked at, the outermost among them: fewer where a
     rule makes them than where each is written out.  The others are checked when their points are
     computed.
+
+    Returns
+    -------
+    problems : list of Problem
+        What is wrong for every point; where no possible point is found, what is wrong at any.
+    warnings : list of Problem
+        Why some points are not possible, where others are.
     """
     first = {axis.name: axis.labels[0] for axis in axes}
-    parameters, problems = checked_point(document, axes, first, kind)
+    base, parameters, problems = _possible_point(document, axes, first, kind)
     models = [parameters]
-    for base, axis in _varied(axes, first):
+    coordinates = []
+    for start, axis in _varied(axes, base):
         found = []
-        for label in _checked_labels(document, axis):
-            parameters, new = checked_point(document, axes, {**base, axis.name: label}, kind)
+        for label in _checked_labels(document, axis, start):
+            parameters, new = checked_point(document, axes, {**start, axis.name: label}, kind)
             models.append(parameters)
             found += [p for p in new if p not in problems and p not in found]
             if len(found) >= _SHOWN_VALUES:
                 break
-        problems += found + _coordinate_problems(document, axes, base, axis, kind)
+        problems += found
+        coordinates += _coordinate_problems(document, axes, start, axis, kind)
     models = [model for model in models if model is not None]
+    warnings = [problem for problem in problems if problem.of_point and models]
+    problems = [problem for problem in problems if problem not in warnings] + coordinates
     if is_complete and models:
         is_random = any(kind.is_random(model) for model in models)
         problems += _ensemble_problems(document, is_random=is_random)
-    return problems
+    return problems, warnings
+
+
+def _possible_point(
+    document: Document, axes: tuple[Axis, ...], first: dict[str, str], kind: ModuleType
+) -> tuple[dict[str, str], BaseModel | None, list[Problem]]:
+    """Return the labels of a possible point, its parameters, and the faults of the first point.
+
+    It is the first point where that is possible, or where no other is found: each value of every
+    axis beside the first values of the others is tried, then points all over the grid.
+    """
+    parameters, problems = checked_point(document, axes, first, kind)
+    if parameters is not None or not all(problem.of_point for problem in problems):
+        return first, parameters, problems
+    beside = (
+        {**first, a.name: label} for a in axes for label in _checked_labels(document, a, first)
+    )
+    step = max(1, point_count(axes, None) // _SEARCHED)
+    over = itertools.islice(points_of(axes), step - 1, None, step)
+    for labels in itertools.chain(beside, itertools.islice(over, 2 * _SEARCHED)):
+        parameters, _ = checked_point(document, axes, labels, kind)
+        if parameters is not None:
+            return labels, parameters, problems
+    return first, None, problems
 
 
 def _coordinate_problems(
@@ -148,8 +186,8 @@ def _coordinate_problems(
     return []
 
 
-def _checked_labels(document: Document, axis: Axis) -> Sequence[str]:
-    labels = axis.labels[1:]
+def _checked_labels(document: Document, axis: Axis, base: dict[str, str]) -> Sequence[str]:
+    labels = [label for label in axis.labels if label != base[axis.name]]
     most = _CHECKED_VALUES if isinstance(document.get(axis_key(axis)), list) else _CHECKED_OF_RULE
     if len(labels) <= most or axis.cases is not None:
         return labels

@@ -183,7 +183,7 @@ def load_study(
             whole, document = (d.replaced((part,), [], COMMAND_LINE) for d in (whole, document))
     file, faults = validated(StudyFile, document.data)
     problems += _problems(document, faults)
-    kind = None
+    kind, warnings = None, []
     if isinstance(document.data.get("study"), str):
         kind, found = _kind(document, find_kind, kind_names)
         problems += found
@@ -202,7 +202,10 @@ def load_study(
     if complete and not allow_large:
         problems += size_problems(document, axes, ensemble)
     if kind is not None:
-        problems += point_problems(document, axes, kind, is_complete=complete and not one_point)
+        found, warnings = point_problems(
+            document, axes, kind, is_complete=complete and not one_point
+        )
+        problems += found
         axes, found = with_quantities(document, axes, quantities_of(whole, all_axes, kind))
         problems += [] if one_point else found
         own = [r for r in references_of(document) if r.source in (None, path.stem)]
@@ -211,7 +214,7 @@ def load_study(
     figures, found = _figures(document, figure_specs)
     problems += found
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([*problems, *warnings])
     return Study(
         name=path.stem,
         title=file.title,
@@ -227,6 +230,7 @@ def load_study(
         tier=tier,
         document=document,
         time_limit=file.time_limit,
+        warnings=tuple(warnings),
     )
 
 

@@ -102,6 +102,10 @@ class Document:
         entries = {k: v for k, v in self.get(tuple(parent)).items() if k != last}
         return Document(assigned(self.data, tuple(parent), entries), self.places)
 
+    def without_places(self) -> "Document":
+        """Return the document with values that do not know where they were written."""
+        return Document(self.data, {(): Place("")})
+
     def copied(self, source: Key, target: Key) -> "Document":
         """Return the document with the value at ``source`` also at ``target``, places included.
 

@@ -26,6 +26,8 @@ class Problem:
         What would be right; empty when the hint says it all.
     hint : str
         The way out: the nearest valid name, a flag, the meaning of the parameter.
+    of_point : bool
+        Whether a point with other axis values may be without it.
     """
 
     file: str
@@ -34,6 +36,7 @@ class Problem:
     given: str
     expected: str
     hint: str = ""
+    of_point: bool = False
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"

@@ -15,6 +15,7 @@ from types import ModuleType
 import numpy as np
 import xarray as xr
 
+from nessflow.pipeline.errors import ConfigError
 from nessflow.pipeline.grid import Block, Ensemble, Labels, canonical_json, seed_entropy
 from nessflow.pipeline.judge import judge
 from nessflow.pipeline.layout import (
@@ -31,7 +32,7 @@ from nessflow.pipeline.layout import (
 from nessflow.pipeline.lock import sole_writer
 from nessflow.pipeline.provenance import origin, origins_json, origins_of, provenance
 from nessflow.pipeline.store import Damaged, Missing, read_dataset, remove, set_aside, write_dataset
-from nessflow.pipeline.study import Study, inner_cases, parameters_of
+from nessflow.pipeline.study import Study, inner_cases, parameters_of, possible_parameters
 from nessflow.pipeline.supervision import Watch
 
 FLUSH_SECONDS = 60.0
@@ -188,10 +189,10 @@ def _pending(study, block, kind) -> xr.Dataset:
 
 def coordinates_of(study: Study, outer: Labels, kind: ModuleType) -> dict[str, xr.Variable]:
     """Return the coordinates that the kind gives to the points of one value of each outer axis."""
-    first = {axis.name: axis.labels[0] for axis in study.axes} | dict(outer)
+    given = kind.coordinates(possible_parameters(study, outer, kind))
     return {
-        name: described((name,), given.values, given.natural_units, given.long_name)
-        for name, given in kind.coordinates(parameters_of(study, first, kind)).items()
+        name: described((name,), each.values, each.natural_units, each.long_name)
+        for name, each in given.items()
     }
 
 
@@ -324,6 +325,10 @@ def _compute(dataset, study, block, kind, waiting, partial, progress, watch) -> 
         except TimeLimit:
             values, outcome, reasons = {}, TIME_LIMIT, {}
             message = f"longer than time_limit = {study.time_limit:g} s"
+        except ConfigError as error:
+            labels = None
+            values, outcome, reasons = {}, EXCEPTION, {}
+            message = f"not possible: {'; '.join(map(str, error.problems))}"
         except (Exception, SystemExit) as error:
             # One bad point must not stop the others, whatever it raises.
             labels = None
@@ -356,19 +361,23 @@ def _with_ready(study, block, kind, waiting, names, watch) -> Iterator[tuple[tup
     alone = alone or watch.alone
     for first in range(0, len(waiting), _TOGETHER):
         indices = waiting[first : first + _TOGETHER]
-        ready = [None] * len(indices)
+        ready = {}
         if not alone and len(indices) > 1:
             start = time.monotonic()
             with suppress(Exception):
-                points = [dict(names(index)) | block.outer for index in indices]
-                parameters = [parameters_of(study, point, kind) for point in points]
+                parameters = {}
+                for index in indices:
+                    # One that is not possible fails when it is evaluated alone.
+                    with suppress(ConfigError):
+                        point = dict(names(index)) | block.outer
+                        parameters[index] = parameters_of(study, point, kind)
                 watch.at_several()
-                results = kind.evaluate_many(parameters)
+                results = kind.evaluate_many(list(parameters.values()))
                 seconds = (time.monotonic() - start) / len(indices)
-                pairs = zip(parameters, results, strict=True)
-                ready = [_Ready(*pair, seconds) for pair in pairs]
+                triples = zip(parameters.items(), results, strict=True)
+                ready = {index: _Ready(each, result, seconds) for (index, each), result in triples}
             watch.at_none()
-        yield from zip(indices, ready, strict=True)
+        yield from ((index, ready.get(index)) for index in indices)
 
 
 def _require_coordinates(expected: Mapping, coordinates: Mapping) -> None:

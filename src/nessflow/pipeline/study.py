@@ -1,7 +1,9 @@
 """A checked parameter study, and the parameters of each of its points."""
 
+import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +18,7 @@ from nessflow.pipeline.expressions import (
     expressions_in,
     is_expression,
 )
-from nessflow.pipeline.grid import Axis, Ensemble, Labels, canonical_json, label_of
+from nessflow.pipeline.grid import Axis, Ensemble, Labels, canonical_json, label_of, points_of
 from nessflow.pipeline.study_file import KEYS
 from nessflow.pipeline.validation import Fault, validated, with_whole_numbers
 
@@ -44,6 +46,8 @@ class Study:
     tier: str
     document: Document = field(repr=False, compare=False)
     time_limit: float | None = None
+    warnings: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
+    """Why some points are not possible: they fail, and no others."""
 
 
 def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
@@ -60,20 +64,49 @@ def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
     Raises
     ------
     ConfigError
-        When this combination of axis values is not valid.
+        When this combination of axis values is not valid; without files and lines, which may
+        change while the point is the same.
     """
+    try:
+        return _parameters(study, labels, kind)
+    except ValueError:
+        document = study.document.without_places()
+        _, problems = checked_point(document, study.axes, labels, kind)
+        if not problems:
+            raise
+        raise ConfigError(problems) from None
+
+
+def possible_parameters(study: Study, outer: Labels, kind: ModuleType) -> BaseModel:
+    """Return the parameters of the first possible point of a block, or else of the whole study.
+
+    Parameters
+    ----------
+    study : Study
+    outer : mapping of str to str
+        The label of each outer axis of the block; empty for the study.
+    kind : module
+        The study's kind.
+
+    Raises
+    ------
+    ConfigError
+        When the study has no possible point.
+    """
+    own = [replace(a, labels=(outer[a.name],)) if a.name in outer else a for a in study.axes]
+    for labels in itertools.chain(points_of(own), points_of(study.axes)):
+        with suppress(ValueError):
+            return _parameters(study, labels, kind)
+    return parameters_of(study, labels, kind)
+
+
+def _parameters(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
     template = study.template
     for axis in study.axes:
         if axis.cases is not None:
             for key, value in axis.cases[labels[axis.name]].items():
                 template = assigned(template, split(key), value)
-    try:
-        return kind.Parameters.model_validate(evaluated(template, _names(study.axes, labels)))
-    except ValueError:
-        _, problems = checked_point(study.document, study.axes, labels, kind)
-        if not problems:
-            raise
-        raise ConfigError(problems) from None
+    return kind.Parameters.model_validate(evaluated(template, _names(study.axes, labels)))
 
 
 def template_json(study: Study, outer: Labels | None = None) -> str:
@@ -109,6 +142,8 @@ def checked_point(
     Expressions that cannot be read, or name an axis that is not in ``axes``, are taken to be
     reported already: they are passed over, and the rest is checked.
     """
+    # In one order, so that a message does not tell which axes are outer ones.
+    labels = {axis.name: labels[axis.name] for axis in axes}
     document = with_cases(document, axes, labels)
     names = _names(axes, labels)
     problems, unknown = [], set()
@@ -121,7 +156,7 @@ def checked_point(
                 continue
         except ExpressionError as error:
             if _is_readable(text):
-                fault = Fault(key, "a finite real number", str(error), False)
+                fault = Fault(key, "a finite real number", str(error), False, of_value=True)
                 problems.append(_located(document, fault, labels, names))
         unknown.add(key)
         data = assigned(data, key, 1.0)
@@ -170,6 +205,12 @@ def _located(
     document: Document, fault: Fault, labels: Labels, names: Mapping[str, float]
 ) -> Problem:
     """Return the problem of a fault: at the axis when the value comes from one alone."""
+    # A number that stands there as such is wrong for every value of every axis.
+    depends = fault.is_rule or is_expression(document.get(fault.key))
+    return replace(_placed(document, fault, labels, names), of_point=fault.of_value and depends)
+
+
+def _placed(document, fault, labels, names) -> Problem:
     written = document.get(fault.key)
     if not is_expression(written):
         hint = fault.hint

@@ -6,7 +6,7 @@ descriptions, valid keys and the branches of unions, and needs no look into pyda
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -38,6 +38,9 @@ _EXPECTED = {
     "tuple_type": "a list",
     "union_tag_invalid": "one of {expected_tags}",
 }
+_OF_VALUES = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+_OF_VALUES |= {"value_error", "assertion_error"}
+"""Errors that say that a number, or numbers together, are not possible."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Fault:
     hint: str
     is_rule: bool
     """Whether a validator of the model said it: it may concern more values than its key."""
+    of_value: bool = False
+    """Whether another number there could be right: the key and the type of its value are."""
 
 
 def validated(
@@ -78,7 +83,10 @@ def validated(
         return _adapter(model).validate_json(text, strict=True), []
     except ValidationError as error:
         root = schema_of(model)
-        found = [_fault(root, data, e, other_keys) for e in error.errors(include_url=False)]
+        found = [
+            replace(_fault(root, data, e, other_keys), of_value=_is_of_value(e))
+            for e in error.errors(include_url=False)
+        ]
         return None, _merged(found)
 
 
@@ -147,6 +155,11 @@ def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:
     return Fault(key, expected + _meaning(_node_at(root, key, data)), "", False)
 
 
+def _is_of_value(error: dict) -> bool:
+    is_fraction = error["type"] == "int_type" and isinstance(error["input"], float)
+    return is_fraction or error["type"] in _OF_VALUES
+
+
 def _merged(faults: list[Fault]) -> list[Fault]:
     """Join what the branches of a union expect of one value."""
     merged: dict[Key, Fault] = {}
@@ -156,7 +169,8 @@ def _merged(faults: list[Fault]) -> list[Fault]:
             merged[fault.key] = fault
         elif fault.expected and fault.expected not in first.expected:
             expected = f"{first.expected} or {fault.expected}"
-            merged[fault.key] = Fault(fault.key, expected, first.hint, False)
+            of_value = first.of_value or fault.of_value
+            merged[fault.key] = Fault(fault.key, expected, first.hint, False, of_value)
     return list(merged.values())
 
 
