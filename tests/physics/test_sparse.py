@@ -120,12 +120,12 @@ def test_levels_of_a_part_are_not_special():
                 np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-12)
 
 
-def test_a_level_that_nothing_reaches_is_not_a_number():
+def test_a_level_that_nothing_reaches_is_not_special():
     h = scipy.sparse.diags_array([np.zeros(40)], offsets=[0])
     system = OpenSystem(h, *[Tridiagonal.zero(40)] * 2, wide([0]))
-    green = sparse.contact_rows(system, np.array([0.0, 0.5]))[0]
-    assert np.isnan(green[0]).all()
-    np.testing.assert_allclose(green[1], 1 / (0.5 + 0.55j))
+    energies = np.array([0.0, 0.5])
+    green = sparse.contact_rows(system, energies)[0]
+    np.testing.assert_allclose(green[:, 0, 0], 1 / (energies + 0.55j), rtol=1e-14)
 
 
 def test_tunnelling_keeps_its_relative_accuracy():

@@ -1,7 +1,12 @@
-"""States that no terminal damps: what they hold depends on how the system was prepared."""
+"""States that nothing damps: what they hold depends on how the system was prepared.
+
+A *bound* state is outside the bands of all leads that it is coupled to; others would damp it.  A
+*dark* state (`nessflow.scattering.dark_states`) is coupled to no terminal, at any energy.
+"""
 
 import numpy as np
 
+from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.mesh import energy_scale, resonances
 from nessflow.scattering.system import OpenSystem
@@ -70,10 +75,16 @@ def require_no_bound_state(system: OpenSystem) -> None:
                     f"[{lower:g}, {upper:g}]: {advice}widen the bands (hopping of the leads), "
                     "weaken the coupling or move the levels inside"
                 )
-    poles = resonances(system)
-    dark = abs(poles.imag) < _UNDAMPED * energy_scale(system)
-    if dark.any():
+    couple = "couple every part of the system to a lead with a band there, or give it loss or gain"
+    dark = dark_states(system).levels
+    if dark.size:
         raise ValueError(
-            f"a state near energy {poles.real[dark][0]:g} is coupled to no terminal: {advice}"
-            "couple every part of the system to a lead with a band there, or give it loss or gain"
+            f"a state near energy {dark[0]:g} is coupled to no terminal: {advice}{couple}"
+        )
+    poles = resonances(system)
+    slow = abs(poles.imag) < _UNDAMPED * energy_scale(system)
+    if slow.any():
+        raise ValueError(
+            f"a state near energy {poles.real[slow][0]:g} is coupled too weakly for double "
+            f"precision to tell from not at all: {couple}"
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma
 
+from nessflow.scattering.dark_states import bright_damping_matrix
 from nessflow.scattering.system import OpenSystem, WideBandLead, as_dense
 
 _LARGEST_CONDITION = 1e4
@@ -106,7 +107,7 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
             "the closed form holds for exactly two wide-band leads; "
             "use nessflow.scattering.currents.steady_currents instead"
         )
-    matrix = system.damping_matrix()
+    matrix = bright_damping_matrix(system)
     for lead in system.leads:
         matrix[lead.site, lead.site] -= 0.5j * lead.broadening
     poles, right = np.linalg.eig(matrix)

@@ -14,6 +14,7 @@ from itertools import product
 
 import numpy as np
 
+from nessflow.scattering.dense import inverse_green, solved
 from nessflow.scattering.matrices import Matrix, as_dense, diagonal, overlap
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
@@ -501,13 +502,11 @@ def _site_derivatives(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return d/dV_j of T_LR + T_RL, of T_a,loss and of T_a,gain: (N, E), (2, N, E), (2, N, E)."""
     n, at, terminals = system.sites, [lead.site for lead in system.leads], system.terminals
-    inverse = np.repeat(-system.damping_matrix()[None], energies.size, axis=0)
-    inverse[:, range(n), range(n)] += energies[:, None]
-    inverse[:, system.contacts, system.contacts] -= system.contact_self_energy(energies)
+    inverse = np.concatenate([part for _, part in inverse_green(system, energies)])
     contact = np.broadcast_to(np.eye(n, dtype=complex)[:, at], (energies.size, n, len(at)))
-    rows = np.linalg.solve(inverse.swapaxes(1, 2), contact)
+    rows = solved(inverse.swapaxes(1, 2), contact)
     sources = [as_dense(matrix) @ (2 * rows.conj()) for matrix in (system.loss, system.gain)]
-    columns = np.linalg.solve(inverse, np.concatenate([contact, *sources], axis=2))
+    columns = solved(inverse, np.concatenate([contact, *sources], axis=2))
     gamma = Rates(system, energies).broadening
     # dG/dV_j = G e_j e_j^T G
     between = 0.0

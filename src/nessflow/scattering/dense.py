@@ -1,19 +1,44 @@
-"""Green's functions of any geometry by dense linear algebra, O(N^3) for each energy."""
+"""Green's functions of any geometry by dense linear algebra, O(N^3) for each energy.
+
+States that no terminal reaches (`nessflow.scattering.dark_states`) are split off: no terminal sees
+them, and no level of them makes a matrix singular.  An energy at which another state does (a band
+edge that is a pole) gives nan, and the other energies stay.
+"""
 
 from collections.abc import Iterator
 
 import numpy as np
 
+from nessflow.scattering.dark_states import (
+    bright_damping_matrix,
+    dark_states,
+    hamiltonian_norm,
+)
 from nessflow.scattering.system import OpenSystem, as_dense
 
 _BATCH_BYTES = 2**25
 """Memory of one batch of inverse Green's functions."""
 
 
-def _inverse_green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield ``w - X - Sigma`` for a batch of energies at a time."""
+def inverse_green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield ``w - X - Sigma`` for a batch of energies at a time, as `bright_damping_matrix`.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+
+    Yields
+    ------
+    batch : slice
+        Which energies, e of them.
+    inverse : (e, N, N) complex
+        In t.
+    """
     n, contacts = system.sites, system.contacts
-    damping = system.damping_matrix()
+    damping = bright_damping_matrix(system)
     size = max(1, _BATCH_BYTES // (16 * n * n))
     for start in range(0, energies.size, size):
         batch = slice(start, min(start + size, energies.size))
@@ -23,8 +48,38 @@ def _inverse_green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[s
         yield batch, inverse
 
 
+def solved(inverse: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """Return ``inverse^-1 sources``, nan at the energies at which there is none.
+
+    Parameters
+    ----------
+    inverse : (e, N, N) array
+        As of `inverse_green`.
+    sources : (N, s) or (e, N, s) array
+        Right-hand sides.
+
+    Returns
+    -------
+    (e, N, s) complex array
+        Solutions.
+    """
+    try:
+        return np.linalg.solve(inverse, sources)
+    except np.linalg.LinAlgError:
+        sources = np.broadcast_to(sources, (len(inverse), *sources.shape[-2:]))
+        result = np.full(sources.shape, np.nan, complex)
+        for k, (matrix, right) in enumerate(zip(inverse, sources, strict=True)):
+            try:
+                result[k] = np.linalg.solve(matrix, right)
+            except np.linalg.LinAlgError:
+                continue
+        return result
+
+
 def green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield the whole Green's function for a batch of energies at a time.
+    """Yield the Green's function for a batch of energies at a time.
+
+    Without the states that no terminal reaches: it is zero on them.
 
     Parameters
     ----------
@@ -40,8 +95,14 @@ def green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[slice, np.
     green : (e, N, N) complex
         In 1/t.
     """
-    for batch, inverse in _inverse_green(system, energies):
-        yield batch, np.linalg.inv(inverse)
+    dark = dark_states(system)
+    for batch, inverse in inverse_green(system, energies):
+        whole = solved(inverse, np.eye(system.sites))
+        if dark.levels.size:
+            shifted = energies[batch, None] - dark.levels + 1j * hamiltonian_norm(system)
+            own = dark.vectors / shifted[:, None]
+            whole -= own @ dark.vectors.conj().T
+        yield batch, whole
 
 
 def _contact_rows_of_green(
@@ -49,8 +110,8 @@ def _contact_rows_of_green(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield the rows of ``G`` at the contacts, (e, c, N), for a batch of energies at a time."""
     sources = np.eye(system.sites, dtype=complex)[:, system.contacts]
-    for batch, inverse in _inverse_green(system, energies):
-        yield batch, np.linalg.solve(inverse.swapaxes(1, 2), sources).swapaxes(1, 2)
+    for batch, inverse in inverse_green(system, energies):
+        yield batch, solved(inverse.swapaxes(1, 2), sources).swapaxes(1, 2)
 
 
 def contact_rows(
@@ -130,11 +191,10 @@ def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarra
     """
     loss, gain = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
     loss_gain, gain_loss = np.empty((2, energies.size))
-    for batch, inverse in _inverse_green(system, energies):
-        green = np.linalg.inv(inverse)
+    for batch, inside in green(system, energies):
         # Tr[A G B G^+] = sum_ij (A G B)_ij conj(G)_ij
-        loss_gain[batch] = np.sum((loss @ green @ gain) * green.conj(), axis=(1, 2)).real
-        gain_loss[batch] = np.sum((gain @ green @ loss) * green.conj(), axis=(1, 2)).real
+        loss_gain[batch] = np.sum((loss @ inside @ gain) * inside.conj(), axis=(1, 2)).real
+        gain_loss[batch] = np.sum((gain @ inside @ loss) * inside.conj(), axis=(1, 2)).real
     return loss_gain, gain_loss
 
 
@@ -175,8 +235,8 @@ def scattering_matrix(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndar
     """
     couplings, terminal = _channels(system, energies)
     s = np.empty((energies.size, terminal.size, terminal.size), complex)
-    for batch, inverse in _inverse_green(system, energies):
+    for batch, inverse in inverse_green(system, energies):
         w = couplings[batch]
-        s[batch] = 1j * w.conj().swapaxes(1, 2) @ np.linalg.solve(inverse, w)
+        s[batch] = 1j * w.conj().swapaxes(1, 2) @ solved(inverse, w)
     s[:, range(terminal.size), range(terminal.size)] -= 1.0
     return s, terminal

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.scattering.dark_states import bright_damping_matrix
 from nessflow.scattering.matrices import gershgorin
 from nessflow.scattering.quadrature import Panels, line_mesh
 from nessflow.scattering.system import Lead, OpenSystem
@@ -79,7 +80,7 @@ def known_poles(system: OpenSystem) -> np.ndarray:
 
 
 def resonances(system: OpenSystem) -> np.ndarray:
-    """Return the poles of the Green's function.
+    """Return the poles of the Green's function; states that no terminal reaches have none.
 
     Eigenvalues of ``X + Sigma``, with the self-energies of leads that have a band at the real part
     of each pole, by perturbation theory of Brillouin and Wigner: to all orders on up to 8 contact
@@ -107,7 +108,7 @@ def resonances(system: OpenSystem) -> np.ndarray:
             "make the system smaller, give every site loss or gain, or use transmission"
         )
     centres = [np.mean(lead.band) if np.isfinite(lead.band[0]) else 0.0 for lead in system.leads]
-    matrix = system.damping_matrix()
+    matrix = bright_damping_matrix(system)
     for lead, centre in zip(system.leads, centres, strict=True):
         matrix[lead.site, lead.site] += lead.self_energy(centre)
     if all(np.isinf(lead.band[0]) for lead in system.leads):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nessflow.scattering import dense
+from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.matrices import Sparse, as_dense, diagonal
 from nessflow.scattering.system import OpenSystem
 
@@ -90,6 +91,14 @@ def _inverse_diagonal(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     return result
 
 
+def _by_kernels(system: OpenSystem) -> bool:
+    """Return whether the compiled kernels of a chain serve.
+
+    Their determinants vanish at the level of a state that no terminal reaches.
+    """
+    return system.is_tridiagonal and dark_states(system).levels.size == 0
+
+
 def _chain(system: OpenSystem, energies: np.ndarray) -> tuple:
     """Return what the compiled kernels of a chain want, their module first."""
     # Imported here: numba takes long to import, and other systems do not need it.
@@ -128,7 +137,7 @@ def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     energies = np.atleast_1d(np.asarray(energies, float))
     sites, at = np.unique(lead_sites(system), return_inverse=True)
     result = np.empty((energies.size, at.size, at.size), complex)
-    if system.is_tridiagonal:
+    if _by_kernels(system):
         for batch in _batches(energies.size, max(system.sites, at.size**2)):
             kernels, *chain = _chain(system, energies[batch])
             result[batch] = kernels.green(*chain, sites)[:, at][:, :, at]
@@ -155,7 +164,7 @@ def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarr
     (E, l, l) complex array
         In 1/t^2 times the unit of ``source``.
     """
-    if not system.is_tridiagonal:
+    if not _by_kernels(system):
         green = green_between(system, energies)
         return (green * source.T[:, None]) @ green.conj().swapaxes(1, 2)
     sites, at = np.unique(lead_sites(system), return_inverse=True)
@@ -210,7 +219,7 @@ def transmission_sum(
     first, second = np.ascontiguousarray((gamma * to).T), np.ascontiguousarray((gamma * source).T)
     count = len(system.leads)
     total = np.zeros((count, count))
-    if not system.is_tridiagonal:
+    if not _by_kernels(system):
         for batch in _batches(energies.size, count**2):
             green = green_between(system, energies[batch])
             modulus = green.real**2 + green.imag**2
@@ -292,7 +301,7 @@ def site_sums(
     pairs = bonds(system)
     on_diagonal = np.empty((len(sources), energies.size, system.sites))
     beside = np.empty((len(sources), energies.size, len(pairs)), complex)
-    fill = _chain_site_sums if system.is_tridiagonal else _dense_site_sums
+    fill = _chain_site_sums if _by_kernels(system) else _dense_site_sums
     fill(system, energies, sources, pairs, on_diagonal, beside)
     return on_diagonal, beside
 

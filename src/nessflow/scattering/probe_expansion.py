@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.scattering.dark_states import bright_damping_matrix
 from nessflow.scattering.mesh import known_poles
 from nessflow.scattering.pairwise import lead_sites
 from nessflow.scattering.probe_response import flows
@@ -113,7 +114,7 @@ def conductance_derivatives(system: OpenSystem, energy: float) -> np.ndarray:
     sigma = np.array([_self_energy(lead, energy) for lead in system.leads]).T
     on_site = np.zeros((3, system.sites), complex)
     np.add.at(on_site.T, at, sigma.T)
-    inverse = energy * np.eye(system.sites) - system.damping_matrix() - np.diag(on_site[0])
+    inverse = energy * np.eye(system.sites) - bright_damping_matrix(system) - np.diag(on_site[0])
     green = np.linalg.inv(inverse)
     slope, bend = 1 - on_site[1], -on_site[2]
     first = -green @ (slope[:, None] * green)

@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 
 from nessflow.scattering import dense, sparse
+from nessflow.scattering.dark_states import unreached_sites
 from nessflow.scattering.system import OpenSystem
 
 _SMALL = 32
@@ -71,7 +72,9 @@ class InteriorResponse:
 
 
 def _solver(system: OpenSystem) -> ModuleType:
-    if not (system.is_tridiagonal and set(system.contacts) <= {0, system.sites - 1}):
+    # Determinants of a chain vanish at the level of a state that no terminal reaches.
+    ends = system.is_tridiagonal and set(system.contacts) <= {0, system.sites - 1}
+    if not ends or unreached_sites(system).size:
         return dense if system.is_dense or system.sites <= _SMALL else sparse
     # Imported here: numba takes long to import, and other systems do not need it.
     from nessflow.scattering import tridiagonal

@@ -3,9 +3,10 @@
 Reverse Cuthill-McKee numbering brings the elements of ``w - X - Sigma`` within ``b`` of the
 diagonal: about the number of sites across a strip, 2 on a ladder or a ring, the number of arms of a
 star.  LAPACK then factorises with partial pivoting, so that no level of a part of the system is
-special, and each contact costs one more solve, O(N b).  On ladders, rings and stars this is three
-to four times as fast as the general sparse factorisation of SciPy, on strips 40 wide 1.5 times
-(benchmarks/geometry.py).
+special, and each contact costs one more solve, O(N b).  A state that no terminal reaches
+(`nessflow.scattering.dark_states`) with a level at the energy is split off.  On ladders, rings and
+stars this is three to four times as fast as the general sparse factorisation of SciPy, on strips 40
+wide 1.5 times (benchmarks/geometry.py).
 
 Memory is twice ``3 b N`` complex numbers and one for each site and contact, at any number of
 energies.
@@ -16,9 +17,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse
 from scipy.linalg.lapack import zgbtrf, zgbtrs
 
+from nessflow.scattering.dark_states import dark_states_near, hamiltonian_norm, unreached_sites
 from nessflow.scattering.matrices import as_sparse, bandwidth_order
 from nessflow.scattering.system import OpenSystem
 
@@ -30,10 +33,12 @@ _BATCH_BYTES = 2**25
 class _Banded:
     """What does not depend on the energy, with sites in an order of small bandwidth.
 
-    ``place`` is the new number of each site, ``width`` the bandwidth and ``storage`` the matrix
-    ``-X`` as LAPACK wants it, (3 width + 1, N); ``loss`` and ``gain`` are ``2P`` and ``2Q``.
+    ``order`` lists the sites, ``place`` is the new number of each, ``width`` the bandwidth and
+    ``storage`` the matrix ``-X`` as LAPACK wants it, (3 width + 1, N); ``loss`` and ``gain`` are
+    ``2P`` and ``2Q``.
     """
 
+    order: np.ndarray
     place: np.ndarray
     width: int
     storage: np.ndarray
@@ -51,35 +56,79 @@ def _banded(system: OpenSystem) -> _Banded:
     storage = np.zeros((3 * width + 1, system.sites), complex, order="F")
     row, column = damping.coords
     storage[2 * width + row - column, column] = -damping.data
-    return _Banded(np.argsort(order), width, storage, (2 * loss).tocsr(), (2 * gain).tocsr())
+    return _Banded(order, np.argsort(order), width, storage, (2 * loss).tocsr(), (2 * gain).tocsr())
 
 
 class _Factorised:
-    """``w - X - Sigma`` at one energy, in the order of `_Banded`."""
+    """``w - X - Sigma`` at one energy, in the order of `_Banded`, dark states split off.
 
-    def __init__(self, banded: _Banded, energy: float, contacts: np.ndarray, sigma: np.ndarray):
-        self._width = banded.width
+    With ``i kappa`` added on as many sites as there are dark states D near the energy the matrix M
+    is regular and has its bands.  ``x = M^-1 b - M^-1 E (D^+ M^-1 E)^-1 D^+ M^-1 b``, with E these
+    sites, has nothing of D and solves the original equations for every b without any of D.
+    """
+
+    def __init__(
+        self,
+        banded: _Banded,
+        energy: float,
+        contacts: np.ndarray,
+        sigma: np.ndarray,
+        dark: np.ndarray,
+        kappa: float,
+    ):
+        self._width, self._dark = banded.width, dark
         storage = banded.storage.copy(order="F")
         storage[2 * banded.width] += energy
         storage[2 * banded.width, contacts] -= sigma
+        sites = np.empty(0, int)
+        if dark.size:
+            _, _, sites = scipy.linalg.qr(dark.conj().T, mode="economic", pivoting=True)
+            sites = sites[: dark.shape[1]]
+            storage[2 * banded.width, sites] += 1j * kappa
         self._factors, self._pivots, info = zgbtrf(
             storage, banded.width, banded.width, overwrite_ab=True
         )
         self._singular = info > 0
+        self._sites = np.zeros(dark.shape, complex, order="F")
+        self._sites[sites, range(sites.size)] = 1.0
 
-    def solve(self, sources: np.ndarray, transposed: bool = False) -> np.ndarray:
-        """Return ``G sources``, or ``G^T sources``; (N, s)."""
-        if self._singular:
-            return np.full_like(sources, np.nan)
+    def _regular(self, sources: np.ndarray, transposed: bool) -> np.ndarray:
         bands = self._factors, self._width, self._width
         return zgbtrs(*bands, sources, self._pivots, trans=int(transposed))[0]
 
+    def solve(self, sources: np.ndarray, transposed: bool = False) -> np.ndarray:
+        """Return ``G sources``, or ``G^T sources``, without dark states; (N, s)."""
+        if self._singular:
+            return np.full_like(sources, np.nan)
+        if not self._dark.size:
+            return self._regular(sources, transposed)
+        dark = self._dark.conj() if transposed else self._dark
+        solution = self._regular(sources - dark @ (dark.conj().T @ sources), transposed)
+        columns = self._regular(self._sites, transposed)
+        missing = np.linalg.solve(dark.conj().T @ columns, dark.conj().T @ solution)
+        return solution - columns @ missing
+
 
 def _factorised(system: OpenSystem, energies: np.ndarray) -> Iterator[_Factorised]:
-    banded = _banded(system)
+    banded, kappa = _banded(system), hamiltonian_norm(system)
     contacts = banded.place[system.contacts]
+    none = np.empty((system.sites, 0), complex)
+    proved = unreached_sites(system).size == 0
+
+    @functools.lru_cache(maxsize=2)
+    def at(energy: float) -> _Factorised:
+        sigma = system.contact_self_energy(np.array([energy]))[0]
+        return _Factorised(banded, energy, contacts, sigma, none, kappa)
+
+    def solve(energy: float, sources: np.ndarray) -> np.ndarray:
+        return at(energy).solve(np.asfortranarray(sources[banded.order]))[banded.place]
+
     for energy, sigma in zip(energies, system.contact_self_energy(energies), strict=True):
-        yield _Factorised(banded, energy, contacts, sigma)
+        dark = none if proved else dark_states_near(system, energy, solve).vectors[banded.order]
+        if dark.size:
+            yield _Factorised(banded, energy, contacts, sigma, dark, kappa)
+        else:
+            yield at(energy)
 
 
 def _contact_rows_of_green(
@@ -107,8 +156,6 @@ def contact_rows(
     system: OpenSystem, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what `nessflow.scattering.dense.contact_rows` does, for matrices with few elements.
-
-    An undamped level that no lead reaches gives nan exactly at its own energy.
 
     Parameters
     ----------

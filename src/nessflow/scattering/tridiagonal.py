@@ -12,8 +12,8 @@ divides by zero, is nothing special.  The first row is the last row of the mirro
 Determinants grow and decay exponentially with N.  They are rescaled by powers of two, which is
 exact, and the exponents are kept as integers: elements as small as e^-1000 end in a clean 0.
 
-Energies must stay below about 1e30 hoppings.  An undamped level that is cut off from the rest
-of the chain by a zero hopping gives nan exactly at its own energy.
+Energies must stay below about 1e30 hoppings.  Chains with a state that no terminal reaches are for
+other solvers: all determinants vanish at its level.
 """
 
 import functools

@@ -1,0 +1,372 @@
+"""States that no terminal reaches: their number, and that nothing a terminal sees knows of them.
+
+A ring with leads at opposite sites is, for its leads, the chain of its even states: what every
+solver and every observable is compared with, at the levels of the odd ones.
+"""
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from nessflow.scattering import dense, sparse
+from nessflow.scattering.counting import lead_cumulants
+from nessflow.scattering.currents import disorder_susceptibility, transmission
+from nessflow.scattering.dark_states import _by_inverse_iteration, dark_states, unreached_sites
+from nessflow.scattering.entropy import scattering_entropy_production
+from nessflow.scattering.geometry import ring, star, strip
+from nessflow.scattering.lattice import chain as any_chain
+from nessflow.scattering.linear_response import linear_response
+from nessflow.scattering.matrices import Tridiagonal, as_dense
+from nessflow.scattering.noise import currents_and_noise
+from nessflow.scattering.pairwise import Source, pair_transmission, site_sums
+from nessflow.scattering.probe_exact import solve_probes
+from nessflow.scattering.probe_expansion import third_order_probes
+from nessflow.scattering.probe_linear import linear_probes
+from nessflow.scattering.probes import Probe
+from nessflow.scattering.response import contact_response
+from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+
+
+def chain(sites, hopping=1.0, onsite=0.0):
+    return any_chain(sites, hopping, onsite)
+
+
+INTEGERS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+
+
+def open_system(h, sites, loss=None, gain=None, mu=(0.5, -0.5), temperature=0.1, broadening=1.0):
+    leads = [
+        WideBandLead(str(k), site, broadening, mu[k % 2], temperature)
+        for k, site in enumerate(sites)
+    ]
+    empty = Tridiagonal.zero(h.shape[0])
+    rates = (empty if rate is None else rate for rate in (loss, gain))
+    return OpenSystem(h, *rates, leads)
+
+
+def folded_ring(sites):
+    """Chain of the states of a ring that are even about the axis through opposite leads."""
+    hopping = np.ones(sites // 2)
+    hopping[[0, -1]] = np.sqrt(2)
+    if sites == 4:
+        hopping[:] = np.sqrt(2)
+    return chain(sites // 2 + 1, hopping)
+
+
+def rings(sites, **keys):
+    folded = open_system(folded_ring(sites), (0, sites // 2), **keys)
+    return open_system(ring(sites), (0, sites // 2), **keys), folded
+
+
+# --- their number -----------------------------------------------------------------------------
+
+
+def weighted(sites, row):
+    """Loss on some sites."""
+    return scipy.sparse.diags_array(np.isin(np.arange(sites), row) * 0.1)
+
+
+@pytest.mark.parametrize(
+    ("h", "leads", "loss", "expected"),
+    [
+        (ring(8), (0, 4), (), 3),
+        (ring(8), (0, 3), (), 0),
+        (ring(8), (0, 4), (2,), 1),
+        (ring(200), (0, 100), (), 99),
+        (ring(8, np.exp(0.3j)), (0, 4), (), 0),
+        (strip(5, 3), (1, 13), (), 5),
+        (strip(6, 6), (0, 35), (), 17),
+        (strip(20, 9), (4, 175), (), 80),
+        (strip(20, 9), tuple(range(9)), (), 0),
+        (star(4, 1), (1, 2), (), 1),
+        (star(3, 5), (5, 10), (15,), 0),
+        (chain(9), (4,), (), 4),
+        (chain(9), (3,), (), 1),
+        (chain(9), (3, 4), (), 0),
+        (chain(6, [1, 0, 1, 1, 1]), (0,), (), 4),
+        (scipy.sparse.diags_array(np.zeros(5)), (1,), (3,), 3),
+        (chain(4), (), (), 4),
+    ],
+)
+def test_number(h, leads, loss, expected):
+    system = open_system(h, leads, loss=weighted(h.shape[0], loss) if loss else None)
+    dark = dark_states(system)
+    assert dark.levels.size == expected
+    matrix = as_dense(system.hamiltonian)
+    assert abs(matrix @ dark.vectors - dark.vectors * dark.levels).max(initial=0) < 1e-12
+    assert abs(dark.vectors[[*leads, *loss]]).max(initial=0) == 0
+    overlaps = dark.vectors.conj().T @ dark.vectors
+    np.testing.assert_allclose(overlaps, np.eye(expected), atol=1e-13)
+
+
+def test_what_is_left_decays():
+    """Without its dark states nothing of a strip with partial loss is undamped."""
+    h = as_dense(open_system(strip(6, 6), ()).hamiltonian)
+    system = open_system(h, (0, 35), loss=weighted(36, (7,)).toarray())
+    sigma = np.zeros(36)
+    sigma[[0, 35]], sigma[7] = 0.5, 0.1
+    poles = np.linalg.eigvals(h - 1j * np.diag(sigma))
+    undamped = poles.imag > -1e-12
+    assert 0 < undamped.sum() == dark_states(system).levels.size
+    np.testing.assert_allclose(np.sort(poles.real[undamped]), dark_states(system).levels, atol=1e-9)
+
+
+@pytest.mark.parametrize("gap", [1e-3, 1e-8, 1e-10])
+def test_hidden_in_a_basis_and_beside_bright_levels(gap):
+    """Ten dark states in a random basis, their levels close to those of bright states."""
+    rng = np.random.default_rng(3)
+    contacts = np.eye(30)[:, :3]
+    basis, _ = np.linalg.qr(np.concatenate([contacts, rng.normal(size=(30, 27))], axis=1))
+    bright = rng.normal(size=(20, 20))
+    bright = bright + bright.T
+    levels = np.linalg.eigvalsh(bright)[:10] + gap
+    h = np.zeros((30, 30))
+    h[:20, :20], h[20:, 20:] = bright, np.diag(levels)
+    h = basis @ h @ basis.T
+    dark = dark_states(open_system(0.5 * (h + h.T), (0, 1, 2)))
+    np.testing.assert_allclose(dark.levels, levels, atol=1e-13)
+
+
+@pytest.mark.parametrize("detuning", [1e-3, 1e-6, 1e-9])
+def test_a_state_that_decays_slowly_is_not_dark(detuning):
+    h = as_dense(open_system(ring(4), ()).hamiltonian).copy()
+    h[1, 1] = detuning
+    assert dark_states(open_system(h, (0, 2))).levels.size == 0
+
+
+def test_large_systems_diagonalise_nothing():
+    """Inverse iteration at an energy finds the states of the whole diagonalisation there."""
+    system = open_system(strip(12, 12), (0, 143))
+    whole = dark_states(system)
+    contacts, energy = [0, 143], 0.0
+    inverse = -system.damping_matrix()
+    inverse[contacts, contacts] += 0.5j
+
+    def solve(w, sources):
+        return np.linalg.solve(inverse + w * np.eye(144), sources)
+
+    found = _by_inverse_iteration(system, energy, solve)
+    there = abs(whole.levels) < 1e-9
+    assert found.levels.size == there.sum() == 11
+    same = whole.vectors[:, there].conj().T @ found.vectors
+    np.testing.assert_allclose(np.linalg.svd(same)[1], 1.0, rtol=1e-12)
+
+
+# --- solvers ----------------------------------------------------------------------------------
+
+
+def test_spectra_of_rings_at_their_levels():
+    """Values of independent code, at energies that are levels of odd states."""
+    expected = {
+        4: [16 / 17, 0.3459459459459459, 1, 0.3459459459459459, 16 / 17],
+        6: [0.8767123287671226, 1, 0.22145328719723184, 1, 0.8767123287671226],
+        8: [0.8, 0.3459459459459459, 1, 0.3459459459459459, 0.8],
+    }
+    for sites, values in expected.items():
+        found = transmission(rings(sites)[0], INTEGERS)
+        np.testing.assert_allclose(found[0, 1], values, rtol=1e-13)
+        np.testing.assert_allclose(found[1, 0], values, rtol=1e-13)
+
+
+@pytest.mark.parametrize("sites", [4, 8, 12, 60])
+def test_every_solver_folds_a_ring(sites):
+    """Also within rounding of a level, and at levels that are no round numbers."""
+    system, folded = rings(sites)
+    levels = dark_states(system).levels
+    beside = np.concatenate([levels + shift for shift in (0, 1e-300, 1e-16, -1e-13, 1e-10, 1e-6)])
+    expected = contact_response(folded, beside).green
+    for solver in (dense, sparse):
+        green, _, _ = solver.contact_rows(system, beside)
+        np.testing.assert_allclose(green, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("solver", [dense, sparse])
+def test_loss_and_gain_beside_dark_states(solver):
+    """Every trace at a level is the mean of both sides."""
+    rng = np.random.default_rng(4)
+    amplitudes = rng.normal(size=(36, 2)) @ np.array([1, 1j])
+    amplitudes[[*range(0, 36, 7)]] = 0  # on the diagonal of the square nothing happens
+    h = as_dense(open_system(strip(6, 6), ()).hamiltonian)
+    mirror = np.arange(36).reshape(6, 6).T.ravel()
+    pair = amplitudes + amplitudes[mirror]  # even: the odd states stay dark
+    loss = 0.1 * np.outer(pair.conj(), pair)
+    pair = np.abs(pair)
+    gain = 0.05 * np.outer(pair, pair)
+    system = open_system(h, (0, 35), loss=loss, gain=gain)
+    levels = dark_states(system).levels
+    assert levels.size >= 15
+    energies, step = np.unique(np.round(levels, 9)), 1e-5
+    for name in ("contact_rows", "contact_correlations", "interior_traces"):
+        function = getattr(solver, name)
+        at, before, behind = (function(system, energies + x) for x in (0, -step, step))
+        for values, *sides in zip(at, before, behind, strict=True):
+            assert np.isfinite(values).all()
+            np.testing.assert_allclose(values, np.mean(sides, axis=0), rtol=0, atol=1e-6)
+
+
+def test_chain_with_a_lead_in_its_middle():
+    """Sums over sites and pairs of a chain whose odd states are dark."""
+    h = chain(9)
+    leads = (4,)
+    energies = np.array([0.0, 2 * np.cos(np.pi / 5), 0.3])
+    system = open_system(h, leads)
+    # Even about the middle: a chain of five sites, the first hopping larger by sqrt(2).
+    hopping = np.ones(4)
+    hopping[0] = np.sqrt(2)
+    folded = open_system(chain(5, hopping), (0,))
+    source = [Source(np.ones((1, 3)))]
+    found, _ = site_sums(system, energies, source)
+    expected, _ = site_sums(folded, energies, source)
+    np.testing.assert_allclose(found[0][:, 4], expected[0][:, 0], 1e-13, 1e-30)
+    np.testing.assert_allclose(found[0][:, 5:], expected[0][:, 1:] / 2, 1e-12, 1e-30)
+    np.testing.assert_allclose(found[0][:, :4][:, ::-1], expected[0][:, 1:] / 2, 1e-12, 1e-30)
+
+
+def test_pieces_that_nothing_joins():
+    """A cut chain: the far piece, dark or with its own lead, changes nothing here."""
+    energies = np.array([-1.0, 0.0, 1.0, np.sqrt(2)])
+    alone = open_system(chain(3), (0, 2))
+    cut = chain(6, [1, 1, 0, 1, 1], [0, 0, 0, 0.5, 0, 1])
+    expected = transmission(alone, energies)
+    for leads in ((0, 2), (0, 2, 3)):
+        found = transmission(open_system(cut, leads), energies)
+        np.testing.assert_allclose(found[:2, :2], expected[:2, :2], rtol=1e-13)
+    # Between leads at the ends of a chain with a cut in its middle nothing passes.
+    ends = transmission(open_system(chain(5, [1, 0, 0, 1]), (0, 4)), energies)
+    assert np.all(ends[:2, :2] == 0)
+
+
+def test_level_at_any_energy_is_not_seen():
+    h = np.zeros((4, 4))
+    h[0, 1] = h[0, 2] = h[1, 0] = h[2, 0] = -1
+    energies = np.array([-1.0, 0.0, 1.0])
+    found = []
+    for level in (0.0, 1.0, 0.5):
+        h[3, 3] = level
+        found.append(transmission(open_system(h, (1, 2)), energies))
+    np.testing.assert_array_equal(found[0], found[2])
+    np.testing.assert_array_equal(found[1], found[2])
+
+
+def test_one_energy_costs_itself_alone():
+    """A site at the edge of its lead's band is a pole there, and nothing else is lost."""
+    lead = SemiInfiniteChainLead("a", 0, 1.0, 1.0, 0.0, 0.0, 0.1)
+    h = np.array([[1.0, 0], [0, 0]])  # 2 - 1 - Sigma(2) = 0
+    system = OpenSystem(h, *[np.zeros((2, 2))] * 2, [lead])
+    energies = np.array([1.9, 2.0, 2.1])
+    green = contact_response(system, energies).green[:, 0, 0]
+    np.testing.assert_array_equal(np.isnan(green), [False, True, False])
+    expected = 1 / (energies - 1 - lead.self_energy(energies))[[0, 2]]
+    np.testing.assert_allclose(green[[0, 2]], expected, rtol=1e-14)
+
+
+# --- observables ------------------------------------------------------------------------------
+
+
+def numbers(found):
+    """Return every value of a result that has an error beside it."""
+    if isinstance(found, tuple):
+        return {"value": (np.array(found[0]), np.array(found[1]))}
+    names = [name for name in vars(found) if hasattr(found, f"{name}_error")]
+    return {
+        name: (np.array(getattr(found, name)), np.array(getattr(found, f"{name}_error")))
+        for name in names
+        if getattr(found, name) is not None
+    }
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.1])
+def test_every_integral_folds_a_ring(temperature):
+    """Chemical potentials are levels of dark states, to the last bit and at temperature 0."""
+    system, folded = rings(8, mu=(0.0, -np.sqrt(2)), temperature=temperature)
+    loss = weighted(8, (0, 4))
+    for lossy in (False, True):
+        if lossy:
+            system, folded = (
+                open_system(
+                    x.hamiltonian,
+                    [lead.site for lead in x.leads],
+                    mu=(0.0, -np.sqrt(2)),
+                    temperature=temperature,
+                    loss=weighted(x.sites, (0, x.sites - 1)) if x is folded else loss,
+                )
+                for x in (system, folded)
+            )
+        for function in (
+            lambda x: currents_and_noise(x)[0],
+            lambda x: currents_and_noise(x)[1],
+            lead_cumulants,
+            scattering_entropy_production,
+        ):
+            for name, (value, error) in numbers(function(system)).items():
+                expected, wrong = numbers(function(folded))[name]
+                close = abs(value - expected) <= 4 * (error + wrong) + 1e-15
+                assert np.all(close | np.isnan(value) & np.isnan(expected)), name
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.05])
+@pytest.mark.parametrize("mu", [0.0, 1.0, -2.0])
+def test_linear_response_folds_a_ring(mu, temperature):
+    system, folded = rings(4, mu=(mu, mu), temperature=temperature)
+    expected = numbers(linear_response(folded))
+    for name, (value, error) in numbers(linear_response(system)).items():
+        np.testing.assert_allclose(value, expected[name][0], rtol=0, atol=4 * error + 1e-14)
+    known = {(0.0, 0.0): 0.15915494309189535, (0.0, 0.05): 0.15506071395137813}
+    known |= {(1.0, 0.0): 0.05505900733989892, (1.0, 0.05): 0.05575977541701575}
+    if (mu, temperature) in known:
+        found = linear_response(system).electrical_conductance
+        assert found == pytest.approx(known[mu, temperature], rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("sites", "current", "noise"),
+    [
+        (4, 0.12513032432474736, 0.03368183363787609),
+        (6, 0.046339059592356124, 0.03727896980666431),
+        (8, 0.09340322270137502, 0.033260006236078145),
+    ],
+)
+def test_currents_and_noise_of_rings(sites, current, noise):
+    found, fluctuations = currents_and_noise(rings(sites)[0])
+    assert found.converged
+    assert found.net_particle_current == pytest.approx(current, rel=1e-13)
+    assert fluctuations.particle_noise[0, 0] == pytest.approx(noise, rel=1e-12)
+
+
+def test_weak_disorder_folds_a_ring():
+    system, folded = rings(8, mu=(0.0, 0.0), loss=None)
+    loss = weighted(8, (0,))
+    system = open_system(ring(8), (0, 4), loss=loss)
+    folded = open_system(folded_ring(8), (0, 4), loss=weighted(5, (0,)))
+    found, expected = disorder_susceptibility(system)[0], disorder_susceptibility(folded)[0]
+    np.testing.assert_allclose(found[[0, 4]], expected[[0, 4]], rtol=1e-9)
+    np.testing.assert_allclose(2 * found[1:4], expected[1:4], rtol=1e-9)
+
+
+@pytest.mark.parametrize("solve", [linear_probes, third_order_probes, solve_probes])
+def test_probes_beside_dark_states(solve):
+    """A voltage probe on a ring whose mean potential is the level of a dark state."""
+
+    def system(h, middle):
+        mu = {"0": 0.05, "1": -0.05, "p": 0.0}
+        leads = [
+            WideBandLead(name, site, 1.0, mu[name], 0.0)
+            for name, site in (("0", 0), ("1", middle), ("p", middle))
+        ]
+        return OpenSystem(h, *[Tridiagonal.zero(h.shape[0])] * 2, leads)
+
+    probes = [Probe("p", 0.0)]
+    found = [solve(system(*case), probes) for case in ((ring(8), 4), (folded_ring(8), 4))]
+    if solve is third_order_probes:
+        found = [x.physical for x in found]
+    np.testing.assert_allclose(found[0].particle_current, found[1].particle_current, 1e-10, 1e-16)
+
+
+def test_a_probe_reaches_what_leads_do_not():
+    """On a site of dark states it makes them bright; all leads then count as one more."""
+    system = open_system(ring(8), (0, 4, 2))
+    assert dark_states(system).levels.size == 1
+    found = pair_transmission(system, np.array([0.0, np.sqrt(2)]))
+    expected = pair_transmission(system, np.array([1e-7, np.sqrt(2) + 1e-7]))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert unreached_sites(open_system(ring(8), (0, 4, 1))).size == 0
