@@ -4,15 +4,29 @@ A *bound* state is outside the bands of all leads that it is coupled to; others 
 *dark* state (`nessflow.scattering.dark_states`) is coupled to no terminal, at any energy.
 """
 
-import numpy as np
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from nessflow.scattering.dark_states import dark_states
+import numpy as np
+from scipy.optimize import brentq
+
+from nessflow.scattering.dark_states import (
+    constraints,
+    dark_states,
+    unreached_sites,
+    weakest_combinations,
+)
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.mesh import energy_scale, resonances
-from nessflow.scattering.system import OpenSystem
+from nessflow.scattering.system import Lead, OpenSystem
 
 _UNDAMPED = 1e-13
 """Damping, relative to the norm of the Hamiltonian, that rounding cannot tell from none."""
+_REACHED = 1e-9
+"""Coupling to others, and distance of levels, relative to that norm, that are taken for none."""
+_LARGEST = 400
+_MANY = 8
+"""Sites and levels up to which bound states are searched: each takes a dozen diagonalisations."""
 
 
 def levels_outside(system: OpenSystem, edge: float, above: bool) -> np.ndarray:
@@ -40,6 +54,129 @@ def levels_outside(system: OpenSystem, edge: float, above: bool) -> np.ndarray:
     matrix[sites, sites] += system.contact_self_energy(np.array([edge]))[0].real
     levels = np.linalg.eigvalsh(matrix)
     return levels[levels > edge] if above else levels[levels < edge]
+
+
+@dataclass(frozen=True, eq=False)
+class BoundStates:
+    """States outside the bands of the leads that they are coupled to.
+
+    Attributes
+    ----------
+    levels : (b,) float
+        Their energies, in t.
+    vectors : (N, b) complex
+        Their part on the sites of the system, in columns; the rest of the norm is in the leads.
+    """
+
+    levels: np.ndarray
+    vectors: np.ndarray
+
+
+def bound_states(system: OpenSystem) -> BoundStates | None:
+    """Return all states that are bound; dark states are not among them.
+
+    Between two edges of bands the self-energy of a lead without states there is real and falls with
+    the energy, so that each eigenvalue of ``h + Re Sigma(w) - w`` falls and crosses 0 once if at
+    all.  Other leads, loss and gain must not reach the state.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    BoundStates or None
+        Weight ``1/(1 - psi^+ Sigma'(E) psi)`` in the system; None where there are very many.
+    """
+    edges = sorted({edge for lead in system.leads for edge in lead.band if np.isfinite(edge)})
+    found = []
+    for lower, upper in pairwise([-np.inf, *edges, np.inf]):
+        inside = _inside(lower, upper)
+        closed, reaching = [], []
+        for lead in system.leads:
+            is_open = lead.band[0] <= inside <= lead.band[1]
+            (reaching if is_open else closed).append(lead)
+        if lower < upper and any(lead.self_energy(inside) != 0 for lead in closed):
+            between = _bound_between(system, closed, reaching, lower, upper)
+            if between is None:
+                return None
+            found += between
+    levels = np.array([level for level, _ in found])
+    vectors = np.array([vector for _, vector in found]).reshape(-1, system.sites).T
+    return BoundStates(levels, vectors)
+
+
+def _inside(lower: float, upper: float) -> float:
+    """Return an energy between two, either of which may be infinite."""
+    if np.isinf(lower) and np.isinf(upper):
+        return 0.0
+    if np.isinf(lower) or np.isinf(upper):
+        return upper - 1.0 if np.isinf(lower) else lower + 1.0
+    return 0.5 * (lower + upper)
+
+
+def _bound_between(
+    system: OpenSystem, closed: list[Lead], reaching: list[Lead], lower: float, upper: float
+) -> list[tuple[float, np.ndarray]] | None:
+    """Return energies and vectors of the states that are bound between two edges, if not many."""
+    others = replace(system, leads=reaching)
+    sites = unreached_sites(others)
+    if sites.size == 0:
+        return []
+    if sites.size > _LARGEST:
+        return None
+    scale = energy_scale(system)
+    dark = dark_states(system).vectors[sites]
+    # What is dark is no candidate: it is moved far away.
+    fixed = as_dense(system.hamiltonian)[np.ix_(sites, sites)]
+    fixed = fixed + 1e3 * scale * (dark @ dark.conj().T)
+    at = [(int(np.searchsorted(sites, x.site)), x) for x in closed if x.site in sites]
+    coupling = constraints(others, sites)
+
+    def matrix(energy: float) -> np.ndarray:
+        result = fixed - energy * np.eye(sites.size)
+        for site, lead in at:
+            result[site, site] += lead.self_energy(energy).real
+        return result
+
+    def level(energy: float, place: int) -> float:
+        return np.linalg.eigvalsh(matrix(energy))[place]
+
+    low, high = max(lower, -2 * scale), min(upper, 2 * scale)
+    falling = np.linalg.eigvalsh(matrix(low)) > 0, np.linalg.eigvalsh(matrix(high)) < 0
+    crossing, found = np.flatnonzero(falling[0] & falling[1]), []
+    if crossing.size > _MANY:
+        return None
+    roots = [
+        brentq(level, low, high, (place,), xtol=4 * np.finfo(float).eps * scale)
+        for place in crossing
+    ]
+    for energy in roots:
+        if any(abs(energy - known) < _REACHED * scale for known, _ in found):
+            continue  # levels that coincide were taken together
+        values, vectors = np.linalg.eigh(matrix(energy))
+        vectors = vectors[:, abs(values) < _REACHED * scale]
+        sizes, vectors = weakest_combinations(coupling @ vectors, vectors)
+        vectors = vectors[:, sizes < _REACHED * scale]
+        change = sum(
+            _slope(lead, energy, lower, upper) * np.outer(vectors[k].conj(), vectors[k])
+            for k, lead in at
+        )
+        weights, turn = np.linalg.eigh(np.eye(vectors.shape[1]) - change)
+        for vector in (vectors @ (turn / np.sqrt(weights))).T:
+            whole = np.zeros(system.sites, complex)
+            whole[sites] = vector
+            found.append((float(energy), whole))
+    return found
+
+
+def _slope(lead: Lead, energy: float, lower: float, upper: float) -> float:
+    """Return the derivative of a real self-energy, by differences to sixth order."""
+    step = 0.005 * min(energy - lower, upper - energy, 1.0)
+    offsets, weights = np.array([1, 2, 3]), np.array([45, -9, 1]) / 60
+    ahead, behind = (lead.self_energy(energy + sign * step * offsets).real for sign in (1, -1))
+    return float(weights @ (ahead - behind)) / step
 
 
 def require_no_bound_state(system: OpenSystem) -> None:

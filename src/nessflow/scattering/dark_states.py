@@ -149,8 +149,21 @@ def _force(vanishes: np.ndarray, equations: list[scipy.sparse.csr_array]) -> Non
 # --- dark states ----------------------------------------------------------------------------------
 
 
-def _constraints(system: OpenSystem, sites: np.ndarray) -> np.ndarray:
-    """Return what must vanish beside a state on ``sites`` alone: rows of H, P and Q, (m, k)."""
+def constraints(system: OpenSystem, sites: np.ndarray) -> np.ndarray:
+    """Return what must vanish for an eigenstate on some sites to be dark.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    sites : (k,) int array
+        Where the state is.
+
+    Returns
+    -------
+    (m, k) complex array
+        Rows of H on all other sites, of P and of Q.
+    """
     outside = np.ones(system.sites, bool)
     outside[sites] = False
     chosen = (np.flatnonzero(outside), np.arange(system.sites), np.arange(system.sites))
@@ -177,16 +190,19 @@ def dark_states(system: OpenSystem) -> DarkStates:
     """
     sites, scale = unreached_sites(system), hamiltonian_norm(system)
     inner = as_sparse(system.hamiltonian).matrix[sites][:, sites]
-    coupling = _constraints(system, sites)
+    coupling = constraints(system, sites)
     found = [np.empty((sites.size, 0))]
-    for level, block in _groups(inner, scale):
-        sizes, states = _weakest(coupling @ block, block)
-        if (sizes < _UNCOUPLED * scale).sum() < (sizes < _NEARLY * scale).sum():
-            # Another level is so near that rounding has mixed the two.
-            shifted = inner.toarray() - level * np.eye(sites.size)
-            whole = np.concatenate([coupling, shifted])
-            sizes, states = _weakest(whole, np.eye(sites.size))
-        found.append(states[:, sizes < _UNCOUPLED * scale])
+    for levels, block in _groups(inner, scale):
+        coupled, moved = coupling @ block, block.conj().T @ (inner @ block)
+        for level in levels[np.diff(levels, prepend=-np.inf) > _UNCOUPLED * scale]:
+            shifted = moved - level * np.eye(levels.size)
+            sizes, states = weakest_combinations(np.concatenate([coupled, shifted]), block)
+            if (sizes < _UNCOUPLED * scale).sum() < (sizes < _NEARLY * scale).sum():
+                # Another level is so near that rounding may have mixed the two.
+                shifted = inner.toarray() - level * np.eye(sites.size)
+                whole = np.concatenate([coupling, shifted])
+                sizes, states = weakest_combinations(whole, np.eye(sites.size))
+            found.append(states[:, sizes < _UNCOUPLED * scale])
     # A state that was found twice is one.
     vectors = scipy.linalg.orth(np.concatenate(found, axis=1), rcond=0.5)
     return _eigenstates(system, sites, inner, vectors)
@@ -200,7 +216,9 @@ def _eigenstates(system: OpenSystem, sites: np.ndarray, inner, vectors: np.ndarr
     return DarkStates(levels, whole)
 
 
-def _groups(matrix: scipy.sparse.csr_array, scale: float) -> Iterator[tuple[float, np.ndarray]]:
+def _groups(
+    matrix: scipy.sparse.csr_array, scale: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield levels of a Hermitian matrix with their eigenvectors, those that coincide together."""
     n = matrix.shape[0]
     if n == 0:
@@ -220,11 +238,26 @@ def _groups(matrix: scipy.sparse.csr_array, scale: float) -> Iterator[tuple[floa
         for k, member in enumerate(group):
             mine, column = columns[member]
             block[mine, k] = column
-        yield levels[group].mean(), block
+        yield levels[group], block
 
 
-def _weakest(coupling: np.ndarray, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return by how much combinations of columns couple, and these, in columns."""
+def weakest_combinations(coupling: np.ndarray, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much combinations of columns couple, and these.
+
+    Parameters
+    ----------
+    coupling : (m, g) array
+        What each column couples to.
+    block : (k, g) array
+        The columns.
+
+    Returns
+    -------
+    sizes : (g,) float
+        Singular values of ``coupling``.
+    combinations : (k, g) complex
+        Columns that belong to them.
+    """
     _, sizes, turn = np.linalg.svd(np.linalg.qr(coupling, mode="r"))
     return np.pad(sizes, (0, block.shape[1] - sizes.size)), block @ turn.conj().T
 
@@ -302,7 +335,7 @@ def dark_states_near(system: OpenSystem, energy: float, solve: Solve) -> DarkSta
 def _by_inverse_iteration(system: OpenSystem, energy: float, solve: Solve) -> DarkStates:
     sites, scale = unreached_sites(system), hamiltonian_norm(system)
     inner = as_sparse(system.hamiltonian).matrix[sites][:, sites]
-    coupling = _constraints(system, sites)
+    coupling = constraints(system, sites)
     size = 0
     found = states = np.empty((sites.size, 0))
     while found.shape[1] == size < sites.size:
@@ -314,7 +347,7 @@ def _by_inverse_iteration(system: OpenSystem, energy: float, solve: Solve) -> Da
             states = solve(energy + _APART * scale, sources)[sites]
         states = np.linalg.qr(states)[0]
         off = np.concatenate([inner @ states - energy * states, coupling @ states])
-        sizes, found = _weakest(off, states)
+        sizes, found = weakest_combinations(off, states)
         found = found[:, sizes < 10 * _SAME_LEVEL * scale]
-    sizes, found = _weakest(coupling @ found, found)
+    sizes, found = weakest_combinations(coupling @ found, found)
     return _eigenstates(system, sites, inner, found[:, sizes < _UNCOUPLED * scale])

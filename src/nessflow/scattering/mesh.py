@@ -1,13 +1,13 @@
 """Where an integral over the energy needs its first panels: steps, band edges, resonances."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nessflow.scattering.dark_states import bright_damping_matrix
 from nessflow.scattering.matrices import gershgorin
-from nessflow.scattering.quadrature import Panels, line_mesh
+from nessflow.scattering.quadrature import NODES, Panels, line_mesh
 from nessflow.scattering.system import Lead, OpenSystem
 
 _FERMI_POINTS = np.array([-40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0])
@@ -287,6 +287,7 @@ def energy_mesh(
     limits: tuple[float, float] = (-np.inf, np.inf),
     poles: np.ndarray | None = None,
     everywhere: bool = False,
+    windows: Sequence[tuple[float, float]] = (),
 ) -> EnergyMesh:
     """Return the first panels for the integrals over the energy of a system's currents.
 
@@ -301,6 +302,8 @@ def energy_mesh(
         `known_poles` of the system, where they were computed before.
     everywhere : bool
         Whether the mesh goes on where no current flows, for occupations.
+    windows : sequence of tuple of float
+        Energies that are left out, with all poles in them.
 
     Returns
     -------
@@ -316,6 +319,9 @@ def energy_mesh(
     edges = _edges(system)
     scale = radius + abs(centre)
     poles = known_poles(system) if poles is None else poles
+    for lower, upper in windows:
+        inside = (lower < poles.real) & (poles.real < upper)
+        poles = np.append(poles[~inside], 0.5 * (lower + upper) - 0.5j * (upper - lower))
     # An eigenvalue is rounded by a few epsilon times the norm.
     depth = np.maximum(abs(poles.imag), 8 * np.finfo(float).eps * scale)
     interior = (centre - 2 * radius, centre + 2 * radius)
@@ -325,6 +331,11 @@ def energy_mesh(
     within = (limits[0] <= poles.real) & (poles.real <= limits[1])
     hidden = depth[within & (depth < _NARROWEST * scale)].sum()
     poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
-    panels = line_mesh(interior, _steps(system), edges, poles, limits)
+    points = np.concatenate([_steps(system), np.ravel(windows)])
+    panels = line_mesh(interior, points, edges, poles, limits)
+    if windows:
+        middle = panels.nodes()[0][:, NODES.size // 2]
+        left_out = [(lower < middle) & (middle < upper) for lower, upper in windows]
+        panels = panels[~np.any(left_out, axis=0)]
     # A resonance of half width g carries at most int T dw = pi g between two terminals.
     return EnergyMesh(panels, scale, np.pi * hidden)

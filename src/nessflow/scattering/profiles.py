@@ -1,15 +1,21 @@
 """What many terminals do to a system, site by site: occupations, bond currents, heat.
 
-Densities hold the states that the terminals fill.  A state that is bound, outside all bands, keeps
-the occupation that it happened to have; its weight on each site is given beside.
+Densities hold the states that the terminals fill.  A state that is bound, outside all bands, or
+dark, coupled to no terminal, keeps the occupation that it happened to have; the weight of these
+states on each site is given beside.  States that decay too slowly for a quadrature are integrated
+by their poles.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.scattering.bound_states import BoundStates, bound_states
 from nessflow.scattering.currents import SteadyCurrents, divergent_rows, terminal_names
+from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.matrices import Sparse, Tridiagonal
+from nessflow.scattering.mesh import energy_scale, known_poles
+from nessflow.scattering.narrow_states import NarrowStates, narrow_states
 from nessflow.scattering.pairwise import (
     Source,
     bonds,
@@ -130,9 +136,9 @@ class Profiles:
     ----------
     occupation, occupation_error : (N,) float
         ``<c_j^+ c_j>`` of the states that the terminals fill.
-    bound_weight : (N,) float
-        Weight of bound states on each site: what is missing in the sum of occupation and holes.
-        Zero within the errors where there is none.
+    bound_weight, bound_weight_error : (N,) float
+        Weight of bound and dark states on each site, between 0 and 1, from their vectors.  The
+        error is by how much occupation, holes and this weight miss 1.
     bond_current, bond_current_error : (B,) float
         Particle current from the first to the second site of each bond, by hopping, in t/hbar.
     bonds : (B, 2) int
@@ -147,6 +153,7 @@ class Profiles:
     occupation: np.ndarray
     occupation_error: np.ndarray
     bound_weight: np.ndarray
+    bound_weight_error: np.ndarray
     bond_current: np.ndarray
     bond_current_error: np.ndarray
     bonds: np.ndarray
@@ -201,13 +208,24 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
         values = [sites[0].T, sites[1].T, current, apart]
         return np.concatenate(values), np.concatenate([*values[:2], size, apart_size])
 
-    found = integrated(system, integrand, rtol, everywhere=True)
+    bound = bound_states(system)
+    poles = _without(known_poles(system), bound)
+    narrow = narrow_states(system, poles)
+    windows = [states.window for states in narrow]
+    found = integrated(system, integrand, rtol, poles, everywhere=True, windows=windows)
     ends = np.cumsum([n, n, len(pairs)])
     value, error = np.split(found.value, ends), np.split(found.error, ends)
+    for states in narrow:
+        left_out = (states.window[1] - states.window[0]) / energy_scale(system)
+        for part, wrong in zip(value, error, strict=True):
+            wrong += _BESIDE * left_out * abs(part)
+        _add(states, pairs, hopping, value, error)
+    bound_weight, bound_weight_error = _undamped_weight(system, bound, value, error)
     return Profiles(
         occupation=value[0],
         occupation_error=error[0],
-        bound_weight=1 - value[0] - value[1],
+        bound_weight=bound_weight,
+        bound_weight_error=bound_weight_error,
         bond_current=value[2],
         bond_current_error=error[2],
         bonds=pairs,
@@ -215,6 +233,49 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
         local_deviation_error=error[3],
         converged=found.converged,
     )
+
+
+_SAME = 1e-9
+"""Distance of a pole from the level of a bound state, relative to it, that is rounding."""
+_BESIDE = 10.0
+"""Density of other states in a window, in units of their mean."""
+
+
+def _add(states: NarrowStates, pairs: np.ndarray, hopping: np.ndarray, value, error) -> None:
+    """Add what narrow states hold to occupations, holes and bond currents, and to their errors."""
+    first, second = pairs.T
+    vectors = states.vectors
+    weight = np.sum(abs(vectors) ** 2, axis=1)
+    for k, held in enumerate((states.filled, states.empty)):
+        value[k] += np.einsum("im,mn,in->i", vectors, held, vectors.conj()).real
+        error[k] += states.error * weight
+    beside = np.einsum("bm,mn,bn->b", vectors[first], states.filled, vectors[second].conj())
+    value[2] += 2 * (hopping * beside).imag
+    error[2] += 2 * abs(hopping) * states.error * np.sqrt(weight[first] * weight[second])
+
+
+def _without(poles: np.ndarray, bound: BoundStates | None) -> np.ndarray:
+    """Return the poles but those of bound states, which nothing fills."""
+    levels = bound.levels if bound is not None else np.empty(0)
+    close = abs(poles[:, None] - levels) < _SAME * (1 + abs(levels))
+    return poles[~close.any(axis=1)]
+
+
+def _undamped_weight(
+    system: OpenSystem, bound: BoundStates | None, value, error
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weight of bound and dark states on each site, (N,), and its error.
+
+    Of their vectors; what occupation and holes leave of 1 is the check, or all there is.
+    """
+    left = 1 - value[0] - value[1]
+    dark = dark_states(system).vectors
+    weight = np.sum(abs(dark) ** 2, axis=1)
+    if bound is not None:
+        weight = weight + np.sum(abs(bound.vectors) ** 2, axis=1)
+        return np.minimum(weight, 1.0), abs(left - weight) + 4 * np.finfo(float).eps
+    inside = np.clip(left, weight, 1.0)
+    return inside, abs(left - inside) + error[0] + error[1]
 
 
 def _driven(system: OpenSystem) -> float:

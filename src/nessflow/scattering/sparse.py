@@ -131,6 +131,35 @@ def _factorised(system: OpenSystem, energies: np.ndarray) -> Iterator[_Factorise
             yield at(energy)
 
 
+def solve_at(
+    system: OpenSystem, energy: float, sources: np.ndarray, adjoint: bool = False
+) -> np.ndarray:
+    """Return ``G sources`` or ``G^+ sources`` without states that no terminal reaches.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energy : float
+        In t.
+    sources : (N, s) complex array
+        Right-hand sides.
+    adjoint : bool
+        Whether ``G^+`` is meant.
+
+    Returns
+    -------
+    (N, s) complex array
+        nan where the energy is a pole.
+    """
+    banded = _banded(system)
+    (factors,) = _factorised(system, np.array([energy]))
+    ordered = np.asfortranarray(sources[banded.order])
+    if adjoint:
+        return factors.solve(ordered.conj(), transposed=True).conj()[banded.place]
+    return factors.solve(ordered)[banded.place]
+
+
 def _contact_rows_of_green(
     system: OpenSystem, energies: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:

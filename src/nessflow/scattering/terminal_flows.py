@@ -8,7 +8,7 @@ With occupations ``f_a = f_0 + x_a`` about a common one,
 their digits, and no pair of terminals is visited.  Currents count from a terminal into the system.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
@@ -200,6 +200,7 @@ def integrated(
     rtol: float,
     poles: np.ndarray | None = None,
     everywhere: bool = False,
+    windows: Sequence[tuple[float, float]] = (),
 ) -> Integral:
     """Return integrals over ``dw / 2 pi``.
 
@@ -215,6 +216,8 @@ def integrated(
         `known_poles` of the system, where they were computed before.
     everywhere : bool
         Whether to integrate also where no current flows, for occupations.
+    windows : sequence of tuple of float
+        Energies that are left out.
 
     Returns
     -------
@@ -222,7 +225,7 @@ def integrated(
         Of m components.
     """
     poles = known_poles(system) if poles is None else poles
-    mesh = energy_mesh(system, poles=poles, everywhere=everywhere)
+    mesh = energy_mesh(system, poles=poles, everywhere=everywhere, windows=windows)
     size = 4 * max(system.sites, len(system.leads))
     found = integrate(in_batches(integrand, size), mesh.panels, rtol, mesh.scale)
     error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)

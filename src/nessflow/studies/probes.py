@@ -35,8 +35,9 @@ CONVENTIONS = (
     "Noise: zero frequency, symmetrised, no factor 2, between the leads of given chemical "
     "potential.  Bare: the probes' chemical potentials are constant in time.  Floating: they "
     "follow at low frequency so that the probes' currents do not fluctuate.",
-    "Occupations are those of the states that the terminals fill; a state bound outside all bands "
-    "keeps what it held at first, its weight on each site is bound_weight.",
+    "Occupations are those of the states that the terminals fill; a state bound outside all bands, "
+    "or dark, coupled to no terminal, keeps what it held at first; the weight of these states on "
+    "each site is bound_weight.",
     "Local deviation: occupation of a terminal's site less the one in equilibrium with that "
     "terminal.",
     "Entropy production is that of all terminals, probes included.",
@@ -88,8 +89,11 @@ PROFILES = with_errors(
             "occupation of the lead's site less that of local equilibrium",
             Limits(-1, 1),
         ),
+        "bound_weight": Variable(
+            ("site",), "1", "weight of bound and dark states on the site", PROBABILITY
+        ),
     }
-) | {"bound_weight": Variable(("site",), "1", "weight of bound states on the site", PROBABILITY)}
+)
 NOISE = with_errors(
     {
         "bare_particle_noise": Variable(
