@@ -21,7 +21,9 @@ STUDIES = Path("config/studies")
 TIER = click.option(
     "--tier", type=click.Choice(["paper", "smoke"]), help="Resolution; default as in config.yaml."
 )
-ALLOW_LARGE = click.option("--allow-large", is_flag=True, help="Accept more than 1e6 points.")
+ALLOW_LARGE = click.option(
+    "--allow-large", is_flag=True, help="Accept more than 1e6 points or 1e4 blocks."
+)
 LOG = click.option("--log", type=click.Path(path_type=Path), help="Copy messages to this file.")
 
 

@@ -207,7 +207,7 @@ class TestNonreciprocity:
             nonreciprocity.Parameters(system=system, method="linear")
 
     def test_third_order_is_that_of_temperature_zero(self):
-        with pytest.raises(ValidationError, match="not so left, right, source, drain"):
+        with pytest.raises(ValidationError, match="third order is that of temperature 0"):
             evaluated(nonreciprocity, described(temperature=0.1), method="third-order")
 
 
@@ -274,9 +274,9 @@ def changed(**changes):
 
 
 REFUSED = {
-    "probe source on site 9 of 4": changed(sites=[9]),
+    "there is no site 9: the chain has 4 sites": changed(sites=[9]),
     "site 3 has a probe of source and one of drain": changed(sites=[3]),
-    "a site is listed twice": changed(sites=[2, 2]),
+    "site 2: listed twice; it has one probe": changed(sites=[2, 2]),
     "no sites; a group of probes needs at least one": changed(sites=[]),
     "no sites: stop 1 is below start 2": changed(sites={"start": 2, "stop": 1}),
     "probes source have the coupling 0": changed(coupling=0.0),

@@ -84,8 +84,14 @@ REFUSED = {
         "strip",
         {"loss": {"kind": "bond", "rate": 0.1}},
     ),
-    "gain on site 19 of 18": ("strip", {"gain": {"kind": "sites", "rates": {19: 0.1}}}),
-    "lead right on site 14 of 13": ("star", {"leads": LEADS | {"right": {**LEAD, "site": 14}}}),
+    "there is no site 19: the strip has 18 sites": (
+        "strip",
+        {"gain": {"kind": "sites", "rates": {19: 0.1}}},
+    ),
+    "there is no site 14: the star has 13 sites": (
+        "star",
+        {"leads": LEADS | {"right": {**LEAD, "site": 14}}},
+    ),
     "onsite has 2 energies for 10 sites": (
         "ladder",
         {"lattice": {"kind": "ladder", "length": 5, "onsite": (0.1, 0.2)}},
@@ -94,14 +100,17 @@ REFUSED = {
         "ladder",
         {"leads": LEADS | {"top": LEAD}},
     ),
-    "lead left on site 11 of 10": ("ladder", {"leads": {"left": {**LEAD, "site": (1, 11)}}}),
-    "site 2 is listed twice": ("ladder", {"leads": {"left": {**LEAD, "site": (2, 3, 2)}}}),
+    "there is no site 11: the ladder has 10 sites": (
+        "ladder",
+        {"leads": {"left": {**LEAD, "site": (1, 11)}}},
+    ),
+    "site 2: listed twice": ("ladder", {"leads": {"left": {**LEAD, "site": (2, 3, 2)}}}),
     "no sites; name one": ("ladder", {"leads": {"left": {**LEAD, "site": ()}}}),
-    "lead loss: that is the name of the terminal of loss": (
+    "that is the name of the terminal of loss; give the lead another one": (
         "ladder",
         {"leads": LEADS | {"loss": {**LEAD, "site": 1}}},
     ),
-    "lead 'my lead': a name starts with a letter": (
+    "a name of a lead starts with a letter": (
         "ladder",
         {"leads": {"my lead": {**LEAD, "site": 1}}},
     ),

@@ -10,18 +10,22 @@ from pydantic import BaseModel
 
 from nessflow.pipeline.axes import axis_entries
 from nessflow.pipeline.document import Document, split
-from nessflow.pipeline.errors import Problem, nearest
+from nessflow.pipeline.errors import Problem, identity, nearest
 from nessflow.pipeline.expressions import (
     ExpressionError,
     expression,
     expressions_in,
     names_in,
 )
-from nessflow.pipeline.grid import Axis, Ensemble, point_count, points_of
+from nessflow.pipeline.grid import Axis, Ensemble, block_count, point_count, points_of
 from nessflow.pipeline.study import axis_key, checked_point, template_of
-from nessflow.pipeline.study_file import MOST_POINTS
+from nessflow.pipeline.study_file import MOST_BLOCKS, MOST_POINTS
 
 _SHOWN_VALUES = 5
+_MOST = 100
+"""Faults after which no more are looked for: finding what each may mean takes its time."""
+_MANY = 20
+"""Faults of the first point that make it useless to look at the others."""
 _CHECKED_VALUES = 2000
 _CHECKED_OF_RULE = 20
 """The same of values that a rule makes, where the outermost are the most likely to be faulty."""
@@ -35,6 +39,8 @@ def expression_problems(document: Document, axes: Sequence[Axis]) -> list[Proble
     valid = [name for name in axis_entries(document) if name not in cases]
     problems = []
     for key, text in _expressions(document, axes):
+        if len(problems) > _MOST:
+            break
         try:
             names = expression(text).names
         except ExpressionError as error:
@@ -94,13 +100,18 @@ def _conflicts(document: Document, axes: Sequence[Axis]) -> list[Problem]:
 def size_problems(
     document: Document, axes: Sequence[Axis], ensemble: Ensemble | None
 ) -> list[Problem]:
-    """Check that nobody runs millions of points by mistake."""
-    count = point_count(axes, ensemble)
-    if count <= MOST_POINTS:
-        return []
+    """Check that nobody runs millions of points, or jobs of one point each, by mistake."""
     hint = "if you mean it: `nessflow --allow-large`, or `snakemake --config allow_large=true`"
-    expected = f"at most {MOST_POINTS} points"
-    return [document.problem(("axes",), expected, hint, f"{count} points")]
+    points, blocks = point_count(axes, ensemble), block_count(axes, ensemble)
+    if points > MOST_POINTS:
+        expected = f"at most {MOST_POINTS} points"
+        return [document.problem(("axes",), expected, hint, f"{points} points")]
+    if blocks > MOST_BLOCKS:
+        part = "ensemble" if ensemble and block_count(axes, None) <= MOST_BLOCKS else "axes"
+        way = "larger per_block" if part == "ensemble" else "inner axes, whose values share a block"
+        expected = f"at most {MOST_BLOCKS} blocks, each a job and a file"
+        return [document.problem((part,), expected, f"{way}; {hint}", f"{blocks} blocks")]
+    return []
 
 
 def point_problems(
@@ -121,14 +132,15 @@ def point_problems(
     """
     first = {axis.name: axis.labels[0] for axis in axes}
     base, parameters, problems = _possible_point(document, axes, first, kind)
-    models = [parameters]
+    models, told = [parameters], {identity(problem) for problem in problems}
     coordinates = []
-    for start, axis in _varied(axes, base):
+    for start, axis in _varied(axes, base) if len(problems) < _MANY else ():
         found = []
         for label in _checked_labels(document, axis, start):
             parameters, new = checked_point(document, axes, {**start, axis.name: label}, kind)
             models.append(parameters)
-            found += [p for p in new if p not in problems and p not in found]
+            found += [p for p in new if identity(p) not in told]
+            told |= {identity(p) for p in new}
             if len(found) >= _SHOWN_VALUES:
                 break
         problems += found

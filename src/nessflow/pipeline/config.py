@@ -23,7 +23,7 @@ from nessflow.pipeline.checks import (
     use_problems,
 )
 from nessflow.pipeline.document import COMMAND_LINE, Document, read_document
-from nessflow.pipeline.errors import ConfigError, Problem, nearest
+from nessflow.pipeline.errors import ConfigError, Problem, closest, listed, nearest
 from nessflow.pipeline.grid import Ensemble
 from nessflow.pipeline.overrides import overridden
 from nessflow.pipeline.references import items_of, reference_problems, references_of, repeated_names
@@ -35,6 +35,9 @@ from nessflow.pipeline.study import (
     template_of,
 )
 from nessflow.pipeline.study_file import (
+    KEYS,
+    MOST_AXES,
+    MOST_FIGURES,
     NAME,
     ProjectFile,
     StudyFile,
@@ -55,6 +58,7 @@ __all__ = [
 
 RESERVED = ("all", "archive", "block", "data", "figures", "report", "smoke")
 """Names of targets and folders, which no study can have."""
+_MOST = {"axes": MOST_AXES, "fits": MOST_FIGURES, "figures": MOST_FIGURES}
 FindKind = Callable[[str], ModuleType]
 
 
@@ -182,7 +186,10 @@ def load_study(
         for part in ("fits", "figures"):
             whole, document = (d.replaced((part,), [], COMMAND_LINE) for d in (whole, document))
     file, faults = validated(StudyFile, document.data)
-    problems += _problems(document, faults)
+    problems += _problems(document, [_misspelt(document, fault) for fault in faults])
+    if any(_size(document.get((part,))) > most for part, most in _MOST.items()):
+        # Each of them is checked below; thousands would take minutes.
+        raise ConfigError(problems)
     kind, warnings = None, []
     if isinstance(document.data.get("study"), str):
         kind, found = _kind(document, find_kind, kind_names)
@@ -238,6 +245,23 @@ def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:
     return [document.problem(fault.key, fault.expected, fault.hint) for fault in faults]
 
 
+def _misspelt(document: Document, fault: Fault) -> Fault:
+    """Return for a key of every study that is missing the one that was written in its place.
+
+    The kind, whose keys stand beside these, finds the others.
+    """
+    if len(fault.key) != 1 or fault.key[0] in document.data:
+        return fault
+    found = closest(fault.key[0], [key for key in document.data if key not in KEYS])
+    if found is None:
+        return fault
+    return Fault((found,), "a key of a study", nearest(found, [fault.key[0]]))
+
+
+def _size(value: object) -> int:
+    return len(value) if isinstance(value, dict | list) else 0
+
+
 def _study_files(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
     """Return the study files by name."""
     found = {path.stem: path for path in sorted(folder.glob("[!.]*.yaml"))}
@@ -259,7 +283,7 @@ def _selected(
     for index, name in enumerate(studies):
         if name not in found:
             hint = nearest(name, list(found)) or f"write config/studies/{name}.yaml"
-            expected = f"one of the studies {', '.join(found)}"
+            expected = f"one of the studies {listed(found)}"
             problems.append(document.problem(("studies", index), expected, hint))
     return [found[name] for name in dict.fromkeys(studies) if name in found], problems
 
@@ -303,7 +327,7 @@ def _source_problems(
             kind = find_kind(other.kind)
             problems += reference_problems([reference], study.document, other.document, kind)
         elif reference.source not in (None, *names):
-            expected = f"one of the studies {', '.join(names)}"
+            expected = f"one of the studies {listed(names)}"
             hint = nearest(reference.source, names)
             problems.append(study.document.problem((*reference.entry, "from"), expected, hint))
     return problems

@@ -3,7 +3,7 @@
 import unicodedata
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -40,9 +40,15 @@ class Document:
 
     data: object
     places: Mapping[Key, Place]
+    origins: Mapping[Key, Key] = field(default_factory=dict)
+    """Where values stand that were copied from elsewhere in the document."""
 
     def place(self, key: Key) -> Place:
         """Return the place of a value, or of its nearest ancestor that was written."""
+        for size in range(len(key), 0, -1):
+            if key[:size] in self.origins:
+                key = self.origins[key[:size]] + key[size:]
+                break
         while key not in self.places:
             key = key[:-1]
         return self.places[key]
@@ -82,8 +88,16 @@ class Document:
         ConfigError
             When an ancestor of ``key`` is neither a mapping nor a list that has it.
         """
+        data = self._assigned(key, value, place)
+        if self.origins:
+            raise ValueError("values that others were copied from cannot be replaced")
+        kept = {k: p for k, p in self.places.items() if k[: len(key)] != key}
+        made = {key[:n]: place for n in range(1, len(key)) if key[:n] not in kept}
+        return Document(data, {**kept, **made, key: place})
+
+    def _assigned(self, key: Key, value: object, place: Place) -> object:
         try:
-            data = assigned(self.data, key, value)
+            return assigned(self.data, key, value)
         except LookupError as error:
             ancestor = error.args[0]
             parent = self.get(ancestor)
@@ -92,9 +106,6 @@ class Document:
                 expected = f"the number of an entry, from 0 to {len(parent) - 1}"
             problem = Problem(place.file, place.line, dotted(key), shown(value), expected)
             raise ConfigError([problem]) from None
-        kept = {k: p for k, p in self.places.items() if k[: len(key)] != key}
-        made = {key[:n]: place for n in range(1, len(key)) if key[:n] not in kept}
-        return Document(data, {**kept, **made, key: place})
 
     def without(self, key: Key) -> "Document":
         """Return the document without the entry ``key`` of a mapping."""
@@ -114,10 +125,9 @@ class Document:
         ConfigError
             As ``replaced``.
         """
-        document = self.replaced(target, self.get(source), self.place(source))
-        size = len(source)
-        inner = {target + k[size:]: p for k, p in self.places.items() if k[:size] == source}
-        return Document(document.data, {**document.places, **inner})
+        data = self._assigned(target, self.get(source), self.place(source))
+        kept = {k: v for k, v in self.origins.items() if k[: len(target)] != target}
+        return Document(data, self.places, {**kept, target: source})
 
 
 def dotted(key: Key) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _SHOWN = 60
+_NAMES = 120
+_LISTED = 100
+"""Faults that a message lists; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Problem:
         The way out: the nearest valid name, a flag, the meaning of the parameter.
     of_point : bool
         Whether a point with other axis values may be without it.
+    point : str
+        Axis values at which it was found first; at others it is the same fault.
     """
 
     file: str
@@ -37,23 +42,44 @@ class Problem:
     expected: str
     hint: str = ""
     of_point: bool = False
+    point: str = ""
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         what = " = ".join(part for part in (self.key, self.given) if part)
         wanted = self.expected and f"expected {self.expected}"
         reason = "; ".join(part for part in (wanted, self.hint) if part)
+        reason += f" (at {self.point})" if self.point else ""
         text = ": ".join(part for part in (place, what, reason) if part)
         # One line for each fault, also when a key holds a line break.
         return "".join(c if c.isprintable() else " " for c in text)
 
 
 class ConfigError(Exception):
-    """A configuration with at least one fault; its text is one line for each."""
+    """A configuration with at least one fault; its text is one line for each, but for very many."""
 
     def __init__(self, problems: Iterable[Problem]):
-        self.problems = tuple(dict.fromkeys(problems))
-        super().__init__("\n".join(map(str, self.problems)))
+        told: dict[tuple, Problem] = {}
+        for problem in problems:
+            told.setdefault(identity(problem), problem)
+        self.problems = tuple(told.values())
+        lines = [str(problem) for problem in self.problems[:_LISTED]]
+        if more := len(self.problems) - len(lines):
+            lines.append(f"and {more} more faults")
+        super().__init__("\n".join(lines))
+
+
+def identity(problem: Problem) -> tuple:
+    """Return what makes a fault another one.
+
+    A misspelt name is found by several checks, a rule is broken at several points.
+    """
+    place = problem.file, problem.line, problem.key
+    if problem.point:
+        return place
+    if problem.hint.startswith("did you mean"):
+        return *place, problem.hint
+    return *place, problem.given, problem.expected, problem.hint
 
 
 def shown(value: object) -> str:
@@ -64,8 +90,21 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def nearest(name: str, valid: Sequence[str]) -> str:
-    """Return a hint with the entry of ``valid`` closest to ``name``, or an empty text."""
+def listed(names: Iterable[str]) -> str:
+    """Return names separated by commas, the first ones of many."""
+    names = [str(name) for name in names]
+    more = [f"and {len(names) - _NAMES} more"] if len(names) > _NAMES else []
+    return ", ".join([*names[:_NAMES], *more])
+
+
+def closest(name: str, valid: Sequence[str]) -> str | None:
+    """Return the entry of ``valid`` closest to ``name``, None where none is close."""
     folded = {entry.casefold(): entry for entry in reversed(valid)}
     found = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return f"did you mean {folded[found[0]]!r}?" if found else ""
+    return folded[found[0]] if found else None
+
+
+def nearest(name: str, valid: Sequence[str]) -> str:
+    """Return a hint with the entry of ``valid`` closest to ``name``, or an empty text."""
+    found = closest(name, valid)
+    return f"did you mean {found!r}?" if found else ""

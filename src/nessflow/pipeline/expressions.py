@@ -54,7 +54,7 @@ def is_expression(value: object) -> bool:
     return isinstance(value, str) and value.startswith("$")
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=65536)
 def expression(text: str) -> Expression:
     """Parse an expression once.
 
@@ -111,11 +111,17 @@ def names_in(text: str) -> frozenset[str]:
 
 def evaluated(value: object, names: Mapping[str, float]) -> object:
     """Return a copy of nested mappings and lists with every expression replaced by its value."""
+    values = {text: expression(text).evaluate(names) for _, text in expressions_in(value)}
+    return replaced(value, values)
+
+
+def replaced(value: object, values: Mapping[str, float]) -> object:
+    """Return a copy of nested mappings and lists with every expression replaced as told."""
     if isinstance(value, dict):
-        return {key: evaluated(item, names) for key, item in value.items()}
+        return {key: replaced(item, values) for key, item in value.items()}
     if isinstance(value, list):
-        return [evaluated(item, names) for item in value]
-    return expression(value).evaluate(names) if is_expression(value) else value
+        return [replaced(item, values) for item in value]
+    return values[value] if is_expression(value) else value
 
 
 def _parsed(text: str) -> ast.Expr:

@@ -98,6 +98,12 @@ def point_count(axes: Sequence[Axis], ensemble: Ensemble | None) -> int:
     return math.prod(len(axis.labels) for axis in axes) * (ensemble.samples if ensemble else 1)
 
 
+def block_count(axes: Sequence[Axis], ensemble: Ensemble | None) -> int:
+    """Return the number of blocks, without making a list of them."""
+    outer = math.prod(len(axis.labels) for axis in axes if axis.outer)
+    return outer * (-(-ensemble.samples // ensemble.per_block) if ensemble else 1)
+
+
 def canonical_json(value: object) -> str:
     """Return the one JSON text of ``value``: keys sorted, no spaces, shortest floats."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

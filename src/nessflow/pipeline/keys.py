@@ -75,6 +75,8 @@ def _form(root: dict, node: dict, plural: str = "") -> str:
     node = resolved(root, node)
     if "discriminator" in node:
         return "one of the following"
+    if node.get("format") == "complex":
+        return f"complex number{plural}"
     if branches := branches_of(node):
         return " or ".join(_form(root, branch, plural) for branch in branches)
     if "enum" in node or "const" in node:
@@ -89,7 +91,7 @@ def _form(root: dict, node: dict, plural: str = "") -> str:
     if node["type"] == "boolean":
         return "true or false"
     if node["type"] == "string":
-        return f"complex number{plural} such as 1+2j"
+        return f"text{plural}"
     word = "whole number" if node["type"] == "integer" else "number"
     limits = [f"{sign} {node[key]:.12g}" for key, sign in _BOUNDS.items() if key in node]
     return " ".join([word + plural, " and ".join(limits)]).rstrip()

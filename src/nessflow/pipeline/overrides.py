@@ -4,9 +4,11 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from nessflow.pipeline.document import COMMAND_LINE, Document, Key, Place, parse, split
-from nessflow.pipeline.errors import ConfigError, Problem, nearest, shown
+from nessflow.pipeline.errors import ConfigError, Problem, listed, nearest, shown
 
 TIERS = ("paper", "smoke")
+_MOST = 200
+"""Keys that a tier may set."""
 
 
 def overridden(
@@ -32,7 +34,10 @@ def overridden(
         expected = f"one of {', '.join(TIERS)}"
         problems.append(Problem("command line", None, "tier", shown(tier), expected))
     section = document.get(("tiers", tier)) if tier != "paper" else None
-    if isinstance(section, dict):
+    if isinstance(section, dict) and len(section) > _MOST:
+        expected = f"at most {_MOST} keys, not {len(section)}"
+        problems.append(document.problem(("tiers", tier), expected, "", ""))
+    elif isinstance(section, dict):
         for key, value in section.items():
             entries.append((key, value, document.place(("tiers", tier, key))))
     for text in settings:
@@ -117,7 +122,7 @@ def _with_fixed_axis(document: Document, key: str, value: object, place: Place) 
     if not isinstance(cases, dict):
         return document.replaced(("axes", key, role), [value], place)
     if str(value) not in cases:
-        expected = f"one of the cases {', '.join(cases)}"
+        expected = f"one of the cases {listed(cases)}"
         hint = nearest(str(value), list(cases))
         raise ConfigError([Problem(place.file, place.line, key, shown(value), expected, hint)])
     for other in cases.keys() - {value}:

@@ -73,10 +73,12 @@ def repeated_names(document: Document) -> list[Problem]:
     """Check that no two fits or figures have the same name."""
     problems = []
     for part in ("fits", "figures"):
-        names = [document.get((part, i, "name")) for i in range(len(items_of(document, part)))]
-        for index, name in enumerate(names):
-            if name is not None and name in names[:index]:
+        seen = set()
+        for index in range(len(items_of(document, part))):
+            name = document.get((part, index, "name"))
+            if isinstance(name, str) and name in seen:
                 problems.append(document.problem((part, index, "name"), "each name once"))
+            seen.add(name if isinstance(name, str) else None)
     return problems
 
 

@@ -17,6 +17,8 @@ from nessflow.pipeline.expressions import (
     expression,
     expressions_in,
     is_expression,
+    names_in,
+    replaced,
 )
 from nessflow.pipeline.grid import Axis, Ensemble, Labels, canonical_json, label_of, points_of
 from nessflow.pipeline.study_file import KEYS
@@ -146,25 +148,24 @@ def checked_point(
     labels = {axis.name: labels[axis.name] for axis in axes}
     document = with_cases(document, axes, labels)
     names = _names(axes, labels)
-    problems, unknown = [], set()
+    problems, unknown, values = [], set(), {}
     data = template_of(document)
     for key, text in expressions_in(data):
         try:
-            known = expression(text).names <= names.keys()
-            if known:
-                expression(text).evaluate(names)
+            if expression(text).names <= names.keys():
+                values[text] = expression(text).evaluate(names)
                 continue
         except ExpressionError as error:
             if _is_readable(text):
-                fault = Fault(key, "a finite real number", str(error), False, of_value=True)
+                fault = Fault(key, "a finite real number", str(error), of_value=True)
                 problems.append(_located(document, fault, labels, names))
         unknown.add(key)
-        data = assigned(data, key, 1.0)
+        values[text] = 1.0
     # The command line sets axes as it sets keys: a misspelt one is the nearest of both.
     settable = any(document.place((key,)) is COMMAND_LINE for key in data)
     other_keys = (*(axis.name for axis in axes if settable), *KEYS)
-    parameters, faults = validated(kind.Parameters, evaluated(data, names), other_keys)
-    faults = [f for f in faults if f.key not in unknown and not (f.is_rule and unknown)]
+    parameters, faults = validated(kind.Parameters, replaced(data, values), other_keys)
+    faults = [f for f in faults if f.key not in unknown and not (f.rule is not None and unknown)]
     problems += [_located(document, fault, labels, names) for fault in faults]
     return (None if unknown else parameters), problems
 
@@ -206,19 +207,20 @@ def _located(
 ) -> Problem:
     """Return the problem of a fault: at the axis when the value comes from one alone."""
     # A number that stands there as such is wrong for every value of every axis.
-    depends = fault.is_rule or is_expression(document.get(fault.key))
+    depends = fault.rule is not None or is_expression(document.get(fault.key))
     return replace(_placed(document, fault, labels, names), of_point=fault.of_value and depends)
 
 
 def _placed(document, fault, labels, names) -> Problem:
     written = document.get(fault.key)
     if not is_expression(written):
-        hint = fault.hint
-        if fault.is_rule:
-            used = {n for _, text in expressions_in(written) for n in expression(text).names}
+        problem = document.problem(fault.key, fault.expected, fault.hint)
+        if fault.rule is not None:
+            values = expressions_in(document.get(fault.rule))
+            used = {n for _, text in values for n in names_in(text)}
             point = {n: label for n, label in labels.items() if n in used or n not in names}
-            hint += f" (at {_point(point)})" if point else ""
-        return document.problem(fault.key, fault.expected, hint)
+            problem = replace(problem, point=_point(point))
+        return problem
     formula = expression(written)
     line = document.place(fault.key)
     hint = fault.hint or f"{dotted(fault.key)} is {written}"

@@ -9,6 +9,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 MOST_POINTS = 1_000_000
+MOST_BLOCKS = 10_000
+MOST_CASES = 1000
+MOST_AXES = 30
+MOST_FIGURES = 200
 NAME = r"^[a-z0-9][a-z0-9-]{0,79}$"
 """What names of studies, figures and fits look like; they become names of files."""
 DERIVED = re.compile(r"(_error|_mean|_mean_square|_sem|_mean_square_sem)$")
@@ -66,7 +70,7 @@ class Arange(_Strict):
 class Cases(_Strict):
     """Named cases: label -> {dotted key: value} that override parameters of the study."""
 
-    cases: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    cases: Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=MOST_CASES)]
 
 
 _FORMS = ("linspace", "geomspace", "arange", "cases")
@@ -152,11 +156,11 @@ class StudyFile(_Strict):
     reference: Reference = Reference()
     notes: str = ""
     study: Annotated[str, Field(description="the kind: `nessflow describe` lists them")]
-    axes: dict[str, AxisFile] = {}
+    axes: Annotated[dict[str, AxisFile], Field(max_length=MOST_AXES)] = {}
     ensemble: EnsembleFile | None = None
     time_limit: Annotated[Seconds | None, Field(description="seconds for one point")] = None
-    fits: list[FitFile] = []
-    figures: list[FigureFile] = []
+    fits: Annotated[list[FitFile], Field(max_length=MOST_FIGURES)] = []
+    figures: Annotated[list[FigureFile], Field(max_length=MOST_FIGURES)] = []
     tiers: Tiers = Tiers()
 
 

@@ -6,13 +6,16 @@ descriptions, valid keys and the branches of unions, and needs no look into pyda
 
 import functools
 import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from nessflow.pipeline.document import Key
-from nessflow.pipeline.errors import nearest
+from nessflow.pipeline.errors import closest, nearest
 
 Model = TypeVar("Model")
 
@@ -30,17 +33,24 @@ _EXPECTED = {
     "less_than_equal": "a number <= {le:g}",
     "list_type": "a list",
     "literal_error": "{expected}",
+    "missing": "a value",
     "model_type": "a mapping of keys to values",
-    "string_pattern_mismatch": "text that matches {pattern}",
+    "string_too_short": "text of at least {min_length} characters",
     "string_type": "text",
     "too_long": "at most {max_length} entries",
     "too_short": "at least {min_length} entries",
     "tuple_type": "a list",
-    "union_tag_invalid": "one of {expected_tags}",
 }
 _OF_VALUES = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 _OF_VALUES |= {"value_error", "assertion_error"}
 """Errors that say that a number, or numbers together, are not possible."""
+WORDS = {r"^[a-z0-9][a-z0-9-]{0,79}$": "a name of at most 80 characters a-z, 0-9 and -"}
+"""What the patterns of texts mean."""
+_TYPES = ("_type", "_parsing", "literal_error")
+"""Endings of the errors that say that a value is of another type altogether."""
+_COMPLEX = re.compile(r"\(?[-+\d.].*[ij]\)?", re.IGNORECASE)
+_MOST = 50
+"""Faults of one value that are listed; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,8 @@ class Fault:
     key: Key
     expected: str
     hint: str
-    is_rule: bool
-    """Whether a validator of the model said it: it may concern more values than its key."""
+    rule: Key | None = None
+    """Key of the model whose validator said it: other values below it may be meant as well."""
     of_value: bool = False
     """Whether another number there could be right: the key and the type of its value are."""
 
@@ -83,11 +93,15 @@ def validated(
         return _adapter(model).validate_json(text, strict=True), []
     except ValidationError as error:
         root = schema_of(model)
+        errors = error.errors(include_url=False)
         found = [
-            replace(_fault(root, data, e, other_keys), of_value=_is_of_value(e))
-            for e in error.errors(include_url=False)
+            (e["type"], replace(_fault(root, data, e, other_keys), of_value=_is_of_value(e)))
+            for e in errors[:_MOST]
         ]
-        return None, _merged(found)
+        faults = _merged(_said_once(root, data, found))
+        if len(errors) > _MOST:
+            faults.append(Fault((), "", f"{len(errors) - _MOST} more faults are not listed"))
+        return None, faults
 
 
 def with_whole_numbers(value: object) -> object:
@@ -133,26 +147,32 @@ def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:
     kind, context = error["type"], error.get("ctx", {})
     key = _key_of(root, error["loc"], data)
     if kind == "extra_forbidden":
-        valid = sorted(_node_at(root, key[:-1], data).get("properties", ()))
-        valid += other_keys if len(key) == 1 else ()
-        hint = nearest(str(key[-1]), valid)
-        return Fault(key, f"one of the keys {', '.join(valid)}" if valid else "no key", hint, False)
+        return _unknown_key(_properties(root, key[:-1], data), key, other_keys)
     if kind == "union_tag_not_found":
         discriminator = _union_at(root, key, data)["discriminator"]
         expected = f"one of {', '.join(discriminator['mapping'])}"
-        return Fault((*key, discriminator["propertyName"]), expected, "it is missing", False)
-    if kind == "missing":
-        return Fault(key, f"a value{_meaning(_node_at(root, key, data))}", "it is missing", False)
+        return Fault((*key, discriminator["propertyName"]), expected, "it is missing")
     if kind == "union_tag_invalid":
         tags = context["expected_tags"].replace("'", "").split(", ")
         key = (*key, context["discriminator"].strip("'"))
-        return Fault(key, f"one of {', '.join(tags)}", nearest(context["tag"], tags), False)
+        return Fault(key, f"one of {', '.join(tags)}", nearest(context["tag"], tags))
     if kind in ("value_error", "assertion_error"):
-        return Fault(key, "", str(context["error"]), True)
-    pattern = _EXPECTED.get(kind)
-    expected = pattern.format(**context) if pattern else error["msg"]
+        place = _written(data, (*key, *getattr(context["error"], "key", ())))
+        return Fault(place, "", str(context["error"]), rule=key)
+    if kind == "string_pattern_mismatch":
+        expected = WORDS[context["pattern"]]
+    else:
+        expected = _EXPECTED[kind].format(**context) if kind in _EXPECTED else error["msg"]
     expected = expected.removeprefix("Input should be ")
-    return Fault(key, expected + _meaning(_node_at(root, key, data)), "", False)
+    if error["loc"][-1:] == ("[key]",):
+        return Fault(key, f"{expected} as key", "")
+    hint = "it is missing" if kind == "missing" else ""
+    node, given = _node_at(root, key, data), functools.reduce(_item, key, data)
+    if not _meaning(node):
+        node = _list_at(root, key, data)
+    if kind in ("float_type", "int_type", "int_parsing") and isinstance(given, str):
+        hint = _number_hint(given, node)
+    return Fault(key, expected + _meaning(node), hint)
 
 
 def _is_of_value(error: dict) -> bool:
@@ -160,7 +180,53 @@ def _is_of_value(error: dict) -> bool:
     return is_fraction or error["type"] in _OF_VALUES
 
 
-def _merged(faults: list[Fault]) -> list[Fault]:
+def _unknown_key(properties: Iterable[str], key: Key, other_keys: tuple) -> Fault:
+    valid = [*sorted(properties), *(other_keys if len(key) == 1 else ())]
+    expected = f"one of the keys {', '.join(valid)}" if valid else "no key"
+    return Fault(key, expected, nearest(str(key[-1]), valid))
+
+
+def _written(data: object, key: Key) -> Key:
+    """Return ``key``, or that of the list or text in which its entry is not written as such."""
+    written = ()
+    for part in key:
+        if not isinstance(data, dict | list):
+            break
+        part = str(part) if isinstance(data, dict) else part
+        written, data = (*written, part), _item(data, part)
+    return written
+
+
+def _number_hint(text: str, node: dict) -> str:
+    """Return what may be wrong with a text where a number is expected."""
+    if _COMPLEX.fullmatch(text.strip()):
+        return node.get("if_complex", "it has to be real")
+    with suppress(ValueError):
+        float(text)
+        return "write it without quotes"
+    return ""
+
+
+def _said_once(root: dict, data: object, found: Sequence[tuple[str, Fault]]) -> Iterator[Fault]:
+    """Yield the faults without those that follow from others.
+
+    A key that is missing because it is misspelt, and a list that is no number where an entry of
+    the list is at fault.
+    """
+    unknown = [fault.key for kind, fault in found if kind == "extra_forbidden"]
+    keys = {fault.key for _, fault in found}
+    above = {key[:size] for key in keys for size in range(len(key))}
+    for kind, fault in found:
+        beside = [key[-1] for key in unknown if key[:-1] == fault.key[:-1]]
+        if kind == "missing" and closest(str(fault.key[-1]), beside):
+            continue
+        is_container = isinstance(functools.reduce(_item, fault.key, data), dict | list)
+        if kind.endswith(_TYPES) and is_container and fault.key in above:
+            continue
+        yield fault
+
+
+def _merged(faults: Iterable[Fault]) -> list[Fault]:
     """Join what the branches of a union expect of one value."""
     merged: dict[Key, Fault] = {}
     for fault in faults:
@@ -170,7 +236,7 @@ def _merged(faults: list[Fault]) -> list[Fault]:
         elif fault.expected and fault.expected not in first.expected:
             expected = f"{first.expected} or {fault.expected}"
             of_value = first.of_value or fault.of_value
-            merged[fault.key] = Fault(fault.key, expected, first.hint, False, of_value)
+            merged[fault.key] = Fault(fault.key, expected, first.hint, first.rule, of_value)
     return list(merged.values())
 
 
@@ -205,6 +271,17 @@ def _key_of(root: dict, location: tuple, data: object) -> Key:
 def _node_at(root: dict, key: Key, data: object) -> dict:
     node, data = _walked(root, key, data)
     return _branch(root, node, data)
+
+
+def _list_at(root: dict, key: Key, data: object) -> dict:
+    """Return the node of the list that ``key`` is an entry of; an empty one where it is none."""
+    while key and isinstance(key[-1], int):
+        key = key[:-1]
+    return _node_at(root, key, data) if key else {}
+
+
+def _properties(root: dict, key: Key, data: object) -> dict:
+    return _node_at(root, key, data).get("properties", {})
 
 
 def _union_at(root: dict, key: Key, data: object) -> dict:

@@ -14,7 +14,7 @@ from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import Probe, ProbeSolution
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import probed_systems
-from nessflow.studies.kind import NOT_NEGATIVE, Limits, Status, Strict, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, KeyedError, Limits, Status, Strict, Variable, at_key
 from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
 from nessflow.studies.variables import with_errors
 
@@ -83,29 +83,35 @@ class BiasedSystem(Strict):
     def _sources_and_drains_balance(self):
         names = probed_systems.lead_names(self.system)
         if set(names) != {"left", "right"}:
-            raise ValueError(
-                f"nonreciprocity needs the leads left and right, got {', '.join(names)}"
+            raise KeyedError(
+                f"nonreciprocity needs the leads left and right, got {', '.join(names)}",
+                "system",
+                "leads",
             )
         groups = self.system.probes.values()
         total = sum(group.current * len(group.sites) for group in groups)
         size = sum(abs(group.current) * len(group.sites) for group in groups)
         if abs(total) > 1e-12 * size:
-            raise ValueError(
+            raise KeyedError(
                 f"the currents of the probes add up to {total:g}, so that the currents of left and "
                 "right differ; as many sources as drains are needed, pairs of both on an even "
-                "number of sites"
+                "number of sites",
+                "system",
+                "probes",
             )
         return self
 
     @model_validator(mode="after")
     def _temperatures_suit_the_method(self):
         if self.method == "third-order":
-            probed_systems.require_cold(self.system, "the third order")
+            with at_key("system"):
+                probed_systems.require_cold(self.system, "the third order")
         found = {x.temperature for x in (*self.system.leads.values(), *self.system.probes.values())}
         if self.method == "linear" and (len(found) > 1 or None in found):
-            raise ValueError(
+            raise KeyedError(
                 "linear response needs leads and probes of one given temperature; for others use "
-                "method: exact"
+                "method: exact",
+                "system",
             )
         return self
 

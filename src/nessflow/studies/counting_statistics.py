@@ -14,6 +14,7 @@ from nessflow.studies.kind import (
     NOT_NEGATIVE,
     PROBABILITY,
     Coordinate,
+    KeyedError,
     Limits,
     Outcome,
     Status,
@@ -33,8 +34,10 @@ class Charges(Strict):
     @model_validator(mode="after")
     def _some(self):
         if not 0 <= self.highest - self.lowest < 1_000_000:
-            raise ValueError(
-                f"lowest {self.lowest} to highest {self.highest}: expected one to a million charges"
+            raise KeyedError(
+                f"lowest {self.lowest} to highest {self.highest}: expected one to a million "
+                "charges",
+                "highest",
             )
         return self
 

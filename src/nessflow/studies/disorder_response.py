@@ -5,7 +5,7 @@ from pydantic import Field, model_validator
 
 from nessflow.scattering.currents import disorder_susceptibility
 from nessflow.studies import systems
-from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Strict, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, KeyedError, Outcome, Strict, Variable
 from nessflow.studies.variables import never_random
 
 
@@ -17,10 +17,16 @@ class Parameters(Strict):
     @model_validator(mode="after")
     def _clean(self):
         if self.system.disorder is not None:
-            raise ValueError("the weak-disorder limit is taken around a system without disorder")
+            raise KeyedError(
+                "the weak-disorder limit is taken around a system without disorder",
+                "system",
+                "disorder",
+            )
         reason = systems.without_two_leads(self.system, "the net current")
         if reason:
-            raise ValueError(f"{reason}; for others use steady-current with an ensemble")
+            raise KeyedError(
+                f"{reason}; for others use steady-current with an ensemble", "system", "leads"
+            )
         return self
 
 

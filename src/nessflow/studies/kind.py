@@ -32,7 +32,8 @@ is a small study of it, for ``nessflow describe``.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -136,7 +137,35 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def quantity(description: str, natural_units: str, default=..., **constraints):
+class KeyedError(ValueError):
+    """A rule that values break together, told where the value is that breaks it.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, and the way out.
+    *key : str or int
+        Keys of mappings and numbers of entries that lead to the value, from the model whose
+        validator raises the error.
+    """
+
+    def __init__(self, message: str, *key: str | int):
+        super().__init__(message)
+        self.key = key
+
+
+@contextmanager
+def at_key(*key: str | int) -> Iterator[None]:
+    """Say of every ValueError inside that the value at ``key`` causes it."""
+    try:
+        yield
+    except ValueError as error:
+        raise KeyedError(str(error), *key, *getattr(error, "key", ())) from None
+
+
+def quantity(
+    description: str, natural_units: str, default=..., *, if_complex: str = "", **constraints
+):
     """Return a pydantic field that knows its unit.
 
     Parameters
@@ -147,13 +176,16 @@ def quantity(description: str, natural_units: str, default=..., **constraints):
         Unit with hbar = k_B = e = 1 and energies in the hopping ``t``.
     default : optional
         Default value; required when left out.
+    if_complex : str, optional
+        Where what one may mean by a complex number goes instead.
     **constraints
         Bounds as in ``pydantic.Field`` (``ge``, ``gt``, ``le``, ``lt``).
     """
     return Field(
         default,
         description=description,
-        json_schema_extra={"natural_units": natural_units},
+        json_schema_extra={"natural_units": natural_units}
+        | ({"if_complex": if_complex} if if_complex else {}),
         **constraints,
     )
 
@@ -166,7 +198,7 @@ class Grid(Strict):
     @model_validator(mode="after")
     def _ascending(self):
         if not self.start < self.stop:
-            raise ValueError(f"start {self.start:g} is not below stop {self.stop:g}")
+            raise KeyedError(f"start {self.start:g} is not below stop {self.stop:g}", "stop")
         return self
 
     def values(self) -> np.ndarray:

@@ -16,6 +16,7 @@ from nessflow.studies import systems
 from nessflow.studies.kind import (
     COVARIANCE,
     NOT_NEGATIVE,
+    KeyedError,
     Limits,
     Outcome,
     Status,
@@ -36,9 +37,15 @@ class Parameters(Strict):
             values = {lead: getattr(x, name) for lead, x in self.system.leads.items()}
             if len(set(values.values())) > 1:
                 found = " and ".join(f"{value:g} ({lead})" for lead, value in values.items())
-                raise ValueError(
+                first, *others = values
+                other = next(lead for lead in others if values[lead] != values[first])
+                raise KeyedError(
                     f"linear response needs leads of equal {name}, got {found}; "
-                    "for leads that differ use study: steady-current"
+                    "for leads that differ use study: steady-current",
+                    "system",
+                    "leads",
+                    other,
+                    name,
                 )
         return self
 

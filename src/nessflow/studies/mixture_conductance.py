@@ -9,7 +9,7 @@ from nessflow.mixture import closed_form
 from nessflow.mixture.conductance import Conductances, gate_conductances
 from nessflow.mixture.state import Mixture, StepWeights
 from nessflow.studies import mixtures
-from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Status, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, KeyedError, Outcome, Status, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
 from nessflow.studies.variables import never_random, with_errors
 
@@ -62,9 +62,15 @@ class Parameters(LineParameters):
     def _has_conductances(self):
         reservoirs = self.mixture.reservoirs
         if len(reservoirs) != 2:
-            raise ValueError(f"conductances of gates need two reservoirs, got {len(reservoirs)}")
-        if any(reservoir.temperature == 0 for reservoir in reservoirs):
-            raise ValueError("conductances need temperatures above 0")
+            raise KeyedError(
+                f"conductances of gates need two reservoirs, got {len(reservoirs)}",
+                "mixture",
+                "reservoirs",
+            )
+        for number, reservoir in enumerate(reservoirs):
+            if reservoir.temperature == 0:
+                place = ("mixture", "reservoirs", number, "temperature")
+                raise KeyedError("conductances need temperatures above 0", *place)
         return self
 
 

@@ -11,6 +11,7 @@ from nessflow.studies.kind import (
     NOT_NEGATIVE,
     PROBABILITY,
     Coordinate,
+    KeyedError,
     Outcome,
     Status,
     Strict,
@@ -53,8 +54,12 @@ class Numbers(Strict):
 
     @model_validator(mode="after")
     def _in_order(self):
-        if not self.lowest <= self.highest:
-            raise ValueError("lowest must not be above highest")
+        if not 0 <= self.highest - self.lowest < 1_000_000:
+            raise KeyedError(
+                f"lowest {self.lowest} to highest {self.highest}: expected one to a million "
+                "numbers",
+                "highest",
+            )
         return self
 
 

@@ -14,7 +14,9 @@ from nessflow.studies.kind import (
     Status,
     Strict,
     Variable,
+    at_key,
 )
+from nessflow.studies.matrix import require_square
 from nessflow.studies.mixtures import Particles, Probability, terminal_names, with_errors
 from nessflow.studies.variables import never_random
 
@@ -67,8 +69,8 @@ class Junction(Particles):
 
     @model_validator(mode="after")
     def _fits(self):
-        if {len(row) for row in self.exchange} != {len(self.exchange)}:
-            raise ValueError("exchange must be a square matrix")
+        with at_key("exchange"):
+            require_square(self.exchange)
         self.mixtures()
         return self
 

@@ -17,6 +17,7 @@ from nessflow.studies.kind import (
     PROBABILITY,
     SECOND_LAW,
     Coordinate,
+    KeyedError,
     Limits,
     Outcome,
     Status,
@@ -100,12 +101,15 @@ class TableWeights(Strict):
 
     @model_validator(mode="after")
     def _probabilities(self):
-        widths = {len(row) for row in (*self.forward, *self.backward)}
-        if widths - {len(self.momenta)}:
-            raise ValueError(
-                f"each row of forward and backward needs {len(self.momenta)} weights, "
-                "one for each of the momenta"
-            )
+        for name in ("forward", "backward"):
+            for number, row in enumerate(getattr(self, name)):
+                if len(row) != len(self.momenta):
+                    raise KeyedError(
+                        f"each row of {name} needs {len(self.momenta)} weights, "
+                        "one for each of the momenta",
+                        name,
+                        number,
+                    )
         self.weights()
         return self
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from nessflow.lindblad import propagator
 from nessflow.lindblad.additive import global_equation, local_equation
@@ -24,8 +24,10 @@ from nessflow.studies.kind import (
     Status,
     Strict,
     Variable,
+    at_key,
     quantity,
 )
+from nessflow.studies.matrix import Matrix, require_square
 from nessflow.studies.variables import never_random, with_errors
 
 EQUATIONS = ("exact", "epa", "local", "global")
@@ -45,44 +47,34 @@ class Parameters(networks.NetworkParameters):
     """A network, its initial correlations and the times."""
 
     times: Times
-    initial_correlations: tuple[tuple[complex, ...], ...] | None = Field(
+    initial_correlations: Matrix | None = Field(
         None,
         description="rows of <c_i^+ c_j> between sites at time 0; empty unless given; complex as "
-        "'1+2j'",
+        "'1+2j', '1+2i' or [1, 2]",
     )
     double_occupancy: float | None = quantity(
         "probability that both of two sites are full at time 0; Gaussian unless given", "1", None
     )
 
-    @field_validator("initial_correlations")
-    @classmethod
-    def _square(cls, rows):
-        if rows is not None and any(len(row) != len(rows) for row in rows):
-            raise ValueError("initial_correlations is not a square matrix")
-        return rows
-
     @model_validator(mode="after")
     def _initial_state_exists(self):
         if self.initial_correlations is not None:
-            matrix, sites = np.array(self.initial_correlations), self.network.sites
-            if not self.bosonic:
-                require_occupations(matrix, sites)
-            elif matrix.shape != (sites, sites):
-                raise ValueError(f"initial_correlations must have {sites} rows")
+            with at_key("initial_correlations"):
+                require_square(self.initial_correlations, self.network.sites)
+                if not self.bosonic:
+                    require_occupations(self.initial, self.network.sites)
         if self.double_occupancy is not None:
-            if self.network.sites != 2 or self.bosonic:
-                raise ValueError("double_occupancy is that of two sites of fermions")
-            require_double_occupancy(self.initial, self.double_occupancy)
+            with at_key("double_occupancy"):
+                if self.network.sites != 2 or self.bosonic:
+                    raise ValueError("double_occupancy is that of two sites of fermions")
+                require_double_occupancy(self.initial, self.double_occupancy)
         return self
 
     @model_validator(mode="after")
     def _in_reach(self):
         own = self.reservoirs
-        try:
+        with at_key("times", "stop"):
             require_reach(self.times.stop / own.coupling, 2 * own.bandwidth)
-        except ValueError as error:
-            keys = "times.stop, reservoirs.coupling, reservoirs.bandwidth"
-            raise ValueError(f"{error} (keys {keys})") from None
         return self
 
     @property

@@ -16,9 +16,11 @@ from nessflow.studies.kind import (
     NOT_NEGATIVE,
     PROBABILITY,
     Coordinate,
+    KeyedError,
     Limits,
     Strict,
     Variable,
+    at_key,
     quantity,
 )
 
@@ -105,15 +107,17 @@ class NetworkParameters(Strict):
         edge = self.reservoirs.bandwidth
         for level in levels:
             if abs(level) >= edge:
-                raise ValueError(
+                raise KeyedError(
                     f"the level {level:g} is outside the band [-{edge:g}, {edge:g}], where nothing "
-                    "damps it: make reservoirs.bandwidth larger"
+                    "damps it: make reservoirs.bandwidth larger",
+                    "reservoirs",
+                    "bandwidth",
                 )
         _require_decay(self.network, edge, self.reservoirs.coupling)
         if self.bosonic:
-            require_bosonic_leads(
-                (self.reservoirs.lead("left", 0), self.reservoirs.lead("right", 0))
-            )
+            for name in TERMINALS:
+                with at_key("reservoirs", name, "chemical_potential"):
+                    require_bosonic_leads((self.reservoirs.lead(name, 0),))
         return self
 
     def system(self) -> OpenSystem:
@@ -133,12 +137,8 @@ def _require_decay(network: Network, bandwidth: float, coupling: float) -> None:
     """Check that there is no bound state; once for all points that differ in occupations alone."""
     any_state = Reservoir(chemical_potential=0.0, temperature=0.0)
     reservoirs = Reservoirs(bandwidth=bandwidth, coupling=coupling, left=any_state, right=any_state)
-    try:
+    with at_key("network"):
         require_no_bound_state(_system(network, reservoirs))
-    except ValueError as error:
-        raise ValueError(
-            f"{error} (keys reservoirs.bandwidth, reservoirs.coupling, network)"
-        ) from None
 
 
 @lru_cache(maxsize=256)

@@ -12,6 +12,7 @@ from nessflow.studies.kind import (
     NOT_NEGATIVE,
     SECOND_LAW,
     Coordinate,
+    KeyedError,
     Strict,
     Variable,
     quantity,
@@ -51,6 +52,21 @@ def listed(sites: object) -> object:
     return tuple(range(start, stop + 1, step))
 
 
+def require_different(sites: Sequence[int], what: str) -> None:
+    """Check that each site stands once in a list.
+
+    Raises
+    ------
+    KeyedError
+        At the second mention of a site.
+    """
+    seen = set()
+    for number, site in enumerate(sites):
+        if site in seen:
+            raise KeyedError(f"site {site}: {what}", number)
+        seen.add(site)
+
+
 class Injection(Strict):
     """Sites that each receive the same current."""
 
@@ -65,8 +81,7 @@ class Injection(Strict):
     def _each_once(cls, sites):
         if not sites:
             raise ValueError("no sites")
-        if len(set(sites)) < len(sites):
-            raise ValueError("a site is listed twice; add up its currents")
+        require_different(sites, "listed twice; add up its currents")
         return sites
 
     def indices(self) -> np.ndarray:
@@ -87,17 +102,21 @@ class InjectedChain(Strict):
         owner = {}
         for name, injection in self.injections.items():
             if name in ENDS:
-                raise ValueError(f"injections: {name} is an end of the system; use another name")
-            for site in injection.sites:
+                raise KeyedError(
+                    f"{name} is an end of the system; use another name", "injections", name
+                )
+            for number, site in enumerate(injection.sites):
+                place = ("injections", name, "sites", number)
                 if not 1 < site < self.sites:
-                    raise ValueError(
-                        f"injections.{name}: site {site} is not inside the system, "
-                        f"whose ends are 1 and {self.sites}; use 2 to {self.sites - 1}"
+                    raise KeyedError(
+                        f"site {site} is not inside the system, whose ends are 1 and "
+                        f"{self.sites}; use 2 to {self.sites - 1}",
+                        *place,
                     )
                 if owner.setdefault(site, name) != name:
-                    raise ValueError(
-                        f"injections: site {site} is in {owner[site]} and in {name}; "
-                        "give it one current"
+                    raise KeyedError(
+                        f"site {site} is in {owner[site]} and in {name}; give it one current",
+                        *place,
                     )
         return self
 

@@ -8,7 +8,16 @@ from nessflow.scattering.probe_expansion import third_order_probes
 from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import NoSolution
 from nessflow.studies import probed_systems
-from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Strict, Variable
+from nessflow.studies.kind import (
+    PROBABILITY,
+    Coordinate,
+    KeyedError,
+    Limits,
+    Outcome,
+    Strict,
+    Variable,
+    at_key,
+)
 from nessflow.studies.probes import without_solution
 from nessflow.studies.steady_current import with_errors
 
@@ -53,8 +62,13 @@ class Parameters(Strict):
     def _few_probes(self):
         count = len(probed_systems.probe_names(self.system))
         if count > 2:
-            raise ValueError(f"all real solutions are found for one or two probes, got {count}")
-        probed_systems.require_cold(self.system, "the third order")
+            raise KeyedError(
+                f"all real solutions are found for one or two probes, got {count}",
+                "system",
+                "probes",
+            )
+        with at_key("system"):
+            probed_systems.require_cold(self.system, "the third order")
         return self
 
 

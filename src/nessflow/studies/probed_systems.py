@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Discriminator, Field, field_validator, mod
 from nessflow.scattering.probes import Probe
 from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
 from nessflow.studies import systems
-from nessflow.studies.kind import Coordinate, Strict, quantity
-from nessflow.studies.placement import listed
+from nessflow.studies.kind import Coordinate, KeyedError, Strict, quantity
+from nessflow.studies.placement import listed, require_different
 
 CONVENTIONS = (
     *systems.CONVENTIONS,
@@ -44,8 +44,7 @@ class ProbeGroup(Strict):
     def _each_once(cls, sites):
         if not sites:
             raise ValueError("no sites; a group of probes needs at least one")
-        if len(set(sites)) < len(sites):
-            raise ValueError("a site is listed twice; it has one probe")
+        require_different(sites, "listed twice; it has one probe")
         return sites
 
     @model_validator(mode="after")
@@ -98,19 +97,23 @@ class ProbedSystem(systems.System):
     def _probes_fit(self):
         owner: dict[int, str] = {}
         for name, group in self.probes.items():
-            for site in group.sites:
-                if site > self.lattice.sites:
-                    raise ValueError(f"probe {name} on site {site} of {self.lattice.sites}")
+            for number, site in enumerate(group.sites):
+                place = ("probes", name, "sites", number)
+                systems.require_site(self, site, *place)
                 if owner.setdefault(site, name) != name:
-                    raise ValueError(
+                    raise KeyedError(
                         f"site {site} has a probe of {owner[site]} and one of {name}; "
-                        "a site has one probe"
+                        "a site has one probe",
+                        *place,
                     )
             key = "broadening" if isinstance(group, WideBandProbes) else "coupling"
             if getattr(group, key) == 0:
-                raise ValueError(
+                raise KeyedError(
                     f"probes {name} have the {key} 0: nothing flows whatever their chemical "
-                    f"potential; give a {key}, or leave the sites out"
+                    f"potential; give a {key}, or leave the sites out",
+                    "probes",
+                    name,
+                    key,
                 )
         return self
 
@@ -131,17 +134,20 @@ def require_cold(system: ProbedSystem, what: str) -> None:
 
     Raises
     ------
-    ValueError
-        When one has not, or its temperature follows from a heat current.
+    KeyedError
+        At the first that has not, or whose temperature follows from a heat current.
     """
-    groups = {**system.leads, **system.probes}
-    warm = [name for name, group in groups.items() if group.temperature != 0]
-    if warm:
-        raise ValueError(
-            f"{what} is that of temperature 0 for all leads and probes, not so {', '.join(warm)}; "
-            "at other temperatures use the method exact of the kinds nonreciprocity and "
-            "current-nonreciprocity"
-        )
+    for part in ("leads", "probes"):
+        for name, group in getattr(system, part).items():
+            if group.temperature != 0:
+                raise KeyedError(
+                    f"{what} is that of temperature 0 for all leads and probes; at other "
+                    "temperatures use the method exact of the kinds nonreciprocity and "
+                    "current-nonreciprocity",
+                    part,
+                    name,
+                    "heat_current" if group.temperature is None else "temperature",
+                )
 
 
 def open_system(

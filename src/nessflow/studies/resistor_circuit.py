@@ -9,6 +9,7 @@ from nessflow.studies import placement
 from nessflow.studies.kind import (
     NOT_NEGATIVE,
     Coordinate,
+    KeyedError,
     Limits,
     Outcome,
     Strict,
@@ -44,11 +45,14 @@ class System(placement.InjectedChain):
     @model_validator(mode="after")
     def _resistances(self):
         if isinstance(self.resistance, tuple) and len(self.resistance) != self.sites - 1:
-            raise ValueError(
-                f"resistance has {len(self.resistance)} values for {self.sites - 1} bonds"
+            raise KeyedError(
+                f"resistance has {len(self.resistance)} values for {self.sites - 1} bonds",
+                "resistance",
             )
-        if not np.all(np.array(self.resistance) > 0):
-            raise ValueError("resistance: every value has to be positive")
+        for number, value in enumerate(np.atleast_1d(self.resistance).tolist()):
+            if not value > 0:
+                entry = (number,) if isinstance(self.resistance, tuple) else ()
+                raise KeyedError("a resistance has to be positive", "resistance", *entry)
         return self
 
     def engine(self) -> circuit.Circuit:

@@ -10,10 +10,12 @@ from nessflow.studies import rings
 from nessflow.studies.kind import (
     NOT_NEGATIVE,
     Coordinate,
+    KeyedError,
     Outcome,
     Status,
     Strict,
     Variable,
+    at_key,
     quantity,
 )
 from nessflow.studies.variables import never_random
@@ -30,10 +32,15 @@ class Parameters(Strict):
     @model_validator(mode="after")
     def _comparable(self):
         if len(self.ring.bands.orbitals) != 1:
-            raise ValueError("symmetries are compared for one band; use study: ring-steady-state")
+            raise KeyedError(
+                "symmetries are compared for one band; use study: ring-steady-state",
+                "ring",
+                "bands",
+            )
         if len(self.ring.dissipator.operators(1)) != 1:
-            raise ValueError("symmetries are compared for one operator")
-        inverse_modes(self.ring.bloch_bands().momentum)
+            raise KeyedError("symmetries are compared for one operator", "ring", "dissipator")
+        with at_key("ring", "momentum_shift"):
+            inverse_modes(self.ring.bloch_bands().momentum)
         return self
 
 

@@ -13,7 +13,8 @@ from nessflow.kinetic.flows import State
 from nessflow.kinetic.fluctuations import correlation_shift
 from nessflow.kinetic.peak import steady_state_at
 from nessflow.kinetic.steady import SteadyState
-from nessflow.studies.kind import Coordinate, Status, Strict, quantity
+from nessflow.studies.kind import Coordinate, KeyedError, Status, Strict, at_key, quantity
+from nessflow.studies.matrix import Matrix, require_square
 
 FEWEST_CELLS, FEW_CELLS = 12, 32
 """Cells up to which a ring is always short, and up to which its correlations are looked at; they
@@ -51,7 +52,6 @@ CONVENTIONS = (
 
 Complex = tuple[float, float]
 """Real and imaginary part."""
-Matrix = tuple[tuple[complex, ...], ...]
 Values = Mapping[str, np.ndarray | float]
 
 
@@ -94,7 +94,9 @@ class BlochBands(Strict):
     """Any bands: H = sum_j c_j^+ T_0 c_j + sum_{j,d} (c_{j+d}^+ T_d c_j + h.c.)."""
 
     kind: Literal["bloch"]
-    onsite: Matrix = Field(description="rows of the Hermitian T_0; complex as '1+2j'")
+    onsite: Matrix = Field(
+        description="rows of the Hermitian T_0; complex as '1+2j', '1+2i' or [1, 2]"
+    )
     hoppings: dict[Annotated[int, Field(ge=1)], Matrix] = Field(
         description="distance d in cells -> rows of T_d"
     )
@@ -105,9 +107,11 @@ class BlochBands(Strict):
     @model_validator(mode="after")
     def _square(self):
         size = len(self.onsite)
-        for name, rows in {"onsite": self.onsite, **self.hoppings}.items():
-            if size == 0 or len(rows) != size or any(len(row) != size for row in rows):
-                raise ValueError(f"{name}: expected {size or 1} rows of {size or 1} numbers each")
+        with at_key("onsite"):
+            require_square(self.onsite)
+        for distance, rows in self.hoppings.items():
+            with at_key("hoppings", distance):
+                require_square(rows, size)
         return self
 
     @property
@@ -144,11 +148,11 @@ class Dephasing(Strict):
     def operators(self, orbitals: int) -> list[np.ndarray]:
         """Return the operators as matrices over cells and orbitals."""
         if len(self.rates) != orbitals:
-            raise ValueError(f"rates: {len(self.rates)} for {orbitals} orbitals")
+            raise KeyedError(f"{len(self.rates)} rates for {orbitals} orbitals", "rates")
         units = np.eye(len(self.rates))
         found = [np.sqrt(g) * np.diag(u) for g, u in zip(self.rates, units, strict=True) if g > 0]
         if not found:
-            raise ValueError("rates: all are zero, so that there is no dissipator to normalise")
+            raise KeyedError("all are zero, so that there is no dissipator to normalise", "rates")
         return found
 
 
@@ -157,15 +161,16 @@ class LocalOperators(Strict):
 
     kind: Literal["local"]
     matrices: Annotated[tuple[Matrix, ...], Field(min_length=1)] = Field(
-        description="rows of each M over cell and orbital, cell by cell; complex as '1+2j'"
+        description="rows of each M over cell and orbital, cell by cell; complex as '1+2j', "
+        "'1+2i' or [1, 2]"
     )
 
     @field_validator("matrices")
     @classmethod
     def _square(cls, matrices):
-        for number, rows in enumerate(matrices, start=1):
-            if any(len(row) != len(rows) for row in rows):
-                raise ValueError(f"matrix {number} is not square")
+        for number, rows in enumerate(matrices):
+            with at_key(number):
+                require_square(rows)
         return matrices
 
     def operators(self, orbitals: int) -> list[np.ndarray]:
@@ -237,9 +242,13 @@ class Ring(Strict):
 
     @model_validator(mode="after")
     def _exists(self):
-        rates.thermal_channel(self.bloch_bands(), self.inverse_temperature)
-        orbitals = len(self.bands.orbitals)
-        rates.require_operators(self.dissipator.operators(orbitals), orbitals)
+        with at_key("bands"):
+            modes = self.bloch_bands()
+        with at_key("inverse_temperature"):
+            rates.thermal_channel(modes, self.inverse_temperature)
+        with at_key("dissipator"):
+            orbitals = len(self.bands.orbitals)
+            rates.require_operators(self.dissipator.operators(orbitals), orbitals)
         return self
 
     def bloch_bands(self) -> bands.Bands:

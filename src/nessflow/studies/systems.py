@@ -16,7 +16,9 @@ from nessflow.scattering.system import (
     WideBandLead,
 )
 from nessflow.studies.draws import stream
-from nessflow.studies.kind import Coordinate, Limits, Strict, quantity
+from nessflow.studies.kind import Coordinate, KeyedError, Limits, Strict, at_key, quantity
+from nessflow.studies.matrix import Matrix, hermitian, require_square
+from nessflow.studies.placement import require_different
 
 CONVENTIONS = (
     "Lattices: h = -hopping between coupled sites.  Sites are numbered from 1: along a chain or a "
@@ -42,13 +44,18 @@ class Lattice(Strict):
     """What lattices of given shape have in common: energies of their sites."""
 
     onsite: float | tuple[float, ...] = quantity(
-        "on-site energy, one number or one for each site", "t", 0.0
+        "on-site energy, one number or one for each site",
+        "t",
+        0.0,
+        if_complex="on-site energies are real; particle loss and gain go under loss and gain",
     )
 
     @model_validator(mode="after")
     def _one_energy_per_site(self):
         if isinstance(self.onsite, tuple) and len(self.onsite) != self.sites:
-            raise ValueError(f"onsite has {len(self.onsite)} energies for {self.sites} sites")
+            raise KeyedError(
+                f"onsite has {len(self.onsite)} energies for {self.sites} sites", "onsite"
+            )
         return self
 
     @property
@@ -194,27 +201,20 @@ class MatrixLattice(Strict):
     """Any Hermitian hamiltonian, written out row by row."""
 
     kind: Literal["matrix"]
-    hamiltonian_rows: tuple[tuple[complex, ...], ...] = Field(
-        alias="hamiltonian", description="rows of the Hermitian matrix h; complex as '1+2j'"
+    hamiltonian_rows: Matrix = Field(
+        alias="hamiltonian",
+        description="rows of the Hermitian matrix h; complex as '1+2j', '1+2i' or [1, 2]",
+    )
+    hermitian_part: bool = Field(
+        False, description="take (h + h^+)/2 of a matrix that was printed with few digits"
     )
 
-    @field_validator("hamiltonian_rows")
-    @classmethod
-    def _hermitian(cls, rows):
-        size = len(rows)
-        if size == 0 or any(len(row) != size for row in rows):
-            raise ValueError("the hamiltonian is not a square matrix")
-        h = np.array(rows)
-        if not np.isfinite(h).all():
-            raise ValueError("the hamiltonian has an entry that is not finite")
-        defect = np.abs(h - h.conj().T)
-        i, j = np.unravel_index(np.argmax(defect), defect.shape)
-        if defect[i, j] > 1e-12 * max(1.0, np.abs(h).max()):
-            raise ValueError(
-                f"the hamiltonian is not Hermitian: h[{i + 1},{j + 1}] = {h[i, j]:g} but "
-                f"h[{j + 1},{i + 1}] = {h[j, i]:g}; particle loss and gain go under loss and gain"
-            )
-        return rows
+    @model_validator(mode="after")
+    def _hermitian(self):
+        with at_key("hamiltonian"):
+            require_square(self.hamiltonian_rows)
+            hermitian(self.hamiltonian_rows, part=self.hermitian_part)
+        return self
 
     @property
     def sites(self) -> int:
@@ -228,7 +228,8 @@ class MatrixLattice(Strict):
 
     def hamiltonian(self, disorder: np.ndarray | float) -> np.ndarray:
         """Return h with ``disorder`` added to the on-site energies."""
-        return np.array(self.hamiltonian_rows) + np.diag(np.zeros(self.sites) + disorder)
+        h = hermitian(self.hamiltonian_rows, part=self.hermitian_part)
+        return h + np.diag(np.zeros(self.sites) + disorder)
 
 
 class UniformDisorder(Strict):
@@ -305,9 +306,7 @@ class Lead(Strict):
         sites = site if isinstance(site, tuple) else (site,)
         if not sites:
             raise ValueError("no sites; name one or leave the key out")
-        twice = next((one for one in sites if sites.count(one) > 1), None)
-        if twice is not None:
-            raise ValueError(f"site {twice} is listed twice")
+        require_different(sites, "listed twice")
         return site
 
     def channels(self, name: str, sites: tuple[int, ...]) -> list[WideBandLead]:
@@ -374,12 +373,14 @@ class System(Strict):
     def _names(cls, leads):
         for name in leads:
             if name in ("loss", "gain"):
-                raise ValueError(
-                    f"lead {name}: that is the name of the terminal of {name}; use another one"
+                raise KeyedError(
+                    f"that is the name of the terminal of {name}; give the lead another one", name
                 )
             if not re.fullmatch("[A-Za-z][A-Za-z0-9_-]{0,79}", name):
-                raise ValueError(
-                    f"lead {name!r}: a name starts with a letter and has letters, digits, - and _"
+                raise KeyedError(
+                    "a name of a lead starts with a letter and has at most 80 letters, digits, "
+                    "- and _",
+                    name,
                 )
         # Left is left, whichever comes first in the file.
         if leads.keys() == {"left", "right"}:
@@ -388,15 +389,14 @@ class System(Strict):
 
     @model_validator(mode="after")
     def _sites_exist(self):
-        sites = self.lattice.sites
         for name in ("loss", "gain"):
             channels = getattr(self, name)
-            if isinstance(channels, SiteChannels) and max(channels.rates, default=1) > sites:
-                raise ValueError(f"{name} on site {max(channels.rates)} of {sites}")
-        for name in self.leads:
-            site = max(contacts(self, name))
-            if site > sites:
-                raise ValueError(f"lead {name} on site {site} of {sites}")
+            for site in channels.rates if isinstance(channels, SiteChannels) else ():
+                require_site(self, site, name, "rates", site)
+        for name, lead in self.leads.items():
+            for number, site in enumerate(contacts(self, name)):
+                entry = (number,) if isinstance(lead.site, tuple) else ()
+                require_site(self, site, "leads", name, "site", *entry)
         return self
 
     @model_validator(mode="after")
@@ -404,11 +404,26 @@ class System(Strict):
         for name in ("loss", "gain"):
             chain = isinstance(self.lattice, Chain | SSH | MatrixLattice)
             if isinstance(getattr(self, name), BondChannels) and not chain:
-                raise ValueError(
+                raise KeyedError(
                     f"{name} on bonds needs a chain, the lattice is a {self.lattice.kind}; "
-                    "use the kind onsite or sites"
+                    "use the kind onsite or sites",
+                    name,
+                    "kind",
                 )
         return self
+
+
+def require_site(system: System, site: int, *key: str | int) -> None:
+    """Check that the lattice has a site, counted from 1, that stands at ``key``.
+
+    Raises
+    ------
+    KeyedError
+        With ``key`` when it has not.
+    """
+    if site > system.lattice.sites:
+        kind, sites = system.lattice.kind, system.lattice.sites
+        raise KeyedError(f"there is no site {site}: the {kind} has {sites} sites", *key)
 
 
 def contacts(system: System, name: str) -> tuple[int, ...]:
@@ -416,7 +431,7 @@ def contacts(system: System, name: str) -> tuple[int, ...]:
 
     Raises
     ------
-    ValueError
+    KeyedError
         When none is given and it is neither the left nor the right lead.
     """
     site = system.leads[name].site
@@ -424,8 +439,11 @@ def contacts(system: System, name: str) -> tuple[int, ...]:
         return site
     defaults = dict(zip(("left", "right"), system.lattice.contacts, strict=True))
     if site is None and name not in defaults:
-        raise ValueError(
-            f"lead {name}: site is missing; only leads named left and right have a default site"
+        raise KeyedError(
+            f"lead {name}: site is missing; only leads named left and right have a default site",
+            "leads",
+            name,
+            "site",
         )
     return (site or defaults[name],)
 

@@ -11,7 +11,15 @@ from pydantic import Field, model_validator
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.matrices import diagonal
 from nessflow.studies import systems
-from nessflow.studies.kind import Coordinate, Outcome, Status, Strict, Variable, quantity
+from nessflow.studies.kind import (
+    Coordinate,
+    KeyedError,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+    quantity,
+)
 
 
 class Parameters(Strict):
@@ -25,9 +33,13 @@ class Parameters(Strict):
     def _bracket(self):
         reason = systems.without_two_leads(self.system, "the zero of the exchange current")
         if reason:
-            raise ValueError(f"{reason}; for others scan chemical_potential with steady-current")
+            raise KeyedError(
+                f"{reason}; for others scan chemical_potential with steady-current",
+                "system",
+                "leads",
+            )
         if not self.lower < self.upper:
-            raise ValueError(f"lower {self.lower:g} is not below upper {self.upper:g}")
+            raise KeyedError(f"lower {self.lower:g} is not below upper {self.upper:g}", "upper")
         return self
 
 

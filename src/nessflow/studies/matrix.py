@@ -1,0 +1,148 @@
+"""Complex numbers and matrices as they stand in a study file, in the notation of any tool."""
+
+import math
+import re
+from typing import Annotated
+
+import numpy as np
+from pydantic import BeforeValidator, WithJsonSchema
+
+from nessflow.studies.kind import KeyedError
+
+_SIZE = r"(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"
+_TERM = re.compile(rf"([-+]?)(?:({_SIZE})(?:\*?(im|[ijIJ]))?|(im|[ijIJ])(?:\*({_SIZE}))?)(?![.\w])")
+_PAIR = re.compile(r"\(([^(),]+),([^(),]+)\)")
+_FORMS = "a complex number is written 1+2j, 1+2i or [1, 2]"
+
+
+def complex_number(value: object) -> complex:
+    """Return the complex number that a text or a pair of numbers stands for.
+
+    Parameters
+    ----------
+    value : object
+        A text as Python, NumPy, Matlab, Julia, Mathematica, SymPy, C++ and Fortran print complex
+        numbers (``(1+2j)``, ``1 + 2i``, ``1+2im``, ``1+2*I``, ``(1,2)``, ``1.0D0``), or a list of
+        real and imaginary part, or a number.
+
+    Raises
+    ------
+    ValueError
+        When it is nothing of these, or a part is not finite.
+    """
+    if isinstance(value, str):
+        found = _from_text(value)
+    elif isinstance(value, list | tuple):
+        is_pair = len(value) == 2 and all(type(part) in (int, float) for part in value)
+        found = complex(*map(float, value)) if is_pair else None
+    elif isinstance(value, complex | float | int) and not isinstance(value, bool):
+        return value
+    else:
+        found = None
+    if found is None:
+        raise ValueError(_FORMS)
+    if not (math.isfinite(found.real) and math.isfinite(found.imag)):
+        raise ValueError("it is not finite")
+    return found
+
+
+def _from_text(text: str) -> complex | None:
+    if re.search(r"[\w.]\s+[\d.]", text):  # two numbers side by side are not one
+        return None
+    text = re.sub(r"\s+", "", text.replace("\N{MINUS SIGN}", "-"))
+    if pair := _PAIR.fullmatch(text):
+        real, imaginary = (_from_text(part) for part in pair.groups())
+        if real is None or imaginary is None or real.imag or imaginary.imag:
+            return None
+        return complex(real.real, imaginary.real)
+    if text.startswith("(") and text.endswith(")"):
+        text = text[1:-1]
+    parts, position = {}, 0
+    while position < len(text):
+        term = _TERM.match(text, position)
+        # A sign between terms, at most one real and one imaginary part.
+        if term is None or (position and not term[1]):
+            return None
+        is_imaginary = bool(term[3] or term[4])
+        if is_imaginary in parts:
+            return None
+        digits = (term[2] or term[5] or "1").lower().replace("d", "e")
+        parts[is_imaginary] = float(f"{term[1]}{digits}")
+        position = term.end()
+    return complex(parts.get(False, 0.0), parts.get(True, 0.0)) if parts else None
+
+
+Complex = Annotated[
+    complex,
+    BeforeValidator(complex_number),
+    WithJsonSchema(
+        {
+            "format": "complex",
+            "anyOf": [
+                {"type": "number"},
+                {"type": "string"},
+                {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+            ],
+        }
+    ),
+]
+Matrix = tuple[tuple[Complex, ...], ...]
+"""Rows of a matrix."""
+
+ROUNDED = 0.01
+"""Of the largest element: what ``hermitian_part`` takes for rounding."""
+_EXACT = 1e-12
+
+
+def require_square(rows: Matrix, size: int | None = None) -> None:
+    """Check that a matrix is square, of ``size`` rows if told.
+
+    Raises
+    ------
+    KeyedError
+        At the first row of another length.
+    """
+    expected = size or len(rows)
+    for number, row in enumerate(rows):
+        if len(row) != len(rows):
+            raise KeyedError(
+                f"row {number + 1} has {len(row)} entries and the matrix {len(rows)} rows; "
+                "it has to be square",
+                number,
+            )
+    if len(rows) != expected or not rows:
+        raise KeyedError(f"the matrix has {len(rows)} rows, expected {expected or 'some'}")
+
+
+def hermitian(rows: Matrix, *, part: bool) -> np.ndarray:
+    """Return a Hermitian matrix, (N, N).
+
+    Parameters
+    ----------
+    rows : tuple of tuple of complex
+        Square.
+    part : bool
+        Take the Hermitian part of a matrix that is Hermitian but for rounding, which may be
+        ``ROUNDED`` of its largest element.
+
+    Raises
+    ------
+    KeyedError
+        When it is not Hermitian: at the element that is furthest from its partner.
+    """
+    h = np.array(rows, dtype=complex) + 0  # no -0 in messages
+    defect = np.abs(h - h.conj().T)
+    i, j = sorted(map(int, np.unravel_index(np.argmax(defect), defect.shape)))
+    largest = np.abs(h).max()
+    if defect[i, j] <= (ROUNDED if part else _EXACT) * largest:
+        return (h + h.conj().T) / 2 if part else h
+    if i == j:
+        what = f"h[{i + 1},{i + 1}] = {h[i, i]:g} has an imaginary part"
+    else:
+        what = f"h[{i + 1},{j + 1}] = {h[i, j]:g} but h[{j + 1},{i + 1}] = {h[j, i]:g}"
+    hint = "particle loss and gain go under loss and gain"
+    if part:
+        hint = f"hermitian_part is for rounding of up to {ROUNDED:g} of the largest element; {hint}"
+    elif i != j and defect[i, j] <= ROUNDED * largest:
+        hint = "hermitian_part: true takes (h + h^+)/2 of a matrix that was printed with few digits"
+    raise KeyedError(f"the matrix is not Hermitian: {what}; {hint}", j, i)
