@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.collections import QuadMesh
 from matplotlib.text import Text
 from PIL import Image
 from pydantic import ValidationError
@@ -410,10 +411,101 @@ def test_numerical_errors_are_bands():
 
 
 def test_entries_of_one_hue_share_colours_and_differ_in_style():
-    lines = drawn("layers").axes[0].lines
-    assert len({line.get_color() for line in lines}) == 3
+    (axes,) = drawn("layers").axes
+    lines = axes.lines
+    assert len({line.get_color() for line in lines[:6]}) == 3
     assert lines[0].get_color() == lines[3].get_color()
     assert lines[0].get_linestyle() != lines[3].get_linestyle()
+    # Each value once, and each style once, in black.
+    assert axes.get_legend_handles_labels()[1] == [
+        *("first", "second", "both"),
+        *("$T = 0.1$", "$T = 0.2$"),
+    ]
+    assert [line.get_color() for line in lines[6:]] == ["black", "black"]
+    assert [line.get_linestyle() for line in lines[6:]] == ["-", "--"]
+
+
+def test_a_name_has_one_look_whichever_others_are_drawn():
+    looks = {}
+    for sites in (["first", "second", "both"], ["second", "both"], ["both", "first"]):
+        (axes,) = drawn("hue", sel={"T": 0.1, "site": sites}).axes
+        for line in axes.lines:
+            if line.get_label() in ("first", "second", "both"):
+                look = line.get_color(), line.get_linestyle()
+                assert looks.setdefault(line.get_label(), look) == look
+    assert len(set(looks.values())) == 3
+
+
+def test_points_of_named_cases_stand_side_by_side_and_beyond_the_scale_as_arrows():
+    layer = {"y": "current", "hue": "T", "style": "points", "label": ""}
+    changes = {"y": None, "layers": [layer], "hue": None, "ylabel": "current"}
+    (axes,) = drawn("cases", **changes).axes
+    x = [line.get_xdata() for line in axes.lines[:2]]
+    assert abs(x[0] - x[1]).min() > 0.1
+    assert axes.get_xticks().tolist() == [0, 1, 2]
+    values = np.concatenate([line.get_ydata() for line in axes.lines[:2]])
+    middle = np.median(values)
+    (cut,) = drawn("cases", **changes, ylim=[middle, 1.5 * values.max()]).axes
+    arrows = [line for line in cut.lines if "downarrow" in str(line.get_marker())]
+    assert sum(line.get_xdata().size for line in arrows) == np.sum(values < middle)
+    assert [line.get_label() for line in arrows].count("off the scale") == 1
+    assert not [line for line in cut.lines if "uparrow" in str(line.get_marker())]
+
+
+def test_panels_of_the_same_entries_share_one_legend():
+    def panels_of(*panels):
+        return SPEC.validate_python({"name": "two", "plot": "panels", "panels": panels})
+
+    panel = {"plot": "lines", "x": "gamma_0", "y": "current", "hue": "site", "sel": {"T": 0.1}}
+    four = [{"y": "current", "label": str(n), "sel": {"T": 0.1, "site": "first"}} for n in range(4)]
+    for entries, shared in ((four, True), (four[:3], False)):
+        panels = [
+            {"plot": "lines", "x": "gamma_0", "ylabel": "a", "layers": entries} for _ in range(2)
+        ]
+        figure = draw(panels_of(*panels), DATASETS, "sweep")
+        assert len(figure.legends) == shared
+        assert all((axes.get_legend() is None) == shared for axes in figure.axes)
+    assert not draw(panels_of(panels[0], panel), DATASETS, "sweep").legends
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_cells_at_the_edge_of_a_map_are_as_large_as_the_others(scale):
+    data = DATASETS["plane"].assign_coords(
+        ratio=np.geomspace(0.1, 10, DATASETS["plane"].sizes["ratio"])
+        if scale == "log"
+        else np.linspace(1, 5, DATASETS["plane"].sizes["ratio"])
+    )
+    data["ratio"].attrs = DATASETS["plane"]["ratio"].attrs
+    axes = drawn("map-of-one-sign", DATASETS | {"plane": data}, xscale=scale).axes[0]
+    (mesh,) = [c for c in axes.collections if isinstance(c, QuadMesh)]
+    corners = axes.transData.transform(mesh.get_coordinates()[0])[:, 0]
+    frame = axes.get_window_extent()
+    np.testing.assert_allclose(corners[[0, -1]], [frame.x0, frame.x1], atol=0.01)
+    if scale == "log":
+        np.testing.assert_allclose(np.diff(corners), np.diff(corners)[0], rtol=1e-6)
+
+
+def test_sites_have_ticks_at_whole_numbers():
+    for figure in (drawn("profiles"), drawn("profiles", sel={"direction": "right", "N": [6]})):
+        axis = figure.axes[0].xaxis
+        for ticks in (axis.get_majorticklocs(), axis.get_minorticklocs()):
+            np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
+def test_a_logarithmic_colour_bar_has_plain_numbers():
+    plane = DATASETS["plane"]
+    data = plane.assign(weight=plane["weight"].copy(data=2 + abs(plane["exchange"].values)))
+    figure = drawn("contours", DATASETS | {"plane": data}, zlim=None, contours=[])
+    texts = [text.get_text() for text in figure.axes[1].yaxis.get_ticklabels(which="both")]
+    assert not [text for text in texts if "times" in text]
+
+
+def test_a_colour_bar_points_to_where_values_are_beyond_it():
+    ends = {}
+    for name, limits in {"all": None, "low": [-10, 0], "both": [-1e-3, 1e-3]}.items():
+        mappable = drawn("map", zlim=limits).axes[0].collections[0]
+        ends[name] = mappable.colorbar.extend
+    assert ends == {"all": "neither", "low": "max", "both": "both"}
 
 
 def test_more_lines_than_colours_have_a_colour_bar():

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.artist import getp
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox, ScaledTranslation
 
@@ -26,6 +28,7 @@ _PLACES = (
 _ALONG = (0.97, 0.03, 0.65, 0.35)  # of a reference line, where its label may stand
 _TITLE = 11  # points that a line of a title takes
 _MARGIN = 3  # points between legend and data
+_FEW = 3  # entries that each plot has by itself
 
 
 def place_legends(figure: Figure, titles: dict[Axes, str]) -> None:
@@ -41,6 +44,10 @@ def place_legends(figure: Figure, titles: dict[Axes, str]) -> None:
     inside = []
     for axes, title in titles.items():
         axes.set_title(title, loc="left")
+    if _share_entries(list(titles)):
+        _put_above_all(figure, *_entries(next(iter(titles))))
+        return
+    for axes in titles:
         if _entries(axes)[1]:
             if _is_map(axes):
                 _put_above(axes)
@@ -143,6 +150,28 @@ def _put_inside(axes: Axes) -> bool:
                 return True
     legend.remove()
     return False
+
+
+def _share_entries(plots: Sequence[Axes]) -> bool:
+    """Return whether one legend of several entries is that of all plots."""
+    looks = []
+    for axes in plots:
+        handles, labels = _entries(axes)
+        if not all(isinstance(handle, Line2D) for handle in handles):
+            return False
+        kinds = ("color", "linestyle", "marker")
+        looks.append([labels, [[getp(handle, kind) for kind in kinds] for handle in handles]])
+    return len(plots) > 1 and len(looks[0][0]) > _FEW and all(look == looks[0] for look in looks)
+
+
+def _put_above_all(figure: Figure, handles: list, labels: list[str]) -> None:
+    """Put one legend above all plots of a figure, in as many columns as fit."""
+    for columns in range(len(labels), 0, -1):
+        legend = figure.legend(handles, labels, loc="outside upper center", ncols=columns)
+        if _extent(legend).width <= figure.bbox.width:
+            break
+        legend.remove()
+    _made_opaque(legend)
 
 
 def _put_above(axes: Axes) -> None:

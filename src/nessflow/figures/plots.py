@@ -2,14 +2,16 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import BoundaryNorm, CenteredNorm, LogNorm, Normalize
 from matplotlib.figure import Figure
 
@@ -29,6 +31,7 @@ from nessflow.figures.scales import (
     label_log_ticks,
     move_powers_of_ten,
     separate_tick_labels,
+    tick_whole_numbers,
 )
 from nessflow.figures.specs import (
     Lines,
@@ -75,6 +78,7 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
         titles, references = {}, {}
         for index, (axes, panel) in enumerate(zip(grid, panels, strict=True)):
             try:
+                _set_scales(axes, panel)
                 _PLOTS[type(panel)](axes, panel, datasets, study)
                 references[axes] = reference_lines(panel, datasets, study)
                 _finish(axes, panel, references[axes])
@@ -123,6 +127,7 @@ class _Line:
     label: str
     look: Mapping[str, object]
     hue: xr.DataArray | None = None
+    shift: float = 0.0
 
     @property
     def is_scattered(self) -> bool:
@@ -137,17 +142,22 @@ class _Line:
 
 def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
     groups = [_curve_lines(spec, number, datasets, study) for number in range(len(spec.curves))]
-    lines = [line for group in groups for line in group]
+    lines = _side_by_side([line for group in groups for line in group])
     for line in lines:
         _require_same_unit(line.y, lines[0].y)
     factor = unit_factor(lines[0].y.attrs["natural_units"], spec.display_unit)
     for line in lines:
         _draw_line(axes, line, factor, magnitude=spec.magnitude)
+    _label_styles(axes, spec, groups)
+    if spec.ylim:
+        _mark_beyond(axes, lines, spec.ylim, factor, magnitude=spec.magnitude)
     if lines[0].x.dtype.kind not in "fiu":
         axes.set_xticks(_numbers(lines[0].x), lines[0].x.values.tolist())
         axes.minorticks_off()
-    elif not any(line.is_marked for line in lines):
-        axes.margins(x=0)
+    else:
+        if not any(line.is_marked for line in lines):
+            axes.margins(x=0)
+        _tick(axes.xaxis, lines[0].x)
     crowded = [line.hue for line in lines if line.hue is not None and _is_crowded(line.hue)]
     if crowded:
         mappable = ScalarMappable(_hue_norm(crowded[0]), "viridis")
@@ -176,7 +186,7 @@ def _draw_line(axes: Axes, line: _Line, factor: float, *, magnitude: bool) -> No
     if line.is_scattered or "joined" in line.x.attrs:
         # Not a gap: some points have fewer roots, or fewer sites, than others.
         shown = np.isfinite(y)
-    x, y = np.broadcast_to(_numbers(line.x), y.shape)[shown], y[shown]
+    x, y = np.broadcast_to(_numbers(line.x) + line.shift, y.shape)[shown], y[shown]
     look = line.look if line.is_marked else {**line.look, "marker": ""}
     (drawn,) = axes.plot(x, y, label=line.label, **look)
     if line.band is None:
@@ -186,6 +196,51 @@ def _draw_line(axes: Axes, line: _Line, factor: float, *, magnitude: bool) -> No
         axes.errorbar(x, y, error, fmt="none", ecolor=colour, elinewidth=0.8)
     else:
         axes.fill_between(x, y - error, y + error, color=colour, alpha=0.25, linewidth=0)
+
+
+def _side_by_side(lines: list[_Line]) -> list[_Line]:
+    """Return lines whose points do not hide each other where named cases stand along x."""
+    if lines[0].x.dtype.kind in "fiu":
+        return lines
+    scattered = [line for line in lines if line.is_scattered]
+    step = min(0.14, 0.7 / max(len(scattered), 1))
+    middle = (len(scattered) - 1) / 2
+    shifts = {id(line): step * (k - middle) for k, line in enumerate(scattered)}
+    return [replace(line, shift=shifts.get(id(line), 0.0)) for line in lines]
+
+
+def _label_styles(axes: Axes, spec: Lines, groups: Sequence[Sequence[_Line]]) -> None:
+    """Add one black entry to the legend for each label that several values of a hue share."""
+    if not _has_styles(spec):
+        return
+    for curve, lines in zip(spec.curves, groups, strict=True):
+        if curve.hue and curve.label:
+            look = {**lines[0].look, "marker": lines[0].look["marker"] * lines[0].is_marked}
+            axes.plot([], [], label=curve.label, **look | {"color": "black"})
+
+
+def _mark_beyond(axes: Axes, lines, limits, factor: float, *, magnitude: bool) -> None:
+    """Draw an arrow at the edge of the plot for each point that lies beyond it."""
+    low, high = sorted(limits)
+    label = "off the scale"
+    for line in (line for line in lines if line.is_scattered):
+        y = line.y.values * factor
+        y = abs(y) if magnitude else y
+        x = np.broadcast_to(_numbers(line.x) + line.shift, y.shape)
+        for beyond, edge, arrow in ((y > high, 0.965, "uparrow"), (y < low, 0.035, "downarrow")):
+            if not beyond.any():
+                continue
+            look = {"linestyle": "none", "marker": rf"$\{arrow}$", "markersize": 7}
+            place = axes.get_xaxis_transform()
+            count = int(beyond.sum())
+            axes.plot(x[beyond], [edge] * count, color=line.look["color"], transform=place, **look)
+            axes.plot([], [], color="black", label=label, **look)
+            label = ""
+
+
+def _has_styles(spec: Lines) -> bool:
+    """Return whether lines of one value of a hue differ in style, so that each needs its entry."""
+    return sum(bool(curve.hue) for curve in spec.curves) > 1
 
 
 def _curve_lines(spec: Lines, number: int, datasets: Data, study: str) -> list[_Line]:
@@ -200,25 +255,41 @@ def _curve_lines(spec: Lines, number: int, datasets: Data, study: str) -> list[_
         spread = None if band is None else band.values
         return [_Line(x, y, spread, curve.label, _look(spec, number, 0, None))]
     lines, hue = [], y[curve.hue]
+    places = _places(hue, data)
+    before = any(entry.hue == curve.hue for entry in spec.curves[:number])
     for index, value in enumerate(hue.values.tolist()):
-        label = "" if _is_crowded(hue) else value_label(hue, value)
-        label = ", ".join(filter(None, (curve.label, label)))
+        label = "" if before or _is_crowded(hue) else value_label(hue, value)
+        if not _has_styles(spec):
+            label = ", ".join(filter(None, (curve.label, label)))
         spread = None if band is None else band.values[index]
-        look = _look(spec, number, index, hue)
+        look = _look(spec, number, places[index], hue, index)
         lines.append(_Line(x, y.isel({curve.hue: index}), spread, label, look, hue))
     return lines
 
 
-def _look(spec: Lines, number: int, index: int, hue: xr.DataArray | None) -> dict[str, object]:
+def _places(hue: xr.DataArray, data: xr.Dataset) -> list[int]:
+    """Return the place of each value of a hue in the order of looks.
+
+    A name has the same look whichever others are drawn beside it.
+    """
+    known = data[hue.name].values.tolist()
+    if hue.dtype.kind in "fiu" or len(known) > _COLOURS:
+        return list(range(hue.size))
+    return [known.index(value) for value in hue.values.tolist()]
+
+
+def _look(
+    spec: Lines, number: int, place: int, hue: xr.DataArray | None, index: int = 0
+) -> dict[str, object]:
     """Return how the line of value ``index`` of a hue, in entry ``number``, looks.
 
-    The values of a hue have one colour each in all entries, which then differ by the style of the
-    line; entries without a hue beside such ones are black.
+    The values of a hue have one colour each in all entries, by their ``place``; entries then
+    differ by the style of the line, and those without a hue beside such ones are black.
     """
     cycle = list(matplotlib.rcParams["axes.prop_cycle"])
     curve = spec.curves[number]
     by_hue = any(entry.hue for entry in spec.curves)
-    look = dict(cycle[(index if curve.hue else number) % len(cycle)])
+    look = dict(cycle[(place if curve.hue else number) % len(cycle)])
     if by_hue and len(spec.curves) > 1:
         look["linestyle"] = cycle[number % len(cycle)]["linestyle"]
     if by_hue and not curve.hue:
@@ -287,15 +358,11 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
     if error is not None:
         # Numbers within their own error are zero: their signs are noise, not physics.
         z = np.where(abs(z) <= error.values * factor, 0.0, z)
-    mesh = axes.pcolormesh(
-        edges_of(x, spec.xscale or "linear"),
-        edges_of(y, spec.yscale or "linear"),
-        z,
-        rasterized=True,
-        **_colours(z, spec),
-    )
+    edges = edges_of(x, spec.xscale or "linear"), edges_of(y, spec.yscale or "linear")
+    mesh = axes.pcolormesh(*edges, z, rasterized=True, **_colours(z, spec))
     axes.set_facecolor("0.85")
-    bar = axes.figure.colorbar(mesh, ax=axes)
+    bar = axes.figure.colorbar(mesh, ax=axes, extend=_beyond(mesh))
+    label_log_ticks(bar.ax.yaxis)
     bar.set_label(label_of(values, spec.display_unit, spec.zlabel or ""))
     if not np.any(z[np.isfinite(z)]):
         is_zero = np.isfinite(z).any()
@@ -316,10 +383,23 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
         _require_same_unit(line, values[spec.y])
         _require_same_unit(at, values[spec.x])
         axes.plot(at.values, line.values, label=layer.label, marker="", linewidth=1.6, **style)
-    axes.set_xlim(x.min(), x.max())
-    axes.set_ylim(y.min(), y.max())
+    axes.set_xlim(edges[0].min(), edges[0].max())
+    axes.set_ylim(edges[1].min(), edges[1].max())
+    _tick(axes.xaxis, values[spec.x])
+    _tick(axes.yaxis, values[spec.y])
     axes.set_xlabel(label_of(values[spec.x], text=spec.xlabel or "", width=_WIDE))
     axes.set_ylabel(label_of(values[spec.y], text=spec.ylabel or ""))
+
+
+def _beyond(mesh: QuadMesh) -> str:
+    """Return at which ends of its colours a map has values beyond them."""
+    if isinstance(mesh.norm, BoundaryNorm):
+        return mesh.norm.extend
+    values, (low, high) = mesh.get_array().compressed(), mesh.get_clim()
+    ends = [bool(np.any(values < low)), bool(np.any(values > high))]
+    return {(False, False): "neither", (True, False): "min", (False, True): "max"}.get(
+        tuple(ends), "both"
+    )
 
 
 def _contour(axes: Axes, x, y, z: np.ndarray, level: float, label: str, **style) -> None:
@@ -493,11 +573,19 @@ def _numbers_of(
     return found.values.ravel() * unit_factor(found.attrs["natural_units"], unit)
 
 
-def _finish(axes: Axes, spec: Plot, references: Sequence[ReferenceLine]) -> None:
-    """Apply what all plots have in common."""
+def _set_scales(axes: Axes, spec: Plot) -> None:
     for set_scale, scale in ((axes.set_xscale, spec.xscale), (axes.set_yscale, spec.yscale)):
         if scale:
             set_scale(scale)
+
+
+def _tick(axis: Axis, values: xr.DataArray) -> None:
+    if values.attrs["natural_units"] == "1":
+        tick_whole_numbers(axis, values.values)
+
+
+def _finish(axes: Axes, spec: Plot, references: Sequence[ReferenceLine]) -> None:
+    """Apply what all plots have in common."""
     if spec.zero_line:
         axes.axhline(0, color="0.6", linewidth=0.6, linestyle="-", marker="", zorder=0)
     thin = {"color": "0.4", "linewidth": 0.8, "linestyle": ":", "marker": "", "zorder": 0}

@@ -6,10 +6,17 @@ import re
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import (
+    AutoMinorLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    MultipleLocator,
+    NullFormatter,
+)
 
 _PLAIN = (1e-3, 1e4)  # numbers written without a power of ten
-_STEPS = (1, 2, 2.5, 5, 10)  # those of matplotlib
+_EACH = 40  # whole numbers that have a tick each
 _NARROW = 2.2  # decades in which 1, 2 and 5 are labelled
 
 
@@ -36,6 +43,16 @@ def label_log_ticks(axis: Axis) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
+def tick_whole_numbers(axis: Axis, values: np.ndarray) -> None:
+    """Put the ticks of a linear axis at whole numbers where all values are, such as sites."""
+    counted = values.dtype.kind in "fiu" and np.all(values == np.round(values))
+    if not counted or axis.get_scale() != "linear":
+        return
+    axis.set_major_locator(MaxNLocator("auto", steps=(1, 2, 5, 10), integer=True))
+    few = np.ptp(values) <= _EACH
+    axis.set_minor_locator(MultipleLocator(1) if few else AutoMinorLocator())
+
+
 def separate_tick_labels(figure: Figure) -> None:
     """Use fewer numbers along x where they would touch each other.
 
@@ -43,9 +60,10 @@ def separate_tick_labels(figure: Figure) -> None:
     """
     for axis in (axes.xaxis for axes in figure.axes):
         for count in (6, 5, 4, 3, 2):
-            if not isinstance(axis.get_major_locator(), MaxNLocator) or not _touch(axis):
+            locator = axis.get_major_locator()
+            if not isinstance(locator, MaxNLocator) or not _touch(axis):
                 break
-            axis.set_major_locator(MaxNLocator(count, steps=_STEPS))
+            locator.set_params(nbins=count)
 
 
 def _touch(axis: Axis) -> bool:
