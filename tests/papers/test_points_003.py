@@ -8,7 +8,7 @@ from one_point import point
 
 from nessflow.pipeline.errors import ConfigError
 
-EQUATIONS = ["exact", "epa", "local", "local-broadened", "global", "global-broadened"]
+EQUATIONS = ["exact", "epa", "local", "global", "local-broadened", "global-broadened"]
 
 
 def value(result, name):
