@@ -14,6 +14,7 @@ from itertools import product
 
 import numpy as np
 
+from nessflow.scattering.band_edges import continuous, on_band_edge
 from nessflow.scattering.dense import inverse_green, solved
 from nessflow.scattering.matrices import Matrix, as_dense, diagonal, overlap
 from nessflow.scattering.mesh import energy_mesh
@@ -54,17 +55,75 @@ def transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     Returns
     -------
     (t, t, E) float array
-        Terminals as in `terminal_names`.  The diagonal is 0: it enters no current.  Sums over
-        rows and over columns of one lead agree (unitarity), T_ab and T_ba need not.
+        Terminals as in `terminal_names`.  The diagonal is 0: what a lead sends back into itself
+        enters no current, see `reflection`.  Sums over rows and over columns of one lead agree
+        (unitarity), T_ab and T_ba need not.  NaN at band edges where the limits from both sides
+        differ.
     """
-    rates, l = Rates(system, energies), len(system.terminals)
-    table = np.zeros((l + 2, l + 2, rates.energies.size))
-    table[:l, :l] = rates.leads
-    table[range(l), range(l)] = 0.0
-    table[:l, l], table[:l, l + 1] = rates.from_loss, rates.from_gain
-    table[l, :l], table[l + 1, :l] = rates.to_loss, rates.to_gain
-    table[l, l + 1], table[l + 1, l] = rates.loss_gain, rates.gain_loss
-    return table
+
+    def table(energies: np.ndarray) -> np.ndarray:
+        rates, l = Rates(system, energies), len(system.terminals)
+        table = np.zeros((l + 2, l + 2, rates.energies.size))
+        table[:l, :l] = rates.leads
+        table[range(l), range(l)] = 0.0
+        table[:l, l], table[:l, l + 1] = rates.from_loss, rates.from_gain
+        table[l, :l], table[l + 1, :l] = rates.to_loss, rates.to_gain
+        table[l, l + 1], table[l + 1, l] = rates.loss_gain, rates.gain_loss
+        return table
+
+    return continuous(system, energies, table)
+
+
+def reflection(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return ``R_a = Tr[s_aa^+ s_aa]`` over the open channels of each lead.
+
+    What a lead sends back into itself, between its channels included; with the transmissions of its
+    row it makes the number of its open channels.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+
+    Returns
+    -------
+    (l, E) float array
+        By terminal of the leads.  NaN where a channel of the lead opens: it reflects all that
+        comes in on one side, and is closed on the other.
+    """
+
+    def reflected(energies: np.ndarray) -> np.ndarray:
+        rates = Rates(system, energies)
+        # A closed channel has the amplitude -1 and takes part in nothing.
+        inside = rates.broadening > 0
+        both = abs(rates.amplitudes) ** 2 * (inside[:, None] & inside)
+        parts = [both[np.ix_(x.channels, x.channels)].sum(axis=(0, 1)) for x in system.terminals]
+        return np.array(parts).reshape(len(system.terminals), rates.energies.size)
+
+    opens = on_band_edge(system, energies)
+    opens = np.array([opens[list(x.channels)].any(axis=0) for x in system.terminals])
+    return np.where(opens, np.nan, continuous(system, energies, reflected))
+
+
+def open_channels(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return the number of channels of each lead that have states at given energies.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+
+    Returns
+    -------
+    (l, E) float array
+        By terminal of the leads.
+    """
+    inside = Rates(system, energies).broadening > 0
+    return np.array([inside[list(x.channels)].sum(axis=0) for x in system.terminals], float)
 
 
 def _require_two_leads(system: OpenSystem, what: str) -> None:
@@ -101,9 +160,14 @@ def reference_transmission(
         When there are not exactly two leads.
     """
     _require_two_leads(system, "the reference transmission")
-    rates = Rates(system, energies)
-    loss, gain = rates.from_loss, rates.from_gain
-    return 0.5 * (loss[0] - loss[1]), 0.5 * (gain[0] - gain[1])
+
+    def both(energies: np.ndarray) -> np.ndarray:
+        rates = Rates(system, energies)
+        loss, gain = rates.from_loss, rates.from_gain
+        return 0.5 * np.array([loss[0] - loss[1], gain[0] - gain[1]])
+
+    loss, gain = continuous(system, energies, both)
+    return loss, gain
 
 
 def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -129,9 +193,13 @@ def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarra
         When there are not exactly two leads.
     """
     _require_two_leads(system, "the response transmission")
-    rates = Rates(system, energies)
-    between = rates.leads[0, 1] + rates.leads[1, 0]
-    return 0.5 * (between + rates.from_loss[0] + rates.from_gain[0])
+
+    def response(energies: np.ndarray) -> np.ndarray:
+        rates = Rates(system, energies)
+        between = rates.leads[0, 1] + rates.leads[1, 0]
+        return 0.5 * (between + rates.from_loss[0] + rates.from_gain[0])
+
+    return continuous(system, energies, response)
 
 
 # --- currents ----------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from functools import cache
 import numpy as np
 from numpy.polynomial import chebyshev
 
+from nessflow.scattering.band_edges import continuous, why_undefined
 from nessflow.scattering.currents import (
     response_transmission,
     steady_currents,
@@ -168,8 +169,8 @@ def _at_one_energy(
     """
     mu, _ = _common_state(system)
     shift = 2 * _EPSILON * (energy_scale(system) + abs(mu))
-    below, value, above = transmissions(mu + shift * np.arange(-1.0, 2.0)).T
-    moved = np.maximum(abs(above - value), abs(below - value))
+    below, value, above = continuous(system, mu + shift * np.arange(-1.0, 2.0), transmissions).T
+    moved = np.fmax(abs(above - value), abs(below - value))
     return value, moved + _EPSILON * _ROUNDING_ERRORS * abs(value)
 
 
@@ -195,7 +196,8 @@ def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.nd
     Returns
     -------
     value, error : (3, t, t) float arrays
-        In t^k/hbar; at temperature 0 the limits, which are 0 for k > 0.
+        In t^k/hbar; at temperature 0 the limits, which are 0 for k > 0, and NaN for k = 0 where
+        transmissions jump at ``mu``, a band edge.
 
     Raises
     ------
@@ -232,7 +234,8 @@ def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.nd
 # --- two leads ----------------------------------------------------------------------------------
 
 
-_NO_CONDUCTANCE = "the electrical conductance is zero to double precision"
+_NO_CONDUCTANCE = "the electrical conductance is zero within its error"
+_RATIOS = ("seebeck_coefficient", "peltier_coefficient", "lorenz_ratio", "figure_of_merit")
 
 
 def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[float, float]], bool]:
@@ -272,6 +275,8 @@ def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[floa
         "lorenz_ratio": (lorenz, lorenz * spread_of),
         "figure_of_merit": (merit, merit_error),
     }
+    if not i_0 > e_0:
+        found = {name: pair for name, pair in found.items() if name not in _RATIOS}
     return found, first.converged and second.converged
 
 
@@ -279,9 +284,11 @@ def _conductances_at_zero(system: OpenSystem) -> dict[str, tuple[float, float]]:
     """Return the limits T -> 0 at fixed size: tau_1 is then constant over the window."""
     tau, rounding = _at_one_energy(system, lambda w: response_transmission(system, w)[None])
     value, error = float(tau[0]) / (2 * np.pi), float(rounding[0]) / (2 * np.pi)
-    if value == 0:
-        return {"electrical_conductance": (0.0, error), "thermal_conductance": (0.0, 0.0)}
     zero = (0.0, 0.0)
+    if np.isnan(value):
+        return {"thermal_conductance": zero}
+    if not value > error:
+        return {"electrical_conductance": (value, error), "thermal_conductance": zero}
     return {
         "electrical_conductance": (value, error),
         "thermal_conductance": zero,
@@ -336,9 +343,10 @@ def linear_response(system: OpenSystem, rtol: float = 1e-10) -> LinearResponse:
 
     Notes
     -----
-    Where nothing is transmitted, what is divided by the conductance is NaN with a note.
+    Where nothing is transmitted, what is divided by the conductance is NaN with a note.  At
+    temperature 0 and at a band edge where the transmission jumps, so is the conductance itself.
     """
-    _, temperature = _common_state(system)
+    mu, temperature = _common_state(system)
     if temperature > 0:
         found, converged = _conductances(system, rtol)
     else:
@@ -353,7 +361,9 @@ def linear_response(system: OpenSystem, rtol: float = 1e-10) -> LinearResponse:
         found |= _own_potential(found, *reference)
     names = [name for name in LinearResponse.__annotations__ if f"{name}_error" in _FIELDS]
     missing = {name for name in names if name not in found}
-    notes = {name: _NO_CONDUCTANCE for name in names if name in missing}
+    known = "electrical_conductance" in found
+    reason = _NO_CONDUCTANCE if known else f"at temperature 0, {why_undefined(system, [mu])}"
+    notes = {name: reason for name in names if name in missing}
     found |= dict.fromkeys(missing, (np.nan, np.nan))
     values = {name: float(found[name][0]) for name in names}
     errors = {f"{name}_error": float(found[name][1]) for name in names}

@@ -8,12 +8,12 @@ from nessflow.scattering.occupation import fermi, fermi_holes
 from nessflow.scattering.probe_response import flows, poles_if_needed, responses, slopes
 from nessflow.scattering.probe_validity import current_change, validity
 from nessflow.scattering.probes import (
-    NoSolution,
     Probe,
     ProbeSolution,
     Task,
     mean_chemical_potential,
     moved,
+    no_response,
     solution,
     task_of,
     terminal_potentials,
@@ -124,9 +124,5 @@ def _solved(matrix: np.ndarray, right: np.ndarray, system: OpenSystem, task: Tas
     except np.linalg.LinAlgError:
         found = np.full(right.shape, np.nan)
     if right.size and not (np.isfinite(found).all() and np.linalg.cond(matrix, 1) < 1e15):
-        weakest = task.potentials[np.argmin(abs(np.diag(matrix))[: task.potentials.size])]
-        raise NoSolution(
-            f"probe {system.terminals[weakest].name!r} carries no current at its chemical "
-            "potential, which lies outside the bands or exchanges nothing with the given leads"
-        )
+        raise no_response(system, task, matrix)
     return found

@@ -333,6 +333,40 @@ def mean_chemical_potential(system: OpenSystem, probes: Sequence[Probe]) -> floa
 # --- what is found --------------------------------------------------------------------------------
 
 
+def no_response(system: OpenSystem, task: Task, matrix: np.ndarray) -> NoSolution:
+    """Return why currents of probes do not fix their chemical potentials, as an exception.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        All terminals.
+    task : Task
+        What was asked for.
+    matrix : (p + q, p + q) array
+        Derivatives of the probes' currents, singular.
+
+    Returns
+    -------
+    NoSolution
+        It names the probe that responds least.
+    """
+    weakest = task.potentials[np.argmin(abs(np.diag(matrix))[: task.potentials.size])]
+    return NoSolution(
+        f"probe {system.terminals[weakest].name!r} carries no current at its chemical potential, "
+        "which lies outside the bands or at their edge, or exchanges nothing with the given leads"
+    )
+
+
+def _inverse(matrix: np.ndarray, system: OpenSystem, task: Task) -> np.ndarray:
+    try:
+        found = np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        raise no_response(system, task, matrix) from None
+    if not np.isfinite(found).all():
+        raise no_response(system, task, matrix)
+    return found
+
+
 def solution(
     system: OpenSystem,
     task: Task,
@@ -366,11 +400,16 @@ def solution(
     -------
     ProbeSolution
         Converged where also the residual is within 16 times the errors of the currents.
+
+    Raises
+    ------
+    NoSolution
+        When the probes' currents do not respond to what was unknown.
     """
     count, p = len(system.terminals), task.potentials.size
     rows = np.concatenate([task.potentials, count + np.arange(task.heats.size)]).astype(int)
     left = value[rows] - task.demanded
-    inverse = abs(np.linalg.inv(jacobian[rows]))
+    inverse = abs(_inverse(jacobian[rows], system, task))
     uncertain = inverse @ (error[rows] + abs(left))
     # A demanded current is what it is; what a chemical potential may be off by moves the others.
     given = np.setdiff1d(np.arange(count), task.potentials)

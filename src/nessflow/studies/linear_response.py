@@ -5,6 +5,7 @@ import math
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.scattering.band_edges import why_undefined
 from nessflow.scattering.linear_response import (
     LORENZ_NUMBER,
     conductance_matrices,
@@ -23,13 +24,14 @@ from nessflow.studies.kind import (
     Strict,
     Variable,
 )
-from nessflow.studies.variables import with_errors
+from nessflow.studies.variables import CHARGE, Charge, with_errors
 
 
 class Parameters(Strict):
     """One system, all leads at the same chemical potential and temperature."""
 
     system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
+    charge: Charge = 1
 
     @model_validator(mode="after")
     def _equal_leads(self):
@@ -55,6 +57,7 @@ CONVENTIONS = (
     "Responses of the net currents to a small difference of the left lead's chemical potential or "
     "temperature; the thermal conductance at unchanged net particle current.  They are defined "
     "with exactly two leads, the matrices with any number.",
+    CHARGE,
     "Matrices: a change d mu_b, d T_b of lead b changes the currents of lead a into the system by "
     "M0_ab d mu_b + M1_ab d T_b / T (particles) and M1_ab d mu_b + M2_ab d T_b / T (heat): "
     "conductance, thermoelectric and heat matrix.  Without loss and gain rows add up to zero.",
@@ -71,14 +74,17 @@ _LORENZ = "(k_B/e)^2"
 _RESPONSE = {
     "electrical_conductance": Variable((), _CONDUCTANCE, "electrical conductance", NOT_NEGATIVE),
     "thermal_conductance": Variable((), _THERMAL, "thermal conductance", NOT_NEGATIVE),
-    "seebeck_coefficient": Variable((), _SEEBECK, "Seebeck coefficient"),
-    "peltier_coefficient": Variable((), "t/e", "Peltier coefficient"),
+    "seebeck_coefficient": Variable((), _SEEBECK, "Seebeck coefficient (charge +1 unless told)"),
+    "peltier_coefficient": Variable((), "t/e", "Peltier coefficient (charge +1 unless told)"),
     "lorenz_ratio": Variable(
         (), _LORENZ, "thermal over electrical conductance over temperature", NOT_NEGATIVE
     ),
     "figure_of_merit": Variable((), "1", "thermoelectric figure of merit ZT", NOT_NEGATIVE),
     "peltier_coefficient_own_potential": Variable(
-        (), "t/e", "Peltier coefficient, heat counted from each lead's own chemical potential"
+        (),
+        "t/e",
+        "Peltier coefficient (charge +1 unless told), heat counted from each lead's own chemical "
+        "potential",
     ),
     "thermal_conductance_own_potential": Variable(
         (), _THERMAL, "thermal conductance, heat counted from each lead's own chemical potential"
@@ -87,6 +93,7 @@ _RESPONSE = {
         (), _THERMAL, "particle current that the left lead loses without any difference"
     ),
 }
+_OF_CHARGE = ("seebeck_coefficient", "peltier_coefficient", "peltier_coefficient_own_potential")
 _RATIOS = {
     "conductance_ratio": Variable(
         (), "k_B^2*t/e^2", "thermal over electrical conductance", NOT_NEGATIVE
@@ -149,14 +156,17 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     values: dict[str, np.ndarray | float] = dict(zip(_MATRICES, matrices[0], strict=True))
     values |= zip((f"{name}_error" for name in _MATRICES), matrices[1], strict=True)
     values["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
+    at_edge = why_undefined(system, system.terminals[0].chemical_potential)
+    notes = {"conductance_matrix": f"at temperature 0, {at_edge}"}
     reason = systems.without_two_leads(parameters.system, "the response of the net current")
     if reason:
         undefined = with_errors(_RESPONSE | _RATIOS)
-        notes = {name: reason for name in undefined if not name.endswith("_error")}
+        notes |= {name: reason for name in undefined if not name.endswith("_error")}
         values |= dict.fromkeys(undefined, math.nan)
         return Outcome(values, notes=notes, limits=limits)
     response = linear_response(system)
     values |= {name: getattr(response, name) for name in with_errors(_RESPONSE)}
+    values |= {name: parameters.charge * values[name] for name in _OF_CHARGE}
     ratio, ratio_error = sommerfeld_lorenz_ratio(system)
     values |= {
         "conductance_ratio": response.lorenz_ratio * temperature,
@@ -166,7 +176,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "sommerfeld_conductance_ratio": ratio * temperature,
         "sommerfeld_conductance_ratio_error": ratio_error * temperature,
     }
-    notes = dict(response.notes)
+    notes |= response.notes
     if "lorenz_ratio" in notes:
         notes["conductance_ratio"] = notes["lorenz_ratio"]
     if math.isnan(ratio):

@@ -11,13 +11,14 @@ from nessflow.mixture.state import Mixture, StepWeights
 from nessflow.studies import mixtures
 from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, KeyedError, Outcome, Status, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.variables import CHARGE, Charge, never_random, with_errors
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,
     "Conductances of a gate: response of its currents, counted into the system, to its own "
     "reservoir.  Thermal conductance, Lorenz ratio, figure of merit: without particle current; "
     "..._at_fixed_potential: particles flow with the heat (the paper's definition).",
+    CHARGE,
     "Reduced Lorenz ratio: over pi^2/3, that of free electrons at low temperature.",
 )
 
@@ -29,7 +30,9 @@ _GATES = with_errors(
         "thermal_conductance_at_fixed_potential": Variable(
             _LEAD, "t/hbar", "thermal conductance at fixed chemical potential"
         ),
-        "seebeck_coefficient": Variable(_LEAD, "k_B/e", "Seebeck coefficient"),
+        "seebeck_coefficient": Variable(
+            _LEAD, "k_B/e", "Seebeck coefficient (charge +1 unless told)"
+        ),
         "lorenz_ratio": Variable(
             _LEAD, "(k_B/e)^2", "thermal over electrical conductance over temperature", NOT_NEGATIVE
         ),
@@ -57,6 +60,8 @@ is_random = never_random
 
 class Parameters(LineParameters):
     """A line of two reservoirs above temperature 0."""
+
+    charge: Charge = 1
 
     @model_validator(mode="after")
     def _has_conductances(self):
@@ -101,6 +106,8 @@ def _outcomes(parameters: Sequence[Parameters]) -> list[Outcome]:
         columns = _columns(gates, temperatures)
         for column, index in enumerate(members):
             values = {name: array[:, column] for name, array in columns.items()}
+            # The engine counts the voltage itself, d mu/dT.
+            values["seebeck_coefficient"] *= -parameters[index].charge
             converged = all(gate.converged[column] for gate in gates)
             outcomes[index] = _outcome(lines[index], values, converged)
     return outcomes

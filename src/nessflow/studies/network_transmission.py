@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from nessflow.lindblad.propagator import level_broadenings
+from nessflow.scattering.band_edges import continuous, on_band_edge, why_undefined
 from nessflow.scattering.dense import green
 from nessflow.scattering.rates import Rates
 from nessflow.studies import networks
@@ -70,12 +71,15 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     """Return (45), (46), their ratio and the densities (35) of the modes."""
     system = parameters.system()
     energies = parameters.energies.values() * parameters.reservoirs.bandwidth
-    exact = Rates(system, energies).leads[0, 1]
+    exact = continuous(system, energies, lambda w: Rates(system, w).leads[0, 1])
     _, modes = networks.modes_of(parameters.network)
-    density = np.concatenate(
-        [-np.einsum("ij,eik,kj->je", modes, g, modes).imag for _, g in green(system, energies)],
-        axis=1,
-    )
+
+    def densities(energies: np.ndarray) -> np.ndarray:
+        """Return pi times the density of states of each mode, (N, E)."""
+        parts = [np.einsum("ij,eik,kj->je", modes, g, modes) for _, g in green(system, energies)]
+        return -np.concatenate([np.zeros((len(modes), 0)), *parts], axis=1).imag
+
+    density = continuous(system, energies, densities)
     # The engine orders levels from the lowest up.
     weights = modes[[lead.site for lead in system.leads]] ** 2
     left, right = (
@@ -84,16 +88,18 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     )
     additive = 2 * (left * right / (left + right)) @ density
     inside = (exact > 0) & (additive > 0)
-    ratio = np.where(inside, exact / np.where(inside, additive, 1.0), np.nan)
-    notes = (
-        {} if inside.all() else {"transmission_ratio": "outside the band nothing is transmitted"}
-    )
-    return Outcome(
-        {
-            "transmission": exact,
-            "additive_transmission": additive,
-            "transmission_ratio": ratio,
-            "mode_spectrum": density / np.pi,
-        },
-        notes=notes,
-    )
+    values = {
+        "transmission": exact,
+        "additive_transmission": additive,
+        "transmission_ratio": np.where(inside, exact / np.where(inside, additive, 1.0), np.nan),
+        "mode_spectrum": density / np.pi,
+    }
+    notes = {}
+    for name, value in values.items():
+        lost = ~np.isfinite(value).all(axis=tuple(range(value.ndim - 1)))
+        at_edges = lost & on_band_edge(system, energies).any(axis=0)
+        reasons = [why_undefined(system, energies[at_edges])]
+        if (lost & ~at_edges).any():
+            reasons.append("outside the band nothing is transmitted")
+        notes[name] = "; ".join(filter(None, reasons))
+    return Outcome(values, notes=notes)

@@ -1,10 +1,21 @@
 """What the modules of several kinds have in common: errors of variables, no randomness."""
 
 from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from nessflow.studies.kind import Variable
+
+Charge = Annotated[
+    Literal[1, -1],
+    Field(description="charge of the carriers: sign of Seebeck and Peltier coefficients"),
+]
+CHARGE = (
+    "Sign of Seebeck and Peltier coefficients: that of carriers of charge +1, S = -d mu/dT without "
+    "current, Pi = heat over particles at equal temperatures, both positive where transport is "
+    "above the chemical potential.  charge: -1 gives those of electrons, -S and -Pi."
+)
 
 
 def with_errors(variables: Mapping[str, Variable]) -> dict[str, Variable]:
