@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, zeta
 
+from judging import judged
 from nessflow.mixture import closed_form
 from nessflow.mixture.conductance import gate_conductances
 from nessflow.mixture.counting import (
@@ -32,6 +33,7 @@ from nessflow.scattering.currents import steady_currents, transmission
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.noise import lead_noise
 from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead
+from nessflow.studies import mixture_conductance
 from nessflow.thermodynamics import entropy_production
 
 TWO_PI = 2 * np.pi
@@ -613,3 +615,19 @@ def test_weights_of_a_function_are_checked_where_they_are_used():
     bad = mixture(1, 0, weights=FunctionWeights(lambda k: np.stack([0 * k + 0.4, 0 * k + 0.4])))
     with pytest.raises(ValueError, match=r"must add to 1, they add to 0\.8"):
         transport([bad])
+
+
+@pytest.mark.parametrize("charge", [1, -1])
+def test_seebeck_coefficients_of_gates_have_the_sign_of_the_charge(charge):
+    """Free particles conduct above the chemical potential: positive for the charge +1."""
+    reservoirs = [{"temperature": 1.0, "chemical_potential": mu} for mu in (0.5, 0.2)]
+    weights = {"kind": "step", "c_plus": 0.3, "c_minus": -0.2}
+    parameters = mixture_conductance.Parameters.model_validate(
+        {"mixture": {"reservoirs": reservoirs, "weights": weights}, "charge": charge}
+    )
+    found = judged(mixture_conductance, parameters)
+    expected = [closed_form.seebeck_number(mu, 1) for mu in (0.5, 0.2)]
+    assert min(expected) > 0
+    np.testing.assert_allclose(
+        found.values["seebeck_coefficient"], charge * np.array(expected), rtol=1e-12
+    )

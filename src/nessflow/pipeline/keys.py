@@ -80,7 +80,7 @@ def _form(root: dict, node: dict, plural: str = "") -> str:
     if branches := branches_of(node):
         return " or ".join(_form(root, branch, plural) for branch in branches)
     if "enum" in node or "const" in node:
-        return " or ".join(node.get("enum", [node.get("const")]))
+        return " or ".join(map(str, node.get("enum", [node.get("const")])))
     if "prefixItems" in node:
         return f"list{plural} of {len(node['prefixItems'])} numbers"
     if node["type"] == "array":
