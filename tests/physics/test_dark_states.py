@@ -15,6 +15,7 @@ from nessflow.scattering.dark_states import _by_inverse_iteration, dark_states, 
 from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.geometry import ring, star, strip
 from nessflow.scattering.lattice import chain as any_chain
+from nessflow.scattering.lattice import onsite_rates
 from nessflow.scattering.linear_response import linear_response
 from nessflow.scattering.matrices import Tridiagonal, as_dense
 from nessflow.scattering.noise import currents_and_noise
@@ -22,7 +23,7 @@ from nessflow.scattering.pairwise import Source, pair_transmission, site_sums
 from nessflow.scattering.probe_exact import solve_probes
 from nessflow.scattering.probe_expansion import third_order_probes
 from nessflow.scattering.probe_linear import linear_probes
-from nessflow.scattering.probes import Probe
+from nessflow.scattering.probes import NoSolution, Probe
 from nessflow.scattering.response import contact_response
 from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
 
@@ -360,6 +361,25 @@ def test_probes_beside_dark_states(solve):
     if solve is third_order_probes:
         found = [x.physical for x in found]
     np.testing.assert_allclose(found[0].particle_current, found[1].particle_current, 1e-10, 1e-16)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.1])
+def test_a_probe_without_anything_given(temperature):
+    """In a part of its own a probe has no chemical potential, by any method, unless it has loss."""
+    h = chain(6, [1, 1, 0, 1, 1])
+    leads = [
+        WideBandLead(name, site, 1.0, mu, temperature)
+        for name, site, mu in (("a", 0, 0.1), ("b", 2, -0.1), ("p", 4, 0.0))
+    ]
+    empty, probes = Tridiagonal.zero(6), [Probe("p")]
+    methods = [linear_probes, solve_probes] + [third_order_probes] * (temperature == 0)
+    for solve in methods:
+        with pytest.raises(NoSolution, match="'p' is in a part of the system without any lead"):
+            solve(OpenSystem(h, empty, empty, leads), probes)
+    lossy = OpenSystem(h, onsite_rates(0.01 * np.ones(6)), empty, leads)
+    pumped = OpenSystem(h, lossy.loss, onsite_rates(0.01 * np.ones(6)), leads)
+    found = solve_probes(pumped, probes)
+    assert found.chemical_potential[2] == pytest.approx(0, abs=1e-9)
 
 
 def test_a_probe_reaches_what_leads_do_not():

@@ -20,6 +20,7 @@ from nessflow.lindblad.propagator import (
     propagator_hamiltonian,
     with_loss_and_gain,
 )
+from nessflow.scattering.dark_states import bright_damping_matrix
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.quadrature import integrate
@@ -102,7 +103,7 @@ def _averages(
 
     ``phi_j = <j| g Gamma(w) g^+ |j>/2 pi``, ``g = 1/(w - X)``, ``Gamma(w)`` of all terminals.
     """
-    x = propagator_hamiltonian(system)
+    x = bright_damping_matrix(system, propagator_hamiltonian(system))
     markovian = 2 * (as_dense(system.loss) + as_dense(system.gain))
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

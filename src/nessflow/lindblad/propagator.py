@@ -27,6 +27,7 @@ from nessflow.scattering.correlations import (
     hermitian_matrix,
     hermitian_result,
 )
+from nessflow.scattering.dark_states import bright_damping_matrix
 from nessflow.scattering.evolution import panel_error, panels_resolving, require_times
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.mesh import energy_mesh, energy_scale
@@ -138,6 +139,8 @@ def asymptotic_gain(
     error : (N, N) float
         What its elements may be wrong by.
     """
+
+    x = bright_damping_matrix(system, x)
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         inverse = energies[:, None, None] * np.eye(system.sites) - x
@@ -330,7 +333,7 @@ class _LeadGrid:
 
     @classmethod
     def of(cls, system, lead, x, last, bosonic) -> "_LeadGrid":
-        alone = _alone(system, lead)
+        alone, x = _alone(system, lead), bright_damping_matrix(system, x)
         poles = np.linalg.eigvals(x)
         mesh = energy_mesh(alone, limits=lead.band, poles=poles, everywhere=True)
         energies, slope = panels_resolving(mesh.panels, last, (lead,), bosonic).nodes()

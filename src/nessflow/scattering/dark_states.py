@@ -262,13 +262,15 @@ def weakest_combinations(coupling: np.ndarray, block: np.ndarray) -> tuple[np.nd
     return np.pad(sizes, (0, block.shape[1] - sizes.size)), block @ turn.conj().T
 
 
-def bright_damping_matrix(system: OpenSystem) -> np.ndarray:
+def bright_damping_matrix(system: OpenSystem, damping: np.ndarray | None = None) -> np.ndarray:
     """Return ``X`` with the states that no terminal reaches moved off the real line.
 
     Parameters
     ----------
     system : OpenSystem
         The system.
+    damping : (N, N) complex array, optional
+        Another matrix in place of ``X`` that does not damp these states.
 
     Returns
     -------
@@ -276,7 +278,8 @@ def bright_damping_matrix(system: OpenSystem) -> np.ndarray:
         ``X - i kappa D D^+`` with the dark states D and the norm kappa of the Hamiltonian, in t;
         nothing between the terminals changes.
     """
-    damping, dark = system.damping_matrix(), dark_states(system).vectors
+    damping = system.damping_matrix() if damping is None else damping
+    dark = dark_states(system).vectors
     if dark.size == 0:
         return damping
     return damping - 1j * hamiltonian_norm(system) * (dark @ dark.conj().T)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nessflow.scattering.dark_states import bright_damping_matrix
+from nessflow.scattering.dense import solved
 from nessflow.scattering.matrices import gershgorin
 from nessflow.scattering.quadrature import NODES, Panels, line_mesh
 from nessflow.scattering.system import Lead, OpenSystem
@@ -163,9 +164,10 @@ def _shifted(
             between = (reduced @ products).reshape(-1, *matrix.shape[1:2] * 2)
             fine = np.isfinite(between).all(axis=(1, 2))
             inner = np.eye(left.shape[1]) - between[fine] * matrix[fine].swapaxes(1, 2)
-            state = np.linalg.solve(inner, right[fine, :, None])
+            state = solved(inner, right[fine, :, None])
+            better = poles[fine] + (left[fine] * (matrix[fine] * state)[..., 0]).sum(axis=1)
             moved = found.copy()
-            moved[fine] = poles[fine] + (left[fine] * (matrix[fine] * state)[..., 0]).sum(axis=1)
+            moved[fine] = np.where(np.isfinite(better), better, found[fine])
             miss = moved - found
             secant = found - miss * (found - last) / (miss - missed)
         last, missed = found, miss

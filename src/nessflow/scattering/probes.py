@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse
+from scipy.sparse.csgraph import connected_components
 
-from nessflow.scattering.matrices import diagonal
+from nessflow.scattering.matrices import as_sparse, diagonal
 from nessflow.scattering.system import OpenSystem
 from nessflow.scattering.terminal_flows import with_occupations
 
@@ -224,6 +226,32 @@ def terminal_bands(system: OpenSystem) -> np.ndarray:
     return np.array([(band[:, 0].min(), band[:, 1].max()) for band in bands])
 
 
+def _require_joined(system: OpenSystem, probes: set[int]) -> None:
+    """Check that no probes are cut off from everything that is given, by no element of a matrix."""
+    sites, terminals = system.sites, len(system.terminals)
+    # Nodes: the sites, the terminals, and one for loss and gain.
+    rates = np.flatnonzero(diagonal(system.loss) + diagonal(system.gain))
+    joined = sum(abs(as_sparse(m).matrix) for m in (system.hamiltonian, system.loss, system.gain))
+    joined = joined.tocoo()
+    first = [joined.coords[0], [lead.site for lead in system.leads], rates]
+    second = [
+        joined.coords[1],
+        sites + system.terminal_of_lead,
+        np.full(rates.size, sites + terminals),
+    ]
+    edges = tuple(np.concatenate(ends).astype(int) for ends in (first, second))
+    size = sites + terminals + 1
+    graph = scipy.sparse.coo_array((np.ones(edges[0].size), edges), shape=(size, size))
+    _, part = connected_components(graph, directed=False)
+    given = {part[sites + k] for k in range(terminals + 1) if k not in probes}
+    alone = [k for k in sorted(probes) if part[sites + k] not in given]
+    if alone:
+        raise NoSolution(
+            f"probe {system.terminals[alone[0]].name!r} is in a part of the system without any "
+            "lead of given chemical potential, loss or gain: its own is undefined; join the parts"
+        )
+
+
 def task_of(system: OpenSystem, probes: Sequence[Probe]) -> Task:
     """Return what is asked for.
 
@@ -241,6 +269,8 @@ def task_of(system: OpenSystem, probes: Sequence[Probe]) -> Task:
 
     Raises
     ------
+    NoSolution
+        When a probe is in a part of the system that has no other terminal.
     ValueError
         When a probe does not fit the system, or every terminal is a probe.
     """
@@ -256,6 +286,7 @@ def task_of(system: OpenSystem, probes: Sequence[Probe]) -> Task:
             "every terminal is a probe: chemical potentials are only fixed relative to a lead of "
             "given chemical potential, the system needs one"
         )
+    _require_joined(system, {names.index(probe.name) for probe in probes})
     warm = [probe for probe in probes if probe.heat_current is not None]
     return Task(
         np.array([names.index(probe.name) for probe in probes], int),
