@@ -158,3 +158,26 @@ def test_equilibrium_is_known_however_slow():
     found = profiles(open_system(h, leads))
     check_ranges(found)
     assert found.occupation[3] == pytest.approx(expit(-0.5), abs=1e-8)
+
+
+def test_interference_with_all_other_states():
+    """Slow to first order in the detuning, the change of occupations is linear in it."""
+
+    def found(detuning):
+        h = ring(4).toarray().real
+        h[1, 1] = detuning
+        leads = [WideBandLead("a", 0, 1.0, 0.5, 0.1), WideBandLead("b", 2, 1.0, -0.4, 0.2)]
+        return profiles(open_system(h, leads))
+
+    resolved, slower, slow = found(3e-5), found(1e-5), found(1e-6)
+    slope = (resolved.occupation - slower.occupation) / 2e-5
+    expected = slower.occupation - 9e-6 * slope
+    np.testing.assert_allclose(slow.occupation, expected, rtol=0, atol=2e-8)
+    assert abs(slope[1]) > 0.1
+    for result in (resolved, slower, slow):
+        # Bonds 0-1, 0-3, 1-2, 2-3: what enters sites 1 and 3 leaves them.
+        into_1, into_3, from_1, into_3_too = result.bond_current
+        error = result.bond_current_error.sum()
+        assert abs(into_1 - from_1) <= error
+        assert abs(into_3 + into_3_too) <= error
+        assert abs(into_1 - into_3) > error

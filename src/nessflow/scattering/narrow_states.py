@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse
 
 from nessflow.scattering.matrices import as_sparse
 from nessflow.scattering.mesh import energy_scale
 from nessflow.scattering.occupation import fermi, fermi_holes
 from nessflow.scattering.sparse import solve_at
-from nessflow.scattering.system import OpenSystem
+from nessflow.scattering.system import Lead, OpenSystem
 
 _NARROW = 1e-10
 """Half width, relative to the norm of the Hamiltonian, below which rounding blurs a resonance."""
@@ -29,12 +30,59 @@ _WINDOW = 1e3
 """Half width of a window in half widths of its states."""
 _SMALLEST_WINDOW = 1e-11
 """Half width of a window, relative to the norm, at least."""
+FAR = 500.0
+"""Distance, in widths of a window, at which its narrow states are nothing but a pole."""
 _TOUCHING = 10.0
 """Half width of a pole, in half windows, beyond which it is background."""
 _ITERATIONS = 4
 _EPSILON = np.finfo(float).eps
 _BLUR = 16 * _EPSILON
 """What levels, relative to the norm, and amplitudes of a state may be wrong by."""
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Integral of ``G W G^+ / 2 pi`` over a window, but for what there is without narrow states.
+
+    ``R n R^+ - (i/2) (R X^+ - X R^+)`` with ``X = G_0 W L``: the second part is the interference
+    with all other states, whose Green's function ``G_0`` is smooth.
+
+    Attributes
+    ----------
+    right : (N, m) complex
+        R, orthonormal columns.
+    inner : (m, m) complex
+        ``n``, times the part of a Lorentzian in the window.
+    interference : (N, m) complex
+        X.
+    error : float
+        What n may be wrong by.
+    """
+
+    right: np.ndarray
+    inner: np.ndarray
+    interference: np.ndarray
+    error: float
+
+    def elements(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return elements between sites and what they may be wrong by.
+
+        Parameters
+        ----------
+        first, second : (b,) int arrays
+            Sites.
+
+        Returns
+        -------
+        value : (b,) complex
+        error : (b,) float
+        """
+        r, x = self.right, self.interference
+        value = np.einsum("bm,mn,bn->b", r[first], self.inner, r[second].conj())
+        value = value - 0.5j * np.sum(r[first] * x[second].conj(), axis=1)
+        value = value + 0.5j * np.sum(x[first] * r[second].conj(), axis=1)
+        weight = np.sum(abs(r) ** 2, axis=1)
+        return value, self.error * np.sqrt(weight[first] * weight[second])
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,19 +93,13 @@ class NarrowStates:
     ----------
     window : tuple of float
         Energies that a quadrature leaves out, in t.
-    vectors : (N, m) complex
-        R, orthonormal columns.
-    filled, empty : (m, m) complex
-        ``n`` of the terminals' occupations and of their holes, times the part in the window.
-    error : float
-        What each may be wrong by.
+    filled, empty : Held
+        With W of the terminals' occupations, and of their holes.
     """
 
     window: tuple[float, float]
-    vectors: np.ndarray
-    filled: np.ndarray
-    empty: np.ndarray
-    error: float
+    filled: Held
+    empty: Held
 
 
 def narrow_states(system: OpenSystem, poles: np.ndarray) -> list[NarrowStates]:
@@ -121,56 +163,63 @@ def _spaces(
     raise ArithmeticError(f"the state with the pole at energy {energy:g} was not found")
 
 
+def _weights(system: OpenSystem, energy: float) -> list[tuple]:
+    """Return ``Gamma``, ``2P`` and ``2Q`` of all terminals at an energy, each with its source."""
+    n, found = system.sites, []
+    for lead in system.leads:
+        gamma = lead.broadening_at(np.array([energy]))
+        at = np.array([lead.site])
+        found.append((scipy.sparse.coo_array((gamma, (at, at)), shape=(n, n)).tocsr(), lead))
+    for kind, matrix in (("loss", system.loss), ("gain", system.gain)):
+        if matrix.any():
+            found.append((2 * as_sparse(matrix).matrix, kind))
+    return found
+
+
 def _of_window(system: OpenSystem, poles: np.ndarray, scale: float) -> NarrowStates | None:
     """Return the states of a cluster of poles; None where no terminal has states there."""
     energy, half = float(poles.real.mean()), _half_window(poles, scale)
-    at = np.array([energy])
-    broadening = [float(lead.broadening_at(at)[0]) for lead in system.leads]
-    markovian = [(kind, matrix) for kind, matrix in _markovian(system) if matrix.nnz]
-    strongest = max([*broadening, *(2 * abs(m).sum(axis=0).max() for _, m in markovian)])
+    weights = _weights(system, energy)
+    strongest = max((abs(matrix).sum(axis=0).max() for matrix, _ in weights), default=0.0)
     if strongest == 0:
         return None
     right, left = _spaces(system, energy, poles.size, scale)
-    rates = [
-        gamma * np.outer(left[lead.site].conj(), left[lead.site])
-        for lead, gamma in zip(system.leads, broadening, strict=True)
-    ]
-    rates += [2 * left.conj().T @ (matrix @ left) for _, matrix in markovian]
+    rates = [left.conj().T @ (matrix @ left) for matrix, _ in weights]
     depths = np.maximum(np.linalg.eigvalsh(sum(rates)) / 2, 0.0)
     levels = right.conj().T @ (as_sparse(system.hamiltonian).matrix @ right)
     for lead in system.leads:
-        shift = lead.self_energy(at)[0].real
+        shift = lead.self_energy(np.array([energy]))[0].real
         levels = levels + shift * np.outer(right[lead.site].conj(), right[lead.site])
     levels = 0.5 * (levels + levels.conj().T) - energy * np.eye(poles.size)
     window = float(poles.real.min() - half), float(poles.real.max() + half)
-    held, errors = [], []
-    for function in (fermi, fermi_holes):
-        sources = [
-            *(_mean(function, lead, energy, depths.max(), scale) for lead in system.leads),
-            *((float((kind == "gain") == (function is fermi)), 0.0) for kind, _ in markovian),
-        ]
-        value, error = _held(levels, rates, sources, strongest, scale)
-        held.append(value)
-        errors.append(error)
     inside = [
         np.arctan2(window[1] - energy, depth) + np.arctan2(energy - window[0], depth)
         for depth in depths
     ]
-    part, spread = np.mean(inside) / np.pi, np.ptp(inside) / np.pi
-    return NarrowStates(window, right, part * held[0], part * held[1], max(errors) + float(spread))
-
-
-def _markovian(system: OpenSystem) -> list[tuple]:
-    return [("loss", as_sparse(system.loss).matrix), ("gain", as_sparse(system.gain).matrix)]
+    part, spread = np.mean(inside) / np.pi, float(np.ptp(inside)) / np.pi
+    found = []
+    for function in (fermi, fermi_holes):
+        sources = [_mean(function, source, energy, depths.max(), scale) for _, source in weights]
+        inner, error = _held(levels, rates, sources, strongest, scale)
+        driven = sum(
+            f * (matrix @ left) for (matrix, _), (f, _) in zip(weights, sources, strict=True)
+        )
+        # On both sides of the window and far away the narrow states themselves cancel.
+        far = FAR * (window[1] - window[0])
+        sides = [solve_at(system, energy + sign * far, driven) for sign in (-1, 1)]
+        found.append(Held(right, part * inner, part * 0.5 * sum(sides), error + spread))
+    return NarrowStates(window, *found)
 
 
 def _mean(
-    function: Callable, lead, energy: float, depth: float, scale: float
+    function: Callable, source: Lead | str, energy: float, depth: float, scale: float
 ) -> tuple[float, float]:
     """Return an occupation about a level, and by how much the rounding of the level moves it."""
+    if isinstance(source, str):
+        return float((source == "gain") == (function is fermi)), 0.0
 
     def at(place: float) -> float:
-        mu, temperature = lead.chemical_potential, lead.temperature
+        mu, temperature = source.chemical_potential, source.temperature
         if temperature > 0:
             return float(function(np.array([place]), mu, temperature)[0])
         sign = 1.0 if function is fermi else -1.0  # the part of a Lorentzian below mu, or above

@@ -6,6 +6,7 @@ states on each site is given beside.  States that decay too slowly for a quadrat
 by their poles.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,8 @@ from nessflow.scattering.bound_states import BoundStates, bound_states
 from nessflow.scattering.currents import SteadyCurrents, divergent_rows, terminal_names
 from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.matrices import Sparse, Tridiagonal
-from nessflow.scattering.mesh import energy_scale, known_poles
-from nessflow.scattering.narrow_states import NarrowStates, narrow_states
+from nessflow.scattering.mesh import known_poles
+from nessflow.scattering.narrow_states import FAR, NarrowStates, narrow_states
 from nessflow.scattering.pairwise import (
     Source,
     bonds,
@@ -216,9 +217,10 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
     ends = np.cumsum([n, n, len(pairs)])
     value, error = np.split(found.value, ends), np.split(found.error, ends)
     for states in narrow:
-        left_out = (states.window[1] - states.window[0]) / energy_scale(system)
-        for part, wrong in zip(value, error, strict=True):
-            wrong += _BESIDE * left_out * abs(part)
+        beside, wrong = _background(integrand, states.window)
+        for parts, more in ((value, beside), (error, wrong)):
+            for part, change in zip(parts, np.split(more, ends), strict=True):
+                part += change
         _add(states, pairs, hopping, value, error)
     bound_weight, bound_weight_error = _undamped_weight(system, bound, value, error)
     return Profiles(
@@ -237,21 +239,31 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
 
 _SAME = 1e-9
 """Distance of a pole from the level of a bound state, relative to it, that is rounding."""
-_BESIDE = 10.0
-"""Density of other states in a window, in units of their mean."""
+
+
+def _background(integrand: Callable, window: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return what all but its narrow states add to an integral over a window, and its error.
+
+    The mean of both sides far from the window, which is as narrow; the error is the change to twice
+    the distance.
+    """
+    centre, width = 0.5 * (window[0] + window[1]), window[1] - window[0]
+    far = FAR * width * np.array([-1, 1, -2, 2])
+    values, _ = integrand(centre + far)
+    near, beyond = values[:, :2].mean(axis=1), values[:, 2:].mean(axis=1)
+    return near * width / (2 * np.pi), abs(near - beyond) * width / np.pi
 
 
 def _add(states: NarrowStates, pairs: np.ndarray, hopping: np.ndarray, value, error) -> None:
     """Add what narrow states hold to occupations, holes and bond currents, and to their errors."""
-    first, second = pairs.T
-    vectors = states.vectors
-    weight = np.sum(abs(vectors) ** 2, axis=1)
+    sites = np.arange(value[0].size)
     for k, held in enumerate((states.filled, states.empty)):
-        value[k] += np.einsum("im,mn,in->i", vectors, held, vectors.conj()).real
-        error[k] += states.error * weight
-    beside = np.einsum("bm,mn,bn->b", vectors[first], states.filled, vectors[second].conj())
+        more, wrong = held.elements(sites, sites)
+        value[k] += more.real
+        error[k] += wrong
+    beside, wrong = states.filled.elements(*pairs.T)
     value[2] += 2 * (hopping * beside).imag
-    error[2] += 2 * abs(hopping) * states.error * np.sqrt(weight[first] * weight[second])
+    error[2] += 2 * abs(hopping) * wrong
 
 
 def _without(poles: np.ndarray, bound: BoundStates | None) -> np.ndarray:
