@@ -233,10 +233,23 @@ def test_nothing_is_transmitted_outside_the_band_of_the_leads(temperature):
     system = OpenSystem(chain(3, 1.0, 0.0), nothing, nothing, leads)
     found = linear_response(system)
     assert found.electrical_conductance == found.thermal_conductance == 0
+    # At a finite temperature a few particles are within the band, too few for double precision.
+    errors = found.electrical_conductance_error, found.thermal_conductance_error
+    assert all(0 < error < 1e-300 for error in errors) if temperature else errors == (0, 0)
     assert np.isnan([found.lorenz_ratio, found.seebeck_coefficient, found.figure_of_merit]).all()
     assert "conductance is zero" in found.notes["lorenz_ratio"]
     assert "electrical_conductance" not in found.notes
     assert np.isnan(sommerfeld_lorenz_ratio(system)).all()
+
+
+@pytest.mark.parametrize(("temperature", "mean"), [(0.0, 8.0), (1e-4, 9.0), (0.002, 60.0)])
+def test_a_zero_that_underflowed_is_not_exact(temperature, mean):
+    """Waves that decay by e^{-1600} along the chain; transmitted all the same."""
+    system = open_chain(400, mu=mean, temperature=temperature)
+    found = linear_response(system)
+    assert found.electrical_conductance == 0 < found.electrical_conductance_error < 1e-300
+    value, error = conductance_matrices(system)
+    assert error[0][value[0] == 0].min(initial=1.0) > 0
 
 
 def test_conductance_far_outside_the_band_keeps_its_digits():

@@ -43,6 +43,8 @@ _PEAKS = np.array([0.25, 0.2239, 0.4393])
 """Largest values of ``|x|^k / (4 cosh^2(x/2))``, k = 0, 1, 2."""
 
 _EPSILON = np.finfo(float).eps
+_TINY = np.finfo(float).tiny
+"""Bound of what underflows."""
 _ROUNDING_ERRORS = 16
 """Rounding errors of a transmission, in units of epsilon."""
 
@@ -149,9 +151,18 @@ def _thermal_average(
 
     found = integrate(window, mesh.panels, rtol, mesh.scale)
     hidden = np.where(found.error > 0, mesh.unresolved * peaks, 0.0)
-    return _Average(
-        found.value / (2 * np.pi), (found.error + hidden) / (2 * np.pi), found.converged
-    )
+    value, error = found.value / (2 * np.pi), (found.error + hidden) / (2 * np.pi)
+    return _Average(value, error + _underflow(system, value), found.converged)
+
+
+def _underflow(system: OpenSystem, value: np.ndarray) -> np.ndarray:
+    """Return what may hide in zeros: tails of occupations and of waves that decay never vanish."""
+    mu, temperature = _common_state(system)
+    bands = np.array([lead.band for lead in system.leads])
+    shared = bands[:, 0].max() < bands[:, 1].min()
+    if temperature == 0:
+        shared = all(lead.broadening_at(mu) > 0 for lead in system.leads)
+    return np.where(shared & (value == 0), _TINY, 0.0)
 
 
 def _peaks(temperature: float) -> np.ndarray:
@@ -170,7 +181,7 @@ def _at_one_energy(
     mu, _ = _common_state(system)
     shift = 2 * _EPSILON * (energy_scale(system) + abs(mu))
     below, value, above = continuous(system, mu + shift * np.arange(-1.0, 2.0), transmissions).T
-    moved = np.fmax(abs(above - value), abs(below - value))
+    moved = np.fmax(abs(above - value), abs(below - value)) + _underflow(system, value)
     return value, moved + _EPSILON * _ROUNDING_ERRORS * abs(value)
 
 
@@ -250,8 +261,8 @@ def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[floa
     first = _thermal_average(system, charge_and_heat, peaks[:2], rtol)
     (i_0, i_1), (e_0, e_1) = first.value, first.error
     if i_0 == 0:
-        found = {"electrical_conductance": (0.0, float(e_0)), "thermal_conductance": (0.0, 0.0)}
-        return found, first.converged
+        zero = 0.0, float(e_0)
+        return {"electrical_conductance": zero, "thermal_conductance": zero}, first.converged
     mean = i_1 / i_0
     e_mean = (e_1 + abs(mean) * e_0) / i_0
 
