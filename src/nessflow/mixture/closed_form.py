@@ -223,6 +223,16 @@ def noise_at_equal_temperature(mixture: Mixture) -> Measured:
 # --- linear response of one gate, in units of x = mu/T --------------------------------------------
 
 
+_CLASSICAL = -700.0
+"""``mu/T`` below which ``e^x`` has no digits and particles are as if they were alone."""
+
+
+def _bose(order: int, x: np.ndarray) -> np.ndarray:
+    """Return ``(e^-x - 1) Li_order(e^x)``, down to `_CLASSICAL`."""
+    x = np.maximum(x, _CLASSICAL)
+    return np.expm1(-x) * bose_polylogarithm(order, x)
+
+
 def seebeck_number(x: np.ndarray, sign: int) -> np.ndarray:
     """Return ``s = <omega - mu>/T`` over the thermal window, step weights.
 
@@ -242,10 +252,10 @@ def seebeck_number(x: np.ndarray, sign: int) -> np.ndarray:
     """
     x = np.asarray(x, float)
     if sign < 0:
-        return -x + np.expm1(-x) * bose_polylogarithm(1, x)
+        return np.where(x < _CLASSICAL, 1 - x, -x + _bose(1, x))[()]
     q, rest = np.exp(-abs(x)), np.log1p(np.exp(-abs(x)))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        below = np.where(q > 0, (1 + 1 / q) * rest, 1.0) - x
+        below = np.where(x > _CLASSICAL, (1 + 1 / q) * rest, 1.0) - x
     return np.where(x > 0, q * abs(x) + (1 + q) * rest, below)[()]
 
 
@@ -270,11 +280,11 @@ def lorenz_number(x: np.ndarray, sign: int) -> np.ndarray:
     """
     x = np.asarray(x, float)
     if sign < 0:
-        logarithm, dilogarithm = (bose_polylogarithm(order, x) for order in (1, 2))
-        return x**2 + np.expm1(-x) * 2 * (dilogarithm - x * logarithm)
+        dilute = 2 - 2 * x
+        return x**2 + np.where(x < _CLASSICAL, dilute, 2 * (_bose(2, x) - x * _bose(1, x)))[()]
     q, rest = np.exp(-abs(x)), np.log1p(np.exp(-abs(x)))
     dilogarithm = fermi_polylogarithm(2, -abs(x))
     inside = -q * x**2 + (1 + q) * (np.pi**2 / 3 - 2 * abs(x) * rest - 2 * dilogarithm)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        steep = np.where(q > 0, (1 + 1 / q) * (2 * dilogarithm - 2 * x * rest), 2 - 2 * x)
+        steep = np.where(x > _CLASSICAL, (1 + 1 / q) * (2 * dilogarithm - 2 * x * rest), 2 - 2 * x)
     return np.where(x > 0, inside, x**2 + steep)[()]

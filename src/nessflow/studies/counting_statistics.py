@@ -22,7 +22,7 @@ from nessflow.studies.kind import (
     Variable,
     quantity,
 )
-from nessflow.studies.variables import with_errors
+from nessflow.studies.variables import allow_for_underflow, with_errors
 
 
 class Charges(Strict):
@@ -137,6 +137,12 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         )
     values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     values |= {"cumulant": found.cumulants, "cumulant_error": found.cumulants_error}
+    if any(lead.temperature > 0 for lead in system.leads):
+        allow_for_underflow(values, ["cumulant", "outside_probability"])
+        # Nothing is counted at the field zero.
+        counted = _fields(parameters) > 0
+        allow_for_underflow(values, ["generating_function_real"], counted)
+        allow_for_underflow(values, ["generating_function_imaginary"], counted)
     still = ~np.isfinite(values["gaussian_probability"]).all(axis=1)
     values["gaussian_probability"][still] = np.nan
     notes = {}

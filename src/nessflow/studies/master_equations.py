@@ -33,7 +33,12 @@ from nessflow.studies.kind import (
     Variable,
 )
 from nessflow.studies.networks import NetworkParameters as Parameters
-from nessflow.studies.variables import never_random, reasons_of_parts, with_errors
+from nessflow.studies.variables import (
+    allow_for_underflow,
+    never_random,
+    reasons_of_parts,
+    with_errors,
+)
 
 # Those of network-relaxation first: figures of both give an equation the same look.
 EQUATIONS = ("exact", "epa", "local", "global", "local-broadened", "global-broadened")
@@ -256,7 +261,29 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
             arrays[name][k] = estimate.error if name.endswith("_error") else estimate.value
             reasons[equation] = estimate.undefined
         notes[quantity] = reasons_of_parts({name: reasons[name] for name in EQUATIONS})
+    _allow_for_underflow(system, arrays)
     return Outcome(arrays, *_judged(results["exact"]), notes, _limits(bosonic))
+
+
+_OF_ALL = ("particle_noise", "occupation", "population")
+_OF_DIFFERENCES = ("particle_current", "energy_current", "heat_current", "third_cumulant")
+_OF_DIFFERENCES += ("entropy_production",)
+
+
+def _allow_for_underflow(system: OpenSystem, values: dict) -> None:
+    """Give zeros an error where reservoirs are warm: some of their particles are at any energy."""
+    if all(lead.temperature == 0 for lead in system.leads):
+        return
+    alike = len({(lead.chemical_potential, lead.temperature) for lead in system.leads}) == 1
+    allow_for_underflow(values, _OF_ALL)
+    if alike:
+        return
+    allow_for_underflow(values, _OF_DIFFERENCES)
+    # Global equations have no coherence of modes, and no current on a bond.
+    for name in ("coherence", "bond_current"):
+        shape = (-1,) + (1,) * (values[name].ndim - 1)
+        coherent = np.array([not equation.startswith("global") for equation in EQUATIONS])
+        allow_for_underflow(values, [name], coherent.reshape(shape))
 
 
 _POSITIVE = tuple(name != "epa" for name in EQUATIONS)

@@ -11,7 +11,13 @@ from nessflow.mixture.state import Mixture, StepWeights
 from nessflow.studies import mixtures
 from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, KeyedError, Outcome, Status, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
-from nessflow.studies.variables import CHARGE, Charge, never_random, with_errors
+from nessflow.studies.variables import (
+    CHARGE,
+    Charge,
+    allow_for_underflow,
+    never_random,
+    with_errors,
+)
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,
@@ -106,6 +112,7 @@ def _outcomes(parameters: Sequence[Parameters]) -> list[Outcome]:
         columns = _columns(gates, temperatures)
         for column, index in enumerate(members):
             values = {name: array[:, column] for name, array in columns.items()}
+            _fill_far_tails(lines[index], values)
             # The engine counts the voltage itself, d mu/dT.
             values["seebeck_coefficient"] *= -parameters[index].charge
             converged = all(gate.converged[column] for gate in gates)
@@ -137,9 +144,40 @@ def _columns(gates: Sequence[Conductances], temperatures: np.ndarray) -> dict[st
     return columns | {f"{name}_error": pair[1] for name, pair in names.items()}
 
 
+_CONDUCTANCES = (
+    "electrical_conductance",
+    "thermal_conductance",
+    "thermal_conductance_at_fixed_potential",
+)
+
+
+def _fill_far_tails(line: Mixture, values: dict) -> None:
+    """Put the closed forms of step weights where conductances underflow, but not their ratios."""
+    steps = isinstance(line.weights, StepWeights)
+    if not steps or not line.weights.at(np.zeros(1)).imbalance.any():
+        return
+    x = np.array([r.chemical_potential / r.temperature for r in line.reservoirs])
+    seebeck = closed_form.seebeck_number(x, line.sign)
+    fixed = closed_form.lorenz_number(x, line.sign)
+    spread = fixed - seebeck**2
+    found = {
+        "seebeck_coefficient": (-seebeck, 1e-13 * seebeck),
+        "lorenz_ratio_at_fixed_potential": (fixed, 1e-13 * fixed),
+        "lorenz_ratio": (spread, 1e-13 * fixed),
+        "figure_of_merit": (seebeck**2 / spread, 3e-13 * (fixed / spread) ** 2),
+    }
+    for name in ("lorenz_ratio_at_fixed_potential", "lorenz_ratio"):
+        found[f"reduced_{name}"] = tuple(part / (np.pi**2 / 3) for part in found[name])
+    lost = ~np.isfinite(values["lorenz_ratio"])
+    for name, (value, error) in found.items():
+        values[name] = np.where(lost, value, values[name])
+        values[f"{name}_error"] = np.where(lost, error, values[f"{name}_error"])
+
+
 def _outcome(line: Mixture, values: dict, converged: bool) -> Outcome:
+    allow_for_underflow(values, _CONDUCTANCES)
     notes = {
-        name: "no particles of the thermal window pass: its conductance is 0"
+        name: "no particles of the thermal window pass: its conductance is zero within its error"
         for name, value in values.items()
         if not np.isfinite(value).all()
     }

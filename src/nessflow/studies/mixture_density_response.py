@@ -8,7 +8,7 @@ from nessflow.mixture.density_response import density_response
 from nessflow.studies import mixtures
 from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable, quantity
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
-from nessflow.studies.variables import never_random
+from nessflow.studies.variables import allow_for_underflow, never_random
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,
@@ -57,4 +57,6 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         parameters.mixture.state, parameters.positions.values(), parameters.half_width
     )
     values = {"density_response": found.value, "density_response_error": found.error}
+    if any(reservoir.temperature > 0 for reservoir in parameters.mixture.reservoirs):
+        allow_for_underflow(values, ["density_response"])
     return replace(transport, values={**transport.values, **values})

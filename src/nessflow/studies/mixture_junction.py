@@ -18,7 +18,7 @@ from nessflow.studies.kind import (
 )
 from nessflow.studies.matrix import require_square
 from nessflow.studies.mixtures import Particles, Probability, terminal_names, with_errors
-from nessflow.studies.variables import never_random
+from nessflow.studies.variables import allow_for_underflow, never_random
 
 CONVENTIONS = (
     "Free particles, energy k^2/2m, hbar = k_B = e = 1, lengths in a, on lines that meet in a "
@@ -108,6 +108,12 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     }
     values = {name: value for name, (value, _) in measured.items()}
     values |= {f"{name}_error": error for name, (_, error) in measured.items()}
+    reservoirs = parameters.junction.reservoirs
+    if any(reservoir.temperature > 0 for reservoir in reservoirs):
+        allow_for_underflow(values, ["particle_density", "terminal_particle_noise"])
+        if any(reservoir != reservoirs[0] for reservoir in reservoirs):
+            flows = ("particle_current", "energy_current", "heat_current", "entropy_production")
+            allow_for_underflow(values, flows)
     values["conservation_defect"] = found.particle_current.value.sum()
     allowed = found.particle_current.error.sum()
     notes = {}

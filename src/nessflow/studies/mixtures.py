@@ -25,7 +25,7 @@ from nessflow.studies.kind import (
     Variable,
     quantity,
 )
-from nessflow.studies.variables import with_errors
+from nessflow.studies.variables import allow_for_underflow, with_errors
 
 CONVENTIONS = (
     "Free particles on a line, energy k^2/2m, hbar = k_B = e = 1, lengths in a.  The momentum "
@@ -299,9 +299,32 @@ def _outcome(mixture: Mixture, values: dict, converged: bool) -> Outcome:
     values["uncertainty_ratio"], values["uncertainty_ratio_error"], reason = ratio
     if reason:
         notes["uncertainty_ratio"] = reason
+    _allow_for_underflow(mixture, values)
     if not converged:
         return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
     return Outcome(values, notes=notes, limits=_limits(mixture, values))
+
+
+_OF_ALL = ("particle_density", "particle_noise", "net_particle_noise")
+_OF_DIFFERENCES = (
+    "particle_current",
+    "net_particle_current",
+    "energy_current",
+    "net_energy_current",
+    "heat_current",
+    "particle_cumulant",
+    *_OF_ENTROPY,
+)
+
+
+def _allow_for_underflow(mixture: Mixture, values: dict) -> None:
+    """Give zeros an error where a reservoir is warm: some of its particles are at any energy."""
+    if all(reservoir.temperature == 0 for reservoir in mixture.reservoirs):
+        return
+    alike = all(reservoir == mixture.reservoirs[0] for reservoir in mixture.reservoirs)
+    allow_for_underflow(values, _OF_ALL if alike else _OF_ALL + _OF_DIFFERENCES)
+    even = np.arange(1, values["particle_cumulant"].size + 1) % 2 == 0
+    allow_for_underflow(values, ["particle_cumulant"], even)
 
 
 def _limits(mixture: Mixture, values: dict) -> dict[str, Limits]:

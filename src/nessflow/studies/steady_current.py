@@ -25,7 +25,7 @@ from nessflow.studies.kind import (
     Strict,
     Variable,
 )
-from nessflow.studies.variables import with_errors
+from nessflow.studies.variables import allow_for_underflow, with_errors
 from nessflow.thermodynamics import (
     entropy_production,
     heat_current,
@@ -35,6 +35,7 @@ from nessflow.thermodynamics import (
 _LARGEST_DENSE = 32
 """Sites up to which entropies by dense matrices at each energy take about a second."""
 
+_FLOWS = ("particle", "energy")
 _PARTICLE = "t/hbar"
 _ENERGY = "t^2/hbar"
 _ENTROPY = "k_B*t/hbar"
@@ -174,7 +175,41 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         values[name], values[f"{name}_error"], undefined = estimate
         if undefined:
             notes[name] = undefined
+    _allow_for_underflow(system, values)
     return Outcome(values, *judged(currents, noise), notes, _limits(system))
+
+
+_OF_ONE_TERMINAL = ("particle_current", "energy_current")
+_OF_DIFFERENCES = (
+    *(f"{of}_{flow}_current" for of in ("net", "landauer", "response") for flow in _FLOWS),
+    "third_cumulant",
+    "heat_current",
+    "entropy_production",
+    "lead_entropy_production",
+    "scattering_entropy_production",
+)
+_OF_ENVIRONMENTS = tuple(
+    f"{of}_{flow}_current" for of in ("reservoir", "reference") for flow in _FLOWS
+)
+_OF_FLUCTUATIONS = ("particle_noise", "net_particle_noise", "fourth_cumulant")
+
+
+def _allow_for_underflow(system: OpenSystem, values: dict) -> None:
+    """Give zeros an error where leads are warm and share states, or there is gain or loss."""
+    loss, gain = bool(system.loss.any()), bool(system.gain.any())
+    bands = np.array([lead.band for lead in system.leads]).reshape(-1, 2)
+    shared = loss or gain or (bands[:, 0].max(initial=-np.inf) < bands[:, 1].min(initial=np.inf))
+    if not shared or not any(lead.temperature > 0 for lead in system.leads):
+        return
+    allow_for_underflow(values, _OF_FLUCTUATIONS)
+    alike = len({(x.chemical_potential, x.temperature) for x in system.leads}) == 1
+    if alike and not (loss or gain):
+        return
+    allow_for_underflow(values, _OF_DIFFERENCES)
+    there = np.array([True] * len(system.terminals) + [loss, gain])
+    allow_for_underflow(values, _OF_ONE_TERMINAL, there)
+    if loss or gain:
+        allow_for_underflow(values, _OF_ENVIRONMENTS)
 
 
 def _limits(system: OpenSystem) -> dict[str, Limits]:
