@@ -26,6 +26,7 @@ _PLACES = (
     "lower center",
 )
 _ALONG = (0.97, 0.03, 0.65, 0.35)  # of a reference line, where its label may stand
+_REFERENCE = "reference"  # mark of these labels
 _TITLE = 11  # points that a line of a title takes
 _MARGIN = 3  # points between legend and data
 _FEW = 3  # entries that each plot has by itself
@@ -67,30 +68,42 @@ def place_legends(figure: Figure, titles: dict[Axes, str]) -> None:
 def label_reference_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
     """Write the labels of reference lines along them, where no data are if there is such a place.
 
-    The layout of the figure must have been made.
+    Labels that are there already are written anew.  The layout of the figure must have been made.
     """
+    for text in [text for text in axes.texts if text.get_gid() == _REFERENCE]:
+        text.remove()
     renderer = axes.figure.canvas.get_renderer()
+    places = [(place, side) for side in (1, -1) for place in _ALONG]
     for line in filter(lambda line: line.label, lines):
-        for place in _ALONG:
-            text = _reference_label(axes, line, place)
+        for place in places:
+            text = _reference_label(axes, line, *place)
             box = text.get_window_extent(renderer)
             text.remove()
-            if not overlaps(axes, box):
+            if not overlaps(axes, box) and not _is_covered(axes, box):
                 break
         else:
-            place = _ALONG[0]
-        _reference_label(axes, line, place)
+            place = places[0]
+        _reference_label(axes, line, *place)
 
 
-def _reference_label(axes: Axes, line: ReferenceLine, place: float) -> Annotation:
-    style = {"textcoords": "offset points", "fontsize": 7, "color": "0.3"}
+def _is_covered(axes: Axes, box: Bbox) -> bool:
+    """Return whether a box reaches into the legend, or out of the frame."""
+    frame, legend = axes.get_window_extent(), axes.get_legend()
+    inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+    return not inside or (legend is not None and _extent(legend).overlaps(box))
+
+
+def _reference_label(axes: Axes, line: ReferenceLine, place: float, side: int) -> Annotation:
+    """Write a label at a place along its line, above (right of) it or with side -1 below."""
+    style = {"textcoords": "offset points", "fontsize": 7, "color": "0.3", "gid": _REFERENCE}
     end = round(2 * place)
     if line.y is None:
         style |= {"xycoords": ("data", "axes fraction"), "rotation": 90}
-        style["va"] = ("bottom", "center", "top")[end]
-        return axes.annotate(line.label, (line.x, place), (2, 0), **style)
+        style |= {"va": ("bottom", "center", "top")[end], "ha": "left" if side > 0 else "right"}
+        return axes.annotate(line.label, (line.x, place), (2 * side, 0), **style)
     style |= {"xycoords": ("axes fraction", "data"), "ha": ("left", "center", "right")[end]}
-    return axes.annotate(line.label, (place, line.y), (0, 2), **style)
+    style["va"] = "bottom" if side > 0 else "top"
+    return axes.annotate(line.label, (place, line.y), (0, 2 * side), **style)
 
 
 def overlaps(axes: Axes, box: Bbox) -> bool:

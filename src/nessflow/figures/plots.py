@@ -100,6 +100,9 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
         for axes, lines in references.items():
             label_reference_lines(axes, lines)
         place_legends(figure, titles)
+        for axes, lines in references.items():
+            # Legends above have made the plots smaller.
+            label_reference_lines(axes, lines)
     return figure
 
 
@@ -149,7 +152,7 @@ def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
     for line in lines:
         _draw_line(axes, line, factor, magnitude=spec.magnitude)
     _label_styles(axes, spec, groups)
-    if spec.ylim:
+    if spec.ylim and lines[0].x.dtype.kind not in "fiu":
         _mark_beyond(axes, lines, spec.ylim, factor, magnitude=spec.magnitude)
     if lines[0].x.dtype.kind not in "fiu":
         axes.set_xticks(_numbers(lines[0].x), lines[0].x.values.tolist())
@@ -220,7 +223,7 @@ def _label_styles(axes: Axes, spec: Lines, groups: Sequence[Sequence[_Line]]) ->
 
 
 def _mark_beyond(axes: Axes, lines, limits, factor: float, *, magnitude: bool) -> None:
-    """Draw an arrow at the edge of the plot for each point that lies beyond it."""
+    """Draw an arrow at the edge of the plot for each point of a named case beyond it."""
     low, high = sorted(limits)
     label = "off the scale"
     for line in (line for line in lines if line.is_scattered):
