@@ -29,7 +29,7 @@ rule data:
 
 rule figures:
     input:
-        [path for name in PROJECT.chosen for path in PROJECT.jobs[name].figures],
+        [path for name in PROJECT.chosen for path in PROJECT.jobs[name].drawn],
 
 
 for study in PROJECT.chosen:

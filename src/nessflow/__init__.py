@@ -28,9 +28,10 @@ def load(study, root="results"):
 
     Raises
     ------
-    nessflow.pipeline.store.StoreError
-        When the file is missing, damaged or was changed after it was written.
+    nessflow.pipeline.files.StoreError
+        When the file is missing, damaged, was changed after it was written, or is not of the
+        study as its file in the project has it now.
     """
-    from nessflow.pipeline.store import load_study
+    from nessflow.loading import load_study
 
     return load_study(study, root)

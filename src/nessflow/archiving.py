@@ -1,6 +1,7 @@
 """Results, source and metadata of a project as one archive that redraws its figures elsewhere."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -18,15 +19,18 @@ from nessflow.pipeline.archive import (
 from nessflow.pipeline.checkout import Checkout, read_checkout
 from nessflow.pipeline.config import Project
 from nessflow.pipeline.crate import METADATA, About, File, Run, crate_json
+from nessflow.pipeline.digest import source_digest
+from nessflow.pipeline.files import file_sha256
 from nessflow.pipeline.layout import OK
+from nessflow.pipeline.manifest import FAILURES
+from nessflow.pipeline.manifest import MANIFEST as SUMS
 from nessflow.pipeline.provenance import origins_of
-from nessflow.pipeline.store import MANIFEST as SUMS
-from nessflow.pipeline.store import read_dataset
-from nessflow.workflow import Jobs, data_of, jobs_of
+from nessflow.pipeline.reader import read_data
+from nessflow.verification import report_faults, study_faults
+from nessflow.workflow import PAGE, REPORT, Jobs, data_of, jobs_of, kind_module
 
 NAME = "archive.zip"
 README = "README-archive.txt"
-PAGE = "report/index.html"
 CITATION = "CITATION.cff"
 _FILES = ("Snakefile", "README.md", "LICENSE", CITATION, "envs/requirements.lock")
 _FOLDERS = {
@@ -60,31 +64,35 @@ def create_archive(project: Project, *, blocks: bool, progress: Callable[[str], 
     Raises
     ------
     ArchiveError
-        When results are missing or old, or the project is no git checkout.
+        When results are missing, old, damaged or of something else, or the project is no git
+        checkout.
     StoreError
-        When data are damaged, or the disk refuses.
+        When the disk refuses.
     """
     root = project.root.resolve()
-    results = project.results.resolve().relative_to(root)
+    results = _results_of(project)
     target = project.results / NAME
     jobs = {name: jobs_of(results, study) for name, study in project.studies.items()}
-    checkout = read_checkout(root)
-    _require(target, project, jobs, checkout, blocks)
+    checkout = _required_checkout(target, project, jobs)
     source = [name for name in checkout.files if not Path(name).is_relative_to(results)]
-    names = [*source, *_results(results, jobs, blocks)]
-    # Last, since it is made from all others.
-    names += [page for page in [f"{results}/{PAGE}"] if (root / page).is_file()]
-    files: dict[str, Content] = {name: root / name for name in names}
+    made = _results(results, jobs, blocks)
+    # Last, since they are made from all others.
+    page = [f"{results}/{REPORT}/{name}" for name in (PAGE, SUMS)]
+    made += page if (root / page[0]).is_file() else []
+    # Before they are verified: what changes later is noticed when it is packed.
+    verified = {name: file_sha256(root / name) for name in made if (root / name).is_file()}
+    _require_results(target, project, jobs, blocks)
+    files: dict[str, Content] = {name: root / name for name in [*source, *made]}
     about = _about(root, project, checkout)
     runs = [_run(root, project, name, jobs) for name in jobs]
     files[README] = _readme(about, project, checkout, len(files) + 3).encode()
     folders = {n: text for n, text in _FOLDERS.items() if any(f.startswith(n) for f in source)}
     folders |= {f"{results}/{name}/blocks/": f"Blocks of {name}" for name in jobs if blocks}
-    described = {*_FILES, README, f"{results}/{PAGE}"}
+    described = {*_FILES, README, page[0]}
     described |= {name for run in runs for name in (*run.read, *run.written)}
     entries = {name: _file(files[name]) for name in files if name in described}
     files[METADATA] = crate_json(about, entries, folders, runs).encode()
-    digest = write_archive(target, files)
+    digest = write_archive(target, files, verified)
     size = target.stat().st_size / 1e6
     progress(f"{target}: {len(jobs)} studies, {len(files) + 1} files, {size:.1f} MB")
     progress(f"sha256 {digest}")
@@ -93,14 +101,9 @@ def create_archive(project: Project, *, blocks: bool, progress: Callable[[str], 
     return target
 
 
-def _require(
-    target: Path,
-    project: Project,
-    jobs: Mapping[str, Jobs],
-    checkout: Checkout | None,
-    blocks: bool,
-) -> None:
-    """Make sure that there is all that goes into the archive."""
+def _required_checkout(target: Path, project: Project, jobs: Mapping[str, Jobs]) -> Checkout:
+    """Return the source, and make sure that it has all that an archive needs."""
+    checkout = read_checkout(project.root)
     if checkout is None:
         raise ArchiveError(
             target, ["this folder is no git checkout"], "git says what the source is: commit it"
@@ -111,10 +114,30 @@ def _require(
     if unnamed := sorted(needed - jobs.keys()):
         faults = [f"figures read the data of {name}, which is not chosen" for name in unnamed]
         raise ArchiveError(target, faults, "choose it too")
-    results = project.results.resolve().relative_to(project.root.resolve())
-    wanted = _results(results, jobs, blocks)
-    if lacking := [name for name in wanted if not (project.root / name).is_file()]:
-        raise ArchiveError(target, [f"{name}: missing or old" for name in lacking], _RUN)
+    return checkout
+
+
+def _require_results(
+    target: Path, project: Project, jobs: Mapping[str, Jobs], blocks: bool
+) -> None:
+    """Make sure that all results are there, sound, and of the studies as they are now."""
+    wanted = _results(_results_of(project), jobs, blocks)
+    studies = project.studies.values()
+    faults = [fault for study in studies for fault in study_faults(project, study)]
+    faults += report_faults(project)
+    named = {fault.path for fault in faults}
+    lines = [
+        f"{name}: missing or old"
+        for name in wanted
+        if not (project.root / name).is_file() and project.root / name not in named
+    ]
+    if lines or faults:
+        raise ArchiveError(target, [*lines, *map(str, faults)], _RUN)
+
+
+def _results_of(project: Project) -> Path:
+    """Return the results folder as the configuration names it: it may be a link."""
+    return project.results.relative_to(project.root)
 
 
 def _results(results: Path, jobs: Mapping[str, Jobs], blocks: bool) -> list[str]:
@@ -126,13 +149,13 @@ def _results(results: Path, jobs: Mapping[str, Jobs], blocks: bool) -> list[str]
     stages = [
         [name for job in jobs.values() for name in job.blocks] if blocks else [],
         [name for study, job in jobs.items() for name in _gathered(results / study, job)],
-        [name for job in jobs.values() for name in job.figures],
+        [name for job in jobs.values() for name in job.drawn],
     ]
     return [name for stage in stages for name in sorted(stage)]
 
 
 def _gathered(folder: Path, job: Jobs) -> list[str]:
-    return [*job.gathered, (folder / "failures.csv").as_posix(), (folder / SUMS).as_posix()]
+    return [*job.gathered, (folder / FAILURES).as_posix(), (folder / SUMS).as_posix()]
 
 
 def _file(content: Content) -> File:
@@ -161,11 +184,11 @@ def _about(root: Path, project: Project, checkout: Checkout) -> About:
 def _run(root: Path, project: Project, name: str, jobs: Mapping[str, Jobs]) -> Run:
     """Return what computed a study, from the attributes of its checked data."""
     study, job = project.studies[name], jobs[name]
-    data = read_dataset(root / job.data)
+    data = read_data(study, (root / job.data).parent, source_digest(kind_module(study)))
     failed = int((data["status"] != OK).sum())
     origins = [json.loads(text) for text in sorted(origins_of(data.attrs))]
     commits = {
-        origin["git_commit"] + (" with changes" if origin["git_dirty"] else "")
+        origin["git_commit"] + (" with changes" if origin.get("git_dirty") else "")
         for origin in origins
     }
     others = sorted(data_of(study) - {name})
@@ -184,7 +207,7 @@ def _run(root: Path, project: Project, name: str, jobs: Mapping[str, Jobs]) -> R
 
 def _readme(about: About, project: Project, checkout: Checkout, count: int) -> str:
     """Return how to check, read and redraw what is in the archive, with plain tools."""
-    results = project.results.resolve().relative_to(project.root.resolve())
+    results = _results_of(project)
     options = f"tier={project.tier} 'studies=[{','.join(project.studies)}]'"
     changes = ""
     if checkout.changes:
@@ -203,14 +226,14 @@ sha256sum: shasum -a 256 -c {MANIFEST}. With nessflow, for the zip file or a fol
 nessflow archive check FILE.
 
 Data are NetCDF-4 ({results}/*/data.nc: ncdump -h lists what is in them), failed points CSV; a
-browser shows all of it in {results}/{PAGE}, where that was made.
+browser shows all of it in {results}/{REPORT}/{PAGE}, where that was made.
 {METADATA} says the same to programs (Workflow Run RO-Crate).
 
 Draw the figures again from the data, computing nothing (Python 3.11 or newer):
 
     python3 -m venv .venv
     .venv/bin/pip install --require-hashes -r envs/requirements.lock
-    rm {results}/*/figures/*
+    rm {shlex.quote(str(results))}/*/figures/*
     .venv/bin/snakemake --cores 1 figures --config {options}
 """
 

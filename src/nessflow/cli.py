@@ -188,26 +188,30 @@ def gather(study, tier, allow_large, log):
 def figure(study, tier, allow_large, log):
     """Draw the figures of a study from its data (called by the workflow)."""
     from nessflow.drawing import draw_study
+    from nessflow.workflow import read_with_sources
 
-    project, loaded = _project_study(study, tier, allow_large)
-    draw_study(loaded, project.results, progress=_printer(log))
+    project, _ = read_with_sources(Path(), [study], tier=tier, allow_large=allow_large)
+    draw_study(project.studies[study], project, progress=_printer(log))
 
 
 @commands.command()
 @click.argument("studies", nargs=-1)
 @TIER
 def verify(studies, tier):
-    """Check every stored file against its checksums."""
-    from nessflow.pipeline.store import BLOCKS, verify_study
+    """Check every stored file: against its checksum, and that it is of the study as it is now."""
+    from nessflow.pipeline.manifest import BLOCKS
+    from nessflow.verification import report_faults, study_faults
+    from nessflow.workflow import read_with_sources
 
-    project = read_project(Path(), tier=tier, studies=studies or None, allow_large=True)
+    project, chosen = read_with_sources(Path(), studies or None, tier=tier, allow_large=True)
     problems = []
-    for study in project.studies.values():
-        folder = project.results / study.name
-        found = verify_study(folder)
-        sound = "ok" if (folder / BLOCKS).is_dir() else "ok, of its blocks none is here"
-        click.echo(f"{study.name}: {f'{len(found)} problem(s)' if found else sound}")
+    for name in chosen:
+        found = study_faults(project, project.studies[name])
+        has_blocks = (project.results / name / BLOCKS).is_dir()
+        sound = "ok" if has_blocks else "ok, of its blocks none is here"
+        click.echo(f"{name}: {f'{len(found)} problem(s)' if found else sound}")
         problems += found
+    problems += report_faults(project)
     for problem in problems:
         click.echo(problem, err=True)
     sys.exit(1 if problems else 0)
@@ -219,11 +223,18 @@ def verify(studies, tier):
 @ALLOW_LARGE
 @LOG
 def report(studies, tier, allow_large, log):
-    """Write report/index.html in the results folder: figures, errors, plots of all studies."""
+    """Write report/index.html in the results folder: figures, errors, plots of all studies.
+
+    What is damaged or not of its study is named in its place, here and by exit status 2.
+    """
     from nessflow.reporting import write_report
 
     project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
-    write_report(project, project.results / "report" / "index.html", progress=_printer(log))
+    printer = _printer(log)
+    if faults := write_report(project, progress=printer):
+        for fault in faults:
+            printer(fault)
+        sys.exit(2)
 
 
 @commands.command()

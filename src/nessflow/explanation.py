@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from nessflow.figures.record import RecordError, read_record
+from nessflow.pipeline.files import Missing, StoreError
+from nessflow.pipeline.manifest import listed_fault
 from nessflow.pipeline.provenance import record_of
-from nessflow.pipeline.store import Missing, StoreError, read_dataset
+from nessflow.pipeline.store import read_dataset
 
 _HDF5 = b"\x89HDF"
 _NETCDF3 = b"CDF"
@@ -18,13 +20,15 @@ def explain(path: Path) -> str:
     Raises
     ------
     StoreError
-        When there is no such file.
+        When there is no such file, or it is not as the manifest beside it says.
     RecordError
         When it has no record.
     """
     try:
         with open(path, "rb") as file:
             start = file.read(_FIRST)
+        if fault := listed_fault(path):
+            raise fault
         if not start.startswith((_HDF5, _NETCDF3)):
             return "\n".join(_figure(read_record(path)))
     except OSError as error:

@@ -3,22 +3,27 @@
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import xarray as xr
 
 import nessflow
 from nessflow.explanation import flat
-from nessflow.figures.record import RecordError, read_record
-from nessflow.figures.specs import Map, panels_of
+from nessflow.figures.record import RecordError, record_in
+from nessflow.figures.specs import Map, Spec, panels_of
 from nessflow.pipeline.config import Project, Study
+from nessflow.pipeline.digest import source_digest
+from nessflow.pipeline.files import RERUN, Damaged, Missing, StoreError, read_bytes, write_text
 from nessflow.pipeline.gather import failures_csv
 from nessflow.pipeline.grid import Axis, label_of, point_count
+from nessflow.pipeline.manifest import FIGURES, named_faults, read_manifest, write_manifest
 from nessflow.pipeline.provenance import command, record_of, reference_text
-from nessflow.pipeline.store import StoreError, read_dataset, write_text
+from nessflow.pipeline.reader import read_data
 from nessflow.report.numbers import largest_errors, plot_data, shared, value_count
 from nessflow.report.page import page
 from nessflow.report.pictures import embedded
+from nessflow.workflow import FORMATS, PAGE, REPORT, SIDECAR, kind_module, report_state
 
 VALUES = 700_000
 """Numbers embedded for the plots of all studies, four bytes each."""
@@ -26,30 +31,38 @@ VALUES_OF_ONE = 50_000
 FAILED_ROWS = 20
 
 
-def write_report(project: Project, path: Path, progress: Callable[[str], None]) -> None:
-    """Write the page of all studies of a project.
+def write_report(project: Project, progress: Callable[[str], None]) -> list[str]:
+    """Write the page of all studies of a project, and its manifest.
+
+    The page stands in a folder beside those of the studies: it links to their files.
 
     Parameters
     ----------
     project : Project
         Its studies; one without data is listed with the reason.
-    path : Path
-        The page, in a folder beside those of the studies: it links to their files.
     progress : callable
         Takes one line of text at the end.
+
+    Returns
+    -------
+    list of str
+        What is damaged or not of its study, and so not on the page but named there.
 
     Raises
     ------
     StoreError
         When the page cannot be written.
     """
+    path = project.results / REPORT / PAGE
     data = {study.name: _data_of(study, project.results) for study in project.studies.values()}
+    bad = [found for found in data.values() if _is_bad(found)]
     wanted = [value_count(found) for found in data.values() if isinstance(found, xr.Dataset)]
     most = min(VALUES_OF_ONE, shared(wanted, VALUES))
     studies = [
         _entry(study, data.pop(study.name), project.results, most)
         for study in project.studies.values()
     ]
+    bad += [f for entry in studies for f in entry.pop("bad")]
     index = {entry["name"]: entry.pop("index") for entry in studies}
     points, failed = (sum(entry[key] for entry in studies) for key in ("points", "failures"))
     text = page(
@@ -63,15 +76,22 @@ def write_report(project: Project, path: Path, progress: Callable[[str], None]) 
         }
     )
     write_text(path, text)
+    write_manifest(path.parent, report_state(project.tier), [PAGE])
     progress(f"{path}: {len(studies)} studies, {len(text.encode()) / 1e6:.1f} MB")
+    return [str(fault) for fault in bad]
 
 
 def _data_of(study: Study, results: Path) -> xr.Dataset | StoreError:
     """Return the data of a study, or why there are none."""
     try:
-        return read_dataset(results / study.name / "data.nc")
+        return read_data(study, results / study.name, source_digest(kind_module(study)))
     except StoreError as error:
         return error
+
+
+def _is_bad(found: object) -> bool:
+    """Tell what must not be served from what is not there yet."""
+    return isinstance(found, StoreError) and not isinstance(found, Missing)
 
 
 def _entry(
@@ -98,12 +118,14 @@ def _entry(
         found = _of_data(study, data, most)
         digest, fault = data.attrs["content_sha256"], ""
     failed = f", {found['failures']} failed" if found["failures"] else ""
+    figures, bad = _figures(study, results / study.name / FIGURES, digest)
     return (
         entry
         | found
         | {
             "fault": fault,
-            "figures": list(_figures(study, results / study.name / "figures", digest)),
+            "figures": figures,
+            "bad": bad,
             "count": f"{entry['points']} points{failed}",
         }
     )
@@ -173,29 +195,49 @@ def _provenance(record: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     return ((key, str(value)) for key, value in flat(record) if key.split(".")[0] not in hidden)
 
 
-def _figures(study: Study, folder: Path, digest: str) -> Iterator[dict[str, object]]:
-    """Yield the figures, or what is wrong with them: none is left out silently."""
+def _figures(
+    study: Study, folder: Path, digest: str
+) -> tuple[list[dict[str, object]], list[StoreError]]:
+    """Return the figures, or what is wrong with them: none is left out silently.
+
+    Also returns those faults that are more than a file that is not there yet.
+    """
+    entries, bad = [], []
     for spec in study.figures:
-        path = folder / f"{spec.name}.png"
         try:
-            record = read_record(path)
-            picture, width, height = embedded(path)
-        except RecordError as error:
-            yield {"name": spec.name, "fault": str(error)}
-            continue
-        except OSError as error:
-            yield {"name": spec.name, "fault": f"{path.name}: {error.strerror or error}"}
-            continue
-        sources = {data["study"]: data["content_sha256"] for data in record["data"]}
-        yield {
-            "name": spec.name,
-            "fault": "",
-            "alt": record["caption"],
-            "remark": spec.caption or "",
-            "file": f"../{study.name}/figures/{spec.name}",
-            "picture": picture,
-            "width": width,
-            "height": height,
-            "sources": sorted(sources),
-            "old": bool(digest) and sources.get(study.name, digest) != digest,
-        }
+            entries.append(_figure(study, spec, folder, digest))
+        except StoreError as error:
+            entries.append({"name": spec.name, "fault": f"{error.path.name}: {error.cause}"})
+            if _is_bad(error):
+                bad.append(error)
+    return entries, bad
+
+
+def _figure(study: Study, spec: Spec, folder: Path, digest: str) -> dict[str, object]:
+    """Return what the page shows of a figure, all files of which are as they were written."""
+    state = {"study": study.name, "tier": study.tier}
+    names = [f"{spec.name}.{suffix}" for suffix in (*FORMATS, SIDECAR)]
+    if faults := named_faults(folder, state, names):
+        raise next(filter(_is_bad, faults), faults[0])
+    path = folder / f"{spec.name}.png"
+    image = read_bytes(path)
+    if sha256(image).hexdigest() != read_manifest(folder, state)[path.name]:
+        raise Damaged(path, "changed while it was read", RERUN)
+    try:
+        record = record_in(image, path)
+        picture, width, height = embedded(image)
+    except (RecordError, OSError) as error:
+        raise Damaged(path, f"cannot be read ({error})", RERUN) from error
+    sources = {data["study"]: data["content_sha256"] for data in record["data"]}
+    return {
+        "name": spec.name,
+        "fault": "",
+        "alt": record["caption"],
+        "remark": spec.caption or "",
+        "file": f"../{study.name}/figures/{spec.name}",
+        "picture": picture,
+        "width": width,
+        "height": height,
+        "sources": sorted(sources),
+        "old": bool(digest) and sources.get(study.name, digest) != digest,
+    }

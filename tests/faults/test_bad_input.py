@@ -162,7 +162,7 @@ def test_a_truncated_block_is_named_and_computed_again(ready, finished):
 
 def test_damaged_data_are_not_served(ready, monkeypatch):
     import nessflow
-    from nessflow.pipeline.store import StoreError
+    from nessflow.pipeline.files import StoreError
 
     data = ready.folder / "results/chain/data.nc"
     content = bytearray(data.read_bytes())

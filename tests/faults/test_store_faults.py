@@ -18,8 +18,10 @@ import xarray as xr
 import fake_study as fake
 from fake_study import AXES, study_of
 from nessflow.pipeline import solve as solver
+from nessflow.pipeline.files import StoreError
 from nessflow.pipeline.grid import Ensemble, blocks_of
-from nessflow.pipeline.store import StoreError, read_dataset, verify_study, write_dataset
+from nessflow.pipeline.manifest import file_faults, state_of
+from nessflow.pipeline.store import read_dataset, write_dataset
 
 SMALL = study_of(axes=AXES[:2], ensemble=Ensemble(2, 2, 1))
 TINY = study_of(axes=[fake.numbers("V", [0.1, 0.2])], ensemble=None)
@@ -43,6 +45,10 @@ def reference(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("reference")
     run(folder)
     return folder
+
+
+def verified(folder: Path) -> list[str]:
+    return [str(fault) for fault in file_faults(folder, state_of(SMALL, fake.DIGEST))]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -145,7 +151,7 @@ def test_a_full_disk_is_named_and_the_next_run_completes(reference, tmp_path, li
         "import resource\n"
         "from pathlib import Path\n"
         "import test_store_faults as faults\n"
-        "from nessflow.pipeline.store import StoreError\n"
+        "from nessflow.pipeline.files import StoreError\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "try:\n"
         f"    faults.run(Path({str(tmp_path)!r}))\n"
@@ -235,14 +241,14 @@ def test_rotten_and_swapped_files_are_named_by_verify_and_computed_anew(referenc
             damaged = bytearray(whole)
             damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
             path.write_bytes(bytes(damaged))
-            assert verify_study(tmp_path), path
+            assert verified(tmp_path), path
         path.write_bytes(whole)
-    assert verify_study(tmp_path) == []
+    assert verified(tmp_path) == []
     first, second = sorted((tmp_path / "blocks").rglob("*.nc"))
     first_content = first.read_bytes()
     first.write_bytes(second.read_bytes())
     second.write_bytes(first_content)
-    assert len(verify_study(tmp_path)) == 2
+    assert len(verified(tmp_path)) == 2
     with pytest.raises(StoreError, match="2 of 2 blocks cannot be used"):
         fake.gather(SMALL, tmp_path)
     run(tmp_path)

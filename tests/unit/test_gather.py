@@ -7,10 +7,12 @@ import xarray as xr
 
 import fake_study as fake
 from fake_study import AXES, numbers, outcome_of, study_of
+from nessflow.loading import load_study
 from nessflow.pipeline import provenance
+from nessflow.pipeline.files import StoreError
 from nessflow.pipeline.gather import gather_study, joined
 from nessflow.pipeline.grid import Ensemble, blocks_of
-from nessflow.pipeline.store import StoreError, load_study, read_dataset, write_dataset
+from nessflow.pipeline.store import read_dataset, write_dataset
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
 
 FILES = ("data.nc", "failures.csv")

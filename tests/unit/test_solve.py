@@ -12,11 +12,12 @@ import xarray as xr
 import fake_study as fake
 from fake_study import AXES, SITES, numbers, outcome_of, study_of
 from nessflow.pipeline import solve as solver
+from nessflow.pipeline.files import StoreError
 from nessflow.pipeline.grid import Block, Ensemble, blocks_of
 from nessflow.pipeline.layout import PENDING, STATUS_MEANINGS
 from nessflow.pipeline.retry import release_failures
 from nessflow.pipeline.solve import Counts, interrupts, one_line, partial_path, span
-from nessflow.pipeline.store import StoreError, read_dataset
+from nessflow.pipeline.store import read_dataset
 from nessflow.studies.kind import Status
 
 FLAT = study_of(axes=(numbers("V", [0.1, 0.2, 0.5]),), ensemble=None)

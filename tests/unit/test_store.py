@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,18 +11,10 @@ import xarray as xr
 
 import fake_study as fake
 import nessflow
-from nessflow.pipeline.store import (
-    RECORD,
-    StoreError,
-    content_sha256,
-    load_study,
-    read_dataset,
-    set_aside,
-    verify_study,
-    write_atomically,
-    write_dataset,
-    write_text,
-)
+from nessflow.loading import load_study
+from nessflow.pipeline.files import StoreError, set_aside, write_atomically, write_text
+from nessflow.pipeline.manifest import Foreign, file_faults, read_manifest, state_of
+from nessflow.pipeline.store import RECORD, content_sha256, read_dataset, write_dataset
 
 
 def attributes(**more):
@@ -65,6 +58,32 @@ def test_what_is_written_is_read(dataset, tmp_path):
     assert read.attrs["content_sha256"] == content_sha256(read)
     assert read["V"].attrs == attributes() | {"coverage_content_type": "coordinate"}
     assert read["current"].attrs["coverage_content_type"] == "modelResult"
+
+
+@pytest.mark.skipif(shutil.which("nccopy") is None, reason="no nccopy here")
+def test_programs_of_the_classic_model_can_copy_the_file(dataset, tmp_path):
+    """The classic model has no integers of 64 bits, no unsigned ones and no strings."""
+    dataset["count"] = ("V", np.array([1, 2, 2**31 - 1]), attributes(known=np.arange(3)))
+    dataset["small"] = ("V", np.array([1, 2, 255], np.uint8), attributes(most=2**62))
+    dataset = dataset.assign_coords(N=("N", [1, 2, 3], attributes())).assign_attrs(seed=2**63 - 1)
+    write_dataset(dataset, tmp_path / "a.nc")
+    read = read_dataset(tmp_path / "a.nc")
+    assert read["count"].values.tolist() == [1, 2, 2**31 - 1]
+    assert read["small"].values.tolist() == [1, 2, 255]
+    assert (int(read.attrs["seed"]), int(read["small"].attrs["most"])) == (2**63 - 1, 2**62)
+    for kind in ("nc7", "nc4"):
+        command = ["nccopy", "-k", kind, tmp_path / "a.nc", tmp_path / f"{kind}.nc"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        copy = xr.load_dataset(tmp_path / f"{kind}.nc", decode_times=False)
+        for name in dataset.variables:
+            np.testing.assert_array_equal(copy[name].values, dataset[name].values)
+
+
+def test_integers_that_no_file_holds_are_refused(dataset, tmp_path):
+    dataset["count"] = ("V", np.array([1, 2, 2**31]), attributes())
+    with pytest.raises(ValueError, match="'count' has integers of more than 32 bits"):
+        write_dataset(dataset, tmp_path / "a.nc")
 
 
 def test_two_writes_give_the_same_bytes(dataset, tmp_path):
@@ -198,6 +217,13 @@ def test_a_file_set_aside_is_out_of_the_way(tmp_path):
 # Studies
 
 
+STATE = state_of(fake.study_of(), fake.DIGEST)
+
+
+def verified(folder) -> list[str]:
+    return [str(fault) for fault in file_faults(folder, STATE)]
+
+
 @pytest.fixture
 def results(tmp_path):
     study = fake.study_of()
@@ -224,9 +250,9 @@ def test_data_of_another_study_are_not_served(results):
 
 
 def test_verify_is_silent_about_a_sound_study_wherever_it_lies(results):
-    assert verify_study(results / "fake") == []
+    assert verified(results / "fake") == []
     (results / "fake").rename(results / "moved")
-    assert verify_study(results / "moved") == []
+    assert verified(results / "moved") == []
 
 
 def test_verify_names_each_missing_changed_extra_and_damaged_file(results):
@@ -239,11 +265,11 @@ def test_verify_names_each_missing_changed_extra_and_damaged_file(results):
     blocks[3].write_bytes(bytes(data))
     (folder / "blocks" / "extra.nc").write_text("")
     (folder / "failures.csv").write_text("nothing failed\n")
-    problems = "\n".join(verify_study(folder))
+    problems = "\n".join(verified(folder))
     assert f"{blocks[0]}: no such file" in problems
     assert f"{blocks[1]}: changed" in problems
     assert f"{blocks[3]}: damaged" in problems
-    assert "extra.nc: not in manifest.json" in problems
+    assert "extra.nc: cut short, or not written by nessflow" in problems
     assert "failures.csv: changed" in problems
     assert len(problems.splitlines()) == 5
 
@@ -251,22 +277,58 @@ def test_verify_names_each_missing_changed_extra_and_damaged_file(results):
 def test_verify_accepts_data_without_their_blocks_but_not_with_some(results):
     folder = results / "fake"
     (folder / "blocks").rename(folder / "elsewhere")
-    assert verify_study(folder) == []
+    assert verified(folder) == []
     (folder / "failures.csv").write_text("nothing failed\n")
-    assert len(verify_study(folder)) == 1
+    assert len(verified(folder)) == 1
     (folder / "blocks").mkdir()
-    assert len(verify_study(folder)) > 1
+    assert len(verified(folder)) > 1
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"data.nc": 1}', "\udcff"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"data.nc": 1}', "\udcff", "[" * 10**5])
 def test_verify_names_a_damaged_manifest(results, text):
     (results / "fake" / "manifest.json").write_bytes(text.encode(errors="surrogateescape"))
-    (problem,) = verify_study(results / "fake")
+    (problem,) = verified(results / "fake")
     assert "manifest.json: damaged" in problem
 
 
+def test_no_changed_byte_of_a_manifest_goes_unnoticed(results):
+    path = results / "fake" / "manifest.json"
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(StoreError, match=r"manifest\.json: damaged"):
+            read_manifest(path.parent)
+    path.write_bytes(whole + b"\n")
+    with pytest.raises(StoreError, match=r"manifest\.json: damaged"):
+        read_manifest(path.parent)
+
+
+def test_a_manifest_of_another_study_is_named(results):
+    other = state_of(fake.study_of(name="other"), fake.DIGEST)
+    (fault,) = file_faults(results / "fake", other)
+    assert isinstance(fault, Foreign)
+    assert "manifest.json: of the study 'fake'" in str(fault)
+    now = state_of(fake.study_of(template={"V": 1, "mu": "$mu"}), fake.DIGEST)
+    (fault,) = file_faults(results / "fake", now)
+    assert "manifest.json: not of the study as it is now" in str(fault)
+
+
+def test_a_block_of_another_grid_is_no_fault(results):
+    study = fake.study_of(axes=fake.AXES[:1])
+    fake.solve(study, results / "fake")
+    assert verified(results / "fake") == []
+
+
+def test_a_file_that_its_owner_may_not_read_is_named(results):
+    path = results / "fake" / "failures.csv"
+    path.chmod(0)
+    (problem,) = verified(results / "fake")
+    assert "failures.csv" in problem
+    assert "permission" in problem.lower()
+
+
 def test_the_manifest_is_sorted_and_relative(results):
-    names = list(json.loads((results / "fake" / "manifest.json").read_text()))
+    names = list(json.loads((results / "fake" / "manifest.json").read_text())["files"])
     assert names == sorted(names)
     assert not any(name.startswith(("/", "..")) for name in names)
 
@@ -275,9 +337,9 @@ def test_a_writer_that_was_killed_leaves_no_file_with_the_final_name(tmp_path):
     script = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from nessflow.pipeline import store\n"
+        "from nessflow.pipeline import files\n"
         "os.replace = lambda *names: os.kill(os.getpid(), 9)\n"
-        f"store.write_text(Path({str(tmp_path)!r}) / 'a.txt', 'text')\n"
+        f"files.write_text(Path({str(tmp_path)!r}) / 'a.txt', 'text')\n"
     )
     done = subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": "src"})
     assert done.returncode == -9

@@ -13,6 +13,7 @@ import pytest
 
 from conftest import ROOT, Project, git_checkout
 from nessflow.pipeline.archive import MANIFEST, ArchiveError, check_archive, write_archive
+from nessflow.pipeline.store import read_dataset
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_what_it_holds(archive, committed):
     for study in ("chain", "spectrum"):
         for name in ("data.nc", "failures.csv", "manifest.json"):
             assert f"results/{study}/{name}" in names
-        drawn = {path.name for path in (results / study / "figures").iterdir()}
+        drawn = {path.name for path in (results / study / "figures").iterdir() if path.is_file()}
         assert {f"results/{study}/figures/{name}" for name in drawn} <= names
         assert len([name for name in names if name.startswith(f"results/{study}/.current/")]) == 1
     assert not [name for name in names if "/blocks/" in name or "/logs/" in name]
@@ -128,6 +129,60 @@ def test_a_folder_without_git_is_not_packed(finished, tmp_path):
     done = finished.nessflow("archive", "create")
     assert done.returncode == 2
     assert "no git checkout" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_data_computed_without_git_say_that_nobody_knows_the_source(finished):
+    attributes = read_dataset(finished.folder / "results" / "chain" / "data.nc").attrs
+    assert attributes["git_commit"] == "unknown"
+    assert "git_dirty" not in attributes
+    assert "git_dirty" not in attributes["origins"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["data.nc", "failures.csv", "manifest.json", "figures/current.svg", "figures/captions.txt"],
+)
+def test_what_is_damaged_is_not_packed(committed, tmp_path, name):
+    shutil.copytree(committed.folder, tmp_path / "copy")
+    project = Project(tmp_path / "copy")
+    path = project.folder / "results" / "chain" / name
+    image = bytearray(path.read_bytes())
+    image[len(image) // 2] ^= 1
+    path.write_bytes(image)
+    done = project.nessflow("archive", "create")
+    assert done.returncode == 2
+    assert f"results/chain/{name}: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_changes_while_it_is_packed_is_named(tmp_path):
+    content = tmp_path / "a.txt"
+    content.write_text("a")
+    with pytest.raises(ArchiveError, match=r"a\.txt: changed while it was packed"):
+        write_archive(tmp_path / "a.zip", {"a.txt": content}, {"a.txt": "0" * 64})
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_results_on_another_disk_are_packed(committed, tmp_path):
+    """By a link, and under another name; the same files in the archive."""
+    shutil.copytree(committed.folder, tmp_path / "copy")
+    project = Project(tmp_path / "copy")
+    scratch = tmp_path / "scratch"
+    (project.folder / "results").rename(scratch)
+    (project.folder / "out").mkdir()
+    for name in ("results", "out/run 1,é"):
+        (project.folder / name).symlink_to(scratch)
+        project.edit("config/config.yaml", "studies: all\n", f"studies: all\nresults: {name}\n")
+        done = project.nessflow("archive", "create")
+        assert done.returncode == 0, done.stderr
+        assert check_archive(scratch / "archive.zip") > 100
+        names = zipfile.ZipFile(scratch / "archive.zip").namelist()
+        assert f"{name}/chain/figures/current.svg" in names
+        described = metadata(scratch / "archive.zip")["#run-chain"]["result"]
+        assert len(described) > 5
+        project.edit("config/config.yaml", f"results: {name}\n", "")
+    assert "1 changes" in done.stdout, "config.yaml alone; results are nothing that git knows"
 
 
 # Elsewhere
@@ -148,9 +203,9 @@ def test_results_without_their_blocks_are_verified(unpacked):
 def test_figures_are_drawn_again_in_the_same_bytes_and_nothing_is_computed(unpacked, committed):
     project = unpacked
     assert project.jobs() == {}
-    drawn = sorted((committed.folder / "results").glob("*/figures/*"))
+    drawn = sorted((committed.folder / "results").glob("*/figures/[!.]*"))
     assert drawn
-    for path in (project.folder / "results").glob("*/figures/*"):
+    for path in (project.folder / "results").glob("*/figures/[!.]*"):
         path.unlink()
     data = project.data("chain")
     done = project.snakemake("figures")
@@ -300,6 +355,18 @@ def test_links_in_a_zip_file_are_refused(small):
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "ok"), [(("a", "A"), False), (("é", "e\u0301"), False), (("a", "b"), True)]
+)
+def test_names_that_some_file_systems_do_not_tell_apart_are_refused(tmp_path, names, ok):
+    path = tmp_path / "a.zip"
+    if ok:
+        write_archive(path, dict.fromkeys(names, b""))
+        return
+    with pytest.raises(ArchiveError, match="where capitals or accents do not count"):
+        write_archive(path, dict.fromkeys(names, b""))
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_name_that_is_there_twice_is_refused(small):
     assert "'a.txt': there twice" in added(small, "a.txt")
@@ -311,21 +378,59 @@ def test_a_forged_manifest_is_found_by_the_seal(tmp_path):
     assert write_archive(genuine, {"a.txt": b"a"}) != write_archive(forged, {"a.txt": b"b"})
 
 
+CHECKED = """
+import resource, sys
+from nessflow.pipeline.archive import ArchiveError, check_archive
+used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = used()
+try:
+    check_archive(sys.argv[1])
+except ArchiveError as error:
+    print(error, file=sys.stderr)
+print(used() - before)
+"""
+
+
+def checked_in_kilobytes(path) -> tuple[int, str]:
+    """Check an archive; return the memory that it takes and what is said."""
+    command = [sys.executable, "-c", CHECKED, path]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return int(done.stdout), done.stderr
+
+
 def test_checking_needs_little_memory(tmp_path):
     content = tmp_path / "large"
     with content.open("wb") as stream:
         stream.truncate(64 << 20)
     write_archive(tmp_path / "large.zip", {"large": content})
-    code = (
-        "import sys, resource; from nessflow.pipeline.archive import check_archive;"
-        "used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        "before = used(); check_archive(sys.argv[1]); print(used() - before)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "large.zip"],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert int(done.stdout) < 20_000
+    used, said = checked_in_kilobytes(tmp_path / "large.zip")
+    assert said == ""
+    assert used < 20_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"\0" * 1000, b"x" * 999 + b"\n", b"0" * 64 + b"  b.txt\n", b"0" * 64 + b"  a.txt\n"],
+    ids=["no lines", "no checksums", "missing", "changed"],
+)
+def test_a_manifest_that_unpacks_to_a_lot_needs_little_memory(tmp_path, line):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("a.txt", b"a")
+        target.writestr(MANIFEST, line * (100_000_000 // len(line)))
+    used, said = checked_in_kilobytes(path)
+    assert path.stat().st_size < 1_000_000
+    assert used < 20_000
+    assert f"{MANIFEST}: line " in said or "b.txt: missing" in said
+    assert len(said.splitlines()) < 110
+
+
+def test_only_what_unpacks_in_pieces_is_unpacked(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as target:
+        target.writestr("a.txt", b"a" * 10_000_000)
+        target.writestr(MANIFEST, b"")
+    used, said = checked_in_kilobytes(path)
+    assert "'a.txt': compressed by method 12, not deflate" in said
+    assert used < 20_000

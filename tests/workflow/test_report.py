@@ -48,7 +48,7 @@ def results(finished, tmp_path_factory) -> Path:
     studies = dict(project.studies)
     studies["chain"] = replace(studies["chain"], title=TITLE)
     project = replace(project, studies=studies, results=folder)
-    write_report(project, folder / "report" / "index.html", progress=print)
+    assert write_report(project, progress=print) == []
     return folder
 
 
@@ -230,10 +230,28 @@ def test_both_reports_from_the_workflow(ready):
 
 
 def test_a_study_without_data_is_named(ready):
-    (ready.folder / "results/spectrum/data.nc").unlink()
-    (ready.folder / "results/chain/figures/current.png").write_bytes(b"")
+    shutil.rmtree(ready.folder / "results/spectrum")
     done = ready.nessflow("report")
     assert done.returncode == 0, done.stderr
     text = (ready.folder / "results/report/index.html").read_text()
     assert "No data: data.nc: no such file" in text
-    assert "No figure current: " in text
+    assert "No figure loss: " in text
+
+
+def test_what_is_damaged_or_of_another_study_is_named_and_not_shown(ready):
+    results = ready.folder / "results"
+    shutil.copy(results / "chain/data.nc", results / "spectrum/data.nc")
+    picture = results / "chain/figures/current.png"
+    image = bytearray(picture.read_bytes())
+    image[-20] ^= 1
+    picture.write_bytes(image)
+    done = ready.nessflow("report")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert f"{results.name}/spectrum/data.nc: holds the data of the study 'chain'" in done.stderr
+    assert "chain/figures/current.png: changed since manifest.json was written" in done.stderr
+    text = (results / "report/index.html").read_text()
+    assert "No data: data.nc: holds the data of the study" in text
+    assert "No figure current: current.png: changed" in text
+    # Of the two figures only the one that is sound.
+    assert text.count('src="data:image/webp') == 1

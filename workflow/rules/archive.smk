@@ -9,7 +9,7 @@ rule archive:
         [path for jobs in PROJECT.jobs.values() for path in jobs.targets],
         rules.report.output,
     params:
-        studies=" ".join(PROJECT.jobs),
+        studies=list(PROJECT.jobs),
         flags=PROJECT.flags,
     shell:
-        "{NESSFLOW} archive create {params.studies} {params.flags}"
+        "{NESSFLOW} archive create {params.studies:q} {params.flags:q}"

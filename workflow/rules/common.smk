@@ -14,9 +14,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
 NESSFLOW = f"{shlex.quote(sys.executable)} -m nessflow"
 
-from nessflow.workflow import open_project, run_lock
+from nessflow.workflow import open_project, run_lock, settle_results
 
 PROJECT = open_project(ROOT, config)
+if workflow.is_main_process:
+    settle_results(ROOT, PROJECT)
 RESULTS = PROJECT.results.as_posix()
 
 

@@ -12,6 +12,7 @@ rule block:
     benchmark:
         f"{RESULTS}/{{study}}/benchmarks/{{block}}.tsv"
     params:
+        block=lambda w: f"{w.block}.nc",
         source=lambda w: PROJECT.jobs[w.study].source,
         numbers=lambda w: PROJECT.jobs[w.study].numbers,
         points=lambda w: PROJECT.jobs[w.study].points,
@@ -21,7 +22,7 @@ rule block:
         mem_mb=lambda w, attempt: 1000 * 2 ** (attempt - 1),
         runtime=lambda w, attempt: 10 * 2 ** (attempt - 1),
     shell:
-        "{NESSFLOW} solve {wildcards.study} {wildcards.block}.nc --log {log} {params.flags}"
+        "{NESSFLOW} solve {wildcards.study:q} {params.block:q} --log {log:q} {params.flags:q}"
 
 
 for study, jobs in PROJECT.jobs.items():
@@ -44,11 +45,9 @@ for study, jobs in PROJECT.jobs.items():
         log:
             f"{RESULTS}/{study}/logs/gather.log",
         params:
-            folder=f"{RESULTS}/{study}",
             study=study,
             source=jobs.source,
             content=jobs.content,
             flags=PROJECT.flags,
         shell:
-            "rm -rf {params.folder}/.current; "
-            "{NESSFLOW} gather {params.study} --log {log} {params.flags}"
+            "{NESSFLOW} gather {params.study:q} --log {log:q} {params.flags:q}"

@@ -1,6 +1,8 @@
 # All figures of a study in one process, from gathered data alone.
-def in_report(study, path):
-    """Flag the one format of a figure that Snakemake's own report shows."""
+def flagged(study, path):
+    """Flag the one format of a figure that Snakemake's own report shows, and the marker."""
+    if Path(path).parent.name == ".current":
+        return touch(path)
     if not path.endswith(".svg"):
         return path
     labels = {"figure": Path(path).stem}
@@ -8,7 +10,7 @@ def in_report(study, path):
 
 
 for study, jobs in PROJECT.jobs.items():
-    if not jobs.figures:
+    if not jobs.drawn:
         continue
 
     rule:
@@ -20,7 +22,7 @@ for study, jobs in PROJECT.jobs.items():
         input:
             [path for name in PROJECT.sources[study] for path in PROJECT.jobs[name].gathered],
         output:
-            [in_report(study, path) for path in jobs.figures],
+            [flagged(study, path) for path in jobs.drawn],
         log:
             f"{RESULTS}/{study}/logs/figures.log",
         params:
@@ -30,4 +32,4 @@ for study, jobs in PROJECT.jobs.items():
             study=study,
             captions=jobs.captions,
         shell:
-            "{NESSFLOW} figure {params.study} --log {log} {params.flags}"
+            "{NESSFLOW} figure {params.study:q} --log {log:q} {params.flags:q}"

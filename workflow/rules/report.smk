@@ -7,11 +7,12 @@ rule report:
         [path for name in PROJECT.chosen for path in PROJECT.jobs[name].targets],
     output:
         f"{RESULTS}/report/index.html",
+        f"{RESULTS}/report/manifest.json",
     log:
         f"{RESULTS}/report/report.log",
     params:
         source=PROJECT.report_source,
-        studies=" ".join(PROJECT.chosen),
+        studies=PROJECT.chosen,
         flags=PROJECT.flags,
     shell:
-        "{NESSFLOW} report {params.studies} --log {log} {params.flags}"
+        "{NESSFLOW} report {params.studies:q} --log {log:q} {params.flags:q}"

@@ -34,7 +34,17 @@ def read_record(path: Path) -> dict[str, object]:
     OSError
         When the file cannot be read.
     """
-    image = Path(path).read_bytes()
+    return record_in(Path(path).read_bytes(), path)
+
+
+def record_in(image: bytes, path: Path) -> dict[str, object]:
+    """Return the record in the bytes of a figure file; ``path`` is for the message.
+
+    Raises
+    ------
+    RecordError
+        When there is none.
+    """
     try:
         record = json.loads(_reader(image)(image))
     except (ValueError, LookupError, struct.error, ElementTree.ParseError) as error:

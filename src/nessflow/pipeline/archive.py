@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import stat
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,15 +17,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-from nessflow.pipeline.store import write_atomically
+from nessflow.pipeline.files import write_atomically
 
 MANIFEST = "manifest-sha256.txt"
 _SEAL = b"sha256 "
 _HEX = 64
 _CHUNK = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
+_LINE = re.compile(r"([0-9a-f]{64})  (.+)\n")
+_LONGEST_LINE = 5000
+_MOST_FAULTS = 100
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    NotImplementedError,
+)
 
 Content = Path | bytes
 """A file on disk, or what to write."""
@@ -51,7 +62,9 @@ def sha256_of(content: Content) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_archive(path: Path, files: Mapping[str, Content]) -> str:
+def write_archive(
+    path: Path, files: Mapping[str, Content], verified: Mapping[str, str] | None = None
+) -> str:
     """Write files in the order given, then their manifest, as one zip file.
 
     Parameters
@@ -60,6 +73,8 @@ def write_archive(path: Path, files: Mapping[str, Content]) -> str:
         The target, written as a whole or not at all.
     files : mapping of str to Path or bytes
         Content of each file by its name in the archive.
+    verified : mapping of str to str, optional
+        SHA-256 that files must have while they are packed.
 
     Returns
     -------
@@ -69,17 +84,25 @@ def write_archive(path: Path, files: Mapping[str, Content]) -> str:
     Raises
     ------
     ArchiveError
-        When a name is not fit for an archive.
+        When a name is not fit for an archive, or a file is not as it was verified.
     StoreError
         When the disk refuses.
     """
     if faults := list(_name_faults(files)):
         raise ArchiveError(path, faults, "rename what is named and pack again")
-    write_atomically(path, lambda temporary: _write_zip(temporary, files), check_archive)
+
+    def write(temporary: Path) -> None:
+        sums = _write_zip(temporary, files)
+        if changed := [name for name in verified or () if sums[name] != verified[name]]:
+            faults = [f"{name}: changed while it was packed" for name in changed]
+            raise ArchiveError(path, faults, "pack again when no run is at work")
+
+    write_atomically(path, write, check_archive)
     return sha256_of(path)
 
 
-def _write_zip(path: Path, files: Mapping[str, Content]) -> None:
+def _write_zip(path: Path, files: Mapping[str, Content]) -> dict[str, str]:
+    """Write the zip file; return the SHA-256 of each file in it."""
     sums = {}
     with zipfile.ZipFile(path, "x") as archive:
         for name, content in files.items():
@@ -89,6 +112,7 @@ def _write_zip(path: Path, files: Mapping[str, Content]) -> None:
     with open(path, "r+b") as stream:
         digest = _digest(stream, path.stat().st_size - _HEX)
         stream.write(digest.encode())
+    return sums
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: Content) -> str:
@@ -130,7 +154,8 @@ def _digest(stream: BinaryIO, size: int) -> str:
 def check_archive(path: Path) -> int:
     """Compare an archive, zip file or unpacked folder, with its manifest.
 
-    One chunk of one file is in memory at a time.
+    One chunk of one file, or one line of the manifest, is in memory at a time: what is needed
+    grows with the number of files and not with their size, whatever the archive claims.
 
     Returns
     -------
@@ -140,74 +165,87 @@ def check_archive(path: Path) -> int:
     Raises
     ------
     ArchiveError
-        Naming each file that is changed, missing, added, twice there, or whose name or type would
-        write outside the folder it is unpacked in; and a zip file whose bytes are not those that
-        were written.
+        Naming each file (the first hundred) that is changed, missing, added, twice there, or whose
+        name or type would write outside the folder it is unpacked in; and a zip file whose bytes
+        are not those that were written.
     """
     path = Path(path)
+    found, faults = {}, []
     try:
-        found, faults = _read_folder(path) if path.is_dir() else _read_zip(path)
+        if path.is_dir():
+            _read_folder(path, found, faults)
+        else:
+            _read_zip(path, found, faults)
     except FileNotFoundError:
         raise ArchiveError(path, ["no such file"], "give the archive or its folder") from None
     except _UNREADABLE as error:
-        found, faults = {}, [f"not a zip file, cut short or damaged ({error})"]
-    if not faults or MANIFEST in found:
-        listed, more = _listed(found.pop(MANIFEST, None))
-        faults += [*more, *_differences(listed, found)]
+        faults.append(f"not a zip file, cut short or damaged ({error})")
     if faults:
-        raise ArchiveError(path, faults, "not as it was written: get the archive again")
+        more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
+        way_out = "not as it was written: get the archive again"
+        raise ArchiveError(path, [*faults[:_MOST_FAULTS], *more], way_out)
     return len(found)
 
 
-def _differences(listed: Mapping[str, str], found: Mapping[str, object]) -> Iterator[str]:
-    for name in sorted(listed.keys() | found.keys()):
-        if name not in found:
-            yield f"{name}: missing"
-        elif name not in listed:
-            yield f"{name}: added, not in {MANIFEST}"
-        elif found[name] is not None and found[name] != listed[name]:
-            yield f"{name}: changed, its SHA-256 does not match"
+Found = dict[str, str | None]
+"""SHA-256 by name, None where a fault is told already."""
 
 
-def _listed(text: bytes | None) -> tuple[dict[str, str], list[str]]:
-    """Return the SHA-256 of each file as the manifest has it, and what is wrong with it."""
-    if text is None:
-        return {}, [f"{MANIFEST}: missing"]
-    listed, faults = {}, []
-    for number, line in enumerate(text.decode(errors="replace").splitlines(), 1):
-        match = _LINE.fullmatch(line)
-        if match is None:
-            faults.append(f"{MANIFEST}: line {number} is no checksum and name")
-        elif match[2] in listed:
-            faults.append(f"{MANIFEST}: line {number} names {match[2]} again")
-        else:
-            listed[match[2]] = match[1]
-    return listed, faults
-
-
-Found = dict[str, str | bytes | None]
-"""SHA-256 by name, None where a fault is told already; the manifest with its content."""
-
-
-def _read_zip(path: Path) -> tuple[Found, list[str]]:
-    found, faults = {}, list(_seal_faults(path))
+def _read_zip(path: Path, found: Found, faults: list[str]) -> None:
+    faults += _seal_faults(path)
     with zipfile.ZipFile(path) as archive:
         # As stored: Python cuts `filename` at a NUL.
         infos = [(info.orig_filename, info) for info in archive.infolist()]
         faults += _name_faults([name for name, _ in infos])
+        manifest = None
         for name, info in infos:
+            found[name] = None
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG):
-                found[name] = None
                 faults.append(f"{name!a}: not a regular file but {_kind(kind)}")
-                continue
-            try:
-                with archive.open(info) as stream:
-                    found[name] = stream.read() if name == MANIFEST else _whole_digest(stream)
-            except (*_UNREADABLE, NotImplementedError) as error:
-                found[name] = None
-                faults.append(f"{name!a}: damaged ({error})")
-    return found, faults
+            elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # Others cannot be unpacked in pieces of a known size.
+                faults.append(f"{name!a}: compressed by method {info.compress_type}, not deflate")
+            elif name == MANIFEST:
+                manifest = info
+            else:
+                try:
+                    with archive.open(info) as stream:
+                        found[name] = _whole_digest(stream)
+                except _UNREADABLE as error:
+                    faults.append(f"{name!a}: damaged ({error})")
+        if manifest is None:
+            _compare(None, found, faults)
+            return
+        with archive.open(manifest) as stream:
+            _compare(stream, found, faults)
+
+
+def _compare(manifest: BinaryIO | None, found: Found, faults: list[str]) -> None:
+    """Compare what was found with the lines of the manifest."""
+    if found.pop(MANIFEST, None) is None and manifest is None:
+        faults.append(f"{MANIFEST}: missing")
+        return
+    differences, listed, number = [], set(), 0
+    while line := manifest.readline(_LONGEST_LINE):
+        number += 1
+        match = _LINE.fullmatch(line.decode(errors="replace"))
+        if match is None:
+            differences.append(f"{MANIFEST}: line {number} is no checksum and name")
+        elif match[2] in listed:
+            differences.append(f"{MANIFEST}: line {number} names {match[2]} again")
+        elif match[2] not in found:
+            name = match[2] if match[2].isprintable() else ascii(match[2])
+            differences.append(f"{name}: missing")
+        else:
+            listed.add(match[2])
+            if found[match[2]] not in (None, match[1]):
+                differences.append(f"{match[2]}: changed, its SHA-256 does not match")
+        if len(differences) > _MOST_FAULTS:
+            faults += differences
+            return
+    differences += [f"{name}: added, not in {MANIFEST}" for name in found.keys() - listed]
+    faults += sorted(differences)
 
 
 def _whole_digest(stream: BinaryIO) -> str:
@@ -230,8 +268,8 @@ def _seal_faults(path: Path) -> Iterator[str]:
             yield "its bytes are not those that were written"
 
 
-def _read_folder(path: Path) -> tuple[Found, list[str]]:
-    found, faults = {}, []
+def _read_folder(path: Path, found: Found, faults: list[str]) -> None:
+    manifest = None
     for folder, folders, names in os.walk(path):
         # Links to folders are listed as folders, and not followed.
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
@@ -242,12 +280,18 @@ def _read_folder(path: Path) -> tuple[Found, list[str]]:
             found[inside] = None
             if kind != stat.S_IFREG:
                 faults.append(f"{inside!a}: not a regular file but {_kind(kind)}")
-                continue
-            try:
-                found[inside] = file.read_bytes() if inside == MANIFEST else sha256_of(file)
-            except OSError as error:
-                faults.append(f"{inside!a}: cannot be read ({error.strerror})")
-    return found, faults
+            elif inside == MANIFEST:
+                manifest = file
+            else:
+                try:
+                    found[inside] = sha256_of(file)
+                except OSError as error:
+                    faults.append(f"{inside!a}: cannot be read ({error.strerror})")
+    if manifest is None:
+        _compare(None, found, faults)
+        return
+    with open(manifest, "rb") as stream:
+        _compare(stream, found, faults)
 
 
 def _kind(kind: int) -> str:
@@ -266,6 +310,12 @@ def _name_faults(names: Iterable[str]) -> Iterator[str]:
             yield f"{name!a}: leads out of the folder"
         elif "\\" in name or not name.isprintable() or {"", "."} & set(parts):
             yield f"{name!a}: not a plain relative path"
-    for first, second in pairwise(sorted(names)):
+    for first, second in pairwise(sorted(names, key=_folded)):
         if first == second:
             yield f"{first!a}: there twice"
+        elif _folded(first) == _folded(second):
+            yield f"{first!a}: the same as {second!a} where capitals or accents do not count"
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name.casefold())

@@ -109,11 +109,15 @@ def name_problems(document: Document, kind: ModuleType) -> list[Problem]:
     taken = RESERVED | FUNCTIONS.keys() | CONSTANTS.keys() | variables.keys() | set(KEYS)
     taken |= {dim for variable in variables.values() for dim in variable.dims}
     taken |= schema_of(kind.Parameters).get("properties", {}).keys()
-    problems = []
+    problems, folded = [], {}
     for name in axis_entries(document):
         hint = ""
+        first = folded.setdefault(name.casefold(), name)
         if DERIVED.sub("", name) in taken:
             hint = f"{name} is taken"
+        elif first != name:
+            # Names become folders, and some file systems do not tell A from a.
+            hint = f"{name} and {first} differ in capitals alone"
         elif _AXIS_NAME.fullmatch(name) and not iskeyword(name):
             continue
         expected = "an axis name of letters, digits and _ that names nothing else"

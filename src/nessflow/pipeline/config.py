@@ -24,6 +24,7 @@ from nessflow.pipeline.checks import (
 )
 from nessflow.pipeline.document import COMMAND_LINE, Document, read_document
 from nessflow.pipeline.errors import ConfigError, Problem, closest, listed, nearest
+from nessflow.pipeline.folders import results_fault
 from nessflow.pipeline.grid import Ensemble
 from nessflow.pipeline.overrides import overridden
 from nessflow.pipeline.references import items_of, reference_problems, references_of, repeated_names
@@ -109,6 +110,8 @@ def load_project(
     settings, faults = validated(ProjectFile, document.data)
     if settings is None:
         raise ConfigError(_problems(document, faults))
+    if fault := results_fault(root, settings.results):
+        raise ConfigError([document.problem(("results",), "", fault)])
     folder = root / "config" / "studies"
     found, problems = _study_files(folder)
     paths, missing = _selected(settings.studies, found, document)

@@ -110,15 +110,20 @@ def crate_json(
         "identifier": about.commit,
     }
     _describe(crate.root_dataset, root)
+    # By name: an identifier is a URI, in which a space or a letter with an accent is encoded.
+    added = {}
     for name, file in files.items():
         if name == workflow:
-            _add_workflow(crate, name, file, about, authors, licence_entity)
+            added[name] = _add_workflow(crate, name, file, about, authors, licence_entity)
         else:
-            crate.add_file(dest_path=name, properties=_described(name, file))
+            added[name] = crate.add_file(dest_path=name, properties=_described(name, file))
     crate.get("README.md")["about"] = crate.root_dataset
     for name, text in folders.items():
         crate.add_dataset(dest_path=name, properties={"name": name, "description": text})
-    _describe(crate.root_dataset, {"mentions": [_action(crate, run, workflow) for run in runs]})
+    _describe(
+        crate.root_dataset,
+        {"mentions": [_action(crate, run, added[workflow], added) for run in runs]},
+    )
     return json.dumps(crate.metadata.generate(), indent=1, sort_keys=True) + "\n"
 
 
@@ -133,7 +138,7 @@ def _described(name: str, file: File) -> dict[str, object]:
     }
 
 
-def _add_workflow(crate, name, file, about, authors, licence) -> None:
+def _add_workflow(crate, name, file, about, authors, licence) -> Entity:
     workflow = crate.add_workflow(
         dest_path=name,
         main=True,
@@ -144,6 +149,7 @@ def _add_workflow(crate, name, file, about, authors, licence) -> None:
     profile = _context(crate, _WORKFLOW_PROFILE, "CreativeWork", name="ComputationalWorkflow")
     properties = {"conformsTo": profile, "creator": authors, "license": licence}
     _describe(workflow, properties | {"version": about.commit})
+    return workflow
 
 
 def _author(crate: ROCrate, number: int, who: Mapping[str, object]) -> Entity:
@@ -154,7 +160,7 @@ def _author(crate: ROCrate, number: int, who: Mapping[str, object]) -> Entity:
     return _context(crate, str(who.get("orcid", f"#author-{number}")), "Person", name=name)
 
 
-def _action(crate: ROCrate, run: Run, workflow: str) -> Entity:
+def _action(crate: ROCrate, run: Run, workflow: Entity, added: Mapping[str, Entity]) -> Entity:
     return _context(
         crate,
         f"#run-{run.name}",
@@ -162,9 +168,9 @@ def _action(crate: ROCrate, run: Run, workflow: str) -> Entity:
         name=f"{run.name}: {run.title}",
         description=run.description,
         actionStatus="http://schema.org/CompletedActionStatus",
-        instrument=crate.get(workflow),
-        object=[crate.get(name) for name in run.read],
-        result=[crate.get(name) for name in run.written],
+        instrument=workflow,
+        object=[added[name] for name in run.read],
+        result=[added[name] for name in run.written],
     )
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,13 @@ import numpy as np
 import xarray as xr
 
 from nessflow.pipeline.ensemble import with_fits, with_statistics
+from nessflow.pipeline.files import (
+    Damaged,
+    StoreError,
+    remove_temporaries,
+    set_aside,
+    write_text,
+)
 from nessflow.pipeline.grid import Block, blocks_of, canonical_json, label_of
 from nessflow.pipeline.layout import (
     OK,
@@ -22,6 +30,14 @@ from nessflow.pipeline.layout import (
     point_labels,
     variables_of,
 )
+from nessflow.pipeline.manifest import (
+    BLOCKS,
+    DATA,
+    FAILURES,
+    MARKERS,
+    state_of,
+    write_manifest,
+)
 from nessflow.pipeline.provenance import origins_json, origins_of, provenance
 from nessflow.pipeline.solve import (
     block_attributes,
@@ -30,16 +46,7 @@ from nessflow.pipeline.solve import (
     partial_path,
     to_stderr,
 )
-from nessflow.pipeline.store import (
-    Damaged,
-    StoreError,
-    read_dataset,
-    remove_temporaries,
-    set_aside,
-    write_dataset,
-    write_manifest,
-    write_text,
-)
+from nessflow.pipeline.store import read_dataset, write_dataset
 from nessflow.pipeline.study import Study
 
 
@@ -80,6 +87,7 @@ def gather_study(
         They are set aside, so that running again computes them and nothing else.
     """
     folder = Path(folder)
+    shutil.rmtree(folder / MARKERS, ignore_errors=True)
     blocks = blocks_of(study.axes, study.ensemble)
     coordinates = _coordinates(study, blocks, kind)
     dataset = _pending(study, kind, coordinates.values())
@@ -111,10 +119,10 @@ def gather_study(
     if study.ensemble is not None:
         dataset = with_statistics(dataset)
     dataset = with_fits(dataset, study.fits)
-    write_text(folder / "failures.csv", failures_csv(dataset, study))
-    write_dataset(dataset, folder / "data.nc")
-    names = [f"blocks/{block.path.as_posix()}" for block in blocks]
-    write_manifest(folder, ["data.nc", "failures.csv", *names])
+    write_text(folder / FAILURES, failures_csv(dataset, study))
+    write_dataset(dataset, folder / DATA)
+    names = [f"{BLOCKS}{block.path.as_posix()}" for block in blocks]
+    write_manifest(folder, state_of(study, digest), [DATA, FAILURES, *names])
     remove_temporaries(folder)
     return dataset
 

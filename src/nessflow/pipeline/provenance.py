@@ -36,17 +36,13 @@ def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[s
     """
     commit, dirty = git_state()
     attributes = {
-        "study": study.name,
+        **definition(study, digest, outer),
         "title": study.title,
         "summary": " ".join(study.notes.split()) or study.title,
         "keywords": ", ".join(
             filter(None, ("open quantum systems", study.kind, study.reference.get("paper")))
         ),
         "references": reference_text(study.reference),
-        "kind": study.kind,
-        "tier": study.tier,
-        "parameters": template_json(study, outer),
-        "source_digest": digest,
         "command": command(study.name, study.tier),
         "license": nessflow.__license__,
         "nessflow_version": nessflow.__version__,
@@ -55,11 +51,25 @@ def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[s
         "git_commit": commit,
         "git_dirty": dirty,
     }
-    if outer is None:
-        attributes["axes"] = canonical_json({axis.name: axis.labels for axis in study.axes})
     if study.ensemble is not None:
         attributes["seed"] = study.ensemble.seed
     return {name: value for name, value in attributes.items() if value not in (None, "")}
+
+
+def definition(study: Study, digest: str, outer: Labels | None = None) -> dict[str, str]:
+    """Return the attributes by which data belong to a study, in the way of ``provenance``."""
+    attributes = {
+        "study": study.name,
+        "kind": study.kind,
+        "tier": study.tier,
+        "parameters": template_json(study, outer),
+        "source_digest": digest,
+    }
+    if outer is None:
+        attributes["axes"] = canonical_json({axis.name: axis.labels for axis in study.axes})
+        if study.fits:
+            attributes["fits"] = canonical_json([dict(fit) for fit in study.fits])
+    return attributes
 
 
 def command(study: str, tier: str) -> str:
@@ -93,14 +103,13 @@ def origins_of(attributes: Mapping[str, object]) -> set[str]:
 def origin() -> str:
     """Return which commit and which libraries compute points now, as JSON."""
     commit, dirty = git_state()
-    return canonical_json(
-        {
-            "git_commit": commit,
-            "git_dirty": dirty,
-            "lock_sha256": lock_sha256(),
-            "versions": json.loads(versions()),
-        }
-    )
+    found = {
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "lock_sha256": lock_sha256(),
+        "versions": json.loads(versions()),
+    }
+    return canonical_json({key: value for key, value in found.items() if value is not None})
 
 
 @functools.cache
@@ -123,14 +132,15 @@ def lock_sha256(root: Path = ROOT) -> str:
 
 
 @functools.cache
-def git_state(root: Path = ROOT) -> tuple[str, int]:
+def git_state(root: Path = ROOT) -> tuple[str, int | None]:
     """Return the commit of the checkout and 1 where it has changes outside ``results``, else 0.
 
-    ``("unknown", 0)`` without git or when ``root`` is not the top of a working tree.
+    ``("unknown", None)`` without git or when ``root`` is not the top of a working tree: nobody
+    knows then whether the source is that of a commit.
     """
     top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD") or ("", "")
     if not top or Path(top).resolve() != root.resolve():
-        return _UNKNOWN, 0
+        return _UNKNOWN, None
     changes = _git(root, "status", "--porcelain", "--", ".", ":!results")
     return commit, int(bool(changes))
 

@@ -3,9 +3,10 @@
 import shutil
 from pathlib import Path
 
+from nessflow.pipeline.files import StoreError, remove
 from nessflow.pipeline.layout import OK, PENDING
 from nessflow.pipeline.solve import partial_path
-from nessflow.pipeline.store import StoreError, read_dataset, remove, write_dataset
+from nessflow.pipeline.store import read_dataset, write_dataset
 
 
 def release_failures(folder: Path) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from nessflow.pipeline.errors import ConfigError
+from nessflow.pipeline.files import Damaged, Missing, remove, set_aside
 from nessflow.pipeline.grid import Block, Ensemble, Labels, canonical_json, seed_entropy
 from nessflow.pipeline.judge import judge
 from nessflow.pipeline.layout import (
@@ -31,7 +32,7 @@ from nessflow.pipeline.layout import (
 )
 from nessflow.pipeline.lock import sole_writer
 from nessflow.pipeline.provenance import origin, origins_json, origins_of, provenance
-from nessflow.pipeline.store import Damaged, Missing, read_dataset, remove, set_aside, write_dataset
+from nessflow.pipeline.store import read_dataset, write_dataset
 from nessflow.pipeline.study import Study, inner_cases, parameters_of, possible_parameters
 from nessflow.pipeline.supervision import Watch
 

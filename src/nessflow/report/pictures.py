@@ -2,7 +2,6 @@
 
 import base64
 import io
-from pathlib import Path
 
 from PIL import Image
 
@@ -10,15 +9,15 @@ WIDTH = 640
 """Pixels: two for each of a column of the page, so that it is sharp on fine screens."""
 
 
-def embedded(path: Path) -> tuple[str, int, int]:
+def embedded(image: bytes) -> tuple[str, int, int]:
     """Return a picture as data URI, smaller than the file, and its width and height in pixels.
 
     Raises
     ------
     OSError
-        When the file cannot be read.
+        When it is no picture.
     """
-    with Image.open(path) as file:
+    with Image.open(io.BytesIO(image)) as file:
         picture = file.convert("RGB")
     height = round(picture.height * WIDTH / picture.width)
     target = io.BytesIO()

@@ -1,0 +1,41 @@
+"""What is wrong with the results of a study: the one answer of verify and the archive."""
+
+from collections.abc import Iterator
+
+from nessflow.pipeline.config import Project, Study
+from nessflow.pipeline.digest import source_digest
+from nessflow.pipeline.files import StoreError
+from nessflow.pipeline.manifest import FIGURES, file_faults, state_of
+from nessflow.pipeline.reader import read_data
+from nessflow.workflow import PAGE, REPORT, expected_figures, kind_module, report_state
+
+
+def study_faults(project: Project, study: Study) -> list[StoreError]:
+    """Return the faults of data, figures and other files of a study, each file once.
+
+    Every file is compared with its manifest, and data and figures with the study as it is now.
+    """
+    faults = {}
+    for fault in _faults(project, study):
+        faults.setdefault(fault.path, fault)
+    return list(faults.values())
+
+
+def _faults(project: Project, study: Study) -> Iterator[StoreError]:
+    folder = project.results / study.name
+    digest = source_digest(kind_module(study))
+    yield from file_faults(folder, state_of(study, digest))
+    try:
+        read_data(study, folder, digest)
+    except StoreError as error:
+        yield error
+    if study.figures:
+        yield from file_faults(folder / FIGURES, expected_figures(study, project.results))
+
+
+def report_faults(project: Project) -> list[StoreError]:
+    """Return the faults of the report page, none where there is no page."""
+    folder = project.results / REPORT
+    if not (folder / PAGE).exists():
+        return []
+    return file_faults(folder, report_state(project.tier))

@@ -1,0 +1,136 @@
+"""A share of ``damaging.py``: damage of any file is found, not served, and repaired at once."""
+
+import random
+import shutil
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from damaging import DAMAGES, broken, repaired, served, stored
+
+import nessflow
+from conftest import Project
+from nessflow.drawing import draw_study
+from nessflow.pipeline.files import StoreError
+from nessflow.pipeline.manifest import MANIFEST, settle
+from nessflow.verification import report_faults, study_faults
+from nessflow.workflow import jobs_of, read_project
+
+
+@pytest.fixture
+def project(ready) -> Project:
+    return ready
+
+
+def results_of(project: Project) -> Path:
+    return project.folder / "results"
+
+
+def faults(project: Project, study: str) -> list[str]:
+    with chdir(project.folder):
+        loaded = read_project(Path(), studies="all")
+        return [str(fault) for fault in study_faults(loaded, loaded.studies[study])]
+
+
+def test_damaged_files_are_named_not_served_and_made_anew_in_one_run(project, finished):
+    whole = stored(results_of(project))
+    number, violations = broken(project, 6, random.Random(4))
+    assert number > 3
+    assert violations == []
+    # All figures of another study with their manifest: each of them is sound.
+    figures = results_of(project) / "spectrum" / "figures"
+    shutil.rmtree(figures)
+    shutil.copytree(results_of(finished) / "chain" / "figures", figures)
+    assert any("of the study 'chain'" in fault for fault in faults(project, "spectrum"))
+    left = "spectrum/figures/current."
+    assert [text for text in repaired(project, whole) if not text.startswith(left)] == []
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_every_damage_of_every_sort_of_file_is_found(project, kind):
+    """Without a run: the files are put back."""
+    results = results_of(project)
+    chance = random.Random(5)
+    names = ["data.nc", "failures.csv", MANIFEST, "figures/captions.txt", f"figures/{MANIFEST}"]
+    names += [f"figures/current.{suffix}" for suffix in ("png", "svg", "pdf", "json")]
+    for name in [*names, "blocks/mu~0.1/seeds~00000-00009.nc"]:
+        path = results / "chain" / name
+        content, mode = path.read_bytes(), path.stat().st_mode
+        DAMAGES[kind](path, chance)
+        found = faults(project, "chain")
+        assert any(str(path.relative_to(project.folder)) in fault for fault in found), name
+        path.unlink(missing_ok=True)
+        path.write_bytes(content)
+        path.chmod(mode)
+    assert faults(project, "chain") == []
+
+
+def test_data_of_another_study_are_served_by_nobody(project, monkeypatch):
+    results = results_of(project)
+    for name in ("data.nc", "failures.csv", MANIFEST):
+        shutil.copy(results / "spectrum" / name, results / "chain" / name)
+    assert list(served(project, "chain/data.nc")) == []
+    found = faults(project, "chain")
+    assert "results/chain/manifest.json: of the study 'spectrum'" in found[0]
+    assert any("data.nc: holds the data of the study 'spectrum'" in text for text in found)
+    monkeypatch.chdir(project.folder)
+    loaded = read_project(Path(), studies="all")
+    with pytest.raises(StoreError, match="holds the data of the study 'spectrum'"):
+        draw_study(loaded.studies["chain"], loaded, progress=print)
+    with pytest.raises(StoreError, match="holds the data of the study 'spectrum'"):
+        nessflow.load("chain")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("rate: 0.1", "rate: 0.2", "with other parameters"),
+        ("inner: [0.5, 1.0]", "inner: [0.5, 1.5]", "have other axis values"),
+        ("samples: 20", "samples: 30", "have 20 samples"),
+        ("figures:", "fits: [{name: a, model: power-law, x: V, y: n_samples}]\nfigures:", "fits"),
+    ],
+)
+def test_data_of_the_study_as_it_was_are_not_served(project, monkeypatch, old, new, reason):
+    project.edit("config/studies/chain.yaml", old, new)
+    monkeypatch.chdir(project.folder)
+    with pytest.raises(StoreError, match=reason):
+        nessflow.load("chain")
+    assert any(reason in fault or "as it is now" in fault for fault in faults(project, "chain"))
+    # Elsewhere, where no study is, they are what they say.
+    shutil.copytree(results_of(project), project.folder.parent / "elsewhere")
+    assert nessflow.load("chain", project.folder.parent / "elsewhere").attrs["study"] == "chain"
+
+
+def test_data_of_another_tier_or_source_are_not_served(project, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    shutil.copytree(results_of(project) / "chain", results_of(project) / "smoke" / "chain")
+    with pytest.raises(StoreError, match="holds the data of the tier 'paper'"):
+        nessflow.load("chain", "results/smoke")
+    monkeypatch.setattr("nessflow.loading.source_digest", lambda module: "0" * 16)
+    with pytest.raises(StoreError, match="with another version of the source"):
+        nessflow.load("chain")
+
+
+def test_a_figure_of_other_specifications_is_named(project):
+    project.edit("config/studies/chain.yaml", "name: current", "name: current, caption: new")
+    (fault,) = faults(project, "chain")
+    assert "results/chain/figures/manifest.json: not of the study as it is now" in fault
+
+
+def test_a_damaged_page_is_named(project, monkeypatch):
+    assert project.nessflow("report").returncode == 0
+    monkeypatch.chdir(project.folder)
+    loaded = read_project(Path(), studies="all")
+    assert report_faults(loaded) == []
+    page = results_of(project) / "report" / "index.html"
+    page.write_bytes(page.read_bytes() + b" ")
+    (fault,) = report_faults(loaded)
+    assert "report/index.html: changed since" in str(fault)
+
+
+def test_a_sound_project_is_left_alone(project, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    before = stored(results_of(project))
+    for study in read_project(Path(), studies="all").studies.values():
+        assert settle(Path("results") / study.name, jobs_of(Path("results"), study).state) == []
+    assert stored(results_of(project)) == before
