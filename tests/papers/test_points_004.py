@@ -70,13 +70,13 @@ def test_uncertainty_ratio():
 
 
 def test_other_parameters_by_hand():
-    """Width, mass and temperatures from the command line: (57) at temperature 0."""
+    """Decay, mass and temperatures from the command line: (57) at temperature 0."""
     found, _ = point(
-        "mixture-current", "imbalance=narrow", "bias=1.5", "mixture.mass=2",
+        "mixture-current", "imbalance=wide", "bias=1.5", "mixture.mass=2",
         "mixture.reservoirs.0.temperature=0", "mixture.reservoirs.1.temperature=0",
     )  # fmt: skip
-    width = 0.1
-    expected = (1 - np.exp(-2 * 2 * 1.5 * width)) / (4 * np.pi * 2 * width)
+    decay = 0.1
+    expected = (1 - np.exp(-2 * 2 * 1.5 * decay)) / (4 * np.pi * 2 * decay)
     assert found["net_particle_current"]["value"] == pytest.approx(expected, rel=1e-13)
     assert "temperature 0" in found["entropy_production"]["undefined"]
     assert found["entropy_production"]["value"] is None

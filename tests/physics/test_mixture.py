@@ -591,7 +591,7 @@ def test_density_response_has_friedel_oscillations():
         (lambda: steps(0.6, 0), "c_plus must lie between"),
         (lambda: StepWeights((0.5, 0.6), (0.5, 0.5)), "forward: .* must add to 1, they add to 1.1"),
         (lambda: StepWeights((0.5, 0.5), (1.5, -0.5)), "backward: weights must lie between"),
-        (lambda: GaussianWeights(0.0), "width must be positive"),
+        (lambda: GaussianWeights(0.0), "decay must be positive"),
         (lambda: TabulatedWeights([1, 0], np.ones((2, 2)) / 2, np.ones((2, 2)) / 2), "increase"),
         (lambda: TabulatedWeights([0, 1], [[1, 1]], [[1, 1]]), "at least two reservoirs"),
         (lambda: mixture(0.0, -1.0, statistics="bosons"), "below 0, the lowest energy, got 0"),

@@ -452,6 +452,12 @@ def test_points_of_named_cases_stand_side_by_side_and_beyond_the_scale_as_arrows
     assert not [line for line in cut.lines if "uparrow" in str(line.get_marker())]
 
 
+def test_a_mark_without_a_label_is_of_the_kind_before():
+    marks = [{"x": 0.1 * k, "y": 0, "label": label} for k, label in enumerate(["a", "", "b", ""])]
+    lines = drawn("marks", marks=marks).axes[0].lines[-4:]
+    assert [line.get_marker() for line in lines] == ["o", "o", "s", "s"]
+
+
 def test_panels_of_the_same_entries_share_one_legend():
     def panels_of(*panels):
         return SPEC.validate_python({"name": "two", "plot": "panels", "panels": panels})

@@ -45,8 +45,9 @@ def place_legends(figure: Figure, titles: dict[Axes, str]) -> None:
     inside = []
     for axes, title in titles.items():
         axes.set_title(title, loc="left")
-    if _share_entries(list(titles)):
-        _put_above_all(figure, *_entries(next(iter(titles))))
+    shared = _share_entries(list(titles))
+    if shared and len(_entries(next(iter(titles)))[1]) > _FEW:
+        _put_above_all(figure, list(titles))
         return
     for axes in titles:
         if _entries(axes)[1]:
@@ -59,6 +60,9 @@ def place_legends(figure: Figure, titles: dict[Axes, str]) -> None:
         figure.draw_without_rendering()
         crowded = [axes for axes in inside if not _put_inside(axes)]
         if not crowded:
+            return
+        if shared:
+            _put_above_all(figure, list(titles))
             return
         for axes in crowded:
             _put_above(axes)
@@ -166,7 +170,7 @@ def _put_inside(axes: Axes) -> bool:
 
 
 def _share_entries(plots: Sequence[Axes]) -> bool:
-    """Return whether one legend of several entries is that of all plots."""
+    """Return whether the legend of one plot is that of all, of which there are several."""
     looks = []
     for axes in plots:
         handles, labels = _entries(axes)
@@ -174,11 +178,15 @@ def _share_entries(plots: Sequence[Axes]) -> bool:
             return False
         kinds = ("color", "linestyle", "marker")
         looks.append([labels, [[getp(handle, kind) for kind in kinds] for handle in handles]])
-    return len(plots) > 1 and len(looks[0][0]) > _FEW and all(look == looks[0] for look in looks)
+    return len(plots) > 1 and bool(looks[0][0]) and all(look == looks[0] for look in looks)
 
 
-def _put_above_all(figure: Figure, handles: list, labels: list[str]) -> None:
+def _put_above_all(figure: Figure, plots: Sequence[Axes]) -> None:
     """Put one legend above all plots of a figure, in as many columns as fit."""
+    for axes in plots:
+        if legend := axes.get_legend():
+            legend.remove()
+    handles, labels = _entries(plots[0])
     for columns in range(len(labels), 0, -1):
         legend = figure.legend(handles, labels, loc="outside upper center", ncols=columns)
         if _extent(legend).width <= figure.bbox.width:

@@ -545,12 +545,14 @@ def reference_lines(spec: Plot, datasets: Data, study: str) -> list[ReferenceLin
 
 
 def _marks(axes: Axes, spec: Plot, datasets: Data, study: str) -> None:
-    for mark, symbol in zip(spec.marks, "osD^", strict=False):
+    # A mark without a label goes on with the symbol of the one before.
+    numbers = np.maximum(np.cumsum([bool(mark.label) for mark in spec.marks]) - 1, 0)
+    for mark, number in zip(spec.marks, numbers, strict=True):
         x, y = (_numbers_of(spec, mark, direction, datasets, study) for direction in "xy")
         axes.plot(
             *np.broadcast_arrays(x, y),
             linestyle="none",
-            marker=symbol,
+            marker="osD^"[number],
             markersize=4,
             color="black",
             markerfacecolor="white",

@@ -134,7 +134,7 @@ def _gaussian_current(mixture: Mixture) -> Measured:
     """Return (57): ``int_0^inf d omega/2pi e^{-2 m xi omega} d(omega)`` of both reservoirs."""
     if mixture.sign < 0:
         raise ValueError("the closed form (57) is one of fermions; use nessflow.mixture.transport")
-    rate = 2 * mixture.mass * mixture.weights.width
+    rate = 2 * mixture.mass * mixture.weights.decay
     first, second = mixture.reservoirs
     return _measured([_damped_filling(rate, first), -_damped_filling(rate, second)], 16 * _ROUNDING)
 

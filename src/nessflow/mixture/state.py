@@ -149,11 +149,11 @@ class StepWeights:
 
 @dataclass(frozen=True)
 class GaussianWeights:
-    """Two reservoirs with the imbalance ``exp(-width k^2)``, (11) and (12).
+    """Two reservoirs with the imbalance ``exp(-decay k^2)``, (11) and (12).
 
     Parameters
     ----------
-    width : float
+    decay : float
         xi, in a^2, positive.
 
     Raises
@@ -162,11 +162,11 @@ class GaussianWeights:
         When it is not positive.
     """
 
-    width: float
+    decay: float
 
     def __post_init__(self):
-        if not (self.width > 0 and np.isfinite(self.width)):
-            raise ValueError(f"width must be positive and finite, got {self.width:g}")
+        if not (self.decay > 0 and np.isfinite(self.decay)):
+            raise ValueError(f"decay must be positive and finite, got {self.decay:g}")
 
     @property
     def count(self) -> int:
@@ -176,7 +176,7 @@ class GaussianWeights:
     @property
     def momenta(self) -> np.ndarray:
         """Momenta at which the exponent of the imbalance is -1, -7, -20 and -40."""
-        return np.sqrt(np.array([1.0, 7.0, 20.0, 40.0]) / self.width)
+        return np.sqrt(np.array([1.0, 7.0, 20.0, 40.0]) / self.decay)
 
     def at(self, momenta: np.ndarray) -> Shares:
         """Return the weights at some momenta.
@@ -191,7 +191,7 @@ class GaussianWeights:
         Shares
             Each (2, ...).
         """
-        exponent = -self.width * np.asarray(momenta) ** 2
+        exponent = -self.decay * np.asarray(momenta) ** 2
         imbalance = np.exp(exponent)
         forward = np.stack([0.5 * (1 + imbalance), -0.5 * np.expm1(exponent)])
         both = np.stack([imbalance, -imbalance])

@@ -57,14 +57,16 @@ class StepWeights(Strict):
 
 
 class GaussianWeights(Strict):
-    """Two reservoirs with the imbalance exp(-width k^2)."""
+    """Two reservoirs with the imbalance exp(-decay k^2)."""
 
     kind: Literal["gaussian"]
-    width: float = quantity("width of the imbalance", "a^2", gt=0)
+    decay: float = quantity(
+        "coefficient of k^2 in the exponent; the imbalance is 1/sqrt(decay) wide", "a^2", gt=0
+    )
 
     def weights(self) -> state.GaussianWeights:
         """Return the weights of the engine."""
-        return state.GaussianWeights(self.width)
+        return state.GaussianWeights(self.decay)
 
 
 class DirectionWeights(Strict):
