@@ -9,10 +9,13 @@ import pytest
 import scipy.sparse
 
 from nessflow.scattering import dense, sparse
+from nessflow.scattering.bound_states import bound_states, require_decay, require_no_bound_state
+from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.currents import disorder_susceptibility, transmission
 from nessflow.scattering.dark_states import _by_inverse_iteration, dark_states, unreached_sites
 from nessflow.scattering.entropy import scattering_entropy_production
+from nessflow.scattering.evolution import evolve
 from nessflow.scattering.geometry import ring, star, strip
 from nessflow.scattering.lattice import chain as any_chain
 from nessflow.scattering.lattice import onsite_rates
@@ -332,6 +335,46 @@ def test_currents_and_noise_of_rings(sites, current, noise):
     assert found.converged
     assert found.net_particle_current == pytest.approx(current, rel=1e-13)
     assert fluctuations.particle_noise[0, 0] == pytest.approx(noise, rel=1e-12)
+
+
+def test_evolution_keeps_what_is_dark():
+    """The even states of a ring evolve as their chain, the odd one turns its phase alone."""
+
+    def joined(h, middle):
+        leads = [
+            SemiInfiniteChainLead("a", 0, 1.5, 0.9, 0.0, 0.4, 0.1),
+            SemiInfiniteChainLead("b", middle, 1.5, 0.9, 0.0, -0.4, 0.0),
+        ]
+        return OpenSystem(h, *[Tridiagonal.zero(h.shape[0])] * 2, leads)
+
+    times = np.array([0.0, 1.0, 7.0])
+    h = ring(4, onsite=np.array([0, 0.3, 0, 0.3])).toarray()
+    found = evolve(joined(h, 2), times)
+    even = chain(3, np.sqrt(2), np.array([0, 0.3, 0]))
+    expected = evolve(joined(even, 2), times)
+    fold = np.array([[1, 0, 0], [0, np.sqrt(0.5), 0], [0, 0, 1], [0, np.sqrt(0.5), 0]])
+    odd = np.sqrt(0.5) * np.array([0, 1, 0, -1])
+    phase = np.exp(-0.3j * times)[:, None, None] * np.outer(odd, odd)
+    propagator = fold @ expected.propagator @ fold.T + phase
+    np.testing.assert_allclose(found.propagator, propagator, atol=1e-12)
+    np.testing.assert_allclose(found.source, fold @ expected.source @ fold.T, atol=1e-12)
+    assert found.error.max() < 1e-11
+    with pytest.raises(ValueError, match=r"near energy 0\.3 is coupled to no terminal"):
+        correlation_matrix(joined(h, 2))
+
+
+@pytest.mark.parametrize("level", [0.0, 7.0])
+def test_dark_is_not_bound(level):
+    """A site without hopping is dark inside the band and outside, and no bound state."""
+    h = np.zeros((3, 3))
+    h[0, 1] = h[1, 0] = -1.0
+    h[2, 2] = level
+    lead = SemiInfiniteChainLead("a", 0, 1.0, 1.0, 0.0, 0.0, 0.1)
+    system = OpenSystem(h, *[Tridiagonal.zero(3)] * 2, [lead])
+    require_no_bound_state(system)
+    assert bound_states(system).levels.size == 0
+    with pytest.raises(ValueError, match="coupled to no terminal"):
+        require_decay(system)
 
 
 def test_weak_disorder_folds_a_ring():

@@ -32,6 +32,8 @@ _MANY = 8
 def levels_outside(system: OpenSystem, edge: float, above: bool) -> np.ndarray:
     """Return eigenvalues of ``h + Re Sigma(edge)`` beyond an edge of all bands, sorted.
 
+    Those of dark states are left out.
+
     There are as many bound states beyond that edge: outside the bands ``Sigma`` is real and falls
     with the energy, so that each eigenvalue of ``h + Sigma(w)`` meets ``w`` once if at all.
 
@@ -50,6 +52,8 @@ def levels_outside(system: OpenSystem, edge: float, above: bool) -> np.ndarray:
         In t.
     """
     matrix = as_dense(system.hamiltonian).astype(complex)
+    dark, inside = dark_states(system), edge - 1.0 if above else edge + 1.0
+    matrix -= (dark.vectors * (dark.levels - inside)) @ dark.vectors.conj().T
     sites = system.contacts
     matrix[sites, sites] += system.contact_self_energy(np.array([edge]))[0].real
     levels = np.linalg.eigvalsh(matrix)
@@ -179,7 +183,11 @@ def _slope(lead: Lead, energy: float, lower: float, upper: float) -> float:
     return float(weights @ (ahead - behind)) / step
 
 
-def require_no_bound_state(system: OpenSystem) -> None:
+_ADVICE = "what it holds depends on the initial state and it carries no steady current; "
+_COUPLE = "couple every part of the system to a lead with a band there, or give it loss or gain"
+
+
+def require_decay(system: OpenSystem) -> None:
     """Check that every state of a system decays.
 
     Parameters
@@ -190,15 +198,35 @@ def require_no_bound_state(system: OpenSystem) -> None:
     Raises
     ------
     ValueError
-        When there is a bound state outside the leads' bands, or a state inside that no terminal
-        is coupled to.
+        When a state is coupled to no terminal, or as `require_no_bound_state`.
+    """
+    dark = dark_states(system).levels
+    if 0 < dark.size < system.sites:
+        raise ValueError(
+            f"a state near energy {dark[0]:g} is coupled to no terminal: {_ADVICE}{_COUPLE}"
+        )
+    require_no_bound_state(system)
+
+
+def require_no_bound_state(system: OpenSystem) -> None:
+    """Check that every state of a system but dark ones decays.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Raises
+    ------
+    ValueError
+        When there is a bound state outside the leads' bands, or a state inside that decays too
+        slowly for double precision.
 
     Notes
     -----
     For two sites of paper non-additive-dissipation the condition is ``|E_j| < Omega - Gamma/2``;
     its (34) is sufficient only.
     """
-    advice = "what it holds depends on the initial state and it carries no steady current; "
     if not system.leads:
         if (as_dense(system.loss) + as_dense(system.gain)).any():
             return
@@ -209,19 +237,13 @@ def require_no_bound_state(system: OpenSystem) -> None:
             if np.isfinite(edge) and levels_outside(system, edge, above).size:
                 raise ValueError(
                     f"bound state {'above' if above else 'below'} the leads' bands "
-                    f"[{lower:g}, {upper:g}]: {advice}widen the bands (hopping of the leads), "
+                    f"[{lower:g}, {upper:g}]: {_ADVICE}widen the bands (hopping of the leads), "
                     "weaken the coupling or move the levels inside"
                 )
-    couple = "couple every part of the system to a lead with a band there, or give it loss or gain"
-    dark = dark_states(system).levels
-    if dark.size:
-        raise ValueError(
-            f"a state near energy {dark[0]:g} is coupled to no terminal: {advice}{couple}"
-        )
     poles = resonances(system)
     slow = abs(poles.imag) < _UNDAMPED * energy_scale(system)
     if slow.any():
         raise ValueError(
             f"a state near energy {poles.real[slow][0]:g} is coupled too weakly for double "
-            f"precision to tell from not at all: {couple}"
+            f"precision to tell from not at all: {_COUPLE}"
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.scattering.bound_states import require_no_bound_state
+from nessflow.scattering.bound_states import require_decay
 from nessflow.scattering.dense import green
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.mesh import energy_mesh
@@ -174,7 +174,7 @@ def correlation_matrix(
         When there is a bound state, `nessflow.scattering.bound_states`, or bosons have loss, gain
         or a chemical potential that is not below all bands.
     """
-    require_no_bound_state(system)
+    require_decay(system)
     limits = (-np.inf, np.inf)
     if bosonic:
         limits = bosonic_range(system)

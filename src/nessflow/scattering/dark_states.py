@@ -189,11 +189,16 @@ def dark_states(system: OpenSystem) -> DarkStates:
         None of them, d = 0, where every state decays into some terminal.
     """
     sites, scale = unreached_sites(system), hamiltonian_norm(system)
+    if sites.size == 0:
+        return DarkStates(np.empty(0), np.empty((system.sites, 0), complex))
     inner = as_sparse(system.hamiltonian).matrix[sites][:, sites]
     coupling = constraints(system, sites)
     found = [np.empty((sites.size, 0))]
     for levels, block in _groups(inner, scale):
-        coupled, moved = coupling @ block, block.conj().T @ (inner @ block)
+        coupled = coupling @ block
+        if levels.size == 1 and np.linalg.norm(coupled) > _NEARLY * scale:
+            continue  # bright, as most are
+        moved = block.conj().T @ (inner @ block)
         for level in levels[np.diff(levels, prepend=-np.inf) > _UNCOUPLED * scale]:
             shifted = moved - level * np.eye(levels.size)
             sizes, states = weakest_combinations(np.concatenate([coupled, shifted]), block)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nessflow.scattering.bound_states import require_no_bound_state
+from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.dense import green
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.quadrature import KRONROD, Panels, panel_estimates
@@ -324,7 +325,8 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evol
     Parameters
     ----------
     system : OpenSystem
-        With leads of finite bands; no loss, no gain, no bound state.
+        With leads of finite bands; no loss, no gain, no bound state.  States that no terminal
+        reaches keep what they held.
     times : (t,) array
         Ascending, from 0 or more, in hbar/t.  Cost grows as the square of the last one times the
         width of the bands.
@@ -347,7 +349,7 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evol
     if bosonic:
         bosonic_range(system)
     n, contacts = system.sites, [lead.site for lead in system.leads]
-    grid = _grid(system, times[-1], bosonic)
+    grid, dark = _grid(system, times[-1], bosonic), dark_states(system)
     accumulator = _Accumulator(grid, contacts, n)
     propagator, source = np.empty((2, times.size, n, n), complex)
     error = np.empty(times.size)
@@ -355,6 +357,7 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evol
         accumulator.advance(time)
         phases = np.exp(-1j * grid.energies * time)
         propagator[k] = (phases @ grid.spectral).reshape(n, n)
+        propagator[k] += (dark.vectors * np.exp(-1j * dark.levels * time)) @ dark.vectors.conj().T
         source[k], error[k] = _source(grid, accumulator.value, propagator[k])
     return Evolution(times, propagator, source, error)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from nessflow.scattering.bound_states import require_no_bound_state
+from nessflow.scattering.bound_states import require_decay
 from nessflow.scattering.lattice import chain
 from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.statistics import require_bosonic_leads
@@ -138,7 +138,7 @@ def _require_decay(network: Network, bandwidth: float, coupling: float) -> None:
     any_state = Reservoir(chemical_potential=0.0, temperature=0.0)
     reservoirs = Reservoirs(bandwidth=bandwidth, coupling=coupling, left=any_state, right=any_state)
     with at_key("network"):
-        require_no_bound_state(_system(network, reservoirs))
+        require_decay(_system(network, reservoirs))
 
 
 @lru_cache(maxsize=256)
