@@ -10,8 +10,8 @@ from nessflow.cli import commands
 STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
 
 
-def point(study: str, *overrides: str, **settings) -> dict:
-    """Return the JSON of one point, which must have succeeded.
+def point(study: str, *overrides: str, status: int = 0, **settings) -> dict:
+    """Return the JSON of one point, which must have succeeded unless another ``status`` is told.
 
     ``overrides`` are ``dotted.key=value`` as on the command line; ``settings`` the same by name,
     a dotted key by ``**{"a.b": value}``.
@@ -21,5 +21,5 @@ def point(study: str, *overrides: str, **settings) -> dict:
     arguments += [f"--set={override}" for override in chosen]
     done = CliRunner().invoke(commands, arguments, catch_exceptions=False)
     result = json.loads(done.stdout)
-    assert result["status"] == 0, result["message"]
+    assert result["status"] == status, result["message"]
     return result

@@ -115,6 +115,34 @@ def test_physical_root_of_the_third_order():
     )
 
 
+SHORT = {f"system.probes.{x}.current": s * 0.1 * OPEN for x, s in (("source", 1), ("drain", -1))}
+NO_STATE = {
+    "sparse-sources-drains": {"gamma": 0.1, "mu": 1.8},
+    "short-wire-coupling": {"gamma": 0.05, "mu": 1.8, **SHORT},
+    "source-drain-arrangement": {"gamma": 0.05},
+}
+
+
+@pytest.mark.parametrize("study", NO_STATE)
+def test_beyond_the_band_there_is_no_state(study):
+    """Linear response of sources that do not carry so much, which the studies show no more."""
+    found = point(study, status=4, **NO_STATE[study])
+    assert found["message"].startswith("no such state: probe 'source")
+    assert found["observables"]["band_excess"]["value"] > 0
+    assert found["observables"]["relative_departure"]["value"] > 5
+
+
+def test_linear_response_beside_the_exact_current():
+    """Inside the band, and 19 % apart: what was left out says so."""
+    study, settings = "long-range-sources-drains", {"gamma": 0.1, "a": 2.25}
+    linear = point(study, order="linear", **settings)["observables"]
+    exact = point(study, order="exact", **settings)["observables"]
+    name = "nonreciprocal_current"
+    assert exact[name]["value"] / linear[name]["value"] == pytest.approx(0.81, abs=0.01)
+    assert linear["neglected_orders"]["value"] == pytest.approx(0.17, abs=0.01)
+    assert exact["neglected_orders"]["value"] == 0
+
+
 # --- beyond the paper -------------------------------------------------------------------
 
 
