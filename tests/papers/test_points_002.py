@@ -12,8 +12,8 @@ from scipy.integrate import solve_ivp
 from nessflow.pipeline.errors import ConfigError
 
 
-def value(result, name):
-    return np.array(result["observables"][name]["value"], dtype=float)
+def value(result, name, part="value"):
+    return np.array(result["observables"][name][part], dtype=float)
 
 
 def assert_number(result, name, golden, index=()):
@@ -89,6 +89,28 @@ def test_peak():
     result = point("peak-current", "model=dephasing", "T=0.5", "f=0.5")
     assert value(result, "peak_particle_current") == pytest.approx(0.134770, abs=5e-7)
     assert value(result, "peak_nonequilibrium_share") == pytest.approx(0.98591, abs=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("study", "worst", "largest"),
+    [
+        (
+            "rashba-current-field",
+            {"h": 3 / 59, "gamma_neq": 0.96},
+            {"h": 63 / 59, "gamma_neq": 0.99},
+        ),
+        ("rashba-current-orbit", {"h": 3 / 41, "alpha_y": 2.0}, {"h": 3.0, "alpha_y": -2.0}),
+        ("peak-current", {"model": "dephasing", "T": 0.125, "f": 0.3}, {"T": 0.5, "f": 0.5}),
+    ],
+)
+def test_maps_have_rings_long_enough(study, worst, largest):
+    """Where bands come close to each other, and in the cold, 100 cells are off by up to 66 %."""
+    largest = worst | largest
+    name = "peak_particle_current" if study == "peak-current" else "particle_current"
+    error = value(point(study, **worst), name, "error")
+    assert 0 < error < 0.01 * abs(value(point(study, **largest), name))
+    short = point(study, **worst, **{"ring.length": 100})
+    assert abs(value(short, name, "error")) > 4 * error
 
 
 def test_conditions_on_random_dissipators():

@@ -208,6 +208,12 @@ def test_a_gap_below_the_coupling_is_suspect(bands, shift):
         assert (found.status, "below the coupling" in found.message) == (Status.SUSPECT, True)
 
 
+def test_the_equilibrium_bath_alone_has_no_need_of_a_gap():
+    found = evaluated(ring_occupations, 40, rashba(0.0), UP, 0.0, momentum_shift=0.5)
+    assert found.status == Status.OK
+    assert found.values["occupation"] == pytest.approx(found.values["gibbs_occupation"], abs=1e-12)
+
+
 def test_a_peak_over_a_small_gap_is_suspect():
     found = evaluated(ring_peak_current, 10, rashba(0.02), UP, momentum_shift=0.5)
     assert "is below the coupling 0.05" in found.message

@@ -88,7 +88,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
             f"infinite: no hop leaves any of {process.parts} sets of configurations"
         )
         notes["uncertainty_ratio"] = notes["particle_noise"]
-    fault = broken_law(values) or rings.doubt(ring, None)
+    fault = broken_law(values) or rings.doubt(ring, share, None)
     return Outcome(values, Status.SUSPECT if fault else Status.OK, fault, notes)
 
 

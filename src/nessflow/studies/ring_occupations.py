@@ -83,7 +83,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         notes["filled_energy"] = "the mode is at most half filled"
     if np.isnan(values["lagrange_parameter"]).any():
         notes["lagrange_parameter"] = "infinite: the mode is empty or full for good"
-    return Outcome(values, *rings.judged(ring, state, missing), notes)
+    return Outcome(values, *rings.judged(ring, share, state, missing), notes)
 
 
 def _values(log_odds: np.ndarray, gibbs: np.ndarray) -> dict[str, np.ndarray]:

@@ -54,7 +54,9 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     if peak.fault:
         return Outcome(values, Status.NOT_CONVERGED, peak.fault, notes)
     share = 0.0 if notes else peak.nonequilibrium_share
-    return Outcome(values, *rings.judged(ring, rings.steady(ring, share), missing), notes)
+    state = rings.steady(ring, share)
+    # The search for a peak meets all shares.
+    return Outcome(values, *rings.judged(ring, 1.0, state, missing), notes)
 
 
 def _peak(ring: rings.Ring) -> Peak:

@@ -102,7 +102,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     notes = {}
     if not np.isfinite(values["lagrange_parameter"]).all():
         notes["lagrange_parameter"] = "the occupation is 0 or 1 within rounding"
-    fault = missing or rings.doubt(ring, _steady(ring, share))
+    fault = missing or rings.doubt(ring, share, _steady(ring, share))
     return Outcome(values, Status.SUSPECT if fault else Status.OK, fault, notes)
 
 

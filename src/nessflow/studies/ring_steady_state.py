@@ -132,7 +132,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         ring, values, lambda other: _values(other, rings.steady_elsewhere(other, share))
     )
     values, notes = completed(values)
-    return Outcome(values, *rings.judged(ring, state, fault or missing), notes)
+    return Outcome(values, *rings.judged(ring, share, state, fault or missing), notes)
 
 
 def _values(ring: rings.Ring, state: SteadyState) -> dict[str, np.ndarray | float]:

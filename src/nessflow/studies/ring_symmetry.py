@@ -84,7 +84,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "inversion_asymmetry": inversion_asymmetry(channel, inverse),
         "printed_asymmetry": printed_asymmetry(channel, inverse),
     }
-    return Outcome(values, *rings.judged(ring, state, missing))
+    return Outcome(values, *rings.judged(ring, share, state, missing))
 
 
 def _current(state: SteadyState) -> dict[str, float]:

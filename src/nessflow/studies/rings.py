@@ -359,10 +359,11 @@ def with_length(
     return values, ""
 
 
-def doubt(ring: Ring, state: SteadyState | None) -> str:
+def doubt(ring: Ring, share: float, state: SteadyState | None) -> str:
     """Return why a value of a ring is suspect, whatever its error; empty where nothing is."""
     gap, momentum = _smallest_gap(ring.bands)
-    if gap < ring.coupling:
+    # The equilibrium bath alone moves particles between modes whatever their energies.
+    if share > 0 and gap < ring.coupling:
         return (
             f"the gap {gap:.3g} between two bands, at the momentum {momentum:.4g}, is below the "
             f"coupling {ring.coupling:g}: coherences between them are left out"
@@ -382,13 +383,15 @@ def doubt(ring: Ring, state: SteadyState | None) -> str:
     return ""
 
 
-def judged(ring: Ring, state: SteadyState, fault: str = "") -> tuple[Status, str]:
+def judged(ring: Ring, share: float, state: SteadyState, fault: str = "") -> tuple[Status, str]:
     """Return status and message of the point of a steady state.
 
     Parameters
     ----------
     ring : Ring
         The ring.
+    share : float
+        Of the dissipator in the coupling.
     state : SteadyState
         Its state.
     fault : str
@@ -403,7 +406,7 @@ def judged(ring: Ring, state: SteadyState, fault: str = "") -> tuple[Status, str
     """
     if not state.converged:
         return Status.NOT_CONVERGED, f"Newton's method left the residual {state.residual:.1e}"
-    fault = fault or doubt(ring, state)
+    fault = fault or doubt(ring, share, state)
     return (Status.SUSPECT, fault) if fault else (Status.OK, "")
 
 
