@@ -215,7 +215,7 @@ def test_a_process_without_reverse_is_named():
         ("nonreciprocal-current", "ring.inverse_temperature=1000", "rates of the equilibrium bath"),
         ("rashba-current", "ring.bands.zeeman=0", "two bands touch at the momentum"),
         ("rashba-current", "ring.dissipator.rates=[0, 0]", "all are zero"),
-        ("rashba-current", "ring.dissipator.rates=[1]", "1 for 2 orbitals"),
+        ("rashba-current", "ring.dissipator.rates=[1]", "1 rates for 2 orbitals"),
         (
             "nonreciprocal-current",
             "ring.bands={kind: bloch, onsite: [[0.2j]], hoppings: {1: [[-1]]}}",
