@@ -37,7 +37,7 @@ def undefined(reason: str) -> Estimate:
     return Estimate(np.nan, np.nan, reason)
 
 
-NEGATIVE_ENTROPY = "the entropy production is negative: the second law does not hold here"
+NEGATIVE_ENTROPY = "the entropy production is negative, outside the second law's regime"
 
 
 def uncertainty_ratio(noise: Estimate, entropy: Estimate, current: Estimate) -> Estimate:

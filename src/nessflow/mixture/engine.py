@@ -68,11 +68,14 @@ def efficiency(mixtures: Sequence[Mixture], found: Transport) -> Measured:
         reservoir, equal temperatures, or entropy that goes down, where (105) does not hold.
     """
     temperatures = _by_reservoir(mixtures, "temperature")
-    hot = temperatures.argmax(axis=0)
+    hot, cold = temperatures.argmax(axis=0), temperatures.argmin(axis=0)
     heat, heat_error = (np.take_along_axis(x, hot[None], 0)[0] for x in found.heat_current)
+    drawn, drawn_error = (np.take_along_axis(x, cold[None], 0)[0] for x in found.heat_current)
     work, entropy = power(mixtures, found), found.entropy_production
     runs = (work.value > work.error) & (heat > heat_error) & (temperatures[0] != temperatures[1])
-    runs &= ~(entropy.value < -entropy.error)
+    # At temperature 0 all heat that is drawn takes an infinite entropy away.
+    frozen = temperatures.min(axis=0) == 0
+    runs &= ~(entropy.value < -entropy.error) & ~(frozen & (drawn > drawn_error))
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(runs, work.value / heat, np.nan)
         return Measured(value, (work.error + value * heat_error) / (heat - heat_error))

@@ -40,25 +40,27 @@ _GATES = with_errors(
             _LEAD, "k_B/e", "Seebeck coefficient (charge +1 unless told)"
         ),
         "lorenz_ratio": Variable(
-            _LEAD, "(k_B/e)^2", "thermal over electrical conductance over temperature", NOT_NEGATIVE
+            _LEAD, "(k_B/e)^2", "thermal over electrical conductance over temperature"
         ),
         "lorenz_ratio_at_fixed_potential": Variable(
             _LEAD,
             "(k_B/e)^2",
             "Lorenz ratio with the heat conducted at fixed chemical potential",
-            NOT_NEGATIVE,
         ),
         "reduced_lorenz_ratio": Variable(_LEAD, "1", "Lorenz ratio over that of free electrons"),
         "reduced_lorenz_ratio_at_fixed_potential": Variable(
             _LEAD, "1", "Lorenz ratio at fixed chemical potential over that of free electrons"
         ),
-        "figure_of_merit": Variable(_LEAD, "1", "thermoelectric figure of merit ZT", NOT_NEGATIVE),
+        "figure_of_merit": Variable(_LEAD, "1", "thermoelectric figure of merit ZT"),
     }
 )
 _OF_ONE_SIGN = (
     "electrical_conductance",
     "thermal_conductance",
     "thermal_conductance_at_fixed_potential",
+    "lorenz_ratio",
+    "lorenz_ratio_at_fixed_potential",
+    "figure_of_merit",
 )
 VARIABLES = _GATES | TRANSPORT
 is_random = never_random
@@ -195,6 +197,6 @@ def _outcome(line: Mixture, values: dict, converged: bool) -> Outcome:
                 f"Lorenz ratios {found} by quadrature, {exact} by the closed form",
                 notes,
             )
-    # Where the imbalance is negative, so are the conductances.
+    # Where the imbalance has both signs, heat and charge may go opposite ways.
     limits = dict.fromkeys(_OF_ONE_SIGN, NOT_NEGATIVE) if mixtures.obeys_second_law(line) else {}
     return Outcome(values, notes=notes, limits=limits)
