@@ -288,3 +288,14 @@ def test_charge_turns_the_sign_of_seebeck_and_peltier_alone():
     # A barrier: the transmission rises with the energy below its top.
     assert response_of(mu=-1.5).values["seebeck_coefficient"] > 0
     assert response_of(mu=-1.5, charge=-1).values["seebeck_coefficient"] < 0
+
+
+@pytest.mark.parametrize("level", [0.0, 0.145])
+@pytest.mark.parametrize("temperature", [0.0, 0.3])
+def test_a_level_that_nothing_reaches_conducts_nothing(level, temperature):
+    leads = [WideBandLead(name, 0, 0.0, 0.58, temperature) for name in ("left", "right")]
+    zero = Tridiagonal.zero(1)
+    found = linear_response(OpenSystem(chain(1, 1.0, np.array([level])), zero, zero, leads))
+    assert found.converged
+    assert (found.electrical_conductance, found.thermal_conductance) == (0.0, 0.0)
+    assert all(np.isnan(getattr(found, name)) and found.notes[name] for name in RATIOS)

@@ -233,7 +233,9 @@ def _structure(system: OpenSystem) -> tuple[float, float]:
     low, high, reach = _spectrum(system)
     centre = 0.5 * (low + high)
     radius = 0.5 * (high - low) + reach + _damping_bounds(system)[1]
-    return centre, max([radius, *(abs(edge - centre) for edge in _edges(system))])
+    radius = max([radius, *(abs(edge - centre) for edge in _edges(system))])
+    # One level that nothing reaches: any width will do.
+    return centre, radius or abs(centre) or 1.0
 
 
 def spectral_range(system: OpenSystem) -> tuple[float, float]:
