@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -114,7 +115,10 @@ def _required_checkout(target: Path, project: Project, jobs: Mapping[str, Jobs])
     if unnamed := sorted(needed - jobs.keys()):
         faults = [f"figures read the data of {name}, which is not chosen" for name in unnamed]
         raise ArchiveError(target, faults, "choose it too")
-    return checkout
+    # A link to results on another disk is no source, though git may not have been told.
+    results = _results_of(project)
+    changes = [line for line in checkout.changes if not results.is_relative_to(line[3:])]
+    return replace(checkout, changes=changes)
 
 
 def _require_results(
