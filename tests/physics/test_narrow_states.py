@@ -6,6 +6,7 @@ from scipy.linalg import solve_continuous_lyapunov
 from scipy.special import expit
 
 from nessflow.scattering.bound_states import bound_states
+from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.geometry import ring
 from nessflow.scattering.matrices import Tridiagonal
@@ -158,6 +159,31 @@ def test_equilibrium_is_known_however_slow():
     found = profiles(open_system(h, leads))
     check_ranges(found)
     assert found.occupation[3] == pytest.approx(expit(-0.5), abs=1e-8)
+
+
+def test_correlations_of_slow_states():
+    """All elements by the pole: as profiles, with a limit, and currents that go as its width."""
+    limits = []
+    for g in (1e-4, 1e-6, 1e-8):
+        h = np.diag([0, 0.2, 0]).astype(complex)
+        h[0, 1] = h[1, 0] = g
+        h[1, 2], h[2, 1] = 2j * g, -2j * g
+        leads = [
+            SemiInfiniteChainLead("a", 0, 2.0, 1.0, 0.0, 0.5, 0.1),
+            SemiInfiniteChainLead("b", 2, 2.0, 1.0, 0.0, -0.4, 0.2),
+        ]
+        system = open_system(h, leads)
+        inside, found = profiles(system), correlation_matrix(system)
+        assert found.converged
+        occupation, wrong = np.diag(found.value).real, np.diag(found.error)
+        assert np.all(abs(occupation - inside.occupation) <= wrong + inside.occupation_error)
+        current = 2 * (np.diag(h, -1) * np.diag(found.value, -1)).imag
+        np.testing.assert_allclose(current, inside.bond_current, rtol=1e-9)
+        np.testing.assert_allclose(current[0], current[1], rtol=1e-9)
+        limits.append((occupation[1], wrong[1], current[0] / g**2))
+    for value, wrong, current in limits:
+        assert abs(value - limits[-1][0]) <= wrong + limits[-1][1] + 1e-8
+        assert current == pytest.approx(limits[0][2], rel=1e-6)
 
 
 def test_interference_with_all_other_states():

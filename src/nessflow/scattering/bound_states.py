@@ -198,18 +198,30 @@ def require_decay(system: OpenSystem) -> None:
     Raises
     ------
     ValueError
-        When a state is coupled to no terminal, or as `require_no_bound_state`.
+        When a state is coupled to no terminal, or bound.
+
+    Notes
+    -----
+    For two sites of paper non-additive-dissipation the condition is ``|E_j| < Omega - Gamma/2``;
+    its (34) is sufficient only.
     """
     dark = dark_states(system).levels
     if 0 < dark.size < system.sites:
         raise ValueError(
             f"a state near energy {dark[0]:g} is coupled to no terminal: {_ADVICE}{_COUPLE}"
         )
-    require_no_bound_state(system)
+    _require_levels_inside(system)
+    bound = bound_states(system)
+    if bound is None or bound.levels.size:
+        where = "" if bound is None else f" at energy {bound.levels[0]:g}"
+        raise ValueError(
+            f"bound state{where}, where no lead that it is coupled to has states: "
+            f"{_ADVICE}{_COUPLE}"
+        )
 
 
 def require_no_bound_state(system: OpenSystem) -> None:
-    """Check that every state of a system but dark ones decays.
+    """Check that every state of a system but dark ones decays, and not too slowly for quadratures.
 
     Parameters
     ----------
@@ -221,12 +233,18 @@ def require_no_bound_state(system: OpenSystem) -> None:
     ValueError
         When there is a bound state outside the leads' bands, or a state inside that decays too
         slowly for double precision.
-
-    Notes
-    -----
-    For two sites of paper non-additive-dissipation the condition is ``|E_j| < Omega - Gamma/2``;
-    its (34) is sufficient only.
     """
+    _require_levels_inside(system)
+    poles = resonances(system)
+    slow = abs(poles.imag) < _UNDAMPED * energy_scale(system)
+    if system.leads and slow.any():
+        raise ValueError(
+            f"a state near energy {poles.real[slow][0]:g} is coupled too weakly for double "
+            f"precision to tell from not at all: {_COUPLE}"
+        )
+
+
+def _require_levels_inside(system: OpenSystem) -> None:
     if not system.leads:
         if (as_dense(system.loss) + as_dense(system.gain)).any():
             return
@@ -240,10 +258,3 @@ def require_no_bound_state(system: OpenSystem) -> None:
                     f"[{lower:g}, {upper:g}]: {_ADVICE}widen the bands (hopping of the leads), "
                     "weaken the coupling or move the levels inside"
                 )
-    poles = resonances(system)
-    slow = abs(poles.imag) < _UNDAMPED * energy_scale(system)
-    if slow.any():
-        raise ValueError(
-            f"a state near energy {poles.real[slow][0]:g} is coupled too weakly for double "
-            f"precision to tell from not at all: {_COUPLE}"
-        )

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.scattering.bound_states import require_decay
+from nessflow.scattering.bound_states import require_decay, require_no_bound_state
 from nessflow.scattering.dense import green
 from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.mesh import energy_mesh
+from nessflow.scattering.mesh import energy_mesh, known_poles
+from nessflow.scattering.narrow_states import background, narrow_states
 from nessflow.scattering.quadrature import Integral, integrate
 from nessflow.scattering.statistics import bosonic_range, occupation
 from nessflow.scattering.system import OpenSystem
@@ -175,9 +176,12 @@ def correlation_matrix(
         or a chemical potential that is not below all bands.
     """
     require_decay(system)
-    limits = (-np.inf, np.inf)
+    limits, narrow, poles = (-np.inf, np.inf), [], known_poles(system)
     if bosonic:
+        require_no_bound_state(system)
         limits = bosonic_range(system)
+    else:
+        narrow = narrow_states(system, poles)
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         value, magnitude = correlation_spectrum(system, energies, bosonic)
@@ -185,9 +189,18 @@ def correlation_matrix(
         sizes = [np.moveaxis(np.diagonal(magnitude), -1, 0), magnitude[i, j], magnitude[i, j]]
         return hermitian_components(value), np.concatenate(sizes)
 
-    mesh = energy_mesh(system, limits=limits, everywhere=True)
+    windows = [states.window for states in narrow]
+    mesh = energy_mesh(system, limits=limits, poles=poles, everywhere=True, windows=windows)
     found = integrate(integrand, mesh.panels, rtol, mesh.scale)
-    value, error = hermitian_result(found, system.sites)
-    return CorrelationMatrix(
-        value / (2 * np.pi), error / (2 * np.pi), found.converged, found.evaluations
-    )
+    value, error = found.value / (2 * np.pi), found.error / (2 * np.pi)
+    for states in narrow:
+        beside, wrong = background(integrand, states.window)
+        value, error = value + beside, error + wrong
+    value, error = (hermitian_matrix(part, system.sites) for part in (value, error))
+    # Errors of real and imaginary part, added as the sides of a rectangle.
+    error = abs(error)
+    first, second = np.indices(value.shape)
+    for states in narrow:
+        more, wrong = states.filled.elements(second.ravel(), first.ravel())
+        value, error = value + more.reshape(value.shape), error + wrong.reshape(value.shape)
+    return CorrelationMatrix(value, error, found.converged, found.evaluations)

@@ -30,7 +30,7 @@ _WINDOW = 1e3
 """Half width of a window in half widths of its states."""
 _SMALLEST_WINDOW = 1e-11
 """Half width of a window, relative to the norm, at least."""
-FAR = 500.0
+_FAR = 500.0
 """Distance, in widths of a window, at which its narrow states are nothing but a pole."""
 _TOUCHING = 10.0
 """Half width of a pole, in half windows, beyond which it is background."""
@@ -122,6 +122,29 @@ def narrow_states(system: OpenSystem, poles: np.ndarray) -> list[NarrowStates]:
     return [states for states in found if states is not None]
 
 
+def background(integrand: Callable, window: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return what all but narrow states add to an integral over ``dw / 2 pi`` in their window.
+
+    The mean of both sides, far away for the window and near for all else.
+
+    Parameters
+    ----------
+    integrand : callable
+        As `nessflow.scattering.quadrature.integrate` wants.
+    window : tuple of float
+        In t.
+
+    Returns
+    -------
+    value, error : (m,) float
+        The error is the change to twice the distance.
+    """
+    centre, width = 0.5 * (window[0] + window[1]), window[1] - window[0]
+    values, _ = integrand(centre + _FAR * width * np.array([-1, 1, -2, 2]))
+    near, beyond = values[:, :2].mean(axis=1), values[:, 2:].mean(axis=1)
+    return near * width / (2 * np.pi), abs(near - beyond) * width / np.pi
+
+
 def _half_window(poles: np.ndarray, scale: float) -> float:
     return max(_WINDOW * abs(poles.imag).max(), _SMALLEST_WINDOW * scale)
 
@@ -205,7 +228,7 @@ def _of_window(system: OpenSystem, poles: np.ndarray, scale: float) -> NarrowSta
             f * (matrix @ left) for (matrix, _), (f, _) in zip(weights, sources, strict=True)
         )
         # On both sides of the window and far away the narrow states themselves cancel.
-        far = FAR * (window[1] - window[0])
+        far = _FAR * (window[1] - window[0])
         sides = [solve_at(system, energy + sign * far, driven) for sign in (-1, 1)]
         found.append(Held(right, part * inner, part * 0.5 * sum(sides), error + spread))
     return NarrowStates(window, *found)

@@ -6,7 +6,6 @@ states on each site is given beside.  States that decay too slowly for a quadrat
 by their poles.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from nessflow.scattering.currents import SteadyCurrents, divergent_rows, termina
 from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.matrices import Sparse, Tridiagonal
 from nessflow.scattering.mesh import known_poles
-from nessflow.scattering.narrow_states import FAR, NarrowStates, narrow_states
+from nessflow.scattering.narrow_states import NarrowStates, background, narrow_states
 from nessflow.scattering.pairwise import (
     Source,
     bonds,
@@ -217,7 +216,7 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
     ends = np.cumsum([n, n, len(pairs)])
     value, error = np.split(found.value, ends), np.split(found.error, ends)
     for states in narrow:
-        beside, wrong = _background(integrand, states.window)
+        beside, wrong = background(integrand, states.window)
         for parts, more in ((value, beside), (error, wrong)):
             for part, change in zip(parts, np.split(more, ends), strict=True):
                 part += change
@@ -239,19 +238,6 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
 
 _SAME = 1e-9
 """Distance of a pole from the level of a bound state, relative to it, that is rounding."""
-
-
-def _background(integrand: Callable, window: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return what all but its narrow states add to an integral over a window, and its error.
-
-    The mean of both sides far from the window, which is as narrow; the error is the change to twice
-    the distance.
-    """
-    centre, width = 0.5 * (window[0] + window[1]), window[1] - window[0]
-    far = FAR * width * np.array([-1, 1, -2, 2])
-    values, _ = integrand(centre + far)
-    near, beyond = values[:, :2].mean(axis=1), values[:, 2:].mean(axis=1)
-    return near * width / (2 * np.pi), abs(near - beyond) * width / np.pi
 
 
 def _add(states: NarrowStates, pairs: np.ndarray, hopping: np.ndarray, value, error) -> None:
