@@ -452,6 +452,19 @@ def test_points_of_named_cases_stand_side_by_side_and_beyond_the_scale_as_arrows
     assert not [line for line in cut.lines if "uparrow" in str(line.get_marker())]
 
 
+def test_labels_of_neighbouring_panels_do_not_touch():
+    panel = {"plot": "lines", "x": "gamma_0", "y": "current", "sel": FIRST, "ylabel": "current"}
+    panel |= {"xlabel": "a long name of the monitoring strength of one"}
+    spec = SPEC.validate_python({"name": "three", "plot": "panels", "panels": [panel] * 3})
+    figure = draw(spec, DATASETS, "sweep")
+    boxes = [axes.xaxis.label.get_window_extent() for axes in figure.axes]
+    for one, other in itertools.pairwise(boxes):
+        assert one.x1 + 4 < other.x0
+    assert boxes[-1].x1 <= figure.bbox.x1
+    (axes,) = drawn("hue").axes
+    assert "\n" not in axes.get_xlabel()
+
+
 def test_a_mark_without_a_label_is_of_the_kind_before():
     marks = [{"x": 0.1 * k, "y": 0, "label": label} for k, label in enumerate(["a", "", "b", ""])]
     lines = drawn("marks", marks=marks).axes[0].lines[-4:]

@@ -30,6 +30,7 @@ from nessflow.figures.scales import (
     edges_of,
     label_log_ticks,
     move_powers_of_ten,
+    separate_axis_labels,
     separate_tick_labels,
     tick_whole_numbers,
 )
@@ -96,6 +97,7 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
         figure.draw_without_rendering()  # makes the layout
         separate_tick_labels(figure)
         move_powers_of_ten(figure)
+        separate_axis_labels(figure)
         figure.draw_without_rendering()
         for axes, lines in references.items():
             label_reference_lines(axes, lines)

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import textwrap
 
 import numpy as np
 from matplotlib.axis import Axis
@@ -64,6 +65,22 @@ def separate_tick_labels(figure: Figure) -> None:
             if not isinstance(locator, MaxNLocator) or not _touch(axis):
                 break
             locator.set_params(nbins=count)
+
+
+def separate_axis_labels(figure: Figure) -> None:
+    """Write labels below x in two lines where they would touch each other or leave the figure.
+
+    The layout of the figure must have been made.
+    """
+    labels = [axes.xaxis.label for axes in figure.axes if axes.get_xlabel()]
+    boxes = [label.get_window_extent() for label in labels]
+    for label, box in zip(labels, boxes, strict=True):
+        room = box.padded(label.get_size())
+        touches = any(room.overlaps(other) for other in boxes if other is not box)
+        if touches or not figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1:
+            text = label.get_text()
+            width = -(-3 * len(text) // 5)
+            label.set_text(textwrap.fill(text, width, break_long_words=False))
 
 
 def _touch(axis: Axis) -> bool:
