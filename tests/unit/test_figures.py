@@ -865,7 +865,7 @@ def test_studies_that_a_figure_needs():
 def test_specifications_are_light_to_import():
     code = (
         "import sys, nessflow.figures.specs;"
-        "print([m for m in ('numpy', 'xarray', 'matplotlib') if m in sys.modules])"
+        "print([m for m in ('xarray', 'matplotlib', 'pandas') if m in sys.modules])"
     )
     assert run(code) == "[]"
 
