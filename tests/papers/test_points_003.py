@@ -82,7 +82,9 @@ def test_relaxation_with_an_occupation_that_ends_at_the_band_edge(
 
 
 def test_relaxation_that_takes_very_long_is_refused():
-    with pytest.raises(ConfigError, match=r"earlier time.*keys times.stop, reservoirs.coupling"):
+    with pytest.raises(
+        ConfigError, match=r"times.stop = 5: .*an earlier time, a stronger coupling"
+    ):
         point("two-site-relaxation", **{"reservoirs.coupling": 1e-4})
 
 
