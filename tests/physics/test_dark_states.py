@@ -172,6 +172,14 @@ def test_spectra_of_rings_at_their_levels():
         np.testing.assert_allclose(found[1, 0], values, rtol=1e-13)
 
 
+def test_spectrum_of_a_star_at_its_levels():
+    """Arms without a lead block the middle of the band, as 1e-9 beside it."""
+    leads = [SemiInfiniteChainLead(str(k), k, 1.0, 1.0, 0.0, 0.0, 0.1) for k in (1, 2)]
+    system = OpenSystem(star(4, 1), *[Tridiagonal.zero(5)] * 2, leads)
+    found = transmission(system, np.array([-1.0, 0.0, 1.0, 1e-9]))[0, 1]
+    np.testing.assert_allclose(found, [3 / 7, 0, 3 / 7, 0], rtol=1e-13, atol=1e-16)
+
+
 @pytest.mark.parametrize("sites", [4, 8, 12, 60])
 def test_every_solver_folds_a_ring(sites):
     """Also within rounding of a level, and at levels that are no round numbers."""
