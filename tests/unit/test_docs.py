@@ -23,7 +23,20 @@ from nessflow.pipeline.study_file import KEYS
 from nessflow.studies.kind import Status, find_kind, kind_names
 
 ROOT = Path(__file__).resolve().parents[2]
-STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
+NAMED = re.compile(r"\| *((?:`[a-z0-9-]+`(?:, | and )?)+) *(?=\|)")
+
+
+def own_studies() -> list[Path]:
+    """Return the files of the studies that the tables of the documents list.
+
+    Whoever saves a study of their own beside these does not change what the tests look at.
+    """
+    cells = NAMED.findall((ROOT / "docs" / "studies.md").read_text())
+    names = {name for cell in cells for name in re.findall("`([^`]+)`", cell)}
+    return [ROOT / "config" / "studies" / f"{name}.yaml" for name in sorted(names)]
+
+
+STUDIES = own_studies()
 
 
 def test_the_data_dictionary_is_that_of_the_kinds():
@@ -89,10 +102,10 @@ def test_the_figures_on_the_page_are_figures():
         SPEC.validate_python(figure)
 
 
-def test_every_study_is_documented():
-    text = (ROOT / "docs" / "studies.md").read_text()
+def test_the_studies_of_the_documents_are_there():
+    assert len(STUDIES) >= 72
     for path in STUDIES:
-        assert f"`{path.stem}`" in text
+        assert path.exists(), path.name
 
 
 def test_every_kind_is_described():

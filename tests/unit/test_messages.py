@@ -377,6 +377,36 @@ def test_the_hermitian_part_is_for_rounding_only(tmp_path, rows):
     assert "hermitian_part is for rounding of up to 0.01 of the largest element" in found
 
 
+# Names -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("g", "G"), ("gamma", "Gamma"), ("caf\u00e9", "cafe\u0301"), ("\u00c9", "e\u0301")],
+)
+@pytest.mark.parametrize("place", ["axes", "leads", "cases"])
+def test_names_that_look_the_same_are_refused(tmp_path, one, other, place):
+    text = {
+        "axes": f"{WIRE}axes: {{{one}: {{inner: [1]}}, {other}: {{inner: [1]}}}}\n",
+        "leads": edited(("    left:\n", f"    {one}: 1\n    {other}:\n")),
+        "cases": f"{WIRE}axes: {{c: {{inner: {{cases: {{{one}: {{}}, {other}: {{}}}}}}}}}}\n",
+    }[place]
+    (found,) = faults(tmp_path, text)
+    assert f".{other}: expected a key that differs from {one} by more than capitals" in found
+
+
+def test_the_name_of_an_axis_is_not_the_help_of_its_parameter(tmp_path):
+    axes = "axes: {Vg: {inner: [0, 1]}}\n"
+    study = load(tmp_path, edited((CHAIN, "{kind: chain, sites: 4, onsite: $Vg}")) + axes)
+    assert study.axes[0].long_name == "on-site energy"
+    loss = ("  leads:\n", "  loss: {kind: sites, rates: {2: $Vg}}\n  leads:\n")
+    assert load(tmp_path, edited(loss) + axes).axes[0].long_name == "rate"
+    for name in kind_names():
+        path = EXAMPLES / f"{name}.yaml"
+        for axis in load_study(path, **OPTIONS).axes:
+            assert not set(axis.long_name) & set(",;("), axis.long_name
+
+
 # Very many faults ------------------------------------------------------------------------------
 
 

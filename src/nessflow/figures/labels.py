@@ -150,7 +150,7 @@ def value_label(axis: xr.DataArray, value: float | str) -> str:
     if isinstance(value, str):
         return value
     unit = unit_text(axis.attrs["natural_units"])
-    name = symbol(str(axis.name)) or str(axis.attrs["long_name"])
+    name = symbol(str(axis.name)) or str(axis.name).replace("_", " ")
     return f"{name} = {value:.6g} {unit}".rstrip()
 
 

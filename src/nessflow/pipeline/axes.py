@@ -148,7 +148,7 @@ def with_quantities(
 def quantities_of(
     document: Document, axes: tuple[Axis, ...], kind: ModuleType
 ) -> dict[str, tuple[str, str]]:
-    """Return units and description of the first field that is each axis alone, by axis.
+    """Return units and name of the first field that is each axis alone, by axis.
 
     Both are empty for an axis that is only used in formulas.
     """
@@ -161,5 +161,11 @@ def quantities_of(
         for key, text in expressions_in(data):
             for name in names_in(text):
                 if not any(fields.setdefault(name, ("", ""))) and expression(text).is_name:
-                    fields[name] = quantity_at(kind.Parameters, key, data) or ("", "")
+                    units, meaning = quantity_at(kind.Parameters, key, data) or ("", "")
+                    fields[name] = units, _name_in(meaning)
     return fields
+
+
+def _name_in(meaning: str) -> str:
+    """Return the name of a parameter, without what else its description explains."""
+    return re.split(r"[,;(]", meaning.rpartition("-> ")[2])[0].strip()

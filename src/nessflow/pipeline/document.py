@@ -259,7 +259,7 @@ class _Builder:
         return self._scalar(node, key)
 
     def _mapping(self, node: MappingNode, key: Key) -> dict[str, object]:
-        result = {}
+        result, alike = {}, {}
         for name, item in node.value:
             if not isinstance(name, ScalarNode) or not name.value or name.value == "<<":
                 self._fault(name, key, "a name as key", "<< and nested keys are not allowed")
@@ -269,6 +269,12 @@ class _Builder:
             else:
                 # Keys are text throughout, as in a dotted key: 1 and "1" are one key.
                 self._require_text(name, key)
+                folded = unicodedata.normalize("NFC", name.value).casefold()
+                other = alike.setdefault(folded, name.value)
+                if other != name.value:
+                    # They become names of folders, and of what people read.
+                    expected = f"a key that differs from {other} by more than capitals or accents"
+                    self._fault(name, (*key, name.value), expected)
                 self.places[(*key, name.value)] = self._line(name)
                 result[name.value] = self.value(item, (*key, name.value))
         return result
