@@ -67,7 +67,7 @@ def test_an_axis_of_one_value_needs_no_choice(tmp_path):
         ),
         (
             "y: transmission, hue: gamma, sel: {terminal: lfet, terminal_2: right}",
-            "expected terminal in sel to be one of left, right, not lfet; did you mean",
+            "figures.0.sel.terminal = lfet: expected one of left, right; did you mean 'left'?",
         ),
         (
             "ylabel: T, layers: [{y: transmission, label: a, hue: gamma, sel: {terminal: left}}]",
@@ -86,3 +86,200 @@ def test_panels_are_named(tmp_path):
     text += "{plot: lines, x: energy, y: loss_transmission}]"
     (found,) = problems(tmp_path, f"plot: lines, x: energy, {LINE}", text)
     assert "figures.0.panels.1.y = loss_transmission: expected a value of gamma" in found
+
+
+# Values, units, texts ----------------------------------------------------------------------------
+
+WIRE = """\
+title: A wire
+study: steady-current
+system:
+  lattice: {kind: chain, sites: $N}
+  leads:
+    left:  {kind: wide-band, broadening: 1, chemical_potential: $mu, temperature: $T}
+    right: {kind: wide-band, broadening: 1, chemical_potential: -0.5, temperature: 0.1}
+axes:
+  mu: {inner: {arange: [0, 0.4, 0.1]}}
+  T: {inner: {linspace: [0.1, 0.7, 7]}}
+  N: {outer: [2, 3]}
+"""
+DISORDER = ("  leads:", "  disorder: {kind: uniform, half_width: 1}\n  leads:")
+FIGURE = "x: mu, y: net_particle_current, hue: N, sel: {T: 0.3}"
+
+
+def wire_problems(folder, figure, *edits, fits=""):
+    text = f"{WIRE}{fits}figures:\n  - {{name: a, plot: lines, {figure}}}\n"
+    for old, new in edits:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path = folder / "wire.yaml"
+    path.write_text(text)
+    study = load_study(path, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC)
+    found = figure_problems(study, {study.name: layout_of(study, find_kind(study.kind))})
+    return [str(problem).removeprefix(f"{folder}/") for problem in found]
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        FIGURE,
+        FIGURE.replace("0.3", "0.30000000000000004"),
+        FIGURE.replace("0.3", "[0.1, 0.7]")
+        .replace("hue: N", "hue: T")
+        .replace("sel: {", "sel: {N: 2, "),
+        f"{FIGURE}, display_unit: t/h, title: '$V^{{2}}$ costs 3$', xlabel: 'a $ sign'",
+        f"{FIGURE}, reference_lines: [{{x: 0.1}}, {{y: net_particle_current, sel: {{N: 2}}}}]",
+        "x: mu, y: net_particle_current_error, hue: N, sel: {T: 0.3}",
+        f"{FIGURE}, xlim: [1, 0], yscale: log, ylim: [1e-3, 1]",
+    ],
+)
+def test_figures_that_can_be_drawn(tmp_path, figure):
+    assert wire_problems(tmp_path, figure) == []
+
+
+@pytest.mark.parametrize(
+    ("figure", "expected"),
+    [
+        (
+            FIGURE.replace("0.3", "0.35"),
+            "sel.T = 0.35: expected one of 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7; the nearest are 0.3, "
+            "0.4",
+        ),
+        (FIGURE.replace("0.3", "'warm'"), "sel.T = warm: expected one of 0.1, 0.2, 0.3"),
+        (FIGURE.replace("0.3", "0.301"), "sel.T = 0.301: expected one of"),
+        (
+            "x: mu, y: net_particle_current, sel: {T: 0.3, N: [2, 5]}, hue: N",
+            "sel.N.1 = 5: expected one of 2, 3; the nearest are 2, 3",
+        ),
+        (
+            f"ylabel: I, {FIGURE}, layers: [{{y: landauer_particle_current, label: b, "
+            "sel: {T: 9, N: 2}}]",
+            "layers.0.sel.T = 9: expected one of",
+        ),
+        (
+            f"{FIGURE}, display_unit: kg",
+            "display_unit = kg: expected t/hbar or the same with h for",
+        ),
+        (f"{FIGURE}, display_unit: t^2/h", "display_unit = t^2/h: expected t/hbar or the same"),
+        (f"{FIGURE}, display_unit: '1+'", "display_unit = 1+: expected t/hbar"),
+        (
+            f"{FIGURE}, title: '$x^{{$'",
+            "title = $x^{$: expected text that can be drawn; what stands",
+        ),
+        (f"{FIGURE}, ylabel: '$\\frac{{1}}$'", "ylabel = $\\frac{1}$: expected text that can be"),
+        (
+            f"{FIGURE}, reference_lines: [{{x: 0.1, label: '$_$'}}]",
+            "reference_lines.0.label = $_$: expected text that can be drawn",
+        ),
+        (
+            f"{FIGURE}, marks: [{{x: 0.1, y: 0, label: '$\\nothing$'}}]",
+            "marks.0.label = $\\nothing$: expected text that can be drawn",
+        ),
+        (
+            FIGURE.replace("current,", "current_mean,"),
+            "y = net_particle_current_mean: expected a variable of the data; means are those of an "
+            "ensemble, and wire has none: take net_particle_current",
+        ),
+        (FIGURE.replace("current,", "current_sem,"), "means are those of an ensemble"),
+        (
+            f"{FIGURE}, marks: [{{x: 0, y: net_particle_current_error_mean}}]",
+            "marks.0.y = net_particle_current_error_mean: expected a variable of the data",
+        ),
+        (
+            f"ylabel: I, {FIGURE}, layers: [{{y: heat_current, label: b, "
+            "sel: {lead: left, N: 2}}]",
+            "layers.0.y = heat_current: expected a quantity of the unit t/hbar; heat_current has",
+        ),
+        (
+            f"{FIGURE}, reference_lines: [{{y: heat_current}}]",
+            "reference_lines.0.y = heat_current: expected a quantity of the unit t/hbar",
+        ),
+        (f"{FIGURE}, xlim: [1, 1]", "xlim = [1, 1]: expected two different numbers"),
+        (
+            f"{FIGURE}, yscale: log, ylim: [0, 1]",
+            "ylim = [0, 1]: expected numbers above 0 on a log",
+        ),
+        (
+            FIGURE.replace("x: mu", "x: heat_current"),
+            "y = net_particle_current: expected a variable with",
+        ),
+    ],
+)
+def test_figures_that_cannot_be_drawn(tmp_path, figure, expected):
+    (found,) = wire_problems(tmp_path, figure)
+    assert found.startswith(f"wire.yaml:13: figures.0.{expected}") or expected in found
+
+
+@pytest.mark.parametrize(
+    ("plot", "expected"),
+    [
+        ("samples, x: mu, y: net_particle_current, sel: {T: 0.3, N: 2}", "a variable with samples"),
+        (
+            "power-law, x: mu, y: net_particle_current, sel: {T: 0.3, N: 2}, fit: slope",
+            "fit = slope: expected a fit of the study",
+        ),
+        (
+            "power-law, x: mu, y: net_particle_current, sel: {T: 0.3, N: 2}, "
+            "laws: [{y: net_particle_current, exponent: 2, label: a, sel: {mu: 0.1}}]",
+            "laws.0.y = net_particle_current: expected a coefficient whose unit times t^2 is",
+        ),
+        (
+            "map, x: mu, y: heat_current, z: net_particle_current, sel: {T: 0.3, N: 2}",
+            "figures.0.y = heat_current: expected an axis or a dimension",
+        ),
+        (
+            "map, x: mu, y: T, z: net_particle_current, sel: {N: 2}, display_unit: J",
+            "display_unit = J: expected t/hbar",
+        ),
+    ],
+)
+def test_other_plots_that_cannot_be_drawn(tmp_path, plot, expected):
+    found = wire_problems(tmp_path, FIGURE, (f"lines, {FIGURE}", plot))
+    assert any(expected in line for line in found), found
+    assert len(found) <= 2
+
+
+def test_an_ensemble_has_means(tmp_path):
+    figure = FIGURE.replace("current,", "current_mean,")
+    samples = ("axes:", "ensemble: {samples: 4}\naxes:")
+    assert wire_problems(tmp_path, figure, DISORDER, samples) == []
+    figure = FIGURE.replace("current,", "current_error_mean,")
+    (found,) = wire_problems(tmp_path, figure, DISORDER, samples)
+    assert "y = net_particle_current_error_mean: expected a variable of the data" in found
+
+
+def test_names_of_axes_are_drawn_too(tmp_path):
+    edit = ("T: {inner:", "T: {long_name: '$T^{$', natural_units: 'K$', inner:")
+    found = wire_problems(tmp_path, FIGURE, edit)
+    assert any("axes.T.long_name = $T^{$: expected text that can be drawn" in x for x in found)
+    assert any("axes.T.natural_units = K$: expected a unit such as t, t/hbar" in x for x in found)
+
+
+@pytest.mark.parametrize(
+    ("fit", "expected"),
+    [
+        ("x: mu, y: net_particle_current", None),
+        ("x: mu, y: net_particle_current_mean", "fits.0.y = net_particle_current_mean: expected a"),
+        ("x: lead, y: heat_current", "fits.0.x = lead: expected a dimension of numbers of heat"),
+        ("x: T, y: mu", "fits.0.y = mu: expected a variable of the data"),
+    ],
+)
+def test_fits_of_what_is_there(tmp_path, fit, expected):
+    fits = f"fits: [{{name: slope, model: power-law, {fit}}}]\n"
+    found = wire_problems(tmp_path, FIGURE, fits=fits)
+    assert len(found) == bool(expected)
+    assert not expected or expected in found[0]
+
+
+def test_values_of_a_kind_may_come_with_other_points(tmp_path):
+    """Sites of the longest of several chains are none of the first one."""
+    text = (EXAMPLES / "nonreciprocity.yaml").read_text()
+    for sites, problems in ((8, 0), (9, 1)):
+        path = tmp_path / "wire.yaml"
+        new = text.replace("sites: 8", "sites: $N").replace(
+            "sel: {site: 3}", f"sel: {{site: {sites}, N: 8}}"
+        )
+        path.write_text(new.replace("axes:", "axes:\n  N: {outer: [6, 8]}"))
+        study = load_study(path, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC)
+        found = figure_problems(study, {study.name: layout_of(study, find_kind(study.kind))})
+        assert len(found) == problems

@@ -99,6 +99,16 @@ def squared_units(units: str) -> str:
 
 # Fits
 
+FIT_RESULTS = (
+    "exponent",
+    "exponent_error",
+    "prefactor",
+    "prefactor_error",
+    "chi2_per_dof",
+    "points",
+)
+"""What a fit adds to the data, after its name."""
+
 
 def with_fits(dataset: xr.Dataset, fits: Iterable[Mapping]) -> xr.Dataset:
     """Add the parameters of the fitted models.

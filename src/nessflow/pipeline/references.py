@@ -53,6 +53,7 @@ def reference_problems(
     variables = getattr(kind, "VARIABLES", {})
     dims = {dim for variable in variables.values() for dim in variable.dims}
     known = [*axis_entries(source), *variables, *sorted(dims), "sample", "status", "n_samples"]
+    # Whether each of them has means and errors is known with the study (nessflow.figure_checks).
     named = [str(fit.get("name")) for fit in items_of(source, "fits") if isinstance(fit, dict)]
     fits = tuple(f"{name.replace('-', '_')}_" for name in named)
     problems = []
