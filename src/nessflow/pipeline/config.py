@@ -190,8 +190,9 @@ def load_study(
             whole, document = (d.replaced((part,), [], COMMAND_LINE) for d in (whole, document))
     file, faults = validated(StudyFile, document.data)
     problems += _problems(document, [_misspelt(document, fault) for fault in faults])
-    if any(_size(document.get((part,))) > most for part, most in _MOST.items()):
-        # Each of them is checked below; thousands would take minutes.
+    is_large = any(_size(document.get((part,))) > most for part, most in _MOST.items())
+    if is_large or not isinstance(document.data.get("axes", {}), dict):
+        # What follows would take minutes, or miss every axis.
         raise ConfigError(problems)
     kind, warnings = None, []
     if isinstance(document.data.get("study"), str):

@@ -213,7 +213,7 @@ def _located(
 
 def _placed(document, fault, labels, names) -> Problem:
     written = document.get(fault.key)
-    if not is_expression(written):
+    if fault.of_key or not is_expression(written):
         problem = document.problem(fault.key, fault.expected, fault.hint)
         if fault.rule is not None:
             values = expressions_in(document.get(fault.rule))

@@ -64,6 +64,8 @@ class Fault:
     """Key of the model whose validator said it: other values below it may be meant as well."""
     of_value: bool = False
     """Whether another number there could be right: the key and the type of its value are."""
+    of_key: bool = False
+    """Whether the last part of the key is at fault, and not the value that it has."""
 
 
 def validated(
@@ -165,7 +167,7 @@ def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:
         expected = _EXPECTED[kind].format(**context) if kind in _EXPECTED else error["msg"]
     expected = expected.removeprefix("Input should be ")
     if error["loc"][-1:] == ("[key]",):
-        return Fault(key, f"{expected} as key", "")
+        return Fault(key, f"{expected} as key", "", of_key=True)
     hint = "it is missing" if kind == "missing" else ""
     node, given = _node_at(root, key, data), functools.reduce(_item, key, data)
     if not _meaning(node):
