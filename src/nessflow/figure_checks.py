@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
-from nessflow.figures.labels import FigureError, powers_of, times_power, unit_factor
+from nessflow.figures.mathtext import fault_of
 from nessflow.figures.specs import (
     Contour,
     Law,
@@ -25,12 +25,13 @@ from nessflow.figures.specs import (
     panels_of,
     selection_of,
 )
+from nessflow.figures.units import FigureError, powers_of, times_power, unit_factor
 from nessflow.pipeline.config import ConfigError, Study
 from nessflow.pipeline.document import Key
-from nessflow.pipeline.ensemble import FIT_RESULTS, squared_units
 from nessflow.pipeline.errors import Problem, nearest
 from nessflow.pipeline.grid import points_of
 from nessflow.pipeline.study import possible_parameters
+from nessflow.pipeline.study_file import FIT_RESULTS, squared_units
 
 _SHOWN = 8
 _BLOCKS = 100
@@ -135,7 +136,7 @@ def figure_problems(study: Study, layouts: Mapping[str, _Layout]) -> list[Proble
 
 def _axis_problems(study: Study) -> Iterator[Problem]:
     for axis in study.axes:
-        if reason := _mathtext_fault(axis.long_name):
+        if reason := fault_of(axis.long_name):
             key = ("axes", axis.name, "long_name")
             yield study.document.problem(key, "text that can be drawn", reason)
         try:
@@ -186,7 +187,7 @@ class _Check:
             for number, item in enumerate(getattr(self.panel, part, ())):
                 texts[part, number, "label"] = item.label
         for key, text in texts.items():
-            if reason := _mathtext_fault(text or ""):
+            if reason := fault_of(text or ""):
                 yield self._problem(key, "text that can be drawn", reason)
 
     def limits(self) -> Iterator[Problem]:
@@ -370,22 +371,6 @@ class _Check:
 
 def _is_logarithmic(panel: Plot, name: str, scale: str | None) -> bool:
     return scale == "log" or (isinstance(panel, PowerLaw) and name != "z")
-
-
-def _mathtext_fault(text: str) -> str:
-    """Return why matplotlib cannot draw a text, or an empty text."""
-    if text.replace(r"\$", "").count("$") < 2:
-        return ""  # without the second it seeks for matplotlib
-    from matplotlib.cbook import is_math_text
-    from matplotlib.mathtext import MathTextParser
-
-    if not is_math_text(text):
-        return ""
-    try:
-        MathTextParser("path").parse(text)
-    except ValueError:
-        return r"what stands between two $ has to be mathtext; \$ is a dollar sign"
-    return ""
 
 
 def _similar(name: str, layout: _Layout) -> str:

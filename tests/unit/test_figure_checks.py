@@ -283,3 +283,53 @@ def test_values_of_a_kind_may_come_with_other_points(tmp_path):
         study = load_study(path, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC)
         found = figure_problems(study, {study.name: layout_of(study, find_kind(study.kind))})
         assert len(found) == problems
+
+
+TEXTS = [
+    "",
+    "3$",
+    "a $ b",
+    "$x$",
+    "$x_{ab}^2$",
+    r"$\mu = 2\pi$",
+    r"$\mathrm{ab}$",
+    "$I_g/3$ and $x$",
+]
+TEXTS += [
+    "$x^{$",
+    r"$\frac{1}$",
+    "$_$",
+    r"$\nothing$",
+    "$x^a^b$",
+    r"5\$ and $x$",
+    "$$",
+    "$é$",
+    "${}$",
+]
+TEXTS += [
+    r"$\frac{1}{2}$",
+    r"$\hat{x}$",
+    "$x'$",
+    "$ $",
+    "$x y$",
+    r"$\gamma^2$",
+    "$}$",
+    "$a_b_c$",
+    "$^2$",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_texts_are_judged_as_matplotlib_does(text):
+    from matplotlib.cbook import is_math_text
+    from matplotlib.mathtext import MathTextParser
+
+    from nessflow.figures.mathtext import fault_of
+
+    drawn = True
+    if is_math_text(text):
+        try:
+            MathTextParser("path").parse(text)
+        except ValueError:
+            drawn = False
+    assert (fault_of(text) == "") == drawn

@@ -16,22 +16,14 @@ from matplotlib.text import Text
 from PIL import Image
 from pydantic import ValidationError
 
-from nessflow.figures.labels import (
-    FigureError,
-    label_of,
-    powers_of,
-    symbol,
-    unit_factor,
-    unit_text,
-    value_label,
-    with_error,
-)
+from nessflow.figures.labels import label_of, symbol, unit_text, value_label, with_error
 from nessflow.figures.legend import overlaps
 from nessflow.figures.plots import draw
 from nessflow.figures.record import RecordError, read_record
 from nessflow.figures.save import DATA_RECORD, RECORD, save
 from nessflow.figures.scales import edges_of
 from nessflow.figures.specs import SPEC, studies_of
+from nessflow.figures.units import FigureError, powers_of, unit_factor
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 CURRENT, SQUARE = "t/hbar", "(t/hbar)^2"
@@ -891,6 +883,7 @@ import sys
 from pathlib import Path
 from test_figures import FIGURES, PROVENANCE, drawn
 from nessflow.figures.save import save
+from nessflow.figures.units import FigureError, powers_of, unit_factor
 for name in ("panels", "map"):
     figure = drawn(name)
     for suffix in (".svg", ".pdf", ".png"):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import xarray as xr
 
-from nessflow.figures.labels import FigureError
 from nessflow.figures.specs import Selection, Spec, selections_of
+from nessflow.figures.units import FigureError
 
 Data = Mapping[str, xr.Dataset]
 

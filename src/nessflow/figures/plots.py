@@ -16,15 +16,7 @@ from matplotlib.colors import BoundaryNorm, CenteredNorm, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from nessflow.figures.data import Data, along, error_of, failures, selected, variable
-from nessflow.figures.labels import (
-    FigureError,
-    label_of,
-    powers_of,
-    times_power,
-    unit_factor,
-    value_label,
-    with_error,
-)
+from nessflow.figures.labels import label_of, value_label, with_error
 from nessflow.figures.legend import label_reference_lines, place_legends
 from nessflow.figures.scales import (
     edges_of,
@@ -47,6 +39,7 @@ from nessflow.figures.specs import (
     selection_of,
 )
 from nessflow.figures.style import styled
+from nessflow.figures.units import FigureError, powers_of, times_power, unit_factor
 
 _DOUBLE = 7.0  # inches: two columns of a journal page
 _MARKED = 30  # points of a line up to which each has a marker

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from nessflow.pipeline.layout import OK, described, variables_of
+from nessflow.pipeline.study_file import squared_units
 
 _FEW = "fewer than two samples succeeded: no standard error"
 _NONE = "no sample succeeded"
@@ -90,24 +91,7 @@ def pairwise_sum(values: np.ndarray, axis: int) -> np.ndarray:
     return values[0]
 
 
-def squared_units(units: str) -> str:
-    """Return the unit of a square: ``(t/hbar)^2`` of ``t/hbar``."""
-    if units == "1":
-        return units
-    return f"{units}^2" if units.isidentifier() else f"({units})^2"
-
-
 # Fits
-
-FIT_RESULTS = (
-    "exponent",
-    "exponent_error",
-    "prefactor",
-    "prefactor_error",
-    "chi2_per_dof",
-    "points",
-)
-"""What a fit adds to the data, after its name."""
 
 
 def with_fits(dataset: xr.Dataset, fits: Iterable[Mapping]) -> xr.Dataset:

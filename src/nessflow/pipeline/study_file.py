@@ -17,6 +17,15 @@ NAME = r"^[a-z0-9][a-z0-9-]{0,79}$"
 """What names of studies, figures and fits look like; they become names of files."""
 DERIVED = re.compile(r"(_error|_mean|_mean_square|_sem|_mean_square_sem)$")
 """What the data add to the name of a variable."""
+FIT_RESULTS = (
+    "exponent",
+    "exponent_error",
+    "prefactor",
+    "prefactor_error",
+    "chi2_per_dof",
+    "points",
+)
+"""What a fit adds to the data, after its name."""
 
 
 class _Strict(BaseModel):
@@ -174,3 +183,10 @@ class ProjectFile(_Strict):
     tier: Literal["paper", "smoke"] = "paper"
     studies: Literal["all"] | list[str] = "all"
     results: Annotated[str, Field(min_length=1)] = "results"
+
+
+def squared_units(units: str) -> str:
+    """Return the unit of a square: ``(t/hbar)^2`` of ``t/hbar``."""
+    if units == "1":
+        return units
+    return f"{units}^2" if units.isidentifier() else f"({units})^2"
