@@ -68,8 +68,9 @@ def commands():
 @ALLOW_LARGE
 @click.option("--probe", is_flag=True, help="Time two points of studies that never ran.")
 def plan(studies, tier, allow_large, probe):
-    """List what would run, what is reused and how long it may take."""
+    """List what would run and why, what is reused and how long it may take."""
     from nessflow.pipeline.plan import JOB_MINUTES, blocks_per_job, plan_study, plan_table
+    from nessflow.rerun import rerun_lines
 
     project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
     for line in warning_lines(project):
@@ -85,6 +86,9 @@ def plan(studies, tier, allow_large, probe):
         for study in project.studies.values()
     ]
     click.echo(plan_table(rows))
+    for study, row in zip(project.studies.values(), rows, strict=True):
+        for line in rerun_lines(project, study, row, _digest(study)):
+            click.echo(line)
     if blocks := blocks_per_job(rows):
         click.echo(f"cluster jobs of {JOB_MINUTES} minutes: --group-components blocks={blocks}")
 

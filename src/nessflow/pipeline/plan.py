@@ -1,14 +1,16 @@
 """What a run would compute and what it would keep, from the files that are there."""
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 from nessflow.pipeline.grid import blocks_of
 from nessflow.pipeline.layout import PENDING
-from nessflow.pipeline.solve import generator, prepared_block
+from nessflow.pipeline.reasons import block_reason
+from nessflow.pipeline.solve import block_attributes, generator, prepared_block
 from nessflow.pipeline.study import Study, parameters_of
 
 JOB_MINUTES = 10
@@ -33,6 +35,8 @@ class Plan:
     waiting: int
     failed: int
     seconds: tuple[float, float] | None
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Why blocks run, and how many for each reason."""
 
 
 def plan_study(
@@ -55,11 +59,14 @@ def plan_study(
     """
     points = reused = waiting = failed = 0
     blocks = blocks_of(study.axes, study.ensemble)
-    costs = []
+    costs, reasons = [], {}
     for block in blocks:
         dataset, _ = prepared_block(study, block, kind, folder / "blocks" / block.path, digest)
         status = dataset["status"].values
         pending = int((status == PENDING).sum())
+        path = folder / "blocks" / block.path
+        if why := block_reason(study, block, path, block_attributes(study, block, digest)):
+            reasons[why] = reasons.get(why, 0) + 1
         points += status.size
         reused += status.size - pending
         failed += int((status > 0).sum())
@@ -71,7 +78,7 @@ def plan_study(
     cost = (min(costs) * missing, max(costs) * missing) if costs else None
     if probe and missing and not costs:
         cost = tuple(seconds * missing + _START_UP * waiting for seconds in probed(study, kind))
-    return Plan(study.name, points, reused, len(blocks), waiting, failed, cost)
+    return Plan(study.name, points, reused, len(blocks), waiting, failed, cost, reasons)
 
 
 def probed(study: Study, kind: ModuleType) -> tuple[float, float]:

@@ -1,0 +1,95 @@
+"""Why a block of a study is made again, in words, from the files that are there."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from nessflow.pipeline.errors import shown
+from nessflow.pipeline.files import Damaged, Missing
+from nessflow.pipeline.grid import Block
+from nessflow.pipeline.layout import point_labels
+from nessflow.pipeline.solve import block_of, partial_path
+from nessflow.pipeline.store import read_dataset
+from nessflow.pipeline.study import Study
+
+_SHOWN = 3
+"""Keys whose change is shown; there may be more."""
+
+
+def block_reason(study: Study, block: Block, path: Path, attributes: Mapping[str, object]) -> str:
+    """Return why a block has to be computed or written, an empty text where it has not.
+
+    Parameters
+    ----------
+    study : Study
+        The checked study.
+    block : Block
+        One of its blocks.
+    path : Path
+        The file of the block.
+    attributes : mapping
+        Global attributes that the file is to have.
+    """
+    try:
+        stored = read_dataset(path)
+    except Missing:
+        return _missing(path)
+    except Damaged as error:
+        return f"damaged: {error.cause}"
+    if block_of(stored.attrs) != block_of(attributes):
+        return f"the file is another block, {block_of(stored.attrs) or 'of another program'}"
+    if reason := changed(stored.attrs, attributes):
+        return reason
+    return _other_points(study, block, stored)
+
+
+def changed(then: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """Return what differs between the parameters and the code of stored data and those of now."""
+    if then.get("parameters") != now["parameters"]:
+        keys = list(
+            _differences(*(json.loads(str(a.get("parameters", "{}"))) for a in (then, now)))
+        )
+        more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+        return f"parameter changed: {', '.join(keys[:_SHOWN])}{more}"
+    if then.get("source_digest") != now["source_digest"]:
+        return "code changed"
+    return ""
+
+
+def _missing(path: Path) -> str:
+    if partial_path(path).exists():
+        return "interrupted, or failed points to retry; the other points are kept"
+    others = path.parent.parent if path.parent.name != "blocks" else path.parent
+    return "new: other blocks are there" if any(others.rglob("*.nc")) else "not computed yet"
+
+
+def _other_points(study: Study, block: Block, stored) -> str:
+    labels = point_labels(stored, study.axes)
+    for axis in study.axes:
+        if axis.outer:
+            continue
+        then, now = labels.get(axis.name, []), list(axis.labels)
+        if "" in then and axis.cases is not None:
+            return f"a case of {axis.name} changed"
+        if added := [label for label in now if label not in then]:
+            return f"new values of {axis.name}: {', '.join(added[:_SHOWN])}" + (
+                f" and {len(added) - _SHOWN} more" if len(added) > _SHOWN else ""
+            )
+        if then != now:
+            return f"values of {axis.name} taken away or in another order"
+    if block.samples is not None and not np.array_equal(stored["sample"], list(block.samples)):
+        return "other samples in this block"
+    return ""
+
+
+def _differences(then: object, now: object, key: str = "") -> Iterator[str]:
+    """Yield ``key then -> now`` for each value that differs."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for part in dict.fromkeys([*then, *now]):
+            # What a study computes stands below `parameters`, as it stands at the top of its file.
+            below = part if key in ("", "parameters") else f"{key}.{part}"
+            yield from _differences(then.get(part), now.get(part), below)
+    elif then != now:
+        yield f"{key} {shown(then)} -> {shown(now)}"

@@ -1,0 +1,104 @@
+"""Why the next run makes data and figures of a study again, in words: what `nessflow plan` says."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from nessflow.figures.record import RecordError
+from nessflow.pipeline.config import Project, Study
+from nessflow.pipeline.digest import style_digest
+from nessflow.pipeline.files import Missing, StoreError
+from nessflow.pipeline.manifest import DATA, FAILURES, FIGURES, Old, named_faults, state_of
+from nessflow.pipeline.plan import Plan
+from nessflow.pipeline.provenance import definition
+from nessflow.pipeline.reasons import changed
+from nessflow.pipeline.store import read_dataset
+from nessflow.workflow import FORMATS, SIDECAR, data_of, expected_figures
+
+
+def rerun_lines(project: Project, study: Study, plan: Plan, digest: str) -> list[str]:
+    """Return one line for each reason for which something of a study is made again.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+    study : Study
+        One of its studies.
+    plan : Plan
+        What is known of the blocks of the study.
+    digest : str
+        Source digest of its kind.
+
+    Returns
+    -------
+    list of str
+        ``STUDY: WHAT: REASON; then WHAT FOLLOWS``; empty where nothing is to run.
+    """
+    folder = project.results / study.name
+    lines = [f"{count} of {plan.blocks} blocks: {why}" for why, count in plan.reasons.items()]
+    after = ["data", "figures"] if study.figures else ["data"]
+    if not lines and (reason := data_reason(study, folder, digest)):
+        lines, after = [f"data: {reason}"], after[1:]
+    if not lines and study.figures and (reason := figures_reason(study, project.results)):
+        lines, after = [f"figures: {reason}"], []
+    if lines and after:
+        lines[-1] += f"; then {' and '.join(after)}"
+    return [f"{study.name}: {line}" for line in lines]
+
+
+def data_reason(study: Study, folder: Path, digest: str) -> str:
+    """Return why the blocks of a study are gathered again, an empty text where they are not."""
+    for fault in named_faults(folder, state_of(study, digest), [DATA, FAILURES]):
+        if isinstance(fault, Missing):
+            return "not gathered yet"
+        return _of_old_data(study, folder, digest) if isinstance(fault, Old) else _cause(fault)
+    return ""
+
+
+def _of_old_data(study: Study, folder: Path, digest: str) -> str:
+    try:
+        then = read_dataset(folder / DATA).attrs
+    except StoreError as error:
+        return _cause(error)
+    now = definition(study, digest)
+    if reason := changed(then, now):
+        return reason
+    for key, what in (("axes", "values of axes changed"), ("fits", "fits changed")):
+        if then.get(key) != now.get(key):
+            return what
+    return "title, notes or names of axes changed"
+
+
+def figures_reason(study: Study, results: Path) -> str:
+    """Return why the figures of a study are drawn again, an empty text where they are not."""
+    for name in sorted(data_of(study)):
+        if not (results / name / DATA).exists():
+            return f"no data of {name} yet"
+    names = [f"{spec.name}.{suffix}" for spec in study.figures for suffix in (*FORMATS, SIDECAR)]
+    folder = results / study.name / FIGURES
+    for fault in named_faults(folder, expected_figures(study, results), names):
+        if isinstance(fault, Old):
+            return ", ".join(dict.fromkeys(_of_old_figures(study, folder))) or _cause(fault)
+        if isinstance(fault, Missing) and not any(folder.glob("*.svg")):
+            return "not drawn yet"
+        return _cause(fault)
+    return ""
+
+
+def _of_old_figures(study: Study, folder: Path) -> Iterator[str]:
+    for spec in study.figures:
+        try:
+            record = json.loads((folder / f"{spec.name}.{SIDECAR}").read_text())
+        except (OSError, ValueError, RecordError):
+            yield f"figure {spec.name} is new"
+            continue
+        now = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        if record.get("specification") != now:
+            yield f"specification of {spec.name} changed"
+        if record.get("figure_digest") != style_digest():
+            yield "code of figures changed"
+
+
+def _cause(fault: StoreError) -> str:
+    return f"{fault.path.name}: {fault.cause}"

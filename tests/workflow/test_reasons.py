@@ -1,0 +1,156 @@
+"""`nessflow plan` says what runs again and why, in words."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from nessflow.cli import commands
+from nessflow.drawing import draw_study
+from nessflow.pipeline.digest import source_digest
+from nessflow.pipeline.gather import gather_study
+from nessflow.pipeline.grid import blocks_of
+from nessflow.pipeline.plan import plan_study
+from nessflow.pipeline.retry import release_failures
+from nessflow.pipeline.solve import solve_block
+from nessflow.pipeline.store import read_dataset, write_dataset
+from nessflow.rerun import rerun_lines
+from nessflow.studies.kind import find_kind
+from nessflow.workflow import kind_module, read_project
+
+CHAIN = """\
+title: A lossy chain
+study: steady-current
+system:
+  lattice: {kind: chain, sites: 3}
+  loss: {kind: onsite, rate: 0.1}
+  leads:
+    left:  {kind: wide-band, broadening: 1, chemical_potential: $mu, temperature: $T}
+    right: {kind: wide-band, broadening: 1, chemical_potential: 0, temperature: 0.1}
+axes:
+  mu: {outer: [0.1, 0.3]}
+  T: {inner: [0.5, 1.0]}
+figures:
+  - {name: current, plot: lines, x: T, y: net_particle_current, hue: mu}
+"""
+
+
+def project(folder: Path) -> Path:
+    (folder / "config" / "studies").mkdir(parents=True)
+    (folder / "config" / "config.yaml").write_text("tier: paper\n")
+    (folder / "config" / "studies" / "chain.yaml").write_text(CHAIN)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A project whose study has run, by the functions that the workflow calls."""
+    root = project(tmp_path_factory.mktemp("reasons") / "project")
+    found = read_project(root)
+    study = found.studies["chain"]
+    kind, folder = find_kind(study.kind), found.results / "chain"
+    digest = source_digest(kind_module(study))
+    for block in blocks_of(study.axes, None):
+        solve_block(study, block, kind, folder / "blocks" / block.path, digest=digest)
+    gather_study(study, kind, folder, digest=digest)
+    draw_study(study, found, print)
+    return root
+
+
+@pytest.fixture
+def ready(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "ready")
+    return tmp_path / "ready"
+
+
+def reasons(root, digest=None):
+    found = read_project(root)
+    study = found.studies["chain"]
+    digest = digest or source_digest(kind_module(study))
+    plan = plan_study(study, find_kind(study.kind), found.results / "chain", digest=digest)
+    return rerun_lines(found, study, plan, digest)
+
+
+def test_nothing_to_run_has_no_reason(ready):
+    assert reasons(ready) == []
+
+
+def test_a_study_that_never_ran(tmp_path, monkeypatch):
+    expected = ["chain: 2 of 2 blocks: not computed yet; then data and figures"]
+    assert reasons(project(tmp_path / "new")) == expected
+    monkeypatch.chdir(tmp_path / "new")
+    printed = CliRunner().invoke(commands, ["plan", "chain"]).output
+    assert printed.splitlines()[-1] == expected[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "rate: 0.1",
+            "rate: 0.2",
+            "2 of 2 blocks: parameter changed: system.loss.rate 0.1 -> 0.2; then data and figures",
+        ),
+        (
+            "sites: 3",
+            "sites: 3, hopping: 2",
+            "2 of 2 blocks: parameter changed: system.lattice.hopping null -> 2; then",
+        ),
+        (
+            "[0.5, 1.0]",
+            "[0.5, 0.75, 1.0]",
+            "2 of 2 blocks: new values of T: 0.75; then data and fi",
+        ),
+        ("[0.5, 1.0]", "[1.0]", "2 of 2 blocks: values of T taken away or in another order; then"),
+        ("[0.1, 0.3]", "[0.1, 0.3, 0.2]", "1 of 3 blocks: new: other blocks are there; then data"),
+        ("A lossy", "Another", "data: title, notes or names of axes changed; then figures"),
+        ("hue: mu", "hue: mu, ylabel: I", "figures: specification of current changed"),
+        ("{name: current", "{name: other", "figures: figure other is new"),
+    ],
+)
+def test_a_changed_study(ready, old, new, expected):
+    file = ready / "config" / "studies" / "chain.yaml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    (line,) = reasons(ready)
+    assert line.startswith(f"chain: {expected}")
+
+
+def test_changed_code(ready):
+    (line,) = reasons(ready, digest="0123456789abcdef")
+    assert line == "chain: 2 of 2 blocks: code changed; then data and figures"
+
+
+def test_damaged_missing_and_retried_blocks(ready):
+    results = ready / "results" / "chain"
+    first, second = sorted((results / "blocks").rglob("*.nc"))
+    block = read_dataset(first)
+    block["status"].values[0] = 2
+    write_dataset(block, first)
+    assert release_failures(results) == 1
+    (line,) = reasons(ready)
+    assert line == (
+        "chain: 1 of 2 blocks: interrupted, or failed points to retry; the other points are kept; "
+        "then data and figures"
+    )
+    content = bytearray(second.read_bytes())
+    content[len(content) // 2] ^= 1
+    second.write_bytes(content)
+    for file in first.parent.glob("*.partial.nc"):
+        file.unlink()
+    missing, damaged = reasons(ready)
+    assert missing == "chain: 1 of 2 blocks: new: other blocks are there"
+    assert damaged.startswith("chain: 1 of 2 blocks: damaged: ")
+    assert damaged.endswith("; then data and figures")
+
+
+def test_missing_data_and_figures(ready):
+    results = ready / "results" / "chain"
+    picture = next((results / "figures").glob("*.svg"))
+    picture.write_text("<svg/>")
+    (line,) = reasons(ready)
+    assert line.startswith(f"chain: figures: {picture.name}: changed since")
+    (results / "data.nc").unlink()
+    (line,) = reasons(ready)
+    assert line == "chain: data: not gathered yet; then figures"
