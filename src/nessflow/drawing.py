@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import nessflow
 from nessflow.figures.plots import draw
 from nessflow.figures.save import record_json, save
 from nessflow.figures.specs import Spec, studies_of
+from nessflow.figures.units import FigureError
 from nessflow.pipeline.config import Project, Study
 from nessflow.pipeline.digest import source_digest, style_digest
 from nessflow.pipeline.files import file_sha256, write_atomically, write_text
@@ -30,6 +32,8 @@ from nessflow.workflow import (
 )
 
 _DRAWING = ("matplotlib", "numpy", "pillow")
+_LAYOUT = "(?i)(constrained_layout|tight.?layout|the figure layout)"
+"""How warnings of matplotlib begin that say that a figure has no room for its parts."""
 
 
 def draw_study(study: Study, project: Project, progress: Callable[[str], None]) -> None:
@@ -49,7 +53,8 @@ def draw_study(study: Study, project: Project, progress: Callable[[str], None]) 
     StoreError
         When data are missing, damaged or not those of their study, or a figure cannot be written.
     FigureError
-        When a figure asks for something that the data do not have.
+        When figures ask for something that the data do not have, or have no room for their parts;
+        the others are written.
     """
     folder = project.results / study.name / FIGURES
     shutil.rmtree(folder / MARKERS, ignore_errors=True)
@@ -60,12 +65,37 @@ def draw_study(study: Study, project: Project, progress: Callable[[str], None]) 
         other = project.studies[name]
         datasets[name] = read_data(other, source, source_digest(kind_module(other)))
     write_text(folder / CAPTIONS, "\n".join(f"{line}\n" for line in captions_of(study)))
+    faults = []
     for spec in study.figures:
         record = figure_record(study, spec, datasets)
-        write_figure(draw(spec, datasets, study.name), folder, spec.name, record)
-        progress(f"{study.name}: figure {spec.name}")
+        try:
+            write_figure(drawn(spec, datasets, study.name), folder, spec.name, record)
+        except FigureError as error:
+            # It takes no other figure with it.
+            faults.append(str(error))
+        else:
+            progress(f"{study.name}: figure {spec.name}")
+    if faults:
+        raise FigureError("\n".join(faults))
     names = [f"{s.name}.{suffix}" for s in study.figures for suffix in (*FORMATS, SIDECAR)]
     write_manifest(folder, state, [CAPTIONS, *names])
+
+
+def drawn(spec: Spec, datasets: Mapping[str, xr.Dataset], study: str) -> Figure:
+    """Return a figure; one that does not fit its place counts as a fault.
+
+    Raises
+    ------
+    FigureError
+        As `draw`, and where matplotlib warns that the layout could not be made.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", _LAYOUT, UserWarning)
+        try:
+            return draw(spec, datasets, study)
+        except UserWarning as warning:
+            way_out = "shorten labels or legend, or draw it over both columns (width: double)"
+            raise FigureError(f"figure {spec.name} of {study}: {warning}; {way_out}") from None
 
 
 def figure_record(

@@ -28,7 +28,7 @@ from nessflow.figures.specs import (
 from nessflow.figures.units import FigureError, powers_of, times_power, unit_factor
 from nessflow.pipeline.config import ConfigError, Study
 from nessflow.pipeline.document import Key
-from nessflow.pipeline.errors import Problem, nearest
+from nessflow.pipeline.errors import Problem, nearest, shown
 from nessflow.pipeline.grid import points_of
 from nessflow.pipeline.study import possible_parameters
 from nessflow.pipeline.study_file import FIT_RESULTS, squared_units
@@ -366,6 +366,7 @@ class _Check:
     def _problem(
         self, key: Key, expected: str, hint: str = "", given: str | None = None
     ) -> Problem:
+        given = given and shown(given)
         return self.study.document.problem((*self.place, *key), expected, hint, given)
 
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from nessflow.cli import commands
 from nessflow.drawing import draw_study
+from nessflow.figures.units import FigureError
 from nessflow.pipeline.digest import source_digest
 from nessflow.pipeline.gather import gather_study
 from nessflow.pipeline.grid import blocks_of
@@ -154,3 +155,27 @@ def test_missing_data_and_figures(ready):
     (results / "data.nc").unlink()
     (line,) = reasons(ready)
     assert line == "chain: data: not gathered yet; then figures"
+
+
+def test_a_figure_without_room_fails_and_takes_no_other(ready, capsys):
+    file = ready / "config" / "studies" / "chain.yaml"
+    long = "a very long label that leaves no room at all " * 30
+    bad = (
+        f"  - {{name: bad, plot: lines, x: T, y: net_particle_current, hue: mu, ylabel: {long}}}\n"
+    )
+    good = "  - {name: last, plot: lines, x: T, y: net_particle_current, hue: mu}\n"
+    file.write_text(file.read_text() + bad + good)
+    found = read_project(ready)
+    study = found.studies["chain"]
+    gather_study(
+        study,
+        find_kind(study.kind),
+        found.results / "chain",
+        digest=source_digest(kind_module(study)),
+    )
+    with pytest.raises(FigureError, match=r"figure bad of chain: constrained_layout not applied"):
+        draw_study(study, found, print)
+    figures = found.results / "chain" / "figures"
+    assert (figures / "current.svg").exists()
+    assert (figures / "last.svg").exists()
+    assert not (figures / "bad.svg").exists()

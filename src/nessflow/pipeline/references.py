@@ -6,7 +6,7 @@ from types import ModuleType
 
 from nessflow.pipeline.axes import axis_entries
 from nessflow.pipeline.document import Document, Key
-from nessflow.pipeline.errors import Problem, nearest
+from nessflow.pipeline.errors import Problem, nearest, shown
 from nessflow.pipeline.study_file import DERIVED
 
 
@@ -66,7 +66,7 @@ def reference_problems(
         hint = nearest(name, valid) or f"`nessflow describe {source.data['study']}` lists them"
         expected = "an axis, a dimension or a variable of the data"
         key = (*reference.entry, *reference.part)
-        problems.append(document.problem(key, expected, hint, name))
+        problems.append(document.problem(key, expected, hint, shown(name)))
     return problems
 
 

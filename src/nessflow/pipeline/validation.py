@@ -185,7 +185,7 @@ def _is_of_value(error: dict) -> bool:
 def _unknown_key(properties: Iterable[str], key: Key, other_keys: tuple) -> Fault:
     valid = [*sorted(properties), *(other_keys if len(key) == 1 else ())]
     expected = f"one of the keys {', '.join(valid)}" if valid else "no key"
-    return Fault(key, expected, nearest(str(key[-1]), valid))
+    return Fault(key, expected, nearest(str(key[-1]), valid), of_key=True)
 
 
 def _written(data: object, key: Key) -> Key:
