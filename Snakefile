@@ -19,17 +19,17 @@ localrules:
 rule all:
     default_target: True
     input:
-        [path for name in PROJECT.chosen for path in PROJECT.jobs[name].targets],
+        every("targets"),
 
 
 rule data:
     input:
-        [path for name in PROJECT.chosen for path in PROJECT.jobs[name].gathered],
+        every("gathered"),
 
 
 rule figures:
     input:
-        [path for name in PROJECT.chosen for path in PROJECT.jobs[name].drawn],
+        every("drawn"),
 
 
 for study in PROJECT.chosen:
@@ -39,7 +39,18 @@ for study in PROJECT.chosen:
             study
         localrule: True
         input:
-            PROJECT.jobs[study].targets,
+            ready(PROJECT.jobs[study].targets, study),
+
+
+# Asked for by its name it says what is wrong with it.
+for study in PROJECT.refused:
+
+    rule:
+        name:
+            study
+        localrule: True
+        input:
+            ready([], study),
 
 
 include: "workflow/rules/data.smk"

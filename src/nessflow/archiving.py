@@ -205,7 +205,7 @@ def _run(root: Path, project: Project, name: str, jobs: Mapping[str, Jobs]) -> R
             f"{job.source}, computed at commit {', '.join(sorted(commits))}"
         ),
         read=[f"config/studies/{name}.yaml", *(jobs[other].data for other in others)],
-        written=[*gathered, *job.figures],
+        written=[*gathered, *job.figure_files],
     )
 
 

@@ -15,7 +15,7 @@ import click
 from nessflow.pipeline.config import ConfigError, load_study
 from nessflow.pipeline.errors import Problem, nearest
 from nessflow.studies.kind import Status, find_kind, kind_names
-from nessflow.workflow import kind_module, read_project, warning_lines
+from nessflow.workflow import impossible_lines, kind_module, read_project
 
 STUDIES = Path("config/studies")
 TIER = click.option(
@@ -72,8 +72,9 @@ def plan(studies, tier, allow_large, probe):
     from nessflow.pipeline.plan import JOB_MINUTES, blocks_per_job, plan_study, plan_table
     from nessflow.rerun import rerun_lines
 
-    project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
-    for line in warning_lines(project):
+    choices = {"tier": tier, "studies": studies or None, "allow_large": allow_large}
+    project = read_project(Path(), is_tolerant=True, **choices)
+    for line in impossible_lines(project):
         _to_stderr(line)
     rows = [
         plan_study(
@@ -91,6 +92,7 @@ def plan(studies, tier, allow_large, probe):
             click.echo(line)
     if blocks := blocks_per_job(rows):
         click.echo(f"cluster jobs of {JOB_MINUTES} minutes: --group-components blocks={blocks}")
+    project.require(project.broken)
 
 
 @commands.command()
@@ -186,16 +188,35 @@ def gather(study, tier, allow_large, log):
 
 @commands.command()
 @click.argument("study")
+@click.argument("figures", nargs=-1)
 @TIER
 @ALLOW_LARGE
 @LOG
-def figure(study, tier, allow_large, log):
-    """Draw the figures of a study from its data (called by the workflow)."""
+def figure(study, figures, tier, allow_large, log):
+    """Draw figures of a study from its data, all by default (called by the workflow)."""
     from nessflow.drawing import draw_study
     from nessflow.workflow import read_with_sources
 
-    project, _ = read_with_sources(Path(), [study], tier=tier, allow_large=allow_large)
-    draw_study(project.studies[study], project, progress=_printer(log))
+    project, _ = read_with_sources(Path(), [study], figures, tier=tier, allow_large=allow_large)
+    loaded = project.studies[study]
+    known = [spec.name for spec in loaded.figures]
+    for name in set(figures) - set(known):
+        expected = f"one of the figures {', '.join(known)}"
+        problem = Problem("command line", None, "FIGURES", name, expected, nearest(name, known))
+        raise ConfigError([problem])
+    draw_study(loaded, project, progress=_printer(log), names=figures)
+
+
+@commands.command()
+@click.argument("study")
+@TIER
+@ALLOW_LARGE
+def captions(study, tier, allow_large):
+    """Write captions and manifest of the figures of a study (called by the workflow)."""
+    from nessflow.drawing import list_figures
+
+    project, loaded = _project_study(study, tier, allow_large)
+    list_figures(loaded, project.results)
 
 
 @commands.command()

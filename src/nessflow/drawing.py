@@ -2,8 +2,9 @@
 
 import json
 import shutil
+import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import xarray as xr
@@ -16,19 +17,28 @@ from nessflow.figures.specs import Spec, studies_of
 from nessflow.figures.units import FigureError
 from nessflow.pipeline.config import Project, Study
 from nessflow.pipeline.digest import source_digest, style_digest
-from nessflow.pipeline.files import file_sha256, write_atomically, write_text
-from nessflow.pipeline.manifest import DATA, FIGURES, MARKERS, write_manifest
+from nessflow.pipeline.files import (
+    StoreError,
+    file_sha256,
+    remove,
+    remove_leftovers,
+    write_atomically,
+    write_text,
+)
+from nessflow.pipeline.manifest import DATA, FIGURES, MANIFEST, MARKERS, write_manifest
 from nessflow.pipeline.provenance import command, lock_sha256, record_of, reference_text, versions
 from nessflow.pipeline.reader import read_data
 from nessflow.workflow import (
     CAPTIONS,
     FORMATS,
     SIDECAR,
+    SUFFIXES,
     caption_of,
     captions_of,
     data_of,
     figure_state,
     kind_module,
+    written_spec,
 )
 
 _DRAWING = ("matplotlib", "numpy", "pillow")
@@ -36,8 +46,13 @@ _LAYOUT = "(?i)(constrained_layout|tight.?layout|the figure layout)"
 """How warnings of matplotlib begin that say that a figure has no room for its parts."""
 
 
-def draw_study(study: Study, project: Project, progress: Callable[[str], None]) -> None:
-    """Write every figure of ``study``, captions and manifest below ``results/<study>/figures``.
+def draw_study(
+    study: Study,
+    project: Project,
+    progress: Callable[[str], None],
+    names: Sequence[str] = (),
+) -> None:
+    """Write figures of ``study`` below ``results/<study>/figures``, each that can be drawn.
 
     Parameters
     ----------
@@ -47,38 +62,62 @@ def draw_study(study: Study, project: Project, progress: Callable[[str], None]) 
         The project with every study that is read.
     progress : callable
         Takes one line of text for each figure.
+    names : sequence of str, optional
+        The figures to draw, and not the list of all; all, and their list, by default.
 
     Raises
     ------
     StoreError
-        When data are missing, damaged or not those of their study, or a figure cannot be written.
+        When data are missing, damaged or not those of their study.
     FigureError
-        When figures ask for something that the data do not have, or have no room for their parts;
-        the others are written.
+        When a figure asks for something that the data do not have, has no room for its parts or
+        cannot be written; after all others were drawn.
     """
+    chosen = [spec for spec in study.figures if not names or spec.name in names]
+    needed = {name for spec in chosen for name in studies_of(spec, study.name)}
+    datasets = {name: _data(project, name) for name in sorted(needed)}
     folder = project.results / study.name / FIGURES
+    # The list of figures is none of the files to come.
     shutil.rmtree(folder / MARKERS, ignore_errors=True)
-    sources = {name: project.results / name for name in sorted(data_of(study))}
-    state = figure_state(study, {name: file_sha256(at / DATA) for name, at in sources.items()})
-    datasets = {}
-    for name, source in sources.items():
-        other = project.studies[name]
-        datasets[name] = read_data(other, source, source_digest(kind_module(other)))
-    write_text(folder / CAPTIONS, "\n".join(f"{line}\n" for line in captions_of(study)))
+    remove(folder / MANIFEST)
     faults = []
-    for spec in study.figures:
-        record = figure_record(study, spec, datasets)
+    for spec in chosen:
         try:
+            record = figure_record(study, spec, datasets)
             write_figure(drawn(spec, datasets, study.name), folder, spec.name, record)
-        except FigureError as error:
-            # It takes no other figure with it.
-            faults.append(str(error))
+        except Exception as error:
+            # One bad figure must not stop the others, whatever it raises.
+            if not isinstance(error, FigureError | StoreError):
+                progress(traceback.format_exc())
+            is_named = isinstance(error, FigureError)
+            faults.append(f"{'' if is_named else f'figure {spec.name} of {study.name}: '}{error}")
         else:
             progress(f"{study.name}: figure {spec.name}")
     if faults:
         raise FigureError("\n".join(faults))
-    names = [f"{s.name}.{suffix}" for s in study.figures for suffix in (*FORMATS, SIDECAR)]
-    write_manifest(folder, state, [CAPTIONS, *names])
+    if not names:
+        list_figures(study, project.results)
+
+
+def _data(project: Project, name: str) -> xr.Dataset:
+    study = project.studies[name]
+    return read_data(study, project.results / name, source_digest(kind_module(study)))
+
+
+def list_figures(study: Study, results: Path) -> None:
+    """Write captions and manifest of the figures of a study, all of which have been drawn.
+
+    Raises
+    ------
+    StoreError
+        When one is missing.
+    """
+    folder = results / study.name / FIGURES
+    data = {name: file_sha256(results / name / DATA) for name in data_of(study)}
+    write_text(folder / CAPTIONS, "\n".join(f"{line}\n" for line in captions_of(study)))
+    names = [f"{spec.name}.{suffix}" for spec in study.figures for suffix in SUFFIXES]
+    write_manifest(folder, figure_state(study, data), [CAPTIONS, *names])
+    remove_leftovers(folder)
 
 
 def drawn(spec: Spec, datasets: Mapping[str, xr.Dataset], study: str) -> Figure:
@@ -108,7 +147,7 @@ def figure_record(
         "title": study.title,
         "references": reference_text(study.reference),
         "caption": caption_of(study, spec),
-        "specification": spec.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        "specification": written_spec(spec),
         "tier": study.tier,
         "command": command(study.name, study.tier),
         "data": [record_of(datasets[name].attrs) for name in studies_of(spec, study.name)],

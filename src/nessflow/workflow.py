@@ -2,20 +2,31 @@
 
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
 from nessflow.figure_checks import figure_problems, layout_of
+from nessflow.figures.record import RecordError, read_record
 from nessflow.figures.specs import SPEC, Spec, studies_of
-from nessflow.pipeline.config import ConfigError, Project, Study, load_project, template_json
+from nessflow.pipeline.config import (
+    ConfigError,
+    Project,
+    Study,
+    is_study_name,
+    load_project,
+    template_json,
+)
 from nessflow.pipeline.digest import report_digest, source_digest, style_digest
 from nessflow.pipeline.errors import Problem, nearest
-from nessflow.pipeline.files import StoreError, write_text
+from nessflow.pipeline.files import StoreError, remove, write_text
 from nessflow.pipeline.grid import blocks_of, canonical_json
 from nessflow.pipeline.lock import LockError, hold_run_lock
 from nessflow.pipeline.manifest import (
+    BLOCKS,
     CURRENT,
     DATA,
     FIGURES,
@@ -32,27 +43,34 @@ from nessflow.studies.kind import find_kind, kind_names
 
 FORMATS = ("svg", "pdf", "png")
 SIDECAR = "json"
+SUFFIXES = (*FORMATS, SIDECAR)
 CAPTIONS = "captions.txt"
 REPORT, PAGE = "report", "index.html"
 _CHOICES = ("tier", "studies", "allow_large")
 """What ``snakemake --config`` may say."""
+_LISTED = 3
+"""Blocks that are set aside for one reason and named one by one; more are counted."""
 _ELSEWHERE = "make room for the results or choose another folder by `results` in config/config.yaml"
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """Files of one study and the short texts whose change makes Snakemake run a rule again."""
+    """Files of one study and the short texts whose change makes Snakemake run a rule again.
+
+    ``figures`` has the files of each figure, ``specs`` and ``captions`` what makes it old.
+    """
 
     data: str
     marker: str
     blocks: list[str]
-    figures: list[str]
+    figures: Mapping[str, list[str]]
+    figure_list: list[str]
     source: str
     numbers: str
     points: str
     content: str
-    figure_specs: str
-    captions: list[str]
+    specs: Mapping[str, str]
+    captions: Mapping[str, str]
     state: State
     figure_marker: str
 
@@ -64,7 +82,12 @@ class Jobs:
     @property
     def drawn(self) -> list[str]:
         """Return the figures, and the marker without which they count as old; none without any."""
-        return [*self.figures, self.figure_marker] if self.figures else []
+        return [*self.figure_files, *filter(None, [self.figure_marker])]
+
+    @property
+    def figure_files(self) -> list[str]:
+        """Return the files of all figures and of their list; none without any figure."""
+        return [*(path for paths in self.figures.values() for path in paths), *self.figure_list]
 
     @property
     def gathered(self) -> list[str]:
@@ -77,18 +100,25 @@ class Workflow:
     """The studies of a project as jobs.
 
     ``jobs`` has the chosen studies and those whose data their figures need, ``chosen`` names the
-    former; ``sources`` names, for each study, those whose data its figures need.
+    former; ``sources`` names, for each figure of each study, the studies whose data it needs.
+    Studies with faults have no jobs, and figures that read them have none.
     """
 
     results: Path
     tier: str
     studies: Mapping[str, Study]
+    project: Project
     jobs: Mapping[str, Jobs]
-    sources: Mapping[str, list[str]]
+    sources: Mapping[str, Mapping[str, list[str]]]
     chosen: list[str]
     flags: list[str]
     figure_source: str
     report_source: str
+
+    @property
+    def refused(self) -> list[str]:
+        """Return the studies with faults whose name can be asked for."""
+        return [name for name in self.project.broken if is_study_name(name)]
 
 
 def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
@@ -106,22 +136,26 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
     if not any(os.access(path, os.W_OK) for path in (root, root / ".snakemake")):
         _stop(f"{root}: cannot write; copy the project, results included, to where you can write")
     allow_large = bool(config.get("allow_large", False))
-    choices = {"tier": config.get("tier"), "allow_large": allow_large}
+    choices = {"tier": config.get("tier"), "allow_large": allow_large, "is_tolerant": True}
     try:
         project, chosen = read_with_sources(root, config.get("studies"), **choices)
     except ConfigError as error:
         _stop(error)
-    for line in warning_lines(project):
-        print(line, file=sys.stderr)
     # Relative, so that Snakemake's own records do not depend on where the project lies.
     results = project.results.relative_to(root)
     flags = ["--tier", project.tier, *(["--allow-large"] if allow_large else [])]
-    jobs = {study.name: jobs_of(results, study) for study in project.studies.values()}
-    sources = {study.name: sorted(data_of(study)) for study in project.studies.values()}
+    jobs = {
+        study.name: jobs_of(results, study, project.broken) for study in project.studies.values()
+    }
+    sources = {
+        study.name: {spec.name: sorted(set(studies_of(spec, study.name))) for spec in study.figures}
+        for study in project.studies.values()
+    }
     return Workflow(
         results=results,
         tier=project.tier,
         studies=project.studies,
+        project=project,
         jobs=jobs,
         sources=sources,
         chosen=chosen,
@@ -143,44 +177,61 @@ def read_project(root: Path, **choices) -> Project:
     Raises
     ------
     ConfigError
-        With every fault of every file.
+        As ``load_project``, which says what ``choices`` are.
     """
     project = load_project(
         root, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC, **choices
     )
     studies = project.studies.values()
     layouts = {study.name: layout_of(study, find_kind(study.kind)) for study in studies}
-    if problems := [p for study in studies for p in figure_problems(study, layouts)]:
-        raise ConfigError(problems)
+    faults = {study.name: figure_problems(study, layouts) for study in studies}
+    project = project.parted({name: found for name, found in faults.items() if found})
+    if not choices.get("is_tolerant") or not project.studies:
+        project.require(project.broken)
     return project
 
 
-def warning_lines(project: Project) -> list[str]:
+def broken_lines(project: Project) -> list[str]:
+    """Return one line for each fault of the studies that cannot run."""
+    faults = [problem for error in project.broken.values() for problem in error.problems]
+    return [f"warning: {problem}" for problem in dict.fromkeys(faults)]
+
+
+def impossible_lines(project: Project) -> list[str]:
     """Return one line for each value of an axis at which points are not possible."""
     found = [problem for study in project.studies.values() for problem in study.warnings]
     return [f"warning: {problem}; such points fail, and no others" for problem in found]
 
 
-def read_with_sources(root: Path, studies: object, **choices) -> tuple[Project, list[str]]:
+def read_with_sources(
+    root: Path, studies: object, figures: Sequence[str] = (), **choices
+) -> tuple[Project, list[str]]:
     """Return the project with those studies too whose data the figures of the chosen read.
 
-    Also returns the names of the chosen ones.
+    Also returns the names of the chosen ones.  Of their figures those named count, all by default.
     """
     project = read_project(root, studies=studies, **choices)
     chosen = list(project.studies)
-    needed = {name for study in project.studies.values() for name in data_of(study)}
+    needed = {
+        name for study in project.studies.values() for name in data_of(study, figures or None)
+    }
     if needed - set(chosen):
+        broken = project.broken
         project = read_project(root, studies=sorted({*chosen, *needed}), **choices)
-    return project, chosen
+        project = replace(project, broken={**broken, **project.broken})
+    return project, [name for name in chosen if name in project.studies]
 
 
-def data_of(study: Study) -> set[str]:
-    """Return the names of the studies whose data the figures of ``study`` need."""
-    return {name for spec in study.figures for name in studies_of(spec, study.name)}
+def data_of(study: Study, figures: Sequence[str] | None = None) -> set[str]:
+    """Return the names of the studies whose data figures of ``study`` need, all by default."""
+    specs = [spec for spec in study.figures if figures is None or spec.name in figures]
+    return {name for spec in specs for name in studies_of(spec, study.name)}
 
 
-def jobs_of(results: Path, study: Study) -> Jobs:
-    """Return the files and triggers of one study."""
+def jobs_of(results: Path, study: Study, broken: Collection[str] = ()) -> Jobs:
+    """Return the files and triggers of one study, less figures that read broken ones."""
+    sound = [s for s in study.figures if not set(broken) & set(studies_of(s, study.name))]
+    is_whole = bool(sound) and len(sound) == len(study.figures)
     folder = results / study.name
     blocks = [
         (folder / "blocks" / block.path).as_posix()
@@ -188,23 +239,25 @@ def jobs_of(results: Path, study: Study) -> Jobs:
     ]
     source = source_digest(kind_module(study))
     state = state_of(study, source)
-    suffixes = (*FORMATS, SIDECAR)
-    figures = [f"{spec.name}.{suffix}" for spec in study.figures for suffix in suffixes]
-    figures += [CAPTIONS, MANIFEST] if figures else []
+    figures = folder / FIGURES
     drawn = figure_state(study, {})[CURRENT]
     return Jobs(
         data=(folder / DATA).as_posix(),
         marker=(folder / MARKERS / state[CURRENT]).as_posix(),
         blocks=blocks,
-        figures=[(folder / FIGURES / name).as_posix() for name in figures],
+        figures={
+            spec.name: [(figures / f"{spec.name}.{suffix}").as_posix() for suffix in SUFFIXES]
+            for spec in sound
+        },
+        figure_list=[(figures / x).as_posix() for x in (CAPTIONS, MANIFEST) if is_whole],
         source=source,
         numbers=short_hash(template_json(study)),
         points=short_hash(canonical_json({a.name: a.labels for a in study.axes if not a.outer})),
         content=short_hash(canonical_json(content_of(study))),
-        captions=captions_of(study),
-        figure_specs=specs_hash(study),
+        captions={spec.name: caption_of(study, spec) for spec in study.figures},
+        specs={spec.name: spec_hash(spec) for spec in study.figures},
         state=state,
-        figure_marker=(folder / FIGURES / MARKERS / drawn).as_posix(),
+        figure_marker=(figures / MARKERS / drawn).as_posix() if is_whole else "",
     )
 
 
@@ -220,9 +273,14 @@ def captions_of(study: Study) -> list[str]:
     return [f"{spec.name}: {caption_of(study, spec)}" for spec in study.figures]
 
 
-def specs_hash(study: Study) -> str:
-    """Return a short text that changes with what the figures of a study show."""
-    return short_hash(canonical_json([s.model_dump(mode="json") for s in study.figures]))
+def spec_hash(spec: Spec) -> str:
+    """Return a short text that changes with what a figure shows."""
+    return short_hash(canonical_json(spec.model_dump(mode="json")))
+
+
+def written_spec(spec: Spec) -> dict[str, object]:
+    """Return a specification as the record of its figure has it."""
+    return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 def figure_state(study: Study, data: Mapping[str, str]) -> State:
@@ -235,7 +293,8 @@ def figure_state(study: Study, data: Mapping[str, str]) -> State:
     data : mapping of str to str
         SHA-256 of the data of each study that its figures read.
     """
-    parts = [specs_hash(study), captions_of(study), style_digest()]
+    specs = [spec_hash(spec) for spec in study.figures]
+    parts = [specs, captions_of(study), style_digest()]
     return {
         "study": study.name,
         "tier": study.tier,
@@ -269,26 +328,71 @@ def kind_module(study: Study) -> str:
     return find_kind(study.kind).__name__
 
 
-def settle_results(root: Path, workflow: Workflow) -> None:
-    """Set aside what is damaged in the results before Snakemake looks at them, and name it.
+def refuse(workflow: Workflow, names: Iterable[str]) -> None:
+    """End the process with status 2 where studies that were asked for have faults.
 
-    Beside a run at work nothing is touched.
+    A study asks for those whose data its figures need.
     """
-    if not (root / workflow.results).is_dir():
+    read = {
+        source
+        for name in names
+        for sources in workflow.sources.get(name, {}).values()
+        for source in sources
+    }
+    if found := [name for name in workflow.project.broken if name in {*names, *read}]:
+        _stop(f"asked for, and refused: {', '.join(found)}; the faults are named above")
+
+
+def make_ready(workflow: Workflow) -> None:
+    """Hold the run lock, and take out of the way what a run must not use, before it is planned.
+
+    Then what is damaged, or does not belong to a study any more, is a missing file for Snakemake,
+    which one run makes anew.  Once in a process; ends it with status 2 beside another run.
+    """
+    if workflow.results in _ready:
         return
-    try:
-        hold_run_lock(workflow.results)
-    except (LockError, OSError):
-        return
+    run_lock(workflow)
     for name, study in workflow.studies.items():
-        folder = workflow.results / name
-        lines = settle(folder, workflow.jobs[name].state)
-        if study.figures:
-            lines += settle(folder / FIGURES, expected_figures(study, workflow.results))
-        for line in lines:
+        for line in _settled(study, workflow.jobs[name], workflow.results):
             print(line, file=sys.stderr)
     for line in settle(workflow.results / REPORT, report_state(workflow.tier)):
         print(line, file=sys.stderr)
+    _ready.add(workflow.results)
+
+
+_ready: set[Path] = set()
+
+
+def _settled(study: Study, jobs: Jobs, results: Path) -> Iterator[str]:
+    """Set aside what must not be used of one study; yield a line for each file or reason."""
+    folder = results / study.name
+    yield from settle(folder, jobs.state)
+    if not Path(jobs.marker).exists() and (folder / BLOCKS).is_dir():
+        from nessflow.pipeline.gather import set_blocks_aside
+
+        faults = set_blocks_aside(study, find_kind(study.kind), folder, digest=jobs.source)
+        reasons = Counter(fault.cause for fault in faults)
+        yield from (str(fault) for fault in faults if reasons[fault.cause] <= _LISTED)
+        for reason, count in reasons.items():
+            if count > _LISTED:
+                yield f"{folder / BLOCKS}: {count} blocks: {reason}; renamed, to be computed anew"
+    if study.figures:
+        state = expected_figures(study, results)
+        yield from settle(folder / FIGURES, state)
+        if not Path(jobs.figure_marker).exists():
+            _release_old_figures(study, folder / FIGURES)
+
+
+def _release_old_figures(study: Study, folder: Path) -> None:
+    """Remove the records of figures that are drawn otherwise now: without them they are drawn."""
+    for spec in study.figures:
+        path = folder / f"{spec.name}.{SIDECAR}"
+        with suppress(OSError, RecordError):
+            record = read_record(path)
+            expected = (study.name, caption_of(study, spec), written_spec(spec), style_digest())
+            keys = ("study", "caption", "specification", "figure_digest")
+            if tuple(record.get(key) for key in keys) != expected:
+                remove(path)
 
 
 def run_lock(workflow: Workflow) -> None:

@@ -574,6 +574,11 @@ FAULTS = {
     "figure along nothing": ("x: site", "x: sites", ["30: figures.1.x = sites", "mean 'site'?"]),
     "figures of one name": ("name: profile", "name: current", ["30: figures.1.name = current"]),
     "figure named as a path": ("name: profile", "name: a/b", ["30: figures.1.name = a/b"]),
+    "figure named as their list": (
+        "name: profile",
+        "name: manifest",
+        ["30: figures.1.name = manifest: expected another name"],
+    ),
     "figure without plot": ("plot: lines, ", "", ["30: figures.1.plot: expected a value"]),
     "figure of nothing": (
         "y: occupation",

@@ -10,8 +10,9 @@ from fake_study import AXES, numbers, outcome_of, study_of
 from nessflow.loading import load_study
 from nessflow.pipeline import provenance
 from nessflow.pipeline.files import StoreError
-from nessflow.pipeline.gather import gather_study, joined
+from nessflow.pipeline.gather import gather_study, joined, set_blocks_aside
 from nessflow.pipeline.grid import Ensemble, blocks_of
+from nessflow.pipeline.solve import partial_path
 from nessflow.pipeline.store import read_dataset, write_dataset
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
 
@@ -191,6 +192,40 @@ def test_a_block_that_lacks_points_becomes_a_partial_file(tmp_path):
     assert {parameters.V for parameters in calls} == {0.2}
     assert len(calls) == 24
     fake.gather(study_of(), tmp_path)
+
+
+def test_points_of_a_change_that_was_taken_back_are_kept(tmp_path):
+    """Blocks of another source are set aside before a run, and not lost by it."""
+    study = study_of(ensemble=Ensemble(6, 2, 1))
+    run(study, tmp_path)
+    before = [(tmp_path / name).read_bytes() for name in FILES]
+    faults = set_blocks_aside(study, fake.kind_of(), tmp_path, digest="0" * 16)
+    assert len(faults) == 6
+    assert all("another version of the source" in fault.cause for fault in faults)
+    assert not any(path.exists() for path in block_paths(study, tmp_path))
+    calls = []
+    run(study, tmp_path, fake.kind_of(calls=calls))
+    assert calls == []
+    assert [(tmp_path / name).read_bytes() for name in FILES] == before
+    assert not list(tmp_path.rglob("*.stale"))
+    assert set_blocks_aside(study, fake.kind_of(), tmp_path, digest=fake.DIGEST) == []
+
+
+def test_an_incomplete_block_does_not_replace_the_points_of_an_interrupted_run(tmp_path):
+    one, two = (study_of(axes=(numbers("V", v), *AXES[1:])) for v in ([0.2], [0.1, 0.5]))
+    fake.solve(one, tmp_path / "a")
+    fake.solve(two, tmp_path)
+    for path, other in zip(
+        block_paths(two, tmp_path), block_paths(one, tmp_path / "a"), strict=True
+    ):
+        path.rename(partial_path(path))
+        other.rename(path)
+    faults = set_blocks_aside(study_of(), fake.kind_of(), tmp_path, digest=fake.DIGEST)
+    assert len(faults) == len(block_paths(one, tmp_path))
+    assert all("points are missing" in fault.cause for fault in faults)
+    calls = []
+    fake.solve(study_of(), tmp_path, fake.kind_of(calls=calls))
+    assert calls == []
 
 
 def test_points_that_are_no_longer_asked_for_are_left_out(tmp_path):

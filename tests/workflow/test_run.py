@@ -50,7 +50,7 @@ def test_data_do_not_depend_on_cores_or_block_size(finished, project):
 def test_figures_have_the_same_bytes_when_drawn_again(ready):
     folder = ready.folder / "results" / "chain" / "figures"
     before = {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
-    done = ready.snakemake("--force", "draw_chain")
+    done = ready.snakemake("chain", "--forcerun", "draw")
     assert done.returncode == 0, done.stderr
     assert {path.name: path.read_bytes() for path in folder.glob("[!.]*")} == before
 
@@ -59,12 +59,13 @@ def test_named_targets(project):
     assert set(project.jobs("spectrum")) == {
         "block",
         "gather_spectrum",
-        "draw_spectrum",
+        "draw",
+        "list_figures_spectrum",
         "spectrum",
         "total",
     }
     assert {"gather_chain", "gather_spectrum"} <= set(project.jobs("data"))
-    assert "draw_chain" in project.jobs("figures")
+    assert "draw" in project.jobs("figures")
 
 
 def test_a_project_and_its_environment_in_folders_with_spaces(project, tmp_path):

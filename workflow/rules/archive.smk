@@ -6,7 +6,7 @@ rule archive:
         "archive"
     localrule: True
     input:
-        [path for jobs in PROJECT.jobs.values() for path in jobs.targets],
+        ready([path for jobs in PROJECT.jobs.values() for path in jobs.targets], every_study=True),
         rules.report.output,
     params:
         studies=list(PROJECT.jobs),

@@ -4,6 +4,8 @@
 rule block:
     message:
         "{wildcards.study}: {wildcards.block}"
+    input:
+        ready([]),
     output:
         # `update`: an extended inner axis keeps the points that are there.
         update(f"{RESULTS}/{{study}}/blocks/{{block}}.nc"),
@@ -34,11 +36,12 @@ for study, jobs in PROJECT.jobs.items():
         message:
             f"{study}: data.nc"
         input:
-            jobs.blocks,
+            ready(jobs.blocks),
         output:
-            data=jobs.data,
-            failures=f"{RESULTS}/{study}/failures.csv",
-            manifest=f"{RESULTS}/{study}/manifest.json",
+            # `update`: what is there is kept until it is replaced, and where that fails.
+            data=update(jobs.data),
+            failures=update(f"{RESULTS}/{study}/failures.csv"),
+            manifest=update(f"{RESULTS}/{study}/manifest.json"),
             # Named after what was gathered: results that came without Snakemake's records
             # are found to be of another grid or source all the same.
             current=touch(jobs.marker),

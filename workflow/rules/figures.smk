@@ -1,35 +1,51 @@
-# All figures of a study in one process, from gathered data alone.
-def flagged(study, path):
-    """Flag the one format of a figure that Snakemake's own report shows, and the marker."""
-    if Path(path).parent.name == ".current":
-        return touch(path)
-    if not path.endswith(".svg"):
-        return path
-    labels = {"figure": Path(path).stem}
-    return report(path, caption="../report/figure.rst", category=study, labels=labels)
+# Figures from gathered data alone: each in a job of its own, so that a bad one costs no other.
+
+
+rule draw:
+    message:
+        "{wildcards.study}: figure {wildcards.figure}"
+    localrule: True
+    input:
+        ready(figure_data),
+    output:
+        # Snakemake's own report shows one format.
+        report(
+            f"{RESULTS}/{{study}}/figures/{{figure}}.svg",
+            caption="../report/figure.rst",
+            category="{study}",
+            labels={"figure": "{figure}"},
+        ),
+        multiext(f"{RESULTS}/{{study}}/figures/{{figure}}", ".pdf", ".png", ".json"),
+    log:
+        f"{RESULTS}/{{study}}/logs/figures/{{figure}}.log",
+    params:
+        source=PROJECT.figure_source,
+        spec=lambda w: PROJECT.jobs[w.study].specs[w.figure],
+        caption=lambda w: PROJECT.jobs[w.study].captions[w.figure],
+        flags=PROJECT.flags,
+    shell:
+        "{NESSFLOW} figure {wildcards.study:q} {wildcards.figure:q} --log {log:q} {params.flags:q}"
 
 
 for study, jobs in PROJECT.jobs.items():
-    if not jobs.drawn:
+    if not jobs.figure_list:
         continue
 
     rule:
         name:
-            f"draw_{study.replace('-', '_')}"
+            f"list_figures_{study.replace('-', '_')}"
         localrule: True
         message:
-            f"{study}: figures"
+            f"{study}: captions"
         input:
-            [path for name in PROJECT.sources[study] for path in PROJECT.jobs[name].gathered],
+            ready([path for paths in jobs.figures.values() for path in paths]),
         output:
-            [flagged(study, path) for path in jobs.drawn],
-        log:
-            f"{RESULTS}/{study}/logs/figures.log",
+            jobs.figure_list,
+            # Named after what was drawn, as that of the data.
+            touch(jobs.figure_marker),
         params:
-            source=PROJECT.figure_source,
-            specs=jobs.figure_specs,
-            flags=PROJECT.flags,
             study=study,
-            captions=jobs.captions,
+            captions=list(jobs.captions.items()),
+            flags=PROJECT.flags,
         shell:
-            "{NESSFLOW} figure {params.study:q} --log {log:q} {params.flags:q}"
+            "{NESSFLOW} captions {params.study:q} {params.flags:q}"

@@ -4,7 +4,7 @@ rule report:
         "report"
     localrule: True
     input:
-        [path for name in PROJECT.chosen for path in PROJECT.jobs[name].targets],
+        every("targets"),
     output:
         f"{RESULTS}/report/index.html",
         f"{RESULTS}/report/manifest.json",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -50,6 +50,7 @@ __all__ = [
     "Problem",
     "Project",
     "Study",
+    "is_study_name",
     "load_project",
     "load_study",
     "parameters_of",
@@ -57,20 +58,38 @@ __all__ = [
     "template_json",
 ]
 
-RESERVED = ("all", "archive", "block", "data", "figures", "report", "smoke")
+RESERVED = ("all", "archive", "block", "data", "draw", "figures", "report", "smoke")
 """Names of targets and folders, which no study can have."""
 _MOST = {"axes": MOST_AXES, "fits": MOST_FIGURES, "figures": MOST_FIGURES}
 FindKind = Callable[[str], ModuleType]
 
 
+def is_study_name(name: str) -> bool:
+    """Tell whether a study can have this name."""
+    return bool(re.fullmatch(NAME, name)) and name not in RESERVED
+
+
 @dataclass(frozen=True)
 class Project:
-    """The studies to run by name, and the folder of their results."""
+    """The studies to run by name, those with faults, and the folder of the results."""
 
     root: Path
     tier: str
     studies: Mapping[str, Study]
     results: Path
+    broken: Mapping[str, ConfigError] = field(default_factory=dict)
+
+    def parted(self, faults: Mapping[str, Iterable[Problem]]) -> "Project":
+        """Return the project with studies that have faults among the broken ones."""
+        sound = {name: study for name, study in self.studies.items() if name not in faults}
+        broken = {name: ConfigError(problems) for name, problems in faults.items()}
+        return replace(self, studies=sound, broken={**self.broken, **broken})
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raise a ConfigError with every fault of those of the studies that are broken."""
+        found = [self.broken[name] for name in self.broken if name in set(names)]
+        if problems := [problem for error in found for problem in error.problems]:
+            raise ConfigError(problems)
 
 
 def load_project(
@@ -82,6 +101,7 @@ def load_project(
     kind_names: Iterable[str] = (),
     figure_specs: TypeAdapter | None = None,
     allow_large: bool = False,
+    is_tolerant: bool = False,
 ) -> Project:
     """Read ``config/config.yaml`` and the studies it names.
 
@@ -93,11 +113,14 @@ def load_project(
         Replace what ``config.yaml`` says; ``studies`` is ``all``, a name or several.
     find_kind, kind_names, figure_specs, allow_large
         As for ``load_study``.
+    is_tolerant : bool
+        Leave out studies with faults, and name them as broken, where others are sound.
 
     Raises
     ------
     ConfigError
-        With every fault of every file.
+        With every fault of every file; a tolerant reader is only stopped by faults of
+        ``config.yaml`` and of the command line, or where no study is sound.
     """
     root = Path(root)
     document = read_document(root / "config" / "config.yaml")
@@ -113,9 +136,13 @@ def load_project(
     if fault := results_fault(root, settings.results):
         raise ConfigError([document.problem(("results",), "", fault)])
     folder = root / "config" / "studies"
-    found, problems = _study_files(folder)
+    found, faults = _study_files(folder)
     paths, missing = _selected(settings.studies, found, document)
-    problems += missing
+    for name, problem in missing:
+        if document.place(("studies",)) is COMMAND_LINE:
+            faults.setdefault("", []).append(problem)
+        else:
+            faults.setdefault(name, []).append(problem)
     loaded = {}
     for path in paths:
         try:
@@ -128,16 +155,18 @@ def load_project(
                 allow_large=allow_large,
             )
         except ConfigError as error:
-            problems += error.problems
+            faults.setdefault(path.stem, []).extend(error.problems)
         else:
             loaded[study.name] = study
     for study in loaded.values():
-        problems += _source_problems(study, loaded, list(found), find_kind)
-    if problems:
-        raise ConfigError(problems)
+        if problems := _source_problems(study, loaded, list(found), find_kind):
+            faults.setdefault(study.name, []).extend(problems)
     results = root / settings.results
     results = results if settings.tier == "paper" else results / settings.tier
-    return Project(root, settings.tier, loaded, results)
+    project = Project(root, settings.tier, loaded, results).parted(faults)
+    if not is_tolerant or "" in faults or not project.studies:
+        project.require(project.broken)
+    return project
 
 
 def load_study(
@@ -181,7 +210,7 @@ def load_study(
         With every fault found; each names file, line, key and the way out.
     """
     path = Path(path)
-    if not re.fullmatch(NAME, path.stem) or path.stem in RESERVED:
+    if not is_study_name(path.stem):
         expected = f"a file name of a-z, 0-9 and -, other than {', '.join(RESERVED)}"
         raise ConfigError([Problem(str(path), None, "", "", expected, "rename the file")])
     whole, document, problems = overridden(read_document(path), tier, overrides)
@@ -266,30 +295,35 @@ def _size(value: object) -> int:
     return len(value) if isinstance(value, dict | list) else 0
 
 
-def _study_files(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
-    """Return the study files by name."""
+Faults = dict[str, list[Problem]]
+"""Faults by the study that they make useless; those of the whole project have no name."""
+
+
+def _study_files(folder: Path) -> tuple[dict[str, Path], Faults]:
+    """Return the study files by name, and the faults of their names."""
     found = {path.stem: path for path in sorted(folder.glob("[!.]*.yaml"))}
-    problems = [
-        Problem(str(path), None, "", "", "the ending .yaml", "rename the file")
+    faults = {
+        path.stem: [Problem(str(path), None, "", "", "the ending .yaml", "rename the file")]
         for path in sorted(folder.glob("[!.]*.yml"))
-    ]
+    }
     if not found:
-        problems.append(Problem(str(folder), None, "", "", "at least one study, NAME.yaml"))
-    return found, problems
+        faults[""] = [Problem(str(folder), None, "", "", "at least one study, NAME.yaml")]
+    return found, faults
 
 
 def _selected(
     studies: str | Sequence[str], found: Mapping[str, Path], document: Document
-) -> tuple[list[Path], list[Problem]]:
+) -> tuple[list[Path], list[tuple[str, Problem]]]:
+    """Return the files of the studies to run, and those that are not there."""
     if studies == "all":
         return list(found.values()), []
-    problems = []
+    missing = []
     for index, name in enumerate(studies):
         if name not in found:
             hint = nearest(name, list(found)) or f"write config/studies/{name}.yaml"
             expected = f"one of the studies {listed(found)}"
-            problems.append(document.problem(("studies", index), expected, hint))
-    return [found[name] for name in dict.fromkeys(studies) if name in found], problems
+            missing.append((name, document.problem(("studies", index), expected, hint)))
+    return [found[name] for name in dict.fromkeys(studies) if name in found], missing
 
 
 def _kind(

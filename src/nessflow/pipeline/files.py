@@ -117,10 +117,14 @@ def set_aside(path: Path, reason: str, name: str = "") -> StoreError:
     return StoreError(path, reason, f"renamed to {name}, to be computed anew")
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Remove what writers that were killed left below ``folder``; no writer may be at work."""
-    for path in Path(folder).rglob(".*.tmp*"):
-        remove(path)
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed writers left below ``folder``, and what was set aside and is there anew.
+
+    No writer may be at work.
+    """
+    for pattern in (".*.tmp*", "*.damaged", "*.stale"):
+        for path in Path(folder).rglob(pattern):
+            remove(path)
 
 
 def remove(path: Path) -> None:

@@ -16,7 +16,7 @@ from nessflow.pipeline.ensemble import with_fits, with_statistics
 from nessflow.pipeline.files import (
     Damaged,
     StoreError,
-    remove_temporaries,
+    remove_leftovers,
     set_aside,
     write_text,
 )
@@ -44,10 +44,13 @@ from nessflow.pipeline.solve import (
     block_of,
     coordinates_of,
     partial_path,
+    stale_path,
     to_stderr,
 )
 from nessflow.pipeline.store import read_dataset, write_dataset
 from nessflow.pipeline.study import Study
+
+Coordinates = Mapping[str, xr.Variable]
 
 
 def gather_study(
@@ -93,14 +96,10 @@ def gather_study(
     dataset = _pending(study, kind, coordinates.values())
     faults, origins = [], set()
     for block in blocks:
-        path = folder / "blocks" / block.path
         try:
-            source = read_block(study, block, path, digest)
+            source = read_block(study, block, folder, digest, coordinates[_key(block)])
         except StoreError as error:
             faults.append(str(error))
-            continue
-        if fault := _unlike(source, coordinates[_key(block)]):
-            faults.append(str(_stale(path, fault)))
             continue
         _place(dataset, source, study, block)
         origins |= origins_of(source.attrs)
@@ -123,11 +122,43 @@ def gather_study(
     write_dataset(dataset, folder / DATA)
     names = [f"{BLOCKS}{block.path.as_posix()}" for block in blocks]
     write_manifest(folder, state_of(study, digest), [DATA, FAILURES, *names])
-    remove_temporaries(folder)
+    remove_leftovers(folder)
     return dataset
 
 
-def read_block(study: Study, block: Block, path: Path, digest: str) -> xr.Dataset:
+def set_blocks_aside(
+    study: Study, kind: ModuleType, folder: Path, *, digest: str
+) -> list[StoreError]:
+    """Rename the blocks that cannot be gathered, so that a run computes them from the start.
+
+    Parameters
+    ----------
+    study, kind, folder, digest
+        As for ``gather_study``.
+
+    Returns
+    -------
+    list of StoreError
+        Each with what was wrong with a block; blocks that are not there are not among them.
+    """
+    faults = []
+    blocks = [b for b in blocks_of(study.axes, study.ensemble) if _path(folder, b).exists()]
+    coordinates = _coordinates(study, blocks, kind)
+    for block in blocks:
+        try:
+            read_block(study, block, folder, digest, coordinates[_key(block)])
+        except StoreError as error:
+            faults.append(error)
+    return faults
+
+
+def _path(folder: Path, block: Block) -> Path:
+    return Path(folder) / BLOCKS / block.path
+
+
+def read_block(
+    study: Study, block: Block, folder: Path, digest: str, coordinates: Coordinates
+) -> xr.Dataset:
     """Read the file of a block and make sure that it is the one that is wanted.
 
     A file that must not be used is renamed, so that the next run computes it.
@@ -136,8 +167,9 @@ def read_block(study: Study, block: Block, path: Path, digest: str) -> xr.Datase
     ------
     StoreError
         When the file is missing, damaged, of another block, of other parameters, of another
-        source, or incomplete.
+        source, of other coordinates, or incomplete.
     """
+    path = _path(folder, block)
     try:
         source = read_dataset(path)
     except Damaged as error:
@@ -153,13 +185,16 @@ def read_block(study: Study, block: Block, path: Path, digest: str) -> xr.Datase
         if source.attrs.get(key) != expected[key]:
             raise _stale(path, text)
     if missing := missing_points(study, block, source):
-        # As a partial file: the next run computes the missing points alone.
-        raise set_aside(path, f"{missing} points are missing", partial_path(path).name)
+        # Beside a partial file of an interrupted run: the next one takes points from both.
+        name = partial_path(path).name if not partial_path(path).exists() else None
+        raise set_aside(path, f"{missing} points are missing", name or stale_path(path).name)
+    if fault := _unlike(source, coordinates):
+        raise _stale(path, fault)
     return source
 
 
 def _stale(path: Path, reason: str) -> StoreError:
-    return set_aside(path, reason, f"{path.name}.stale")
+    return set_aside(path, reason, stale_path(path).name)
 
 
 def missing_points(study: Study, block: Block, source: xr.Dataset) -> int:
@@ -188,9 +223,6 @@ def _source_places(study: Study, block: Block, source: xr.Dataset) -> list[list[
 
 def _grid(places: list[list[int]]) -> tuple[np.ndarray, ...]:
     return np.ix_(*(np.array(place, dtype=int) for place in places))
-
-
-Coordinates = Mapping[str, xr.Variable]
 
 
 def _coordinates(study: Study, blocks: list[Block], kind: ModuleType) -> dict[tuple, Coordinates]:

@@ -71,7 +71,7 @@ def reference_problems(
 
 
 def repeated_names(document: Document) -> list[Problem]:
-    """Check that no two fits or figures have the same name."""
+    """Check that no two fits or figures have the same name, and no figure that of their list."""
     problems = []
     for part in ("fits", "figures"):
         seen = set()
@@ -79,6 +79,9 @@ def repeated_names(document: Document) -> list[Problem]:
             name = document.get((part, index, "name"))
             if isinstance(name, str) and name in seen:
                 problems.append(document.problem((part, index, "name"), "each name once"))
+            if (part, name) == ("figures", "manifest"):
+                hint = "figures/manifest.json lists the files of all figures"
+                problems.append(document.problem((part, index, "name"), "another name", hint))
             seen.add(name if isinstance(name, str) else None)
     return problems
 

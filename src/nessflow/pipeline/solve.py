@@ -170,6 +170,14 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.partial.nc")
 
 
+def stale_path(path: Path) -> Path:
+    """Return the file beside a block's that holds points of the study as it was.
+
+    They are of use where a change was taken back.
+    """
+    return path.with_name(f"{path.name}.stale")
+
+
 def block_attributes(study: Study, block: Block, digest: str) -> dict[str, str | int]:
     """Return the global attributes of a block's file."""
     attributes = provenance(study, digest, block.outer)
@@ -212,7 +220,7 @@ def _damage(path: Path) -> str:
 
 def _candidates(path: Path, block: Block) -> Iterator[Path]:
     """Yield the files that may hold points of a block, its own ones first."""
-    own = (path, partial_path(path))
+    own = (path, partial_path(path), stale_path(path))
     yield from own
     if block.samples is None:
         return
@@ -237,7 +245,7 @@ def adopt(dataset: xr.Dataset, path: Path, attributes: Mapping, study: Study) ->
         source = read_dataset(path)
     except (Missing, Damaged):
         return set()
-    name = path.name.replace(".partial.nc", ".nc")
+    name = path.name.removesuffix(".stale").replace(".partial.nc", ".nc")
     expected = Path(block_of(attributes)).with_name(name).as_posix()
     same = all(source.attrs.get(key) == attributes[key] for key in _SAME)
     if not same or block_of(source.attrs) != expected:

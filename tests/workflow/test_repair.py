@@ -1,0 +1,135 @@
+"""One plain run sets right whatever befell the results, and loses nothing that is good."""
+
+import shutil
+
+import pytest
+
+from conftest import SPECTRUM
+from nessflow.pipeline.store import read_dataset
+
+LEFT_OVER = (".*.tmp*", "*.damaged", "*.stale", "*.partial.nc")
+
+
+def leftovers(project):
+    results = project.folder / "results"
+    return [path for pattern in LEFT_OVER for path in results.rglob(pattern)]
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_one_run_makes_anew_what_is_damaged_and_removes_what_was_left(ready, finished):
+    """Killed writers leave files; damage is set aside under another name, until it is made anew."""
+    figures = ready.folder / "results/spectrum/figures"
+    (figures / ".captions.0123456789ab.tmp.txt").write_text("half")
+    (figures / ".loss.0123456789ab.tmp.png").write_text("half")
+    for path in (figures.parent / "blocks/points.nc", figures.parent / "data.nc"):
+        flip(path)
+    flip(figures / "loss.svg")
+    (figures / "loss.pdf").unlink()
+    done = ready.snakemake("spectrum")
+    assert done.returncode == 0, done.stderr
+    for name in ("blocks/points.nc", "data.nc", "figures/loss.svg"):
+        assert f"results/spectrum/{name}: " in done.stderr
+    assert leftovers(ready) == []
+    for path in (finished.folder / "results/spectrum").rglob("*"):
+        if path.is_file() and "benchmarks" not in path.parts and "logs" not in path.parts:
+            again = ready.folder / path.relative_to(finished.folder)
+            assert again.read_bytes() == path.read_bytes(), path
+    assert "Nothing to be done" in ready.snakemake("spectrum").stderr
+
+
+def renamed(project, name):
+    project.study("spectrum").rename(project.study(name))
+    (project.folder / "results/spectrum").rename(project.folder / "results" / name)
+
+
+# Whether Snakemake's records are there, what is done, points that are kept and computed.
+CHANGES = {
+    "renamed and changed": (True, lambda p: renamed(p, "other"), "rate: 0.5", "rate: 0.7", 0, 2),
+    "changed": (False, lambda p: None, "rate: 0.5", "rate: 0.7", 0, 2),
+    "a value more": (False, lambda p: None, "[0.5, 1.0]", "[0.5, 0.75, 1.0]", 2, 1),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_changed_study_takes_one_run(ready, name):
+    has_records, change, old, new, reused, computed = CHANGES[name]
+    change(ready)
+    study = "other" if ready.study("other").exists() else "spectrum"
+    ready.edit(f"config/studies/{study}.yaml", old, new)
+    if not has_records:
+        shutil.rmtree(ready.folder / ".snakemake")
+    done = ready.snakemake(study)
+    assert done.returncode == 0, done.stderr
+    assert f"{reused} points reused, {computed} computed" in done.stderr
+    assert leftovers(ready) == []
+    data = read_dataset(ready.folder / "results" / study / "data.nc")
+    assert data.attrs["study"] == study
+    assert data.sizes["t_S"] == reused + computed
+
+
+def test_a_changed_figure_is_drawn_again_without_the_history_of_snakemake(ready):
+    shutil.rmtree(ready.folder / ".snakemake")
+    ready.edit("config/studies/spectrum.yaml", "z: loss", "caption: new, z: loss")
+    done = ready.snakemake()
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(": figure ") == 1
+    assert "new" in (ready.folder / "results/spectrum/figures/loss.json").read_text()
+
+
+def test_data_that_cannot_be_gathered_anew_are_kept(ready):
+    """Snakemake would remove the outputs of a job before it starts, and when it fails."""
+    gather = "src/nessflow/pipeline/gather.py"
+    fault = '    raise StoreError(folder, "no space left", "free some")\n'
+    ready.edit(
+        gather, "    write_text(folder / FAILURES", f"{fault}    write_text(folder / FAILURES"
+    )
+    ready.edit("config/studies/spectrum.yaml", "Small spectrum", "Another title")
+    before = {
+        p: p.read_bytes() for p in (ready.folder / "results/spectrum").rglob("*.[ncs][cosv]*")
+    }
+    done = ready.snakemake("spectrum")
+    assert done.returncode != 0
+    assert "no space left" in done.stderr
+    assert len(before) > 3
+    assert {path: path.read_bytes() for path in before} == before
+    ready.edit(gather, fault, "")
+    done = ready.snakemake("spectrum")
+    assert done.returncode == 0, done.stderr
+    data = read_dataset(ready.folder / "results/spectrum/data.nc")
+    assert data.attrs["title"] == "Another title"
+
+
+def test_a_bad_figure_costs_itself_alone(ready):
+    """Those of an earlier run stay, those beside it are drawn, and it is named."""
+    line = "  - {name: NAME, plot: lines, x: energy, y: loss_transmission, sel: {t_S: 1}}\n"
+    figures = ready.folder / "results/spectrum/figures"
+    before = (figures / "loss.png").read_bytes()
+    ready.study("spectrum").write_text(
+        SPECTRUM + line.replace("NAME", "bad") + line.replace("NAME", "good")
+    )
+    drawing = "src/nessflow/drawing.py"
+    fault = '            if spec.name == "bad":\n                raise ValueError("no picture")\n'
+    ready.edit(
+        drawing, "            record = figure_record", f"{fault}            record = figure_record"
+    )
+    done = ready.snakemake("spectrum")
+    assert done.returncode != 0
+    assert "figure bad of spectrum: no picture" in done.stderr
+    assert (figures / "loss.png").read_bytes() == before
+    for suffix in ("svg", "pdf", "png", "json"):
+        assert (figures / f"good.{suffix}").exists()
+        assert not (figures / f"bad.{suffix}").exists()
+    # The command alone, without a workflow, does the same.
+    (figures / "good.png").unlink()
+    done = ready.nessflow("figure", "spectrum")
+    assert done.returncode == 2
+    assert (figures / "good.png").exists()
+    ready.edit(drawing, fault, "")
+    done = ready.snakemake("spectrum")
+    assert done.returncode == 0, done.stderr
+    assert ready.nessflow("verify", "spectrum").returncode == 0
