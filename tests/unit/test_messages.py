@@ -4,8 +4,10 @@ import time
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from nessflow.description import EXAMPLES
+from nessflow.figures.labels import value_label
 from nessflow.figures.specs import SPEC
 from nessflow.pipeline.config import ConfigError, load_study, parameters_of
 from nessflow.pipeline.study_file import ProjectFile, StudyFile
@@ -395,6 +397,21 @@ def test_names_that_look_the_same_are_refused(tmp_path, one, other, place):
     assert f".{other}: expected a key that differs from {one} by more than capitals" in found
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Vg", "Vg = 0.5 $t$"),
+        ("half_width", "half width = 0.5 $t$"),
+        ("mu", r"$\mu$ = 0.5 $t$"),
+        ("gamma_L", r"$\gamma_{L}$ = 0.5 $t$"),
+    ],
+)
+def test_a_legend_has_the_name_of_the_axis(name, expected):
+    attributes = {"natural_units": "t", "long_name": "on-site energy, one for each site"}
+    axis = xr.DataArray([0.5, 1], dims=[name], name=name, attrs=attributes)
+    assert value_label(axis, 0.5) == expected
+
+
 def test_the_name_of_an_axis_is_not_the_help_of_its_parameter(tmp_path):
     axes = "axes: {Vg: {inner: [0, 1]}}\n"
     study = load(tmp_path, edited((CHAIN, "{kind: chain, sites: 4, onsite: $Vg}")) + axes)
@@ -405,6 +422,45 @@ def test_the_name_of_an_axis_is_not_the_help_of_its_parameter(tmp_path):
         path = EXAMPLES / f"{name}.yaml"
         for axis in load_study(path, **OPTIONS).axes:
             assert not set(axis.long_name) & set(",;("), axis.long_name
+
+
+# Blocks ------------------------------------------------------------------------------------------
+
+HOPPING = (CHAIN, "{kind: chain, sites: 4, hopping: $q}")
+DISORDER = ("  leads:\n", "  disorder: {kind: uniform, half_width: 1}\n  leads:\n")
+
+
+@pytest.mark.parametrize(
+    ("edits", "more", "expected"),
+    [
+        (
+            [HOPPING],
+            "axes: {q: {outer: {linspace: [1, 2, 20000]}}}\n",
+            "13: axes = 20000 blocks: expected at most 10000 blocks, each a job and a file; inner",
+        ),
+        (
+            [HOPPING],
+            "axes: {q: {outer: {linspace: [1, 2, 1000000]}}}\n",
+            "13: axes = 1000000 blocks: expected at most 10000 blocks",
+        ),
+        (
+            [HOPPING, DISORDER],
+            "axes: {q: {outer: {linspace: [1, 2, 200]}}}\nensemble: {samples: 60, per_block: 1}\n",
+            "15: ensemble = 12000 blocks: expected at most 10000 blocks, each a job and",
+        ),
+        (
+            [HOPPING],
+            "axes: {q: {inner: {linspace: [1, 2, 1000001]}}}\n",
+            "13: axes.q.inner.linspace.2 = 1000001: expected a number <= 1e+06",
+        ),
+    ],
+)
+def test_blocks_are_bounded_as_points_are(tmp_path, edits, more, expected):
+    (found,) = faults(tmp_path, edited(*edits) + more)
+    assert expected in found
+    if "blocks" in expected:
+        assert "nessflow --allow-large" in found
+        assert load_study(tmp_path / "wire.yaml", allow_large=True, **OPTIONS)
 
 
 # Very many faults ------------------------------------------------------------------------------
