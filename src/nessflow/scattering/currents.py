@@ -194,12 +194,30 @@ def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarra
     """
     _require_two_leads(system, "the response transmission")
 
-    def response(energies: np.ndarray) -> np.ndarray:
-        rates = Rates(system, energies)
-        between = rates.leads[0, 1] + rates.leads[1, 0]
-        return 0.5 * (between + rates.from_loss[0] + rates.from_gain[0])
+    return continuous(system, energies, lambda w: response_of(Rates(system, w)))
 
-    return continuous(system, energies, response)
+
+def response_of(rates: Rates) -> np.ndarray:
+    """Return `response_transmission` from the rates of two leads.
+
+    Parameters
+    ----------
+    rates : Rates
+        At any energies.
+
+    Returns
+    -------
+    (E,) float array
+        ``tau_1``.
+
+    Raises
+    ------
+    ValueError
+        When there are not exactly two leads.
+    """
+    _require_two_leads(rates.system, "the response transmission")
+    between = rates.leads[0, 1] + rates.leads[1, 0]
+    return 0.5 * (between + rates.from_loss[0] + rates.from_gain[0])
 
 
 # --- currents ----------------------------------------------------------------------------------

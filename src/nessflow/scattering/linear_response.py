@@ -27,6 +27,8 @@ from numpy.polynomial import chebyshev
 
 from nessflow.scattering.band_edges import continuous, why_undefined
 from nessflow.scattering.currents import (
+    UNITARITY_TOLERANCE,
+    response_of,
     response_transmission,
     steady_currents,
 )
@@ -73,7 +75,7 @@ class LinearResponse:
     reference_current : float
         ``I_ref``: current out of the left lead without any difference, in t/hbar.
     converged : bool
-        Whether every integral met the tolerance or its rounding errors.
+        Whether every integral met the tolerance or its rounding errors, and unitarity holds.
     notes : dict
         Why values are NaN by nature: attribute name -> reason.
 
@@ -255,11 +257,20 @@ def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[floa
     peaks = _peaks(temperature)
 
     def charge_and_heat(energies: np.ndarray) -> np.ndarray:
-        tau = response_transmission(system, energies)
-        return np.array([tau, (energies - mu) * tau])
+        rates = Rates(system, energies)
+        tau = response_of(rates)
+        # Both sides of the unitarity of each lead's row, compared once they are integrated.
+        absorbed = rates.leads.sum(axis=1) + rates.from_loss + rates.from_gain
+        return np.array([tau, (energies - mu) * tau, *rates.spectral, *absorbed])
 
-    first = _thermal_average(system, charge_and_heat, peaks[:2], rtol)
-    (i_0, i_1), (e_0, e_1) = first.value, first.error
+    first = _thermal_average(system, charge_and_heat, peaks[[0, 1, 0, 0, 0, 0]], rtol)
+    (i_0, i_1), (e_0, e_1) = first.value[:2], first.error[:2]
+    (spectral, absorbed), (wrong, also) = (
+        first.value[2:].reshape(2, 2),
+        first.error[2:].reshape(2, 2),
+    )
+    allowed = UNITARITY_TOLERANCE * (spectral + absorbed) + wrong + also
+    unitary = bool((abs(spectral - absorbed) <= allowed).all())
     if i_0 == 0:
         zero = 0.0, float(e_0)
         return {"electrical_conductance": zero, "thermal_conductance": zero}, first.converged
@@ -288,7 +299,7 @@ def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[floa
     }
     if not i_0 > e_0:
         found = {name: pair for name, pair in found.items() if name not in _RATIOS}
-    return found, first.converged and second.converged
+    return found, first.converged and second.converged and unitary
 
 
 def _conductances_at_zero(system: OpenSystem) -> dict[str, tuple[float, float]]:
