@@ -47,9 +47,11 @@ def test_damaged_files_are_named_not_served_and_made_anew_in_one_run(project, fi
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_every_damage_of_every_sort_of_file_is_found(project, kind):
+def test_every_damage_of_every_sort_of_file_is_found(project, monkeypatch, kind):
     """Without a run: the files are put back."""
-    results = results_of(project)
+    monkeypatch.chdir(project.folder)
+    loaded = read_project(Path(), studies="all")
+    results = Path("results")
     chance = random.Random(5)
     names = ["data.nc", "failures.csv", MANIFEST, "figures/captions.txt", f"figures/{MANIFEST}"]
     names += [f"figures/current.{suffix}" for suffix in ("png", "svg", "pdf", "json")]
@@ -57,8 +59,8 @@ def test_every_damage_of_every_sort_of_file_is_found(project, kind):
         path = results / "chain" / name
         content, mode = path.read_bytes(), path.stat().st_mode
         DAMAGES[kind](path, chance)
-        found = faults(project, "chain")
-        assert any(str(path.relative_to(project.folder)) in fault for fault in found), name
+        found = [fault.path for fault in study_faults(loaded, loaded.studies["chain"])]
+        assert path in found, name
         path.unlink(missing_ok=True)
         path.write_bytes(content)
         path.chmod(mode)
