@@ -156,7 +156,7 @@ def served(project: Project, name: str) -> Iterator[str]:
                 yield "explain serves it"
             except (StoreError, RecordError):
                 pass
-        if path.suffix in (".png", ".svg", ".pdf", ".json") or path.name == "data.nc":
+        if path.name == "data.nc" or (path.parent.name == "figures" and path.suffix != ".txt"):
             faults = write_report(found, progress=lambda line: None)
             shown = Path("results/report/index.html").read_text()
             if "figures" in path.parts and f'data-file="../{study.name}' in shown:

@@ -136,3 +136,15 @@ def test_a_sound_project_is_left_alone(project, monkeypatch):
     for study in read_project(Path(), studies="all").studies.values():
         assert settle(Path("results") / study.name, jobs_of(Path("results"), study).state) == []
     assert stored(results_of(project)) == before
+
+
+def test_a_link_that_leads_nowhere_is_out_of_the_way(project, monkeypatch):
+    """Snakemake takes it for a file whose time it cannot tell."""
+    monkeypatch.chdir(project.folder)
+    path = Path("results/chain/data.nc")
+    path.unlink()
+    path.symlink_to("nowhere")
+    chain = read_project(Path(), studies="all").studies["chain"]
+    (line,) = settle(path.parent, jobs_of(Path("results"), chain).state)
+    assert "data.nc: no such file; renamed to data.nc.damaged" in line
+    assert not path.is_symlink()

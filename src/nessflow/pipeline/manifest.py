@@ -234,7 +234,8 @@ def settle(folder: Path, state: State) -> list[str]:
         if isinstance(fault, Old):
             continue
         others = True
-        if not isinstance(fault, Missing | Foreign):
+        # A link that leads nowhere is a missing file that stands in the way.
+        if not isinstance(fault, Missing | Foreign) or fault.path.is_symlink():
             fault = set_aside(fault.path, fault.cause)
         if not isinstance(fault, Missing):
             lines.append(str(fault))
