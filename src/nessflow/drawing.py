@@ -25,7 +25,14 @@ from nessflow.pipeline.files import (
     write_atomically,
     write_text,
 )
-from nessflow.pipeline.manifest import DATA, FIGURES, MANIFEST, MARKERS, write_manifest
+from nessflow.pipeline.manifest import (
+    DATA,
+    FIGURES,
+    MANIFEST,
+    MARKERS,
+    sealed_text,
+    write_manifest,
+)
 from nessflow.pipeline.provenance import command, lock_sha256, record_of, reference_text, versions
 from nessflow.pipeline.reader import read_data
 from nessflow.workflow import (
@@ -36,6 +43,7 @@ from nessflow.workflow import (
     caption_of,
     captions_of,
     data_of,
+    figure_faults,
     figure_state,
     kind_module,
     written_spec,
@@ -110,9 +118,11 @@ def list_figures(study: Study, results: Path) -> None:
     Raises
     ------
     StoreError
-        When one is missing.
+        When one is missing, or not as it was drawn.
     """
     folder = results / study.name / FIGURES
+    if faults := figure_faults(study, folder):
+        raise faults[0]
     data = {name: file_sha256(results / name / DATA) for name in data_of(study)}
     write_text(folder / CAPTIONS, "\n".join(f"{line}\n" for line in captions_of(study)))
     names = [f"{spec.name}.{suffix}" for spec in study.figures for suffix in SUFFIXES]
@@ -160,8 +170,13 @@ def figure_record(
 
 
 def write_figure(figure: Figure, folder: Path, name: str, record: Mapping[str, object]) -> None:
-    """Write a figure in every format and its record, each file as a whole or not at all."""
-    text = json.dumps(json.loads(record_json(record)), sort_keys=True, indent=1)
-    write_text(folder / f"{name}.{SIDECAR}", f"{text}\n")
+    """Write a figure in every format, each file as a whole or not at all, and then its record.
+
+    The record vouches for the pictures where no list of figures does: one of them may have failed.
+    """
     for suffix in FORMATS:
         write_atomically(folder / f"{name}.{suffix}", lambda path: save(figure, path, record))
+    pictures = [f"{name}.{suffix}" for suffix in FORMATS]
+    sums = {picture: file_sha256(folder / picture) for picture in pictures}
+    text = sealed_text({**json.loads(record_json(record)), "files": sums})
+    write_text(folder / f"{name}.{SIDECAR}", text)

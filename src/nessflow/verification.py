@@ -4,10 +4,17 @@ from collections.abc import Iterator
 
 from nessflow.pipeline.config import Project, Study
 from nessflow.pipeline.digest import source_digest
-from nessflow.pipeline.files import StoreError
-from nessflow.pipeline.manifest import FIGURES, file_faults, state_of
+from nessflow.pipeline.files import Missing, StoreError
+from nessflow.pipeline.manifest import FIGURES, MANIFEST, file_faults, state_of
 from nessflow.pipeline.reader import read_data
-from nessflow.workflow import PAGE, REPORT, expected_figures, kind_module, report_state
+from nessflow.workflow import (
+    PAGE,
+    REPORT,
+    expected_figures,
+    figure_faults,
+    kind_module,
+    report_state,
+)
 
 
 def study_faults(project: Project, study: Study) -> list[StoreError]:
@@ -30,7 +37,11 @@ def _faults(project: Project, study: Study) -> Iterator[StoreError]:
     except StoreError as error:
         yield error
     if study.figures:
-        yield from file_faults(folder / FIGURES, expected_figures(study, project.results))
+        found = file_faults(folder / FIGURES, expected_figures(study, project.results))
+        yield from found
+        if any(fault.path.name == MANIFEST for fault in found):
+            faults = figure_faults(study, folder / FIGURES)
+            yield from (fault for fault in faults if not isinstance(fault, Missing))
 
 
 def report_faults(project: Project) -> list[StoreError]:

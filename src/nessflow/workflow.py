@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from nessflow.figure_checks import figure_problems, layout_of
-from nessflow.figures.record import RecordError, read_record
 from nessflow.figures.specs import SPEC, Spec, studies_of
 from nessflow.pipeline.config import (
     ConfigError,
@@ -22,7 +21,7 @@ from nessflow.pipeline.config import (
 )
 from nessflow.pipeline.digest import report_digest, source_digest, style_digest
 from nessflow.pipeline.errors import Problem, nearest
-from nessflow.pipeline.files import StoreError, remove, write_text
+from nessflow.pipeline.files import Missing, StoreError, remove, set_aside, write_text
 from nessflow.pipeline.grid import blocks_of, canonical_json
 from nessflow.pipeline.lock import LockError, hold_run_lock
 from nessflow.pipeline.manifest import (
@@ -35,9 +34,11 @@ from nessflow.pipeline.manifest import (
     State,
     content_of,
     read_manifest,
+    read_sealed,
     settle,
     short_hash,
     state_of,
+    vouched_faults,
 )
 from nessflow.studies.kind import find_kind, kind_names
 
@@ -380,15 +381,24 @@ def _settled(study: Study, jobs: Jobs, results: Path) -> Iterator[str]:
         state = expected_figures(study, results)
         yield from settle(folder / FIGURES, state)
         if not Path(jobs.figure_marker).exists():
+            for fault in figure_faults(study, folder / FIGURES):
+                if not isinstance(fault, Missing):
+                    yield str(set_aside(fault.path, fault.cause))
             _release_old_figures(study, folder / FIGURES)
+
+
+def figure_faults(study: Study, folder: Path) -> list[StoreError]:
+    """Compare the figures of a study with their records, whatever the list of figures says."""
+    paths = [folder / f"{spec.name}.{SIDECAR}" for spec in study.figures]
+    return [fault for path in paths for fault in vouched_faults(path)]
 
 
 def _release_old_figures(study: Study, folder: Path) -> None:
     """Remove the records of figures that are drawn otherwise now: without them they are drawn."""
     for spec in study.figures:
         path = folder / f"{spec.name}.{SIDECAR}"
-        with suppress(OSError, RecordError):
-            record = read_record(path)
+        with suppress(StoreError):
+            record = read_sealed(path)
             expected = (study.name, caption_of(study, spec), written_spec(spec), style_digest())
             keys = ("study", "caption", "specification", "figure_digest")
             if tuple(record.get(key) for key in keys) != expected:

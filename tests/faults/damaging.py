@@ -76,7 +76,7 @@ def other_of(path: Path) -> Path:
     results, name = Path(*path.parts[:place]), path.parts[place]
     (other,) = {p.parent for p in results.glob("*/logs")} - {results / name}
     same = other.joinpath(*path.parts[place + 1 :])
-    return same if same.is_file() else next(other.rglob(f"[!.]*{path.suffix}"))
+    return same if same.is_file() else next(other.rglob(f"[!.]*{path.suffix}"), same)
 
 
 def swapped(path: Path, chance: random.Random) -> None:
@@ -159,7 +159,7 @@ def served(project: Project, name: str) -> Iterator[str]:
         if path.name == "data.nc" or (path.parent.name == "figures" and path.suffix != ".txt"):
             faults = write_report(found, progress=lambda line: None)
             shown = Path("results/report/index.html").read_text()
-            if "figures" in path.parts and f'data-file="../{study.name}' in shown:
+            if "figures" in path.parts and f'data-file="../{study.name}/' in shown:
                 yield "the report shows it"
             if os.path.lexists(path) and not path.is_symlink() and not faults:
                 yield "the report does not name it"

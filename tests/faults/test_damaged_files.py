@@ -10,7 +10,7 @@ from damaging import DAMAGES, broken, repaired, served, stored
 
 import nessflow
 from conftest import Project
-from nessflow.drawing import draw_study
+from nessflow.drawing import draw_study, list_figures
 from nessflow.pipeline.files import StoreError
 from nessflow.pipeline.manifest import MANIFEST, settle
 from nessflow.verification import report_faults, study_faults
@@ -117,6 +117,29 @@ def test_a_figure_of_other_specifications_is_named(project):
     project.edit("config/studies/chain.yaml", "name: current", "name: current, caption: new")
     (fault,) = faults(project, "chain")
     assert "results/chain/figures/manifest.json: not of the study as it is now" in fault
+
+
+@pytest.mark.parametrize("suffix", ["svg", "pdf", "png", "json"])
+@pytest.mark.parametrize("how", ["deleted", "empty"])
+def test_a_figure_without_a_list_is_what_its_record_says(project, suffix, how):
+    """Lost or damaged the list cannot tell; a new one must not make a damaged figure sound."""
+    figures = results_of(project) / "chain" / "figures"
+    DAMAGES[how](figures / MANIFEST, random.Random(6))
+    assert len(faults(project, "chain")) == 1
+    DAMAGES["bit"](figures / f"current.{suffix}", random.Random(6))
+    assert any(f"figures/current.{suffix}: " in fault for fault in faults(project, "chain"))
+    with chdir(project.folder):
+        chain = read_project(Path(), studies="all").studies["chain"]
+        with pytest.raises(StoreError, match=rf"current\.{suffix}: "):
+            list_figures(chain, Path("results"))
+
+
+def test_a_damaged_figure_without_a_list_is_drawn_again(project):
+    whole = stored(results_of(project))
+    figures = results_of(project) / "chain" / "figures"
+    (figures / MANIFEST).unlink()
+    DAMAGES["bit"](figures / "current.png", random.Random(7))
+    assert list(repaired(project, whole)) == []
 
 
 def test_a_damaged_page_is_named(project, monkeypatch):

@@ -138,6 +138,8 @@ def test_every_figure_has_its_record_beside_it(finished):
     assert pictures
     for path in pictures:
         beside = read_record(path.with_suffix(".json"))
+        assert sorted(beside["files"]) == [f"{path.stem}.{x}" for x in ("pdf", "png", "svg")]
+        del beside["files"], beside["sha256"]
         for suffix in (".svg", ".pdf", ".png"):
             assert read_record(path.with_suffix(suffix)) == beside
 

@@ -82,12 +82,34 @@ def short_hash(text: str) -> str:
 def write_manifest(folder: Path, state: State, names: Iterable[str]) -> None:
     """Write ``manifest.json``: the state, and the SHA-256 of each named file below ``folder``."""
     sums = {name: file_sha256(Path(folder) / name) for name in sorted(names)}
-    write_text(Path(folder) / MANIFEST, _text({**state, "files": sums}))
+    write_text(Path(folder) / MANIFEST, sealed_text({**state, "files": sums}))
 
 
-def _text(content: Mapping[str, object]) -> str:
+def sealed_text(content: Mapping[str, object]) -> str:
+    """Return content as JSON that carries its own SHA-256, the entry ``sha256``."""
     digest = hashlib.sha256(canonical_json(content).encode()).hexdigest()
     return json.dumps({**content, "sha256": digest}, indent=1) + "\n"
+
+
+def read_sealed(path: Path) -> dict[str, object]:
+    """Read a file of ``sealed_text`` in which ``files`` has a SHA-256 for each name.
+
+    Raises
+    ------
+    Missing, Damaged, StoreError
+        When there is none, or it is not as it was written.
+    """
+    text = read_bytes(path)
+    try:
+        content = json.loads(text)
+        digest = content.pop("sha256")
+        sound = text.decode() == sealed_text(content) and isinstance(digest, str)
+        sound = sound and isinstance(content["files"], dict)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        sound = False
+    if not sound:
+        raise Damaged(path, "damaged or edited: its SHA-256 does not match", RERUN)
+    return content
 
 
 def read_manifest(folder: Path, state: State | None = None) -> dict[str, str]:
@@ -106,22 +128,24 @@ def read_manifest(folder: Path, state: State | None = None) -> dict[str, str]:
         When there is none, it is not as it was written, or it is of another state.
     """
     path = Path(folder) / MANIFEST
-    text = read_bytes(path)
-    try:
-        content = json.loads(text)
-        digest = content.pop("sha256")
-        sums = content["files"]
-        sound = text.decode() == _text(content) and isinstance(digest, str)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        sound = False
-    if not sound:
-        raise Damaged(path, "damaged or edited: its SHA-256 does not match", RERUN)
+    content = read_sealed(path)
     for key, expected in (state or {}).items():
         if content.get(key) != expected:
             error = Foreign if key in ("study", "tier") else Old
             of = _OF[key].format(repr(content.get(key)))
             raise error(path, of, _AGAIN)
-    return sums
+    return content["files"]
+
+
+def vouched_faults(record: Path) -> list[StoreError]:
+    """Compare the files beside a record of ``sealed_text`` with what it says of them."""
+    try:
+        sums = read_sealed(record)["files"]
+        _require_readable(record)
+    except StoreError as error:
+        return [error]
+    faults = [_fault(record.parent / name, sums[name], record.name) for name in sorted(sums)]
+    return [fault for fault in faults if fault is not None]
 
 
 def file_faults(folder: Path, state: State) -> list[StoreError]:
@@ -190,14 +214,14 @@ def listed_fault(path: Path) -> StoreError | None:
     return _fault(path, sums[name]) if name in sums else None
 
 
-def _fault(path: Path, expected: str | None) -> StoreError | None:
+def _fault(path: Path, expected: str | None, record: str = MANIFEST) -> StoreError | None:
     """Return what is wrong with a file; of one without a checksum only its seal is known."""
     try:
         if expected is None or file_sha256(path) != expected:
             if path.suffix == ".nc":
                 unsealed(path)
             if expected is not None:
-                return Damaged(path, f"changed since {MANIFEST} was written", RERUN)
+                return Damaged(path, f"changed since {record} was written", RERUN)
         _require_readable(path)
     except StoreError as error:
         return error
