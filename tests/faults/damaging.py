@@ -189,7 +189,7 @@ def main(count: int, folder: Path) -> None:
         shutil.rmtree(folder)
     project = prepared(folder)
     whole = stored(project.folder / "results")
-    done, violations, chance = 0, [], random.Random(12)
+    done, violations, chance = 0, [], random.Random(count)
     while done < count:
         number, found = broken(project, min(PER_RUN, count - done), chance)
         found += repaired(project, whole)
