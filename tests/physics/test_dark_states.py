@@ -27,6 +27,7 @@ from nessflow.scattering.probe_exact import solve_probes
 from nessflow.scattering.probe_expansion import third_order_probes
 from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import NoSolution, Probe
+from nessflow.scattering.profiles import profiles
 from nessflow.scattering.response import contact_response
 from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
 
@@ -383,6 +384,38 @@ def test_dark_is_not_bound(level):
     assert bound_states(system).levels.size == 0
     with pytest.raises(ValueError, match="coupled to no terminal"):
         require_decay(system)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("beyond", [-1e-9, 0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-4, 1e-2, 1.0])
+def test_weight_of_a_state_at_the_edge(beyond, sign):
+    """A site at the end of its own chain binds ``1 - 1/e^2`` beyond the hopping, nothing below."""
+    level = sign * (1 + beyond)
+    lead = SemiInfiniteChainLead("a", 0, 1.0, 1.0, 0.0, 0.3, 0.1)
+    found = profiles(OpenSystem(np.array([[level]]), *[Tridiagonal.zero(1)] * 2, [lead]))
+    expected = max(0.0, 1 - level**-2)
+    assert abs(found.bound_weight[0] - expected) <= found.bound_weight_error[0] < 1e-6
+
+
+@pytest.mark.parametrize("flux", [0.0, 0.7])
+def test_ring_with_a_level_at_the_edge(flux):
+    """Odd states of a ring about its probe have a level at the edge of the leads' bands.
+
+    It is not bound; without flux one state is odd about the leads too, and dark.
+    """
+    h = ring(8).toarray().astype(complex)
+    h[7, 0] *= np.exp(1j * flux)
+    h[0, 7] = h[7, 0].conj()
+    leads = [
+        SemiInfiniteChainLead("a", 0, 1.0, 1.0, 0.0, 0.2, 0.1),
+        SemiInfiniteChainLead("b", 4, 1.0, 1.0, 0.0, -0.2, 0.1),
+        WideBandLead("p", 2, 0.2, 0.0, 0.1),
+    ]
+    found = profiles(OpenSystem(h, *[Tridiagonal.zero(8)] * 2, leads))
+    assert found.converged
+    dark = [0, 0.25] * 4 if flux == 0 else np.zeros(8)
+    np.testing.assert_allclose(found.bound_weight, dark, atol=1e-13)
+    assert found.bound_weight_error.max() < 1e-9
 
 
 def test_weak_disorder_folds_a_ring():

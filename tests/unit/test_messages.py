@@ -67,6 +67,10 @@ PLACES = {
         edited(LOSS),
         "7: system.loss.rates.6 = 0.1: there is no site 6: the chain has 4 sites",
     ),
+    "loss of an axis on a site that is not there": (
+        edited((LOSS[0], LOSS[1].replace("6: 0.1", "6: $V"))) + "axes: {V: {inner: [0, 1]}}\n",
+        "7: system.loss.rates.6 = $V: there is no site 6: the chain has 4 sites",
+    ),
     "gain on a site that is not there": (
         edited((LOSS[0], LOSS[1].replace("loss", "gain"))),
         "7: system.gain.rates.6 = 0.1: there is no site 6",

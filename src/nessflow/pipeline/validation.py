@@ -159,8 +159,9 @@ def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:
         key = (*key, context["discriminator"].strip("'"))
         return Fault(key, f"one of {', '.join(tags)}", nearest(context["tag"], tags))
     if kind in ("value_error", "assertion_error"):
-        place = _written(data, (*key, *getattr(context["error"], "key", ())))
-        return Fault(place, "", str(context["error"]), rule=key)
+        said = context["error"]
+        place = _written(data, (*key, *getattr(said, "key", ())))
+        return Fault(place, "", str(said), rule=key, of_key=getattr(said, "of_key", False))
     if kind == "string_pattern_mismatch":
         expected = WORDS[context["pattern"]]
     else:

@@ -24,6 +24,8 @@ _UNDAMPED = 1e-13
 """Damping, relative to the norm of the Hamiltonian, that rounding cannot tell from none."""
 _REACHED = 1e-9
 """Coupling to others, and distance of levels, relative to that norm, that are taken for none."""
+_ROUNDING = 8 * np.finfo(float).eps
+"""Rounding of levels, relative to the norm of the matrix that they come from."""
 _LARGEST = 400
 _MANY = 8
 """Sites and levels up to which bound states are searched: each takes a dozen diagonalisations."""
@@ -70,10 +72,14 @@ class BoundStates:
         Their energies, in t.
     vectors : (N, b) complex
         Their part on the sites of the system, in columns; the rest of the norm is in the leads.
+    errors : (b,) float
+        Relative error of the weights ``|vectors|^2``: near an edge they follow the distance of
+        the level from it, which rounding blurs.
     """
 
     levels: np.ndarray
     vectors: np.ndarray
+    errors: np.ndarray
 
 
 def bound_states(system: OpenSystem) -> BoundStates | None:
@@ -106,9 +112,9 @@ def bound_states(system: OpenSystem) -> BoundStates | None:
             if between is None:
                 return None
             found += between
-    levels = np.array([level for level, _ in found])
-    vectors = np.array([vector for _, vector in found]).reshape(-1, system.sites).T
-    return BoundStates(levels, vectors)
+    levels = np.array([level for level, _, _ in found])
+    vectors = np.array([vector for _, vector, _ in found]).reshape(-1, system.sites).T
+    return BoundStates(levels, vectors, np.array([error for _, _, error in found]))
 
 
 def _inside(lower: float, upper: float) -> float:
@@ -122,8 +128,8 @@ def _inside(lower: float, upper: float) -> float:
 
 def _bound_between(
     system: OpenSystem, closed: list[Lead], reaching: list[Lead], lower: float, upper: float
-) -> list[tuple[float, np.ndarray]] | None:
-    """Return energies and vectors of the states that are bound between two edges, if not many."""
+) -> list[tuple[float, np.ndarray, float]] | None:
+    """Return energies, vectors and errors of the states bound between two edges, if not many."""
     others = replace(system, leads=reaching)
     sites = unreached_sites(others)
     if sites.size == 0:
@@ -148,7 +154,12 @@ def _bound_between(
         return np.linalg.eigvalsh(matrix(energy))[place]
 
     low, high = max(lower, -2 * scale), min(upper, 2 * scale)
-    falling = np.linalg.eigvalsh(matrix(low)) > 0, np.linalg.eigvalsh(matrix(high)) < 0
+    rounding = _ROUNDING * max(scale, abs(fixed).max())
+    # A level at the edge itself is spread over the whole lead.
+    falling = (
+        np.linalg.eigvalsh(matrix(low)) > rounding,
+        np.linalg.eigvalsh(matrix(high)) < -rounding,
+    )
     crossing, found = np.flatnonzero(falling[0] & falling[1]), []
     if crossing.size > _MANY:
         return None
@@ -156,31 +167,25 @@ def _bound_between(
         brentq(level, low, high, (place,), xtol=4 * np.finfo(float).eps * scale)
         for place in crossing
     ]
-    for energy in roots:
-        if any(abs(energy - known) < _REACHED * scale for known, _ in found):
+    for place, energy in zip(crossing, roots, strict=True):
+        if any(abs(energy - known) < _REACHED * scale for known, _, _ in found):
             continue  # levels that coincide were taken together
+        distance = min(energy - lower, upper - energy)
+        error = rounding / max(distance, rounding)
+        energy = min(max(energy, lower + rounding), upper - rounding)
         values, vectors = np.linalg.eigh(matrix(energy))
-        vectors = vectors[:, abs(values) < _REACHED * scale]
+        vectors = vectors[:, abs(values - values[place]) < _REACHED * scale]
         sizes, vectors = weakest_combinations(coupling @ vectors, vectors)
         vectors = vectors[:, sizes < _REACHED * scale]
         change = sum(
-            _slope(lead, energy, lower, upper) * np.outer(vectors[k].conj(), vectors[k])
-            for k, lead in at
+            lead.slope_outside(energy) * np.outer(vectors[k].conj(), vectors[k]) for k, lead in at
         )
         weights, turn = np.linalg.eigh(np.eye(vectors.shape[1]) - change)
         for vector in (vectors @ (turn / np.sqrt(weights))).T:
             whole = np.zeros(system.sites, complex)
             whole[sites] = vector
-            found.append((float(energy), whole))
+            found.append((float(energy), whole, error))
     return found
-
-
-def _slope(lead: Lead, energy: float, lower: float, upper: float) -> float:
-    """Return the derivative of a real self-energy, by differences to sixth order."""
-    step = 0.005 * min(energy - lower, upper - energy, 1.0)
-    offsets, weights = np.array([1, 2, 3]), np.array([45, -9, 1]) / 60
-    ahead, behind = (lead.self_energy(energy + sign * step * offsets).real for sign in (1, -1))
-    return float(weights @ (ahead - behind)) / step
 
 
 _ADVICE = "what it holds depends on the initial state and it carries no steady current; "

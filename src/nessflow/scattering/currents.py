@@ -441,9 +441,6 @@ def _explained(reason: str) -> str:
     return f"the energy integral diverges logarithmically: {reason}"
 
 
-_PARTS = ("net", "landauer", "reservoir", "reference", "response")
-
-
 def divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], dict[str, str]]:
     """Return which energy components diverge, and why.
 

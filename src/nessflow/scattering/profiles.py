@@ -270,8 +270,10 @@ def _undamped_weight(
     dark = dark_states(system).vectors
     weight = np.sum(abs(dark) ** 2, axis=1)
     if bound is not None:
-        weight = weight + np.sum(abs(bound.vectors) ** 2, axis=1)
-        return np.minimum(weight, 1.0), abs(left - weight) + 4 * np.finfo(float).eps
+        weights = abs(bound.vectors) ** 2
+        weight = weight + np.sum(weights, axis=1)
+        error = abs(left - weight) + weights @ bound.errors + 4 * np.finfo(float).eps
+        return np.minimum(weight, 1.0), error
     inside = np.clip(left, weight, 1.0)
     return inside, abs(left - inside) + error[0] + error[1]
 

@@ -205,6 +205,15 @@ class SemiInfiniteChainLead:
         """
         return 0.0 - 2 * self.self_energy(energies).imag
 
+    def slope_outside(self, energy: float) -> float:
+        """Return the derivative of the self-energy at an energy outside the band, in t.
+
+        It is negative, and diverges at the edges.
+        """
+        x = self._reduced(energy)
+        root = 2 * abs(self.hopping) * np.copysign(np.sqrt((x - 1) * (x + 1)), x)
+        return float(-self.self_energy(energy).real / root)
+
 
 Lead = WideBandLead | SemiInfiniteChainLead
 

@@ -147,11 +147,13 @@ class KeyedError(ValueError):
     *key : str or int
         Keys of mappings and numbers of entries that lead to the value, from the model whose
         validator raises the error.
+    of_key : bool
+        Whether the last key itself is wrong, and not the value that it has.
     """
 
-    def __init__(self, message: str, *key: str | int):
+    def __init__(self, message: str, *key: str | int, of_key: bool = False):
         super().__init__(message)
-        self.key = key
+        self.key, self.of_key = key, of_key
 
 
 @contextmanager

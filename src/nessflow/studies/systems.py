@@ -392,7 +392,7 @@ class System(Strict):
         for name in ("loss", "gain"):
             channels = getattr(self, name)
             for site in channels.rates if isinstance(channels, SiteChannels) else ():
-                require_site(self, site, name, "rates", site)
+                require_site(self, site, name, "rates", site, of_key=True)
         for name, lead in self.leads.items():
             for number, site in enumerate(contacts(self, name)):
                 entry = (number,) if isinstance(lead.site, tuple) else ()
@@ -413,8 +413,8 @@ class System(Strict):
         return self
 
 
-def require_site(system: System, site: int, *key: str | int) -> None:
-    """Check that the lattice has a site, counted from 1, that stands at ``key``.
+def require_site(system: System, site: int, *key: str | int, of_key: bool = False) -> None:
+    """Check that the lattice has a site, counted from 1, that stands at ``key`` or is its last.
 
     Raises
     ------
@@ -423,7 +423,9 @@ def require_site(system: System, site: int, *key: str | int) -> None:
     """
     if site > system.lattice.sites:
         kind, sites = system.lattice.kind, system.lattice.sites
-        raise KeyedError(f"there is no site {site}: the {kind} has {sites} sites", *key)
+        raise KeyedError(
+            f"there is no site {site}: the {kind} has {sites} sites", *key, of_key=of_key
+        )
 
 
 def contacts(system: System, name: str) -> tuple[int, ...]:
