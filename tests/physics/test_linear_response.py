@@ -5,11 +5,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import polygamma
 
 from nessflow.scattering.currents import response_transmission, steady_currents
+from nessflow.scattering.geometry import ring
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import (
     LORENZ_NUMBER,
@@ -281,6 +283,8 @@ def rational_conductance(sites, mu, broadening):
 @pytest.mark.parametrize(
     ("sites", "mu", "broadening"),
     [
+        (10, 2 * np.cos(np.pi / 11), 1e-6),
+        (10, 2 * np.cos(np.pi / 11), 1e-10),
         (10, 2 * np.cos(np.pi / 11) + 3e-8, 1e-6),
         (10, 2 * np.cos(np.pi / 11) + 1e-11, 1e-9),
         (7, 1e-3, 1e-12),
@@ -296,6 +300,55 @@ def test_errors_at_temperature_zero_hold_beside_narrow_resonances(sites, mu, bro
     assert abs(Fraction(value) - exact) <= error
     matrix, matrix_error = (x[0, 0, 1] for x in conductance_matrices(system))
     assert abs(Fraction(-matrix) - exact) <= matrix_error
+
+
+def weakly_coupled_ring(sites, contacts, mu=0.0, temperature=0.0, flux=0.0, loss=None):
+    """``contacts``: site -> broadening; ``loss``: site -> rate."""
+    leads = [
+        WideBandLead(f"lead {site}", site, broadening, mu, temperature)
+        for site, broadening in contacts.items()
+    ]
+    rates = np.array([(loss or {}).get(site, 0.0) for site in range(sites)])
+    empty = scipy.sparse.csr_array((sites, sites), dtype=complex)
+    return OpenSystem(ring(sites, flux=flux), scipy.sparse.diags_array(rates).tocsr(), empty, leads)
+
+
+@pytest.mark.parametrize(
+    ("system", "place", "exact"),
+    [
+        # One of the two states at the level is dark to the strong lead; 40 digits by poles.
+        (
+            weakly_coupled_ring(3, {0: 1.0, 2: 1e-6}, 1.0, loss={1: 1e-9}),
+            (1, 1),
+            0.0012681618222625,
+        ),
+        (weakly_coupled_ring(4, {3: 1e-9, 1: 3e-9}), (0, 0), 0.75 / H),
+        # Interference that is destructive but for rounding.
+        (weakly_coupled_ring(6, {3: 1e-6, 0: 1e-3}, flux=np.pi), (0, 1), 0.0),
+        (weakly_coupled_ring(4, {3: 1e-9, 0: 0.5, 1: 0.5}), (2, 1), 0.0),
+    ],
+)
+def test_errors_at_temperature_zero_hold_on_levels(system, place, exact):
+    matrix, error = (x[0][place] for x in conductance_matrices(system))
+    assert abs(matrix - exact) <= error < 1e-7
+    if len(system.leads) == 2 and place != (1, 1):
+        found = linear_response(system)
+        assert abs(found.electrical_conductance - exact) <= found.electrical_conductance_error
+
+
+@pytest.mark.parametrize(("sites", "second"), [(8, 3), (5, 1), (6, 3)])
+def test_weak_leads_are_unitary_to_rounding(sites, second):
+    """Far from resonance the spectral function is rounded as Green's function is, 1e9 larger."""
+    contacts = {0: 1e-9, second: 1e-9}
+    found = linear_response(weakly_coupled_ring(sites, contacts, -0.9, 1e-3, flux=1.0))
+    assert found.converged
+    assert found.electrical_conductance > 0
+    system = weakly_coupled_ring(sites, contacts, flux=1.0)
+    states = zip(system.leads, (0.3, -0.9), strict=True)
+    leads = [replace(lead, chemical_potential=mu) for lead, mu in states]
+    currents = steady_currents(replace(system, leads=leads))
+    assert currents.converged
+    assert currents.unitarity_defect < 1e-8
 
 
 # --- Sommerfeld expansion ---

@@ -489,10 +489,10 @@ def _current_integrand(
         weights = np.array([[row.get(key, 0.0) for key in flows] for row in rows])
         terms = np.array(list(flows.values()))
         values, sizes = weights @ terms, abs(weights) @ abs(terms)
-        absorbed = rates.leads.sum(axis=1) + rates.from_loss + rates.from_gain
+        total = rates.spectral + rates.absorbed
         return (
-            np.concatenate([values, energies * values[finite], rates.spectral - absorbed]),
-            np.concatenate([sizes, abs(energies) * sizes[finite], rates.spectral + absorbed]),
+            np.concatenate([values, energies * values[finite], rates.unitarity_violation]),
+            np.concatenate([sizes, abs(energies) * sizes[finite], total]),
         )
 
     return integrand

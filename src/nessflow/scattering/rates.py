@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from nessflow.scattering.mesh import energy_mesh
+from nessflow.scattering.mesh import energy_mesh, energy_scale
 from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.scattering.quadrature import Integral, integrate
 from nessflow.scattering.response import (
@@ -21,6 +21,9 @@ from nessflow.scattering.response import (
 from nessflow.scattering.system import OpenSystem
 
 Result = TypeVar("Result")
+
+_ROUNDING = 16 * np.finfo(float).eps
+"""Relative rounding error of Green's function."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +216,24 @@ class Rates:
     def spectral(self) -> np.ndarray:
         """Sum of ``Gamma_a A_aa = -2 Gamma_a Im G_aa`` over the leads of a terminal, (t, E)."""
         return self._by_terminal(-2 * self.broadening * np.diagonal(self.green).T.imag)
+
+    @cached_property
+    def absorbed(self) -> np.ndarray:
+        """What a terminal takes up from all, itself included, ``sum_c T_ac``, (t, E)."""
+        return self.leads.sum(axis=1) + self.from_loss + self.from_gain
+
+    @cached_property
+    def unitarity_violation(self) -> np.ndarray:
+        """``Gamma_a A_aa - sum_c T_ac`` beyond what rounding makes of it, (t, E).
+
+        The spectral function is the small part of Green's function where broadenings are small,
+        and rounded as the whole of it, beside a resonance more than elsewhere.
+        """
+        size = abs(np.diagonal(self.green).T)
+        rounding = _ROUNDING * size * (1 + energy_scale(self.system) * size)
+        difference = self.spectral - self.absorbed
+        beyond = abs(difference) - self._by_terminal(2 * self.broadening * rounding)
+        return np.sign(difference) * np.maximum(beyond, 0.0)
 
     @cached_property
     def _root(self) -> np.ndarray:
