@@ -153,7 +153,8 @@ def _results(results: Path, jobs: Mapping[str, Jobs], blocks: bool) -> list[str]
     stages = [
         [name for job in jobs.values() for name in job.blocks] if blocks else [],
         [name for study, job in jobs.items() for name in _gathered(results / study, job)],
-        [name for job in jobs.values() for name in job.drawn],
+        [name for job in jobs.values() for files in job.figures.values() for name in files],
+        [name for job in jobs.values() for name in job.listed],
     ]
     return [name for stage in stages for name in sorted(stage)]
 

@@ -82,8 +82,13 @@ class Jobs:
 
     @property
     def drawn(self) -> list[str]:
-        """Return the figures, and the marker without which they count as old; none without any."""
-        return [*self.figure_files, *filter(None, [self.figure_marker])]
+        """Return the figures with what is made of them all; none without any figure."""
+        return [*(path for paths in self.figures.values() for path in paths), *self.listed]
+
+    @property
+    def listed(self) -> list[str]:
+        """Return the list of all figures, and the marker without which they count as old."""
+        return [*self.figure_list, *filter(None, [self.figure_marker])]
 
     @property
     def figure_files(self) -> list[str]:
