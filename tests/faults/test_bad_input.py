@@ -52,7 +52,11 @@ CASES = {
         "    rihgt:",
         ["chain.yaml", "lead rihgt: site is missing", "left and right"],
     ),
-    "a lead named loss": ("    right:", "    loss:", ["chain.yaml:9", "system.leads.loss", "the terminal of loss"]),
+    "a lead named loss": (
+        "    right:",
+        "    loss:",
+        ["chain.yaml:9", "system.leads.loss", "the terminal of loss"],
+    ),
     "a lead beside the chain": (
         "chemical_potential: $mu, temperature: 1.0e-2",
         "chemical_potential: $mu, temperature: 1.0e-2, site: [1, 99]",
@@ -222,7 +226,9 @@ def test_a_point_that_is_not_possible_fails_alone(project):
     done = project.snakemake("inner", "outer")
     assert done.returncode == 0, done.stderr
     for role in ("inner", "outer"):
-        assert re.search(rf"config/studies/{role}\.yaml:\d+: network = .*: a state near", done.stderr)
+        assert re.search(
+            rf"config/studies/{role}\.yaml:\d+: network = .*: a state near", done.stderr
+        )
     assert "Traceback" not in done.stderr
     inner, outer = (
         read_dataset(project.folder / "results" / role / "data.nc") for role in ("inner", "outer")

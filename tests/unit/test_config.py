@@ -527,7 +527,11 @@ FAULTS = {
     ),
     "case named as infinity": ("        two:", "        inf:", ["24: axes.monitored", "not a num"]),
     "case with a slash": ("        two:", "        a/b:", ["24: axes.monitored.inner.cases.a/b"]),
-    "cases apart by capitals": ("        two:", "        ONE:", ["24: axes.monitored", "more than capitals"]),
+    "cases apart by capitals": (
+        "        two:",
+        "        ONE:",
+        ["24: axes.monitored", "more than capitals"],
+    ),
     "case of an unknown key": (
         "two: {system.loss:",
         "two: {system.los:",

@@ -175,5 +175,7 @@ def test_an_axis_with_a_hostile_name_is_refused(tmp_path, name):
 def test_axes_that_differ_in_capitals_alone_are_refused(tmp_path):
     text = TEXT.replace("axes:\n", "axes:\n  ZZ: {inner: [1, 2]}\n  zz: {inner: [1, 2]}\n")
     root = project(tmp_path, "studies: all\n", current=text)
-    with pytest.raises(ConfigError, match="axes.zz: expected a key that differs from ZZ by more than capitals"):
+    with pytest.raises(
+        ConfigError, match="axes.zz: expected a key that differs from ZZ by more than capitals"
+    ):
         load_project(root, find_kind=find_kind)
