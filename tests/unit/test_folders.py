@@ -176,6 +176,6 @@ def test_axes_that_differ_in_capitals_alone_are_refused(tmp_path):
     text = TEXT.replace("axes:\n", "axes:\n  ZZ: {inner: [1, 2]}\n  zz: {inner: [1, 2]}\n")
     root = project(tmp_path, "studies: all\n", current=text)
     with pytest.raises(
-        ConfigError, match="axes.zz: expected a key that differs from ZZ by more than capitals"
+        ConfigError, match="expected a key that differs from ZZ by more than capitals"
     ):
         load_project(root, find_kind=find_kind)
