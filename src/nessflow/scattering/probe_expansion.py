@@ -34,7 +34,6 @@ from nessflow.scattering.probes import (
 from nessflow.scattering.system import Lead, OpenSystem, WideBandLead
 from nessflow.scattering.terminal_flows import temperatures
 
-ORDER = 3
 _EPSILON = np.finfo(float).eps
 _SHORTEST = 2.0**-16
 """Part of biases and currents below which the physical solution cannot be followed."""
