@@ -1,5 +1,6 @@
 """Kinds of rings: what their errors cover, what is suspect, and short rings without ensemble."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,13 @@ from pydantic import ValidationError
 
 from nessflow.kinetic.bands import bloch_bands, chain_bands, momenta, rashba_bands, smallest_gap
 from nessflow.kinetic.equation import gibbs_log_odds, rate_equation
-from nessflow.kinetic.exclusion import hop_entropy, steady_process
+from nessflow.kinetic.exclusion import (
+    MOST_CONFIGURATIONS,
+    _configurations,
+    _numbers,
+    hop_entropy,
+    steady_process,
+)
 from nessflow.kinetic.rates import operator_channels, thermal_channel
 from nessflow.kinetic.steady import steady_state
 from nessflow.studies import (
@@ -356,6 +363,40 @@ def test_the_equilibrium_bath_leads_to_the_canonical_state(particles, beta):
     assert found.probability == pytest.approx(expected / expected.sum(), rel=1e-11, abs=0)
     produced, error = hop_entropy(found, equation.channels)
     assert 0 <= produced <= error
+
+
+@pytest.mark.parametrize("length", [60, 65, 100, 300])
+def test_one_particle_on_any_number_of_modes(length):
+    """Its rate equation is linear: the null vector of one matrix over the modes."""
+    bands = chain_bands(length)
+    channels = operator_channels(bands, [np.array([[1, -0.3j], [0.5, -0.15j]])])
+    equation = rate_equation(bands, thermal_channel(bands, 2.0), channels, 0.05, 0.5)
+    found = steady_process(equation, 1)
+    rates = sum(c.rates() for c in equation.channels)
+    matrix = np.vstack([rates.T - np.diag(rates.sum(axis=1)), np.ones(length)])
+    expected = np.linalg.lstsq(matrix, np.append(np.zeros(length), 1.0))[0]
+    assert found.configurations.argmax(axis=1).tolist() == list(range(length))
+    assert found.probability == pytest.approx(expected, rel=1e-9)
+
+
+def test_canonical_state_of_two_particles_on_many_modes():
+    bands = chain_bands(80)
+    equation = rate_equation(bands, thermal_channel(bands, 1.0), [], 0.05, 0.0)
+    found = steady_process(equation, 2)
+    expected = np.exp(-(found.configurations @ bands.energy))
+    assert found.probability == pytest.approx(expected / expected.sum(), rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("modes", "particles"),
+    [(4000, 1), (89, 2), (29, 3), (19, 4), (15, 5), (14, 6), (14, 7)],
+)
+def test_configurations_are_told_apart(modes, particles):
+    """On the largest number of modes; fewer modes, and holes, have the same sums or fewer."""
+    states = _configurations(modes, particles)
+    assert len(states) <= MOST_CONFIGURATIONS
+    assert modes == MOST_CONFIGURATIONS or math.comb(modes + 1, particles) > MOST_CONFIGURATIONS
+    assert len(np.unique(states @ _numbers(modes))) == len(states)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])

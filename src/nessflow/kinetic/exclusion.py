@@ -263,16 +263,21 @@ def _configurations(modes: int, particles: int) -> np.ndarray:
     return filled
 
 
+def _numbers(modes: int) -> np.ndarray:
+    """Return numbers whose sums modulo 2^64 differ between configurations; a bit each overflows."""
+    return np.random.default_rng(0).integers(2**63, size=modes, dtype=np.uint64)
+
+
 def _hops(states: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return source, target, mode left and mode reached of all possible hops."""
-    powers = 1 << np.arange(states.shape[1], dtype=np.int64)
-    code = states @ powers
+    number = _numbers(states.shape[1])
+    code = states @ number
     order = np.argsort(code)
     source, left = np.nonzero(states)
     empty = np.nonzero(~states)[1].reshape(len(states), -1)
     each = empty.shape[1]
     source, left, reached = source.repeat(each), left.repeat(each), empty[source].ravel()
-    moved = code[source] - powers[left] + powers[reached]
+    moved = code[source] - number[left] + number[reached]
     return source, order[np.searchsorted(code[order], moved)], left, reached
 
 
