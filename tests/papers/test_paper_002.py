@@ -319,7 +319,7 @@ def test_gibbs_state_depends_on_the_filling():
     bands: Bands = chain_bands(30)
     equation = rate_equation(bands, thermal_channel(bands, BETA), [], COUPLING, 0.0)
     quarter = steady_state(equation, 0.25)
-    lam, scaled_mu = gibbs_log_odds(bands, BETA, 0.25)
+    lam, _, scaled_mu = gibbs_log_odds(bands, BETA, 0.25)
     assert quarter.log_odds == pytest.approx(lam, abs=1e-12)
     assert lam == pytest.approx(BETA * bands.energy - scaled_mu)
     assert scaled_mu < -1

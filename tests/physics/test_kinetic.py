@@ -162,7 +162,7 @@ def test_jacobian_is_the_slope_of_the_right_hand_side():
 @settings(max_examples=30, deadline=None)
 def test_the_equilibrium_bath_leads_to_the_gibbs_state(beta, filling, zeeman):
     bands = rashba_bands(10, 1.0, 1.1, 0.9, zeeman, 0.5)
-    gibbs, _ = gibbs_log_odds(bands, beta, filling)
+    gibbs, *_ = gibbs_log_odds(bands, beta, filling)
     equation = rate_equation(bands, thermal_channel(bands, beta), [], COUPLING, 0.0)
     state = steady_state(equation, filling)
     assert state.converged

@@ -292,11 +292,57 @@ def test_entropy_production_of_a_cold_ring(beta, length, bands, value):
 
 def test_newton_ends_where_rounding_moves_a_gapped_cold_state():
     bands = rashba_bands(10, 1.0, 1.1, 0.9, 0.0625, 0.5)
-    gibbs, _ = gibbs_log_odds(bands, 17.0, 0.5)
+    gibbs, *_ = gibbs_log_odds(bands, 17.0, 0.5)
     equation = rate_equation(bands, thermal_channel(bands, 17.0), [], 0.05, 0.0)
     state = steady_state(equation, 0.5)
     assert state.converged
     assert (abs(state.log_odds - gibbs) <= state.log_odds_error).all()
+
+
+# --- closed shells in the cold --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beta", [60.0, 100.0, 145.0])
+@pytest.mark.parametrize(
+    ("filling", "below", "above"), [(0.25, 2, 2), (1 / 12, 1, 2), (11 / 12, 2, 1), (5 / 12, 2, 2)]
+)
+def test_the_potential_of_a_closed_shell_is_in_its_gap(beta, filling, below, above):
+    """As many particles above the gap as holes below: mu in the middle but for the degeneracies."""
+    bands = chain_bands(12)
+    levels, particles = np.sort(bands.energy), round(12 * filling)
+    middle = 0.5 * (levels[particles - 1] + levels[particles])
+    expected = beta * (bands.energy - middle) - 0.5 * np.log(below / above)
+    # What is left of occupations by other levels, which are 0.268 apart at least.
+    half_gap = 0.5 * (levels[particles] - levels[particles - 1])
+    small = 12 * np.exp(-beta * min(half_gap, 0.26))
+    gibbs, error, _ = gibbs_log_odds(bands, beta, filling)
+    assert (abs(gibbs - expected) <= error + small).all()
+    equation = rate_equation(bands, thermal_channel(bands, beta), [], 0.05, 0.0)
+    for start in (gibbs, gibbs + 1.0, None):
+        found = steady_state(equation, filling, start)
+        assert found.converged
+        assert (abs(found.log_odds - expected) <= found.log_odds_error + small).all()
+        assert found.log_odds_error.max() < 1e-11
+    point = evaluated(
+        ring_occupations, 12, beta=beta, filling=filling, share=0.0, length_is_physical=True
+    )
+    for name in ("lagrange_parameter", "gibbs_lagrange_parameter"):
+        distance = abs(point.values[name][:, 0] - expected)
+        assert (distance <= point.values[f"{name}_error"][:, 0] + small).all()
+
+
+@pytest.mark.parametrize(("length", "beta", "onsite"), [(4, 100.0, 0.0), (4, 30.0, 37.3)])
+def test_errors_hold_the_rounding_of_energies_over_the_temperature(length, beta, onsite):
+    """Energies 0 and +-2 about the on-site one are known exactly."""
+    bands = bloch_bands([[onsite]], {1: np.array([[-1.0]])}, length)
+    energy = np.array([2.0, 0.0, -2.0, 0.0])
+    equation = rate_equation(bands, thermal_channel(bands, beta), [], 0.05, 0.0)
+    weights = np.exp(-beta * (energy + 2))
+    found = steady_process(equation, 1)
+    expected = weights / weights.sum()
+    assert (abs(found.probability / expected - 1) <= found.rounding).all()
+    state = steady_state(equation, 0.5)
+    assert (abs(state.log_odds - beta * energy) <= state.log_odds_error).all()
 
 
 # --- short rings without the ensemble -------------------------------------------------------------

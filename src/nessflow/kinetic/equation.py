@@ -17,6 +17,9 @@ from scipy.special import expit
 from nessflow.kinetic.bands import Bands
 from nessflow.kinetic.rates import Channel
 
+_EPS = np.finfo(float).eps
+_LEVEL = 1e-14
+
 
 @dataclass(frozen=True)
 class RateEquation:
@@ -47,6 +50,11 @@ class RateEquation:
     def into(self) -> np.ndarray:
         """Columns of all channels by the mode that gains, (modes, columns)."""
         return np.hstack([c.into for c in self.active])
+
+    @property
+    def rounding(self) -> np.ndarray:
+        """Relative error of each column's rates, (columns,)."""
+        return np.concatenate([np.full(c.out.shape[1], c.rounding) for c in self.active])
 
     @property
     def active(self) -> tuple[Channel, ...]:
@@ -163,10 +171,52 @@ def rate_equation(
     return RateEquation(bands, (thermal, *others))
 
 
+class Number:
+    """How many particles are on some modes; by the fewer of particles and holes.
+
+    Parameters
+    ----------
+    particles, holes : float
+        Numbers of both; taken for whole ones where they are so but for rounding.
+    """
+
+    def __init__(self, particles: float, holes: float):
+        self._by_particles = particles < holes
+        fewer = particles if self._by_particles else holes
+        self._is_whole = bool(abs(fewer - round(fewer)) <= 4 * _EPS * fewer)
+        self._fewer = round(fewer) if self._is_whole else fewer
+
+    def missing(self, occupation: np.ndarray, vacancy: np.ndarray) -> tuple[float, float]:
+        """Return how many particles modes lack, and what rounding makes of that.
+
+        Modes that are more than half filled are counted, and their holes: between the levels of a
+        closed shell in the cold nothing but exponentially few particles and holes is left, which
+        fix the chemical potential.
+
+        Parameters
+        ----------
+        occupation, vacancy : (modes,) float arrays
+            ``n`` and ``1 - n``.
+
+        Returns
+        -------
+        missing, error : float
+        """
+        full = occupation > vacancy
+        filled = np.count_nonzero(full)
+        if self._by_particles:
+            more = self._fewer - filled
+        else:
+            more = (occupation.size - filled) - self._fewer
+        holes, others = float(vacancy[full].sum()), float(occupation[~full].sum())
+        error = _EPS * (holes + others + (0.0 if self._is_whole else self._fewer))
+        return float(more + holes - others), error
+
+
 def gibbs_log_odds(
     bands: Bands, inverse_temperature: float, filling: float
-) -> tuple[np.ndarray, float]:
-    """Return ``beta (e - mu)`` of each mode and ``beta mu``, particles per mode given.
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return ``beta (e - mu)`` of each mode, its error, and ``beta mu``, particles per mode given.
 
     Parameters
     ----------
@@ -179,7 +229,7 @@ def gibbs_log_odds(
 
     Returns
     -------
-    log_odds : (modes,) float
+    log_odds, log_odds_error : (modes,) float
         ``beta (e - mu)``.
     level : float
         ``beta mu``.
@@ -194,13 +244,15 @@ def gibbs_log_odds(
     if not 0 < filling < 1:
         raise ValueError(f"filling {filling:g} is not between 0 and 1 (particles per mode)")
     scaled = inverse_temperature * bands.energy
+    number = Number(filling * scaled.size, (1 - filling) * scaled.size)
 
-    def excess(level):
-        if filling > 0.5:  # by the holes, which are fewer
-            return float(1 - filling - np.mean(expit(scaled - level)))
-        return float(np.mean(expit(level - scaled)) - filling)
+    def missing(level):
+        return number.missing(expit(level - scaled), expit(scaled - level))
 
     odds = np.log(filling) - np.log1p(-filling)
     low, high = scaled.min() + odds - 1, scaled.max() + odds + 1
-    level = brentq(excess, low, high, xtol=1e-14, rtol=4 * np.finfo(float).eps)
-    return scaled - level, level
+    level = brentq(lambda x: missing(x)[0], low, high, xtol=_LEVEL, rtol=4 * _EPS)
+    log_odds = scaled - level
+    weight = float(expit(log_odds) @ expit(-log_odds))
+    shift = _LEVEL + 4 * _EPS * abs(level) + sum(map(abs, missing(level))) / weight
+    return log_odds, shift + _EPS * (abs(log_odds) + 8 * abs(scaled).max()), level

@@ -17,12 +17,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from nessflow.kinetic.equation import RateEquation
-from nessflow.kinetic.rates import Channel
+from nessflow.kinetic.rates import ROUNDED, Channel
 
 MOST_CONFIGURATIONS = 4000
 """Configurations beyond which matrices over them take minutes and gigabytes."""
-_ROUNDING = 1e-14
-"""A rate of several columns, relative to the largest, that is zero but for rounding."""
 _BLOCK = 64
 _EPS = np.finfo(float).eps
 
@@ -37,8 +35,10 @@ class Process:
         Modes and rates.
     configurations : ndarray of bool
         Which modes are filled, (states, modes).
-    probability, probability_error : ndarray
+    probability : ndarray
         Of each configuration, long after all had the same, (states,).
+    rounding : float
+        Relative error of each probability.
     parts : int
         Number of sets of configurations that no hop leaves.
     source, target : ndarray of int
@@ -50,7 +50,7 @@ class Process:
     equation: RateEquation
     configurations: np.ndarray
     probability: np.ndarray
-    probability_error: np.ndarray
+    rounding: float
     parts: int
     source: np.ndarray
     target: np.ndarray
@@ -70,8 +70,8 @@ class Process:
         value, error : array
             In the unit of the weights.
         """
-        size = np.tensordot(self.probability_error, abs(weights), 1)
-        return np.tensordot(self.probability, weights, 1), size
+        size = np.tensordot(self.probability, abs(weights), 1)
+        return np.tensordot(self.probability, weights, 1), self.rounding * size
 
 
 def particles_of(filling: float, modes: int) -> int:
@@ -143,8 +143,8 @@ def steady_process(equation: RateEquation, particles: int) -> Process:
         inside = np.flatnonzero(label == part)
         probability[inside] = mass * _stationary(jumps[inside][:, inside].toarray())
     # Each relative error of a rate, and each elimination, moves a probability by as much.
-    error = 4 * count * _EPS * probability
-    return Process(equation, states, probability, error, len(closed), *hops)
+    rounding = 2 * count * max(channel.rounding for channel in equation.active)
+    return Process(equation, states, probability, rounding, len(closed), *hops)
 
 
 def rates_of(channel: Channel) -> np.ndarray:
@@ -163,7 +163,7 @@ def rates_of(channel: Channel) -> np.ndarray:
     rates = channel.rates()
     if channel.is_product:
         return rates
-    return np.where(rates > _ROUNDING * rates.max(), rates, 0.0)
+    return np.where(rates > ROUNDED * rates.max(), rates, 0.0)
 
 
 def zero_frequency_noise(process: Process, values: np.ndarray) -> tuple[float, float]:
@@ -218,18 +218,18 @@ def hop_entropy(process: Process, channels: Sequence[Channel]) -> tuple[float, f
     """
     total = error = 0.0
     p, left, reached = process.probability, process.left, process.reached
-    relative = 8 * (len(p) + 1) * _EPS
     for channel in channels:
-        rates = rates_of(channel)
+        rates, wrong = rates_of(channel), channel.rate_errors()
         forward = p[process.source] * rates[left, reached]
         backward = p[process.target] * rates[reached, left]
         if ((forward > 0) != (backward > 0)).any():
             return np.inf, np.inf
         both = forward > 0
-        forward, backward = forward[both], backward[both]
+        a, b, forward, backward = left[both], reached[both], forward[both], backward[both]
         ratio = np.log(forward) - np.log(backward)
+        relative = 2 * process.rounding + wrong[a, b] / rates[a, b] + wrong[b, a] / rates[b, a]
         total += 0.5 * float((forward - backward) @ ratio)
-        error += relative * float((forward + backward) @ (abs(ratio) + 1))
+        error += float(((forward + backward) * relative) @ (abs(ratio) + 1))
     return total, error
 
 
@@ -251,9 +251,13 @@ def energy_gain(process: Process, channels: Sequence[Channel]) -> tuple[float, f
     energy = process.equation.bands.energy
     gained = energy[process.reached] - energy[process.left]
     rates = sum((rates_of(c) for c in channels), np.zeros((len(energy),) * 2))
-    flow = process.probability[process.source] * rates[process.left, process.reached]
-    relative = 8 * (len(process.probability) + 1) * _EPS
-    return float(flow @ gained), relative * float(flow @ abs(gained))
+    wrong = sum((c.rate_errors() for c in channels), np.zeros((len(energy),) * 2))
+    hops, p = (process.left, process.reached), process.probability[process.source]
+    flow = p * rates[hops]
+    error = process.rounding * flow + p * wrong[hops]
+    # A gain is rounded against the energies.
+    size = abs(energy[process.reached]) + abs(energy[process.left])
+    return float(flow @ gained), float(error @ abs(gained)) + 4 * _EPS * float(flow @ size)
 
 
 def _configurations(modes: int, particles: int) -> np.ndarray:

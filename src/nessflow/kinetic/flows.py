@@ -9,11 +9,9 @@ import numpy as np
 from scipy.special import expit
 
 from nessflow.kinetic.equation import RateEquation
-from nessflow.kinetic.rates import Channel
+from nessflow.kinetic.rates import ROUNDED, Channel
 
 _EPS = np.finfo(float).eps
-_ROUNDING = 1e-14
-"""A rate of several columns, relative to the largest, that is zero but for rounding."""
 _BLOCK = 2**19
 
 
@@ -100,7 +98,7 @@ def orbital_currents(state: State) -> tuple[np.ndarray, np.ndarray]:
 
 def _flows(state: State, channel: Channel):
     """Return what a channel takes from and brings to each mode, and the errors."""
-    n, empty, delta = state.filled, state.empty, state.log_odds_error + 4 * _EPS
+    n, empty, delta = state.filled, state.empty, state.log_odds_error + channel.rounding
     out, into, strength = channel.out, channel.into, channel.strength
     taken = strength * n * (out @ (into.T @ empty))
     brought = strength * empty * (into @ (out.T @ n))
@@ -183,17 +181,18 @@ def _of_product(state: State, channel: Channel) -> tuple[float, float]:
     # A constant changes nothing, as the channel conserves particles.
     potential -= potential.mean()
     taken, brought, flow_error = taken[moving], brought[moving], flow_error[moving]
-    spread = (state.log_odds_error[moving] + _EPS * (4 + abs(potential))) * (taken + brought)
+    uncertain = state.log_odds_error[moving] + channel.rounding + _EPS * abs(potential)
+    spread = uncertain * (taken + brought)
     error = float(np.sum(abs(potential) * flow_error + spread))
     return float(potential @ (taken - brought)), error
 
 
 def _of_matrix(state: State, channel: Channel) -> tuple[float, float]:
     """Return the sum over all pairs, a block of rows at a time."""
-    n, empty, delta = state.filled, state.empty, state.log_odds_error + 4 * _EPS
+    n, empty, delta = state.filled, state.empty, state.log_odds_error + channel.rounding
     modes = len(n)
     largest = float(np.max(channel.out @ channel.into.max(axis=0), initial=0.0))
-    zero = _ROUNDING * channel.strength * max(largest, channel.rates(slice(0, 1)).max())
+    zero = ROUNDED * channel.strength * max(largest, channel.rates(slice(0, 1)).max())
     out_size, into_size = abs(channel.out), abs(channel.into)
     total = error = 0.0
     step = max(1, _BLOCK // modes)

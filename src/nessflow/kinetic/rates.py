@@ -14,6 +14,9 @@ from nessflow.kinetic.bands import Bands
 
 LARGEST_EXPONENT = 300.0
 """Largest logarithm of a ratio of thermal rates; beyond it numbers overflow."""
+_EPS = np.finfo(float).eps
+ROUNDED = 1e-14
+"""A rate of several columns, relative to the largest, that is zero but for rounding."""
 _ZERO = 1e-28
 """A squared amplitude, relative to the largest, that is zero but for rounding."""
 
@@ -30,12 +33,15 @@ class Channel:
         (modes, columns).
     strength : float
         Factor of all rates, in t/hbar.
+    rounding : float
+        Relative error of each product of ``out`` and ``into``.
     """
 
     name: str
     out: np.ndarray
     into: np.ndarray
     strength: float = 1.0
+    rounding: float = 4 * _EPS
 
     def rates(self, rows: slice = slice(None)) -> np.ndarray:
         """Return the rates from some modes to all.
@@ -66,6 +72,10 @@ class Channel:
             In t/hbar; the row is where to.
         """
         return self.strength * np.maximum(self.into[rows] @ self.out.T, 0.0)
+
+    def rate_errors(self) -> np.ndarray:
+        """Return what rounding makes the rates wrong by, (modes, modes), in t/hbar."""
+        return self.strength * self.rounding * (abs(self.out) @ abs(self.into).T)
 
     @property
     def is_product(self) -> bool:
@@ -102,7 +112,9 @@ def thermal_channel(bands: Bands, inverse_temperature: float) -> Channel:
         )
     middle = (bands.energy.max() + bands.energy.min()) / 2
     half = inverse_temperature * (bands.energy - middle)[:, None] / 2
-    return Channel("equilibrium", np.exp(half), np.exp(-half))
+    # Energies are rounded against the largest of them, and exponents as they are.
+    rounding = _EPS * (4 + 4 * inverse_temperature * abs(bands.energy).max())
+    return Channel("equilibrium", np.exp(half), np.exp(-half), rounding=rounding)
 
 
 def operator_channels(bands: Bands, operators: Sequence[np.ndarray]) -> list[Channel]:

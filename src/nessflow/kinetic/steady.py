@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from nessflow.kinetic.equation import RateEquation
+from nessflow.kinetic.equation import Number, RateEquation
 
 _LONGEST_STEP = 4.0
 _STEPS = 200
@@ -64,8 +64,7 @@ class SteadyState:
     @property
     def occupation_error(self) -> np.ndarray:
         """Error of the occupations, (modes,)."""
-        n = self.occupation
-        return n * self.vacancy * self.log_odds_error + _EPS * n
+        return occupation_error(self.log_odds, self.log_odds_error)
 
     def response(self, force: np.ndarray, particles: float = 0.0) -> np.ndarray:
         """Return the change of the occupations for small changes of rates and of the number of
@@ -88,6 +87,22 @@ class SteadyState:
         change = np.zeros(len(self.free))
         change[self.free] = -linear.weight * step
         return change
+
+
+def occupation_error(log_odds: np.ndarray, log_odds_error: np.ndarray) -> np.ndarray:
+    """Return the error of occupations.
+
+    Parameters
+    ----------
+    log_odds, log_odds_error : (modes,) arrays
+        ``ln((1 - n)/n)``, and what it may be wrong by.
+
+    Returns
+    -------
+    (modes,) float array
+    """
+    n = expit(-log_odds)
+    return n * expit(log_odds) * log_odds_error + _EPS * n
 
 
 def steady_state(
@@ -135,22 +150,26 @@ def steady_state(
             "are neither emptied nor filled for good"
         )
     log_odds[free] = np.log(holes) - np.log(particles)
+    number = Number(particles, holes)
     if start is not None:
         log_odds[free] = start[free]
     converged = False
     for _ in range(_STEPS):
         linear = _Linearised(equation, log_odds, free)
-        step, _ = linear.solve(linear.residual, linear.missing(particles, holes))
+        missing, rounding = linear.missing(number)
+        step, _ = linear.solve(linear.residual, missing)
         longest = abs(step).max()
         log_odds[free] += step * min(1.0, _LONGEST_STEP / max(longest, 1e-300))
         if converged or not np.isfinite(longest):
             break
         # One more step after the last that is above rounding.
         converged = longest <= _CONVERGED * (1 + abs(log_odds[free]).max())
-        converged = converged or bool((abs(step) <= linear.noise(particles, holes)).all())
+        noise = linear.carried(linear.rounding, rounding)
+        converged = converged or bool((abs(step) <= noise).all())
     linear = _Linearised(equation, log_odds, free)
     error = np.zeros(equation.modes)
-    error[free] = linear.error(particles, holes)
+    missing, rounding = linear.missing(number)
+    error[free] = linear.carried(abs(linear.residual) + linear.rounding, abs(missing) + rounding)
     return SteadyState(
         equation, log_odds, error, free, float(abs(linear.residual).max()), converged
     )
@@ -180,14 +199,13 @@ class _Linearised:
         gain, drain = into @ x, out @ y
         # Columns of both signs cancel; what is left is no smaller than their rounding.
         gain_terms, drain_terms = abs(into) @ abs(x), abs(out) @ abs(y)
+        gain_error = abs(into) @ (equation.rounding * abs(x))
+        drain_error = abs(out) @ (equation.rounding * abs(y))
         gain = np.maximum(gain, _EPS * gain_terms)
         drain = np.maximum(drain, _EPS * drain_terms)
-        self.weight = n * vacancy
-        self.particles, self.holes = float(n.sum()), float(vacancy.sum())
+        self.n, self.vacancy, self.weight = n, vacancy, n * vacancy
         self.residual = np.log(drain / gain) - log_odds[free]
-        self.rounding = _EPS * (
-            4 + abs(log_odds[free]) + 4 * gain_terms / gain + 4 * drain_terms / drain
-        )
+        self.rounding = _EPS * (4 + abs(log_odds[free])) + gain_error / gain + drain_error / drain
         left = np.hstack([into / gain[:, None], out / drain[:, None]])
         right = -self.weight[:, None] * np.hstack([out, into])
         size = left.shape[1]
@@ -202,30 +220,24 @@ class _Linearised:
         bordered = np.zeros((size + 1, size + 1))
         bordered[:size, :size] = np.eye(size) + right.T @ left
         bordered[:size, size] = right.sum(axis=0)
-        bordered[size, :size] = self.weight @ left
-        bordered[size, size] = self.weight.sum()
+        # Relative to all weights, which are tiny in the cold.
+        self.total = float(self.weight.sum())
+        bordered[size, :size] = self.weight @ left / self.total
+        bordered[size, size] = 1.0
         self.inverse = np.linalg.pinv(bordered, rcond=1e-15)
 
     def solve(self, force: np.ndarray, particles: float) -> tuple[np.ndarray, float]:
         """Return the change of the log odds for a residual and missing particles, and c."""
-        known = np.append(self.right.T @ force, self.weight @ force + particles)
+        known = np.append(self.right.T @ force, (self.weight @ force + particles) / self.total)
         *columns, slack = self.inverse @ known
         return force - slack - self.left @ np.array(columns), slack
 
-    def missing(self, particles: float, holes: float) -> float:
-        """Return the particles that are missing, by the fewer of particles and holes."""
-        return particles - self.particles if particles < holes else self.holes - holes
+    def missing(self, number: Number) -> tuple[float, float]:
+        """Return the particles that are missing, and what rounding makes of that."""
+        return number.missing(self.n, self.vacancy)
 
-    def error(self, particles: float, holes: float) -> np.ndarray:
-        """Return a bound on the log odds' error: residual and rounding through the Jacobian."""
-        missing = abs(self.missing(particles, holes)) + _EPS * min(particles, holes)
-        return self._carried(abs(self.residual) + self.rounding, missing)
-
-    def noise(self, particles: float, holes: float) -> np.ndarray:
-        """Return a bound on what rounding alone does to the log odds."""
-        return self._carried(self.rounding, _EPS * min(particles, holes))
-
-    def _carried(self, size: np.ndarray, missing: float) -> np.ndarray:
-        known = np.append(abs(self.right).T @ size, self.weight @ size + missing)
+    def carried(self, size: np.ndarray, missing: float) -> np.ndarray:
+        """Return a bound on the log odds' change by residuals of some size through the Jacobian."""
+        known = np.append(abs(self.right).T @ size, (self.weight @ size + missing) / self.total)
         columns = abs(self.inverse) @ known
         return size + columns[-1] + abs(self.left) @ columns[:-1]

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import expit
 
-from nessflow.kinetic.steady import SteadyState
+from nessflow.kinetic.steady import SteadyState, occupation_error
 from nessflow.studies import rings
 from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Variable
 from nessflow.studies.ring_steady_state import Parameters, failed
@@ -20,7 +20,6 @@ CONVENTIONS = (
 )
 
 _MODES = ("momentum", "band")
-_ROUNDING = 1e-15
 
 VARIABLES = {
     "energy": Variable(_MODES, "t", "energy of the band"),
@@ -59,13 +58,15 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     except ValueError as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
     modes = state.equation.bands
-    found = _values(state.log_odds, rings.gibbs(ring)[0])
+    gibbs, gibbs_error, _ = rings.gibbs(ring)
+    found = _values(state.log_odds, gibbs)
+    filled_error = occupation_error(gibbs, gibbs_error)
     found |= {
         "occupation_error": state.occupation_error,
         "lagrange_parameter_error": state.log_odds_error,
-        "occupation_change_error": state.occupation_error + _ROUNDING,
-        "gibbs_occupation_error": np.full(len(modes.energy), _ROUNDING),
-        "gibbs_lagrange_parameter_error": _ROUNDING * (1 + abs(found["gibbs_lagrange_parameter"])),
+        "occupation_change_error": state.occupation_error + filled_error,
+        "gibbs_occupation_error": filled_error,
+        "gibbs_lagrange_parameter_error": gibbs_error,
     }
     found, missing = rings.with_length(
         ring, found, lambda other: _elsewhere(ring, other, share, state)
@@ -104,5 +105,5 @@ def _elsewhere(
     """Return the values of a ring's modes between the baths of another ring."""
     log_odds = rings.log_odds_elsewhere(ring, other, share)
     log_odds[~state.free] = state.log_odds[~state.free]
-    level = rings.gibbs(other)[1]
+    *_, level = rings.gibbs(other)
     return _values(log_odds, ring.inverse_temperature * state.equation.bands.energy - level)

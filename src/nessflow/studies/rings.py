@@ -282,9 +282,9 @@ def steady_elsewhere(ring: Ring, share: float) -> SteadyState:
     return state
 
 
-def gibbs(ring: Ring) -> tuple[np.ndarray, float]:
-    """Return the Gibbs state of the bath's temperature: Lagrange parameters, (modes,), and
-    chemical potential over temperature."""
+def gibbs(ring: Ring) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return the Gibbs state of the bath's temperature: Lagrange parameters, (modes,), their
+    errors, and chemical potential over temperature."""
     return gibbs_log_odds(ring.bloch_bands(), ring.inverse_temperature, ring.filling)
 
 
