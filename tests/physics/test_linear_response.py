@@ -20,6 +20,7 @@ from nessflow.scattering.linear_response import (
     logarithmic_derivatives,
     sommerfeld_lorenz_ratio,
 )
+from nessflow.scattering.noise import lead_noise
 from nessflow.scattering.system import (
     OpenSystem,
     SemiInfiniteChainLead,
@@ -214,6 +215,27 @@ def test_temperature_zero_is_the_limit():
         cold.electrical_conductance, rel=1e-14
     )
     assert not matrices[1:].any()
+
+
+@pytest.mark.parametrize("temperature", [1e-17, 1e-18, 1e-20, 1e-30, 1e-200])
+@pytest.mark.parametrize("keys", [{}, {"mu": -1.3, "sites": 7}, {"loss": 0.1, "gain": 0.02}])
+def test_no_double_is_within_the_window_of_the_coldest_leads(temperature, keys):
+    """Conductances are those of temperature 0, whose laws hold, and noise is not made up."""
+    keys = {"sites": 3} | keys
+    system = open_chain(temperature=temperature, **keys)
+    cold, zero = linear_response(system), linear_response(open_chain(temperature=0.0, **keys))
+    conductance, error = cold.electrical_conductance, cold.electrical_conductance_error
+    assert abs(conductance - zero.electrical_conductance) <= error < 1e-10 * conductance
+    wiedemann_franz = LORENZ_NUMBER * temperature * conductance
+    assert cold.thermal_conductance == pytest.approx(wiedemann_franz, rel=1e-12, abs=0)
+    assert abs(cold.seebeck_coefficient) <= cold.seebeck_coefficient_error < 1e-10
+    matrices = conductance_matrices(system)[0]
+    assert np.diag(matrices[0]) == pytest.approx(conductance, rel=1e-10) or "loss" in keys
+    assert matrices[2] == pytest.approx(LORENZ_NUMBER * temperature**2 * matrices[0], abs=0)
+    if "loss" not in keys:
+        noise = lead_noise(system)
+        wrong = abs(noise.particle_noise - 2 * temperature * matrices[0])
+        assert (wrong <= noise.particle_noise_error).all()
 
 
 def test_hot_leads_reach_the_classical_limit():

@@ -175,6 +175,21 @@ def _peaks(temperature: float) -> np.ndarray:
     return _PEAKS * temperature ** np.arange(-1.0, 2.0)
 
 
+_WINDOW = 40.0
+"""Half width of the thermal window in temperatures, but for 1e-17 of it."""
+
+
+def _blur(system: OpenSystem) -> float:
+    """Return what levels and the chemical potential are rounded by."""
+    mu, _ = _common_state(system)
+    return 2 * _EPSILON * (energy_scale(system) + abs(mu))
+
+
+def _is_cold(system: OpenSystem) -> bool:
+    """Return whether no energy but ``mu`` itself is within the thermal window, to rounding."""
+    return _WINDOW * _common_state(system)[1] <= _blur(system)
+
+
 def _at_one_energy(
     system: OpenSystem, transmissions: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -185,8 +200,8 @@ def _at_one_energy(
     levels interfere, `_rounding_errors` is larger.
     """
     mu, _ = _common_state(system)
-    shift = 2 * _EPSILON * (energy_scale(system) + abs(mu))
-    below, value, above = continuous(system, mu + shift * np.arange(-1.0, 2.0), transmissions).T
+    at = mu + _blur(system) * np.arange(-1.0, 2.0)
+    below, value, above = continuous(system, at, transmissions).T
     moved = np.fmax(abs(above - value), abs(below - value)) + _underflow(system, value)
     return value, moved + _EPSILON * _ROUNDING_ERRORS * abs(value)
 
@@ -252,8 +267,9 @@ def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.nd
     Returns
     -------
     value, error : (3, t, t) float arrays
-        In t^k/hbar; at temperature 0 the limits, which are 0 for k > 0, and NaN for k = 0 where
-        transmissions jump at ``mu``, a band edge.
+        In t^k/hbar; at temperature 0 (or where no energy but ``mu`` is in the thermal window, to
+        rounding) the limits, which for k = 0 are NaN where transmissions jump at ``mu``, a band
+        edge.
 
     Raises
     ------
@@ -271,13 +287,19 @@ def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.nd
         matrix[range(count), range(count)] = leaving
         return matrix.reshape(count * count, -1)
 
-    if temperature == 0:
-        value, error = np.zeros((2, 3, count, count))
+    if _is_cold(system):
         rows, rounding = _at_one_energy(system, kernel)
-        value[0] = rows.reshape(count, count) / (2 * np.pi)
+        value = rows.reshape(count, count) / (2 * np.pi)
         rounding = np.fmax(rounding.reshape(count, count), _rounding_errors(system))
-        error[0] = np.where(np.isnan(value[0]), np.nan, rounding / (2 * np.pi))
-        return value, error
+        error = np.where(np.isnan(value), np.nan, rounding / (2 * np.pi))
+        moments = np.array([1.0, 2 * temperature, LORENZ_NUMBER * temperature**2])[:, None, None]
+        # Where there is no limit each channel transmits between 0 and 1.
+        known, most = ~np.isnan(value), len(system.leads) / (2 * np.pi)
+        values = moments * np.where(known, value, 0.0)
+        errors = moments * np.where(known, error, most)
+        values[1] = 0.0
+        values[0], errors[0] = value, error
+        return values, errors
 
     def integrand(energies: np.ndarray) -> np.ndarray:
         rows = kernel(energies)
@@ -345,24 +367,32 @@ def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[floa
     return found, first.converged and second.converged and unitary
 
 
-def _conductances_at_zero(system: OpenSystem) -> dict[str, tuple[float, float]]:
-    """Return the limits T -> 0 at fixed size: tau_1 is then constant over the window."""
+def _cold_conductances(system: OpenSystem) -> dict[str, tuple[float, float]]:
+    """Return the limits T -> 0 at fixed size: tau_1 is then constant over the window.
+
+    Above temperature 0 it is so within its rounding errors, which bound its slope.
+    """
+    _, temperature = _common_state(system)
     tau, rounding = _at_one_energy(system, lambda w: response_transmission(system, w)[None])
     of_left = _rounding_errors(system)[:, 0]
     rounding = np.fmax(rounding[0], 0.5 * of_left.sum())
     value, error = float(tau[0]) / (2 * np.pi), float(rounding) / (2 * np.pi)
-    zero = (0.0, 0.0)
+    thermal = LORENZ_NUMBER * temperature
     if np.isnan(value):
-        return {"thermal_conductance": zero}
-    if not value > error:
-        return {"electrical_conductance": (value, error), "thermal_conductance": zero}
-    return {
+        return {"thermal_conductance": (0.0, thermal * len(system.leads) / (2 * np.pi))}
+    found = {
         "electrical_conductance": (value, error),
-        "thermal_conductance": zero,
-        "seebeck_coefficient": zero,
-        "peltier_coefficient": zero,
-        "lorenz_ratio": (LORENZ_NUMBER, _EPSILON * LORENZ_NUMBER),
-        "figure_of_merit": zero,
+        "thermal_conductance": (thermal * value, thermal * error),
+    }
+    if not value > error:
+        return found
+    slope = 2 * error / (value - error) if temperature > 0 else 0.0
+    lorenz = LORENZ_NUMBER, (slope + _EPSILON) * LORENZ_NUMBER
+    return found | {
+        "seebeck_coefficient": (0.0, slope),
+        "peltier_coefficient": (0.0, slope * temperature),
+        "lorenz_ratio": lorenz,
+        "figure_of_merit": (0.0, slope**2),
     }
 
 
@@ -413,11 +443,11 @@ def linear_response(system: OpenSystem, rtol: float = 1e-10) -> LinearResponse:
     Where nothing is transmitted, what is divided by the conductance is NaN with a note.  At
     temperature 0 and at a band edge where the transmission jumps, so is the conductance itself.
     """
-    mu, temperature = _common_state(system)
-    if temperature > 0:
-        found, converged = _conductances(system, rtol)
+    mu, _ = _common_state(system)
+    if _is_cold(system):
+        found, converged = _cold_conductances(system), True
     else:
-        found, converged = _conductances_at_zero(system), True
+        found, converged = _conductances(system, rtol)
     reference = (0.0, 0.0)
     if system.loss.any() or system.gain.any():
         currents = steady_currents(system, rtol)

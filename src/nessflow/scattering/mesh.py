@@ -187,10 +187,8 @@ def _limits(system: OpenSystem) -> tuple[float, float]:
     loss, gain = system.loss.any(), system.gain.any()
     if system.leads and not gain:
         upper = max(x.chemical_potential + UNDERFLOW * x.temperature for x in system.leads)
-        upper = min(upper, max(x.band[1] for x in system.leads))
     if system.leads and not loss:
         lower = min(x.chemical_potential - UNDERFLOW * x.temperature for x in system.leads)
-        lower = max(lower, min(x.band[0] for x in system.leads))
     if system.leads and not (loss and gain):
         upper = min(upper, max(x.band[1] for x in system.leads))
         lower = max(lower, min(x.band[0] for x in system.leads))
@@ -209,11 +207,14 @@ class EnergyMesh:
         Norm of the Hamiltonian, in t: what rounding errors of resonances are relative to.
     unresolved : float
         Bound of what transmissions integrate to on resonances too narrow for double precision.
+    blurred : float
+        The same, and their product with the energy, about warm Fermi steps too steep for it.
     """
 
     panels: Panels
     scale: float
     unresolved: float
+    blurred: float
 
 
 def _edges(system: OpenSystem) -> list[float]:
@@ -342,4 +343,13 @@ def energy_mesh(
         left_out = [(lower < middle) & (middle < upper) for lower, upper in windows]
         panels = panels[~np.any(left_out, axis=0)]
     # A resonance of half width g carries at most int T dw = pi g between two terminals.
-    return EnergyMesh(panels, scale, np.pi * hidden)
+    return EnergyMesh(panels, scale, np.pi * hidden, _blurred(system, scale))
+
+
+def _blurred(system: OpenSystem, scale: float) -> float:
+    widths = [np.finfo(float).eps * (scale + abs(x.chemical_potential)) for x in system.leads]
+    return sum(
+        width * max(1.0, abs(lead.chemical_potential))
+        for lead, width in zip(system.leads, widths, strict=True)
+        if 0 < lead.temperature < width
+    )

@@ -386,7 +386,7 @@ def integrate_observables(
             return tuple(np.concatenate(column, axis=1) for column in both)
 
         found = integrate(integrand, mesh.panels, rtol, mesh.scale)
-        error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
+        error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0) + mesh.blurred
         columns = (column / (2 * np.pi) for column in (found.value, error, found.size))
         return Integral(*columns, found.converged, found.evaluations)
 
