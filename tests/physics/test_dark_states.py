@@ -386,6 +386,21 @@ def test_dark_is_not_bound(level):
         require_decay(system)
 
 
+@pytest.mark.parametrize("sites", [1, 3])
+@pytest.mark.parametrize(
+    "leads",
+    [
+        [],
+        [WideBandLead("a", 0, 0.0, 0.2, 0.1)],
+        [SemiInfiniteChainLead("a", 0, 1.0, 0.0, 0.0, 0.2, 0.1)],
+    ],
+)
+def test_a_system_that_nothing_reaches_has_no_steady_state(sites, leads):
+    system = OpenSystem(chain(sites), *[Tridiagonal.zero(sites)] * 2, leads)
+    with pytest.raises(ValueError, match="coupled to no terminal"):
+        correlation_matrix(system)
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("beyond", [-1e-9, 0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-4, 1e-2, 1.0])
 def test_weight_of_a_state_at_the_edge(beyond, sign):

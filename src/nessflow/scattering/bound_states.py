@@ -211,7 +211,7 @@ def require_decay(system: OpenSystem) -> None:
     its (34) is sufficient only.
     """
     dark = dark_states(system).levels
-    if 0 < dark.size < system.sites:
+    if dark.size:
         raise ValueError(
             f"a state near energy {dark[0]:g} is coupled to no terminal: {_ADVICE}{_COUPLE}"
         )
