@@ -83,3 +83,10 @@ def test_loss_alone_has_no_root(lead):
     outcome = zero_current.evaluate(given, None)
     assert outcome.status == Status.NOT_CONVERGED
     assert "does not change its sign" in outcome.message
+
+
+def test_a_root_of_faulty_currents_is_not_converged(monkeypatch):
+    monkeypatch.setattr("nessflow.scattering.currents.UNITARITY_TOLERANCE", -1.0)
+    outcome = zero_current.evaluate(parameters(), None)
+    assert outcome.status == Status.NOT_CONVERGED
+    assert "unitarity" in outcome.message

@@ -1,11 +1,15 @@
 """Probes in study files: what they stand for, what the kinds give, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from nessflow.pipeline.validation import quantity_at, validated
+from nessflow.scattering.profiles import terminal_currents
 from nessflow.studies import current_nonreciprocity, nonreciprocity, probe_roots, probes
+from nessflow.studies.bias_reversal import asymmetries
 from nessflow.studies.kind import Status
 from nessflow.studies.probed_systems import ProbedSystem, open_system, probe_names
 
@@ -81,6 +85,30 @@ class TestNonreciprocity:
         values = evaluated(nonreciprocity, system, method="third-order").values
         expected = -0.009286680678792963
         assert values["relative_nonreciprocity"] == pytest.approx(expected, rel=1e-9)
+
+    @pytest.mark.parametrize("largest", [1, 400])
+    def test_faulty_currents_are_not_converged_with_profiles_or_without(self, largest, monkeypatch):
+        def faulty(system):
+            return replace(terminal_currents(system), integrated=False)
+
+        monkeypatch.setattr(nonreciprocity, "_LARGEST_PROFILE", largest)
+        monkeypatch.setattr(nonreciprocity, "terminal_currents", faulty)
+        outcome = evaluated(nonreciprocity, described(), method="exact")
+        assert outcome.status == Status.NOT_CONVERGED
+        assert "did not converge" in outcome.message
+
+    def test_relative_nonreciprocity_within_its_error(self):
+        """Whatever the currents are within theirs, also where these are as large."""
+        system = open_system(ProbedSystem.model_validate(described()), None)[0]
+        rng = np.random.default_rng(1)
+        for _ in range(300):
+            true = rng.normal(size=2)
+            error = abs(true) * rng.uniform(0, 0.9, 2)
+            found, _ = asymmetries(system, true + rng.choice([-1, 1], 2) * error, error)
+            exact, _ = asymmetries(system, true, np.zeros(2))
+            distance = found["relative_nonreciprocity"] - exact["relative_nonreciprocity"]
+            wrong = found["relative_nonreciprocity_error"]
+            assert np.isnan(distance) or abs(distance) <= wrong * (1 + 1e-12)
 
     def test_methods_agree_at_small_bias(self):
         found = [

@@ -8,7 +8,7 @@ with ``Gamma = 2P``, ``f = 0`` for loss and ``Gamma = 2Q``, ``f = 1`` for gain. 
 function for each energy, O(N^3).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -196,9 +196,7 @@ def correlation_matrix(
     for states in narrow:
         beside, wrong = background(integrand, states.window)
         value, error = value + beside, error + wrong
-    value, error = (hermitian_matrix(part, system.sites) for part in (value, error))
-    # Errors of real and imaginary part, added as the sides of a rectangle.
-    error = abs(error)
+    value, error = hermitian_result(replace(found, value=value, error=error), system.sites)
     first, second = np.indices(value.shape)
     for states in narrow:
         more, wrong = states.filled.elements(second.ravel(), first.ravel())

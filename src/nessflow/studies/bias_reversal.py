@@ -184,9 +184,11 @@ def asymmetries(
     mean, total = abs(current).mean(), error.sum()
     flows = mean > total
     relative = values["nonreciprocity"] / mean if flows else np.nan
+    # Over the least magnitude that the errors allow.
+    relative_error = (1 + abs(relative) / 2) * total / (mean - total / 2) if flows else np.nan
     values |= {
         "relative_nonreciprocity": relative,
-        "relative_nonreciprocity_error": (1 + abs(relative)) * total / mean if flows else np.nan,
+        "relative_nonreciprocity_error": relative_error,
         "conductance": (current[0] - current[1]) / (2 * bias) if bias else np.nan,
         "conductance_error": total / abs(2 * bias) if bias else np.nan,
         "reference_current": abs(bias) / (2 * np.pi),

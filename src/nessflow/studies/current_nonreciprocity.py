@@ -4,15 +4,17 @@ Numbers alone, so that the size of a system may be an inner axis; ``nonreciproci
 heat and noise as well.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from nessflow.scattering import wire_formulas
 from nessflow.scattering.probes import NoSolution
 from nessflow.scattering.wire_formulas import Wire
 from nessflow.studies import bias_reversal, probed_systems
-from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Status, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Variable
 from nessflow.studies.placement import directions
-from nessflow.studies.variables import with_errors
+from nessflow.studies.variables import failed, with_errors
 
 Parameters = bias_reversal.BiasedSystem
 CONVENTIONS = (*probed_systems.CONVENTIONS, *bias_reversal.CONVENTIONS)
@@ -71,10 +73,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
             for system in bias_reversal.both_directions(forward)
         ]
     except NoSolution as error:
-        missing = VARIABLES.keys() - values.keys()
-        shapes = {name: (2,) * len(VARIABLES[name].dims) for name in missing}
-        values |= {name: np.full(shape, np.nan) for name, shape in shapes.items()}
-        return Outcome(values, Status.NOT_CONVERGED, str(error), notes)
+        nothing = failed(VARIABLES, coordinates(parameters), str(error))
+        return replace(nothing, values=nothing.values | values, notes=notes)
     names = [terminal.name for terminal in forward.terminals]
     ends = [names.index(name) for name in probed_systems.lead_names(parameters.system)]
     for name in ("particle_current", "particle_current_error"):

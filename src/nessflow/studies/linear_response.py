@@ -182,9 +182,10 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     if math.isnan(ratio):
         reason = "the transmission at the chemical potential is zero or not smooth"
         notes["sommerfeld_lorenz_ratio"] = notes["sommerfeld_conductance_ratio"] = reason
+    status = Status.OK, ""
     if not response.converged:
-        return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
-    return Outcome(values, notes=notes, limits=limits)
+        status = Status.NOT_CONVERGED, "an energy integral did not converge"
+    return Outcome(values, *status, notes, limits)
 
 
 def _limits(system: OpenSystem) -> dict[str, Limits]:

@@ -17,8 +17,8 @@ from nessflow.studies.kind import (
     at_key,
 )
 from nessflow.studies.matrix import require_square
-from nessflow.studies.mixtures import Particles, Probability, terminal_names, with_errors
-from nessflow.studies.variables import allow_for_underflow, never_random
+from nessflow.studies.mixtures import Particles, Probability, terminal_names
+from nessflow.studies.variables import allow_for_underflow, never_random, with_errors
 
 CONVENTIONS = (
     "Free particles, energy k^2/2m, hbar = k_B = e = 1, lengths in a, on lines that meet in a "

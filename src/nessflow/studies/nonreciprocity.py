@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from nessflow.scattering import wire_formulas
-from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.pairwise import bonds
 from nessflow.scattering.probes import (
     NoSolution,
@@ -32,8 +31,8 @@ from nessflow.studies.probes import (
     noise,
     state_of,
     thermodynamics,
-    without_solution,
 )
+from nessflow.studies.variables import failed
 
 _LARGEST_PROFILE = 400
 """Sites up to which the integrals for each site take seconds."""
@@ -84,7 +83,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
             for system in bias_reversal.both_directions(forward)
         ]
     except NoSolution as error:
-        return without_solution(VARIABLES, coordinates(parameters), str(error))
+        return failed(VARIABLES, coordinates(parameters), str(error))
     for solved in both:
         values, more, found = _one_direction(solved, probes, parameters.method)
         parts.append(values)
@@ -139,21 +138,11 @@ def _one_direction(
     for part, more in (state_of(solved), noise(solved.system, probes)):
         values |= part
         notes |= more
-    return values, notes, _judged(solved, currents, inside)
+    return values, notes, judged(solved, currents, inside)
 
 
 def _inside(system: OpenSystem) -> Profiles | None:
     return profiles(system) if system.sites <= _LARGEST_PROFILE else None
-
-
-def _judged(
-    solved: ProbeSolution, currents: SteadyCurrents | None, inside: Profiles | None
-) -> tuple[Status, str]:
-    if currents is not None and inside is not None:
-        return judged(solved, currents, inside)
-    if not (inside is None or inside.converged):
-        return Status.NOT_CONVERGED, "an energy integral did not converge"
-    return bias_reversal.judged([solved])
 
 
 def _expanded_flows(solved: ProbeSolution) -> tuple[dict, dict[str, str]]:

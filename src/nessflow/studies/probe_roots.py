@@ -18,8 +18,7 @@ from nessflow.studies.kind import (
     Variable,
     at_key,
 )
-from nessflow.studies.probes import without_solution
-from nessflow.studies.steady_current import with_errors
+from nessflow.studies.variables import failed, with_errors
 
 _ROOTS = 9
 CONVENTIONS = (
@@ -92,7 +91,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     try:
         found = third_order_probes(system, probes)
     except NoSolution as error:
-        return without_solution(VARIABLES, coordinates(parameters), str(error))
+        return failed(VARIABLES, coordinates(parameters), str(error))
     count, first = len(found.roots), len(system.terminals) - len(probes)
     potentials, current = np.full((_ROOTS, len(probes)), np.nan), np.full(_ROOTS, np.nan)
     physical = np.full(_ROOTS, np.nan)

@@ -23,7 +23,7 @@ from nessflow.studies.kind import (
     Strict,
     Variable,
 )
-from nessflow.studies.steady_current import with_errors
+from nessflow.studies.variables import failed, with_errors
 from nessflow.thermodynamics import entropy_production, heat_current
 
 _PARTICLE = "t/hbar"
@@ -137,7 +137,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     try:
         solved = solve_probes(system, probes)
     except NoSolution as error:
-        return without_solution(VARIABLES, coordinates(parameters), str(error))
+        return failed(VARIABLES, coordinates(parameters), str(error))
     currents, inside = terminal_currents(solved.system), profiles(solved.system)
     values = {name: getattr(currents, name) for name in FLOWS}
     values |= {name: getattr(inside, name) for name in PROFILES}
@@ -157,16 +157,6 @@ def limits_of(system: OpenSystem, probes: list[Probe]) -> dict[str, Limits]:
         "particle_current": systems.current_limits(leads),
         "bare_particle_noise": systems.noise_limits(leads - len(probes)),
     }
-
-
-def without_solution(variables: dict, coordinates: dict, reason: str) -> Outcome:
-    """Return an outcome of nothing but nan that failed, for want of a solution."""
-    sizes = {name: len(coordinate.values) for name, coordinate in coordinates.items()}
-    values = {
-        name: np.full([sizes[dim] for dim in variable.dims], np.nan)
-        for name, variable in variables.items()
-    }
-    return Outcome(values, Status.NOT_CONVERGED, reason)
 
 
 def state_of(solved: ProbeSolution) -> tuple[dict, dict[str, str]]:
@@ -228,12 +218,16 @@ def noise(system: OpenSystem, probes: list[Probe]) -> tuple[dict, dict[str, str]
     return values, notes
 
 
-def judged(solved: ProbeSolution, currents: SteadyCurrents, inside: Profiles) -> tuple[Status, str]:
-    """Return the status of a point, and why it is not ok."""
+def judged(
+    solved: ProbeSolution, currents: SteadyCurrents | None, inside: Profiles | None
+) -> tuple[Status, str]:
+    """Return the status of a point, and why it is not ok; None is what was not computed."""
     if not solved.converged:
         return Status.NOT_CONVERGED, (
             f"the currents of the probes depart by {solved.residual:.1e} from the demanded ones"
         )
-    if currents.fault or not inside.converged:
-        return Status.NOT_CONVERGED, currents.fault or "an energy integral did not converge"
-    return Status.OK, ""
+    fault = currents.fault if currents is not None else ""
+    if fault or not (inside is None or inside.converged):
+        return Status.NOT_CONVERGED, fault or "an energy integral did not converge"
+    doubt = solved.validity.reason
+    return (Status.SUSPECT, doubt) if doubt else (Status.OK, "")

@@ -6,8 +6,8 @@ from scipy.special import expit
 from nessflow.kinetic.steady import SteadyState, occupation_error
 from nessflow.studies import rings
 from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Variable
-from nessflow.studies.ring_steady_state import Parameters, failed
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.ring_steady_state import Parameters
+from nessflow.studies.variables import failed, never_random, with_errors
 
 __all__ = ["Parameters"]
 

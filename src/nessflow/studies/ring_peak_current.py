@@ -8,7 +8,7 @@ from pydantic import Field
 from nessflow.kinetic.peak import Peak, peak_current
 from nessflow.studies import rings
 from nessflow.studies.kind import PROBABILITY, Coordinate, Outcome, Status, Strict, Variable
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.variables import failed, never_random, with_errors
 
 
 class Parameters(Strict):
@@ -46,7 +46,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     try:
         peak = _peak(ring)
     except ValueError as error:
-        return Outcome(dict.fromkeys(VARIABLES, math.nan), Status.NOT_CONVERGED, str(error))
+        return failed(VARIABLES, {}, str(error))
     values, missing = rings.with_length(ring, _values(peak), _elsewhere)
     notes = {}
     if math.isnan(peak.nonequilibrium_share) and not peak.fault:

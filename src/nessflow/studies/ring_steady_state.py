@@ -21,12 +21,11 @@ from nessflow.studies.kind import (
     SECOND_LAW,
     Coordinate,
     Outcome,
-    Status,
     Strict,
     Variable,
     quantity,
 )
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.variables import failed, never_random, with_errors
 
 CHANNELS = ("equilibrium", "nonequilibrium")
 
@@ -203,15 +202,6 @@ def _defined(value):
         if np.ndim(value)
         else (value if math.isfinite(value) else math.nan)
     )
-
-
-def failed(variables, dimensions, message: str) -> Outcome:
-    """Return NaN for all variables, and why."""
-    values = {
-        name: np.full([len(dimensions[dim].values) for dim in v.dims], np.nan)
-        for name, v in variables.items()
-    }
-    return Outcome(values, Status.NOT_CONVERGED, message)
 
 
 def broken_law(values) -> str:

@@ -12,13 +12,12 @@ from nessflow.studies.kind import (
     Coordinate,
     KeyedError,
     Outcome,
-    Status,
     Strict,
     Variable,
     at_key,
     quantity,
 )
-from nessflow.studies.variables import never_random
+from nessflow.studies.variables import failed, never_random
 
 
 class Parameters(Strict):
@@ -74,7 +73,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     try:
         state = rings.steady(ring, share)
     except ValueError as error:
-        return Outcome(dict.fromkeys(VARIABLES, np.nan), Status.NOT_CONVERGED, str(error))
+        return failed(VARIABLES, {}, str(error))
     inverse = inverse_modes(state.equation.bands.momentum)
     (channel,) = ring.channels(state.equation.bands)
     values, missing = rings.with_length(

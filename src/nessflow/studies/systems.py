@@ -466,9 +466,9 @@ def lead_coordinates(system: System) -> dict[str, Coordinate]:
 
 def current_limits(leads: int) -> Limits:
     """Return the limits of the particle currents of all terminals: loss takes, gain gives."""
-    lower, upper = np.full((2, leads + 2), np.inf)
+    lower, upper = np.full(leads + 2, -np.inf), np.full(leads + 2, np.inf)
     upper[leads] = lower[leads + 1] = 0.0
-    return Limits(np.where(np.arange(leads + 2) <= leads, -np.inf, lower), upper)
+    return Limits(lower, upper)
 
 
 def noise_limits(leads: int) -> Limits:

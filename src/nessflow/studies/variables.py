@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from nessflow.studies.kind import Variable
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
 
 Charge = Annotated[
     Literal[1, -1],
@@ -86,6 +86,18 @@ def notes_of_parts(notes: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
         name: reasons_of_parts({part: each.get(name, "") for part, each in notes.items()})
         for name in names
     }
+
+
+def failed(
+    variables: Mapping[str, Variable], coordinates: Mapping[str, Coordinate], message: str
+) -> Outcome:
+    """Return an outcome that did not converge, NaN for all variables, and why."""
+    sizes = {name: len(coordinate.values) for name, coordinate in coordinates.items()}
+    values = {
+        name: np.full([sizes[dim] for dim in variable.dims], np.nan)
+        for name, variable in variables.items()
+    }
+    return Outcome(values, Status.NOT_CONVERGED, message)
 
 
 def never_random(parameters: BaseModel) -> bool:

@@ -89,10 +89,13 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         notes["low_energy_law"] = "it needs both loss and gain"
 
     @cache
-    def exchange(mu):
+    def at(mu):
         leads = tuple(dataclasses.replace(a, chemical_potential=mu) for a in system.leads)
         # To rounding: near the root what one lead takes and the other gives are not small.
-        currents = steady_currents(dataclasses.replace(system, leads=leads), rtol=1e-14)
+        return steady_currents(dataclasses.replace(system, leads=leads), rtol=1e-14)
+
+    def exchange(mu):
+        currents = at(mu)
         flows, errors = (
             currents.reservoir_particle_current,
             currents.reservoir_particle_current_error,
@@ -122,7 +125,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         (temperature,) = temperatures
         values["reduced_chemical_potential"] = mu / temperature
         values["reduced_chemical_potential_error"] = error / temperature
-    return Outcome(values, notes=notes)
+    fault = at(mu).fault
+    return Outcome(values, Status.NOT_CONVERGED if fault else Status.OK, fault, notes)
 
 
 def _root(
