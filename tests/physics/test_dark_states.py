@@ -386,6 +386,27 @@ def test_dark_is_not_bound(level):
         require_decay(system)
 
 
+@pytest.mark.parametrize("width", [1.5, 4.0])
+@pytest.mark.parametrize("contacts", [(60, 63), (10, 100)])
+def test_states_that_disorder_keeps_from_the_contacts(width, contacts):
+    """Couplings of all sizes down to none: what is split off has none, nor is any of it missed."""
+    onsite = np.random.default_rng(3).uniform(-width, width, 120)
+    h = as_dense(chain(120, onsite=onsite))
+    leads = [WideBandLead(str(site), site, 1.1, 0.1, 0.1) for site in contacts]
+    system = OpenSystem(h, *[Tridiagonal.zero(120)] * 2, leads)
+    dark = dark_states(system)
+    assert dark.levels.size or width < 4
+    assert abs(h @ dark.vectors - dark.vectors * dark.levels).max(initial=0.0) < 1e-12
+    assert abs(dark.vectors[list(contacts)]).max(initial=0.0) < 1e-12
+    energies = np.linspace(-2.0, 2.0, 21)
+    found = contact_response(system, energies).green
+    sigma = np.zeros(120, complex)
+    sigma[list(contacts)] = -0.55j
+    for energy, green in zip(energies, found, strict=True):
+        whole = np.linalg.inv(energy * np.eye(120) - h - np.diag(sigma))
+        np.testing.assert_allclose(green, whole[np.ix_(contacts, contacts)], rtol=1e-9, atol=1e-13)
+
+
 @pytest.mark.parametrize("sites", [1, 3])
 @pytest.mark.parametrize(
     "leads",

@@ -16,8 +16,9 @@ states to rounding errors, which grow at every step.
 
 import functools
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import scipy.linalg
@@ -33,6 +34,8 @@ _SAME_LEVEL = 1e-10
 """Distance of levels, relative to that norm, that are taken together."""
 _NEARLY = 1e-5
 """Coupling that rounding may give to a dark state whose level has another one near."""
+_MIXED = 1e-2
+"""Distance of levels, relative to that norm, beyond which rounding mixes nothing that counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,20 +196,24 @@ def dark_states(system: OpenSystem) -> DarkStates:
         return DarkStates(np.empty(0), np.empty((system.sites, 0), complex))
     inner = as_sparse(system.hamiltonian).matrix[sites][:, sites]
     coupling = constraints(system, sites)
+    levels, states_of = _levels(inner)
+    cuts = np.flatnonzero(np.diff(levels) > _SAME_LEVEL * scale) + 1
     found = [np.empty((sites.size, 0))]
-    for levels, block in _groups(inner, scale):
+    for first, last in pairwise([0, *cuts, sites.size]):
+        group, block = levels[first:last], states_of(first, last)
         coupled = coupling @ block
-        if levels.size == 1 and np.linalg.norm(coupled) > _NEARLY * scale:
+        if group.size == 1 and np.linalg.norm(coupled) > _NEARLY * scale:
             continue  # bright, as most are
         moved = block.conj().T @ (inner @ block)
-        for level in levels[np.diff(levels, prepend=-np.inf) > _UNCOUPLED * scale]:
-            shifted = moved - level * np.eye(levels.size)
+        for level in group[np.diff(group, prepend=-np.inf) > _UNCOUPLED * scale]:
+            shifted = moved - level * np.eye(group.size)
             sizes, states = weakest_combinations(np.concatenate([coupled, shifted]), block)
             if (sizes < _UNCOUPLED * scale).sum() < (sizes < _NEARLY * scale).sum():
                 # Another level is so near that rounding may have mixed the two.
-                shifted = inner.toarray() - level * np.eye(sites.size)
-                whole = np.concatenate([coupling, shifted])
-                sizes, states = weakest_combinations(whole, np.eye(sites.size))
+                reach = level + _MIXED * scale * np.array([-1, 1])
+                near = states_of(*np.searchsorted(levels, reach))
+                whole = np.concatenate([coupling @ near, inner @ near - level * near])
+                sizes, states = weakest_combinations(whole, near)
             found.append(states[:, sizes < _UNCOUPLED * scale])
     # A state that was found twice is one.
     vectors = scipy.linalg.orth(np.concatenate(found, axis=1), rcond=0.5)
@@ -221,13 +228,11 @@ def _eigenstates(system: OpenSystem, sites: np.ndarray, inner, vectors: np.ndarr
     return DarkStates(levels, whole)
 
 
-def _groups(
-    matrix: scipy.sparse.csr_array, scale: float
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield levels of a Hermitian matrix with their eigenvectors, those that coincide together."""
+def _levels(
+    matrix: scipy.sparse.csr_array,
+) -> tuple[np.ndarray, Callable[[int, int], np.ndarray]]:
+    """Return the levels of a Hermitian matrix, ascending, and what gives a range of its states."""
     n = matrix.shape[0]
-    if n == 0:
-        return
     count, piece = connected_components(abs(matrix), directed=False)
     levels, columns = np.empty(n), []
     order = np.argsort(piece, kind="stable")
@@ -237,13 +242,15 @@ def _groups(
         levels[len(columns) : len(columns) + mine.size] = own
         columns += [(mine, column) for column in modes.T]
     by_level = np.argsort(levels, kind="stable")
-    cuts = np.flatnonzero(np.diff(levels[by_level]) > _SAME_LEVEL * scale) + 1
-    for group in np.split(by_level, cuts):
-        block = np.zeros((n, group.size), complex)
-        for k, member in enumerate(group):
+
+    def states_of(first: int, last: int) -> np.ndarray:
+        block = np.zeros((n, last - first), complex)
+        for k, member in enumerate(by_level[first:last]):
             mine, column = columns[member]
             block[mine, k] = column
-        yield levels[group], block
+        return block
+
+    return levels[by_level], states_of
 
 
 def weakest_combinations(coupling: np.ndarray, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
