@@ -238,6 +238,25 @@ def test_no_double_is_within_the_window_of_the_coldest_leads(temperature, keys):
         assert (wrong <= noise.particle_noise_error).all()
 
 
+@pytest.mark.parametrize("temperature", [1e-12, 1e-13, 1e-14, 1e-15, 1e-16])
+@pytest.mark.parametrize("mu", [0.1, 0.7, -1.1])
+def test_errors_hold_where_the_window_is_a_few_doubles(temperature, mu):
+    """Errors of numbers that others are divided by are then as large as these."""
+    system = open_chain(3, mu, temperature)
+    found = linear_response(system)
+    conductance = linear_response(open_chain(3, mu, 0.0)).electrical_conductance
+    expected = {
+        "electrical_conductance": conductance,
+        "thermal_conductance": LORENZ_NUMBER * temperature * conductance,
+        "lorenz_ratio": LORENZ_NUMBER,
+        "seebeck_coefficient": 0.0,
+        "figure_of_merit": 0.0,
+    }
+    for name, value in expected.items():
+        distance, error = abs(getattr(found, name) - value), getattr(found, f"{name}_error")
+        assert distance <= error + 100 * temperature or name in found.notes, name
+
+
 def test_hot_leads_reach_the_classical_limit():
     """T above the band: -f' = 1/4T, and the energy of the carriers sets K."""
     temperature = 200.0

@@ -314,6 +314,7 @@ def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.nd
 
 
 _NO_CONDUCTANCE = "the electrical conductance is zero within its error"
+_NO_HEAT = "the thermal conductance is zero within its error"
 _RATIOS = ("seebeck_coefficient", "peltier_coefficient", "lorenz_ratio", "figure_of_merit")
 
 
@@ -339,8 +340,10 @@ def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[floa
     if i_0 == 0:
         zero = 0.0, float(e_0)
         return {"electrical_conductance": zero, "thermal_conductance": zero}, first.converged
+    # Divided by the least that the error allows; not used where that is zero.
+    least = max(i_0 - e_0, 0.0) or i_0
     mean = i_1 / i_0
-    e_mean = (e_1 + abs(mean) * e_0) / i_0
+    e_mean = (e_1 + abs(mean) * e_0) / least
 
     # I_2 - I_1^2/I_0 as the integral of a square: the difference loses all digits where the
     # window catches only the far tail of the transmission.
@@ -349,21 +352,22 @@ def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[floa
 
     peak = peaks[2] + 2 * abs(mean) * peaks[1] + mean**2 * peaks[0]
     second = _thermal_average(system, spread, np.array([peak]), rtol)
-    variance, e_variance = second.value[0], second.error[0] + i_0 * e_mean**2
-    merit = mean**2 * i_0 / variance
-    spread_of = e_0 / i_0 + e_variance / variance
+    variance, e_variance = second.value[0], second.error[0] + (i_0 + e_0) * e_mean**2
     lorenz = variance / (i_0 * temperature**2)
-    merit_error = merit * spread_of + (2 * abs(mean) + e_mean) * e_mean * i_0 / variance
+    lorenz_error = (e_variance / temperature**2 + lorenz * e_0) / least
     found = {
         "electrical_conductance": (i_0, e_0),
         "thermal_conductance": (variance / temperature, e_variance / temperature),
         "seebeck_coefficient": (mean / temperature, e_mean / temperature),
         "peltier_coefficient": (mean, e_mean),
-        "lorenz_ratio": (lorenz, lorenz * spread_of),
-        "figure_of_merit": (merit, merit_error),
+        "lorenz_ratio": (lorenz, lorenz_error),
     }
     if not i_0 > e_0:
         found = {name: pair for name, pair in found.items() if name not in _RATIOS}
+    elif variance > e_variance:
+        merit = mean**2 * i_0 / variance
+        most = (abs(mean) + e_mean) ** 2 * (i_0 + e_0) / (variance - e_variance)
+        found["figure_of_merit"] = merit, most - merit + 4 * _EPSILON * merit
     return found, first.converged and second.converged and unitary
 
 
@@ -405,7 +409,7 @@ def _own_potential(
     seebeck, e_seebeck = found["seebeck_coefficient"]
     peltier, e_peltier = found["peltier_coefficient"]
     shift = current / (2 * conductance)
-    e_shift = (current_error / 2 + abs(shift) * e_conductance) / conductance
+    e_shift = (current_error / 2 + abs(shift) * e_conductance) / (conductance - e_conductance)
     return {
         "peltier_coefficient_own_potential": (peltier - shift, e_peltier + e_shift),
         "thermal_conductance_own_potential": (
@@ -461,6 +465,8 @@ def linear_response(system: OpenSystem, rtol: float = 1e-10) -> LinearResponse:
     known = "electrical_conductance" in found
     reason = _NO_CONDUCTANCE if known else f"at temperature 0, {why_undefined(system, [mu])}"
     notes = {name: reason for name in names if name in missing}
+    if missing == {"figure_of_merit"}:
+        notes["figure_of_merit"] = _NO_HEAT
     found |= dict.fromkeys(missing, (np.nan, np.nan))
     values = {name: float(found[name][0]) for name in names}
     errors = {f"{name}_error": float(found[name][1]) for name in names}
