@@ -8,7 +8,7 @@ from scipy.special import expit, zeta
 
 from judging import judged
 from nessflow.mixture import closed_form
-from nessflow.mixture.conductance import gate_conductances
+from nessflow.mixture.conductance import _ratio, gate_conductances
 from nessflow.mixture.counting import (
     cumulant,
     generating_function,
@@ -28,7 +28,7 @@ from nessflow.mixture.state import (
     StepWeights,
     TabulatedWeights,
 )
-from nessflow.mixture.transport import transport
+from nessflow.mixture.transport import Measured, transport
 from nessflow.scattering.currents import steady_currents, transmission
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.noise import lead_noise
@@ -631,3 +631,16 @@ def test_seebeck_coefficients_of_gates_have_the_sign_of_the_charge(charge):
     np.testing.assert_allclose(
         found.values["seebeck_coefficient"], charge * np.array(expected), rtol=1e-12
     )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
+def test_ratio_of_conductances_within_its_error(share):
+    """Also where the denominator is hardly known; none where it is not."""
+    rng = np.random.default_rng(5)
+    top, bottom = rng.normal(size=50), rng.normal(size=50)
+    wrong = rng.uniform(0, 1, 50), share * abs(bottom)
+    found = _ratio(Measured(top, wrong[0]), Measured(bottom, wrong[1]))
+    for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+        true = (top + signs[0] * wrong[0]) / (bottom + signs[1] * wrong[1])
+        assert (abs(true - found.value) <= found.error * (1 + 1e-12) + 1e-15).all()
+    assert np.isnan(_ratio(Measured(1.0, 0.1), Measured(0.2, 0.2)).value)

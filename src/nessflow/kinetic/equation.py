@@ -19,6 +19,7 @@ from nessflow.kinetic.rates import Channel
 
 _EPS = np.finfo(float).eps
 _LEVEL = 1e-14
+"""Accuracy of a chemical potential over the temperature."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,7 @@ class Number:
         Returns
         -------
         missing, error : float
+            In particles.
         """
         full = occupation > vacancy
         filled = np.count_nonzero(full)

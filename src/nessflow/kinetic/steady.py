@@ -100,6 +100,7 @@ def occupation_error(log_odds: np.ndarray, log_odds_error: np.ndarray) -> np.nda
     Returns
     -------
     (modes,) float array
+        Of ``n``.
     """
     n = expit(-log_odds)
     return n * expit(log_odds) * log_odds_error + _EPS * n

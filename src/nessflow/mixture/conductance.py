@@ -34,9 +34,11 @@ class Conductances(NamedTuple):
 
 
 def _ratio(top: Measured, bottom: Measured) -> Measured:
+    """Return a quotient, NaN where the denominator is zero within its error."""
+    least = abs(bottom.value) - bottom.error
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = top.value / bottom.value
-        return Measured(value, (top.error + abs(value) * bottom.error) / abs(bottom.value))
+        value = np.where(least > 0, top.value / bottom.value, np.nan)
+        return Measured(value, (top.error + abs(value) * bottom.error) / least)
 
 
 def gate_conductances(
@@ -91,12 +93,13 @@ def gate_conductances(
     open_circuit = Measured(
         spread,
         lorenz.error
-        + 2 * abs(seebeck.value) * seebeck.error
+        + (2 * abs(seebeck.value) + seebeck.error) * seebeck.error
         + 4 * np.finfo(float).eps * lorenz.value,
     )
     thermal = Measured(
         temperature * k[0].value * spread,
-        temperature * (abs(k[0].value) * open_circuit.error + k[0].error * abs(spread)),
+        temperature
+        * ((abs(k[0].value) + k[0].error) * open_circuit.error + k[0].error * abs(spread)),
     )
     return Conductances(
         k[0],
