@@ -42,6 +42,32 @@ def test_system_without_symmetry_exchanges_nothing_on_the_whole(temperature):
     assert exchange(given, mu - 0.01) < -1e-5 < 1e-5 < exchange(given, mu + 0.01)
 
 
+def test_leads_of_two_temperatures_without_reciprocity():
+    """Numbers of an adaptive quadrature of scattering matrices of a chain with loss on its bond.
+
+    T_LR and T_RL differ there, so that what the leads exchange with loss alone is not all.
+    """
+    chain = {"kind": "semi-infinite-chain", "chemical_potential": 0}
+    given = zero_current.Parameters.model_validate(
+        {
+            "system": {
+                "lattice": {"kind": "chain", "sites": 2},
+                "loss": {"kind": "bond", "rate": 0.3, "phase": -2.2},
+                "gain": {"kind": "sites", "rates": {1: 0.2}},
+                "leads": {
+                    "left": chain | {"temperature": 0.05, "coupling": 0.8},
+                    "right": chain | {"temperature": 0.6, "onsite": 0.3},
+                },
+            },
+            "lower": -10,
+            "upper": 10,
+        }
+    )
+    outcome = zero_current.evaluate(given, None)
+    assert outcome.status == Status.OK
+    assert outcome.values["chemical_potential"] == pytest.approx(-0.9574260515039, abs=1e-10)
+
+
 def test_error_does_not_depend_on_a_generous_bracket():
     narrow, wide = (
         zero_current.evaluate(parameters(bracket=(-b, b)), None).values for b in (5, 1e5)

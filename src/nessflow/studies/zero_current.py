@@ -72,12 +72,12 @@ def is_random(parameters: Parameters) -> bool:
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
-    """Return the root of J_LS(mu) + J_RS(mu), both leads at one chemical potential.
+    """Return the root of I_L(mu) + I_R(mu), both leads at one chemical potential.
 
-    The sum grows with mu, so that there is one root at most.  Where both halves of the system are
-    alike, each lead by itself exchanges nothing there.  At low energy the root obeys
-    mu / kT = ln(Q / P) (paper 000, text below eq. 8; its remark mu / kT = gamma_g / gamma_l is
-    erratum E4).
+    The sum is what loss and gain take.  It grows with mu, so that there is one root at most.  Where
+    both halves of the system are alike, each lead by itself exchanges nothing there.  At low energy
+    the root obeys mu / kT = ln(Q / P) (paper 000, text below eq. 8; its remark
+    mu / kT = gamma_g / gamma_l is erratum E4).
     """
     system = systems.open_system(parameters.system, rng)
     values = dict.fromkeys(VARIABLES, math.nan)
@@ -96,11 +96,10 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
 
     def exchange(mu):
         currents = at(mu)
-        flows, errors = (
-            currents.reservoir_particle_current,
-            currents.reservoir_particle_current_error,
-        )
-        return float(flows.sum()), float(errors.sum())
+        # What the leads exchange with each other adds up to nothing only with what they exchange
+        # with loss and gain: without reciprocity T_LR and T_RL differ.
+        flows, errors = currents.particle_current, currents.particle_current_error
+        return float(flows[:2].sum()), float(errors[:2].sum())
 
     lower, upper = parameters.lower, parameters.upper
     (low, low_error), (high, high_error) = exchange(lower), exchange(upper)
