@@ -49,6 +49,9 @@ class Network(Strict):
 
     def energies(self) -> np.ndarray:
         """Return the energies of the sites, (N,)."""
+        if self.sites == 1:
+            # One site is both the first and the last: it has the mean energy.
+            return np.array([self.energy])
         return self.energy + self.detuning * np.linspace(0.5, -0.5, self.sites)
 
     def hamiltonian(self) -> Tridiagonal:
