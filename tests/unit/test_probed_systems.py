@@ -259,8 +259,125 @@ class TestProbes:
         same = evaluated(probes, system).values["bare_particle_noise"]
         np.testing.assert_allclose(outcome.values["bare_particle_noise"], same, rtol=1e-7)
 
+    def test_a_lead_on_two_sites_deviates_by_their_mean(self):
+        """Numbers of an adaptive quadrature of scattering matrices."""
+        voltage = {"kind": "semi-infinite-chain", "coupling": 0.5, "temperature": 0.1}
+        system = {
+            "lattice": {"kind": "chain", "sites": 3},
+            "leads": {
+                "left": lead(0.5, temperature=0.1, coupling=0.8, site=[1, 2]),
+                "right": lead(-0.5, temperature=0.1),
+            },
+            "probes": {"v": {**voltage, "sites": [2]}},
+        }
+        for kind, more in ((probes, {}), (nonreciprocity, {"method": "exact"})):
+            values = evaluated(kind, system, **more).values
+            mu, deviation = values["chemical_potential"], values["local_deviation"]
+            if kind is nonreciprocity:
+                mu, deviation = mu[0], deviation[0]
+            assert mu[2] == pytest.approx(0.175278899431, abs=1e-11)
+            expected = [-0.050198572096, 0.064222859445, 0.000125251351]
+            np.testing.assert_allclose(deviation, expected, atol=1e-11)
+
+    @pytest.mark.parametrize(
+        "lattice", [{"kind": "chain", "sites": 1}, {"kind": "strip", "length": 1, "width": 1}]
+    )
+    def test_one_site(self, lattice):
+        """Numbers of an adaptive quadrature of scattering matrices."""
+        wide = {"kind": "wide-band", "temperature": 0.1}
+        system = {
+            "lattice": lattice | {"onsite": 0.2},
+            "loss": {"kind": "onsite", "rate": 0.1},
+            "leads": {
+                "left": wide | {"broadening": 1.0, "chemical_potential": 0.5},
+                "right": wide | {"broadening": 0.4, "chemical_potential": -0.5},
+            },
+            "probes": {"v": wide | {"broadening": 0.6, "sites": [1]}},
+        }
+        outcome = evaluated(probes, system)
+        assert outcome.status == Status.OK
+        assert outcome.values["chemical_potential"][2] == pytest.approx(0.002798398187, abs=1e-11)
+        assert outcome.values["occupation"][0] == pytest.approx(0.44486558, abs=1e-8)
+
+
+def lossy_ladder():
+    """Probes whose potentials end far below all states, where they hardly respond."""
+    warm = {"temperature": 0.1584}
+    return {
+        "lattice": {
+            "kind": "ladder",
+            "length": 3,
+            "rung_hopping": 0.5386,
+            "hopping": -0.05038,
+            "onsite": [-0.6384, -0.2924, -0.552, 0.882, 0.3984, 0.5433],
+        },
+        "loss": {"kind": "sites", "rates": {3: 0.3972, 4: 0.8105, 5: 0.3968, 2: 0.1639}},
+        "leads": {
+            "left": lead(0.4183, coupling=0.004811, **warm),
+            "right": lead(0.6141, hopping=1.221, site=5, **warm),
+        },
+        "probes": {
+            "p": {"kind": "wide-band", "sites": [6], "current": -0.001267, "broadening": 0.02399}
+            | warm,
+            "q": {"kind": "semi-infinite-chain", "sites": [3], "current": 0.001267}
+            | {"coupling": 0.1446, "hopping": 1.36}
+            | warm,
+        },
+    }
+
+
+class TestExact:
+    def test_potentials_far_below_all_states(self):
+        """Numbers of Newton's method on an adaptive quadrature of scattering matrices."""
+        outcome = evaluated(nonreciprocity, lossy_ladder(), method="exact")
+        assert outcome.status == Status.OK
+        expected = [[0.31697304, -1.70677785], [0.14283175, -1.70770579]]
+        np.testing.assert_allclose(outcome.values["chemical_potential"][:, 2:], expected, atol=1e-8)
+
+    def test_no_probe_is_blamed_where_no_part_of_the_currents_flows(self):
+        cut = {
+            "kind": "matrix",
+            "hamiltonian": [[2.25, -0.105, 0], [-0.105, 2.058, 0], [0, 0, 0.5]],
+        }
+        wide = {"kind": "wide-band", "temperature": 0.0}
+        chain = {"kind": "semi-infinite-chain", "temperature": 0.0}
+        system = {
+            "lattice": cut,
+            "leads": {
+                "left": wide | {"chemical_potential": 1.9999, "broadening": 0.4977},
+                # Above the band of the probe on its site, which it fills.
+                "right": wide | {"chemical_potential": 2.606, "broadening": 1.376},
+            },
+            "probes": {
+                "p": chain | {"sites": [1], "current": -0.002356, "coupling": 0.223},
+                "q": chain | {"sites": [3], "current": 0.002356, "coupling": 0.5326},
+            },
+        }
+        outcome = evaluated(nonreciprocity, system, method="exact")
+        assert outcome.status == Status.NOT_CONVERGED
+        assert "not even a small part of them" in outcome.message
+
 
 class TestRoots:
+    def test_nothing_asked_for_leaves_all_potentials_alike(self):
+        system = {
+            "lattice": {"kind": "long-range", "sites": 4, "exponent": 2.375},
+            "leads": {
+                "left": lead(-1.218, coupling=0.09206, site=2),
+                "right": lead(-1.218, coupling=0.8177, onsite=0.4709),
+            },
+            "probes": {
+                "p": {**lead(0), "sites": [4], "coupling": 0.3502},
+                "q": {**lead(0), "sites": [1], "coupling": 0.6388},
+            },
+        }
+        for group in system["probes"].values():
+            del group["chemical_potential"]
+        outcome = evaluated(probe_roots, system)
+        assert outcome.status == Status.OK
+        found = outcome.values["physical_chemical_potential"]
+        np.testing.assert_allclose(found, [-1.218, -1.218], rtol=1e-14)
+
     def test_all_nine(self):
         values = evaluated(probe_roots, described(mean=1.52, current=0.5 * OPEN)).values
         assert values["root_count"] == 9

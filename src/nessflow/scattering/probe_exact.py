@@ -114,6 +114,9 @@ def _newton(system: OpenSystem, task: Task, rtol: float, poles: np.ndarray) -> t
         if not np.isfinite(step).all():
             return None
         better = _line_search(system, task, rtol, poles, step, rows, left)
+        better = better or _line_search(
+            system, task, rtol, poles, _in_tail(system, task, step), rows, left
+        )
         if better is None:
             near = (abs(left) <= 16 * error[rows]).all()
             return (system, value, error, slope, steps, converged) if near else None
@@ -126,6 +129,20 @@ def _rounding(system: OpenSystem, task: Task, slope: np.ndarray) -> np.ndarray:
     unknown = [terminal_potentials(system)[task.potentials]]
     unknown.append(terminal_temperatures(system)[task.heats])
     return abs(slope) @ (4 * np.finfo(float).eps * abs(np.concatenate(unknown)))
+
+
+def _in_tail(system: OpenSystem, task: Task, step: np.ndarray) -> np.ndarray:
+    """Return the step that is Newton's in ``exp(mu / T)``, where that is what a probe sends.
+
+    Far from the states that it exchanges with a potential hardly matters, and Newton's step for it
+    is too long by orders of magnitude.
+    """
+    p, step = task.potentials.size, step.copy()
+    warmth = terminal_temperatures(system)[task.potentials]
+    warm = warmth > 0
+    change, unit = step[:p][warm], warmth[warm]
+    step[:p][warm] = np.sign(change) * unit * np.log1p(abs(change) / unit)
+    return step
 
 
 def _line_search(system, task, rtol, poles, step, rows, left) -> tuple | None:
@@ -197,6 +214,12 @@ def _continued(
 
 
 def _where_it_ends(previous: OpenSystem, last: OpenSystem, task: Task, part: float) -> str:
+    if part == 0:
+        return (
+            "no chemical potentials of the probes give the demanded currents, not even a small "
+            "part of them at as small a bias: some probe exchanges nothing with states that could "
+            "carry its current"
+        )
     change = abs(terminal_potentials(last) - terminal_potentials(previous))[task.potentials]
     worst = int(np.argmax(change))
     terminal = last.terminals[task.potentials[worst]]

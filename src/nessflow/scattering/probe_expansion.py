@@ -35,6 +35,8 @@ from nessflow.scattering.system import Lead, OpenSystem, WideBandLead
 from nessflow.scattering.terminal_flows import temperatures
 
 _EPSILON = np.finfo(float).eps
+_SMALL = 1e-3
+"""Potentials from the mean, in t, that are known to rounding of this number at least."""
 _SHORTEST = 2.0**-16
 """Part of biases and currents below which the physical solution cannot be followed."""
 
@@ -161,10 +163,11 @@ def _newton(cubic: _Cubic, x: np.ndarray, probes: np.ndarray, demanded: np.ndarr
             if not np.isfinite(step).all():
                 return None
             x[probes] += step
-            if (abs(step) <= 4 * _EPSILON * (1e-3 + abs(x[probes]))).all():
+            if (abs(step) <= 4 * _EPSILON * (_SMALL + abs(x[probes]))).all():
                 break
         left = demanded - cubic.currents(x)[probes]
-        fits = abs(left) <= 64 * _EPSILON * (cubic.size(x) + abs(cubic.start))[probes]
+        size = cubic.size(_SMALL + abs(x)) + abs(cubic.start)
+        fits = abs(left) <= 64 * _EPSILON * size[probes]
     return x if fits.all() else None
 
 
@@ -329,6 +332,7 @@ def third_order_probes(
         error = start_error + 16 * _EPSILON * cubic.size(found)
         jacobian = cubic.derivatives(found)[:, task.potentials]
         value = cubic.currents(found)
+        error[task.potentials] += abs(task.demanded - value[task.potentials])
         left_out = current_change(common, mean, found, np.empty(0, complex)) - (value - start)
         first = abs(cubic.coefficients[0]) @ abs(found)
         valid = validity(common, mean, found, task.potentials, left_out, first)

@@ -39,6 +39,9 @@ def _elements(matrix, pairs: np.ndarray) -> np.ndarray:
     """Return the elements of a matrix on bonds, (B,) complex."""
     if isinstance(matrix, Tridiagonal):
         return matrix.upper
+    if not len(pairs):
+        # Of no elements scipy makes a sparse array, with no numbers in it to read.
+        return np.empty(0)
     elements = matrix.matrix if isinstance(matrix, Sparse) else matrix
     return np.asarray(elements[pairs[:, 0], pairs[:, 1]]).ravel()
 
@@ -143,9 +146,10 @@ class Profiles:
         Particle current from the first to the second site of each bond, by hopping, in t/hbar.
     bonds : (B, 2) int
         Sites of the bonds, from 0, ascending.
-    local_deviation, local_deviation_error : (l,) float
-        Occupation of each lead's site less the one that it would have if all leads had that lead's
-        chemical potential and temperature; (B50) of paper nonreciprocal-gain-loss.
+    local_deviation, local_deviation_error : (t,) float
+        Occupation of each terminal's site less the one that it would have if all leads had that
+        terminal's chemical potential and temperature, the mean over the sites of a terminal; (B50)
+        of paper nonreciprocal-gain-loss.
     converged : bool
         Whether all integrals met the tolerance or their rounding errors.
     """
@@ -180,6 +184,7 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
     pairs, at, n = bonds(system), lead_sites(system), system.sites
     hopping = _elements(system.hamiltonian, pairs).conj()
     occupations = fermi_occupations(system)
+    contacts = by_terminal(system, np.ones((at.size, 1)))
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gamma, excess = lead_broadening(system, energies), occupations.excess(energies)
@@ -205,6 +210,7 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
         apart = sites[2].T[at] - sites[3].T[at] * excess
         apart = apart - common * sites[4].T[at] + holes * sites[5].T[at]
         apart_size = sites[3].T[at] * np.maximum(abs(excess).max(axis=0), _driven(system))
+        apart, apart_size = (by_terminal(system, x) / contacts for x in (apart, apart_size))
         values = [sites[0].T, sites[1].T, current, apart]
         return np.concatenate(values), np.concatenate([*values[:2], size, apart_size])
 
