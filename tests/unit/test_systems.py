@@ -236,6 +236,26 @@ def test_kinds_that_need_two_leads_say_so(kind):
         kind.Parameters.model_validate({"system": system, **bracket})
 
 
+@pytest.mark.parametrize(("bias", "limit"), [(0.0, True), (1e-9, False), (0.7, False)])
+def test_mean_square_of_a_net_current_has_no_weak_disorder_limit(bias, limit):
+    lead = {"kind": "semi-infinite-chain", "temperature": 0.1}
+    system = {
+        "lattice": {"kind": "chain", "sites": 3},
+        "loss": {"kind": "onsite", "rate": 0.1},
+        "leads": {
+            "left": lead | {"chemical_potential": 0.2 + bias},
+            "right": lead | {"chemical_potential": 0.2},
+        },
+    }
+    outcome = disorder_response.evaluate(
+        disorder_response.Parameters.model_validate({"system": system}), None
+    )
+    name = "net_particle_current_mean_square_coefficient"
+    assert outcome.status == Status.OK
+    assert np.isfinite(outcome.values[name]) == limit
+    assert ("has no limit" in outcome.notes.get(name, "")) != limit
+
+
 def test_bond_loss_of_an_ssh_chain_is_that_of_a_chain():
     system = open_system(described("ssh", loss={"kind": "bond", "rate": 0.1}), None)
     np.testing.assert_allclose(system.loss.upper, -0.1j, atol=1e-16)

@@ -3,10 +3,21 @@
 import numpy as np
 from pydantic import Field, model_validator
 
-from nessflow.scattering.currents import disorder_susceptibility
+from nessflow.scattering.currents import disorder_susceptibility, steady_currents
 from nessflow.studies import systems
-from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, KeyedError, Outcome, Strict, Variable
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    Coordinate,
+    KeyedError,
+    Outcome,
+    Status,
+    Strict,
+    Variable,
+)
 from nessflow.studies.variables import never_random
+
+_ROUNDING = 8 * np.finfo(float).eps
+"""Rounding of the net current over the currents of the terminals, whose difference it is."""
 
 
 class Parameters(Strict):
@@ -30,7 +41,11 @@ class Parameters(Strict):
         return self
 
 
-CONVENTIONS = systems.CONVENTIONS
+CONVENTIONS = (
+    *systems.CONVENTIONS,
+    "The limit is that about a system without net current; about any other the mean square is that "
+    "of the clean current, and does not fall with the disorder.",
+)
 
 VARIABLES = {
     "net_particle_current_mean_square_coefficient": Variable(
@@ -54,8 +69,19 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def evaluate(parameters: Parameters, rng: None) -> Outcome:
     """Return (1/3) sum_j (dJ/dV_j)^2, since <V_j V_k> = delta_jk V^2 / 3 for uniform disorder."""
-    slope, error = disorder_susceptibility(systems.open_system(parameters.system, None))
-    names = tuple(VARIABLES)
+    system, names = systems.open_system(parameters.system, None), tuple(VARIABLES)
+    clean = steady_currents(system)
+    if not clean.integrated:
+        values = dict.fromkeys(names, np.nan)
+        return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge")
+    current, error = clean.net_particle_current, clean.net_particle_current_error
+    if abs(current) > error + _ROUNDING * abs(clean.particle_current).max():
+        reason = (
+            f"without disorder the net current is {current:.6g}, and its square over that of the "
+            "half-width has no limit; use steady-current with an ensemble"
+        )
+        return Outcome(dict.fromkeys(names, np.nan), notes={names[0]: reason})
+    slope, error = disorder_susceptibility(system)
     return Outcome(
         {
             names[0]: np.sum(slope**2) / 3,
