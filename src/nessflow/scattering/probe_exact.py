@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nessflow.scattering.mesh import known_poles
+from nessflow.scattering.mesh import energy_scale, known_poles
 from nessflow.scattering.pairwise import (
     Source,
     green_between,
@@ -40,6 +40,8 @@ from nessflow.scattering.terminal_flows import integrated
 _MAX_STEPS = 60
 _SHORTEST = 2.0**-11
 """Fraction of a Newton step, or of bias and currents, below which there is no way on."""
+_FURTHEST = 1e6
+"""Step of a potential over energies and temperatures, beyond which only numbers overflow."""
 
 
 def solve_probes(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-10) -> ProbeSolution:
@@ -163,7 +165,8 @@ def _stepped(system: OpenSystem, task: Task, step: np.ndarray) -> OpenSystem:
     p = task.potentials.size
     potentials, warmth = terminal_potentials(system), terminal_temperatures(system)
     bands = terminal_bands(system)
-    for a, change in zip(task.potentials, step[:p], strict=True):
+    furthest = _FURTHEST * (energy_scale(system) + warmth.max())
+    for a, change in zip(task.potentials, np.clip(step[:p], -furthest, furthest), strict=True):
         new = potentials[a] + change
         if warmth[a] == 0:
             low, high = bands[a]
