@@ -228,7 +228,8 @@ def verify(studies, tier):
     from nessflow.verification import report_faults, study_faults
     from nessflow.workflow import read_with_sources
 
-    project, chosen = read_with_sources(Path(), studies or None, tier=tier, allow_large=True)
+    choices = {"tier": tier, "allow_large": True, "is_tolerant": True}
+    project, chosen = read_with_sources(Path(), studies or None, **choices)
     problems = []
     for name in chosen:
         found = study_faults(project, project.studies[name])
@@ -239,6 +240,7 @@ def verify(studies, tier):
     problems += report_faults(project)
     for problem in problems:
         click.echo(problem, err=True)
+    project.require(project.broken)
     sys.exit(1 if problems else 0)
 
 
@@ -279,11 +281,13 @@ def retry(studies, tier):
     from nessflow.pipeline.lock import hold_run_lock
     from nessflow.pipeline.retry import release_failures
 
-    project = read_project(Path(), tier=tier, studies=studies or None, allow_large=True)
+    choices = {"tier": tier, "studies": studies or None, "allow_large": True}
+    project = read_project(Path(), is_tolerant=True, **choices)
     hold_run_lock(project.results)
     for study in project.studies.values():
         count = release_failures(project.results / study.name)
         click.echo(f"{study.name}: {count} failed points will be computed again")
+    project.require(project.broken)
 
 
 @commands.command()

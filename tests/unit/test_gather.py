@@ -172,7 +172,7 @@ def test_all_unusable_blocks_are_named_set_aside_and_computed_anew(tmp_path):
         (line,) = [line for line in message.splitlines() if str(path) in line]
         assert cause in line
         assert not path.exists()
-        assert suffix is None or path.with_name(path.name + suffix).exists()
+        assert suffix is None or any(path.parent.glob(f"{path.name}*{suffix}"))
     assert sound.exists()
     calls = []
     fake.solve(study, tmp_path, fake.kind_of(calls=calls))

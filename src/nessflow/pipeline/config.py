@@ -302,8 +302,11 @@ Faults = dict[str, list[Problem]]
 def _study_files(folder: Path) -> tuple[dict[str, Path], Faults]:
     """Return the study files by name, and the faults of their names."""
     found = {path.stem: path for path in sorted(folder.glob("[!.]*.yaml"))}
+    # Beside a file of the right ending it is no reason to refuse the study of that name.
     faults = {
-        path.stem: [Problem(str(path), None, "", "", "the ending .yaml", "rename the file")]
+        path.name if path.stem in found else path.stem: [
+            Problem(str(path), None, "", "", "the ending .yaml", "rename the file")
+        ]
         for path in sorted(folder.glob("[!.]*.yml"))
     }
     if not found:

@@ -177,24 +177,26 @@ def read_block(
     expected = block_attributes(study, block, digest)
     # The study may have another name by now: the block, not the name, makes the points.
     if block_of(source.attrs) != block_of(expected):
-        raise _stale(path, "holds another block")
+        raise _stale(path, source, "holds another block")
     for key, text in (
         ("parameters", "was computed with other parameters"),
         ("source_digest", "was computed with another version of the source"),
     ):
         if source.attrs.get(key) != expected[key]:
-            raise _stale(path, text)
+            raise _stale(path, source, text)
     if missing := missing_points(study, block, source):
         # Beside a partial file of an interrupted run: the next one takes points from both.
-        name = partial_path(path).name if not partial_path(path).exists() else None
-        raise set_aside(path, f"{missing} points are missing", name or stale_path(path).name)
+        reason = f"{missing} points are missing"
+        if partial_path(path).exists():
+            raise _stale(path, source, reason)
+        raise set_aside(path, reason, partial_path(path).name)
     if fault := _unlike(source, coordinates):
-        raise _stale(path, fault)
+        raise _stale(path, source, fault)
     return source
 
 
-def _stale(path: Path, reason: str) -> StoreError:
-    return set_aside(path, reason, stale_path(path).name)
+def _stale(path: Path, source: xr.Dataset, reason: str) -> StoreError:
+    return set_aside(path, reason, stale_path(path, source.attrs).name)
 
 
 def missing_points(study: Study, block: Block, source: xr.Dataset) -> int:

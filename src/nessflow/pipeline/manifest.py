@@ -221,6 +221,9 @@ def _fault(path: Path, expected: str | None, record: str = MANIFEST) -> StoreErr
             if path.suffix == ".nc":
                 unsealed(path)
             if expected is not None:
+                if path.suffix == ".nc" and path.name != DATA:
+                    # Written by a run that ended before it gathered: whoever opens it judges it.
+                    return Old(path, f"sound, and not the file that {record} lists", _AGAIN)
                 return Damaged(path, f"changed since {record} was written", RERUN)
         _require_readable(path)
     except StoreError as error:
@@ -238,8 +241,9 @@ def settle(folder: Path, state: State) -> list[str]:
     """Take out of the way what must not be used, so that this run makes it anew.
 
     A damaged file is renamed to ``<name>.damaged``; what is sound and of another state stays until
-    it is written anew.  Where anything is not as it should be the markers go: a file that nobody
-    asks for is no reason for Snakemake to run, a missing target is.  No other run may be at work.
+    it is written anew, and so does a sound block, which may be of an interrupted run.  Where
+    anything is not as it should be the markers go: a file that nobody asks for is no reason for
+    Snakemake to run, a missing target is.  No other run may be at work.
 
     Parameters
     ----------
@@ -255,13 +259,13 @@ def settle(folder: Path, state: State) -> list[str]:
     """
     lines, others = [], False
     for fault in file_faults(folder, state):
-        if isinstance(fault, Old):
+        if isinstance(fault, Old) and fault.path.name == MANIFEST:
             continue
         others = True
         # A link that leads nowhere is a missing file that stands in the way.
         if not isinstance(fault, Missing | Foreign) or fault.path.is_symlink():
             fault = set_aside(fault.path, fault.cause)
-        if not isinstance(fault, Missing):
+        if not isinstance(fault, Missing | Old):
             lines.append(str(fault))
     markers = folder / MARKERS
     # A marker beside files of another state is a copy; without it Snakemake sees the change.

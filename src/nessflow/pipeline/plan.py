@@ -9,8 +9,10 @@ from types import ModuleType
 
 from nessflow.pipeline.grid import blocks_of
 from nessflow.pipeline.layout import PENDING
+from nessflow.pipeline.manifest import BLOCKS, DATA, FAILURES, named_faults, state_of
 from nessflow.pipeline.reasons import block_reason
 from nessflow.pipeline.solve import block_attributes, generator, prepared_block
+from nessflow.pipeline.store import read_dataset
 from nessflow.pipeline.study import Study, parameters_of
 
 JOB_MINUTES = 10
@@ -59,6 +61,12 @@ def plan_study(
     """
     points = reused = waiting = failed = 0
     blocks = blocks_of(study.axes, study.ensemble)
+    if not (folder / BLOCKS).is_dir():
+        # Blocks that have been gathered are of no more use, and an archive may leave them out.
+        if not named_faults(folder, state_of(study, digest), [DATA, FAILURES]):
+            status = read_dataset(folder / DATA)["status"].values
+            failed = int((status > 0).sum())
+            return Plan(study.name, status.size, status.size, len(blocks), 0, failed, None)
     costs, reasons = [], {}
     for block in blocks:
         dataset, _ = prepared_block(study, block, kind, folder / "blocks" / block.path, digest)

@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from nessflow.pipeline.errors import shown
-from nessflow.pipeline.files import Damaged, Missing
+from nessflow.pipeline.files import Damaged, Missing, StoreError
 from nessflow.pipeline.grid import Block
 from nessflow.pipeline.layout import point_labels
-from nessflow.pipeline.solve import block_of, partial_path
+from nessflow.pipeline.solve import block_of, partial_path, stale_path
 from nessflow.pipeline.store import read_dataset
 from nessflow.pipeline.study import Study
 
@@ -35,7 +36,7 @@ def block_reason(study: Study, block: Block, path: Path, attributes: Mapping[str
     try:
         stored = read_dataset(path)
     except Missing:
-        return _missing(path)
+        return _missing(path, attributes)
     except Damaged as error:
         return f"damaged: {error.cause}"
     if block_of(stored.attrs) != block_of(attributes):
@@ -58,9 +59,17 @@ def changed(then: Mapping[str, object], now: Mapping[str, object]) -> str:
     return ""
 
 
-def _missing(path: Path) -> str:
+def _missing(path: Path, attributes: Mapping[str, object]) -> str:
+    if stale_path(path, attributes).exists():
+        return "set aside by a change that was taken back; its points are kept"
     if partial_path(path).exists():
         return "interrupted, or failed points to retry; the other points are kept"
+    if path.with_name(f"{path.name}.damaged").exists():
+        return "damaged: set aside by an earlier run"
+    for stale in sorted(path.parent.glob(f"{path.name}.*.stale")):
+        with suppress(StoreError):
+            if reason := changed(read_dataset(stale).attrs, attributes):
+                return reason
     others = path.parent.parent if path.parent.name != "blocks" else path.parent
     return "new: other blocks are there" if any(others.rglob("*.nc")) else "not computed yet"
 
@@ -91,5 +100,12 @@ def _differences(then: object, now: object, key: str = "") -> Iterator[str]:
             # What a study computes stands below `parameters`, as it stands at the top of its file.
             below = part if key in ("", "parameters") else f"{key}.{part}"
             yield from _differences(then.get(part), now.get(part), below)
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for i, pair in enumerate(zip(then, now, strict=True)):
+            yield from _differences(*pair, f"{key}.{i}")
+    elif isinstance(then, list) and isinstance(now, list):
+        yield f"{key} of {len(then)} -> {len(now)} entries"
     elif then != now:
-        yield f"{key} {shown(then)} -> {shown(now)}"
+        # Long texts may differ only beyond what is shown of them.
+        texts = shown(then), shown(now)
+        yield f"{key} {texts[0]} -> {texts[1]}" if texts[0] != texts[1] else f"{key} (a long value)"

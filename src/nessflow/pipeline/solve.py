@@ -31,6 +31,7 @@ from nessflow.pipeline.layout import (
     variables_of,
 )
 from nessflow.pipeline.lock import sole_writer
+from nessflow.pipeline.manifest import short_hash
 from nessflow.pipeline.provenance import origin, origins_json, origins_of, provenance
 from nessflow.pipeline.store import read_dataset, write_dataset
 from nessflow.pipeline.study import Study, inner_cases, parameters_of, possible_parameters
@@ -160,7 +161,7 @@ def prepared_block(
     attributes = block_attributes(study, block, digest)
     dataset = _pending(study, block, kind).assign_attrs(attributes)
     origins = set()
-    for candidate in _candidates(path, block):
+    for candidate in _candidates(path, block, attributes):
         origins |= adopt(dataset, candidate, attributes, study)
     return dataset, origins
 
@@ -170,12 +171,13 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.partial.nc")
 
 
-def stale_path(path: Path) -> Path:
-    """Return the file beside a block's that holds points of the study as it was.
+def stale_path(path: Path, attributes: Mapping[str, object]) -> Path:
+    """Return the file beside a block's that keeps it while it is not of the study as it is.
 
-    They are of use where a change was taken back.
+    It is named after what the points depend on, so that of several changes each can be taken back.
     """
-    return path.with_name(f"{path.name}.stale")
+    parts = [block_of(attributes), *(attributes.get(key) for key in _SAME)]
+    return path.with_name(f"{path.name}.{short_hash(canonical_json(parts))}.stale")
 
 
 def block_attributes(study: Study, block: Block, digest: str) -> dict[str, str | int]:
@@ -218,9 +220,9 @@ def _damage(path: Path) -> str:
     return ""
 
 
-def _candidates(path: Path, block: Block) -> Iterator[Path]:
+def _candidates(path: Path, block: Block, attributes: Mapping[str, object]) -> Iterator[Path]:
     """Yield the files that may hold points of a block, its own ones first."""
-    own = (path, partial_path(path), stale_path(path))
+    own = (path, partial_path(path), stale_path(path, attributes))
     yield from own
     if block.samples is None:
         return
@@ -245,7 +247,7 @@ def adopt(dataset: xr.Dataset, path: Path, attributes: Mapping, study: Study) ->
         source = read_dataset(path)
     except (Missing, Damaged):
         return set()
-    name = path.name.removesuffix(".stale").replace(".partial.nc", ".nc")
+    name = re.sub(r"(\.partial)?\.nc(\.\w+\.stale)?$", ".nc", path.name)
     expected = Path(block_of(attributes)).with_name(name).as_posix()
     same = all(source.attrs.get(key) == attributes[key] for key in _SAME)
     if not same or block_of(source.attrs) != expected:
