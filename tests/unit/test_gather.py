@@ -12,6 +12,7 @@ from nessflow.pipeline import provenance
 from nessflow.pipeline.files import StoreError
 from nessflow.pipeline.gather import gather_study, joined, set_blocks_aside
 from nessflow.pipeline.grid import Ensemble, blocks_of
+from nessflow.pipeline.manifest import settle, state_of
 from nessflow.pipeline.solve import partial_path
 from nessflow.pipeline.store import read_dataset, write_dataset
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
@@ -209,6 +210,47 @@ def test_points_of_a_change_that_was_taken_back_are_kept(tmp_path):
     assert [(tmp_path / name).read_bytes() for name in FILES] == before
     assert not list(tmp_path.rglob("*.stale"))
     assert set_blocks_aside(study, fake.kind_of(), tmp_path, digest=fake.DIGEST) == []
+
+
+def settled(study, folder, digest):
+    """Do what a run does before it looks at the files; return the names of what it set aside."""
+    settle(folder, state_of(study, digest))
+    set_blocks_aside(study, fake.kind_of(), folder, digest=digest)
+    return sorted(path.name for path in folder.rglob("*") if path.suffix in (".stale", ".damaged"))
+
+
+def test_blocks_of_a_change_that_was_never_gathered_are_no_damage(tmp_path):
+    """The manifest lists the blocks of the data, and a run that ended early made others."""
+    study, changed = study_of(), "1" * 16
+    run(study, tmp_path)
+    blocks = blocks_of(study.axes, study.ensemble)
+    assert len(settled(study, tmp_path, changed)) == len(blocks)
+    fake.solve(study, tmp_path, blocks=blocks[:1], digest=changed)
+    before = settled(study, tmp_path, changed)
+    assert not any(name.endswith(".damaged") for name in before)
+    calls = []
+    fake.solve(study, tmp_path, fake.kind_of(calls=calls), blocks=blocks[:1], digest=changed)
+    assert calls == []
+
+
+def test_each_of_several_changes_can_be_taken_back(tmp_path):
+    """None of them takes the place of what another set aside."""
+    study = study_of()
+    run(study, tmp_path)
+    before = [(tmp_path / name).read_bytes() for name in FILES]
+    blocks = blocks_of(study.axes, study.ensemble)
+    changes = ("1" * 16, "2" * 16, fake.DIGEST)
+    for digest in changes[:2]:
+        settled(study, tmp_path, digest)
+        fake.solve(study, tmp_path, blocks=blocks[:1], digest=digest)
+    for digest in changes:
+        settled(study, tmp_path, digest)
+        calls = []
+        fake.solve(study, tmp_path, fake.kind_of(calls=calls), blocks=blocks[:1], digest=digest)
+        assert calls == [], digest
+    run(study, tmp_path)
+    assert [(tmp_path / name).read_bytes() for name in FILES] == before
+    assert not list(tmp_path.rglob("*.stale"))
 
 
 def test_an_incomplete_block_does_not_replace_the_points_of_an_interrupted_run(tmp_path):

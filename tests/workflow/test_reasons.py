@@ -1,5 +1,6 @@
 """`nessflow plan` says what runs again and why, in words."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from nessflow.pipeline.digest import source_digest
 from nessflow.pipeline.gather import gather_study
 from nessflow.pipeline.grid import blocks_of
 from nessflow.pipeline.plan import plan_study
+from nessflow.pipeline.reasons import changed
 from nessflow.pipeline.retry import release_failures
-from nessflow.pipeline.solve import solve_block
+from nessflow.pipeline.solve import solve_block, stale_path
 from nessflow.pipeline.store import read_dataset, write_dataset
 from nessflow.rerun import rerun_lines
 from nessflow.studies.kind import find_kind
@@ -144,6 +146,41 @@ def test_damaged_missing_and_retried_blocks(ready):
     assert missing == "chain: 1 of 2 blocks: new: other blocks are there"
     assert damaged.startswith("chain: 1 of 2 blocks: damaged: ")
     assert damaged.endswith("; then data and figures")
+
+
+def test_blocks_that_stand_aside(ready):
+    """Beside its file lie the points of the study as it was: of these the reason is told."""
+    for path in (ready / "results" / "chain" / "blocks").rglob("*.nc"):
+        path.rename(stale_path(path, read_dataset(path).attrs))
+    (line,) = reasons(ready)
+    assert "2 of 2 blocks: set aside by a change that was taken back; its points are kept" in line
+    file = ready / "config" / "studies" / "chain.yaml"
+    file.write_text(file.read_text().replace("rate: 0.1", "rate: 0.2"))
+    (line,) = reasons(ready)
+    assert "2 of 2 blocks: parameter changed: system.loss.rate 0.1 -> 0.2; then" in line
+
+
+def test_gathered_data_need_no_blocks(ready):
+    """An archive may leave them out: then a run computes nothing."""
+    shutil.rmtree(ready / "results" / "chain" / "blocks")
+    assert reasons(ready) == []
+    file = ready / "config" / "studies" / "chain.yaml"
+    file.write_text(file.read_text().replace("[0.1, 0.3]", "[0.1, 0.3, 0.2]"))
+    assert reasons(ready) == ["chain: 3 of 3 blocks: not computed yet; then data and figures"]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "text"),
+    [
+        ({"rates": [1, 2]}, {"rates": [1, 3]}, "rates.1 2 -> 3"),
+        ({"leads": [{"mu": 1}]}, {"leads": [{"mu": 2}]}, "leads.0.mu 1 -> 2"),
+        ({"rates": [1, 2]}, {"rates": [1]}, "rates of 2 -> 1 entries"),
+        ({"f": "x" * 99 + "1"}, {"f": "x" * 99 + "2"}, "f (a long value)"),
+    ],
+)
+def test_a_change_says_which_value(then, now, text):
+    old, new = ({"parameters": json.dumps(p), "source_digest": ""} for p in (then, now))
+    assert changed(old, new) == f"parameter changed: {text}"
 
 
 def test_missing_data_and_figures(ready):

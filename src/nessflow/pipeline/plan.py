@@ -61,12 +61,12 @@ def plan_study(
     """
     points = reused = waiting = failed = 0
     blocks = blocks_of(study.axes, study.ensemble)
-    if not (folder / BLOCKS).is_dir():
-        # Blocks that have been gathered are of no more use, and an archive may leave them out.
-        if not named_faults(folder, state_of(study, digest), [DATA, FAILURES]):
-            status = read_dataset(folder / DATA)["status"].values
-            failed = int((status > 0).sum())
-            return Plan(study.name, status.size, status.size, len(blocks), 0, failed, None)
+    # Blocks that have been gathered are of no more use, and an archive may leave them out.
+    is_done = not named_faults(folder, state_of(study, digest), [DATA, FAILURES])
+    if is_done and not (folder / BLOCKS).is_dir():
+        status = read_dataset(folder / DATA)["status"].values
+        failed = int((status > 0).sum())
+        return Plan(study.name, status.size, status.size, len(blocks), 0, failed, None)
     costs, reasons = [], {}
     for block in blocks:
         dataset, _ = prepared_block(study, block, kind, folder / "blocks" / block.path, digest)
