@@ -81,3 +81,21 @@ def test_any_fault_of_a_file_beside(project, name, capsys, monkeypatch):
         open_project(project.folder, {"studies": "broken"})
     assert caught.value.code == 2
     assert "broken.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["verify", "retry"])
+def test_the_sound_studies_are_looked_at(beside, verb):
+    done = beside.nessflow(verb)
+    assert done.returncode == 2
+    assert {"chain:", "spectrum:"} <= set(done.stdout.split())
+    assert "broken.yaml:9: energies.points = 1" in done.stderr
+
+
+def test_a_copy_of_another_ending_does_not_take_its_study(project):
+    copy = project.study("spectrum").with_suffix(".yml")
+    copy.write_text(SPECTRUM)
+    assert project.snakemake("-n", "spectrum").returncode == 0
+    done = project.nessflow("plan")
+    assert done.returncode == 2
+    assert "spectrum" in done.stdout
+    assert f"{copy.name}: expected the ending .yaml; rename the file" in done.stderr

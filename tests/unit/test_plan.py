@@ -43,3 +43,8 @@ def test_a_probe_leaves_alone_what_is_measured_or_done(tmp_path):
     options = {"digest": fake.DIGEST, "probe": True}
     plan = plan_study(study, fake.kind_of(calls=calls), tmp_path, **options)
     assert (plan.reused, plan.waiting, plan.seconds, calls) == (plan.points, 0, None, [])
+
+
+def test_a_table_has_times_in_plain_digits():
+    assert "100 to 150 s" in plan_table([plan_of(4, (102.0, 151.0))])
+    assert "0.25 to 2.6 s" in plan_table([plan_of(4, (0.25, 2.61))])

@@ -165,6 +165,6 @@ def _row(plan: Plan) -> tuple[str, ...]:
     elif plan.seconds is None:
         cost = "not measured"
     else:
-        low, high = (f"{value:.2g}" for value in plan.seconds)
+        low, high = (f"{float(f'{value:.2g}'):g}" for value in plan.seconds)
         cost = f"{low} s" if low == high else f"{low} to {high} s"
     return (plan.study, *map(str, numbers), cost)
