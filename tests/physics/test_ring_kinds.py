@@ -522,3 +522,66 @@ def test_sets_of_configurations_that_no_hop_leaves():
 def test_rings_that_cannot_be_counted_are_refused(length, keys, message):
     with pytest.raises(ValidationError, match=message):
         evaluated(ring_exact, length, **keys)
+
+
+# --- cold rings with a gap at the filling: numbers in 150 digits, by other code ---------------------
+
+COLD = (
+    # length, bands, dissipator, beta, share, shift, numbers
+    (
+        4,
+        CHAIN,
+        TWO_SITE,
+        64.0,
+        0.9,
+        0.5,
+        {
+            "ballistic_noise": 1.0836313928082773e-19,
+            "ensemble_variance": 1.5324862123227124e-19,
+            "current_slope": 1.2288408864407434,
+            "particle_noise": 1.9272054092292224e-37,
+            "current_variance": 3.754208679538172e-20,
+        },
+    ),
+    (4, CHAIN, TWO_SITE, 64.0, 1e-6, 0.0, {"current_variance": 0.499999999999875}),
+    (
+        4,
+        rashba(3.0, 0.2, 0.3) | {"hopping": 0.1},
+        {"kind": "dephasing", "rates": [1, 0.3]},
+        32.0,
+        0.4,
+        0.0,
+        {
+            "current_slope": -0.17650081345695,
+            "particle_noise": 1.2054187638315017e-38,
+            "current_variance": 2.4363708197573924e-22,
+        },
+    ),
+    (
+        5,
+        rashba(1.0),
+        UP,
+        64.0,
+        1e-9,
+        0.0,
+        {"current_slope": -0.14394006076907762, "particle_noise": 9.16330571862233e-19},
+    ),
+)
+
+
+@pytest.mark.parametrize("length, bands, dissipator, beta, share, shift, numbers", COLD)
+def test_the_few_particles_above_a_gap_are_counted(
+    length, bands, dissipator, beta, share, shift, numbers
+):
+    more = {"momentum_shift": shift, "length_is_physical": True}
+    values = evaluated(ring_steady_state, length, bands, dissipator, share, beta, **more).values
+    for name, number in numbers.items():
+        assert values[name] == pytest.approx(number, rel=1e-9)
+        assert abs(values[name] - number) <= values[f"{name}_error"] + 1e-15 * abs(number)
+
+
+def test_the_level_of_a_gibbs_state_in_a_gap_has_its_digits():
+    more = {"length_is_physical": True}
+    values = evaluated(ring_occupations, 5, rashba(1.0), UP, 0.4, 64.0, **more).values
+    parameter, error = (values[f"gibbs_lagrange_parameter{x}"][4, 0] for x in ("", "_error"))
+    assert abs(parameter + 45.683474598199844) <= error < 1e-10

@@ -118,7 +118,7 @@ def correlation_shift(state: SteadyState) -> np.ndarray:
     """
     linear = _LinearNoise(state)
     rates = linear.out @ linear.into.T
-    covariance, _ = linear.covariance()
+    covariance = linear.covariance()
     np.fill_diagonal(covariance, 0.0)
     force = np.sum((rates - rates.T) * covariance, axis=1)
     shift = np.zeros(state.equation.modes)
@@ -151,11 +151,6 @@ class _LinearNoise:
         inverse = self._solved(0.0, np.abs(self.rate))
         self.condition = float(max(1.0, abs(inverse.real).max()))
 
-    @property
-    def is_dense(self) -> bool:
-        """Whether M has as many columns as modes."""
-        return self.left.shape[1] >= len(self.rate)
-
     def _solved(self, frequency: float, known: np.ndarray) -> np.ndarray:
         """Return ``(i frequency - M^T)^{-1} known``."""
         inverse = 1 / (1j * frequency + self.rate)
@@ -176,8 +171,6 @@ class _LinearNoise:
         ``C = n (1 - n) + int e^{Mt} R e^{M^T t} dt`` with R of few columns, ``R = X - Y`` plus its
         transpose, ``X = n out (x) n (1-n) into``, ``Y = n^2 out (x) (1-n) into``.
         """
-        if self.is_dense:
-            return self._dense_variance()
         n, empty = self.filled[:, None], self.empty[:, None]
         tests = [n * self.out, n * empty * self.into, n**2 * self.out, empty * self.into]
         columns = self.out.shape[1]
@@ -186,18 +179,26 @@ class _LinearNoise:
         high = np.log(self.rate.max()) + _TAIL
         points = low + _STEP * np.arange(2 * int((high - low) / (2 * _STEP)) + 1)
         frequency = np.exp(points)
-        rows = np.hstack([tests, self.left])
-        products = self._products(frequency, rows, np.hstack([self.right, self.projected[:, None]]))
-        size = tests.shape[1]
-        small = np.eye(self.left.shape[1]) + products[:, size:, :-1]
-        columns_of_left = np.linalg.solve(small, products[:, size:, -1:])
-        solved = (products[:, :size, -1:] - products[:, :size, :-1] @ columns_of_left)[..., 0]
+        one = np.hstack([tests, self.left])
+        two = np.hstack([self.right, self.projected[:, None]])
+        step = max(1, _BLOCK // (one.shape[1] * two.shape[1]))
+        parts = np.split(frequency, range(step, len(frequency), step))
+        solved = np.concatenate([self._tested(part, one, two) for part in parts])
         a, b, c, d = solved.reshape(-1, 4, columns).transpose(1, 0, 2)
         terms = frequency * 2 * np.sum((a * b.conj() - c * d.conj()).real, axis=1)
         fine = float(terms.sum()) * _STEP / np.pi
         coarse = float(terms[::2].sum()) * 2 * _STEP / np.pi
-        rounding = _EPS * float(abs(terms).sum()) * _STEP
+        # Integrands fall at least as the frequency beyond the range.
+        rounding = _EPS * float(abs(terms).sum()) * _STEP + float(abs(terms[0]) + abs(terms[-1]))
         return self.ensemble_variance + fine, abs(fine - coarse) + rounding
+
+    def _tested(self, frequency: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+        """Return what `one` but for `left` takes of ``(i frequency - M^T)^{-1} projected``."""
+        products = self._products(frequency, one, two)
+        size = one.shape[1] - self.left.shape[1]
+        small = np.eye(self.left.shape[1]) + products[:, size:, :-1]
+        columns = np.linalg.solve(small, products[:, size:, -1:])
+        return (products[:, :size, -1:] - products[:, :size, :-1] @ columns)[..., 0]
 
     def _products(self, frequency: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
         """Return ``one^T (i frequency + rate)^{-1} two`` for all frequencies."""
@@ -211,24 +212,17 @@ class _LinearNoise:
             total += inverse.real @ outer + 1j * (inverse.imag @ outer)
         return total.reshape(-1, one.shape[1], two.shape[1])
 
-    def _dense_variance(self) -> tuple[float, float]:
-        covariance, defect = self.covariance()
-        value = float(self.projected @ covariance @ self.projected)
-        return value, float(defect * abs(self.projected).sum() ** 2 / len(self.rate))
-
     @property
     def matrix(self) -> np.ndarray:
         """M, the number's mode moved."""
         return -np.diag(self.rate) - self.left @ self.right.T
 
-    def covariance(self) -> tuple[np.ndarray, float]:
-        """Return C and the largest defect of its equation over the least rate."""
+    def covariance(self) -> np.ndarray:
+        """Return C."""
         matrix = self.matrix
         jumps = (self.filled[:, None] * self.out) @ (self.empty[:, None] * self.into).T
         diffusion = np.diag(self.flow) - jumps - jumps.T
-        covariance = scipy.linalg.solve_continuous_lyapunov(matrix, -diffusion)
-        left = matrix @ covariance
-        return covariance, abs(left + left.T + diffusion).max() / self.rate.min()
+        return scipy.linalg.solve_continuous_lyapunov(matrix, -diffusion)
 
 
 def _balanced(out: np.ndarray, into: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
