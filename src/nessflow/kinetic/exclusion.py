@@ -12,7 +12,6 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
-import scipy.linalg
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -57,21 +56,23 @@ class Process:
     left: np.ndarray
     reached: np.ndarray
 
-    def mean(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def mean(
+        self, weights: np.ndarray, weights_error: np.ndarray | float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean of quantities of the configurations, and its error.
 
         Parameters
         ----------
-        weights : (states, ...) array
-            Value in each configuration.
+        weights, weights_error : (states, ...) array
+            Value in each configuration, and what it may be wrong by.
 
         Returns
         -------
         value, error : array
             In the unit of the weights.
         """
-        size = np.tensordot(self.probability, abs(weights), 1)
-        return np.tensordot(self.probability, weights, 1), self.rounding * size
+        size = np.tensordot(self.probability, self.rounding * abs(weights) + weights_error, 1)
+        return np.tensordot(self.probability, weights, 1), size
 
 
 def particles_of(filling: float, modes: int) -> int:
@@ -129,8 +130,8 @@ def steady_process(equation: RateEquation, particles: int) -> Process:
     states = _configurations(equation.modes, particles)
     hops = _hops(states)
     source, target, left, reached = hops
-    rates = sum(rates_of(channel) for channel in equation.active)[left, reached]
-    count = len(states)
+    rates, relative = _total_rates(equation)
+    rates, count = rates[left, reached], len(states)
     jumps = coo_array((rates, (target, source)), shape=(count, count)).tocsr()
     jumps.eliminate_zeros()
     parts, label = connected_components(jumps, connection="strong")
@@ -143,8 +144,16 @@ def steady_process(equation: RateEquation, particles: int) -> Process:
         inside = np.flatnonzero(label == part)
         probability[inside] = mass * _stationary(jumps[inside][:, inside].toarray())
     # Each relative error of a rate, and each elimination, moves a probability by as much.
-    rounding = 2 * count * max(channel.rounding for channel in equation.active)
+    rounding = 2 * count * (relative + 2 * _EPS)
     return Process(equation, states, probability, rounding, len(closed), *hops)
+
+
+def _total_rates(equation: RateEquation) -> tuple[np.ndarray, float]:
+    """Return the rates between modes, and their largest relative error."""
+    rates = sum(rates_of(channel) for channel in equation.active)
+    error = sum(channel.rates_error() for channel in equation.active)
+    between = (rates > 0) & ~np.eye(len(rates), dtype=bool)
+    return rates, float(np.max(error[between] / rates[between], initial=0.0))
 
 
 def rates_of(channel: Channel) -> np.ndarray:
@@ -166,7 +175,9 @@ def rates_of(channel: Channel) -> np.ndarray:
     return np.where(rates > ROUNDED * rates.max(), rates, 0.0)
 
 
-def zero_frequency_noise(process: Process, values: np.ndarray) -> tuple[float, float]:
+def zero_frequency_noise(
+    process: Process, values: np.ndarray, values_error: float = 0.0
+) -> tuple[float, float]:
     """Return ``int <<dx(t) dx(0)>> dt`` over all times, of a quantity of the configurations.
 
     Parameters
@@ -175,27 +186,38 @@ def zero_frequency_noise(process: Process, values: np.ndarray) -> tuple[float, f
         With one part.
     values : (states,) array
         x.
+    values_error : float
+        What each may be wrong by.
 
     Returns
     -------
     value, error : float
         In the unit of x squared times hbar/t.
     """
-    p = process.probability
-    centred = values - p @ values
-    rates = sum(rates_of(c) for c in process.equation.active)[process.left, process.reached]
-    # Backward equation, Q^T y = -dx: its solution is wanted up to a constant only.
-    generator = np.zeros((len(p), len(p)))
-    np.add.at(generator, (process.source, process.target), rates)
-    generator[np.diag_indices_from(generator)] = -generator.sum(axis=1)
-    # The mode of eigenvalue 0 is moved, along which the right-hand side has no part.
-    generator -= abs(generator).max() * p
-    factors = scipy.linalg.lu_factor(generator)
-    response = scipy.linalg.lu_solve(factors, -centred)
-    correction = scipy.linalg.lu_solve(factors, -centred - generator @ response)
-    weight = 2 * p * centred
-    rounding = abs(correction) + 8 * len(p) * _EPS * abs(response)
-    return float(weight @ (response + correction)), float(abs(weight) @ rounding)
+    centred = values - process.probability @ values
+    # Relative to the likeliest configuration all others are a short time away.
+    order = np.argsort(-process.probability, kind="stable")
+    order = order[: np.count_nonzero(process.probability)]
+    place = np.full(len(values), -1)
+    place[order] = np.arange(len(order))
+    rates, _ = _total_rates(process.equation)
+    inside = (place[process.source] >= 0) & (place[process.target] >= 0)
+    jumps = np.zeros((len(order),) * 2)
+    hops = place[process.target[inside]], place[process.source[inside]]
+    jumps[hops] = rates[process.left[inside], process.reached[inside]]
+    leaving = _eliminated(jumps)
+    # Backward equation, sum_j w_ij (y_j - y_i) = -dx_i; and the same without any cancellation.
+    known = np.stack([centred[order], abs(centred[order]) + values_error], axis=1)
+    for i in range(len(order) - 1, 0, -1):
+        known[:i] += np.outer(jumps[i, :i], known[i] / leaving[i])
+    response = np.zeros_like(known)
+    for i in range(1, len(order)):
+        response[i] = (known[i] + jumps[:i, i] @ response[:i]) / leaving[i]
+    weight = 2 * process.probability[order] * centred[order]
+    size = abs(weight) + 2 * process.probability[order] * values_error
+    noise, largest = weight @ response[:, 0], size @ response[:, 1]
+    wrong = values_error / max(abs(centred).max(), np.finfo(float).tiny)
+    return float(noise), float((3 * process.rounding + 2 * wrong) * largest)
 
 
 def hop_entropy(process: Process, channels: Sequence[Channel]) -> tuple[float, float]:
@@ -219,7 +241,7 @@ def hop_entropy(process: Process, channels: Sequence[Channel]) -> tuple[float, f
     total = error = 0.0
     p, left, reached = process.probability, process.left, process.reached
     for channel in channels:
-        rates, wrong = rates_of(channel), channel.rate_errors()
+        rates, wrong = rates_of(channel), channel.rates_error()
         forward = p[process.source] * rates[left, reached]
         backward = p[process.target] * rates[reached, left]
         if ((forward > 0) != (backward > 0)).any():
@@ -251,13 +273,13 @@ def energy_gain(process: Process, channels: Sequence[Channel]) -> tuple[float, f
     energy = process.equation.bands.energy
     gained = energy[process.reached] - energy[process.left]
     rates = sum((rates_of(c) for c in channels), np.zeros((len(energy),) * 2))
-    wrong = sum((c.rate_errors() for c in channels), np.zeros((len(energy),) * 2))
+    wrong = sum((c.rates_error() for c in channels), np.zeros_like(rates))
     hops, p = (process.left, process.reached), process.probability[process.source]
     flow = p * rates[hops]
     error = process.rounding * flow + p * wrong[hops]
-    # A gain is rounded against the energies.
-    size = abs(energy[process.reached]) + abs(energy[process.left])
-    return float(flow @ gained), float(error @ abs(gained)) + 4 * _EPS * float(flow @ size)
+    # An energy that is zero by symmetry has the rounding of the others.
+    rounding = 4 * _EPS * abs(energy).max() * flow.sum()
+    return float(flow @ gained), float(error @ abs(gained) + rounding)
 
 
 def _configurations(modes: int, particles: int) -> np.ndarray:
@@ -301,10 +323,20 @@ def _reached_weights(jumps, label: np.ndarray, closed: np.ndarray) -> np.ndarray
 
 
 def _stationary(jumps: np.ndarray) -> np.ndarray:
-    """Return the stationary distribution of rates, ``jumps[i, j]`` from j to i.
+    """Return the stationary distribution of rates, ``jumps[i, j]`` from j to i."""
+    leaving = _eliminated(jumps)
+    p = np.zeros(len(jumps))
+    p[0] = 1.0
+    for i in range(1, len(p)):
+        p[i] = jumps[i, :i] @ p[:i] / leaving[i]
+    return p / p.sum()
 
-    Every state is eliminated in turn: hops through it become hops past it.  Blocks of states are
-    applied to the others at once.
+
+def _eliminated(jumps: np.ndarray) -> np.ndarray:
+    """Eliminate every state in turn, in place: hops through it become hops past it.
+
+    Row and column i then hold the hops to and from the states before i when i was the last; their
+    sum from i is returned.  Blocks of states are applied to the others at once.
     """
     a, count = jumps, len(jumps)
     np.fill_diagonal(a, 0.0)
@@ -320,8 +352,4 @@ def _stationary(jumps: np.ndarray) -> np.ndarray:
         if first:
             block = slice(first, end)
             a[:first, :first] += a[:first, block] @ (a[block, :first] / leaving[block, None])
-    p = np.zeros(count)
-    p[0] = 1.0
-    for i in range(1, count):
-        p[i] = a[i, :i] @ p[:i] / leaving[i]
-    return p / p.sum()
+    return leaving

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from nessflow.kinetic.equation import RateEquation
+from nessflow.kinetic.equation import RateEquation, gain_and_drain_error
 from nessflow.kinetic.rates import ROUNDED, Channel
 
 _EPS = np.finfo(float).eps
@@ -42,15 +42,17 @@ class State:
         return expit(self.log_odds)
 
 
-def mean_per_cell(state: State, weights: np.ndarray) -> tuple[float, float]:
+def mean_per_cell(
+    state: State, weights: np.ndarray, weights_error: np.ndarray
+) -> tuple[float, float]:
     """Return ``sum_a weights_a n_a / L`` and its error.
 
     Parameters
     ----------
     state : State
         Any state.
-    weights : (modes,) array
-        What a particle of each mode counts.
+    weights, weights_error : (modes,) arrays
+        What a particle of each mode counts, and its error.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def mean_per_cell(state: State, weights: np.ndarray) -> tuple[float, float]:
     """
     n, empty, length = state.filled, state.empty, state.equation.bands.length
     error = n * (empty * state.log_odds_error + 4 * _EPS)
-    return float(weights @ n) / length, float(abs(weights) @ error) / length
+    return float(weights @ n) / length, float(abs(weights) @ error + weights_error @ n) / length
 
 
 def particle_current(state: State) -> tuple[float, float]:
@@ -75,7 +77,8 @@ def particle_current(state: State) -> tuple[float, float]:
     value, error : float
         In t/hbar.
     """
-    return mean_per_cell(state, state.equation.bands.velocity)
+    bands = state.equation.bands
+    return mean_per_cell(state, bands.velocity, bands.velocity_error)
 
 
 def orbital_currents(state: State) -> tuple[np.ndarray, np.ndarray]:
@@ -91,21 +94,24 @@ def orbital_currents(state: State) -> tuple[np.ndarray, np.ndarray]:
     value, error : (orbitals,) float
         In t/hbar.
     """
-    columns = state.equation.bands.orbital_velocity.T
-    pairs = [mean_per_cell(state, column) for column in columns]
+    bands = state.equation.bands
+    columns = bands.orbital_velocity.T
+    pairs = [mean_per_cell(state, column, bands.velocity_error) for column in columns]
     return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
 
 
 def _flows(state: State, channel: Channel):
     """Return what a channel takes from and brings to each mode, and the errors."""
-    n, empty, delta = state.filled, state.empty, state.log_odds_error + channel.rounding
+    n, empty, delta = state.filled, state.empty, state.log_odds_error + 4 * _EPS
     out, into, strength = channel.out, channel.into, channel.strength
     taken = strength * n * (out @ (into.T @ empty))
     brought = strength * empty * (into @ (out.T @ n))
     out, into = abs(out), abs(into)
     taken_error = n * (out @ (into.T @ (empty * delta)) + delta * (out @ (into.T @ empty)))
     brought_error = empty * (into @ (out.T @ (n * delta)) + delta * (into @ (out.T @ n)))
-    return taken, brought, strength * (taken_error + brought_error)
+    gain_error, drain_error = gain_and_drain_error(channel, n, empty)
+    of_rates = n * drain_error + empty * gain_error
+    return taken, brought, strength * (taken_error + brought_error + of_rates)
 
 
 def energy_exchange(state: State, channel: Channel) -> tuple[float, float]:
@@ -125,7 +131,10 @@ def energy_exchange(state: State, channel: Channel) -> tuple[float, float]:
     """
     taken, brought, error = _flows(state, channel)
     energy, length = state.equation.bands.energy, state.equation.bands.length
-    return float(energy @ (brought - taken)) / length, float(abs(energy) @ error) / length
+    # An energy that is zero by symmetry has the rounding of the others.
+    rounding = 4 * _EPS * abs(energy).max() * np.sum(brought + taken)
+    change = float(energy @ (brought - taken))
+    return change / length, float(abs(energy) @ error + rounding) / length
 
 
 def particle_gain(state: State) -> float:
@@ -181,19 +190,20 @@ def _of_product(state: State, channel: Channel) -> tuple[float, float]:
     # A constant changes nothing, as the channel conserves particles.
     potential -= potential.mean()
     taken, brought, flow_error = taken[moving], brought[moving], flow_error[moving]
-    uncertain = state.log_odds_error[moving] + channel.rounding + _EPS * abs(potential)
-    spread = uncertain * (taken + brought)
+    relative = channel.out_error[moving, 0] / out[moving]
+    relative += channel.into_error[moving, 0] / into[moving]
+    relative += state.log_odds_error[moving] + _EPS * (4 + abs(potential))
+    spread = relative * (taken + brought)
     error = float(np.sum(abs(potential) * flow_error + spread))
     return float(potential @ (taken - brought)), error
 
 
 def _of_matrix(state: State, channel: Channel) -> tuple[float, float]:
     """Return the sum over all pairs, a block of rows at a time."""
-    n, empty, delta = state.filled, state.empty, state.log_odds_error + channel.rounding
+    n, empty, delta = state.filled, state.empty, state.log_odds_error + 4 * _EPS
     modes = len(n)
     largest = float(np.max(channel.out @ channel.into.max(axis=0), initial=0.0))
     zero = ROUNDED * channel.strength * max(largest, channel.rates(slice(0, 1)).max())
-    out_size, into_size = abs(channel.out), abs(channel.into)
     total = error = 0.0
     step = max(1, _BLOCK // modes)
     for first in range(0, modes, step):
@@ -209,8 +219,7 @@ def _of_matrix(state: State, channel: Channel) -> tuple[float, float]:
         np.divide(forward, backward, out=ratio, where=both)
         size = abs(np.log(ratio))
         total += 0.5 * float(np.sum(abs(forward - backward) * size))
-        rounding = _EPS * channel.strength * (out_size[rows] @ into_size.T)
-        rounding += _EPS * channel.strength * (into_size[rows] @ out_size.T)
+        rounding = channel.rates_error(rows) + channel.reverse_rates_error(rows)
         relative = delta[rows, None] + delta
         relative += np.divide(rounding, np.minimum(there, back), out=0 * ratio, where=both)
         error += float(np.sum((size + 1) * (forward + backward) * relative))

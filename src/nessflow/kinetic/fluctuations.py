@@ -79,6 +79,8 @@ def fluctuations(state: SteadyState) -> Fluctuations:
     length, spread = bands.length, state.occupation * state.vacancy
     relative = state.log_odds_error + 4 * _EPS
     ballistic, ensemble = abs(bands.velocity) * spread, bands.velocity**2 * spread
+    wrong = bands.velocity_error * spread
+    squared = (2 * abs(bands.velocity) + bands.velocity_error) * wrong
     linear = _LinearNoise(state)
     # Relative error of matrix elements, times what solving with M multiplies it by.
     worst = float(10 * relative[state.free].max() * linear.condition)
@@ -86,17 +88,18 @@ def fluctuations(state: SteadyState) -> Fluctuations:
     noise = linear.zero_frequency()
     slope = float(linear.velocity @ linear.zero_mode)
     slope_size = float(abs(linear.velocity) @ abs(linear.zero_mode))
+    slope_error = float(bands.velocity_error[state.free] @ abs(linear.zero_mode))
     return Fluctuations(
         float(ballistic.sum()) / length,
-        float(ballistic @ relative) / length,
+        float(ballistic @ relative + wrong.sum()) / length,
         float(ensemble.sum()) / length,
-        float(ensemble @ relative) / length,
+        float(ensemble @ relative + squared.sum()) / length,
         variance / length,
         (quadrature + worst * linear.ensemble_variance) / length,
         noise / length,
         worst * noise / length,
         slope,
-        worst * slope_size,
+        worst * slope_size + slope_error,
     )
 
 

@@ -33,15 +33,22 @@ class Channel:
         (modes, columns).
     strength : float
         Factor of all rates, in t/hbar.
-    rounding : float
-        Relative error of each product of ``out`` and ``into``.
+    out_error, into_error : ndarray, optional
+        What the columns may be wrong by; four roundings of each number unless told.
     """
 
     name: str
     out: np.ndarray
     into: np.ndarray
     strength: float = 1.0
-    rounding: float = 4 * _EPS
+    out_error: np.ndarray | None = None
+    into_error: np.ndarray | None = None
+
+    def __post_init__(self):
+        for name in ("out", "into"):
+            if getattr(self, f"{name}_error") is None:
+                error = 4 * _EPS * abs(getattr(self, name))
+                object.__setattr__(self, f"{name}_error", error)
 
     def rates(self, rows: slice = slice(None)) -> np.ndarray:
         """Return the rates from some modes to all.
@@ -73,9 +80,39 @@ class Channel:
         """
         return self.strength * np.maximum(self.into[rows] @ self.out.T, 0.0)
 
-    def rate_errors(self) -> np.ndarray:
-        """Return what rounding makes the rates wrong by, (modes, modes), in t/hbar."""
-        return self.strength * self.rounding * (abs(self.out) @ abs(self.into).T)
+    def rates_error(self, rows: slice = slice(None)) -> np.ndarray:
+        """Return what the rates from some modes to all may be wrong by.
+
+        Parameters
+        ----------
+        rows : slice
+            Those modes; all unless told.
+
+        Returns
+        -------
+        (rows, modes) float array
+            In t/hbar.
+        """
+        return self.strength * (
+            self.out_error[rows] @ abs(self.into).T + abs(self.out[rows]) @ self.into_error.T
+        )
+
+    def reverse_rates_error(self, rows: slice = slice(None)) -> np.ndarray:
+        """Return what the rates from all modes to some may be wrong by.
+
+        Parameters
+        ----------
+        rows : slice
+            Those modes; all unless told.
+
+        Returns
+        -------
+        (rows, modes) float array
+            In t/hbar; the row is where to.
+        """
+        return self.strength * (
+            self.into_error[rows] @ abs(self.out).T + abs(self.into[rows]) @ self.out_error.T
+        )
 
     @property
     def is_product(self) -> bool:
@@ -113,8 +150,9 @@ def thermal_channel(bands: Bands, inverse_temperature: float) -> Channel:
     middle = (bands.energy.max() + bands.energy.min()) / 2
     half = inverse_temperature * (bands.energy - middle)[:, None] / 2
     # Energies are rounded against the largest of them, and exponents as they are.
-    rounding = _EPS * (4 + 4 * inverse_temperature * abs(bands.energy).max())
-    return Channel("equilibrium", np.exp(half), np.exp(-half), rounding=rounding)
+    error = _EPS * (2 + abs(half) + 2 * inverse_temperature * abs(bands.energy).max())
+    out, into = np.exp(half), np.exp(-half)
+    return Channel("equilibrium", out, into, out_error=error * out, into_error=error * into)
 
 
 def operator_channels(bands: Bands, operators: Sequence[np.ndarray]) -> list[Channel]:
@@ -183,21 +221,37 @@ def _operator_channel(bands: Bands, matrix: np.ndarray) -> Channel:
     local = (phases[:, :, None] * bands.states[:, None, :]).reshape(len(phases), -1)
     left, weight, right = np.linalg.svd(matrix)
     rank = int(np.sum(weight > 1e-14 * weight[0]))
-    created = local.conj() @ (left[:, :rank] * np.sqrt(weight[:rank]))
-    annihilated = local @ (right[:rank].T * np.sqrt(weight[:rank]))
+    creation = left[:, :rank] * np.sqrt(weight[:rank])
+    annihilation = right[:rank].T * np.sqrt(weight[:rank])
+    created, annihilated = local.conj() @ creation, local @ annihilation
+    pairs = [(s, other) for s in range(rank) for other in range(s + 1)]
     out, into = [], []
-    for s in range(rank):
-        out.append(abs(annihilated[:, s]) ** 2)
-        into.append(abs(created[:, s]) ** 2)
-        for other in range(s):
-            one = annihilated[:, s] * annihilated[:, other].conj()
-            two = created[:, s] * created[:, other].conj()
-            out += [2 * one.real, -2 * one.imag]
-            into += [two.real, two.imag]
+    for s, other in pairs:
+        one = annihilated[:, s] * annihilated[:, other].conj()
+        two = created[:, s] * created[:, other].conj()
+        out += [one.real] if s == other else [2 * one.real, -2 * one.imag]
+        into += [two.real] if s == other else [two.real, two.imag]
     out, into = np.array(out).T, np.array(into).T
     if rank == 1:
         out, into = _without_rounding(out), _without_rounding(into)
-    return Channel("nonequilibrium", out, into)
+    # Terms of an amplitude have the rounding of phase and state.
+    terms = _EPS * (2 + abs(bands.mode_momentum)[:, None] * sites)[:, :, None]
+    terms = terms * abs(bands.states[:, None, :]) + bands.state_error[:, None, None]
+    terms = terms.reshape(local.shape)
+    errors = [
+        _products_error(abs(amplitude), terms @ np.linalg.norm(vectors, axis=1), pairs)
+        for amplitude, vectors in ((annihilated, annihilation), (created, creation))
+    ]
+    return Channel("nonequilibrium", out, into, 1.0, *errors)
+
+
+def _products_error(size: np.ndarray, wrong: np.ndarray, pairs: list) -> np.ndarray:
+    """Return the error of products of two amplitudes, each wrong by ``wrong``, (modes, columns)."""
+    columns = []
+    for s, other in pairs:
+        error = (size[:, s] + size[:, other] + wrong) * wrong
+        columns += [error] if s == other else [2 * error, 2 * error]
+    return np.array(columns).T
 
 
 def _without_rounding(column: np.ndarray) -> np.ndarray:

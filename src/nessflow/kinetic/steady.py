@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from nessflow.kinetic.equation import Number, RateEquation
+from nessflow.kinetic.equation import Number, RateEquation, gain_and_drain, gain_and_drain_error
 
 _LONGEST_STEP = 4.0
 _STEPS = 200
@@ -83,7 +83,7 @@ class SteadyState:
             ``dn``; modes that are not free do not respond.
         """
         linear = _Linearised(self.equation, self.log_odds, self.free)
-        step, _ = linear.solve(np.asarray(force)[self.free], particles)
+        step = linear.solve(np.asarray(force)[self.free], particles)
         change = np.zeros(len(self.free))
         change[self.free] = -linear.weight * step
         return change
@@ -158,7 +158,7 @@ def steady_state(
     for _ in range(_STEPS):
         linear = _Linearised(equation, log_odds, free)
         missing, rounding = linear.missing(number)
-        step, _ = linear.solve(linear.residual, missing)
+        step = linear.solve(linear.residual, missing)
         longest = abs(step).max()
         log_odds[free] += step * min(1.0, _LONGEST_STEP / max(longest, 1e-300))
         if converged or not np.isfinite(longest):
@@ -193,17 +193,14 @@ class _Linearised:
     """
 
     def __init__(self, equation: RateEquation, log_odds: np.ndarray, free: np.ndarray):
-        out, into = equation.out, equation.into
         n, vacancy = expit(-log_odds), expit(log_odds)
-        x, y = out.T @ n, into.T @ vacancy
-        out, into, n, vacancy = out[free], into[free], n[free], vacancy[free]
-        gain, drain = into @ x, out @ y
+        gain, drain = gain_and_drain(equation.out, equation.into, n, vacancy)
+        errors = gain_and_drain_error(equation, n, vacancy)
+        gain_error, drain_error = (error[free] for error in errors)
+        out, into = equation.out[free], equation.into[free]
+        gain, drain, n, vacancy = gain[free], drain[free], n[free], vacancy[free]
         # Columns of both signs cancel; what is left is no smaller than their rounding.
-        gain_terms, drain_terms = abs(into) @ abs(x), abs(out) @ abs(y)
-        gain_error = abs(into) @ (equation.rounding * abs(x))
-        drain_error = abs(out) @ (equation.rounding * abs(y))
-        gain = np.maximum(gain, _EPS * gain_terms)
-        drain = np.maximum(drain, _EPS * drain_terms)
+        gain, drain = np.maximum(gain, gain_error / 8), np.maximum(drain, drain_error / 8)
         self.n, self.vacancy, self.weight = n, vacancy, n * vacancy
         self.residual = np.log(drain / gain) - log_odds[free]
         self.rounding = _EPS * (4 + abs(log_odds[free])) + gain_error / gain + drain_error / drain
@@ -227,11 +224,11 @@ class _Linearised:
         bordered[size, size] = 1.0
         self.inverse = np.linalg.pinv(bordered, rcond=1e-15)
 
-    def solve(self, force: np.ndarray, particles: float) -> tuple[np.ndarray, float]:
-        """Return the change of the log odds for a residual and missing particles, and c."""
+    def solve(self, force: np.ndarray, particles: float) -> np.ndarray:
+        """Return the change of the log odds for a residual and missing particles."""
         known = np.append(self.right.T @ force, (self.weight @ force + particles) / self.total)
         *columns, slack = self.inverse @ known
-        return force - slack - self.left @ np.array(columns), slack
+        return force - slack - self.left @ np.array(columns)
 
     def missing(self, number: Number) -> tuple[float, float]:
         """Return the particles that are missing, and what rounding makes of that."""

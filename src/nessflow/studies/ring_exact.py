@@ -99,16 +99,22 @@ def _values(ring: rings.Ring, process: Process) -> dict[str, np.ndarray | float]
         "particles": filled[0].sum(),
         "configurations": len(filled),
     }
-    values["particle_current"], values["particle_current_error"] = process.mean(current)
+    # Velocities that cancel, or are zero by symmetry, have the rounding of the others.
+    wrong = float((filled @ bands.velocity_error).max()) / ring.length
+    values["particle_current"], values["particle_current_error"] = process.mean(current, wrong)
     values["orbital_current"], values["orbital_current_error"] = process.mean(
-        filled @ bands.orbital_velocity / ring.length
+        filled @ bands.orbital_velocity / ring.length, wrong
     )
-    squared = (current - values["particle_current"]) ** 2
-    variance, error = process.mean(ring.length * squared)
+    departure = current - values["particle_current"]
+    moved = wrong + values["particle_current_error"]
+    variance, error = process.mean(
+        ring.length * departure**2, ring.length * moved * (2 * abs(departure) + moved)
+    )
     values["current_variance"], values["current_variance_error"] = variance, error
     noise = (np.nan, np.nan)
     if process.parts == 1:
-        noise = zero_frequency_noise(process, current * np.sqrt(ring.length))
+        scale = np.sqrt(ring.length)
+        noise = zero_frequency_noise(process, current * scale, moved * scale)
     values["particle_noise"], values["particle_noise_error"] = noise
     thermal, *others = process.equation.channels
     energy, entropy = (
