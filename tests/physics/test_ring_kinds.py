@@ -585,3 +585,22 @@ def test_the_level_of_a_gibbs_state_in_a_gap_has_its_digits():
     values = evaluated(ring_occupations, 5, rashba(1.0), UP, 0.4, 64.0, **more).values
     parameter, error = (values[f"gibbs_lagrange_parameter{x}"][4, 0] for x in ("", "_error"))
     assert abs(parameter + 45.683474598199844) <= error < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("share", "noise"),
+    [(0.0, 59.99999999886746), (1e-9, 59.999999743867455), (0.5, 10.882560000198191)],
+)
+def test_noise_of_a_cold_short_ring_has_its_digits(share, noise):
+    """Two configurations that exchange slowly, beside rates that are 10^13 times as large."""
+    found = evaluated(ring_exact, 3, share=share, beta=16.0, filling=2 / 3)
+    value, error = found.values["particle_noise"], found.values["particle_noise_error"]
+    assert abs(value - noise) <= error + 1e-14 * noise
+    assert error < 1e-10 * noise
+
+
+def test_a_current_that_is_zero_by_symmetry_is_zero_within_its_error():
+    bands = {"kind": "bloch", "onsite": [[0.1]], "hoppings": {3: [[-1]]}}
+    values = evaluated(ring_steady_state, 3, bands, length_is_physical=True).values
+    for name in ("particle_current", "ballistic_noise", "current_variance", "particle_noise"):
+        assert abs(values[name]) <= values[f"{name}_error"] < 1e-13

@@ -100,3 +100,37 @@ def test_closed_forms_have_no_gap_where_exponentials_end(sign):
     x = np.array([-690.0, -699.9, -700.1, -709.0, -730.0, -744.9, -745.2, -1e4])
     np.testing.assert_allclose(lorenz_number(x, sign), x**2 - 2 * x + 2, rtol=1e-13)
     np.testing.assert_allclose(seebeck_number(x, sign), 1 - x, rtol=1e-13)
+
+
+def test_tails_keep_their_digits_down_to_the_least_number():
+    """Gaussian weights, particles that are alone: numbers in 40 digits, by other code."""
+    particles = {
+        "mixture.weights": '{"kind": "gaussian", "decay": 0.3}',
+        "mixture.reservoirs": '[{"temperature": 1, "chemical_potential": %s}, '
+        '{"temperature": 1, "chemical_potential": %s}]',
+    }
+    particles["mixture.reservoirs"] %= (-700, -701)
+    found = observables("mixture-conductance", particles)
+    for name, number in (
+        ("particle_density", 2.690237115990939e-305),
+        ("net_particle_current", 6.199586616907285e-306),
+        ("net_particle_noise", 2.1464986597479976e-305),
+        ("uncertainty_ratio", 3.4623254619818447),
+    ):
+        value, error = found[name]
+        assert abs(value - number) <= error < 1e-11 * number, name
+    value, error = found["electrical_conductance"]
+    assert abs(value[0] - 9.807601620166136e-306) <= error[0] < 1e-317
+    value, error = found["lorenz_ratio"]
+    assert (abs(value - 0.390625) <= error).all()
+
+
+def test_ratios_of_a_conductance_without_digits_are_undefined():
+    particles = {
+        "mixture.weights": '{"kind": "gaussian", "decay": 0.3}',
+        "mixture.reservoirs": '[{"temperature": 1, "chemical_potential": -735}, '
+        '{"temperature": 1, "chemical_potential": -741}]',
+    }
+    found = observables("mixture-conductance", particles)
+    assert np.isnan(found["lorenz_ratio"][0]).all()
+    assert (found["electrical_conductance"][0] <= found["electrical_conductance"][1]).all()

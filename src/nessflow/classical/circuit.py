@@ -77,6 +77,8 @@ def steady_state(circuit: Circuit) -> CircuitState:
     size = abs(bias) + np.sum(abs(drops))
     bonds = current + added
     bonds_error = 4 * EPSILON * (size / total + abs(current)) + EPSILON * (abs(added) + abs(bonds))
+    # Over a large resistance a current below the least number still makes a voltage.
+    bonds_error += np.finfo(float).smallest_subnormal * (size > 0)
     falls = resistance * bonds
     potential = circuit.left - np.concatenate([[0.0], running_sums(falls)])
     potential_error = total * bonds_error.max() + 4 * EPSILON * (abs(circuit.left) + size)

@@ -206,18 +206,19 @@ def zero_frequency_noise(
     hops = place[process.target[inside]], place[process.source[inside]]
     jumps[hops] = rates[process.left[inside], process.reached[inside]]
     leaving = _eliminated(jumps)
-    # Backward equation, sum_j w_ij (y_j - y_i) = -dx_i; and the same without any cancellation.
-    known = np.stack([centred[order], abs(centred[order]) + values_error], axis=1)
+    # Backward equation, sum_j w_ij (y_j - y_i) = -dx_i; the same without cancellation, and for
+    # what the values may be wrong by.
+    centred = centred[order]
+    known = np.stack([centred, abs(centred), np.full_like(centred, values_error)], axis=1)
     for i in range(len(order) - 1, 0, -1):
         known[:i] += np.outer(jumps[i, :i], known[i] / leaving[i])
     response = np.zeros_like(known)
     for i in range(1, len(order)):
         response[i] = (known[i] + jumps[:i, i] @ response[:i]) / leaving[i]
-    weight = 2 * process.probability[order] * centred[order]
-    size = abs(weight) + 2 * process.probability[order] * values_error
-    noise, largest = weight @ response[:, 0], size @ response[:, 1]
-    wrong = values_error / max(abs(centred).max(), np.finfo(float).tiny)
-    return float(noise), float((3 * process.rounding + 2 * wrong) * largest)
+    p, (y, size, wrong) = process.probability[order], response.T
+    error = 3 * process.rounding * abs(centred) @ (p * size)
+    error += values_error * (p @ (size + wrong)) + abs(centred) @ (p * wrong)
+    return float(2 * (p * centred) @ y), float(2 * error)
 
 
 def hop_entropy(process: Process, channels: Sequence[Channel]) -> tuple[float, float]:

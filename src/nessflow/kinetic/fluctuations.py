@@ -85,10 +85,12 @@ def fluctuations(state: SteadyState) -> Fluctuations:
     # Relative error of matrix elements, times what solving with M multiplies it by.
     worst = float(10 * relative[state.free].max() * linear.condition)
     variance, quadrature = linear.variance()
-    noise = linear.zero_frequency()
+    noise, noise_error = linear.zero_frequency()
+    squared_spread = float(linear.velocity_error**2 @ (linear.filled * linear.empty))
+    quadrature += 2 * np.sqrt(linear.ensemble_variance * squared_spread) + squared_spread
     slope = float(linear.velocity @ linear.zero_mode)
     slope_size = float(abs(linear.velocity) @ abs(linear.zero_mode))
-    slope_error = float(bands.velocity_error[state.free] @ abs(linear.zero_mode))
+    slope_error = float(linear.velocity_error @ abs(linear.zero_mode))
     return Fluctuations(
         float(ballistic.sum()) / length,
         float(ballistic @ relative + wrong.sum()) / length,
@@ -97,7 +99,7 @@ def fluctuations(state: SteadyState) -> Fluctuations:
         variance / length,
         (quadrature + worst * linear.ensemble_variance) / length,
         noise / length,
-        worst * noise / length,
+        (worst * noise + noise_error) / length,
         slope,
         worst * slope_size + slope_error,
     )
@@ -144,6 +146,7 @@ class _LinearNoise:
         change = state.response(np.zeros(len(n)), 1.0)[free]
         self.zero_mode = change / change.sum()
         self.velocity = equation.bands.velocity[free]
+        self.velocity_error = equation.bands.velocity_error[free]
         self.projected = self.velocity - self.velocity @ self.zero_mode
         self.ensemble_variance = float(self.projected**2 @ (self.filled * self.empty))
         # M^T = -rate + V U^T; the number's mode is moved from 0 to -shift.
@@ -161,12 +164,18 @@ class _LinearNoise:
         columns = np.linalg.solve(small, self.left.T @ (inverse * known))
         return inverse * known - inverse * (self.right @ columns)
 
-    def zero_frequency(self) -> float:
-        """Return ``w^T D w``, ``w = (-M^T)^{-1} v``: a sum of squares over all jumps."""
+    def zero_frequency(self) -> tuple[float, float]:
+        """Return ``w^T D w``, ``w = (-M^T)^{-1} v``: a sum of squares over all jumps.
+
+        The error is that of the velocities.
+        """
         w = self._solved(0.0, self.projected).real
         w = w - np.average(w, weights=self.flow)
         jumps = ((self.filled * w) @ self.out) @ ((self.empty * w) @ self.into)
-        return float(self.flow @ w**2 - 2 * jumps)
+        wrong = abs(self._solved(0.0, self.velocity_error).real)
+        # A square of a difference is at most twice the sum of both squares.
+        error = 4 * float(self.flow @ ((abs(w) + wrong) * wrong))
+        return float(self.flow @ w**2 - 2 * jumps), error
 
     def variance(self) -> tuple[float, float]:
         """Return ``v^T C v`` and the error of the integral over the frequency.

@@ -79,7 +79,7 @@ def gate_conductances(
         window = found.filled[gate] * found.empty[gate] / found.temperatures[gate]
         # I_1 in both gates: what flows in at one flows out at the other.
         values = found.shares.imbalance[0] * window
-        sizes = found.shares.size[0] * window
+        sizes = found.shares.size[0] * found.window_size[gate] / found.temperatures[gate]
         x = found.reduced[gate]
         return (
             np.stack([values * x**n for n in range(3)]),

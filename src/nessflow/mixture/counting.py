@@ -166,7 +166,7 @@ def both_directions(
     size = _absolute(polynomial)
     return (
         polynomial(forward) + polynomial(backward),
-        size(forward) + size(backward),
+        size(found.mixed_size).sum(axis=0),
     )
 
 
@@ -192,7 +192,8 @@ def cumulant_of_both_directions(order: int, found: Occupations) -> tuple[np.ndar
     factor = cumulant_factor(order, found.sign)
     product = found.mixed * found.mixed_empty
     size = _absolute(factor)(found.mixed)
-    return (product * factor(found.mixed)).sum(axis=0), (product * size).sum(axis=0)
+    sizes = found.mixed_size * found.mixed_empty * size
+    return (product * factor(found.mixed)).sum(axis=0), sizes.sum(axis=0)
 
 
 # --- generating function and distribution ---------------------------------------------------------

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.special import expit
 
-from nessflow.mixture.quadrature import Nodes
+from nessflow.mixture.quadrature import LEAST, ROUNDING, Nodes
 from nessflow.mixture.state import Mixture, Shares
+
+
+_TAIL = 650.0
+"""``(omega - mu)/T`` beyond which occupations, and products with them, have fewer digits."""
 
 
 def distribution(reduced: np.ndarray, sign: int) -> np.ndarray:
@@ -26,10 +29,11 @@ def distribution(reduced: np.ndarray, sign: int) -> np.ndarray:
     (...) float array
         ``d``.
     """
+    # Down to the least number; SciPy's ``expit`` ends at e^-709, where precision is full.
+    smaller = np.exp(-abs(reduced))
     if sign > 0:
-        return expit(-reduced)
-    with np.errstate(over="ignore"):
-        return 1 / np.expm1(reduced)
+        return np.where(reduced > 0, smaller, 1.0) / (1 + smaller)
+    return smaller / -np.expm1(-reduced)
 
 
 def complement(reduced: np.ndarray, sign: int) -> np.ndarray:
@@ -47,7 +51,7 @@ def complement(reduced: np.ndarray, sign: int) -> np.ndarray:
     (...) float array
         ``1 - d`` of fermions, ``1 + d`` of bosons.
     """
-    return expit(reduced) if sign > 0 else -1 / np.expm1(-reduced)
+    return distribution(-reduced, 1) if sign > 0 else -1 / np.expm1(-reduced)
 
 
 def _affinity(offsets, temperatures, potential_step):
@@ -174,6 +178,31 @@ class Occupations:
         return (self.shares.imbalance * self.difference).sum(axis=0)
 
     @cached_property
+    def lost(self) -> np.ndarray:
+        """Magnitude whose rounding error is that of a tail near the least number, (n, p, 21)."""
+        tail = (self.reduced > _TAIL) & np.isfinite(self.reduced)
+        return np.where(tail, LEAST / ROUNDING, 0.0)
+
+    @cached_property
+    def mixed_size(self) -> np.ndarray:
+        """What sets the rounding errors of `mixed`."""
+        size = self.filled * (1 + self.empty * self._steepness) + self.lost
+        return np.stack([(share * size).sum(axis=0) for share in self.shares[:2]])
+
+    @cached_property
     def flow_size(self) -> np.ndarray:
         """What sets the rounding errors of `flow`."""
-        return (self.shares.size * abs(self.difference)).sum(axis=0)
+        lost = np.where(self.affinity == 0, 0.0, self.lost + self.lost[-1])
+        steepness = np.maximum(self._steepness, self._steepness[-1])
+        return (self.shares.size * (abs(self.difference) * (1 + steepness) + lost)).sum(axis=0)
+
+    @cached_property
+    def window_size(self) -> np.ndarray:
+        """What sets the rounding errors of ``d_i (1 -+ d_i)``, (n, p, 21)."""
+        return self.filled * self.empty * (1 + self._steepness) + self.lost
+
+    @cached_property
+    def _steepness(self) -> np.ndarray:
+        """Rounding of x, which is that of ``e^x``, in roundings of an integrand, (n, p, 21)."""
+        x = np.where(np.isfinite(self.reduced), abs(self.reduced), 0.0)
+        return x * (np.finfo(float).eps / ROUNDING)

@@ -21,8 +21,9 @@ _STEP = np.array([-80.0, -40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0, 80.0])
 """Break points of a distribution, in temperatures from the chemical potential or from 0."""
 _CONDENSING = 4.0 ** np.arange(-1, 22)
 """Break points for bosons, in units of ``|mu|``: the pole of the distribution is at mu < 0."""
-_EPSILON = np.finfo(float).eps
-_ROUNDING_ERRORS = 16
+ROUNDING = 16 * np.finfo(float).eps
+"""Relative rounding error of an integrand's magnitude."""
+LEAST = np.finfo(float).smallest_subnormal
 _MAX_ROUNDS = 40
 _MAX_PANELS = 20_000
 """Panels per mixture."""
@@ -149,7 +150,9 @@ def _panel_integrals(integrand, panels: _Panels, potentials: np.ndarray) -> np.n
     nodes, slope = _nodes(panels, potentials)
     values, magnitudes = (np.asarray(x) * slope for x in integrand(nodes))
     value, error = panel_estimates(values)
-    rounding = _ROUNDING_ERRORS * _EPSILON * node_sums(abs(magnitudes), KRONROD)
+    rounding = ROUNDING * node_sums(abs(magnitudes), KRONROD)
+    # Products near the least number keep it at best.
+    rounding += 4 * LEAST * np.count_nonzero(magnitudes, axis=-1)
     return np.stack([value, error, rounding])
 
 

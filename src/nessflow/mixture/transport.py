@@ -60,8 +60,8 @@ class Transport(NamedTuple):
 def _density_terms(found: Occupations) -> tuple[list, list]:
     """Return ``d_mix(k) + d_mix(-k)`` over the velocity ``k/m``."""
     masses = found._of([mixture.mass for mixture in found.mixtures])
-    value = found.mixed.sum(axis=0) * masses / found.momenta
-    return [value], [value]
+    value, size = (x.sum(axis=0) * masses / found.momenta for x in (found.mixed, found.mixed_size))
+    return [value], [size]
 
 
 def _current_terms(found: Occupations) -> tuple[list, list]:

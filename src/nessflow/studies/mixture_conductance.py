@@ -140,7 +140,8 @@ def _columns(gates: Sequence[Conductances], temperatures: np.ndarray) -> dict[st
     seebeck, lorenz = names["seebeck_coefficient"], names["lorenz_ratio"]
     with np.errstate(divide="ignore", invalid="ignore"):
         merit, size = seebeck[0] ** 2 / lorenz[0], abs(lorenz[0])
-        spread = (2 * abs(seebeck[0]) * seebeck[1] + abs(merit) * lorenz[1]) / size
+        spread = (2 * abs(seebeck[0]) + seebeck[1]) * seebeck[1] + abs(merit) * lorenz[1]
+        spread = np.where(lorenz[1] < size, spread / (size - lorenz[1]), np.inf)
     names["figure_of_merit"] = np.stack([merit, spread])
     columns = {name: pair[0] for name, pair in names.items()}
     return columns | {f"{name}_error": pair[1] for name, pair in names.items()}
@@ -154,11 +155,15 @@ _CONDUCTANCES = (
 
 
 def _fill_far_tails(line: Mixture, values: dict) -> None:
-    """Put the closed forms of step weights where conductances underflow, but not their ratios."""
+    """Put the closed forms of step weights where conductances underflow, but not their ratios.
+
+    They are taken where their error is the smaller one.
+    """
     steps = isinstance(line.weights, StepWeights)
     if not steps or not line.weights.at(np.zeros(1)).imbalance.any():
         return
-    x = np.array([r.chemical_potential / r.temperature for r in line.reservoirs])
+    temperature = np.array([r.temperature for r in line.reservoirs])
+    x = np.array([r.chemical_potential for r in line.reservoirs]) / temperature
     seebeck = closed_form.seebeck_number(x, line.sign)
     fixed = closed_form.lorenz_number(x, line.sign)
     spread = fixed - seebeck**2
@@ -170,7 +175,9 @@ def _fill_far_tails(line: Mixture, values: dict) -> None:
     }
     for name in ("lorenz_ratio_at_fixed_potential", "lorenz_ratio"):
         found[f"reduced_{name}"] = tuple(part / (np.pi**2 / 3) for part in found[name])
-    lost = ~np.isfinite(values["lorenz_ratio"])
+    passed, wrong = (values[f"electrical_conductance{x}"] * temperature for x in ("", "_error"))
+    found["thermal_conductance"] = passed * spread, wrong * spread + 1e-13 * abs(passed) * fixed
+    lost = ~(values["lorenz_ratio_error"] <= 1e-13 * fixed)
     for name, (value, error) in found.items():
         values[name] = np.where(lost, value, values[name])
         values[f"{name}_error"] = np.where(lost, error, values[f"{name}_error"])
