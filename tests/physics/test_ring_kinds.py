@@ -524,7 +524,7 @@ def test_rings_that_cannot_be_counted_are_refused(length, keys, message):
         evaluated(ring_exact, length, **keys)
 
 
-# --- cold rings with a gap at the filling: numbers in 150 digits, by other code ---------------------
+# --- cold rings with a gap at the filling: numbers in 150 digits, by other code ------------------
 
 COLD = (
     # length, bands, dissipator, beta, share, shift, numbers
@@ -569,7 +569,9 @@ COLD = (
 )
 
 
-@pytest.mark.parametrize("length, bands, dissipator, beta, share, shift, numbers", COLD)
+@pytest.mark.parametrize(
+    ("length", "bands", "dissipator", "beta", "share", "shift", "numbers"), COLD
+)
 def test_the_few_particles_above_a_gap_are_counted(
     length, bands, dissipator, beta, share, shift, numbers
 ):
@@ -604,3 +606,30 @@ def test_a_current_that_is_zero_by_symmetry_is_zero_within_its_error():
     values = evaluated(ring_steady_state, 3, bands, length_is_physical=True).values
     for name in ("particle_current", "ballistic_noise", "current_variance", "particle_noise"):
         assert abs(values[name]) <= values[f"{name}_error"] < 1e-13
+
+
+def test_errors_of_a_relaxation_hold_what_the_solver_is_wrong_by():
+    """Numbers by a Taylor series of 25 orders in 40 digits."""
+    times = {"stop": 20.0, "points": 3}
+    more = {"length_is_physical": True, "filling": 0.99, "times": times}
+    for share, place, number in (
+        (0.0, (2, 0, 0), 0.9831748807021168),
+        (0.5, (2, 3, 0), 0.9951082558621427),
+        (1.0, (1, 3, 0), 0.9954631059946843),
+    ):
+        values = evaluated(ring_relaxation, 4, share=share, beta=0.5, **dict(more)).values
+        error = values["occupation_error"][place]
+        assert abs(values["occupation"][place] - number) <= error < 1e-8
+        parameter = np.log1p(-number) - np.log(number)
+        error = values["lagrange_parameter_error"][place]
+        assert abs(values["lagrange_parameter"][place] - parameter) <= error
+
+
+def test_a_lagrange_parameter_without_digits_is_undefined():
+    """Occupations of 10^-18 beside an error of 10^-14."""
+    more = {"momentum_shift": 0.5, "length_is_physical": True}
+    more["times"] = {"stop": 2000.0, "points": 2}
+    values = evaluated(ring_relaxation, 8, share=1e-9, beta=32.0, **more).values
+    error = values["lagrange_parameter_error"]
+    assert np.isnan(values["lagrange_parameter"][~np.isfinite(error)]).all()
+    assert np.nanmax(error) < 40

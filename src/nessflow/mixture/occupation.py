@@ -9,7 +9,6 @@ import numpy as np
 from nessflow.mixture.quadrature import LEAST, ROUNDING, Nodes
 from nessflow.mixture.state import Mixture, Shares
 
-
 _TAIL = 650.0
 """``(omega - mu)/T`` beyond which occupations, and products with them, have fewer digits."""
 

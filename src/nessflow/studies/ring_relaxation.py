@@ -101,7 +101,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     )
     notes = {}
     if not np.isfinite(values["lagrange_parameter"]).all():
-        notes["lagrange_parameter"] = "the occupation is 0 or 1 within rounding"
+        notes["lagrange_parameter"] = "the occupation is 0 or 1 within its error"
     fault = missing or rings.doubt(ring, share, _steady(ring, share))
     return Outcome(values, Status.SUSPECT if fault else Status.OK, fault, notes)
 
@@ -129,8 +129,9 @@ def _values(modes, n, error):
     shape = (len(n), modes.length, modes.count)
     with np.errstate(divide="ignore", invalid="ignore"):
         lagrange = np.log1p(-n) - np.log(n)
-        lagrange_error = error / (n * (1 - n))
-    lagrange[~np.isfinite(lagrange)] = np.nan
+        # The ends of the error of n, as far as they are inside of (0, 1).
+        lagrange_error = -np.log1p(-error / n) - np.log1p(-error / (1 - n))
+    lagrange[~np.isfinite(lagrange_error)] = np.nan
     lagrange_error[~np.isfinite(lagrange)] = np.nan
     return {
         "occupation": n.reshape(shape),
