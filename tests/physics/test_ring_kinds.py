@@ -633,3 +633,17 @@ def test_a_lagrange_parameter_without_digits_is_undefined():
     error = values["lagrange_parameter_error"]
     assert np.isnan(values["lagrange_parameter"][~np.isfinite(error)]).all()
     assert np.nanmax(error) < 40
+
+
+@pytest.mark.parametrize(("length", "bands"), [(33, rashba(1.0)), (65, rashba(0.3, 0.4, 0.3))])
+def test_errors_hold_the_length_where_momenta_of_both_signs_differ(length, bands):
+    """A shift by a quarter of a step to one side alone may meet the same value by chance."""
+    rates = [1, 0] if length == 33 else [0.7, 0.2]
+    dissipator, more = {"kind": "dephasing", "rates": rates}, {"share": 0.1, "beta": 32.0}
+    more["coupling"] = 0.01
+    one, limit = (
+        evaluated(ring_steady_state, number, bands, dissipator, **more) for number in (length, 2000)
+    )
+    for name in ("entropy_production", "energy_current", "current_variance"):
+        distance = abs(np.subtract(one.values[name], limit.values[name]))
+        assert (distance <= one.values[f"{name}_error"]).all(), name

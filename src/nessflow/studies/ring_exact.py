@@ -41,7 +41,7 @@ CONVENTIONS = (
     "Current variance: length times the variance of the current at one time.  Noise: zero "
     "frequency, length times the integral of <<dI(t) dI(0)>> over t without a factor 2.",
     "Entropy production of a channel: sum over hops of (f - f') ln(f/f')/2, f' the rate of the hop "
-    "back.",
+    "back by the same operator.",
     *(text for text in ring_steady_state.CONVENTIONS if text.startswith("Uncertainty ratio:")),
 )
 

@@ -48,7 +48,8 @@ CONVENTIONS = (
     "particles, with the correlations that the baths make; the ensemble alone lacks them.  A "
     "number that varies from run to run adds current_slope^2 Var(N)/length.",
     "Entropy production of a channel: sum over pairs of modes of (f_ab - f_ba) ln(f_ab/f_ba)/2, "
-    "f_ab the rate of particles that go from a to b.  The heat alone is not all of it unless the "
+    "f_ab the rate of particles that go from a to b by one operator, summed over the channel's "
+    "operators.  The heat alone is not all of it unless the "
     "dissipator's rates are symmetric.",
     "Uncertainty ratio: particle noise times entropy production over current squared.  The current "
     "is a function of the state, not a count of jumps, so that no bound of 2 is known for it.",

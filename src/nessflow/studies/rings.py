@@ -21,10 +21,10 @@ FEWEST_CELLS, FEW_CELLS = 12, 32
 fall as 1/length."""
 _SHIFT_OF_OCCUPATIONS, _SHIFT_OF_CURRENT = 0.04, 0.07
 """Changes by correlations that make a ring too short, that of the current relative to it."""
-_STEPS = {0.5: 1.0, 0.25: 2.0}
-"""Shifts of the momenta to compare with, and how often the distance counts: parts of an error of
-period one step change their sign with the first; of period half a step with the second, which may
-meet half of the others only."""
+_STEPS = (0.5, 0.25, 0.75)
+"""Shifts of the momenta to compare with: parts of an error of period one step change their sign
+with the first; of period half a step with both others, which exchange their places where k and -k
+differ, so that neither is enough alone."""
 
 CONVENTIONS = (
     "Ring: H = -hopping sum_j (c_{j+1}^+ c_j + h.c.) + ...; momenta k = 2 pi (m + "
@@ -39,8 +39,8 @@ CONVENTIONS = (
     "Lagrange parameter; the limit of weak coupling and long rings.  Filling: particles per mode, "
     "conserved; at the share 1, modes that no process reaches keep the filling.",
     "Length: values are for the limit of long rings, and the distance to it is part of every "
-    "error: what changes with momenta shifted by half a step and by a quarter of one.  With "
-    "length_is_physical: true the ensemble of this length itself is meant, and errors hold "
+    "error: what changes with momenta shifted by half a step and by a quarter to either side.  "
+    "With length_is_physical: true the ensemble of this length itself is meant, and errors hold "
     "rounding alone.",
     "Suspect: bands closer to each other at some momentum than the coupling, since coherences "
     "between them are left out; and, unless the length is physical, rings of up to "
@@ -342,7 +342,7 @@ def with_length(
         return values, ""
     left = {n for n in values if f"{n}_error" in values and np.isfinite(values[n]).any()}
     names = sorted(left)
-    for step, times in _STEPS.items():
+    for step in _STEPS:
         try:
             shifted = (ring.momentum_shift + step) % 1
             others = on_grid(ring.model_copy(update={"momentum_shift": shifted}))
@@ -350,7 +350,7 @@ def with_length(
             reason = str(error)
             continue
         for name in names:
-            distance = times * abs(np.subtract(values[name], others[name]))
+            distance = abs(np.subtract(values[name], others[name]))
             if np.isfinite(distance[np.isfinite(values[name])]).all():
                 values[f"{name}_error"] = values[f"{name}_error"] + distance
                 left.discard(name)
