@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from nessflow.kinetic.equation import Number, RateEquation, gain_and_drain, gain_and_drain_error
+from nessflow.kinetic.rates import LARGEST_EXPONENT
 
 _LONGEST_STEP = 4.0
 _STEPS = 200
@@ -185,6 +186,11 @@ def _reached(equation: RateEquation) -> tuple[np.ndarray, np.ndarray]:
     return into > _UNREACHED * into.max(), out > _UNREACHED * out.max()
 
 
+def _error_of_logarithm(relative: np.ndarray) -> np.ndarray:
+    """Return what a logarithm of a rate may be wrong by; all, where the rate has no digit."""
+    return np.where(relative < 1, -np.log1p(-np.minimum(relative, 1 - _EPS)), 2 * LARGEST_EXPONENT)
+
+
 class _Linearised:
     """The equations at one point: residual, and solutions with their Jacobian.
 
@@ -203,7 +209,9 @@ class _Linearised:
         gain, drain = np.maximum(gain, gain_error / 8), np.maximum(drain, drain_error / 8)
         self.n, self.vacancy, self.weight = n, vacancy, n * vacancy
         self.residual = np.log(drain / gain) - log_odds[free]
-        self.rounding = _EPS * (4 + abs(log_odds[free])) + gain_error / gain + drain_error / drain
+        self.rounding = _EPS * (4 + abs(log_odds[free]))
+        self.rounding += _error_of_logarithm(gain_error / gain)
+        self.rounding += _error_of_logarithm(drain_error / drain)
         left = np.hstack([into / gain[:, None], out / drain[:, None]])
         right = -self.weight[:, None] * np.hstack([out, into])
         size = left.shape[1]
