@@ -240,7 +240,7 @@ class Number:
         else:
             more = (occupation.size - filled) - self._fewer
         holes, others = float(vacancy[full].sum()), float(occupation[~full].sum())
-        error = _EPS * (holes + others + (0.0 if self._is_whole else self._fewer))
+        error = _EPS * (4 * (holes + others) + (0.0 if self._is_whole else self._fewer))
         return float(more + holes - others), error
 
 
