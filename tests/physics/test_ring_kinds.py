@@ -345,6 +345,19 @@ def test_errors_hold_the_rounding_of_energies_over_the_temperature(length, beta,
     assert (abs(state.log_odds - beta * energy) <= state.log_odds_error).all()
 
 
+@pytest.mark.parametrize("length", [12, 23, 60])
+@pytest.mark.parametrize("beta", [5.0, 60.0])
+def test_errors_hold_the_rounding_of_phases_of_far_hopping(length, beta):
+    """All cells but one to the right is one to the left."""
+    near, far = (bloch_bands([[0.1]], {d: np.array([[-1.0]])}, length) for d in (1, length - 1))
+    assert (abs(near.energy - far.energy) <= near.energy_error + far.energy_error).all()
+    gibbs, error, _ = gibbs_log_odds(near, beta, 1 / 3)
+    found, found_error, _ = gibbs_log_odds(far, beta, 1 / 3)
+    assert (abs(found - gibbs) <= error + found_error).all()
+    state = steady_state(rate_equation(far, thermal_channel(far, beta), [], 0.05, 0.0), 1 / 3)
+    assert (abs(state.log_odds - gibbs) <= error + state.log_odds_error).all()
+
+
 # --- short rings without the ensemble -------------------------------------------------------------
 
 

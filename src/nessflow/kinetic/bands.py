@@ -31,9 +31,9 @@ class Bands:
     orbital_velocity : ndarray
         Current that a particle of the mode carries in each orbital, ``Re u_s^* (dH/dk u)_s``,
         (L b, b); its sum over the orbitals is ``velocity``.
-    state_error, velocity_error : ndarray
-        What an amplitude, and a velocity, may be wrong by, (L b,): rounding, larger where another
-        band is near.
+    energy_error, state_error, velocity_error : ndarray
+        What an energy, an amplitude and a velocity may be wrong by, (L b,): rounding, of both last
+        ones larger where another band is near.
     """
 
     momentum: np.ndarray
@@ -41,6 +41,7 @@ class Bands:
     energy: np.ndarray
     velocity: np.ndarray
     orbital_velocity: np.ndarray
+    energy_error: np.ndarray
     state_error: np.ndarray
     velocity_error: np.ndarray
 
@@ -124,7 +125,6 @@ def bloch_bands(
     _refuse_touching(k, energy)
     carried = np.einsum("ksn,kst,ktn->kns", states.conj(), slope, states, optimize=True).real
     orbitals = onsite.shape[0]
-    state_error, velocity_error = _rounding(k, hoppings, energy)
     # A sum over t alone belongs to one orbital s.
     return Bands(
         k,
@@ -132,26 +132,27 @@ def bloch_bands(
         energy.ravel(),
         carried.sum(axis=2).ravel(),
         carried.reshape(-1, orbitals),
-        state_error,
-        velocity_error,
+        *_rounding(k, hoppings, energy),
     )
 
 
 def _rounding(
     k: np.ndarray, hoppings: Mapping[int, np.ndarray], energy: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the errors of states and of velocities by rounding, (modes,)."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the errors of energies, states and velocities by rounding, (modes,)."""
     sizes = {d: 2 * np.linalg.norm(np.atleast_2d(t), 2) for d, t in hoppings.items()}
-    # A phase k d is wrong by the rounding of k d.
-    phase = np.repeat(abs(k), energy.shape[1])
+    # A phase k d is wrong by up to four roundings of half an epsilon each.
+    phase = 2 * np.repeat(abs(k), energy.shape[1])
     slope = sum(d * size for d, size in sizes.items())
     slope_error = sum(d * (1 + phase * d) * size for d, size in sizes.items())
     beyond = np.full((len(energy), 1), np.inf)
     gaps = np.hstack([beyond, np.diff(energy, axis=1), beyond])
     nearest = np.minimum(gaps[:, :-1], gaps[:, 1:]).ravel()
-    h_error = _EPS * (abs(energy).max() + phase * slope)
+    largest = abs(energy).max()
+    h_error = _EPS * (largest + phase * slope)
     state_error = (_EPS + h_error / nearest) * (energy.shape[1] > 1)
-    return state_error, _EPS * slope_error + 2 * slope * state_error
+    velocity_error = _EPS * slope_error + 2 * slope * state_error
+    return h_error + 3 * _EPS * largest, state_error, velocity_error
 
 
 def concatenated(one: Bands, other: Bands) -> Bands:

@@ -286,4 +286,6 @@ def gibbs_log_odds(
     log_odds = scaled - level
     weight = float(expit(log_odds) @ expit(-log_odds))
     shift = _LEVEL + 4 * _EPS * abs(level) + sum(map(abs, missing(level))) / weight
-    return log_odds, shift + _EPS * (abs(log_odds) + 8 * abs(scaled).max()), level
+    # The level moves with the energies, at most by the largest of their errors.
+    wrong = inverse_temperature * (bands.energy_error + bands.energy_error.max())
+    return log_odds, shift + _EPS * abs(log_odds) + wrong, level

@@ -271,16 +271,15 @@ def energy_gain(process: Process, channels: Sequence[Channel]) -> tuple[float, f
     value, error : float
         Of the whole ring, in t^2/hbar.
     """
-    energy = process.equation.bands.energy
+    energy, energy_error = process.equation.bands.energy, process.equation.bands.energy_error
     gained = energy[process.reached] - energy[process.left]
     rates = sum((rates_of(c) for c in channels), np.zeros((len(energy),) * 2))
     wrong = sum((c.rates_error() for c in channels), np.zeros_like(rates))
     hops, p = (process.left, process.reached), process.probability[process.source]
     flow = p * rates[hops]
     error = process.rounding * flow + p * wrong[hops]
-    # An energy that is zero by symmetry has the rounding of the others.
-    rounding = 4 * _EPS * abs(energy).max() * flow.sum()
-    return float(flow @ gained), float(error @ abs(gained) + rounding)
+    gained_error = energy_error[process.left] + energy_error[process.reached]
+    return float(flow @ gained), float(error @ abs(gained) + flow @ gained_error)
 
 
 def _configurations(modes: int, particles: int) -> np.ndarray:

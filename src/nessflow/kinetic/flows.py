@@ -130,11 +130,9 @@ def energy_exchange(state: State, channel: Channel) -> tuple[float, float]:
         In t^2/hbar.
     """
     taken, brought, error = _flows(state, channel)
-    energy, length = state.equation.bands.energy, state.equation.bands.length
-    # An energy that is zero by symmetry has the rounding of the others.
-    rounding = 4 * _EPS * abs(energy).max() * np.sum(brought + taken)
-    change = float(energy @ (brought - taken))
-    return change / length, float(abs(energy) @ error + rounding) / length
+    bands = state.equation.bands
+    error = abs(bands.energy) @ error + bands.energy_error @ (brought + taken)
+    return float(bands.energy @ (brought - taken)) / bands.length, float(error) / bands.length
 
 
 def particle_gain(state: State) -> float:

@@ -149,8 +149,7 @@ def thermal_channel(bands: Bands, inverse_temperature: float) -> Channel:
         )
     middle = (bands.energy.max() + bands.energy.min()) / 2
     half = inverse_temperature * (bands.energy - middle)[:, None] / 2
-    # Energies are rounded against the largest of them, and exponents as they are.
-    error = _EPS * (2 + abs(half) + 2 * inverse_temperature * abs(bands.energy).max())
+    error = _EPS * (2 + abs(half)) + inverse_temperature * bands.energy_error[:, None] / 2
     out, into = np.exp(half), np.exp(-half)
     return Channel("equilibrium", out, into, out_error=error * out, into_error=error * into)
 
