@@ -623,14 +623,14 @@ def test_a_current_that_is_zero_by_symmetry_is_zero_within_its_error():
 
 def test_errors_of_a_relaxation_hold_what_the_solver_is_wrong_by():
     """Numbers by a Taylor series of 25 orders in 40 digits."""
-    times = {"stop": 20.0, "points": 3}
-    more = {"length_is_physical": True, "filling": 0.99, "times": times}
-    for share, place, number in (
-        (0.0, (2, 0, 0), 0.9831748807021168),
-        (0.5, (2, 3, 0), 0.9951082558621427),
-        (1.0, (1, 3, 0), 0.9954631059946843),
+    for share, beta, stop, place, number in (
+        (0.0, 0.5, 20.0, (2, 0, 0), 0.9831748807021168),
+        (0.5, 0.5, 20.0, (2, 3, 0), 0.9951082558621427),
+        (1.0, 0.5, 20.0, (1, 3, 0), 0.9954631059946843),
+        (0.5, 4.0, 10.0, (1, 2, 0), 0.9999959393903866),
     ):
-        values = evaluated(ring_relaxation, 4, share=share, beta=0.5, **dict(more)).values
+        more = {"length_is_physical": True, "filling": 0.99, "times": {"stop": stop, "points": 3}}
+        values = evaluated(ring_relaxation, 4, share=share, beta=beta, **more).values
         error = values["occupation_error"][place]
         assert abs(values["occupation"][place] - number) <= error < 1e-8
         parameter = np.log1p(-number) - np.log(number)

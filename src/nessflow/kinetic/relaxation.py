@@ -43,8 +43,8 @@ def relax(
     """
     fine = _integrated(equation, occupation, times, count, 1.0)
     coarse = _integrated(equation, occupation, times, count, _COARSER)
-    # Both may agree by chance, better than a step is known.
-    return fine, abs(fine - coarse) + _RELATIVE * fine * (1 - fine) + _ABSOLUTE
+    # Both may agree by chance, better than a step is known: relative to n, also of full modes.
+    return fine, abs(fine - coarse) + _RELATIVE * fine + _ABSOLUTE
 
 
 def _integrated(equation, occupation, times, count, factor):
