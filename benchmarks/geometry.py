@@ -17,8 +17,9 @@ from scipy.sparse.linalg import splu
 from nessflow.scattering import dense, sparse
 from nessflow.scattering.geometry import ladder, ring, star, star_site, strip
 from nessflow.scattering.lattice import onsite_rates, uniform_disorder
+from nessflow.scattering.leads import WideBand
 from nessflow.scattering.matrices import Tridiagonal, as_dense, bandwidth_order
-from nessflow.scattering.system import OpenSystem, WideBandLead
+from nessflow.scattering.system import AttachedLead, OpenSystem
 
 ENERGIES = np.linspace(-1.9, 1.9, 8)
 LARGEST_DENSE = 2000
@@ -28,7 +29,9 @@ def opened(hamiltonian, contacts, gain=None):
     sites = hamiltonian.shape[0]
     onsite = uniform_disorder(0.5, sites, np.random.default_rng(1))
     hamiltonian = hamiltonian + scipy.sparse.diags_array(onsite)
-    leads = [WideBandLead(f"{site}", int(site), 1.0, 0.0, 0.0) for site in contacts]
+    leads = [
+        AttachedLead(f"{site}", int(site), WideBand(broadening=1.0), 0.0, 0.0) for site in contacts
+    ]
     loss = onsite_rates(np.full(sites, 0.02))
     return OpenSystem(hamiltonian, loss, gain or Tridiagonal.zero(sites), leads)
 

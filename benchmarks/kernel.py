@@ -15,7 +15,8 @@ from scipy.linalg.lapack import zgtsv
 
 from nessflow.scattering import dense, tridiagonal
 from nessflow.scattering.lattice import bond_rates, chain, onsite_rates, uniform_disorder
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, Tridiagonal
+from nessflow.scattering.leads import SemiInfiniteChain
+from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
 
 REPEATS = 9
 SITES = (100, 1000, 10_000)
@@ -48,10 +49,10 @@ def peak():
 
 
 def disordered(sites, hopping, loss, gain):
-    lead = {"hopping": 1.0, "coupling": 1.0, "onsite": 0.0}
-    lead |= {"chemical_potential": 0.0, "temperature": 0.0}
     onsite = uniform_disorder(0.5, sites, np.random.default_rng(1))
-    leads = [SemiInfiniteChainLead(f"{site}", site, **lead) for site in (0, sites - 1)]
+    leads = [
+        AttachedLead(f"{site}", site, SemiInfiniteChain(), 0.0, 0.0) for site in (0, sites - 1)
+    ]
     return OpenSystem(chain(sites, hopping, onsite), loss, gain, leads)
 
 

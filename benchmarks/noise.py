@@ -16,8 +16,9 @@ from quadrature import CASES
 from nessflow.scattering import tridiagonal
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
+from nessflow.scattering.leads import WideBand
 from nessflow.scattering.noise import currents_and_noise, lead_noise
-from nessflow.scattering.system import OpenSystem, Tridiagonal, WideBandLead
+from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
 
 REPEATS = 9
 LONG_REPEATS = 3
@@ -27,7 +28,7 @@ LONG = 100_000
 
 def two_leads(sites, loss, gain):
     leads = [
-        WideBandLead(name, site, 1.1, mu, 0.1)
+        AttachedLead(name, site, WideBand(broadening=1.1), mu, 0.1)
         for name, site, mu in (("left", 0, 0.3), ("right", sites - 1, -0.2))
     ]
     return OpenSystem(chain(sites, 1.0, 0.0), loss, gain, leads)

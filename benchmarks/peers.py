@@ -25,8 +25,9 @@ from nessflow.lindblad.equation import MasterEquation
 from nessflow.scattering.currents import transmission
 from nessflow.scattering.geometry import strip
 from nessflow.scattering.lattice import chain, onsite_rates, uniform_disorder
+from nessflow.scattering.leads import SemiInfiniteChain
 from nessflow.scattering.matrices import Tridiagonal
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead
+from nessflow.scattering.system import AttachedLead, OpenSystem
 
 REPEATS = 3
 ENERGIES = np.linspace(-1.7, 1.7, 1024)
@@ -54,7 +55,7 @@ def head(name):
 
 def chain_leads(places, levels):
     return [
-        SemiInfiniteChainLead(f"{side} {n}", at, 1.0, 1.0, levels[n], 0.0, 0.0, side)
+        AttachedLead(f"{side} {n}", at, SemiInfiniteChain(onsite=levels[n]), 0.0, 0.0, side)
         for side, sites in places.items()
         for n, at in enumerate(sites)
     ]

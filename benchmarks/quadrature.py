@@ -14,10 +14,11 @@ from scipy.integrate import cubature, quad_vec
 
 from nessflow.scattering.currents import reference_transmission, response_transmission
 from nessflow.scattering.lattice import chain, onsite_rates, uniform_disorder
+from nessflow.scattering.leads import SemiInfiniteChain, WideBand
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.occupation import fermi, fermi_difference
 from nessflow.scattering.quadrature import integrate
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.scattering.system import AttachedLead, OpenSystem
 
 TOLERANCES = (1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
 TARGET = 1e-8
@@ -25,12 +26,11 @@ TARGET = 1e-8
 
 def sample(sites, loss, half_width, temperature, bias, finite_band=False, seed=1):
     onsite = uniform_disorder(half_width, sites, np.random.default_rng(seed))
-    leads = []
-    for name, site, mu in (("left", 0, 0.1 + bias), ("right", sites - 1, 0.1)):
-        if finite_band:
-            leads.append(SemiInfiniteChainLead(name, site, 1.0, 1.0, 0.0, mu, temperature))
-        else:
-            leads.append(WideBandLead(name, site, 1.1, mu, temperature))
+    model = SemiInfiniteChain() if finite_band else WideBand(broadening=1.1)
+    leads = [
+        AttachedLead("left", 0, model, 0.1 + bias, temperature),
+        AttachedLead("right", sites - 1, model, 0.1, temperature),
+    ]
     rates = [onsite_rates(np.full(sites, rate)) for rate in (loss, 0.0)]
     return OpenSystem(chain(sites, 1.0, onsite), *rates, leads)
 
@@ -66,7 +66,7 @@ def breaks(system):
         x.chemical_potential + x.temperature * np.array([-40, -20, -7, 0, 7, 20, 40])
         for x in system.leads
     ]
-    edges = [edge for lead in system.leads for edge in lead.band if np.isfinite(edge)]
+    edges = [edge for lead in system.leads for edge in lead.model.edges]
     return np.unique(np.concatenate([*steps, edges]))
 
 

@@ -21,10 +21,11 @@ from kernel import disordered
 
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.lattice import onsite_rates
+from nessflow.scattering.leads import WideBand
 from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.noise import currents_and_noise
 from nessflow.scattering.response import contact_response
-from nessflow.scattering.system import OpenSystem, WideBandLead
+from nessflow.scattering.system import AttachedLead, OpenSystem
 
 REPEATS = 7
 SITES = (100, 1000, 10_000, 100_000, 1_000_000)
@@ -41,7 +42,7 @@ def lossy(sites):
 
 def between_wide_bands(system):
     leads = [
-        WideBandLead(name, site, 1.1, mu, 0.1)
+        AttachedLead(name, site, WideBand(broadening=1.1), mu, 0.1)
         for name, site, mu in (("left", 0, 0.3), ("right", system.sites - 1, -0.2))
     ]
     return OpenSystem(system.hamiltonian, system.loss, system.gain, leads)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from attached import chain_at
 from nessflow.scattering.lattice import chain
 from nessflow.scattering.probes import Probe
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, Tridiagonal
+from nessflow.scattering.system import OpenSystem, Tridiagonal
 
 BIAS = 0.1
 OPEN = BIAS / (2 * np.pi)
@@ -17,14 +18,14 @@ def wire(sites, gamma, mean, current, bias=BIAS, sources=None, drains=None, ends
     drains = range(3, sites, 2) if drains is None else drains
     zero = Tridiagonal.zero(sites)
     leads = [
-        SemiInfiniteChainLead("left", 0, 1.0, ends, 0.0, mean + bias / 2, kT),
-        SemiInfiniteChainLead("right", sites - 1, 1.0, ends, 0.0, mean - bias / 2, kT),
+        chain_at("left", 0, 1.0, ends, 0.0, mean + bias / 2, kT),
+        chain_at("right", sites - 1, 1.0, ends, 0.0, mean - bias / 2, kT),
     ]
     probes = []
     for sign, places in ((1, sources), (-1, drains)):
         for site in places:
             name = f"{site}"
-            leads.append(SemiInfiniteChainLead(name, site - 1, 1.0, gamma, 0.0, mean, kT))
+            leads.append(chain_at(name, site - 1, 1.0, gamma, 0.0, mean, kT))
             probes.append(Probe(name, sign * current))
     return OpenSystem(chain(sites, 1.0, 0.0), zero, zero, leads), probes
 

@@ -6,7 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from nessflow.studies.kind import Outcome, Strict, Variable, quantity
+from nessflow.parts import Strict, quantity
+from nessflow.studies.kind import Outcome, Variable
 
 VARIABLES = {"square": Variable((), "1", "square of the number of the point")}
 CONVENTIONS = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from judge import JUDGES, judge, needs_judges
 
+from attached import wide_band_at
 from nessflow.kinetic.bands import chain_bands
 from nessflow.kinetic.equation import rate_equation
 from nessflow.kinetic.rates import operator_channels, product_operator, thermal_channel
@@ -22,7 +23,7 @@ from nessflow.scattering.lattice import chain
 from nessflow.scattering.matrices import Tridiagonal, as_dense
 from nessflow.scattering.noise import terminal_noise
 from nessflow.scattering.profiles import terminal_currents
-from nessflow.scattering.system import OpenSystem, WideBandLead
+from nessflow.scattering.system import OpenSystem
 from small_rings import many_body_current
 
 TIMES = np.array([0.0, 0.2, 1.0, 4.0, 20.0])
@@ -93,7 +94,7 @@ INFINITE = 1e14
 def ends(sites, broadening):
     """Lead that fills at the first and lead that empties at the last site."""
     values = zip(("left", "right"), (0, sites - 1), broadening, (INFINITE, -INFINITE), strict=True)
-    return [WideBandLead(*value, temperature=0.0) for value in values]
+    return [wide_band_at(*value, temperature=0.0) for value in values]
 
 
 def channels_of(system, loss, gain):

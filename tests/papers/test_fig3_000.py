@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from one_point import point
 
+from attached import wide_band_at
 from nessflow.pipeline.errors import ConfigError
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.lattice import chain, onsite_rates
@@ -18,7 +19,7 @@ from nessflow.scattering.linear_response import (
     logarithmic_derivatives,
     sommerfeld_lorenz_ratio,
 )
-from nessflow.scattering.system import OpenSystem, WideBandLead
+from nessflow.scattering.system import OpenSystem
 
 H = 2 * np.pi
 GAMMA = 1.1
@@ -28,7 +29,7 @@ def dissipative_chain(sites=80, rate=0.0, mu=0.0, temperature=0.04):
     """Equal loss and gain on each site, leads alike."""
     rates = onsite_rates(np.full(sites, rate))
     leads = [
-        WideBandLead(name, site, GAMMA, mu, temperature)
+        wide_band_at(name, site, GAMMA, mu, temperature)
         for name, site in (("left", 0), ("right", sites - 1))
     ]
     return OpenSystem(chain(sites, 1.0, 0.0), rates, rates, leads)

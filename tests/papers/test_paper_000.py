@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import erf
 
+from attached import wide_band_at
 from nessflow.scattering.currents import (
     disorder_susceptibility,
     reference_transmission,
@@ -21,7 +22,7 @@ from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.occupation import fermi
 from nessflow.scattering.quadrature import integrate, line_mesh
-from nessflow.scattering.system import OpenSystem, WideBandLead
+from nessflow.scattering.system import OpenSystem
 
 H = 2 * np.pi
 GAMMA = 1.1
@@ -29,8 +30,8 @@ GAMMA = 1.1
 
 def wide_leads(sites, mu=0.1, temperature=1e-4, bias=0.0):
     return (
-        WideBandLead("left", 0, GAMMA, mu + bias, temperature),
-        WideBandLead("right", sites - 1, GAMMA, mu, temperature),
+        wide_band_at("left", 0, GAMMA, mu + bias, temperature),
+        wide_band_at("right", sites - 1, GAMMA, mu, temperature),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import iv
 
+from attached import chain_at
 from fock import FockEquation
 from nessflow.lindblad.additive import (
     broadened_local_equation,
@@ -28,7 +29,7 @@ from nessflow.scattering.evolution import evolve
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.noise import currents_and_noise
 from nessflow.scattering.rates import Rates
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead
+from nessflow.scattering.system import OpenSystem
 
 
 class TwoSites:
@@ -47,7 +48,7 @@ class TwoSites:
 
     def system(self):
         leads = [
-            SemiInfiniteChainLead(
+            chain_at(
                 name,
                 site,
                 -self.omega / 2,

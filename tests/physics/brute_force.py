@@ -9,8 +9,9 @@ from math import factorial
 import numpy as np
 
 from fock import annihilators
+from nessflow.scattering.leads import SemiInfiniteChain
 from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead
+from nessflow.scattering.system import OpenSystem
 
 # --- quantum jumps --------------------------------------------------------------------------------
 
@@ -46,7 +47,7 @@ def lindbladian(system: OpenSystem):
     jumps = []
     for lead in system.leads:
         full = lead.chemical_potential > 0
-        operator = np.sqrt(lead.broadening) * (c[lead.site].T if full else c[lead.site])
+        operator = np.sqrt(lead.model.broadening) * (c[lead.site].T if full else c[lead.site])
         operators.append(operator)
         jumps.append((_jump(operator), 1 if full else -1))
     return result + sum(_jump(o) + _damping(o) for o in operators), jumps
@@ -97,11 +98,11 @@ def _chain_of_leads(system: OpenSystem, length: int):
     h[: system.sites, : system.sites] = as_dense(system.hamiltonian)
     places = []
     for a, lead in enumerate(system.leads):
-        assert isinstance(lead, SemiInfiniteChainLead)
+        assert isinstance(lead.model, SemiInfiniteChain)
         sites = system.sites + length * a + np.arange(length)
-        h[sites, sites] = lead.onsite
-        h[sites[:-1], sites[1:]] = h[sites[1:], sites[:-1]] = lead.hopping
-        h[lead.site, sites[0]] = h[sites[0], lead.site] = lead.coupling
+        h[sites, sites] = lead.model.onsite
+        h[sites[:-1], sites[1:]] = h[sites[1:], sites[:-1]] = lead.model.hopping
+        h[lead.site, sites[0]] = h[sites[0], lead.site] = lead.model.coupling
         places.append(sites)
     return h, places
 

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from attached import chain_at, wide_band_at
 from judging import judged
 from nessflow.scattering.band_edges import on_band_edge
 from nessflow.scattering.currents import open_channels, reflection, transmission
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import conductance_matrices, linear_response
 from nessflow.scattering.matrices import Tridiagonal, as_dense
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.scattering.system import OpenSystem
 from nessflow.studies import linear_response as linear_response_kind
 from nessflow.studies import network_transmission
 from nessflow.studies import transmission as transmission_kind
@@ -20,7 +21,7 @@ BESIDE = 1e-9
 
 
 def lead(name, site, hopping=1.0, coupling=1.0, onsite=0.0, mu=0.0, temperature=0.1):
-    return SemiInfiniteChainLead(name, site, hopping, coupling, onsite, mu, temperature)
+    return chain_at(name, site, hopping, coupling, onsite, mu, temperature)
 
 
 def between(left, right, energies, loss=None, convert=lambda matrix: matrix):
@@ -70,7 +71,7 @@ SMOOTH = {
         [-2.0, 2.0, -4.0, 4.0],
     ),
     "edge of one lead, other wide": (
-        between(lead("left", 0), WideBandLead("right", 2, 1.3, 0, 0.1), [0, 0, 0], [0.2, 0, 0]),
+        between(lead("left", 0), wide_band_at("right", 2, 1.3, 0, 0.1), [0, 0, 0], [0.2, 0, 0]),
         EDGES,
     ),
     "bands that touch": (between(lead("left", 0), lead("right", 2, onsite=4.0), [0, 1, 2]), EDGES),
@@ -103,7 +104,7 @@ def test_the_limit_is_the_value_on_a_bound_state():
 
 def test_the_limit_of_other_leads_is_the_value_where_two_have_an_edge():
     """A third lead with states at the edge is decoupled from the state that diverges there."""
-    leads = [lead("left", 0), lead("right", 4), WideBandLead("far", 5, 0.5, 0, 0.1)]
+    leads = [lead("left", 0), lead("right", 4), wide_band_at("far", 5, 0.5, 0, 0.1)]
     h = np.zeros((6, 6))
     h[:5, :5] = as_dense(chain(5, 1.0, np.zeros(5))).real
     h[5, 5] = 0.2
@@ -117,8 +118,8 @@ def test_the_limit_of_other_leads_is_the_value_where_two_have_an_edge():
 
 
 def test_reflection_completes_the_open_channels():
-    leads = [lead("left", 0), lead("right", 2, 2.0), WideBandLead("b", 0, 0.4, 0, 0.1, "both")]
-    leads.append(WideBandLead("c", 1, 0.7, 0, 0.1, "both"))
+    leads = [lead("left", 0), lead("right", 2, 2.0), wide_band_at("b", 0, 0.4, 0, 0.1, "both")]
+    leads.append(wide_band_at("c", 1, 0.7, 0, 0.1, "both"))
     loss, gain = onsite_rates(np.array([0.1, 0, 0.2])), onsite_rates(np.array([0, 0.3, 0]))
     system = OpenSystem(chain(3, 1.0, np.array([0.0, 0.4, 0])), loss, gain, leads)
     energies = np.array([-5.0, -3.0, -1.0, 0.3, 1.7, 2.5])
@@ -293,7 +294,7 @@ def test_charge_turns_the_sign_of_seebeck_and_peltier_alone():
 @pytest.mark.parametrize("level", [0.0, 0.145])
 @pytest.mark.parametrize("temperature", [0.0, 0.3])
 def test_a_level_that_nothing_reaches_conducts_nothing(level, temperature):
-    leads = [WideBandLead(name, 0, 0.0, 0.58, temperature) for name in ("left", "right")]
+    leads = [wide_band_at(name, 0, 0.0, 0.58, temperature) for name in ("left", "right")]
     zero = Tridiagonal.zero(1)
     found = linear_response(OpenSystem(chain(1, 1.0, np.array([level])), zero, zero, leads))
     assert found.converged

@@ -6,10 +6,11 @@ from brute_force import FiniteLeads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.scattering.system import OpenSystem
 
 
 def random_system(rng, sites, full):
@@ -20,7 +21,7 @@ def random_system(rng, sites, full):
 
     h, a, b = draw(1.0), draw(0.3), draw(0.2)
     leads = [
-        WideBandLead(f"lead {k}", k, 0.4 + 0.3 * k, 1e9 * (1 if k in full else -1), 1.0)
+        wide_band_at(f"lead {k}", k, 0.4 + 0.3 * k, 1e9 * (1 if k in full else -1), 1.0)
         for k in range(2)
     ]
     return OpenSystem(h + h.conj().T, a @ a.conj().T, b @ b.conj().T, leads)
@@ -34,8 +35,8 @@ def test_infinite_bias_obeys_the_rate_equation(seed, sites, full):
     found = correlation_matrix(system)
     x, injected = system.damping_matrix(), 2 * as_dense(system.gain).astype(complex)
     for k, lead in enumerate(system.leads):
-        x[k, k] -= 0.5j * lead.broadening
-        injected[k, k] += lead.broadening if k in full else 0.0
+        x[k, k] -= 0.5j * lead.model.broadening
+        injected[k, k] += lead.model.broadening if k in full else 0.0
     density = found.value.T
     residual = -1j * (x @ density - density @ x.conj().T) + injected
     assert found.converged
@@ -47,7 +48,7 @@ def test_infinite_bias_obeys_the_rate_equation(seed, sites, full):
 
 def chain_leads(coupling=0.6, temperatures=(0.4, 0.3), mu=(0.6, -0.4)):
     return [
-        SemiInfiniteChainLead(name, site, 1.0, coupling, 0.2, mu[k], temperatures[k])
+        chain_at(name, site, 1.0, coupling, 0.2, mu[k], temperatures[k])
         for k, (name, site) in enumerate((("left", 0), ("right", 2)))
     ]
 
@@ -116,7 +117,7 @@ def test_a_bound_state_is_named(energy, side):
 
 def test_a_state_without_coupling_is_named():
     h, zero = np.diag([0.0, 0.3]), np.zeros((2, 2))
-    system = OpenSystem(h, zero, zero, [WideBandLead("only", 0, 1.0, 0.0, 0.1)])
+    system = OpenSystem(h, zero, zero, [wide_band_at("only", 0, 1.0, 0.0, 0.1)])
     with pytest.raises(ValueError, match=r"near energy 0\.3 is coupled to no terminal"):
         correlation_matrix(system)
 
@@ -129,7 +130,7 @@ def test_the_norm_is_missing_exactly_where_a_bound_state_is(coupling):
 
     for level in (1.2, 1.4, 1.55, 1.7, 1.85, 1.97):
         zero = np.zeros((1, 1))
-        lead = SemiInfiniteChainLead("only", 0, 1.0, coupling, 0.0, 0.0, 0.1)
+        lead = chain_at("only", 0, 1.0, coupling, 0.0, 0.0, 0.1)
         system = OpenSystem(np.array([[level]]), zero, zero, [lead])
         q = (np.arange(40_000) + 0.5) * np.pi / 40_000
         energies = 2 * np.cos(q)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, skellam
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering.counting import (
     charge_distribution,
     generating_function,
@@ -17,12 +18,12 @@ from nessflow.scattering.dense import scattering_matrix
 from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.noise import currents_and_noise
 from nessflow.scattering.rates import Rates
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.scattering.system import OpenSystem
 
 
 def wide(sites, mu=(0.3, -0.2), temperature=(0.1, 0.1), broadening=(1.1, 0.7)):
     ends = zip(("left", "right"), (0, sites - 1), broadening, mu, temperature, strict=True)
-    return [WideBandLead(*values) for values in ends]
+    return [wide_band_at(*values) for values in ends]
 
 
 def open_chain(sites, loss=0.0, gain=0.0, onsite=0.0, leads=None):
@@ -59,7 +60,7 @@ def test_one_lead_needs_two_probabilities_of_the_whole_determinant(
     seed, sites, counted, field, temperature
 ):
     system = random_system(seed, sites, temperature=(temperature, 0.1))
-    extra = WideBandLead("extra", sites // 2, 0.6, -0.4, 0.5)
+    extra = wide_band_at("extra", sites // 2, 0.6, -0.4, 0.5)
     matrices = system.hamiltonian, system.loss, system.gain
     system = OpenSystem(*matrices, [*system.leads, extra])
     energies = np.linspace(-2.0, 2.1, 6)
@@ -164,7 +165,7 @@ def test_generating_function_of_quantum_jumps():
 
 def test_generating_function_of_finite_leads():
     leads = [
-        SemiInfiniteChainLead(name, site, 1.0, 0.8, 0.0, mu, temperature)
+        chain_at(name, site, 1.0, 0.8, 0.0, mu, temperature)
         for name, site, mu, temperature in (("left", 0, 0.8, 0.3), ("right", 2, -0.5, 0.2))
     ]
     system = open_chain(3, onsite=np.array([0.2, -0.1, 0.3]), leads=leads)
@@ -232,7 +233,7 @@ def test_distribution_of_quantum_jumps():
 
 def test_rare_charges_are_a_difference_of_poisson_variables():
     """Weak coupling to a filled system: charges leave and enter independently of each other."""
-    leads = [WideBandLead("left", 0, 1e-4, 0.2, 0.5), WideBandLead("right", 0, 1.0, -0.3, 0.4)]
+    leads = [wide_band_at("left", 0, 1e-4, 0.2, 0.5), wide_band_at("right", 0, 1.0, -0.3, 0.4)]
     system, time = open_chain(1, leads=leads), 3e5
     found = charge_distribution(system, "left", time)
     mean, variance = lead_cumulants(system).cumulants[0, :2] * time
@@ -256,7 +257,7 @@ def test_constant_transmission_is_binomial():
 
 def test_where_the_limit_defines_no_distribution_its_error_says_so():
     leads = [
-        SemiInfiniteChainLead(name, site, 1.0, 1.0, 0.0, mu, 0.0)
+        chain_at(name, site, 1.0, 1.0, 0.0, mu, 0.0)
         for name, site, mu in (("left", 0, 0.5), ("right", 2, -0.5))
     ]
     perfect = open_chain(3, leads=leads)

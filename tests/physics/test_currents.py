@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import solve_sylvester
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering.closed_form import IllConditionedEigenvectors, closed_form_currents
 from nessflow.scattering.currents import (
     disorder_susceptibility,
@@ -18,12 +19,7 @@ from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.mesh import resonances
 from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.scattering.quadrature import integrate, line_mesh
-from nessflow.scattering.system import (
-    OpenSystem,
-    SemiInfiniteChainLead,
-    Tridiagonal,
-    WideBandLead,
-)
+from nessflow.scattering.system import OpenSystem, Tridiagonal
 
 PARTS = ("net", "landauer", "reservoir", "reference", "response")
 
@@ -41,7 +37,7 @@ def rates(sites, values):
 
 def wide(sites, mu=(0.1, 0.1), temperature=(1e-4, 1e-4), broadening=(1.1, 1.1)):
     return [
-        WideBandLead(name, site, *values)
+        wide_band_at(name, site, *values)
         for name, site, *values in zip(
             ("left", "right"), (0, sites - 1), broadening, mu, temperature, strict=True
         )
@@ -56,7 +52,7 @@ def open_chain(sites, loss=0.0, gain=0.0, onsite=0.0, hopping=1.0, leads=None, *
 
 def chain_leads(sites, mu, temperature, hopping=1.0, coupling=1.0):
     return [
-        SemiInfiniteChainLead(name, site, hopping, coupling, 0.0, m, t)
+        chain_at(name, site, hopping, coupling, 0.0, m, t)
         for name, site, m, t in zip(("left", "right"), (0, sites - 1), mu, temperature, strict=True)
     ]
 
@@ -110,7 +106,7 @@ def test_fermi_difference_of_a_tiny_bias():
     mu, bias, temperature = 0.1, 1e-12, 0.5
     w = np.array([-30.0, 0.1, 40.0])
     slope = fermi(w, mu, temperature) * fermi_holes(w, mu, temperature) / temperature
-    warm = [WideBandLead("a", 0, 1.0, bias, temperature), WideBandLead("b", 1, 1.0, 0.0, 0.5)]
+    warm = [wide_band_at("a", 0, 1.0, bias, temperature), wide_band_at("b", 1, 1.0, 0.0, 0.5)]
     assert fermi_difference(w + bias, *warm) == pytest.approx(
         bias * fermi(w, 0, 0.5) * fermi_holes(w, 0, 0.5) / 0.5, rel=1e-9
     )
@@ -136,8 +132,8 @@ def test_current_between_a_cold_and_a_warm_lead_that_are_both_full(dense):
     if dense:
         wire, nothing = wire.to_dense(), np.zeros((3, 3))
     leads = [
-        WideBandLead("left", 0, 1e-4, 2.0, 0.0),
-        SemiInfiniteChainLead("right", 2, 0.5, 0.05, 0.0, 3.0, 0.1),
+        wide_band_at("left", 0, 1e-4, 2.0, 0.0),
+        chain_at("right", 2, 0.5, 0.05, 0.0, 3.0, 0.1),
     ]
     system = OpenSystem(wire, nothing, nothing, leads)
     found = steady_currents(system)
@@ -163,7 +159,7 @@ def test_current_between_a_cold_and_a_warm_lead_that_are_both_full(dense):
 def test_infinite_bias_is_the_lindblad_steady_state(seed, sites, dense):
     """Filled and empty wide-band leads are gain and loss: a matrix equation, no integral."""
     system = random_system(seed, sites, (1e14, -1e14), (0.0, 0.0), dense)
-    gamma = [lead.broadening for lead in system.leads]
+    gamma = [lead.model.broadening for lead in system.leads]
     loss, gain = (
         m.to_dense() if isinstance(m, Tridiagonal) else m for m in (system.loss, system.gain)
     )
@@ -218,7 +214,7 @@ def test_perfect_chain_transmits_its_whole_band(temperature):
 def test_one_level_between_two_leads():
     """Single level: Breit-Wigner in closed form at temperature 0."""
     gamma, level, mu = (0.3, 0.02), 0.4, (0.5, -0.2)
-    leads = [WideBandLead(n, 0, g, m, 0.0) for n, g, m in zip(("l", "r"), gamma, mu, strict=True)]
+    leads = [wide_band_at(n, 0, g, m, 0.0) for n, g, m in zip(("l", "r"), gamma, mu, strict=True)]
     found = steady_currents(OpenSystem(chain(1, 1.0, level), rates(1, 0), rates(1, 0), leads))
     width = 0.5 * sum(gamma)
     angle = np.arctan((mu[0] - level) / width) - np.arctan((mu[1] - level) / width)
@@ -298,7 +294,7 @@ def test_energy_is_conserved_with_loss_inside():
 
 def test_three_leads():
     """A third lead is one more terminal; quantities of two leads are not defined."""
-    leads = [*wide(4, (0.5, -0.5)), WideBandLead("top", 1, 0.4, 0.2, 0.1)]
+    leads = [*wide(4, (0.5, -0.5)), wide_band_at("top", 1, 0.4, 0.2, 0.1)]
     found = steady_currents(open_chain(4, 0.1, leads=leads))
     assert found.terminals == ("left", "right", "top", "loss", "gain")
     assert found.particle_current.shape == (5,)
@@ -486,8 +482,7 @@ def test_far_below_the_band_relative_accuracy_stays():
 @pytest.mark.parametrize("mu", [-3.0, -2.0])
 def test_nothing_flows_below_the_band(mu):
     leads = [
-        SemiInfiniteChainLead(name, site, 1.0, 1.0, 0.0, mu, 0.0)
-        for name, site in (("left", 0), ("right", 2))
+        chain_at(name, site, 1.0, 1.0, 0.0, mu, 0.0) for name, site in (("left", 0), ("right", 2))
     ]
     found = steady_currents(OpenSystem(chain(3, 1.0, 0.0), rates(3, 0.1), rates(3, 0.0), leads))
     assert found.converged
@@ -554,8 +549,8 @@ def test_resonances_are_where_the_bands_of_the_leads_put_them(seed):
     gain = np.zeros(sites)
     gain[rng.integers(sites)] = 0.01
     leads = [
-        SemiInfiniteChainLead("left", 0, 0.8, rng.uniform(0.4, 1.2), 0.1, 0.0, 0.1),
-        SemiInfiniteChainLead("right", sites - 1, 1.2, rng.uniform(0.4, 1.2), -0.1, 0.0, 0.1),
+        chain_at("left", 0, 0.8, rng.uniform(0.4, 1.2), 0.1, 0.0, 0.1),
+        chain_at("right", sites - 1, 1.2, rng.uniform(0.4, 1.2), -0.1, 0.0, 0.1),
     ]
     onsite = rng.uniform(-1.5, 1.5, sites)
     system = OpenSystem(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering import dense, sparse
 from nessflow.scattering.bound_states import bound_states, require_decay, require_no_bound_state
 from nessflow.scattering.correlations import correlation_matrix
@@ -29,7 +30,7 @@ from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import NoSolution, Probe
 from nessflow.scattering.profiles import profiles
 from nessflow.scattering.response import contact_response
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.scattering.system import OpenSystem
 
 
 def chain(sites, hopping=1.0, onsite=0.0):
@@ -41,7 +42,7 @@ INTEGERS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
 
 def open_system(h, sites, loss=None, gain=None, mu=(0.5, -0.5), temperature=0.1, broadening=1.0):
     leads = [
-        WideBandLead(str(k), site, broadening, mu[k % 2], temperature)
+        wide_band_at(str(k), site, broadening, mu[k % 2], temperature)
         for k, site in enumerate(sites)
     ]
     empty = Tridiagonal.zero(h.shape[0])
@@ -175,7 +176,7 @@ def test_spectra_of_rings_at_their_levels():
 
 def test_spectrum_of_a_star_at_its_levels():
     """Arms without a lead block the middle of the band, as 1e-9 beside it."""
-    leads = [SemiInfiniteChainLead(str(k), k, 1.0, 1.0, 0.0, 0.0, 0.1) for k in (1, 2)]
+    leads = [chain_at(str(k), k, 1.0, 1.0, 0.0, 0.0, 0.1) for k in (1, 2)]
     system = OpenSystem(star(4, 1), *[Tridiagonal.zero(5)] * 2, leads)
     found = transmission(system, np.array([-1.0, 0.0, 1.0, 1e-9]))[0, 1]
     np.testing.assert_allclose(found, [3 / 7, 0, 3 / 7, 0], rtol=1e-13, atol=1e-16)
@@ -263,7 +264,7 @@ def test_level_at_any_energy_is_not_seen():
 
 def test_one_energy_costs_itself_alone():
     """A site at the edge of its lead's band is a pole there, and nothing else is lost."""
-    lead = SemiInfiniteChainLead("a", 0, 1.0, 1.0, 0.0, 0.0, 0.1)
+    lead = chain_at("a", 0, 1.0, 1.0, 0.0, 0.0, 0.1)
     h = np.array([[1.0, 0], [0, 0]])  # 2 - 1 - Sigma(2) = 0
     system = OpenSystem(h, *[np.zeros((2, 2))] * 2, [lead])
     energies = np.array([1.9, 2.0, 2.1])
@@ -351,8 +352,8 @@ def test_evolution_keeps_what_is_dark():
 
     def joined(h, middle):
         leads = [
-            SemiInfiniteChainLead("a", 0, 1.5, 0.9, 0.0, 0.4, 0.1),
-            SemiInfiniteChainLead("b", middle, 1.5, 0.9, 0.0, -0.4, 0.0),
+            chain_at("a", 0, 1.5, 0.9, 0.0, 0.4, 0.1),
+            chain_at("b", middle, 1.5, 0.9, 0.0, -0.4, 0.0),
         ]
         return OpenSystem(h, *[Tridiagonal.zero(h.shape[0])] * 2, leads)
 
@@ -378,7 +379,7 @@ def test_dark_is_not_bound(level):
     h = np.zeros((3, 3))
     h[0, 1] = h[1, 0] = -1.0
     h[2, 2] = level
-    lead = SemiInfiniteChainLead("a", 0, 1.0, 1.0, 0.0, 0.0, 0.1)
+    lead = chain_at("a", 0, 1.0, 1.0, 0.0, 0.0, 0.1)
     system = OpenSystem(h, *[Tridiagonal.zero(3)] * 2, [lead])
     require_no_bound_state(system)
     assert bound_states(system).levels.size == 0
@@ -392,7 +393,7 @@ def test_states_that_disorder_keeps_from_the_contacts(width, contacts):
     """Couplings of all sizes down to none: what is split off has none, nor is any of it missed."""
     onsite = np.random.default_rng(3).uniform(-width, width, 120)
     h = as_dense(chain(120, onsite=onsite))
-    leads = [WideBandLead(str(site), site, 1.1, 0.1, 0.1) for site in contacts]
+    leads = [wide_band_at(str(site), site, 1.1, 0.1, 0.1) for site in contacts]
     system = OpenSystem(h, *[Tridiagonal.zero(120)] * 2, leads)
     dark = dark_states(system)
     assert dark.levels.size or width < 4
@@ -412,8 +413,8 @@ def test_states_that_disorder_keeps_from_the_contacts(width, contacts):
     "leads",
     [
         [],
-        [WideBandLead("a", 0, 0.0, 0.2, 0.1)],
-        [SemiInfiniteChainLead("a", 0, 1.0, 0.0, 0.0, 0.2, 0.1)],
+        [wide_band_at("a", 0, 0.0, 0.2, 0.1)],
+        [chain_at("a", 0, 1.0, 0.0, 0.0, 0.2, 0.1)],
     ],
 )
 def test_a_system_that_nothing_reaches_has_no_steady_state(sites, leads):
@@ -427,7 +428,7 @@ def test_a_system_that_nothing_reaches_has_no_steady_state(sites, leads):
 def test_weight_of_a_state_at_the_edge(beyond, sign):
     """A site at the end of its own chain binds ``1 - 1/e^2`` beyond the hopping, nothing below."""
     level = sign * (1 + beyond)
-    lead = SemiInfiniteChainLead("a", 0, 1.0, 1.0, 0.0, 0.3, 0.1)
+    lead = chain_at("a", 0, 1.0, 1.0, 0.0, 0.3, 0.1)
     found = profiles(OpenSystem(np.array([[level]]), *[Tridiagonal.zero(1)] * 2, [lead]))
     expected = max(0.0, 1 - level**-2)
     assert abs(found.bound_weight[0] - expected) <= found.bound_weight_error[0] < 1e-6
@@ -443,9 +444,9 @@ def test_ring_with_a_level_at_the_edge(flux):
     h[7, 0] *= np.exp(1j * flux)
     h[0, 7] = h[7, 0].conj()
     leads = [
-        SemiInfiniteChainLead("a", 0, 1.0, 1.0, 0.0, 0.2, 0.1),
-        SemiInfiniteChainLead("b", 4, 1.0, 1.0, 0.0, -0.2, 0.1),
-        WideBandLead("p", 2, 0.2, 0.0, 0.1),
+        chain_at("a", 0, 1.0, 1.0, 0.0, 0.2, 0.1),
+        chain_at("b", 4, 1.0, 1.0, 0.0, -0.2, 0.1),
+        wide_band_at("p", 2, 0.2, 0.0, 0.1),
     ]
     found = profiles(OpenSystem(h, *[Tridiagonal.zero(8)] * 2, leads))
     assert found.converged
@@ -471,7 +472,7 @@ def test_probes_beside_dark_states(solve):
     def system(h, middle):
         mu = {"0": 0.05, "1": -0.05, "p": 0.0}
         leads = [
-            WideBandLead(name, site, 1.0, mu[name], 0.0)
+            wide_band_at(name, site, 1.0, mu[name], 0.0)
             for name, site in (("0", 0), ("1", middle), ("p", middle))
         ]
         return OpenSystem(h, *[Tridiagonal.zero(h.shape[0])] * 2, leads)
@@ -488,7 +489,7 @@ def test_a_probe_without_anything_given(temperature):
     """In a part of its own a probe has no chemical potential, by any method, unless it has loss."""
     h = chain(6, [1, 1, 0, 1, 1])
     leads = [
-        WideBandLead(name, site, 1.0, mu, temperature)
+        wide_band_at(name, site, 1.0, mu, temperature)
         for name, site, mu in (("a", 0, 0.1), ("b", 2, -0.1), ("p", 4, 0.0))
     ]
     empty, probes = Tridiagonal.zero(6), [Probe("p")]

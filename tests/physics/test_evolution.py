@@ -127,7 +127,7 @@ def test_bosons_of_finite_chains_agree():
     chain = FiniteLeads(system, 140)
     for lead, sites in zip(system.leads, chain.places, strict=True):
         block = np.ix_(sites, sites)
-        h = np.diag(np.full(139, lead.hopping), 1)
+        h = np.diag(np.full(139, lead.model.hopping), 1)
         energies, modes = np.linalg.eigh(h + h.T)
         weights = 1 / np.expm1((energies - lead.chemical_potential) / lead.temperature)
         chain.initial[block] = (modes * weights) @ modes.T

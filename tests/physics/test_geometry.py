@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering.currents import steady_currents, transmission
 from nessflow.scattering.geometry import (
     ladder,
@@ -17,13 +18,13 @@ from nessflow.scattering.geometry import (
 )
 from nessflow.scattering.lattice import chain
 from nessflow.scattering.matrices import Tridiagonal
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.scattering.system import OpenSystem
 
 ENERGIES = np.array([-1.7, -0.6, 0.0, 0.45, 1.3])
 
 
 def chain_lead(name, site, onsite=0.0):
-    return SemiInfiniteChainLead(name, site, 1.0, 1.0, onsite, 0.0, 0.0)
+    return chain_at(name, site, 1.0, 1.0, onsite, 0.0, 0.0)
 
 
 def closed(hamiltonian, leads):
@@ -123,13 +124,13 @@ def test_ladder_is_two_chains():
     length, rung, gamma = 30, 0.7, 0.9
     ends = (("left", 0), ("right", length - 1))
     leads = [
-        WideBandLead(f"{name} {rail}", strip_site(2, column, rail), gamma, 0.0, 0.0)
+        wide_band_at(f"{name} {rail}", strip_site(2, column, rail), gamma, 0.0, 0.0)
         for name, column in ends
         for rail in (0, 1)
     ]
     table = transmission(closed(ladder(length, 1.0, rung), leads), ENERGIES)
     within = table[2:4, 0:2]
-    single = [WideBandLead(name, site, gamma, 0.0, 0.0) for name, site in ends]
+    single = [wide_band_at(name, site, gamma, 0.0, 0.0) for name, site in ends]
     modes = [
         transmission(closed(chain(length, 1.0, onsite), single), ENERGIES)[1, 0]
         for onsite in (-rung, rung)
@@ -236,7 +237,7 @@ def test_star_of_equal_arms_splits_a_wave(arms):
 
 def test_currents_into_a_star_add_up():
     leads = [
-        WideBandLead(f"{arm}", star_site(20, arm, 19), 1.0, mu, 0.1)
+        wide_band_at(f"{arm}", star_site(20, arm, 19), 1.0, mu, 0.1)
         for arm, mu in enumerate((0.5, -0.2, -0.2))
     ]
     found = steady_currents(closed(star(3, 20), leads))

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering.correlations import correlation_spectrum
 from nessflow.scattering.currents import steady_currents, transmission
 from nessflow.scattering.geometry import ring, strip, strip_site
 from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
+from nessflow.scattering.leads import SemiInfiniteChain
 from nessflow.scattering.matrices import Tridiagonal, as_dense
 from nessflow.scattering.noise import lead_noise
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.scattering.system import OpenSystem
 
 kwant = pytest.importorskip("kwant")
 
@@ -37,10 +39,10 @@ def kwant_system(system):
     for i, j in zip(*np.nonzero(np.triu(h, 1)), strict=True):
         builder[site(i), site(j)] = h[i, j]
     for lead in system.leads:
-        if isinstance(lead, SemiInfiniteChainLead):
+        if isinstance(lead.model, SemiInfiniteChain):
             attach_chain(builder, lead)
         else:
-            attach_self_energy(builder, [lead.site], [[-0.5j * lead.broadening]])
+            attach_self_energy(builder, [lead.site], [[-0.5j * lead.model.broadening]])
     for rates in map(as_dense, (system.loss, system.gain)):
         if rates.any():
             sites = np.flatnonzero(rates.any(axis=0))
@@ -49,11 +51,11 @@ def kwant_system(system):
 
 
 def attach_chain(builder, lead):
-    builder[LATTICE(lead.site, 1)] = lead.onsite
-    builder[LATTICE(lead.site, 0), LATTICE(lead.site, 1)] = lead.coupling
+    builder[LATTICE(lead.site, 1)] = lead.model.onsite
+    builder[LATTICE(lead.site, 0), LATTICE(lead.site, 1)] = lead.model.coupling
     wire = kwant.Builder(kwant.TranslationalSymmetry((0, 1)))
-    wire[LATTICE(lead.site, 0)] = lead.onsite
-    wire[LATTICE(lead.site, 0), LATTICE(lead.site, 1)] = lead.hopping
+    wire[LATTICE(lead.site, 0)] = lead.model.onsite
+    wire[LATTICE(lead.site, 0), LATTICE(lead.site, 1)] = lead.model.hopping
     builder.attach_lead(wire)
 
 
@@ -86,7 +88,7 @@ def agree(system, of, energies=ENERGIES):
 
 
 def lead(name, at, hopping=1.0, coupling=1.0, onsite=0.0, mu=0.0, temperature=0.0):
-    return SemiInfiniteChainLead(name, at, hopping, coupling, onsite, mu, temperature)
+    return chain_at(name, at, hopping, coupling, onsite, mu, temperature)
 
 
 def closed(hamiltonian, leads):
@@ -114,7 +116,7 @@ def test_chain_with_loss_and_gain_on_sites(wide):
     leads = [lead("left", 0, 1.1, 0.8, 0.1), lead("right", 39, 1.3, 0.9, -0.2)]
     if wide:
         ends = (("left", 0, 1.1), ("right", 39, 0.6))
-        leads = [WideBandLead(*end, 0.0, 0.0) for end in ends]
+        leads = [wide_band_at(*end, 0.0, 0.0) for end in ends]
     rates = np.random.default_rng(2).uniform(0, 0.03, (2, 40))
     system = OpenSystem(disordered_chain(), *map(onsite_rates, rates), leads)
     found = agree(system, kwant.greens_function)
@@ -123,7 +125,7 @@ def test_chain_with_loss_and_gain_on_sites(wide):
 
 def test_loss_from_bonds():
     """No reciprocity, as gain on two sites shows."""
-    ends = [WideBandLead("left", 0, 1.1, 0.0, 0.0), WideBandLead("right", 39, 1.1, 0.0, 0.0)]
+    ends = [wide_band_at("left", 0, 1.1, 0.0, 0.0), wide_band_at("right", 39, 1.1, 0.0, 0.0)]
     gain = onsite_rates(0.1 * np.isin(range(40), (3, 20)))
     system = OpenSystem(chain(40, 1.0, 0.0), bond_rates(40, 0.05), gain, ends)
     found = agree(system, kwant.greens_function)
@@ -164,7 +166,7 @@ def between_strips(h, mu=(0.0, 0.0)):
         matrix[np.ix_(column, outer)] = -shape
         matrix[np.ix_(outer, column)] = -shape.T
     leads = [
-        SemiInfiniteChainLead(f"{name} {n}", place[n], 1.0, 1.0, levels[n], mu[k], 0.0, name)
+        chain_at(f"{name} {n}", place[n], 1.0, 1.0, levels[n], mu[k], 0.0, name)
         for k, (name, place) in enumerate((("left", first), ("right", last)))
         for n in range(WIDTH)
     ]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
+from attached import chain_at, wide_band_at
 from fock import FockEquation, choi
 from nessflow.lindblad.additive import (
     broadened_local_equation,
@@ -26,7 +27,7 @@ from nessflow.lindblad.propagator import asymptotic_equation, evolve, propagator
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.lattice import chain, onsite_rates
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.scattering.system import OpenSystem
 
 ADDITIVE = (
     local_equation,
@@ -52,9 +53,7 @@ def network(sites=2, omega=10.0, rate=0.2, mu=(1.2, 0.7), temperature=(0.15, 0.1
     energies = 1.0 + detuning * np.linspace(0.5, -0.5, sites)
     zero = onsite_rates(np.zeros(sites))
     leads = [
-        SemiInfiniteChainLead(
-            name, site, -omega / 2, np.sqrt(rate * omega) / 2, 0.0, mu[k], temperature[k]
-        )
+        chain_at(name, site, -omega / 2, np.sqrt(rate * omega) / 2, 0.0, mu[k], temperature[k])
         for k, (name, site) in enumerate((("left", 0), ("right", sites - 1)))
     ]
     return OpenSystem(chain(sites, 0.25, energies), zero, zero, leads)
@@ -62,7 +61,7 @@ def network(sites=2, omega=10.0, rate=0.2, mu=(1.2, 0.7), temperature=(0.15, 0.1
 
 def wide_band(system, rate=0.2):
     leads = [
-        WideBandLead(x.name, x.site, rate, x.chemical_potential, x.temperature)
+        wide_band_at(x.name, x.site, rate, x.chemical_potential, x.temperature)
         for x in system.leads
     ]
     return replace(system, leads=tuple(leads))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import polygamma
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering.currents import response_transmission, steady_currents
 from nessflow.scattering.geometry import ring
 from nessflow.scattering.lattice import chain, onsite_rates
@@ -21,18 +22,14 @@ from nessflow.scattering.linear_response import (
     sommerfeld_lorenz_ratio,
 )
 from nessflow.scattering.noise import lead_noise
-from nessflow.scattering.system import (
-    OpenSystem,
-    SemiInfiniteChainLead,
-    WideBandLead,
-)
+from nessflow.scattering.system import OpenSystem
 
 H = 2 * np.pi
 
 
 def open_chain(sites, mu=0.3, temperature=0.05, loss=0.0, gain=0.0, broadening=1.1, level=0.0):
     leads = [
-        WideBandLead(name, site, broadening, mu, temperature)
+        wide_band_at(name, site, broadening, mu, temperature)
         for name, site in (("left", 0), ("right", sites - 1))
     ]
     rates = [onsite_rates(np.broadcast_to(rate, (sites,))) for rate in (loss, gain)]
@@ -52,7 +49,7 @@ def random_system(seed, mu, temperature, sites=4, leads=3):
         return 0.1 * a @ a.conj().T
 
     contacts = [
-        WideBandLead(f"lead {a}", a, rng.uniform(0.2, 1.5), mu, temperature) for a in range(leads)
+        wide_band_at(f"lead {a}", a, rng.uniform(0.2, 1.5), mu, temperature) for a in range(leads)
     ]
     return OpenSystem(0.5 * hermitian(), positive(), positive(), contacts)
 
@@ -269,7 +266,7 @@ def test_hot_leads_reach_the_classical_limit():
 @pytest.mark.parametrize("temperature", [0.0, 0.01])
 def test_nothing_is_transmitted_outside_the_band_of_the_leads(temperature):
     leads = [
-        SemiInfiniteChainLead(name, site, 0.5, 0.5, 0.0, 20.0, temperature)
+        chain_at(name, site, 0.5, 0.5, 0.0, 20.0, temperature)
         for name, site in (("left", 0), ("right", 2))
     ]
     nothing = onsite_rates(np.zeros(3))
@@ -346,7 +343,7 @@ def test_errors_at_temperature_zero_hold_beside_narrow_resonances(sites, mu, bro
 def weakly_coupled_ring(sites, contacts, mu=0.0, temperature=0.0, flux=0.0, loss=None):
     """``contacts``: site -> broadening; ``loss``: site -> rate."""
     leads = [
-        WideBandLead(f"lead {site}", site, broadening, mu, temperature)
+        wide_band_at(f"lead {site}", site, broadening, mu, temperature)
         for site, broadening in contacts.items()
     ]
     rates = np.array([(loss or {}).get(site, 0.0) for site in range(sites)])

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, zeta
 
+from attached import chain_at
 from judging import judged
 from nessflow.mixture import closed_form
 from nessflow.mixture.conductance import _ratio, gate_conductances
@@ -32,7 +33,7 @@ from nessflow.mixture.transport import Measured, transport
 from nessflow.scattering.currents import steady_currents, transmission
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.noise import lead_noise
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead
+from nessflow.scattering.system import OpenSystem
 from nessflow.studies import mixture_conductance
 from nessflow.thermodynamics import entropy_production
 
@@ -457,7 +458,7 @@ def test_imbalances_of_all_reservoirs_add_to_zero():
 def wire(mu, temperatures, barrier=0.0, hopping=50.0):
     """A uniform wire: its band starts at 0 and ends far above both reservoirs."""
     leads = [
-        SemiInfiniteChainLead(name, site, hopping, hopping, 2 * hopping, m, t)
+        chain_at(name, site, hopping, hopping, 2 * hopping, m, t)
         for name, site, m, t in zip(("left", "right"), (0, 2), mu, temperatures, strict=True)
     ]
     onsite = 2 * hopping + np.array([0.0, barrier, 0.0])

@@ -5,6 +5,7 @@ import pytest
 from scipy.linalg import solve_continuous_lyapunov
 from scipy.special import expit
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering.bound_states import bound_states
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.dark_states import dark_states
@@ -13,7 +14,7 @@ from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.probe_exact import solve_probes
 from nessflow.scattering.probes import Probe
 from nessflow.scattering.profiles import profiles
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.scattering.system import OpenSystem
 
 
 def open_system(h, leads, loss=None, gain=None):
@@ -36,9 +37,9 @@ def test_a_site_that_is_switched_off(coupling):
     """Its occupation has a limit, which no quadrature finds; without coupling it is its own."""
     h = [[0, -1, 0], [-1, 0, coupling], [0, coupling, 0.3]]
     leads = [
-        WideBandLead("left", 0, 1.0, 0.5, 0.1),
-        WideBandLead("right", 1, 1.0, -0.5, 0.1),
-        WideBandLead("p", 0, 0.2, 0.0, 0.1),
+        wide_band_at("left", 0, 1.0, 0.5, 0.1),
+        wide_band_at("right", 1, 1.0, -0.5, 0.1),
+        wide_band_at("p", 0, 0.2, 0.0, 0.1),
     ]
     system = solve_probes(open_system(h, leads), [Probe("p")]).system
     found = profiles(system)
@@ -61,8 +62,8 @@ def test_a_dark_state_that_is_detuned(detuning, temperature):
     h[1, 1] = detuning
     for mu, held in ((0.3, 0.5 * (expit(3) + 0.0) if temperature else 0.5), (0.0, 0.25)):
         leads = [
-            WideBandLead("a", 0, 1.0, mu, temperature),
-            WideBandLead("b", 2, 1.0, -30.0, temperature),
+            wide_band_at("a", 0, 1.0, mu, temperature),
+            wide_band_at("b", 2, 1.0, -30.0, temperature),
         ]
         found = profiles(open_system(h, leads))
         check_ranges(found)
@@ -88,8 +89,8 @@ def test_two_slow_states_at_one_level():
         h[2:, :2] = g * v.conj().T
         h[2, 2] = h[3, 3] = energy
         leads = [
-            WideBandLead("a", 0, 1.0, 0.5, temperature),
-            WideBandLead("b", 1, 0.7, -0.4, temperature),
+            wide_band_at("a", 0, 1.0, 0.5, temperature),
+            wide_band_at("b", 1, 0.7, -0.4, temperature),
         ]
         return open_system(h, leads)
 
@@ -110,7 +111,7 @@ def test_two_slow_states_at_one_level():
 @pytest.mark.parametrize("strength", [0.5, -1.5, 3.0])
 def test_impurity_in_a_wire(strength):
     """One bound state at ``sgn(U) sqrt(4 + U^2)`` of weight ``|U| / sqrt(4 + U^2)``."""
-    leads = [SemiInfiniteChainLead(name, 0, 1.0, 1.0, 0.0, 0.3, 0.1) for name in "ab"]
+    leads = [chain_at(name, 0, 1.0, 1.0, 0.0, 0.3, 0.1) for name in "ab"]
     system, root = open_system([[strength]], leads), np.sqrt(4 + strength**2)
     bound = bound_states(system)
     np.testing.assert_allclose(bound.levels, np.sign(strength) * root, rtol=1e-13)
@@ -124,9 +125,9 @@ def test_bound_in_the_continuum_of_others():
     """The odd state of two sites sees the lead between them only if that is on one of them."""
     h = np.zeros((3, 3))
     h[0, 1] = h[1, 0] = h[1, 2] = h[2, 1] = -1
-    open_lead = WideBandLead("open", 1, 1.0, 0.2, 0.1)
+    open_lead = wide_band_at("open", 1, 1.0, 0.2, 0.1)
     # Narrow bands far below, on the outer sites alike: the odd state is pushed, not damped.
-    side = [SemiInfiniteChainLead(f"s{k}", k, 0.1, 0.4, -3.0, 0.2, 0.1) for k in (0, 2)]
+    side = [chain_at(f"s{k}", k, 0.1, 0.4, -3.0, 0.2, 0.1) for k in (0, 2)]
     system = open_system(h, [open_lead, *side])
     assert dark_states(system).levels.size == 0
     bound = bound_states(system)
@@ -141,7 +142,7 @@ def test_bound_in_the_continuum_of_others():
 
 def test_weight_of_dark_states_and_partial_loss():
     """As many as there are; loss on one site of a ring leaves those that vanish there."""
-    leads = [WideBandLead(str(k), k, 1.0, 0.3, 0.1) for k in (0, 4)]
+    leads = [wide_band_at(str(k), k, 1.0, 0.3, 0.1) for k in (0, 4)]
     h = ring(8).toarray()
     for loss, count in ((None, 3), (np.diag(0.1 * (np.arange(8) == 2)), 1)):
         found = profiles(open_system(h, leads, loss=loss))
@@ -155,7 +156,7 @@ def test_equilibrium_is_known_however_slow():
     h = np.diag([0.0, 0.1, 0.2, 0.35]).astype(complex)
     for j, hopping in enumerate((1e-4, 1e-5, 1e-6)):
         h[j, j + 1] = h[j + 1, j] = hopping
-    leads = [WideBandLead(str(k), k, 1.0, 0.3, 0.1) for k in (0, 0)][:1]
+    leads = [wide_band_at(str(k), k, 1.0, 0.3, 0.1) for k in (0, 0)][:1]
     found = profiles(open_system(h, leads))
     check_ranges(found)
     assert found.occupation[3] == pytest.approx(expit(-0.5), abs=1e-8)
@@ -169,8 +170,8 @@ def test_correlations_of_slow_states():
         h[0, 1] = h[1, 0] = g
         h[1, 2], h[2, 1] = 2j * g, -2j * g
         leads = [
-            SemiInfiniteChainLead("a", 0, 2.0, 1.0, 0.0, 0.5, 0.1),
-            SemiInfiniteChainLead("b", 2, 2.0, 1.0, 0.0, -0.4, 0.2),
+            chain_at("a", 0, 2.0, 1.0, 0.0, 0.5, 0.1),
+            chain_at("b", 2, 2.0, 1.0, 0.0, -0.4, 0.2),
         ]
         system = open_system(h, leads)
         inside, found = profiles(system), correlation_matrix(system)
@@ -192,7 +193,7 @@ def test_interference_with_all_other_states():
     def found(detuning):
         h = ring(4).toarray().real
         h[1, 1] = detuning
-        leads = [WideBandLead("a", 0, 1.0, 0.5, 0.1), WideBandLead("b", 2, 1.0, -0.4, 0.2)]
+        leads = [wide_band_at("a", 0, 1.0, 0.5, 0.1), wide_band_at("b", 2, 1.0, -0.4, 0.2)]
         return profiles(open_system(h, leads))
 
     resolved, slower, slow = found(3e-5), found(1e-5), found(1e-6)

@@ -8,6 +8,7 @@ from brute_force import FiniteLeads, jump_cumulants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering import dense, response, sparse, tridiagonal
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.dense import scattering_matrix
@@ -19,12 +20,7 @@ from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.scattering.quadrature import integrate
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.response import contact_correlations, contact_response
-from nessflow.scattering.system import (
-    OpenSystem,
-    SemiInfiniteChainLead,
-    Tridiagonal,
-    WideBandLead,
-)
+from nessflow.scattering.system import OpenSystem, Tridiagonal
 from nessflow.studies import steady_current, systems
 from nessflow.studies.kind import Status
 
@@ -33,7 +29,7 @@ SOLVERS = {"dense": dense, "recurrence": tridiagonal, "sparse": sparse}
 
 def wide(sites, mu=(0.3, -0.2), temperature=(0.1, 0.1), broadening=(1.1, 0.7)):
     ends = zip(("left", "right"), (0, sites - 1), broadening, mu, temperature, strict=True)
-    return [WideBandLead(*values) for values in ends]
+    return [wide_band_at(*values) for values in ends]
 
 
 def on_sites(sites, rates):
@@ -73,7 +69,7 @@ def random_system(seed, sites, kind, leads=None):
 
 
 def chain_lead(name, site, mu, temperature, hopping=1.0, coupling=0.8):
-    return SemiInfiniteChainLead(name, site, hopping, coupling, 0.0, mu, temperature)
+    return chain_at(name, site, hopping, coupling, 0.0, mu, temperature)
 
 
 def assert_within_errors(found, found_error, expected, expected_error=0.0, rounding=1e-15):
@@ -205,7 +201,7 @@ def test_gain_and_loss_in_proportion_are_one_hot_lead():
     # Occupation 1/3 at all energies, as at infinite temperature with mu = -T ln 2.
     loss_and_gain = open_chain(3, {1: 0.2}, {1: 0.1}, 0.1)
     hot = 1e9
-    merged = WideBandLead("merged", 1, 0.6, -hot * np.log(2), hot)
+    merged = wide_band_at("merged", 1, 0.6, -hot * np.log(2), hot)
     found = lead_noise(open_chain(3, onsite=0.1, leads=[*wide(3), merged]))
     split = lead_noise(loss_and_gain)
     assert found.particle_noise[2, 2] > 0.1
@@ -256,7 +252,7 @@ def test_two_leads_alone(temperature, finite_band):
 @pytest.mark.parametrize("count", [2, 3])
 def test_johnson_nyquist_noise_without_loss_and_gain(count):
     sites, temperature = 5, 0.2
-    leads = [WideBandLead(f"{n}", 2 * n, 0.5 + n, 0.3, temperature) for n in range(count)]
+    leads = [wide_band_at(f"{n}", 2 * n, 0.5 + n, 0.3, temperature) for n in range(count)]
     system = open_chain(sites, onsite=0.2, leads=leads)
     conductance = conductance_matrices(system)[0][0]
     found = lead_noise(system).particle_noise
@@ -331,7 +327,7 @@ def test_laws_of_noise(seed, sites, kind, leads, temperature, finite_band):
             terminals.append(chain_lead("finite", site, mu, temperature))
         else:
             values = f"{k}", site, rng.uniform(0.1, 2), mu, temperature * rng.uniform()
-            terminals.append(WideBandLead(*values))
+            terminals.append(wide_band_at(*values))
     system = random_system(seed, sites, kind, terminals)
     found, every = lead_noise(system), terminal_noise(system, 1e-8)
     assert found.converged

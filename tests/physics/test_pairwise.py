@@ -3,16 +3,12 @@
 import numpy as np
 import pytest
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering import pairwise
 from nessflow.scattering.currents import transmission
 from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.system import (
-    OpenSystem,
-    SemiInfiniteChainLead,
-    Tridiagonal,
-    WideBandLead,
-)
+from nessflow.scattering.system import OpenSystem, Tridiagonal
 
 ENERGIES = np.array([-1.3, 0.2, 0.5, 3.0])
 
@@ -27,8 +23,8 @@ def both(sites, hopping, step=1):
         onsite_rates(rng.uniform(0, 0.2, sites)),
     )
     places = range(sites - 1, -1, -step)
-    leads = [WideBandLead(f"w{j}", j, rng.uniform(0.1, 1), 0, 0) for j in places]
-    leads.append(SemiInfiniteChainLead("c", sites - 1, 1.0, 0.5, 0.1, 0.0, 0.0))
+    leads = [wide_band_at(f"w{j}", j, rng.uniform(0.1, 1), 0, 0) for j in places]
+    leads.append(chain_at("c", sites - 1, 1.0, 0.5, 0.1, 0.0, 0.0))
     return OpenSystem(*matrices, leads), OpenSystem(*map(as_dense, matrices), leads)
 
 
@@ -79,7 +75,7 @@ def test_transmissions_are_those_of_the_engine():
 def test_evanescent_waves_through_thousands_of_sites_end_in_zero():
     n = 3000
     zero = Tridiagonal.zero(n)
-    leads = [WideBandLead(f"{j}", j, 1.0, 0.0, 0.0) for j in (0, 10, n // 2, n - 1)]
+    leads = [wide_band_at(f"{j}", j, 1.0, 0.0, 0.0) for j in (0, 10, n // 2, n - 1)]
     system = OpenSystem(chain(n, 1.0, 0.0), zero, zero, leads)
     found = pairwise.pair_transmission(system, np.array([5.0, 0.3]))
     assert np.isfinite(found).all()
@@ -91,6 +87,6 @@ def test_evanescent_waves_through_thousands_of_sites_end_in_zero():
 def test_a_site_without_connection_at_its_own_energy():
     """Behind the last lead a level at the energy of the particle reflects everything."""
     zero = Tridiagonal.zero(4)
-    leads = [WideBandLead(f"{j}", j, 1.0, 0.0, 0.0) for j in (0, 2)]
+    leads = [wide_band_at(f"{j}", j, 1.0, 0.0, 0.0) for j in (0, 2)]
     system = OpenSystem(chain(4, 1.0, 0.0), zero, zero, leads)
     np.testing.assert_allclose(pairwise.pair_transmission(system, np.array([0.0]))[0, 0, 1], 0.0)

@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering.geometry import long_range_chain
 from nessflow.scattering.lattice import onsite_rates
 from nessflow.scattering.probe_exact import solve_probes
@@ -17,7 +18,6 @@ from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probe_response import conductance_matrix, flows
 from nessflow.scattering.probe_validity import current_change
 from nessflow.scattering.probes import NoSolution, moved
-from nessflow.scattering.system import SemiInfiniteChainLead, WideBandLead
 from probed_wires import BIAS, OPEN, wire
 
 SPARSE = {"sources": range(2, 57, 6), "drains": range(5, 60, 6)}
@@ -31,13 +31,13 @@ def with_probes(arguments, change):
 
 
 def wide(lead):
-    return WideBandLead(lead.name, lead.site, 0.02, lead.chemical_potential, lead.temperature)
+    return wide_band_at(lead.name, lead.site, 0.02, lead.chemical_potential, lead.temperature)
 
 
 def narrow(lead):
     """A band from 0.2 below to 0.2 above the mean chemical potential."""
     parts = (0.1, 0.03, lead.chemical_potential, lead.chemical_potential, 0.0)
-    return SemiInfiniteChainLead(lead.name, lead.site, *parts)
+    return chain_at(lead.name, lead.site, *parts)
 
 
 # --- no such state ------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.geometry import ring
 from nessflow.scattering.lattice import chain, onsite_rates
@@ -18,12 +19,7 @@ from nessflow.scattering.probe_noise import combined_noise, probe_noise
 from nessflow.scattering.probe_response import conductance_matrix
 from nessflow.scattering.probes import NoSolution, Probe, moved
 from nessflow.scattering.profiles import joule_heat, profiles, terminal_currents
-from nessflow.scattering.system import (
-    OpenSystem,
-    SemiInfiniteChainLead,
-    Tridiagonal,
-    WideBandLead,
-)
+from nessflow.scattering.system import OpenSystem, Tridiagonal
 from nessflow.thermodynamics import entropy_production, heat_current
 from probed_wires import BIAS, OPEN, nonreciprocal_current, potential, wire
 
@@ -190,10 +186,10 @@ def test_zeros_beyond_half_wavelengths():
 def voltage_chain(sites, broadening, kT=0.0, bias=0.01):
     """Every bulk site with a wide-band voltage probe, matched wide-band leads at the ends."""
     leads = [
-        WideBandLead("left", 0, 2.0, bias / 2, kT),
-        WideBandLead("right", sites - 1, 2.0, -bias / 2, kT),
+        wide_band_at("left", 0, 2.0, bias / 2, kT),
+        wide_band_at("right", sites - 1, 2.0, -bias / 2, kT),
     ]
-    leads += [WideBandLead(f"{j}", j - 1, broadening, 0.0, kT) for j in range(2, sites)]
+    leads += [wide_band_at(f"{j}", j - 1, broadening, 0.0, kT) for j in range(2, sites)]
     probes = [Probe(f"{j}") for j in range(2, sites)]
     zero = Tridiagonal.zero(sites)
     return OpenSystem(chain(sites, 1.0, 0.0), zero, zero, leads), probes
@@ -282,11 +278,11 @@ def random_problem(seed):
     loss, gain = (onsite_rates(rng.uniform(0, 0.03, n) * (seed % 3 == 0)) for _ in range(2))
     mu = rng.uniform(-0.6, 0.6, 2)
     leads = [
-        WideBandLead("left", 0, 1.0, mu[0], kT),
-        SemiInfiniteChainLead("right", n - 1, 2.0, 0.8, 0.0, mu[1], kT),
-        WideBandLead("a", 1, 0.5, 0.0, kT),
-        SemiInfiniteChainLead("b", 3, 1.5, 0.7, 0.0, 0.0, kT),
-        WideBandLead("c", 4, 0.3, 0.0, kT),
+        wide_band_at("left", 0, 1.0, mu[0], kT),
+        chain_at("right", n - 1, 2.0, 0.8, 0.0, mu[1], kT),
+        wide_band_at("a", 1, 0.5, 0.0, kT),
+        chain_at("b", 3, 1.5, 0.7, 0.0, 0.0, kT),
+        wide_band_at("c", 4, 0.3, 0.0, kT),
     ]
     probes = [Probe(x, float(y)) for x, y in zip("abc", rng.uniform(-0.02, 0.02, 3), strict=True)]
     return OpenSystem(h, loss, gain, leads), probes
@@ -341,9 +337,9 @@ def test_more_than_a_probe_can_carry():
 def thermometer(kT, mu=(0.2, 0.2), hot=None):
     zero = Tridiagonal.zero(5)
     leads = [
-        SemiInfiniteChainLead("left", 0, 1.0, 0.9, 0.0, mu[0], kT if hot is None else hot),
-        SemiInfiniteChainLead("right", 4, 1.0, 0.9, 0.0, mu[1], kT),
-        SemiInfiniteChainLead("p", 2, 1.0, 0.4, 0.0, 0.0, 1.0),
+        chain_at("left", 0, 1.0, 0.9, 0.0, mu[0], kT if hot is None else hot),
+        chain_at("right", 4, 1.0, 0.9, 0.0, mu[1], kT),
+        chain_at("p", 2, 1.0, 0.4, 0.0, 0.0, 1.0),
     ]
     return OpenSystem(chain(5, 1.0, 0.0), zero, zero, leads), [Probe("p", 0.0, 0.0)]
 

@@ -9,15 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering import dense, response, tridiagonal
 from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.response import contact_response, interior_response
-from nessflow.scattering.system import (
-    OpenSystem,
-    SemiInfiniteChainLead,
-    Tridiagonal,
-    WideBandLead,
-)
+from nessflow.scattering.system import OpenSystem, Tridiagonal
 
 GAMMA = 1.1
 SOLVERS = {"dense": dense, "recurrence": tridiagonal}
@@ -25,14 +21,14 @@ SOLVERS = {"dense": dense, "recurrence": tridiagonal}
 
 def wide_band_leads(sites, broadening=GAMMA):
     return [
-        WideBandLead(name, site, broadening, 0.0, 0.0)
+        wide_band_at(name, site, broadening, 0.0, 0.0)
         for name, site in (("L", 0), ("R", sites - 1))
     ]
 
 
 def mixed_leads(sites):
-    chain_lead = SemiInfiniteChainLead("R", sites - 1, 0.6, 0.8, 0.1, 0.0, 0.0)
-    return [WideBandLead("L", 0, GAMMA, 0.0, 0.0), chain_lead]
+    chain_lead = chain_at("R", sites - 1, 0.6, 0.8, 0.1, 0.0, 0.0)
+    return [wide_band_at("L", 0, GAMMA, 0.0, 0.0), chain_lead]
 
 
 def random_rates(rng, sites, bonds):
@@ -260,9 +256,9 @@ def test_any_geometry_any_contact():
     rng = np.random.default_rng(3)
     a, b, c = rng.normal(size=(3, 6, 6)) + 1j * rng.normal(size=(3, 6, 6))
     leads = [
-        WideBandLead("one", 4, 0.5, 0.0, 0.0),
-        WideBandLead("two", 1, 0.7, 0.0, 0.0),
-        SemiInfiniteChainLead("three", 1, 1.0, 0.4, 0.0, 0.0, 0.0),
+        wide_band_at("one", 4, 0.5, 0.0, 0.0),
+        wide_band_at("two", 1, 0.7, 0.0, 0.0),
+        chain_at("three", 1, 1.0, 0.4, 0.0, 0.0, 0.0),
     ]
     matrices = a + a.conj().T, 0.1 * b @ b.conj().T, 0.1 * c @ c.conj().T
     system = OpenSystem(*matrices, leads)
@@ -277,10 +273,10 @@ def test_any_geometry_any_contact():
 def test_a_lead_inside_a_chain_or_on_one_end():
     chain_matrices = chain(6, 1.0, 0.1), bond_rates(6, 0.2), onsite_rates(np.full(6, 0.1))
     energies = np.linspace(-2, 2, 5)
-    inside = OpenSystem(*chain_matrices, [WideBandLead("M", 2, 0.4, 0.0, 0.0)])
+    inside = OpenSystem(*chain_matrices, [wide_band_at("M", 2, 0.4, 0.0, 0.0)])
     check_unitarity(inside, energies, rtol=1e-12)
     for site in (0, 5):
-        one = OpenSystem(*chain_matrices, [WideBandLead("only", site, 0.4, 0.0, 0.0)])
+        one = OpenSystem(*chain_matrices, [wide_band_at("only", site, 0.4, 0.0, 0.0)])
         assert contact_response(one, energies).green.shape == (5, 1, 1)
         check_unitarity(one, energies, rtol=1e-12)
         for a, b in zip(*(s.contact_rows(one, energies) for s in SOLVERS.values()), strict=True):

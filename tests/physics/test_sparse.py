@@ -6,6 +6,7 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering import dense, matrices, sparse, tridiagonal
 from nessflow.scattering.closed_form import closed_form_currents
 from nessflow.scattering.currents import steady_currents
@@ -20,13 +21,13 @@ from nessflow.scattering.matrices import (
     overlap,
 )
 from nessflow.scattering.response import contact_response, interior_response
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.scattering.system import OpenSystem
 
 FUNCTIONS = ("contact_rows", "contact_correlations", "interior_traces")
 
 
 def wide(sites, broadening=1.1):
-    return [WideBandLead(f"{n}", site, broadening, 0.1, 0.1) for n, site in enumerate(sites)]
+    return [wide_band_at(f"{n}", site, broadening, 0.1, 0.1) for n, site in enumerate(sites)]
 
 
 def random_channels(rng, sites, channels):
@@ -54,7 +55,7 @@ def random_system(seed, sites, leads, bonds=True):
         rates = [scipy.sparse.diags_array(rng.uniform(0, 0.5, sites)) for _ in range(2)]
     at = rng.integers(sites, size=leads)
     attached = wide(at, rng.uniform(0.2, 2))
-    attached[0] = SemiInfiniteChainLead("0", int(at[0]), 0.9, 0.8, 0.1, 0.2, 0.3)
+    attached[0] = chain_at("0", int(at[0]), 0.9, 0.8, 0.1, 0.2, 0.3)
     return OpenSystem(h, *rates, attached)
 
 
@@ -190,7 +191,7 @@ def test_unitarity_of_any_geometry(seed, sites, leads, bonds, energy):
 def test_currents_of_all_terminals_add_up(hamiltonian, contacts):
     sites = hamiltonian.shape[0]
     rates = [onsite_rates(np.linspace(*ends, sites)) for ends in ((0.05, 0.1), (0.08, 0.02))]
-    leads = [WideBandLead(f"{site}", site, 0.8, 0.002 * site, 0.1) for site in contacts]
+    leads = [wide_band_at(f"{site}", site, 0.8, 0.002 * site, 0.1) for site in contacts]
     found = steady_currents(OpenSystem(hamiltonian, *rates, leads), rtol=1e-8)
     assert found.converged
     assert abs(found.conservation_defect) <= found.conservation_allowance < 1e-6
@@ -201,7 +202,7 @@ def test_currents_of_a_strip_match_the_closed_form():
     """Without loss: resonances from eigenvalues; the closed form knows no energies."""
     rng = np.random.default_rng(2)
     h = strip(12, 4, 1.0, rng.uniform(-0.5, 0.5, 48))
-    leads = [WideBandLead("L", 1, 1.1, 0.6, 0.1), WideBandLead("R", 46, 0.7, -0.3, 0.2)]
+    leads = [wide_band_at("L", 1, 1.1, 0.6, 0.1), wide_band_at("R", 46, 0.7, -0.3, 0.2)]
     gain = onsite_rates(0.1 * (np.arange(48) == 20))
     system = OpenSystem(h, Tridiagonal.zero(48), gain, leads)
     found, exact = steady_currents(system), closed_form_currents(system)

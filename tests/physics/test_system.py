@@ -3,20 +3,16 @@
 import numpy as np
 import pytest
 
+from attached import chain_at, wide_band_at
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.response import contact_response
-from nessflow.scattering.system import (
-    OpenSystem,
-    SemiInfiniteChainLead,
-    Tridiagonal,
-    WideBandLead,
-)
+from nessflow.scattering.system import OpenSystem, Tridiagonal
 
 ENERGIES = np.array([-50.0, -2.3, -1.7, -1.1, 0.0, 0.3, 0.9, 1.5, 2.4, 1e3])
 
 
 def chain_lead(hopping=0.8, coupling=0.6, onsite=-0.1, site=0):
-    return SemiInfiniteChainLead("lead", site, hopping, coupling, onsite, 0.0, 0.1)
+    return chain_at("lead", site, hopping, coupling, onsite, 0.0, 0.1)
 
 
 def green(hamiltonian, leads, energies, rates=0.0):
@@ -29,19 +25,19 @@ def green(hamiltonian, leads, energies, rates=0.0):
 def test_chain_self_energy_solves_its_quadratic_equation_on_the_retarded_branch():
     lead = chain_lead()
     sigma = lead.self_energy(ENERGIES)
-    surface = sigma / lead.coupling**2
-    equation = lead.hopping**2 * surface**2 - (ENERGIES - lead.onsite) * surface + 1
+    surface = sigma / lead.model.coupling**2
+    equation = lead.model.hopping**2 * surface**2 - (ENERGIES - lead.model.onsite) * surface + 1
     np.testing.assert_allclose(equation, 0, atol=1e-14)
-    inside = abs(ENERGIES - lead.onsite) < 2 * lead.hopping
+    inside = abs(ENERGIES - lead.model.onsite) < 2 * lead.model.hopping
     assert np.all(sigma.imag[inside] < 0)
-    assert np.all(abs(surface * lead.hopping) <= 1 + 1e-15)
+    assert np.all(abs(surface * lead.model.hopping) <= 1 + 1e-15)
 
 
 def test_taking_a_site_out_of_the_lead_changes_nothing():
     # Exact inside and outside the band: the second system has the lead's first site in it.
     short = green(Tridiagonal([0.3], []), [chain_lead()], ENERGIES)[:, 0, 0]
     longer = Tridiagonal([-0.1, 0.3], [0.6])
-    contact = [chain_lead(coupling=0.8), WideBandLead("idle", 1, 0.0, 0.0, 0.0)]
+    contact = [chain_lead(coupling=0.8), wide_band_at("idle", 1, 0.0, 0.0, 0.0)]
     np.testing.assert_allclose(green(longer, contact, ENERGIES)[:, 1, 1], short, rtol=1e-13)
 
 
@@ -50,7 +46,7 @@ def test_long_finite_chain_with_vanishing_absorption_is_the_lead():
     energies = ENERGIES[abs(abs(ENERGIES + 0.1) - 1.6) > 0.1]
     onsite, bonds = np.full(4001, -0.1), np.full(4000, 0.8)
     onsite[0], bonds[0] = 0.3, 0.6
-    idle = [WideBandLead("idle", 0, 0.0, 0.0, 0.0)]
+    idle = [wide_band_at("idle", 0, 0.0, 0.0, 0.0)]
     once, twice = (
         green(Tridiagonal(onsite, bonds), idle, energies, absorption)
         for absorption in (0.005, 0.01)
@@ -61,7 +57,7 @@ def test_long_finite_chain_with_vanishing_absorption_is_the_lead():
 
 def test_chain_lead_has_no_states_outside_its_band():
     lead = chain_lead()
-    lower, upper = lead.band
+    ((lower, upper),) = lead.model.bands
     outside = np.array([lower - 1e-9, upper + 1e-9, -1e6, 1e6])
     np.testing.assert_array_equal(lead.broadening_at(outside), 0.0)
     np.testing.assert_array_equal(lead.broadening_at(np.array([lower, upper])) < 1e-7, True)
@@ -70,7 +66,7 @@ def test_chain_lead_has_no_states_outside_its_band():
 def test_far_outside_the_band_the_self_energy_does_not_cancel():
     lead = chain_lead(onsite=0.0)
     for energy in (1e6, -1e9, 1e150):
-        expected = lead.coupling**2 / energy * (1 + (lead.hopping / energy) ** 2)
+        expected = lead.model.coupling**2 / energy * (1 + (lead.model.hopping / energy) ** 2)
         np.testing.assert_allclose(lead.self_energy(np.array([energy])), expected, rtol=1e-14)
 
 
@@ -78,27 +74,27 @@ def test_beside_its_band_edge_the_self_energy_keeps_its_digits():
     lead, depth = chain_lead(hopping=1.0, onsite=0.0), 2.0 ** -np.arange(4, 50)
     root = np.sqrt(depth) * np.sqrt(1 - depth / 4)  # sin k at w = 2 - depth = 2 cos k
     inside = lead.self_energy(2 - depth)
-    np.testing.assert_allclose(inside.imag, -(lead.coupling**2) * root, rtol=1e-15)
+    np.testing.assert_allclose(inside.imag, -(lead.model.coupling**2) * root, rtol=1e-15)
     decay = 1 / (1 + depth / 2 + np.sqrt(depth) * np.sqrt(1 + depth / 4))
     np.testing.assert_allclose(
-        lead.self_energy(-2 - depth), -(lead.coupling**2) * decay, rtol=1e-15
+        lead.self_energy(-2 - depth), -(lead.model.coupling**2) * decay, rtol=1e-15
     )
 
 
 def test_spectral_weight_of_the_chain_lead_is_its_coupling():
     lead = chain_lead()
     angles = (np.arange(400) + 0.5) * np.pi / 400  # Gauss-Chebyshev in the band
-    half = 2 * lead.hopping
-    energies = lead.onsite + half * np.cos(angles)
+    half = 2 * lead.model.hopping
+    energies = lead.model.onsite + half * np.cos(angles)
     weight = np.sum(lead.broadening_at(energies) * half * np.sin(angles)) * np.pi / 400
-    np.testing.assert_allclose(weight / (2 * np.pi), lead.coupling**2, rtol=1e-13)
+    np.testing.assert_allclose(weight / (2 * np.pi), lead.model.coupling**2, rtol=1e-13)
 
 
 def test_wide_band_lead():
-    lead = WideBandLead("L", 0, 1.1, 0.0, 0.0)
+    lead = wide_band_at("L", 0, 1.1, 0.0, 0.0)
     np.testing.assert_array_equal(lead.self_energy(ENERGIES), np.full(10, -0.55j))
     np.testing.assert_array_equal(lead.broadening_at(ENERGIES), np.full(10, 1.1))
-    assert lead.band == (-np.inf, np.inf)
+    assert lead.model.bands == ((-np.inf, np.inf),)
 
 
 def small(hamiltonian=None, loss=None, gain=None, leads=()):
@@ -124,22 +120,22 @@ FAULTS = {
     r"one size, got hamiltonian \(3, 3\), loss \(2, 2\)": lambda: small(chain(3, 1.0, 0.0)),
     r"must be square, got shape \(2, 3\)": lambda: small(loss=np.zeros((2, 3))),
     "lead 'L': site must be below the 2 sites, got 2": (
-        lambda: small(leads=[WideBandLead("L", 2, 1.0, 0.0, 0.0)])
+        lambda: small(leads=[wide_band_at("L", 2, 1.0, 0.0, 0.0)])
     ),
-    "two leads have the name 'L'": lambda: small(leads=[WideBandLead("L", 0, 1.0, 0.0, 0.0)] * 2),
-    "lead 'L': site must be 0 or more": lambda: WideBandLead("L", -1, 1.0, 0.0, 0.0),
+    "two leads have the name 'L'": lambda: small(leads=[wide_band_at("L", 0, 1.0, 0.0, 0.0)] * 2),
+    "lead 'L': site must be 0 or more": lambda: wide_band_at("L", -1, 1.0, 0.0, 0.0),
     "lead 'L': temperature must be finite and 0 or more, got -0.1": (
-        lambda: WideBandLead("L", 0, 1.0, 0.0, -0.1)
+        lambda: wide_band_at("L", 0, 1.0, 0.0, -0.1)
     ),
-    "lead 'L': broadening must be finite and 0 or more": (
-        lambda: WideBandLead("L", 0, -1.0, 0.0, 0.0)
+    "broadening\n  Input should be greater than or equal to 0": (
+        lambda: wide_band_at("L", 0, -1.0, 0.0, 0.0)
     ),
-    "lead 'L': chemical_potential must be finite": lambda: WideBandLead("L", 0, 1.0, np.inf, 0.0),
-    "lead 'L': hopping must be finite and not 0": (
-        lambda: SemiInfiniteChainLead("L", 0, 0.0, 1.0, 0.0, 0.0, 0.0)
+    "lead 'L': chemical_potential must be finite": lambda: wide_band_at("L", 0, 1.0, np.inf, 0.0),
+    "hopping\n  Input should be greater than 0": (
+        lambda: chain_at("L", 0, 0.0, 1.0, 0.0, 0.0, 0.0)
     ),
-    "lead 'L': coupling must be finite": (
-        lambda: SemiInfiniteChainLead("L", 0, 1.0, np.nan, 0.0, 0.0, 0.0)
+    "coupling\n  Input should be a finite number": (
+        lambda: chain_at("L", 0, 1.0, np.nan, 0.0, 0.0, 0.0)
     ),
     "upper element 0 is not finite": lambda: Tridiagonal([1.0, 2.0], [np.inf]),
     "diagonal of a Hermitian matrix is real, got .* at site 1": (

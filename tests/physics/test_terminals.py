@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import eval_chebyu
 
+from attached import wide_band_at
 from nessflow.scattering.counting import (
     _logarithm,
     charge_distribution,
@@ -26,7 +27,7 @@ from nessflow.scattering.noise import lead_noise, terminal_noise
 from nessflow.scattering.occupation import fermi
 from nessflow.scattering.profiles import terminal_currents
 from nessflow.scattering.rates import Rates
-from nessflow.scattering.system import OpenSystem, WideBandLead
+from nessflow.scattering.system import OpenSystem
 from nessflow.thermodynamics import entropy_production, heat_current
 
 GROUPS = ("source", None, "drain", "source", "drain", "drain")
@@ -39,7 +40,7 @@ def random_system(seed, loss=0.2, gain=0.1, states=STATES, sites=5):
     a, b, c = rng.normal(size=(3, sites, sites)) + 1j * rng.normal(size=(3, sites, sites))
     rates = (x @ x.conj().T / sites for x in (b, c))
     leads = [
-        WideBandLead("abcdef"[k], k % sites, rng.uniform(0.2, 1.5), *states[group], group)
+        wide_band_at("abcdef"[k], k % sites, rng.uniform(0.2, 1.5), *states[group], group)
         for k, group in enumerate(GROUPS)
     ]
     scaled = (rate * matrix for rate, matrix in zip((loss, gain), rates, strict=True))
@@ -70,7 +71,7 @@ def test_terminals_are_ordered_by_their_first_lead():
 
 
 def test_leads_of_a_terminal_share_its_state():
-    leads = [WideBandLead(name, 0, 1.0, 0.0, t, "both") for name, t in (("a", 0.1), ("b", 0.2))]
+    leads = [wide_band_at(name, 0, 1.0, 0.0, t, "both") for name, t in (("a", 0.1), ("b", 0.2))]
     with pytest.raises(ValueError, match=r"terminal 'both' must have one temperature, got 0.1, 0"):
         OpenSystem(chain(2, 1.0, 0.0), Tridiagonal.zero(2), Tridiagonal.zero(2), leads)
 
@@ -105,10 +106,10 @@ def test_small_noise_of_a_terminal_keeps_its_digits():
     """Two sites, each with a strong lead on one side, and a weak link: noise of order 1e-8."""
     weak = 1e-4
     leads = [
-        WideBandLead("a", 0, 1.0, 2.0, 0.0, "left"),
-        WideBandLead("b", 0, 2.0, 2.0, 0.0, "left"),
+        wide_band_at("a", 0, 1.0, 2.0, 0.0, "left"),
+        wide_band_at("b", 0, 2.0, 2.0, 0.0, "left"),
     ]
-    leads.append(WideBandLead("right", 1, 1.5, -2.0, 0.0))
+    leads.append(wide_band_at("right", 1, 1.5, -2.0, 0.0))
     system = OpenSystem(chain(2, weak, 0.0), Tridiagonal.zero(2), Tridiagonal.zero(2), leads)
     noise, currents = lead_noise(system), steady_currents(system)
     # Tunnelling: noise = current up to the square of the transmission.
@@ -118,7 +119,7 @@ def test_small_noise_of_a_terminal_keeps_its_digits():
     # Terms of order one cancel to this between channels, not here.
     assert noise.particle_noise_error.max() < 1e-9 * noise.particle_noise[0, 0]
     # Two leads on one site are one lead of the summed broadening.
-    one = [WideBandLead("left", 0, 3.0, 2.0, 0.0), leads[2]]
+    one = [wide_band_at("left", 0, 3.0, 2.0, 0.0), leads[2]]
     merged = lead_noise(dataclasses.replace(system, leads=one))
     np.testing.assert_allclose(noise.particle_noise, merged.particle_noise, rtol=1e-9)
 
@@ -235,7 +236,7 @@ def two_columns(width, length, rng, **lead):
     for name, column, mu in (("left", 0, 0.3), ("right", length - 1, -0.2)):
         for k in range(width):
             site = column * width + k
-            leads.append(WideBandLead(f"{name} {k}", site, 0.8, mu, 0.1, name))
+            leads.append(wide_band_at(f"{name} {k}", site, 0.8, mu, 0.1, name))
     rates = np.diag(rng.uniform(0, 0.1, length * width))
     return OpenSystem(matrix, rates, 0 * rates, leads), wires, rates
 
@@ -247,7 +248,7 @@ def test_wires_side_by_side_add_up():
     for k, wire in enumerate(wires):
         loss = onsite_rates(np.diag(rates)[k::width])
         ends = zip(("left", "right"), (0, length - 1), (0.3, -0.2), strict=True)
-        leads = [WideBandLead(name, site, 0.8, mu, 0.1) for name, site, mu in ends]
+        leads = [wide_band_at(name, site, 0.8, mu, 0.1) for name, site, mu in ends]
         single.append(OpenSystem(wire, loss, Tridiagonal.zero(length), leads))
     for function, name in (
         (steady_currents, "net_particle_current"),
@@ -274,7 +275,7 @@ def test_leads_on_the_end_columns_of_a_strip_open_its_transverse_modes(width, le
     """Each mode is a chain of levels ``-2 cos(pi n / (width + 1))`` between two leads."""
     gamma, energies = 1.3, np.linspace(-3.2, 3.1, 12)
     leads = [
-        WideBandLead(f"{name} {k}", column * width + k, gamma, 0.1, 0.0, name)
+        wide_band_at(f"{name} {k}", column * width + k, gamma, 0.1, 0.0, name)
         for name, column in (("left", 0), ("right", length - 1))
         for k in range(width)
     ]

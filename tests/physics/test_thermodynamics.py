@@ -8,6 +8,7 @@ import scipy.sparse
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from attached import chain_at, wide_band_at
 from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.scattering import entropy
 from nessflow.scattering.currents import steady_currents
@@ -18,7 +19,7 @@ from nessflow.scattering.entropy import (
 )
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import linear_response
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead, as_dense
+from nessflow.scattering.system import OpenSystem, as_dense
 from nessflow.thermodynamics import (
     carnot_efficiency,
     efficiency,
@@ -33,7 +34,7 @@ def open_chain(
     sites, mu=(0.5, -0.5), temperature=(0.2, 0.4), loss=0.0, gain=0.0, broadening=1.1, level=0.0
 ):
     leads = [
-        WideBandLead(name, site, broadening, m, t)
+        wide_band_at(name, site, broadening, m, t)
         for name, site, m, t in zip(("left", "right"), (0, sites - 1), mu, temperature, strict=True)
     ]
     rates = [onsite_rates(np.broadcast_to(rate, (sites,))) for rate in (loss, gain)]
@@ -55,7 +56,7 @@ def random_system(seed, loss=True, gain=True, ratio=None, leads=3, sites=5):
     p = positive() * loss
     q = positive() * gain if ratio is None else ratio * p
     contacts = [
-        WideBandLead(
+        wide_band_at(
             f"lead {a}", a, rng.uniform(0.1, 2), rng.uniform(-2, 2), 10 ** rng.uniform(-2, 1)
         )
         for a in range(leads)
@@ -137,7 +138,7 @@ def test_equilibrium_with_gain_and_loss_at_infinite_temperature():
     temperature, ratio = 1e5, 2.0
     mu = temperature * np.log(ratio)
     leads = [
-        SemiInfiniteChainLead(name, site, 1.0, 1.0, 0.0, mu, temperature)
+        chain_at(name, site, 1.0, 1.0, 0.0, mu, temperature)
         for name, site in (("left", 0), ("right", 3))
     ]
     system = OpenSystem(
@@ -206,7 +207,7 @@ def all_channels(system, energies):
     couplings = []
     for lead in system.leads:
         column = np.zeros((system.sites, 1), complex)
-        column[lead.site] = np.sqrt(lead.broadening)
+        column[lead.site] = np.sqrt(lead.model.broadening)
         couplings.append(column)
     for matrix in (system.loss, system.gain):
         levels, vectors = np.linalg.eigh(2 * as_dense(matrix))
@@ -247,7 +248,7 @@ def test_merged_terminal_against_one_of_its_own():
         merged.hamiltonian,
         onsite_rates(np.zeros(3)),
         onsite_rates(np.zeros(3)),
-        [*merged.leads, WideBandLead("hot", 1, 0.8, hot * np.log(3), hot)],
+        [*merged.leads, wide_band_at("hot", 1, 0.8, hot * np.log(3), hot)],
     )
     energies = np.linspace(-5, 5, 11)
     found, expected = (entropy._integrand(x)(energies)[0] for x in (merged, explicit))
@@ -278,7 +279,7 @@ def test_scattering_entropy_of_one_level_with_loss():
     """One lead, one level: T = 2 g l/(w^2 + (g/2 + l/2)^2) from a full lead, H(T) twice."""
     broadening, rate = 0.8, 0.3
     nothing = onsite_rates(np.zeros(1))
-    lead = WideBandLead("lead", 0, broadening, 0.0, 0.0)
+    lead = wide_band_at("lead", 0, broadening, 0.0, 0.0)
     system = OpenSystem(chain(1, 1.0, 0.0), onsite_rates([rate]), nothing, [lead])
     w = -np.logspace(-9, 9, 200001)
     tau = 2 * rate * broadening / (w**2 + (broadening / 2 + rate) ** 2)

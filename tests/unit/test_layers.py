@@ -22,9 +22,10 @@ ALLOWED = {
     "kinetic": {"kinetic", "numpy", "scipy"},
     "lindblad": {"lindblad", "scattering", "numpy", "scipy"},
     "mixture": {"mixture", "scattering", "numpy", "scipy"},
-    "scattering": {"scattering", "numpy", "scipy", "numba"},
+    "parts": {"pydantic"},
+    "scattering": {"parts", "scattering", "numpy", "scipy", "numba"},
     "thermodynamics": PHYSICS | {"numpy", "scipy"},
-    "studies": PHYSICS | {"studies", "numpy", "scipy", "pydantic"},
+    "studies": PHYSICS | {"parts", "studies", "numpy", "scipy", "pydantic"},
     "pipeline": {"pipeline", "numpy", "xarray", "netCDF4"}
     | {"pydantic", "ruamel", "simpleeval", "rocrate"},
     "report": {"report", "numpy", "xarray", "PIL", "bokeh", "jinja2", "markupsafe"},

@@ -9,11 +9,12 @@ import xarray as xr
 from nessflow.description import EXAMPLES
 from nessflow.figures.labels import value_label
 from nessflow.figures.specs import SPEC
+from nessflow.parts import KeyedError, at_key
 from nessflow.pipeline.config import ConfigError, load_study, parameters_of
 from nessflow.pipeline.study_file import ProjectFile, StudyFile
 from nessflow.pipeline.validation import WORDS, schema_of
 from nessflow.studies import matrix
-from nessflow.studies.kind import KeyedError, at_key, find_kind, kind_names
+from nessflow.studies.kind import find_kind, kind_names
 
 OPTIONS = {"find_kind": find_kind, "kind_names": kind_names(), "figure_specs": SPEC}
 WIRE = """\

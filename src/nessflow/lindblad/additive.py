@@ -25,7 +25,7 @@ from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.quadrature import integrate
 from nessflow.scattering.statistics import occupation, require_bosonic_leads
-from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal
+from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal, outermost_edges
 
 _DEGENERATE = 1e-10
 """Level spacing, relative to the norm, below which levels have no modes of their own."""
@@ -97,7 +97,7 @@ def local_equation(system: OpenSystem, bosonic: bool = False) -> MasterEquation:
 
 
 def _averages(
-    system: OpenSystem, lead: Lead, modes: np.ndarray, bosonic: bool, rtol: float
+    system: OpenSystem, lead: AttachedLead, modes: np.ndarray, bosonic: bool, rtol: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return ``int phi_j f_a`` of each level and its error, (N,); line shapes of (35), (55).
 
@@ -118,9 +118,11 @@ def _averages(
     # Only the occupation of this lead enters; of the others, their band edges.
     steps = {"chemical_potential": lead.chemical_potential, "temperature": lead.temperature}
     leads = tuple(replace(other, **steps) for other in system.leads)
-    union = tuple(f(lead.band[k] for lead in leads) for k, f in enumerate((min, max)))
     mesh = energy_mesh(
-        replace(system, leads=leads), limits=union, poles=np.linalg.eigvals(x), everywhere=True
+        replace(system, leads=leads),
+        limits=outermost_edges(leads),
+        poles=np.linalg.eigvals(x),
+        everywhere=True,
     )
     found = integrate(integrand, mesh.panels, rtol, mesh.scale)
     return found.value / (2 * np.pi), found.error / (2 * np.pi)

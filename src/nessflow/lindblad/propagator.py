@@ -29,19 +29,20 @@ from nessflow.scattering.correlations import (
 )
 from nessflow.scattering.dark_states import bright_damping_matrix
 from nessflow.scattering.evolution import panel_error, panels_resolving, require_times
+from nessflow.scattering.leads import listed_bands
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.mesh import energy_mesh, energy_scale
 from nessflow.scattering.quadrature import KRONROD, integrate
 from nessflow.scattering.statistics import occupation, require_bosonic_leads
-from nessflow.scattering.system import Lead, OpenSystem, Tridiagonal
+from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal, outermost_edges
 
 
-def level_broadenings(system: OpenSystem, lead: Lead) -> np.ndarray:
+def level_broadenings(system: OpenSystem, lead: AttachedLead) -> np.ndarray:
     """Return ``Gamma_a(E_j)`` of a lead at the levels of the Hamiltonian.
 
     Parameters
     ----------
-    system, lead : OpenSystem, Lead
+    system, lead : OpenSystem, AttachedLead
         The system and one of its leads.
 
     Returns
@@ -55,22 +56,22 @@ def level_broadenings(system: OpenSystem, lead: Lead) -> np.ndarray:
         When a level is outside the lead's band.
     """
     levels = np.linalg.eigvalsh(as_dense(system.hamiltonian))
-    outside = (levels <= lead.band[0]) | (levels >= lead.band[1])
+    outside = ~lead.model.has_states(levels)
     if outside.any():
         raise ValueError(
-            f"the level {levels[outside][0]:g} is outside the band [{lead.band[0]:g}, "
-            f"{lead.band[1]:g}] of lead {lead.name!r}, which cannot damp it; widen the band "
+            f"the level {levels[outside][0]:g} is outside the band {listed_bands(lead.model)} of "
+            f"lead {lead.name!r}, which cannot damp it; widen the band "
             "(hopping of the lead) or move the level inside"
         )
     return lead.broadening_at(levels)
 
 
-def damping_matrix(system: OpenSystem, lead: Lead) -> np.ndarray:
+def damping_matrix(system: OpenSystem, lead: AttachedLead) -> np.ndarray:
     """Return ``Gamma_a`` of a lead, positive and of rank 1.
 
     Parameters
     ----------
-    system, lead : OpenSystem, Lead
+    system, lead : OpenSystem, AttachedLead
         The system and one of its leads.
 
     Returns
@@ -110,20 +111,24 @@ def propagator_hamiltonian(system: OpenSystem) -> np.ndarray:
     return system.damping_matrix() - 0.5j * leads
 
 
-def _alone(system: OpenSystem, lead: Lead) -> OpenSystem:
+def _alone(system: OpenSystem, lead: AttachedLead) -> OpenSystem:
     """Return a system whose integrals over the energy know of one lead only."""
     empty = Tridiagonal.zero(system.sites)
     return OpenSystem(system.hamiltonian, empty, empty, (lead,))
 
 
 def asymptotic_gain(
-    system: OpenSystem, lead: Lead, x: np.ndarray, bosonic: bool = False, rtol: float = 1e-10
+    system: OpenSystem,
+    lead: AttachedLead,
+    x: np.ndarray,
+    bosonic: bool = False,
+    rtol: float = 1e-10,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a lead's gain matrix for ``t -> infinity`` and its error, (55).
 
     Parameters
     ----------
-    system, lead : OpenSystem, Lead
+    system, lead : OpenSystem, AttachedLead
         The system and one of its leads.
     x : (N, N) array
         `propagator_hamiltonian` of the system.
@@ -152,7 +157,10 @@ def asymptotic_gain(
         return components, abs(components)
 
     mesh = energy_mesh(
-        _alone(system, lead), limits=lead.band, poles=np.linalg.eigvals(x), everywhere=True
+        _alone(system, lead),
+        limits=outermost_edges([lead]),
+        poles=np.linalg.eigvals(x),
+        everywhere=True,
     )
     found = integrate(integrand, mesh.panels, rtol, mesh.scale)
     value, error = hermitian_result(found, system.sites)
@@ -335,7 +343,7 @@ class _LeadGrid:
     def of(cls, system, lead, x, last, bosonic) -> "_LeadGrid":
         alone, x = _alone(system, lead), bright_damping_matrix(system, x)
         poles = np.linalg.eigvals(x)
-        mesh = energy_mesh(alone, limits=lead.band, poles=poles, everywhere=True)
+        mesh = energy_mesh(alone, limits=outermost_edges([lead]), poles=poles, everywhere=True)
         energies, slope = panels_resolving(mesh.panels, last, (lead,), bosonic).nodes()
         shape, energies = slope.shape, energies.ravel()
         green = np.linalg.inv(energies[:, None, None] * np.eye(system.sites) - x)

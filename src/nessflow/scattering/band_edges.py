@@ -45,16 +45,16 @@ def on_band_edge(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         By lead.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    edges = np.array([lead.band for lead in system.leads]).reshape(-1, 2, 1)
-    finite = np.isfinite(edges).all(axis=1, keepdims=True)
-    edges = np.where(finite, edges, np.nan)
-    size = abs(edges).max(axis=1, keepdims=True)
-    return (abs(energies - edges) <= _ON_EDGE * size).any(axis=1)
+    result = np.zeros((len(system.leads), energies.size), bool)
+    for row, lead in zip(result, system.leads, strict=True):
+        edges = np.array(lead.model.edges)[:, None]
+        row[:] = (abs(energies - edges) <= _ON_EDGE * abs(edges).max(initial=0.0)).any(axis=0)
+    return result
 
 
 def _scale(system: OpenSystem) -> float:
     """Return the width of the narrowest band, in t; 1 where none is finite."""
-    widths = [high - low for low, high in (lead.band for lead in system.leads)]
+    widths = [high - low for lead in system.leads for low, high in lead.model.bands]
     return min((width for width in widths if np.isfinite(width)), default=1.0)
 
 

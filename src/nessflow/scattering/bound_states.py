@@ -16,9 +16,10 @@ from nessflow.scattering.dark_states import (
     unreached_sites,
     weakest_combinations,
 )
+from nessflow.scattering.leads import bordered
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.mesh import energy_scale, resonances
-from nessflow.scattering.system import Lead, OpenSystem
+from nessflow.scattering.system import AttachedLead, OpenSystem, outermost_edges
 
 _UNDAMPED = 1e-13
 """Damping, relative to the norm of the Hamiltonian, that rounding cannot tell from none."""
@@ -56,8 +57,10 @@ def levels_outside(system: OpenSystem, edge: float, above: bool) -> np.ndarray:
     matrix = as_dense(system.hamiltonian).astype(complex)
     dark, inside = dark_states(system), edge - 1.0 if above else edge + 1.0
     matrix -= (dark.vectors * (dark.levels - inside)) @ dark.vectors.conj().T
-    sites = system.contacts
-    matrix[sites, sites] += system.contact_self_energy(np.array([edge]))[0].real
+    attached = [(lead.site, lead.model) for lead in system.leads]
+    for site, lead in attached:
+        matrix[site, site] += lead.regular_self_energy(edge).real
+    matrix = bordered(matrix, attached)
     levels = np.linalg.eigvalsh(matrix)
     return levels[levels > edge] if above else levels[levels < edge]
 
@@ -99,15 +102,14 @@ def bound_states(system: OpenSystem) -> BoundStates | None:
     BoundStates or None
         Weight ``1/(1 - psi^+ Sigma'(E) psi)`` in the system; None where there are very many.
     """
-    edges = sorted({edge for lead in system.leads for edge in lead.band if np.isfinite(edge)})
+    edges = sorted({edge for lead in system.leads for edge in lead.model.edges})
     found = []
     for lower, upper in pairwise([-np.inf, *edges, np.inf]):
         inside = _inside(lower, upper)
         closed, reaching = [], []
         for lead in system.leads:
-            is_open = lead.band[0] <= inside <= lead.band[1]
-            (reaching if is_open else closed).append(lead)
-        if lower < upper and any(lead.self_energy(inside) != 0 for lead in closed):
+            (reaching if lead.model.has_states(inside) else closed).append(lead)
+        if lower < upper and any(lead.model.is_coupled for lead in closed):
             between = _bound_between(system, closed, reaching, lower, upper)
             if between is None:
                 return None
@@ -127,7 +129,11 @@ def _inside(lower: float, upper: float) -> float:
 
 
 def _bound_between(
-    system: OpenSystem, closed: list[Lead], reaching: list[Lead], lower: float, upper: float
+    system: OpenSystem,
+    closed: list[AttachedLead],
+    reaching: list[AttachedLead],
+    lower: float,
+    upper: float,
 ) -> list[tuple[float, np.ndarray, float]] | None:
     """Return energies, vectors and errors of the states bound between two edges, if not many."""
     others = replace(system, leads=reaching)
@@ -141,13 +147,14 @@ def _bound_between(
     # What is dark is no candidate: it is moved far away.
     fixed = as_dense(system.hamiltonian)[np.ix_(sites, sites)]
     fixed = fixed + 1e3 * scale * (dark @ dark.conj().T)
-    at = [(int(np.searchsorted(sites, x.site)), x) for x in closed if x.site in sites]
+    at = [(int(np.searchsorted(sites, x.site)), x.model) for x in closed if x.site in sites]
+    fixed = bordered(fixed, at).real if np.isrealobj(fixed) else bordered(fixed, at)
     coupling = constraints(others, sites)
 
     def matrix(energy: float) -> np.ndarray:
-        result = fixed - energy * np.eye(sites.size)
+        result = fixed - energy * np.eye(len(fixed))
         for site, lead in at:
-            result[site, site] += lead.self_energy(energy).real
+            result[site, site] += lead.regular_self_energy(energy).real
         return result
 
     def level(energy: float, place: int) -> float:
@@ -175,15 +182,16 @@ def _bound_between(
         energy = min(max(energy, lower + rounding), upper - rounding)
         values, vectors = np.linalg.eigh(matrix(energy))
         vectors = vectors[:, abs(values - values[place]) < _REACHED * scale]
-        sizes, vectors = weakest_combinations(coupling @ vectors, vectors)
+        sizes, vectors = weakest_combinations(coupling @ vectors[: sites.size], vectors)
         vectors = vectors[:, sizes < _REACHED * scale]
         change = sum(
-            lead.slope_outside(energy) * np.outer(vectors[k].conj(), vectors[k]) for k, lead in at
+            lead.regular_derivatives(energy)[1].real * np.outer(vectors[k].conj(), vectors[k])
+            for k, lead in at
         )
         weights, turn = np.linalg.eigh(np.eye(vectors.shape[1]) - change)
         for vector in (vectors @ (turn / np.sqrt(weights))).T:
             whole = np.zeros(system.sites, complex)
-            whole[sites] = vector
+            whole[sites] = vector[: sites.size]
             found.append((float(energy), whole, error))
     return found
 
@@ -255,7 +263,7 @@ def _require_levels_inside(system: OpenSystem) -> None:
             return
         raise ValueError("the system has no terminal, so that nothing decays")
     if not (system.loss.any() or system.gain.any()):
-        lower, upper = (f(lead.band[k] for lead in system.leads) for k, f in enumerate((min, max)))
+        lower, upper = outermost_edges(system.leads)
         for edge, above in ((lower, False), (upper, True)):
             if np.isfinite(edge) and levels_outside(system, edge, above).size:
                 raise ValueError(

@@ -14,7 +14,9 @@ import numpy as np
 from scipy.special import digamma
 
 from nessflow.scattering.dark_states import bright_damping_matrix
-from nessflow.scattering.system import OpenSystem, WideBandLead, as_dense
+from nessflow.scattering.leads import WideBand
+from nessflow.scattering.matrices import as_dense
+from nessflow.scattering.system import AttachedLead, OpenSystem
 
 _LARGEST_CONDITION = 1e4
 """Errors grow as the condition number squared: 1e-8 of the largest term here."""
@@ -66,7 +68,7 @@ class ClosedFormCurrents:
         return self.landauer_error + float(self.reservoir_error.sum())
 
 
-def _psi(lead: WideBandLead, poles: np.ndarray) -> np.ndarray:
+def _psi(lead: AttachedLead, poles: np.ndarray) -> np.ndarray:
     """Return ``psi_n``, (N,) complex.
 
     ``int dw f / [(w - l_n)(w - l_m^*)] = (psi_n - psi_m^* - i pi) / (l_n - l_m^*)``, and with
@@ -87,7 +89,7 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
     Parameters
     ----------
     system : OpenSystem
-        With exactly two leads, both `WideBandLead`; first left, second right.
+        With exactly two leads, both wide-band; first left, second right.
 
     Returns
     -------
@@ -102,14 +104,14 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
         When the leads are not two of the wide-band kind.
     """
     two = len(system.leads) == len(system.terminals) == 2
-    if not two or not all(isinstance(x, WideBandLead) for x in system.leads):
+    if not two or not all(isinstance(x.model, WideBand) for x in system.leads):
         raise ValueError(
             "the closed form holds for exactly two wide-band leads; "
             "use nessflow.scattering.currents.steady_currents instead"
         )
     matrix = bright_damping_matrix(system)
     for lead in system.leads:
-        matrix[lead.site, lead.site] -= 0.5j * lead.broadening
+        matrix[lead.site, lead.site] -= 0.5j * lead.model.broadening
     poles, right = np.linalg.eig(matrix)
     condition = float(np.linalg.cond(right))
     if not condition < _LARGEST_CONDITION:
@@ -124,11 +126,11 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
     accuracy = 4 * np.finfo(float).eps * condition * (condition + shift)
 
     def pair_sum(
-        lead: WideBandLead, source: np.ndarray, kernel: np.ndarray, size: np.ndarray
+        lead: AttachedLead, source: np.ndarray, kernel: np.ndarray, size: np.ndarray
     ) -> np.ndarray:
         """Return ``int dw/2pi Tr[Gamma_lead G source G^+] occupation`` and its error."""
         row = right[lead.site]
-        weight = lead.broadening * np.outer(row, row.conj()) * scale
+        weight = lead.model.broadening * np.outer(row, row.conj()) * scale
         weight = weight * (left @ source @ left.conj().T) / (2 * np.pi)
         return np.array([(weight * kernel).sum().real, (accuracy * abs(weight) * size).sum()])
 
@@ -143,7 +145,7 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
     landauer = np.zeros(2)
     for lead, other in (system.leads, system.leads[::-1]):
         contact = np.zeros_like(matrix)
-        contact[other.site, other.site] = 0.5 * other.broadening
+        contact[other.site, other.site] = 0.5 * other.model.broadening
         landauer += pair_sum(lead, contact, occupied[0] - occupied[1], sizes[0] + sizes[1])
     return ClosedFormCurrents(
         float(landauer[0]), float(landauer[1]), reservoir[0], reservoir[1], condition

@@ -392,8 +392,8 @@ def _contact_tails(system: OpenSystem, terminal: Terminal, matrix: Matrix) -> di
     leads = [system.leads[a] for a in terminal.channels]
     tails: dict[int, float] = {}
     for lead in leads:
-        tail = float(lead.broadening_at(0.0)) * diagonal(matrix)[lead.site]
-        if tail and not np.isfinite(lead.band[0]):
+        tail = lead.model.tail * diagonal(matrix)[lead.site]
+        if tail:
             tails[lead.site + 1] = tails.get(lead.site + 1, 0.0) + tail
     return tails
 

@@ -77,8 +77,7 @@ def _lead_sites(system: OpenSystem) -> list[int]:
     """Return the sites of the leads that are coupled."""
     sites = set()
     for lead, members in system.alike_leads:
-        centre = 0.5 * sum(lead.band) if np.isfinite(lead.band[0]) else 0.0
-        if lead.broadening_at(np.array([centre]))[0] > 0:
+        if lead.model.is_coupled:
             sites.update(system.leads[a].site for a in members)
     return sorted(sites)
 

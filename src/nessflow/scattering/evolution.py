@@ -26,7 +26,7 @@ from nessflow.scattering.dense import green
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.quadrature import KRONROD, Panels, panel_estimates
 from nessflow.scattering.statistics import bosonic_range, occupation
-from nessflow.scattering.system import Lead, OpenSystem
+from nessflow.scattering.system import AttachedLead, OpenSystem, outermost_edges
 
 _PHASE = 4.0
 """Largest phase ``|w - w'| t`` over half a panel of energies."""
@@ -174,14 +174,16 @@ def _require_finite_bands(system: OpenSystem) -> None:
             "nessflow.lindblad.propagator, which is exact for wide-band leads"
         )
     for lead in system.leads:
-        if not np.isfinite(lead.band[0]):
+        if not lead.model.is_banded:
             raise ValueError(
                 f"lead {lead.name!r} has no band edges, and the exact evolution takes band-limited "
                 "leads; use nessflow.lindblad.propagator, which is exact for wide-band leads"
             )
 
 
-def panels_resolving(panels: Panels, time: float, leads: Sequence[Lead], bosonic: bool) -> Panels:
+def panels_resolving(
+    panels: Panels, time: float, leads: Sequence[AttachedLead], bosonic: bool
+) -> Panels:
     """Return panels cut until they resolve a time, and occupations and broadenings of leads.
 
     On half of each, ``e^{iwt}`` turns by less than `_PHASE` radians where it is fastest: beside a
@@ -193,7 +195,7 @@ def panels_resolving(panels: Panels, time: float, leads: Sequence[Lead], bosonic
         Panels of finite energies.
     time : float
         In hbar/t.
-    leads : sequence of Lead
+    leads : sequence of AttachedLead
         With their steps at ends of panels.
     bosonic : bool
         Statistics.
@@ -301,9 +303,9 @@ class _Grid:
 
 
 def _grid(system: OpenSystem, last: float, bosonic: bool) -> _Grid:
-    band = [f(lead.band[k] for lead in system.leads) for k, f in enumerate((min, max))]
+    band = outermost_edges(system.leads)
     require_reach(last, band[1] - band[0])
-    mesh = energy_mesh(system, limits=tuple(band), everywhere=True)
+    mesh = energy_mesh(system, limits=band, everywhere=True)
     panels = panels_resolving(mesh.panels, last, system.leads, bosonic)
     energies, slope = panels.nodes()
     slope = slope / (2 * np.pi)

@@ -39,7 +39,7 @@ from nessflow.scattering.occupation import fermi, fermi_holes
 from nessflow.scattering.quadrature import integrate
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.sparse import solve_at
-from nessflow.scattering.system import OpenSystem
+from nessflow.scattering.system import OpenSystem, share_states
 
 LORENZ_NUMBER = np.pi**2 / 3
 """``K / (G T)`` of the Wiedemann-Franz law, in (k_B/e)^2."""
@@ -163,8 +163,7 @@ def _thermal_average(
 def _underflow(system: OpenSystem, value: np.ndarray) -> np.ndarray:
     """Return what may hide in zeros: tails of occupations and of waves that decay never vanish."""
     mu, temperature = _common_state(system)
-    bands = np.array([lead.band for lead in system.leads])
-    shared = bands[:, 0].max() < bands[:, 1].min()
+    shared = share_states(system.leads)
     if temperature == 0:
         shared = all(lead.broadening_at(mu) > 0 for lead in system.leads)
     return np.where(shared & (value == 0), _TINY, 0.0)

@@ -7,9 +7,10 @@ import numpy as np
 
 from nessflow.scattering.dark_states import bright_damping_matrix
 from nessflow.scattering.dense import solved
+from nessflow.scattering.leads import Lead, bordered
 from nessflow.scattering.matrices import gershgorin
 from nessflow.scattering.quadrature import NODES, Panels, line_mesh
-from nessflow.scattering.system import Lead, OpenSystem
+from nessflow.scattering.system import OpenSystem
 
 _FERMI_POINTS = np.array([-40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0])
 """Break points of a Fermi function, in temperatures from the chemical potential."""
@@ -33,19 +34,24 @@ def _damping_bounds(system: OpenSystem) -> tuple[float, float]:
 
 
 def _largest_self_energy(lead: Lead) -> float:
-    edges = np.array([edge for edge in lead.band if np.isfinite(edge)] or [0.0])
-    inside = np.append(edges, edges.mean())
-    return float(abs(lead.self_energy(inside)).max())
+    inside = np.array([*lead.edges, lead.reference_energy])
+    orbitals = sum(np.sqrt(residue) for _, residue in lead.poles)
+    return float(abs(lead.regular_self_energy(inside)).max() + orbitals)
 
 
 def _smallest_damping(system: OpenSystem) -> float:
     """Return a bound of how far every pole is below the real line, roughly within the bands."""
     contacts = dict.fromkeys(system.contacts, 0.0)
     for lead in system.leads:
-        centre = np.mean(lead.band) if np.isfinite(lead.band[0]) else 0.0
-        contacts[lead.site] += 0.5 * float(lead.broadening_at(centre))
+        centre = np.array([lead.model.reference_energy])
+        contacts[lead.site] -= float(lead.model.regular_self_energy(centre)[0].imag)
     everywhere = len(contacts) == system.sites
-    return _damping_bounds(system)[0] + (min(contacts.values()) if everywhere else 0.0)
+    sites = _damping_bounds(system)[0] + (min(contacts.values()) if everywhere else 0.0)
+    return min([sites, *(-pole.imag for pole in _lead_poles(system))])
+
+
+def _lead_poles(system: OpenSystem) -> list[complex]:
+    return [pole for lead in system.leads for pole, _ in lead.model.poles]
 
 
 def known_poles(system: OpenSystem) -> np.ndarray:
@@ -71,7 +77,9 @@ def known_poles(system: OpenSystem) -> np.ndarray:
         As `resonances`, where that is needed.
     """
     low, high, reach = _spectrum(system)
-    real = any(np.isfinite(lead.band[0]) for lead in system.leads)
+    real = any(lead.model.is_banded for lead in system.leads)
+    levels = [pole.real for pole in _lead_poles(system)]
+    low, high = min([low, *levels]), max([high, *levels])
     spectrum = (low - reach, high + reach) if real else (low, high)
     depth = _smallest_damping(system)
     if depth > 0 and spectrum[1] - spectrum[0] <= 4 * system.sites * depth:
@@ -94,8 +102,8 @@ def resonances(system: OpenSystem) -> np.ndarray:
 
     Returns
     -------
-    (N,) complex array
-        In t.
+    (N + p,) complex array
+        In t; with p poles of the leads' self-energies.
 
     Raises
     ------
@@ -108,26 +116,22 @@ def resonances(system: OpenSystem) -> np.ndarray:
             f"{system.sites} sites are too many for eigenvalues (at most {_LARGEST}); "
             "make the system smaller, give every site loss or gain, or use transmission"
         )
-    centres = [np.mean(lead.band) if np.isfinite(lead.band[0]) else 0.0 for lead in system.leads]
-    matrix = bright_damping_matrix(system)
-    for lead, centre in zip(system.leads, centres, strict=True):
-        matrix[lead.site, lead.site] += lead.self_energy(centre)
-    if all(np.isinf(lead.band[0]) for lead in system.leads):
+    attached = [(lead.site, lead.model) for lead in system.leads]
+    matrix = bordered(bright_damping_matrix(system), attached)
+    for site, lead in attached:
+        matrix[site, site] += lead.regular_self_energy(lead.reference_energy)
+    banded = [(site, lead) for site, lead in attached if lead.is_banded]
+    if not banded:
         return np.linalg.eigvals(matrix)
     poles, right = np.linalg.eig(matrix)
     left = np.linalg.pinv(right)
-    banded = [
-        (lead, centre)
-        for lead, centre in zip(system.leads, centres, strict=True)
-        if np.isfinite(lead.band[0])
-    ]
-    at = np.unique([lead.site for lead, _ in banded])
+    at = np.unique([site for site, _ in banded])
 
     def change(energies: np.ndarray) -> np.ndarray:
         total = np.zeros((energies.size, at.size), complex)
-        for lead, centre in banded:
-            difference = lead.self_energy(energies) - lead.self_energy(centre)
-            total[:, np.searchsorted(at, lead.site)] += difference
+        for site, lead in banded:
+            centre = lead.regular_self_energy(lead.reference_energy)
+            total[:, np.searchsorted(at, site)] += lead.regular_self_energy(energies) - centre
         return total
 
     return _shifted(poles, left[:, at], right[at].T, change)
@@ -190,8 +194,8 @@ def _limits(system: OpenSystem) -> tuple[float, float]:
     if system.leads and not loss:
         lower = min(x.chemical_potential - UNDERFLOW * x.temperature for x in system.leads)
     if system.leads and not (loss and gain):
-        upper = min(upper, max(x.band[1] for x in system.leads))
-        lower = max(lower, min(x.band[0] for x in system.leads))
+        upper = min(upper, max(x.model.top for x in system.leads))
+        lower = max(lower, min(x.model.bottom for x in system.leads))
     return lower, upper
 
 
@@ -218,14 +222,14 @@ class EnergyMesh:
 
 
 def _edges(system: OpenSystem) -> list[float]:
-    return [edge for lead in system.leads for edge in lead.band if np.isfinite(edge)]
+    return [edge for lead in system.leads for edge in lead.model.edges]
 
 
 def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
     """Return bounds of the Hamiltonian's spectrum, and by how much the leads may move it."""
     reach = dict.fromkeys(system.contacts, 0.0)  # the self-energies are diagonal
     for lead in system.leads:
-        reach[lead.site] += _largest_self_energy(lead)
+        reach[lead.site] += _largest_self_energy(lead.model)
     return *gershgorin(system.hamiltonian), max(reach.values(), default=0.0)
 
 

@@ -22,7 +22,7 @@ from nessflow.scattering.matrices import as_sparse
 from nessflow.scattering.mesh import energy_scale
 from nessflow.scattering.occupation import fermi, fermi_holes
 from nessflow.scattering.sparse import solve_at
-from nessflow.scattering.system import Lead, OpenSystem
+from nessflow.scattering.system import AttachedLead, OpenSystem
 
 _NARROW = 1e-10
 """Half width, relative to the norm of the Hamiltonian, below which rounding blurs a resonance."""
@@ -235,7 +235,7 @@ def _of_window(system: OpenSystem, poles: np.ndarray, scale: float) -> NarrowSta
 
 
 def _mean(
-    function: Callable, source: Lead | str, energy: float, depth: float, scale: float
+    function: Callable, source: AttachedLead | str, energy: float, depth: float, scale: float
 ) -> tuple[float, float]:
     """Return an occupation about a level, and by how much the rounding of the level moves it."""
     if isinstance(source, str):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import expit
 
-from nessflow.scattering.system import Lead, Terminal
+from nessflow.scattering.system import AttachedLead, Terminal
 
 
 def _reduced(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
@@ -54,7 +54,7 @@ def fermi_holes(energies: np.ndarray, chemical_potential: float, temperature: fl
 
 
 def fermi_difference(
-    energies: np.ndarray, first: Lead | Terminal, second: Lead | Terminal
+    energies: np.ndarray, first: AttachedLead | Terminal, second: AttachedLead | Terminal
 ) -> np.ndarray:
     """Return ``f_first - f_second`` without cancellation.
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nessflow.scattering.dark_states import bright_damping_matrix
+from nessflow.scattering.leads import listed_bands
 from nessflow.scattering.mesh import known_poles
 from nessflow.scattering.pairwise import lead_sites
 from nessflow.scattering.probe_response import flows
@@ -31,7 +32,7 @@ from nessflow.scattering.probes import (
     task_of,
     terminal_potentials,
 )
-from nessflow.scattering.system import Lead, OpenSystem, WideBandLead
+from nessflow.scattering.system import AttachedLead, OpenSystem
 from nessflow.scattering.terminal_flows import temperatures
 
 _EPSILON = np.finfo(float).eps
@@ -68,21 +69,14 @@ class ExpansionSolution:
 # --- derivatives ----------------------------------------------------------------------------------
 
 
-def _self_energy(lead: Lead, energy: float) -> np.ndarray:
+def _self_energy(lead: AttachedLead, energy: float) -> np.ndarray:
     """Return the self-energy and its first two derivatives with respect to the energy, (3,)."""
-    if isinstance(lead, WideBandLead):
-        return np.array([-0.5j * lead.broadening, 0.0, 0.0])
-    half = 2 * abs(lead.hopping)
-    x = (energy - lead.onsite) / half
-    if abs(x) >= 1:
+    if not lead.model.has_states(energy):
         raise NoSolution(
             f"lead {lead.name!r} has no states at the mean chemical potential {energy:g}, its band "
-            f"is {lead.band[0]:g} to {lead.band[1]:g}: nothing can be expanded about there"
+            f"is {listed_bands(lead.model)}: nothing can be expanded about there"
         )
-    root = np.sqrt(1 - x * x)
-    scale = lead.coupling**2 / abs(lead.hopping)
-    derivatives = np.array([x - 1j * root, 1 + 1j * x / root, 1j / root**3])
-    return scale * derivatives / half ** np.arange(3)
+    return lead.model.derivatives(energy)
 
 
 def _product(first: Sequence, second: Sequence) -> list:

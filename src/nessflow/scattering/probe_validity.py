@@ -16,6 +16,7 @@ from nessflow.scattering.probe_response import flows
 from nessflow.scattering.probes import (
     Validity,
     by_terminal,
+    distance_from_bands,
     moved,
     terminal_bands,
     terminal_temperatures,
@@ -70,7 +71,8 @@ def validity(
         lowest, highest = spectral_range(system)
         low, high = np.maximum(low, lowest), np.minimum(high, highest)
     excess = np.zeros(mu.size)
-    excess[probes] = np.maximum(low - mu, mu - high)[probes]
+    beyond = np.maximum(np.maximum(low - mu, mu - high), distance_from_bands(system, mu))
+    excess[probes] = beyond[probes]
     # A potential on the edge itself was rounded to either side.
     excess[excess <= 8 * np.finfo(float).eps * (abs(mean) + abs(bias))] = 0.0
     neglected, reason = 0.0, ""
@@ -80,9 +82,10 @@ def validity(
         worst, far = int(np.argmax(share)), int(np.argmax(excess - warmth))
         neglected = float(share[worst])
         if excess[far] > warmth[far]:
+            where = "in a gap of" if low[far] < mu[far] < high[far] else "beyond"
             reason = (
                 f"no such state: probe {names[far]!r} would have the chemical potential "
-                f"{mu[far]:.6g}, beyond the states it exchanges with, {low[far]:.6g} to "
+                f"{mu[far]:.6g}, {where} the states it exchanges with, {low[far]:.6g} to "
                 f"{high[far]:.6g}"
             )
         elif neglected > _LARGEST_NEGLECTED:

@@ -16,7 +16,7 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from nessflow.scattering.matrices import as_sparse, diagonal
-from nessflow.scattering.system import OpenSystem
+from nessflow.scattering.system import OpenSystem, outermost_edges
 from nessflow.scattering.terminal_flows import with_occupations
 
 _EPSILON = np.finfo(float).eps
@@ -220,10 +220,33 @@ def terminal_bands(system: OpenSystem) -> np.ndarray:
     (t, 2) float array
         In t; infinite for wide-band leads.
     """
+    return np.array(
+        [outermost_edges(system.leads[k] for k in x.channels) for x in system.terminals]
+    )
+
+
+def distance_from_bands(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return how far an energy for each terminal is from the next at which it has states.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (t,) array
+        In t.
+
+    Returns
+    -------
+    (t,) float array
+        In t; 0 within a band, its edges included.
+    """
     bands = [
-        np.array([system.leads[k].band for k in terminal.channels]) for terminal in system.terminals
+        np.array([band for k in x.channels for band in system.leads[k].model.bands])
+        for x in system.terminals
     ]
-    return np.array([(band[:, 0].min(), band[:, 1].max()) for band in bands])
+    pairs = zip(bands, energies, strict=True)
+    apart = [np.maximum(band[:, 0] - energy, energy - band[:, 1]).min() for band, energy in pairs]
+    return np.maximum(apart, 0.0)
 
 
 def _require_joined(system: OpenSystem, probes: set[int]) -> None:
@@ -297,8 +320,7 @@ def task_of(system: OpenSystem, probes: Sequence[Probe]) -> Task:
 
 def _check_probe(system: OpenSystem, probe: Probe, channels: Sequence[int]) -> None:
     leads = [system.leads[a] for a in channels]
-    couplings = [getattr(lead, "coupling", getattr(lead, "broadening", 1.0)) for lead in leads]
-    if not any(couplings):
+    if not any(lead.model.is_coupled for lead in leads):
         raise ValueError(
             f"probe {probe.name!r} is not coupled to the system (coupling or broadening 0), its "
             "current is always 0 and fixes no chemical potential"
@@ -309,7 +331,7 @@ def _check_probe(system: OpenSystem, probe: Probe, channels: Sequence[int]) -> N
         return
     rates = diagonal(system.loss) + diagonal(system.gain)
     for lead in leads:
-        if not np.isfinite(lead.band[0]) and rates[lead.site] > 0:
+        if lead.model.tail * rates[lead.site] > 0:
             raise ValueError(
                 f"probe {probe.name!r} has no finite heat current: its band never ends and site "
                 f"{lead.site + 1} has loss or gain, so that the energy integral diverges; "

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nessflow.scattering.occupation import fermi
-from nessflow.scattering.system import Lead, OpenSystem, Terminal
+from nessflow.scattering.system import AttachedLead, OpenSystem, Terminal
 
 
 def bose(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
@@ -28,7 +28,7 @@ def bose(energies: np.ndarray, chemical_potential: float, temperature: float) ->
         return 1 / np.expm1(offset / temperature)
 
 
-def occupation(energies: np.ndarray, lead: Lead | Terminal, bosonic: bool) -> np.ndarray:
+def occupation(energies: np.ndarray, lead: AttachedLead | Terminal, bosonic: bool) -> np.ndarray:
     """Return the Fermi or Bose function of a lead.
 
     Parameters
@@ -49,7 +49,7 @@ def occupation(energies: np.ndarray, lead: Lead | Terminal, bosonic: bool) -> np
     return function(energies, lead.chemical_potential, lead.temperature)
 
 
-def require_bosonic_leads(leads: tuple[Lead, ...]) -> None:
+def require_bosonic_leads(leads: tuple[AttachedLead, ...]) -> None:
     """Check that leads can hold bosons: chemical potentials below all bands.
 
     Parameters
@@ -63,7 +63,7 @@ def require_bosonic_leads(leads: tuple[Lead, ...]) -> None:
         When there are states at or below a chemical potential, which bosons would fill without
         limit.
     """
-    bottom = min((lead.band[0] for lead in leads), default=0.0)
+    bottom = min((lead.model.bottom for lead in leads), default=0.0)
     for lead in leads:
         if not bottom > lead.chemical_potential:
             raise ValueError(
@@ -98,4 +98,4 @@ def bosonic_range(system: OpenSystem) -> tuple[float, float]:
     if not system.leads:
         raise ValueError("bosons need at least one lead, the system has none")
     require_bosonic_leads(system.leads)
-    return min(x.band[0] for x in system.leads), max(x.band[1] for x in system.leads)
+    return min(x.model.bottom for x in system.leads), max(x.model.top for x in system.leads)

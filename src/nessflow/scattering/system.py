@@ -6,11 +6,13 @@ extended-landauer-buttiker, eq (5): channels ``L = sum_j u_j c_j`` enter the mas
 ``X = h - i (P + Q)``, ``G = (w - X - Sigma)^-1``, and populations decay with the rate ``2 P``.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from nessflow.scattering.leads import Lead
 from nessflow.scattering.matrices import (
     Matrix,
     Sparse,
@@ -27,18 +29,9 @@ def _require(fine: bool, name: str, what: str, got: object) -> None:
         raise ValueError(f"lead {name!r}: {what}, got {got}")
 
 
-def _check_lead(lead: "Lead") -> None:
-    """Check what every kind of lead has: a site, a chemical potential and a temperature."""
-    _require(lead.site >= 0, lead.name, "site must be 0 or more (counted from 0)", lead.site)
-    mu, temperature = lead.chemical_potential, lead.temperature
-    _require(np.isfinite(mu), lead.name, "chemical_potential must be finite", mu)
-    fine = temperature >= 0 and np.isfinite(temperature)
-    _require(fine, lead.name, "temperature must be finite and 0 or more", temperature)
-
-
 @dataclass(frozen=True)
-class WideBandLead:
-    """Lead with the energy-independent self-energy ``-i broadening / 2`` on one site.
+class AttachedLead:
+    """Lead at a site, with its occupation: one channel of a terminal.
 
     Parameters
     ----------
@@ -46,8 +39,8 @@ class WideBandLead:
         Name of the lead.
     site : int
         Site of the contact, counted from 0.
-    broadening : float
-        Gamma, in t.
+    model : Lead
+        Self-energy and bands.
     chemical_potential, temperature : float
         In t; temperature 0 is allowed.
     terminal : str, optional
@@ -61,164 +54,52 @@ class WideBandLead:
 
     name: str
     site: int
-    broadening: float
+    model: Lead
     chemical_potential: float
     temperature: float
     terminal: str | None = None
 
     def __post_init__(self):
-        fine = self.broadening >= 0 and np.isfinite(self.broadening)
-        _require(fine, self.name, "broadening must be finite and 0 or more", self.broadening)
-        _check_lead(self)
-
-    @property
-    def band(self) -> tuple[float, float]:
-        """Energies between which the lead has states."""
-        return -np.inf, np.inf
+        _require(self.site >= 0, self.name, "site must be 0 or more (counted from 0)", self.site)
+        mu, temperature = self.chemical_potential, self.temperature
+        _require(np.isfinite(mu), self.name, "chemical_potential must be finite", mu)
+        fine = temperature >= 0 and np.isfinite(temperature)
+        _require(fine, self.name, "temperature must be finite and 0 or more", temperature)
 
     def self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return the retarded self-energy.
-
-        Parameters
-        ----------
-        energies : (E,) array
-            Energies w, in t.
-
-        Returns
-        -------
-        (E,) complex array
-            In t.
-        """
-        return np.full(np.shape(energies), -0.5j * self.broadening)
+        """Return the retarded self-energy, see `Lead.self_energy`."""
+        return self.model.self_energy(energies)
 
     def broadening_at(self, energies: np.ndarray) -> np.ndarray:
-        """Return ``Gamma = -2 Im Sigma``.
-
-        Parameters
-        ----------
-        energies : (E,) array
-            Energies w, in t.
-
-        Returns
-        -------
-        (E,) float array
-            In t.
-        """
-        return np.full(np.shape(energies), float(self.broadening))
+        """Return ``Gamma = -2 Im Sigma``, see `Lead.broadening_at`."""
+        return self.model.broadening_at(energies)
 
 
-@dataclass(frozen=True)
-class SemiInfiniteChainLead:
-    """Lead that is a uniform semi-infinite chain, its first site coupled to one site.
+def outermost_edges(leads: Iterable[AttachedLead]) -> tuple[float, float]:
+    """Return the lowest and the highest edge of the bands of leads, in t.
 
     Parameters
     ----------
-    name : str
-        Name of the lead.
-    site : int
-        Site of the contact, counted from 0.
-    hopping : float
-        Hopping inside the lead, in t; its band is ``onsite -+ 2 |hopping|``.
-    coupling : float
-        Hopping between the lead's first site and ``site``, in t.
-    onsite : float
-        On-site energy of the lead, in t.
-    chemical_potential, temperature : float
-        In t; temperature 0 is allowed.
-    terminal : str, optional
-        Terminal that the lead is a channel of, see `OpenSystem.terminals`; its own name if None.
+    leads : iterable of AttachedLead
+        At least one.
 
-    Raises
-    ------
-    ValueError
-        When a value is out of range.
+    Returns
+    -------
+    low, high : float
+        In t.
     """
-
-    name: str
-    site: int
-    hopping: float
-    coupling: float
-    onsite: float
-    chemical_potential: float
-    temperature: float
-    terminal: str | None = None
-
-    def __post_init__(self):
-        fine = self.hopping != 0 and np.isfinite(self.hopping)
-        _require(fine, self.name, "hopping must be finite and not 0", self.hopping)
-        for key in ("coupling", "onsite"):
-            value = getattr(self, key)
-            _require(np.isfinite(value), self.name, f"{key} must be finite", value)
-        _check_lead(self)
-
-    @property
-    def band(self) -> tuple[float, float]:
-        """Energies between which the lead has states."""
-        return self.onsite - 2 * abs(self.hopping), self.onsite + 2 * abs(self.hopping)
-
-    def _reduced(self, energies: np.ndarray) -> np.ndarray:
-        """Energy from the band centre in half band widths."""
-        return (np.asarray(energies, float) - self.onsite) / (2 * abs(self.hopping))
-
-    def self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return the retarded self-energy.
-
-        ``Sigma = coupling^2 g`` with the surface Green's function ``g`` of the chain, the root of
-        ``hopping^2 g^2 - (w - onsite) g + 1 = 0`` that is retarded inside the band and decays as
-        ``1/w`` outside.
-
-        Parameters
-        ----------
-        energies : (E,) array
-            Energies w, in t.
-
-        Returns
-        -------
-        (E,) complex array
-            In t.
-        """
-        x = self._reduced(energies)
-        scale = self.coupling**2 / abs(self.hopping)
-        square = (1 - x) * (1 + x)  # to the last bit at the edges, unlike 1 - x^2
-        outside = square < 0
-        root = np.sqrt(abs(square))
-        result = np.empty(x.shape, complex)
-        np.multiply(x, scale, out=result.real)
-        np.multiply(root, -scale, out=result.imag)
-        if outside.any():
-            # 1/(x + root) instead of x - root, which cancels far away.
-            np.copyto(result, scale / (x + np.copysign(root, x)), where=outside)
-        return result[()]
-
-    def broadening_at(self, energies: np.ndarray) -> np.ndarray:
-        """Return ``Gamma = -2 Im Sigma``.
-
-        Parameters
-        ----------
-        energies : (E,) array
-            Energies w, in t.
-
-        Returns
-        -------
-        (E,) float array
-            In t; exactly 0 outside the band.
-        """
-        return 0.0 - 2 * self.self_energy(energies).imag
-
-    def slope_outside(self, energy: float) -> float:
-        """Return the derivative of the self-energy at an energy outside the band, in t.
-
-        It is negative, and diverges at the edges.
-        """
-        x = self._reduced(energy)
-        root = 2 * abs(self.hopping) * np.copysign(np.sqrt((x - 1) * (x + 1)), x)
-        return float(-self.self_energy(energy).real / root)
+    models = [lead.model for lead in leads]
+    return min(x.bottom for x in models), max(x.top for x in models)
 
 
-Lead = WideBandLead | SemiInfiniteChainLead
-
-_PLACE = ("name", "site", "chemical_potential", "temperature", "terminal")
-"""What leads of the same self-energy may differ in."""
+def share_states(leads: Iterable[AttachedLead]) -> bool:
+    """Return whether there are energies at which all leads have states."""
+    shared = [(-np.inf, np.inf)]
+    for lead in leads:
+        both = [(x, y) for x in shared for y in lead.model.bands]
+        cuts = [(max(x[0], y[0]), min(x[1], y[1])) for x, y in both]
+        shared = [(low, high) for low, high in cuts if low < high]
+    return bool(shared)
 
 
 @dataclass(frozen=True)
@@ -251,7 +132,7 @@ class OpenSystem:
         ``h``, Hermitian, in t.
     loss, gain : Tridiagonal, (N, N) matrix of scipy.sparse or (N, N) array
         ``P`` and ``Q``, Hermitian and positive semi-definite, in t/hbar.
-    leads : sequence of WideBandLead or SemiInfiniteChainLead
+    leads : sequence of AttachedLead
         With names that are all different; several may share a site.  Leads of the same
         ``terminal`` must have the same chemical potential and temperature.
 
@@ -266,7 +147,7 @@ class OpenSystem:
     hamiltonian: Matrix
     loss: Matrix
     gain: Matrix
-    leads: tuple[Lead, ...]
+    leads: tuple[AttachedLead, ...]
 
     def __post_init__(self):
         names = ("hamiltonian", "loss", "gain")
@@ -342,13 +223,11 @@ class OpenSystem:
         return np.unique(np.array([lead.site for lead in self.leads], int))
 
     @cached_property
-    def alike_leads(self) -> tuple[tuple[Lead, list[int]], ...]:
+    def alike_leads(self) -> tuple[tuple[AttachedLead, list[int]], ...]:
         """Leads that differ in their self-energies, each with the places of all that are alike."""
-        groups: dict[tuple, list[int]] = {}
+        groups: dict[Lead, list[int]] = {}
         for a, lead in enumerate(self.leads):
-            names = [field.name for field in fields(lead) if field.name not in _PLACE]
-            key = type(lead), *(getattr(lead, name) for name in names)
-            groups.setdefault(key, []).append(a)
+            groups.setdefault(lead.model, []).append(a)
         return tuple((self.leads[members[0]], members) for members in groups.values())
 
     def self_energies(self, energies: np.ndarray) -> list[np.ndarray]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.scattering.leads import SemiInfiniteChain
 from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.probes import Probe, mean_chemical_potential
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead
+from nessflow.scattering.system import OpenSystem
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ def wire_of(system: OpenSystem, probes: Sequence[Probe]) -> Wire:
     ends = at.tolist() == [1, system.sites - 2] and inner[0] == -inner[-1]
     return Wire(
         sites=system.sites,
-        coupling=abs(leads[next(iter(names))].coupling),
+        coupling=abs(leads[next(iter(names))].model.coupling),
         energy=mean_chemical_potential(system, probes),
         bias=left.chemical_potential - right.chemical_potential,
         source=float(current[1]) if system.sites > 1 else np.nan,
@@ -97,16 +98,16 @@ def _check_wire(system: OpenSystem, leads: dict, names: dict) -> None:
     require(not (system.loss.any() or system.gain.any()), "no loss and no gain")
     require(not any(probe not in leads for probe in names), "probes on one site each")
     chains = all(
-        isinstance(x, SemiInfiniteChainLead)
-        and (x.hopping, x.onsite, x.temperature) == (1.0, 0.0, 0.0)
+        isinstance(x.model, SemiInfiniteChain)
+        and (x.model.hopping, x.model.onsite, x.temperature) == (1.0, 0.0, 0.0)
         for x in leads.values()
     )
     require(chains, "leads and probes that are cold chains of hopping 1")
     require(leads.keys() - names == {"left", "right"}, "the leads left and right alone")
     ends = leads["left"], leads["right"]
-    contacts = [(lead.site, abs(lead.coupling)) for lead in ends]
+    contacts = [(lead.site, abs(lead.model.coupling)) for lead in ends]
     require(contacts == [(0, 1.0), (system.sites - 1, 1.0)], "coupled to its ends by hopping 1")
-    require(len({leads[name].coupling for name in names}) == 1, "probes of one coupling")
+    require(len({leads[name].model.coupling for name in names}) == 1, "probes of one coupling")
     mean = 0.5 * (ends[0].chemical_potential + ends[1].chemical_potential)
     require(abs(mean) < 2, "a mean chemical potential inside the band")
 

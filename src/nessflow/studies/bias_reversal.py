@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.parts import KeyedError, Strict, at_key
 from nessflow.scattering import wire_formulas
 from nessflow.scattering.probe_exact import solve_probes
 from nessflow.scattering.probe_expansion import physical_solution, third_order_probes
@@ -14,7 +15,7 @@ from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import Probe, ProbeSolution
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import probed_systems
-from nessflow.studies.kind import NOT_NEGATIVE, KeyedError, Limits, Status, Strict, Variable, at_key
+from nessflow.studies.kind import NOT_NEGATIVE, Limits, Status, Variable
 from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
 from nessflow.studies.variables import with_errors
 

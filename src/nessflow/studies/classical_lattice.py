@@ -5,8 +5,9 @@ from pydantic import Field
 
 from nessflow.classical import lattice
 from nessflow.estimate import Estimate, uncertainty_ratio
+from nessflow.parts import Strict, quantity
 from nessflow.studies import placement
-from nessflow.studies.kind import Coordinate, Limits, Outcome, Strict, Variable, quantity
+from nessflow.studies.kind import Coordinate, Limits, Outcome, Variable
 from nessflow.studies.variables import never_random
 
 MOVERS = ("right", "left")

@@ -4,16 +4,9 @@ import numpy as np
 from pydantic import Field
 
 from nessflow.classical import lattice
+from nessflow.parts import Strict, quantity
 from nessflow.studies import classical_lattice, placement
-from nessflow.studies.kind import (
-    NOT_NEGATIVE,
-    Coordinate,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    quantity,
-)
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Status, Variable
 from nessflow.studies.variables import never_random
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.scattering.counting import (
     ChargeDistribution,
     charge_distribution,
@@ -14,13 +15,10 @@ from nessflow.studies.kind import (
     NOT_NEGATIVE,
     PROBABILITY,
     Coordinate,
-    KeyedError,
     Limits,
     Outcome,
     Status,
-    Strict,
     Variable,
-    quantity,
 )
 from nessflow.studies.variables import allow_for_underflow, with_errors
 

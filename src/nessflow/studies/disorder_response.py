@@ -3,17 +3,10 @@
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.parts import KeyedError, Strict
 from nessflow.scattering.currents import disorder_susceptibility, steady_currents
 from nessflow.studies import systems
-from nessflow.studies.kind import (
-    NOT_NEGATIVE,
-    Coordinate,
-    KeyedError,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-)
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Status, Variable
 from nessflow.studies.variables import never_random
 
 _ROUNDING = 8 * np.finfo(float).eps

@@ -32,8 +32,7 @@ is a small study of it, for ``nessflow describe``.
 """
 
 import importlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -41,7 +40,9 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from nessflow.parts import KeyedError, Strict
 
 
 class Status(IntEnum):
@@ -129,67 +130,6 @@ class Outcome:
     """Why a value is NaN by nature: variable name -> reason (not a failure)."""
     limits: Mapping[str, Limits] = field(default_factory=dict)
     """Limits that depend on the point, in place of those of the variable."""
-
-
-class Strict(BaseModel):
-    """Base of every parameter model: no unknown key, no NaN, immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class KeyedError(ValueError):
-    """A rule that values break together, told where the value is that breaks it.
-
-    Parameters
-    ----------
-    message : str
-        What is wrong, and the way out.
-    *key : str or int
-        Keys of mappings and numbers of entries that lead to the value, from the model whose
-        validator raises the error.
-    of_key : bool
-        Whether the last key itself is wrong, and not the value that it has.
-    """
-
-    def __init__(self, message: str, *key: str | int, of_key: bool = False):
-        super().__init__(message)
-        self.key, self.of_key = key, of_key
-
-
-@contextmanager
-def at_key(*key: str | int) -> Iterator[None]:
-    """Say of every ValueError inside that the value at ``key`` causes it."""
-    try:
-        yield
-    except ValueError as error:
-        raise KeyedError(str(error), *key, *getattr(error, "key", ())) from None
-
-
-def quantity(
-    description: str, natural_units: str, default=..., *, if_complex: str = "", **constraints
-):
-    """Return a pydantic field that knows its unit.
-
-    Parameters
-    ----------
-    description : str
-        What the number means, for ``nessflow describe`` and axis labels.
-    natural_units : str
-        Unit with hbar = k_B = e = 1 and energies in the hopping ``t``.
-    default : optional
-        Default value; required when left out.
-    if_complex : str, optional
-        Where what one may mean by a complex number goes instead.
-    **constraints
-        Bounds as in ``pydantic.Field`` (``ge``, ``gt``, ``le``, ``lt``).
-    """
-    return Field(
-        default,
-        description=description,
-        json_schema_extra={"natural_units": natural_units}
-        | ({"if_complex": if_complex} if if_complex else {}),
-        **constraints,
-    )
 
 
 class Grid(Strict):

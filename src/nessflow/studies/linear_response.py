@@ -5,6 +5,7 @@ import math
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.parts import KeyedError, Strict
 from nessflow.scattering.band_edges import why_undefined
 from nessflow.scattering.linear_response import (
     LORENZ_NUMBER,
@@ -14,16 +15,7 @@ from nessflow.scattering.linear_response import (
 )
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import systems
-from nessflow.studies.kind import (
-    COVARIANCE,
-    NOT_NEGATIVE,
-    KeyedError,
-    Limits,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-)
+from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Limits, Outcome, Status, Variable
 from nessflow.studies.variables import CHARGE, Charge, with_errors
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BeforeValidator, WithJsonSchema
 
-from nessflow.studies.kind import KeyedError
+from nessflow.parts import KeyedError
 
 _SIZE = r"(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"
 _TERM = re.compile(rf"([-+]?)(?:({_SIZE})(?:\*?(im|[ijIJ]))?|(im|[ijIJ])(?:\*({_SIZE}))?)(?![.\w])")

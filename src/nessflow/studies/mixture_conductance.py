@@ -8,8 +8,9 @@ from pydantic import model_validator
 from nessflow.mixture import closed_form
 from nessflow.mixture.conductance import Conductances, gate_conductances
 from nessflow.mixture.state import Mixture, StepWeights
+from nessflow.parts import KeyedError
 from nessflow.studies import mixtures
-from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, KeyedError, Outcome, Status, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Status, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
 from nessflow.studies.variables import (
     CHARGE,

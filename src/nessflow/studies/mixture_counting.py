@@ -6,18 +6,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nessflow.mixture.counting import transfer_distribution
+from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies import mixtures
-from nessflow.studies.kind import (
-    NOT_NEGATIVE,
-    PROBABILITY,
-    Coordinate,
-    KeyedError,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    quantity,
-)
+from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Outcome, Status, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
 from nessflow.studies.variables import never_random
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from nessflow.mixture.density_response import density_response
+from nessflow.parts import quantity
 from nessflow.studies import mixtures
-from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable, quantity
+from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
 from nessflow.studies.variables import allow_for_underflow, never_random
 

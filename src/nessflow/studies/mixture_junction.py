@@ -5,6 +5,7 @@ from pydantic import Field, model_validator
 
 from nessflow.mixture.junction import edges, junction_transport
 from nessflow.mixture.state import Mixture
+from nessflow.parts import Strict, at_key
 from nessflow.studies.kind import (
     NOT_NEGATIVE,
     SECOND_LAW,
@@ -12,9 +13,7 @@ from nessflow.studies.kind import (
     Limits,
     Outcome,
     Status,
-    Strict,
     Variable,
-    at_key,
 )
 from nessflow.studies.matrix import require_square
 from nessflow.studies.mixtures import Particles, Probability, terminal_names

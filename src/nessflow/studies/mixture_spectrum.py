@@ -7,16 +7,9 @@ from pydantic import Field
 
 from nessflow.mixture.counting import transfer_probability
 from nessflow.mixture.occupation import distribution
+from nessflow.parts import quantity
 from nessflow.studies import mixtures
-from nessflow.studies.kind import (
-    NOT_NEGATIVE,
-    PROBABILITY,
-    Coordinate,
-    Grid,
-    Outcome,
-    Variable,
-    quantity,
-)
+from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Grid, Outcome, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
 from nessflow.studies.variables import never_random
 

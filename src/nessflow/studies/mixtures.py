@@ -11,19 +11,17 @@ from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.mixture import engine, state
 from nessflow.mixture.state import Mixture
 from nessflow.mixture.transport import Transport, transport
+from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies.kind import (
     COVARIANCE,
     NOT_NEGATIVE,
     PROBABILITY,
     SECOND_LAW,
     Coordinate,
-    KeyedError,
     Limits,
     Outcome,
     Status,
-    Strict,
     Variable,
-    quantity,
 )
 from nessflow.studies.variables import allow_for_underflow, with_errors
 

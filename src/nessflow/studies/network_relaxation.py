@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from nessflow.lindblad import propagator
 from nessflow.lindblad.additive import global_equation, local_equation
 from nessflow.lindblad.equation import non_markovianity
+from nessflow.parts import Strict, at_key, quantity
 from nessflow.scattering.evolution import (
     evolve,
     require_double_occupancy,
@@ -22,10 +23,7 @@ from nessflow.studies.kind import (
     Limits,
     Outcome,
     Status,
-    Strict,
     Variable,
-    at_key,
-    quantity,
 )
 from nessflow.studies.matrix import Matrix, require_square
 from nessflow.studies.variables import never_random, with_errors

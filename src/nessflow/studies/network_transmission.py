@@ -6,19 +6,12 @@ import numpy as np
 from pydantic import Field
 
 from nessflow.lindblad.propagator import level_broadenings
+from nessflow.parts import quantity
 from nessflow.scattering.band_edges import continuous, on_band_edge, why_undefined
 from nessflow.scattering.dense import green
 from nessflow.scattering.rates import Rates
 from nessflow.studies import networks
-from nessflow.studies.kind import (
-    NOT_NEGATIVE,
-    PROBABILITY,
-    Coordinate,
-    Grid,
-    Outcome,
-    Variable,
-    quantity,
-)
+from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Grid, Outcome, Variable
 from nessflow.studies.networks import NetworkParameters
 from nessflow.studies.variables import never_random
 

@@ -7,22 +7,14 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.scattering.bound_states import require_decay
 from nessflow.scattering.lattice import chain
+from nessflow.scattering.leads import SemiInfiniteChain
 from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.statistics import require_bosonic_leads
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead
-from nessflow.studies.kind import (
-    NOT_NEGATIVE,
-    PROBABILITY,
-    Coordinate,
-    KeyedError,
-    Limits,
-    Strict,
-    Variable,
-    at_key,
-    quantity,
-)
+from nessflow.scattering.system import AttachedLead, OpenSystem
+from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Limits, Variable
 
 TERMINALS = ("left", "right")
 
@@ -83,13 +75,12 @@ class Reservoirs(Strict):
     left: Reservoir
     right: Reservoir
 
-    def lead(self, name: str, site: int) -> SemiInfiniteChainLead:
+    def lead(self, name: str, site: int) -> AttachedLead:
         """Return one of the reservoirs, coupled to ``site`` (from 0)."""
         own = getattr(self, name)
-        hopping = 0.5 * np.sqrt(self.coupling * self.bandwidth)
-        return SemiInfiniteChainLead(
-            name, site, -0.5 * self.bandwidth, hopping, 0.0, own.chemical_potential, own.temperature
-        )
+        coupling = 0.5 * np.sqrt(self.coupling * self.bandwidth)
+        chain = SemiInfiniteChain(hopping=0.5 * self.bandwidth, coupling=coupling)
+        return AttachedLead(name, site, chain, own.chemical_potential, own.temperature)
 
 
 class NetworkParameters(Strict):

@@ -7,16 +7,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from nessflow.studies.kind import (
-    COVARIANCE,
-    NOT_NEGATIVE,
-    SECOND_LAW,
-    Coordinate,
-    KeyedError,
-    Strict,
-    Variable,
-    quantity,
-)
+from nessflow.parts import KeyedError, Strict, quantity
+from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, SECOND_LAW, Coordinate, Variable
 from nessflow.studies.variables import notes_of_parts, with_errors
 
 DIRECTIONS = ("forward", "reverse")

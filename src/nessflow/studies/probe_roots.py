@@ -3,21 +3,13 @@
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.parts import KeyedError, Strict, at_key
 from nessflow.scattering.probe_exact import solve_probes
 from nessflow.scattering.probe_expansion import third_order_probes
 from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import NoSolution
 from nessflow.studies import probed_systems
-from nessflow.studies.kind import (
-    PROBABILITY,
-    Coordinate,
-    KeyedError,
-    Limits,
-    Outcome,
-    Strict,
-    Variable,
-    at_key,
-)
+from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Variable
 from nessflow.studies.variables import failed, with_errors
 
 _ROOTS = 9

@@ -1,15 +1,16 @@
 """Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Union
 
 import numpy as np
 from pydantic import BeforeValidator, Discriminator, Field, field_validator, model_validator
 
+from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.scattering.probes import Probe
-from nessflow.scattering.system import OpenSystem, SemiInfiniteChainLead, WideBandLead
+from nessflow.scattering.system import AttachedLead, OpenSystem
 from nessflow.studies import systems
-from nessflow.studies.kind import Coordinate, KeyedError, Strict, quantity
+from nessflow.studies.kind import Coordinate
 from nessflow.studies.placement import listed, require_different
 
 CONVENTIONS = (
@@ -23,7 +24,7 @@ CONVENTIONS = (
 )
 
 
-class ProbeGroup(Strict):
+class ProbeRole(Strict):
     """Probes that are alike, one on each of several sites."""
 
     sites: Annotated[tuple[systems.Site, ...], BeforeValidator(listed)] = Field(
@@ -57,41 +58,16 @@ class ProbeGroup(Strict):
         return self
 
 
-class WideBandProbes(ProbeGroup):
-    """Probes with an energy-independent broadening."""
-
-    kind: Literal["wide-band"]
-    broadening: float = quantity("broadening of the probe's site", "t", ge=0)
-
-    def lead(self, name: str, site: int) -> WideBandLead:
-        """Return the lead of the engine, coupled to ``site`` (from 0)."""
-        return WideBandLead(name, site, self.broadening, 0.0, self.temperature or 0.0)
-
-
-class ChainProbes(ProbeGroup):
-    """Probes that are semi-infinite chains, coupled by one bond."""
-
-    kind: Literal["semi-infinite-chain"]
-    hopping: float = quantity("hopping inside the probe", "t", 1.0, gt=0)
-    coupling: float = quantity("hopping between probe and site", "t", 1.0)
-    onsite: float = quantity("on-site energy of the probe", "t", 0.0)
-
-    def lead(self, name: str, site: int) -> SemiInfiniteChainLead:
-        """Return the lead of the engine, coupled to ``site`` (from 0)."""
-        temperature = self.temperature or 0.0
-        shape = self.hopping, self.coupling, self.onsite
-        return SemiInfiniteChainLead(name, site, *shape, 0.0, temperature)
-
-
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
+
+
+AnyProbes = Annotated[Union[systems.with_role(ProbeRole)], Discriminator("kind")]  # noqa: UP007
 
 
 class ProbedSystem(systems.System):
     """An open quadratic system with leads and probes."""
 
-    probes: dict[Name, Annotated[WideBandProbes | ChainProbes, Discriminator("kind")]] = Field(
-        description="groups of probes by name", min_length=1
-    )
+    probes: dict[Name, AnyProbes] = Field(description="groups of probes by name", min_length=1)
 
     @model_validator(mode="after")
     def _probes_fit(self):
@@ -106,8 +82,8 @@ class ProbedSystem(systems.System):
                         "a site has one probe",
                         *place,
                     )
-            key = "broadening" if isinstance(group, WideBandProbes) else "coupling"
-            if getattr(group, key) == 0:
+            if not group.is_coupled:
+                key = next(key for key in ("coupling", "broadening") if hasattr(group, key))
                 raise KeyedError(
                     f"probes {name} have the {key} 0: nothing flows whatever their chemical "
                     f"potential; give a {key}, or leave the sites out",
@@ -157,8 +133,9 @@ def open_system(
     base = systems.open_system(system, rng)
     leads, probes = list(base.leads), []
     for name, group in system.probes.items():
+        model, temperature = systems.model_of(group), group.temperature or 0.0
         for site in group.sites:
-            lead = group.lead(f"{name} {site}", site - 1)
+            lead = AttachedLead(f"{name} {site}", site - 1, model, 0.0, temperature)
             leads.append(lead)
             probes.append(Probe(lead.name, group.current, group.heat_current))
     return replace(base, leads=leads), probes

@@ -4,6 +4,7 @@ import numpy as np
 from pydantic import Field
 
 from nessflow.estimate import Estimate
+from nessflow.parts import Strict
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.probe_exact import solve_probes
 from nessflow.scattering.probe_noise import bare_noise, probe_noise
@@ -20,7 +21,6 @@ from nessflow.studies.kind import (
     Limits,
     Outcome,
     Status,
-    Strict,
     Variable,
 )
 from nessflow.studies.variables import failed, with_errors

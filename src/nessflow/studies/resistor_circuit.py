@@ -5,17 +5,9 @@ from pydantic import Field, model_validator
 
 from nessflow.classical import circuit
 from nessflow.estimate import Estimate, uncertainty_ratio
+from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies import placement
-from nessflow.studies.kind import (
-    NOT_NEGATIVE,
-    Coordinate,
-    KeyedError,
-    Limits,
-    Outcome,
-    Strict,
-    Variable,
-    quantity,
-)
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Limits, Outcome, Variable
 from nessflow.studies.variables import never_random
 
 

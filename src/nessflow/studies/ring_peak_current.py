@@ -6,8 +6,9 @@ import numpy as np
 from pydantic import Field
 
 from nessflow.kinetic.peak import Peak, peak_current
+from nessflow.parts import Strict
 from nessflow.studies import rings
-from nessflow.studies.kind import PROBABILITY, Coordinate, Outcome, Status, Strict, Variable
+from nessflow.studies.kind import PROBABILITY, Coordinate, Outcome, Status, Variable
 from nessflow.studies.variables import failed, never_random, with_errors
 
 

@@ -7,17 +7,9 @@ from nessflow.kinetic.equation import rate_equation
 from nessflow.kinetic.rates import thermal_channel
 from nessflow.kinetic.relaxation import relax
 from nessflow.kinetic.steady import SteadyState
+from nessflow.parts import Strict, quantity
 from nessflow.studies import rings
-from nessflow.studies.kind import (
-    PROBABILITY,
-    Coordinate,
-    Limits,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    quantity,
-)
+from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Status, Variable
 from nessflow.studies.variables import never_random, with_errors
 
 

@@ -15,16 +15,9 @@ from nessflow.kinetic.flows import (
 )
 from nessflow.kinetic.fluctuations import Fluctuations, fluctuations
 from nessflow.kinetic.steady import SteadyState
+from nessflow.parts import Strict, quantity
 from nessflow.studies import rings
-from nessflow.studies.kind import (
-    NOT_NEGATIVE,
-    SECOND_LAW,
-    Coordinate,
-    Outcome,
-    Strict,
-    Variable,
-    quantity,
-)
+from nessflow.studies.kind import NOT_NEGATIVE, SECOND_LAW, Coordinate, Outcome, Variable
 from nessflow.studies.variables import failed, never_random, with_errors
 
 CHANNELS = ("equilibrium", "nonequilibrium")

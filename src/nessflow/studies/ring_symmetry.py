@@ -6,17 +6,9 @@ from pydantic import Field, model_validator
 from nessflow.kinetic.flows import particle_current
 from nessflow.kinetic.steady import SteadyState
 from nessflow.kinetic.symmetry import inverse_modes, inversion_asymmetry, printed_asymmetry
+from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.studies import rings
-from nessflow.studies.kind import (
-    NOT_NEGATIVE,
-    Coordinate,
-    KeyedError,
-    Outcome,
-    Strict,
-    Variable,
-    at_key,
-    quantity,
-)
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Variable
 from nessflow.studies.variables import failed, never_random
 
 

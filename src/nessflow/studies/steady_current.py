@@ -4,6 +4,7 @@ import numpy as np
 from pydantic import Field
 
 from nessflow.estimate import Estimate, uncertainty_ratio
+from nessflow.parts import Strict
 from nessflow.scattering.counting import cumulants_observable
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
@@ -13,7 +14,7 @@ from nessflow.scattering.currents import (
 from nessflow.scattering.entropy import needs_dense, scattering_entropy_production
 from nessflow.scattering.noise import ParticleNoise, noise_observable
 from nessflow.scattering.rates import integrate_observables
-from nessflow.scattering.system import OpenSystem
+from nessflow.scattering.system import OpenSystem, share_states
 from nessflow.studies import systems
 from nessflow.studies.kind import (
     NOT_NEGATIVE,
@@ -22,7 +23,6 @@ from nessflow.studies.kind import (
     Limits,
     Outcome,
     Status,
-    Strict,
     Variable,
 )
 from nessflow.studies.variables import allow_for_underflow, with_errors
@@ -197,8 +197,7 @@ _OF_FLUCTUATIONS = ("particle_noise", "net_particle_noise", "fourth_cumulant")
 def _allow_for_underflow(system: OpenSystem, values: dict) -> None:
     """Give zeros an error where leads are warm and share states, or there is gain or loss."""
     loss, gain = bool(system.loss.any()), bool(system.gain.any())
-    bands = np.array([lead.band for lead in system.leads]).reshape(-1, 2)
-    shared = loss or gain or (bands[:, 0].max(initial=-np.inf) < bands[:, 1].min(initial=np.inf))
+    shared = loss or gain or share_states(system.leads)
     if not shared or not any(lead.temperature > 0 for lead in system.leads):
         return
     allow_for_underflow(values, _OF_FLUCTUATIONS)

@@ -1,22 +1,18 @@
 """Parameters of an open quadratic system: lattice, disorder, loss, gain and leads."""
 
-import dataclasses
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Union
 
 import numpy as np
 from pydantic import Discriminator, Field, field_validator, model_validator
 from scipy.sparse import csr_array
 
+from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.scattering import geometry, lattice
-from nessflow.scattering.system import (
-    OpenSystem,
-    SemiInfiniteChainLead,
-    Tridiagonal,
-    WideBandLead,
-)
+from nessflow.scattering.leads import Lead, lead_kinds
+from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
 from nessflow.studies.draws import stream
-from nessflow.studies.kind import Coordinate, KeyedError, Limits, Strict, at_key, quantity
+from nessflow.studies.kind import Coordinate, Limits
 from nessflow.studies.matrix import Matrix, hermitian, require_square
 from nessflow.studies.placement import require_different
 
@@ -289,8 +285,8 @@ class BondChannels(Strict):
 Channels = Annotated[OnsiteChannels | SiteChannels | BondChannels, Discriminator("kind")]
 
 
-class Lead(Strict):
-    """What every lead has."""
+class LeadRole(Strict):
+    """What a lead has as a terminal of given occupation."""
 
     chemical_potential: float = quantity("chemical potential", "t")
     temperature: float = quantity("temperature", "t", ge=0)
@@ -309,47 +305,33 @@ class Lead(Strict):
         require_different(sites, "listed twice")
         return site
 
-    def channels(self, name: str, sites: tuple[int, ...]) -> list[WideBandLead]:
+    def channels(self, name: str, sites: tuple[int, ...]) -> list[AttachedLead]:
         """Return the leads of the engine, one on each of ``sites`` (from 1), one terminal."""
-        if len(sites) == 1:
-            return [self.lead(name, sites[0] - 1)]
-        one_each = (self.lead(f"{name} on site {site}", site - 1) for site in sites)
-        return [dataclasses.replace(lead, terminal=name) for lead in one_each]
+        names = [f"{name} on site {site}" for site in sites] if len(sites) > 1 else [name]
+        terminal = name if len(sites) > 1 else None
+        filling = self.chemical_potential, self.temperature
+        model = model_of(self)
+        return [
+            AttachedLead(own, site - 1, model, *filling, terminal)
+            for own, site in zip(names, sites, strict=True)
+        ]
 
 
-class WideBand(Lead):
-    """Lead with an energy-independent broadening, self-energy -i broadening / 2."""
-
-    kind: Literal["wide-band"]
-    broadening: float = quantity("broadening of the contact site", "t", ge=0)
-
-    def lead(self, name: str, site: int) -> WideBandLead:
-        """Return the lead of the engine, coupled to ``site`` (from 0)."""
-        return WideBandLead(name, site, self.broadening, self.chemical_potential, self.temperature)
+def with_role(role: type[Strict]) -> tuple[type[Strict], ...]:
+    """Return every kind of lead with the keys of a role besides its own."""
+    return tuple(
+        type(lead.__name__, (role, lead), {"__doc__": lead.__doc__, "__module__": __name__})
+        for lead in lead_kinds()
+    )
 
 
-class SemiInfiniteChain(Lead):
-    """Semi-infinite chain, coupled by one bond."""
-
-    kind: Literal["semi-infinite-chain"]
-    hopping: float = quantity("hopping inside the lead", "t", 1.0, gt=0)
-    coupling: float = quantity("hopping between lead and contact site", "t", 1.0)
-    onsite: float = quantity("on-site energy of the lead", "t", 0.0)
-
-    def lead(self, name: str, site: int) -> SemiInfiniteChainLead:
-        """Return the lead of the engine, coupled to ``site`` (from 0)."""
-        return SemiInfiniteChainLead(
-            name,
-            site,
-            self.hopping,
-            self.coupling,
-            self.onsite,
-            self.chemical_potential,
-            self.temperature,
-        )
+def model_of(lead: Lead) -> Lead:
+    """Return what a lead is without the keys of its role."""
+    (model,) = set(type(lead).__bases__) & set(lead_kinds())
+    return model.model_construct(**{name: getattr(lead, name) for name in model.model_fields})
 
 
-AnyLead = Annotated[WideBand | SemiInfiniteChain, Discriminator("kind")]
+AnyLead = Annotated[Union[with_role(LeadRole)], Discriminator("kind")]  # noqa: UP007
 
 
 AnyLattice = Annotated[

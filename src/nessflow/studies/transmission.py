@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from nessflow.parts import Strict, quantity
 from nessflow.scattering.band_edges import why_undefined
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
@@ -16,17 +17,7 @@ from nessflow.scattering.currents import (
 )
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import systems
-from nessflow.studies.kind import (
-    NOT_NEGATIVE,
-    Coordinate,
-    Grid,
-    Limits,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    quantity,
-)
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Grid, Limits, Outcome, Status, Variable
 
 
 class EnergyGrid(Grid):

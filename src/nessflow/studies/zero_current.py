@@ -8,18 +8,11 @@ from functools import cache
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.matrices import diagonal
 from nessflow.studies import systems
-from nessflow.studies.kind import (
-    Coordinate,
-    KeyedError,
-    Outcome,
-    Status,
-    Strict,
-    Variable,
-    quantity,
-)
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
 
 
 class Parameters(Strict):

@@ -1,0 +1,255 @@
+"""Laws that every kind of lead obeys, and whatever is made of it."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.integrate
+
+from nessflow.scattering.bound_states import bound_states
+from nessflow.scattering.counting import lead_cumulants
+from nessflow.scattering.currents import steady_currents
+from nessflow.scattering.leads import (
+    Lead,
+    LorentzianBath,
+    SemiInfiniteChain,
+    SSHChain,
+    WideBand,
+    bordered,
+    lead_kinds,
+)
+from nessflow.scattering.mesh import resonances
+from nessflow.scattering.noise import lead_noise
+from nessflow.scattering.probe_expansion import conductance_derivatives
+from nessflow.scattering.profiles import profiles
+from nessflow.scattering.rates import Rates
+from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
+
+LEADS = {
+    "wide band": WideBand(broadening=0.7),
+    "chain": SemiInfiniteChain(hopping=0.8, coupling=0.5, onsite=0.2),
+    "trivial SSH": SSHChain(
+        intracell_hopping=1.1, intercell_hopping=0.6, coupling=0.5, onsite=0.15
+    ),
+    "topological SSH": SSHChain(
+        intracell_hopping=0.6, intercell_hopping=1.1, coupling=0.5, onsite=0.15
+    ),
+    "critical SSH": SSHChain(intracell_hopping=0.8, intercell_hopping=0.8, coupling=0.5),
+    "Lorentzian": LorentzianBath(coupling=0.6, onsite=-0.3, half_width=0.4),
+}
+ENERGIES = np.array([-40.0, -2.31, -1.47, -0.63, -0.11, 0.04, 0.37, 0.92, 1.63, 2.2, 900.0])
+
+
+@pytest.fixture(params=LEADS.values(), ids=LEADS)
+def lead(request) -> Lead:
+    return request.param
+
+
+def test_every_kind_is_tried():
+    assert {type(lead) for lead in LEADS.values()} == set(lead_kinds())
+
+
+# --- self-energies --------------------------------------------------------------------------------
+
+
+def test_a_lead_damps_inside_its_bands_only(lead):
+    inside = lead.has_states(ENERGIES)
+    gamma = lead.broadening_at(ENERGIES)
+    assert np.all(gamma[inside] > 0)
+    np.testing.assert_array_equal(gamma[~inside], 0.0)
+    beyond = [edge + side * 1e-9 for edge in lead.edges for side in (-1, 1)]
+    outside = [energy for energy in beyond if not lead.has_states(energy)]
+    np.testing.assert_array_equal(lead.broadening_at(np.array(outside)), 0.0)
+    assert lead.is_coupled
+    assert lead.has_states(lead.reference_energy)
+
+
+def test_the_self_energy_follows_from_the_broadening(lead):
+    """Kramers-Kronig, with the states at the end of the lead."""
+    if isinstance(lead, WideBand):
+        return  # its real part is a constant, chosen to be 0
+
+    def gamma(energy):
+        return float(lead.broadening_at(np.array([energy]))[0]) / (2 * np.pi)
+
+    ends = [pole.real for pole, _ in lead.poles if np.imag(pole) == 0]
+    weight = sum(residue for pole, residue in lead.poles if np.imag(pole) == 0)
+    for energy in (-0.05, 0.41, 1.3, 3.7):
+        real = weight / (energy - ends[0]) if ends else 0.0
+        for low, high in lead.bands:
+            low, high = max(low, -1e6), min(high, 1e6)
+            points = sorted({low, -1e3, -30.0, -3.0, 0.5 * (low + high), 3.0, 30.0, 1e3, high})
+            points = [x for x in points if low <= x <= high]
+            for start, stop in pairwise(points):
+                if start < energy < stop:
+                    part = scipy.integrate.quad(
+                        gamma, start, stop, weight="cauchy", wvar=energy, limit=500
+                    )[0]
+                    real -= part
+                else:
+                    real += scipy.integrate.quad(
+                        lambda x, energy=energy: gamma(x) / (energy - x), start, stop, limit=500
+                    )[0]
+        found = lead.self_energy(np.array([energy]))[0].real
+        assert found == pytest.approx(real, abs=2e-6)
+
+
+def test_far_away_the_self_energy_falls_as_the_inverse_energy(lead):
+    if isinstance(lead, WideBand):
+        return
+    far = np.array([-1e7, 1e7])
+    np.testing.assert_allclose(lead.self_energy(far) * far, lead.coupling**2, rtol=1e-6)
+
+
+def test_derivatives_are_differences(lead):
+    for energy in (-1.2, -0.27, 0.05, 0.33, 1.2, 2.6):
+        step = 1e-4
+        around = lead.self_energy(energy + step * np.arange(-2, 3))
+        first = np.dot([1, -8, 0, 8, -1], around) / (12 * step)
+        second = np.dot([-1, 16, -30, 16, -1], around) / (12 * step**2)
+        value, slope, bend = lead.derivatives(energy)
+        assert value == pytest.approx(around[2], rel=1e-12)
+        assert slope == pytest.approx(first, rel=1e-8, abs=1e-9)
+        assert bend == pytest.approx(second, rel=1e-5, abs=1e-6)
+        default = Lead.regular_derivatives(lead, energy)
+        np.testing.assert_allclose(default, lead.regular_derivatives(energy), rtol=1e-9, atol=1e-11)
+
+
+def test_poles_are_orbitals_beside_the_site(lead):
+    for energy in ENERGIES[1:-1]:
+        matrix = np.array([[0.3, 0.2], [0.2, -0.4]], complex)
+        matrix[0, 0] += lead.regular_self_energy(energy)
+        whole = energy * np.eye(2 + len(lead.poles)) - bordered(matrix, [(0, lead)])
+        matrix[0, 0] += lead.self_energy(energy) - lead.regular_self_energy(energy)
+        expected = np.linalg.inv(energy * np.eye(2) - matrix)
+        np.testing.assert_allclose(np.linalg.inv(whole)[:2, :2], expected, rtol=1e-12)
+
+
+def test_at_a_pole_the_lead_cuts_off_its_site():
+    lead = LEADS["topological SSH"]
+    system = attached(lead, WideBand(broadening=0.9))
+    beside, at = (Rates(system, np.array([0.15 + x])).green[:, :, 0] for x in (1e-12, 0.0))
+    np.testing.assert_allclose(at, beside, atol=1e-10)
+    assert np.isfinite(at).all()
+
+
+def test_ssh_at_the_transition_is_a_chain():
+    ssh, chain = LEADS["critical SSH"], SemiInfiniteChain(hopping=0.8, coupling=0.5)
+    energies = np.append(ENERGIES, 0.0)
+    np.testing.assert_allclose(
+        ssh.self_energy(energies), chain.self_energy(energies), rtol=1e-13, atol=1e-16
+    )
+
+
+# --- what is made of them -------------------------------------------------------------------------
+#
+# A lead with its first site, or a Lorentzian with its level, taken into the system is the same
+# lead: exact, for every quantity, so that nothing downstream knows of kinds of lead.
+
+
+def first_site(lead: Lead) -> tuple[float, float, Lead]:
+    """Return energy and hopping of a lead's first site, and the lead that is left."""
+    if isinstance(lead, SemiInfiniteChain):
+        return lead.onsite, lead.coupling, lead.model_copy(update={"coupling": lead.hopping})
+    if isinstance(lead, SSHChain):
+        t1, t2 = lead.intracell_hopping, lead.intercell_hopping
+        rest = SSHChain(intracell_hopping=t2, intercell_hopping=t1, coupling=t1, onsite=lead.onsite)
+        return lead.onsite, lead.coupling, rest
+    return lead.onsite, lead.coupling, WideBand(broadening=2 * lead.half_width)
+
+
+def attached(left: Lead, right: Lead, loss=0.0, temperature=0.2) -> OpenSystem:
+    h = Tridiagonal([0.3, -0.2, 0.1], [0.7, 0.9])
+    p = Tridiagonal([0.0, loss, 0.0], [0.0, 0.0])
+    ends = AttachedLead("left", 0, left, 0.4, temperature), AttachedLead("right", 2, right, -0.3, 0)
+    return OpenSystem(h, p, Tridiagonal.zero(3), ends)
+
+
+def longer(system: OpenSystem) -> OpenSystem:
+    """Return the system with the first site of its left lead in it."""
+    left, right = system.leads
+    energy, hopping, rest = first_site(left.model)
+    h, p = system.hamiltonian, system.loss
+    h = Tridiagonal([energy, *h.diagonal], [hopping, *h.upper])
+    p = Tridiagonal([0.0, *p.diagonal], [0.0, *p.upper])
+    ends = replace(left, model=rest), replace(right, site=right.site + 1)
+    return OpenSystem(h, p, Tridiagonal.zero(4), ends)
+
+
+@pytest.fixture(params=[name for name in LEADS if name != "wide band"])
+def pair(request) -> tuple[OpenSystem, OpenSystem]:
+    system = attached(LEADS[request.param], WideBand(broadening=0.5), loss=0.1)
+    return system, longer(system)
+
+
+def test_transmissions_do_not_know_where_the_lead_begins(pair):
+    short, long = (Rates(system, ENERGIES) for system in pair)
+    for own, other in (
+        (short.leads[0, 1], long.leads[0, 1]),
+        (short.leads[1, 0], long.leads[1, 0]),
+        (short.from_loss, long.from_loss),
+        (short.to_loss, long.to_loss),
+    ):
+        np.testing.assert_allclose(own, other, rtol=1e-11, atol=1e-15)
+
+
+def within_errors(own, other, name, skip=0):
+    """Check that two results have one value; of the other without its first ``skip`` numbers."""
+    values = [np.asarray(getattr(result, name)) for result in (own, other)]
+    errors = [np.asarray(getattr(result, f"{name}_error")) for result in (own, other)]
+    difference, error = abs(values[0] - values[1][skip:]), errors[0] + errors[1][skip:]
+    assert np.array_equal(np.isnan(values[0]), np.isnan(values[1][skip:])), name
+    assert np.all((difference <= error) | np.isnan(difference)), (name, difference, error)
+    assert np.nanmax(error) < 1e-7, (name, error)
+
+
+def test_nor_do_currents_and_their_fluctuations(pair):
+    currents = [steady_currents(system) for system in pair]
+    within_errors(*currents, "particle_current")
+    within_errors(*currents, "energy_current")
+    within_errors(*[lead_noise(system) for system in pair], "particle_noise")
+    within_errors(*[lead_cumulants(system) for system in pair], "cumulants")
+
+
+def test_nor_do_occupations(pair):
+    short, long = (profiles(system) for system in pair)
+    within_errors(short, long, "occupation", skip=1)
+    within_errors(short, long, "bound_weight", skip=1)
+
+
+def test_nor_do_conductances_and_their_derivatives(pair):
+    short, long = (conductance_derivatives(system, 0.83) for system in pair)
+    np.testing.assert_allclose(short, long, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in LEADS if name != "wide band"])
+def test_nor_do_narrow_resonances(name):
+    weak = LEADS[name].model_copy(update={"coupling": 0.02})
+    short = attached(weak, WideBand(broadening=1e-3))
+    poles, others = resonances(short), resonances(longer(short))
+    narrow = poles[abs(poles.imag) < 1e-2]
+    assert narrow.size >= 3
+    for pole in narrow:
+        # Widths know of the self-energy at real energies, not of its slope.
+        assert abs(others - pole).min() < 0.5 * abs(pole.imag) + 1e-12
+
+
+def test_a_state_bound_at_the_end_of_a_lead_is_found():
+    """In the gap of a topological chain, spread over the dot and the lead."""
+    lead = LEADS["topological SSH"]
+    h = np.array([[0.2]])
+    system = OpenSystem(h, 0 * h, 0 * h, [AttachedLead("a", 0, lead, 0.0, 0.1)])
+    sites = 400
+    hoppings = np.tile([0.6, 1.1], sites // 2)[: sites - 1]
+    whole = np.diag([0.2, *np.full(sites, 0.15)])
+    whole += np.diag([0.5, *hoppings], 1) + np.diag([0.5, *hoppings], -1)
+    levels, vectors = np.linalg.eigh(whole)
+    gap = (abs(levels - 0.15) < 0.45) & (abs(vectors[0]) ** 2 > 1e-6)
+    outer = (abs(levels - 0.15) > 1.71) & (abs(vectors[0]) ** 2 > 1e-6)
+    expected = gap | outer
+    found = bound_states(system)
+    np.testing.assert_allclose(np.sort(found.levels), levels[expected], atol=1e-12)
+    order = np.argsort(found.levels)
+    weights = abs(found.vectors[0, order]) ** 2
+    np.testing.assert_allclose(weights, abs(vectors[0, expected]) ** 2, rtol=1e-9)
