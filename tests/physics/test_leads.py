@@ -12,9 +12,9 @@ from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.leads import (
     Lead,
-    LorentzianBath,
+    Lorentzian,
     SemiInfiniteChain,
-    SSHChain,
+    SemiInfiniteSSH,
     WideBand,
     bordered,
     lead_kinds,
@@ -29,14 +29,10 @@ from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
 LEADS = {
     "wide band": WideBand(broadening=0.7),
     "chain": SemiInfiniteChain(hopping=0.8, coupling=0.5, onsite=0.2),
-    "trivial SSH": SSHChain(
-        intracell_hopping=1.1, intercell_hopping=0.6, coupling=0.5, onsite=0.15
-    ),
-    "topological SSH": SSHChain(
-        intracell_hopping=0.6, intercell_hopping=1.1, coupling=0.5, onsite=0.15
-    ),
-    "critical SSH": SSHChain(intracell_hopping=0.8, intercell_hopping=0.8, coupling=0.5),
-    "Lorentzian": LorentzianBath(coupling=0.6, onsite=-0.3, half_width=0.4),
+    "trivial SSH": SemiInfiniteSSH(intracell=1.1, intercell=0.6, coupling=0.5, onsite=0.15),
+    "topological SSH": SemiInfiniteSSH(intracell=0.6, intercell=1.1, coupling=0.5, onsite=0.15),
+    "critical SSH": SemiInfiniteSSH(intracell=0.8, intercell=0.8, coupling=0.5),
+    "Lorentzian": Lorentzian(coupling=0.6, onsite=-0.3, half_width=0.4),
 }
 ENERGIES = np.array([-40.0, -2.31, -1.47, -0.63, -0.11, 0.04, 0.37, 0.92, 1.63, 2.2, 900.0])
 
@@ -152,9 +148,9 @@ def first_site(lead: Lead) -> tuple[float, float, Lead]:
     """Return energy and hopping of a lead's first site, and the lead that is left."""
     if isinstance(lead, SemiInfiniteChain):
         return lead.onsite, lead.coupling, lead.model_copy(update={"coupling": lead.hopping})
-    if isinstance(lead, SSHChain):
-        t1, t2 = lead.intracell_hopping, lead.intercell_hopping
-        rest = SSHChain(intracell_hopping=t2, intercell_hopping=t1, coupling=t1, onsite=lead.onsite)
+    if isinstance(lead, SemiInfiniteSSH):
+        t1, t2 = lead.intracell, lead.intercell
+        rest = SemiInfiniteSSH(intracell=t2, intercell=t1, coupling=t1, onsite=lead.onsite)
         return lead.onsite, lead.coupling, rest
     return lead.onsite, lead.coupling, WideBand(broadening=2 * lead.half_width)
 

@@ -295,29 +295,29 @@ class SemiInfiniteChain(Lead):
         return found / half ** np.arange(3)
 
 
-class SSHChain(Lead):
+class SemiInfiniteSSH(Lead):
     """Semi-infinite Su-Schrieffer-Heeger chain: two bands and a gap, coupled by one bond.
 
-    With ``intercell_hopping > intracell_hopping`` it has a state at its end, in the gap.
+    Where the hopping between cells is the larger one it has a state at its end, in the gap.
     """
 
-    kind: Literal["ssh-chain"] = "ssh-chain"
-    intracell_hopping: float = quantity("hopping within a cell, the first bond", "t", 1.0, gt=0)
-    intercell_hopping: float = quantity("hopping between cells, the second bond", "t", 1.0, gt=0)
+    kind: Literal["semi-infinite-ssh"] = "semi-infinite-ssh"
+    intracell: float = quantity("hopping within a cell, the first bond", "t", 1.0, gt=0)
+    intercell: float = quantity("hopping between cells, the second bond", "t", 1.0, gt=0)
     coupling: float = quantity("hopping between lead and contact site", "t", 1.0)
     onsite: float = quantity("on-site energy of the lead", "t", 0.0)
 
     @cached_property
     def bands(self) -> tuple[tuple[float, float], ...]:
         """``onsite -+ |intracell -+ intercell|``, in t; one band where they are equal."""
-        gap = abs(self.intracell_hopping - self.intercell_hopping)
-        top, e = self.intracell_hopping + self.intercell_hopping, self.onsite
+        gap = abs(self.intracell - self.intercell)
+        top, e = self.intracell + self.intercell, self.onsite
         return ((e - top, e - gap), (e + gap, e + top)) if gap else ((e - top, e + top),)
 
     @property
     def _excess(self) -> float:
         """``t2^2 - t1^2`` without cancellation."""
-        t1, t2 = self.intracell_hopping, self.intercell_hopping
+        t1, t2 = self.intracell, self.intercell
         return (t2 - t1) * (t2 + t1)
 
     @property
@@ -325,7 +325,7 @@ class SSHChain(Lead):
         """State at the end of the chain, of weight ``1 - (t1/t2)^2``."""
         if self._excess <= 0:
             return ()
-        weight = self._excess / self.intercell_hopping**2
+        weight = self._excess / self.intercell**2
         return ((self.onsite, self.coupling**2 * weight),)
 
     def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
@@ -335,7 +335,7 @@ class SSHChain(Lead):
         ``w t2^2 g^2 - (w^2 + t2^2 - t1^2) g + w = 0`` that is retarded in the bands and decays as
         ``1/w`` outside, w from ``onsite``, t1 within and t2 between cells.
         """
-        t1, t2 = self.intracell_hopping, self.intercell_hopping
+        t1, t2 = self.intracell, self.intercell
         w = np.asarray(energies, float) - self.onsite
         w = np.where(w == 0, _NO_DISTANCE, w)
         size, gap, top = abs(w), abs(t1 - t2), t1 + t2
@@ -357,7 +357,7 @@ class SSHChain(Lead):
         return self.coupling**2 * g[()]
 
 
-class LorentzianBath(Lead):
+class Lorentzian(Lead):
     """Bath whose density of states is a Lorentzian: a level that a wide band damps."""
 
     kind: Literal["lorentzian"] = "lorentzian"

@@ -2,8 +2,9 @@
 
 ``T_ab = Gamma_a |G_ab|^2 Gamma_b`` between leads of one site each.  Currents need no pair: what all
 leads together send to site j is the element ``(j, j)`` of ``G W G^+``, with ``W`` their broadening
-times occupation on the diagonal.  On a chain this is O(N) for each energy, the matrix of all pairs
-O(N^2); other geometries take dense linear algebra, O(N^3).
+times occupation on the diagonal.  On a chain this is O(N) for each energy, in a sparse system of
+bandwidth b O(N b^2) (`nessflow.scattering.blocks`), the matrix of all pairs O(N^2); matrices with
+all their elements take dense linear algebra, O(N^3).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.scattering import dense
+from nessflow.scattering import blocks, dense
 from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.matrices import Sparse, as_dense, diagonal
+from nessflow.scattering.response import contact_response, prefers_dense
 from nessflow.scattering.system import OpenSystem
 
 _ELEMENTS = 2**21
@@ -136,6 +138,8 @@ def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     """
     energies = np.atleast_1d(np.asarray(energies, float))
     sites, at = np.unique(lead_sites(system), return_inverse=True)
+    if not _by_kernels(system) and not prefers_dense(system):
+        return contact_response(system, energies).green[:, at][:, :, at]
     result = np.empty((energies.size, at.size, at.size), complex)
     if _by_kernels(system):
         for batch in _batches(energies.size, max(system.sites, at.size**2)):
@@ -301,7 +305,10 @@ def site_sums(
     pairs = bonds(system)
     on_diagonal = np.empty((len(sources), energies.size, system.sites))
     beside = np.empty((len(sources), energies.size, len(pairs)), complex)
-    fill = _chain_site_sums if _by_kernels(system) else _dense_site_sums
+    if _by_kernels(system):
+        fill = _chain_site_sums
+    else:
+        fill = _dense_site_sums if prefers_dense(system) else _sparse_site_sums
     fill(system, energies, sources, pairs, on_diagonal, beside)
     return on_diagonal, beside
 
@@ -316,6 +323,13 @@ def _chain_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> N
     ]
     kernels, *chain = _chain(system, energies)
     found = kernels.local_sums(*chain, np.ascontiguousarray(weights), np.array(links, complex))
+    on_diagonal[:], beside[:] = found
+
+
+def _sparse_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> None:
+    environments = np.array([(x.loss, x.gain) for x in sources])
+    weights = np.array([on_sites(system, x.leads).T for x in sources])
+    found = blocks.site_sums(system, energies, environments, weights, pairs)
     on_diagonal[:], beside[:] = found
 
 

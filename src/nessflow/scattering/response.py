@@ -71,11 +71,27 @@ class InteriorResponse:
     gain_loss: np.ndarray
 
 
+def prefers_dense(system: OpenSystem) -> bool:
+    """Return whether dense linear algebra is what a system that is no chain is solved by.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    bool
+        Where matrices are dense, or small.
+    """
+    return system.is_dense or system.sites <= _SMALL
+
+
 def _solver(system: OpenSystem) -> ModuleType:
     # Determinants of a chain vanish at the level of a state that no terminal reaches.
     ends = system.is_tridiagonal and set(system.contacts) <= {0, system.sites - 1}
     if not ends or unreached_sites(system).size:
-        return dense if system.is_dense or system.sites <= _SMALL else sparse
+        return dense if prefers_dense(system) else sparse
     # Imported here: numba takes long to import, and other systems do not need it.
     from nessflow.scattering import tridiagonal
 

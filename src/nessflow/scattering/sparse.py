@@ -30,37 +30,59 @@ _BATCH_BYTES = 2**25
 
 
 @dataclass(frozen=True, eq=False)
-class _Banded:
+class Banded:
     """What does not depend on the energy, with sites in an order of small bandwidth.
 
-    ``order`` lists the sites, ``place`` is the new number of each, ``width`` the bandwidth and
-    ``storage`` the matrix ``-X`` as LAPACK wants it, (3 width + 1, N); ``loss`` and ``gain`` are
-    ``2P`` and ``2Q``.
+    Attributes
+    ----------
+    order, place : (N,) int
+        Sites in their new order, and the new number of each.
+    width : int
+        Bandwidth b.
+    damping, loss, gain : (N, N) sparse complex
+        ``X``, ``2P`` and ``2Q`` in the new order, in t.
+    storage : (3 b + 1, N) complex
+        ``-X`` as LAPACK wants it.
     """
 
     order: np.ndarray
     place: np.ndarray
     width: int
+    damping: scipy.sparse.csr_array
     storage: np.ndarray
     loss: scipy.sparse.csr_array
     gain: scipy.sparse.csr_array
 
 
 @functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system, or transposed
-def _banded(system: OpenSystem) -> _Banded:
+def banded_matrices(system: OpenSystem) -> Banded:
+    """Return the matrices of a system in an order of small bandwidth.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    Banded
+        Kept for the next call.
+    """
     matrices = system.hamiltonian, system.loss, system.gain
     hamiltonian, loss, gain = (as_sparse(matrix).matrix for matrix in matrices)
     order, width = bandwidth_order((abs(hamiltonian) + abs(loss) + abs(gain)).tocsr())
     hamiltonian, loss, gain = (m[order][:, order] for m in (hamiltonian, loss, gain))
-    damping = (hamiltonian - 1j * (loss + gain)).tocoo()
+    damping = (hamiltonian - 1j * (loss + gain)).tocsr()
+    elements = damping.tocoo()
     storage = np.zeros((3 * width + 1, system.sites), complex, order="F")
-    row, column = damping.coords
-    storage[2 * width + row - column, column] = -damping.data
-    return _Banded(order, np.argsort(order), width, storage, (2 * loss).tocsr(), (2 * gain).tocsr())
+    row, column = elements.coords
+    storage[2 * width + row - column, column] = -elements.data
+    place = np.argsort(order)
+    return Banded(order, place, width, damping, storage, (2 * loss).tocsr(), (2 * gain).tocsr())
 
 
 class _Factorised:
-    """``w - X - Sigma`` at one energy, in the order of `_Banded`, dark states split off.
+    """``w - X - Sigma`` at one energy, in the order of `Banded`, dark states split off.
 
     With ``i kappa`` added on as many sites as there are dark states D near the energy the matrix M
     is regular and has its bands.  ``x = M^-1 b - M^-1 E (D^+ M^-1 E)^-1 D^+ M^-1 b``, with E these
@@ -69,7 +91,7 @@ class _Factorised:
 
     def __init__(
         self,
-        banded: _Banded,
+        banded: Banded,
         energy: float,
         contacts: np.ndarray,
         sigma: np.ndarray,
@@ -110,7 +132,7 @@ class _Factorised:
 
 
 def _factorised(system: OpenSystem, energies: np.ndarray) -> Iterator[_Factorised]:
-    banded, kappa = _banded(system), hamiltonian_norm(system)
+    banded, kappa = banded_matrices(system), hamiltonian_norm(system)
     contacts = banded.place[system.contacts]
     none = np.empty((system.sites, 0), complex)
     proved = unreached_sites(system).size == 0
@@ -152,7 +174,7 @@ def solve_at(
     (N, s) complex array
         nan where the energy is a pole.
     """
-    banded = _banded(system)
+    banded = banded_matrices(system)
     (factors,) = _factorised(system, np.array([energy]))
     ordered = np.asfortranarray(sources[banded.order])
     if adjoint:
@@ -166,7 +188,7 @@ def _contact_rows_of_green(
     """Yield the transposed rows of ``G`` at the contacts, (N, e, c), for a batch of energies."""
     n, count = system.sites, system.contacts.size
     sources = np.zeros((n, count), complex, order="F")
-    sources[_banded(system).place[system.contacts], range(count)] = 1.0
+    sources[banded_matrices(system).place[system.contacts], range(count)] = 1.0
     size = max(1, _BATCH_BYTES // (16 * n * max(count, 1)))
     for start in range(0, energies.size, size):
         batch = slice(start, min(start + size, energies.size))
@@ -200,7 +222,7 @@ def contact_rows(
     loss, gain : (E, c) float
         Diagonals of ``G 2P G^+`` and ``G 2Q G^+`` at the contact sites, in 1/t.
     """
-    banded, contacts = _banded(system), system.contacts
+    banded, contacts = banded_matrices(system), system.contacts
     green = np.empty((energies.size, contacts.size, contacts.size), complex)
     loss, gain = np.zeros((2, energies.size, contacts.size))
     for batch, rows in _contact_rows_of_green(system, energies):
@@ -228,7 +250,7 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     loss, gain : (E, c, c) complex
         In 1/t.
     """
-    banded, count = _banded(system), system.contacts.size
+    banded, count = banded_matrices(system), system.contacts.size
     result = np.zeros((2, energies.size, count, count), complex)
     if count < 2:
         return result[0], result[1]
@@ -264,7 +286,7 @@ def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarra
     loss_gain, gain_loss : (E,) float
         Transmissions from gain to loss and from loss to gain.
     """
-    banded = _banded(system)
+    banded = banded_matrices(system)
     by_gain = _touched(banded.gain).size <= _touched(banded.loss).size
     few, many = (banded.gain, banded.loss) if by_gain else (banded.loss, banded.gain)
     sites = _touched(few)

@@ -1,0 +1,215 @@
+"""Correlations on all sites of a sparse system by block elimination, O(N b^2) for each energy.
+
+Numbered so that elements of ``M = w - X - Sigma`` are within ``b`` of the diagonal
+(`nessflow.scattering.sparse`), the sites make blocks of b that are joined to the next ones only.
+With ``M_ij`` between blocks and a Hermitian source ``W`` of the same pattern, elimination from the
+first block on,
+
+    D_i = M_ii - A_i M_(i-1)i,    A_i = M_i(i-1) D_(i-1)^-1,
+    V_i = W_ii + A_i V_(i-1) A_i^+ - A_i W_(i-1)i - W_i(i-1) A_i^+,
+
+and back again, with ``K_i = W_(i+1)i - A_(i+1) V_i`` and ``U = M_i(i+1)``,
+
+    G_ii = D_i^-1 + D_i^-1 U G_(i+1)(i+1) A_(i+1),
+    C_ii = D_i^-1 (V_i + U C_(i+1)(i+1) U^+ - U G_(i+1)(i+1) K_i - h.c.) D_i^-+,
+    C_i(i+1) = D_i^-1 (K_i^+ G_(i+1)(i+1)^+ - U C_(i+1)(i+1)),
+
+gives the blocks of ``C = G W G^+`` on and beside the diagonal, all that sites and bonds need.  No
+pivots are exchanged between blocks: at energies at which a part of the system that is cut off has a
+level, or a state that no terminal reaches, so that some ``D_i`` is nearly singular, columns of
+Green's function are solved for instead.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse
+
+from nessflow.scattering.sparse import banded_matrices, solve_at
+from nessflow.scattering.system import OpenSystem
+
+_BATCH_BYTES = 2**26
+_LARGEST_GROWTH = 1e5
+"""Norm of an inverse block times that of the matrix: digits that elimination loses."""
+
+
+def site_sums(
+    system: OpenSystem,
+    energies: np.ndarray,
+    environments: np.ndarray,
+    on_sites: np.ndarray,
+    pairs: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the diagonals of ``G W G^+`` and elements beside it.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+    environments : (m, 2) array
+        Multiples of ``2P`` and ``2Q`` in each of the Hermitian matrices ``W``.
+    on_sites : (m, E, N) array
+        What is added on their diagonals.
+    pairs : (B, 2) int array
+        Sites that some matrix of the system joins.
+
+    Returns
+    -------
+    diagonal : (m, E, N) float
+    beside : (m, E, B) complex
+    """
+    banded = banded_matrices(system)
+    size = max(banded.width, 1)
+    count = -(-system.sites // size)
+    constant = [p * banded.loss + q * banded.gain for p, q in environments]
+    ordered = on_sites[..., banded.order]
+    diagonal = np.empty(on_sites.shape)
+    beside = np.empty((*on_sites.shape[:2], len(pairs)), complex)
+    lost = np.empty(energies.size, bool)
+    step = max(1, _BATCH_BYTES // (16 * (4 + 3 * len(constant)) * count * size * size))
+    for start in range(0, energies.size, step):
+        batch = slice(start, min(start + step, energies.size))
+        sigma = np.zeros((batch.stop - start, system.sites), complex)
+        sigma[:, banded.place[system.contacts]] = system.contact_self_energy(energies[batch])
+        matrix = _Blocks(-banded.damping, energies[batch, None] - sigma, size, count)
+        matrix.diagonal[:, -1, *_filling(system.sites, size)] = 1.0
+        sources = [
+            _Blocks(w, more, size, count)
+            for w, more in zip(constant, ordered[:, batch], strict=True)
+        ]
+        results = diagonal[:, batch], beside[:, batch]
+        lost[batch] = _eliminate(matrix, sources, banded.place[pairs], *results)
+    diagonal = diagonal[..., banded.place]
+    for k in np.flatnonzero(lost):
+        diagonal[:, k], beside[:, k] = _by_columns(
+            system, energies[k], constant, ordered[:, k], banded.place[pairs]
+        )
+    return diagonal, beside
+
+
+def _filling(sites: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the diagonal elements that fill up the last block, where nothing is joined."""
+    rows = np.arange((sites - 1) % size + 1, size)
+    return rows, rows
+
+
+class _Blocks:
+    """Blocks on, above and below the diagonal of a matrix, those on it at some energies.
+
+    Attributes
+    ----------
+    diagonal : (E, count, b, b)
+        With ``on_sites``, (E, N), added on the diagonal.
+    upper, lower : (count - 1, b, b)
+        The same at all energies.
+    """
+
+    def __init__(self, matrix, on_sites: np.ndarray, size: int, count: int):
+        bands = np.zeros((3, count, size, size), complex)
+        elements = matrix.tocoo()
+        (row, i), (column, j) = (np.divmod(x, size) for x in elements.coords)
+        bands[column - row + 1, np.minimum(row, column), i, j] = elements.data
+        self.lower, inner, self.upper = bands
+        self.diagonal = np.repeat(inner[None], len(on_sites), axis=0)
+        block, inside = np.divmod(np.arange(on_sites.shape[1]), size)
+        self.diagonal[:, block, inside, inside] += on_sites
+
+
+def _adjoint(matrix: np.ndarray) -> np.ndarray:
+    return matrix.conj().swapaxes(-1, -2)
+
+
+def _eliminate(
+    matrix: _Blocks,
+    sources: Sequence[_Blocks],
+    pairs: np.ndarray,
+    diagonal: np.ndarray,
+    beside: np.ndarray,
+) -> np.ndarray:
+    """Fill in the results, sites in the order of the blocks; return where digits are lost."""
+    count, size = matrix.diagonal.shape[1:3]
+    scale = abs(matrix.diagonal).max(axis=(1, 2, 3))
+    growth = np.zeros_like(scale)
+    inverse = np.empty_like(matrix.diagonal)
+    down = np.empty_like(matrix.diagonal)  # A_i
+    inner = [np.empty_like(source.diagonal) for source in sources]  # V_i
+    bad = np.zeros(scale.size, bool)
+    for i in range(count):
+        block = matrix.diagonal[:, i]
+        if i:
+            down[:, i] = matrix.lower[i - 1] @ inverse[:, i - 1]
+            block = block - down[:, i] @ matrix.upper[i - 1]
+        inverse[:, i], singular = _inverted(block)
+        bad |= singular
+        growth = np.maximum(growth, abs(inverse[:, i]).max(axis=(1, 2)))
+        for source, own in zip(sources, inner, strict=True):
+            own[:, i] = source.diagonal[:, i]
+            if i:
+                cross = down[:, i] @ source.upper[i - 1]
+                own[:, i] += down[:, i] @ own[:, i - 1] @ _adjoint(down[:, i])
+                own[:, i] -= cross + _adjoint(cross)
+    block, inside = np.divmod(pairs, size)
+    next_green, next_correlations = None, [None] * len(sources)
+    for i in reversed(range(count)):
+        g = inverse[:, i]
+        within = np.flatnonzero((block == i).all(axis=1))
+        across = np.flatnonzero((block.min(axis=1) == i) & (block.max(axis=1) == i + 1))
+        if i < count - 1:
+            up = matrix.upper[i]
+            moved = g @ up
+            green = g + moved @ next_green @ down[:, i + 1]
+        else:
+            green = g
+        for k, (source, own) in enumerate(zip(sources, inner, strict=True)):
+            if i < count - 1:
+                kept = next_green @ (source.lower[i] - down[:, i + 1] @ own[:, i])
+                mixed = up @ kept
+                middle = own[:, i] - mixed - _adjoint(mixed)
+                middle = g @ (middle + up @ next_correlations[k] @ _adjoint(up)) @ _adjoint(g)
+                over = g @ _adjoint(kept) - moved @ next_correlations[k]
+                first, second = inside[across].T
+                turned = block[across, 0] > i
+                row, column = np.where(turned, second, first), np.where(turned, first, second)
+                found = over[:, row, column]
+                beside[k][:, across] = np.where(turned, found.conj(), found)
+            else:
+                middle = g @ own[:, i] @ _adjoint(g)
+            here = slice(i * size, min((i + 1) * size, diagonal.shape[-1]))
+            values = np.einsum("eii->ei", middle).real
+            diagonal[k][:, here] = values[:, : here.stop - here.start]
+            beside[k][:, within] = middle[:, inside[within, 0], inside[within, 1]]
+            next_correlations[k] = middle
+        next_green = green
+    return bad | ~(growth * scale < _LARGEST_GROWTH)
+
+
+def _inverted(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return inverses of matrices, (E, b, b), and which have none."""
+    try:
+        return np.linalg.inv(blocks), np.zeros(len(blocks), bool)
+    except np.linalg.LinAlgError:
+        singular = np.array([abs(np.linalg.svd(x, compute_uv=False)[-1]) == 0 for x in blocks])
+        singular |= ~np.isfinite(blocks).all(axis=(1, 2))
+        inverses = np.linalg.inv(np.where(singular[:, None, None], np.eye(blocks.shape[1]), blocks))
+        return inverses, singular
+
+
+def _by_columns(
+    system: OpenSystem, energy: float, constant: Sequence, on_sites: np.ndarray, pairs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the results at one energy from columns of Green's function, O(N) solves."""
+    banded = banded_matrices(system)
+    weights = [
+        w + scipy.sparse.diags_array(more, dtype=complex)
+        for w, more in zip(constant, on_sites, strict=True)
+    ]
+    touched = np.flatnonzero(sum(abs(w) for w in weights).sum(axis=0))
+    sources = np.zeros((system.sites, touched.size), complex)
+    sources[banded.order[touched], range(touched.size)] = 1.0
+    green = solve_at(system, energy, sources)[banded.order]
+    weighted = [(w[touched][:, touched].T @ green.T).T for w in weights]
+    first, second = pairs.T
+    diagonal = [np.sum(x * green.conj(), axis=1).real[banded.place] for x in weighted]
+    return diagonal, [np.sum(x[first] * green[second].conj(), axis=1) for x in weighted]
