@@ -1,5 +1,6 @@
 """Where an integral over the energy needs its first panels: steps, band edges, resonances."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,7 @@ def _lead_poles(system: OpenSystem) -> list[complex]:
     return [pole for lead in system.leads for pole, _ in lead.model.poles]
 
 
+@functools.lru_cache(maxsize=2)  # currents, noise and entropy of a system have one mesh
 def known_poles(system: OpenSystem) -> np.ndarray:
     """Return where poles of the Green's function are, or lie above.
 
@@ -84,8 +86,11 @@ def known_poles(system: OpenSystem) -> np.ndarray:
     depth = _smallest_damping(system)
     if depth > 0 and spectrum[1] - spectrum[0] <= 4 * system.sites * depth:
         count = int((spectrum[1] - spectrum[0]) / depth) + 2
-        return np.linspace(*spectrum, count) - 1j * depth
-    return resonances(system)
+        poles = np.linspace(*spectrum, count) - 1j * depth
+    else:
+        poles = resonances(system)
+    poles.setflags(write=False)
+    return poles
 
 
 def resonances(system: OpenSystem) -> np.ndarray:
