@@ -51,7 +51,7 @@ class TwoSites:
             chain_at(
                 name,
                 site,
-                -self.omega / 2,
+                self.omega / 2,
                 math.sqrt(self.rate * self.omega) / 2,
                 0.0,
                 self.mu[site],

@@ -53,7 +53,7 @@ def network(sites=2, omega=10.0, rate=0.2, mu=(1.2, 0.7), temperature=(0.15, 0.1
     energies = 1.0 + detuning * np.linspace(0.5, -0.5, sites)
     zero = onsite_rates(np.zeros(sites))
     leads = [
-        chain_at(name, site, -omega / 2, np.sqrt(rate * omega) / 2, 0.0, mu[k], temperature[k])
+        chain_at(name, site, omega / 2, np.sqrt(rate * omega) / 2, 0.0, mu[k], temperature[k])
         for k, (name, site) in enumerate((("left", 0), ("right", sites - 1)))
     ]
     return OpenSystem(chain(sites, 0.25, energies), zero, zero, leads)
