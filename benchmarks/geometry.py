@@ -3,7 +3,8 @@
 CPU time for each energy of the rows of the Green's function at the contacts, with loss on every
 site: banded LU factors (`nessflow.scattering.sparse`) with their memory, the general sparse LU of
 SciPy (SuperLU) and, where it is affordable, the dense solver; then the traces between loss and
-gain.
+gain, what all sites and bonds hold (`nessflow.scattering.blocks`) beside the contacts, and what it
+saves to find the poles of a point once.
 """
 
 import os
@@ -14,11 +15,17 @@ import numpy as np
 import scipy.sparse
 from scipy.sparse.linalg import splu
 
-from nessflow.scattering import dense, sparse
+from nessflow.scattering import dense, pairwise, sparse
+from nessflow.scattering.counting import cumulants_observable
+from nessflow.scattering.currents import currents_observable
+from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.geometry import ladder, ring, star, star_site, strip
-from nessflow.scattering.lattice import onsite_rates, uniform_disorder
-from nessflow.scattering.leads import WideBand
+from nessflow.scattering.lattice import chain, onsite_rates, uniform_disorder
+from nessflow.scattering.leads import SemiInfiniteChain, WideBand
 from nessflow.scattering.matrices import Tridiagonal, as_dense, bandwidth_order
+from nessflow.scattering.mesh import known_poles, resonances
+from nessflow.scattering.noise import noise_observable
+from nessflow.scattering.rates import integrate_observables
 from nessflow.scattering.system import AttachedLead, OpenSystem
 
 ENERGIES = np.linspace(-1.9, 1.9, 8)
@@ -52,6 +59,37 @@ CASES = {
     "strip 40 x 400, 2 contacts": opened(strip(400, 40), [0, 15999]),
     "strip 40 x 400, 80 contacts": opened(strip(400, 40), columns(400, 40)),
 }
+
+
+STRIPS = [(name, system) for name, system in CASES.items() if name.startswith("strip 20")]
+
+
+def site_sums(system, energies):
+    ones = np.ones((len(system.leads), energies.size))
+    return pairwise.site_sums(system, energies, [pairwise.Source(ones, 1.0), pairwise.Source(ones)])
+
+
+def opened_chain(sites, rate):
+    leads = [
+        AttachedLead(name, site, SemiInfiniteChain(), mu, 0.1)
+        for name, site, mu in (("left", 0, 0.3), ("right", sites - 1, -0.3))
+    ]
+    loss, gain = onsite_rates(np.full(sites, rate)), Tridiagonal.zero(sites)
+    return OpenSystem(chain(sites, 1.0, 0.0), loss, gain, leads)
+
+
+def observed(system):
+    """Integrate what a point of the kind steady-current does."""
+    known_poles.cache_clear()
+    observables = currents_observable, noise_observable, cumulants_observable
+    integrate_observables(system, [observable(system) for observable in observables])
+    scattering_entropy_production(system)
+
+
+def seconds(function, system):
+    start = time.process_time()
+    function(system)
+    return time.process_time() - start
 
 
 def by_superlu(system, energies):
@@ -110,6 +148,15 @@ def main():
         system = opened(ladder(500), columns(500, 2), gain)
         cost = milliseconds(sparse.interior_traces, system, ENERGIES)
         print(f"ladder of 500 rungs, gain on {touched:4d} sites {cost:10.2f}")
+    print("\nsums over all sites and bonds for two sources beside the contact rows, ms per energy")
+    for name, system in (("strip 5 x 80, 2 contacts", opened(strip(80, 5), [0, 399])), *STRIPS):
+        rows = milliseconds(sparse.contact_rows, system, ENERGIES)
+        sums = milliseconds(site_sums, system, ENERGIES)
+        print(f"{name:30s}{rows:10.2f}{sums:10.2f}  ratio {sums / rows:.1f}", flush=True)
+    print("\nweakly damped chain of 600 sites, all observables of a steady current")
+    system = opened_chain(600, 1e-4)
+    once, whole = seconds(resonances, system), seconds(observed, system)
+    print(f"poles {once:.2f} s, point {whole:.2f} s, without the cache {whole + once:.2f} s")
     print(f"load average {os.getloadavg()}")
 
 

@@ -64,6 +64,7 @@ def site_sums(
     size = max(banded.width, 1)
     count = -(-system.sites // size)
     constant = [p * banded.loss + q * banded.gain for p, q in environments]
+    lower, inner, upper = _bands([-banded.damping, *constant], size, count)
     ordered = on_sites[..., banded.order]
     diagonal = np.empty(on_sites.shape)
     beside = np.empty((*on_sites.shape[:2], len(pairs)), complex)
@@ -73,14 +74,12 @@ def site_sums(
         batch = slice(start, min(start + step, energies.size))
         sigma = np.zeros((batch.stop - start, system.sites), complex)
         sigma[:, banded.place[system.contacts]] = system.contact_self_energy(energies[batch])
-        matrix = _Blocks(-banded.damping, energies[batch, None] - sigma, size, count)
-        matrix.diagonal[:, -1, *_filling(system.sites, size)] = 1.0
-        sources = [
-            _Blocks(w, more, size, count)
-            for w, more in zip(constant, ordered[:, batch], strict=True)
-        ]
+        on_diagonal = energies[batch, None] - sigma
+        matrix = lower[0], _with_diagonal(inner[:1], on_diagonal[None])[0], upper[0]
+        matrix[1][:, -1, *_filling(system.sites, size)] = 1.0
+        source = lower[1:], _with_diagonal(inner[1:], ordered[:, batch]), upper[1:]
         results = diagonal[:, batch], beside[:, batch]
-        lost[batch] = _eliminate(matrix, sources, banded.place[pairs], *results)
+        lost[batch] = _eliminate(matrix, source, banded.place[pairs], *results)
     diagonal = diagonal[..., banded.place]
     for k in np.flatnonzero(lost):
         diagonal[:, k], beside[:, k] = _by_columns(
@@ -95,26 +94,25 @@ def _filling(sites: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, rows
 
 
-class _Blocks:
-    """Blocks on, above and below the diagonal of a matrix, those on it at some energies.
+def _bands(matrices: Sequence[scipy.sparse.csr_array], size: int, count: int) -> np.ndarray:
+    """Return the blocks below, on and above the diagonals of m matrices, (3, m, count, b, b).
 
-    Attributes
-    ----------
-    diagonal : (E, count, b, b)
-        With ``on_sites``, (E, N), added on the diagonal.
-    upper, lower : (count - 1, b, b)
-        The same at all energies.
+    Those beside it are numbered by the smaller of row and column.
     """
-
-    def __init__(self, matrix, on_sites: np.ndarray, size: int, count: int):
-        bands = np.zeros((3, count, size, size), complex)
+    result = np.zeros((3, len(matrices), count, size, size), complex)
+    for k, matrix in enumerate(matrices):
         elements = matrix.tocoo()
         (row, i), (column, j) = (np.divmod(x, size) for x in elements.coords)
-        bands[column - row + 1, np.minimum(row, column), i, j] = elements.data
-        self.lower, inner, self.upper = bands
-        self.diagonal = np.repeat(inner[None], len(on_sites), axis=0)
-        block, inside = np.divmod(np.arange(on_sites.shape[1]), size)
-        self.diagonal[:, block, inside, inside] += on_sites
+        result[column - row + 1, k, np.minimum(row, column), i, j] = elements.data
+    return result
+
+
+def _with_diagonal(blocks: np.ndarray, on_sites: np.ndarray) -> np.ndarray:
+    """Return blocks, (m, count, b, b), at each energy, with ``on_sites`` (m, E, N) added."""
+    result = np.repeat(blocks[:, None], on_sites.shape[1], axis=1)
+    block, inside = np.divmod(np.arange(on_sites.shape[-1]), blocks.shape[-1])
+    result[:, :, block, inside, inside] += on_sites
+    return result
 
 
 def _adjoint(matrix: np.ndarray) -> np.ndarray:
@@ -122,67 +120,65 @@ def _adjoint(matrix: np.ndarray) -> np.ndarray:
 
 
 def _eliminate(
-    matrix: _Blocks,
-    sources: Sequence[_Blocks],
+    matrix: tuple[np.ndarray, np.ndarray, np.ndarray],
+    source: tuple[np.ndarray, np.ndarray, np.ndarray],
     pairs: np.ndarray,
     diagonal: np.ndarray,
     beside: np.ndarray,
 ) -> np.ndarray:
-    """Fill in the results, sites in the order of the blocks; return where digits are lost."""
-    count, size = matrix.diagonal.shape[1:3]
-    scale = abs(matrix.diagonal).max(axis=(1, 2, 3))
-    growth = np.zeros_like(scale)
-    inverse = np.empty_like(matrix.diagonal)
-    down = np.empty_like(matrix.diagonal)  # A_i
-    inner = [np.empty_like(source.diagonal) for source in sources]  # V_i
-    bad = np.zeros(scale.size, bool)
+    """Fill in the results, sites in the order of the blocks; return where digits are lost.
+
+    Parameters
+    ----------
+    matrix, source : tuple of arrays
+        ``M`` and ``W``: below the diagonal, on it and above; (count, b, b), (E, count, b, b) and
+        (count, b, b), each with one dimension more in front for m sources.
+    pairs, diagonal, beside
+        As in `site_sums`.
+    """
+    (lower, inner, upper), (source_lower, source_inner, source_upper) = matrix, source
+    count, size = inner.shape[1:3]
+    inverse = np.empty_like(inner)
+    down = np.empty_like(inner)  # A_i
+    own = source_inner  # becomes V_i
+    bad = np.zeros(len(inner), bool)
     for i in range(count):
-        block = matrix.diagonal[:, i]
+        block = inner[:, i]
         if i:
-            down[:, i] = matrix.lower[i - 1] @ inverse[:, i - 1]
-            block = block - down[:, i] @ matrix.upper[i - 1]
+            down[:, i] = lower[i - 1] @ inverse[:, i - 1]
+            block = block - down[:, i] @ upper[i - 1]
+            cross = down[:, i] @ source_upper[:, None, i - 1]
+            own[:, :, i] += down[:, i] @ own[:, :, i - 1] @ _adjoint(down[:, i])
+            own[:, :, i] -= cross + _adjoint(cross)
         inverse[:, i], singular = _inverted(block)
         bad |= singular
-        growth = np.maximum(growth, abs(inverse[:, i]).max(axis=(1, 2)))
-        for source, own in zip(sources, inner, strict=True):
-            own[:, i] = source.diagonal[:, i]
-            if i:
-                cross = down[:, i] @ source.upper[i - 1]
-                own[:, i] += down[:, i] @ own[:, i - 1] @ _adjoint(down[:, i])
-                own[:, i] -= cross + _adjoint(cross)
+    growth = abs(inverse).max(axis=(1, 2, 3)) * abs(inner).max(axis=(1, 2, 3))
     block, inside = np.divmod(pairs, size)
-    next_green, next_correlations = None, [None] * len(sources)
+    first, last = block.min(axis=1), block.max(axis=1)
+    green = correlations = None
     for i in reversed(range(count)):
-        g = inverse[:, i]
-        within = np.flatnonzero((block == i).all(axis=1))
-        across = np.flatnonzero((block.min(axis=1) == i) & (block.max(axis=1) == i + 1))
+        g, middle = inverse[:, i], own[:, :, i]
         if i < count - 1:
-            up = matrix.upper[i]
-            moved = g @ up
-            green = g + moved @ next_green @ down[:, i + 1]
+            up, moved = upper[i], g @ upper[i]
+            kept = green @ (source_lower[:, None, i] - down[:, i + 1] @ middle)
+            over = g @ _adjoint(kept) - moved @ correlations
+            mixed = up @ kept
+            middle = middle - mixed - _adjoint(mixed) + up @ correlations @ _adjoint(up)
+            green = g + moved @ green @ down[:, i + 1]
+            across = np.flatnonzero((first == i) & (last == i + 1))
+            turned = block[across, 0] > i
+            row, column = np.where(turned, inside[across].T[::-1], inside[across].T)
+            found = over[:, :, row, column]
+            beside[:, :, across] = np.where(turned, found.conj(), found)
         else:
             green = g
-        for k, (source, own) in enumerate(zip(sources, inner, strict=True)):
-            if i < count - 1:
-                kept = next_green @ (source.lower[i] - down[:, i + 1] @ own[:, i])
-                mixed = up @ kept
-                middle = own[:, i] - mixed - _adjoint(mixed)
-                middle = g @ (middle + up @ next_correlations[k] @ _adjoint(up)) @ _adjoint(g)
-                over = g @ _adjoint(kept) - moved @ next_correlations[k]
-                first, second = inside[across].T
-                turned = block[across, 0] > i
-                row, column = np.where(turned, second, first), np.where(turned, first, second)
-                found = over[:, row, column]
-                beside[k][:, across] = np.where(turned, found.conj(), found)
-            else:
-                middle = g @ own[:, i] @ _adjoint(g)
-            here = slice(i * size, min((i + 1) * size, diagonal.shape[-1]))
-            values = np.einsum("eii->ei", middle).real
-            diagonal[k][:, here] = values[:, : here.stop - here.start]
-            beside[k][:, within] = middle[:, inside[within, 0], inside[within, 1]]
-            next_correlations[k] = middle
-        next_green = green
-    return bad | ~(growth * scale < _LARGEST_GROWTH)
+        correlations = g @ middle @ _adjoint(g)
+        here = slice(i * size, min((i + 1) * size, diagonal.shape[-1]))
+        values = np.einsum("meii->mei", correlations).real
+        diagonal[:, :, here] = values[:, :, : here.stop - here.start]
+        within = np.flatnonzero((first == i) & (last == i))
+        beside[:, :, within] = correlations[:, :, inside[within, 0], inside[within, 1]]
+    return bad | ~(growth < _LARGEST_GROWTH)
 
 
 def _inverted(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
