@@ -149,7 +149,7 @@ class Line(Particles):
 
     @model_validator(mode="after")
     def _fits(self):
-        assert self.state
+        _ = self.state  # raises where they do not fit
         return self
 
     @cached_property
