@@ -98,11 +98,13 @@ class ParticleCumulants:
     evaluations: int
 
 
-def _cumulant_terms(terminal: Exchange, mean: np.ndarray, size: np.ndarray) -> Terms:
+def _cumulant_terms(
+    terminal: Exchange, mean: np.ndarray, size: np.ndarray, cancelled: np.ndarray
+) -> Terms:
     """Return the integrands of the cumulants of one terminal, (4, E) each.
 
     Derivatives of ``Tr ln[1 + D sinh x + S (cosh x - 1)]`` at x = 0, ``D = P_out - P_in``,
-    ``S = P_out + P_in``.  The first one and its size are given.
+    ``S = P_out + P_in``.  The first one and its size are given, and what cancelled in all.
     """
     out, into, none = transfer_matrices(terminal)
     change, moved = terminal.change, out + into
@@ -123,14 +125,16 @@ def _cumulant_terms(terminal: Exchange, mean: np.ndarray, size: np.ndarray) -> T
         -6 * _trace(square, square),
     ]
     values = [mean, variance, third, sum(fourth)]
-    return values, [size, variance_size, size * (1 + 3 * total + 2 * spread), sum(map(abs, fourth))]
+    sizes = [size, variance_size, size * (1 + 3 * total + 2 * spread), sum(map(abs, fourth))]
+    return values, [own + cancelled for own in sizes]
 
 
 def _cumulant_integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
     """Return the integrands of the cumulants of the first terminal, of the second, and so on."""
-    sizes = np.einsum("abe,abe->ae", rates.leads, abs(rates.difference))
+    sizes = np.einsum("abe,abe->ae", rates.lead_sizes, abs(rates.difference))
     sizes += rates.from_loss * rates.filled + rates.from_gain * rates.empty
-    terms = map(_cumulant_terms, rates.exchange, rates.mean, sizes)
+    given = rates.mean, sizes, rates.cancelled_exchange
+    terms = map(_cumulant_terms, rates.exchange, *given)
     values, sizes = zip(*terms, strict=True)
     return np.concatenate(values), np.concatenate(sizes)
 

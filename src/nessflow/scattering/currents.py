@@ -8,7 +8,7 @@ between lead and reservoirs: ``I_L = J_LR + 2 J_LS`` and ``-I_R = J_LR - 2 J_RS`
 ``J = (I_L - I_R) / 2 = J_LR + J_LS - J_RS``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -251,6 +251,16 @@ def _flows(rates: Rates) -> Flows:
     return flows
 
 
+def _sizes(rates: Rates, flows: Flows) -> Iterator[np.ndarray]:
+    """Yield what the flows are sums of."""
+    for key, flow in flows.items():
+        if key[0] == "pair":
+            _, a, b = key
+            yield rates.lead_sizes[a, b] * abs(rates.difference[a, b])
+        else:
+            yield abs(flow)
+
+
 Weights = dict[tuple | str, float]
 
 
@@ -487,8 +497,8 @@ def _current_integrand(
     def integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
         flows, energies = _flows(rates), rates.energies
         weights = np.array([[row.get(key, 0.0) for key in flows] for row in rows])
-        terms = np.array(list(flows.values()))
-        values, sizes = weights @ terms, abs(weights) @ abs(terms)
+        terms, rounded = np.array(list(flows.values())), np.array(list(_sizes(rates, flows)))
+        values, sizes = weights @ terms, abs(weights) @ rounded
         total = rates.spectral + rates.absorbed
         return (
             np.concatenate([values, energies * values[finite], rates.unitarity_violation]),

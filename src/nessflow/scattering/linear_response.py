@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import scipy.sparse
 from numpy.polynomial import chebyshev
 
 from nessflow.scattering.band_edges import continuous, why_undefined
@@ -38,7 +37,8 @@ from nessflow.scattering.mesh import UNDERFLOW, energy_mesh, energy_scale
 from nessflow.scattering.occupation import fermi, fermi_holes
 from nessflow.scattering.quadrature import integrate
 from nessflow.scattering.rates import Rates
-from nessflow.scattering.sparse import solve_at
+from nessflow.scattering.rounding import times_element_sizes
+from nessflow.scattering.sparse import solve_at, solve_both
 from nessflow.scattering.system import OpenSystem, share_states
 
 LORENZ_NUMBER = np.pi**2 / 3
@@ -208,8 +208,7 @@ def _at_one_energy(
 def _rounding_errors(system: OpenSystem) -> np.ndarray:
     """Return what rounding of each matrix element makes of the transmissions at ``mu``, (t, t).
 
-    ``dG = G dX G`` with ``|dX|`` at most some epsilon times ``|X|``, element by element, so that
-    what decays exponentially keeps its digits.  On the diagonal what leaves the terminal.
+    See `nessflow.scattering.rounding`.  On the diagonal what leaves the terminal.
     """
     mu, _ = _common_state(system)
     leads, count = range(len(system.leads)), len(system.terminals)
@@ -217,21 +216,15 @@ def _rounding_errors(system: OpenSystem) -> np.ndarray:
     gamma = np.array([lead.broadening_at(np.array([mu]))[0] for lead in system.leads])
     contacts = np.zeros((system.sites, len(leads)), complex)
     contacts[sites, leads] = 1.0
-    columns = solve_at(system, mu, contacts)
-    rows = solve_at(system, mu, contacts, adjoint=True)
-    diagonal = np.full(system.sites, abs(mu))
-    for lead in system.leads:
-        diagonal[lead.site] += abs(lead.self_energy(np.array([mu]))[0])
-    parts = [as_sparse(x).matrix for x in (system.hamiltonian, system.loss, system.gain)]
-    elements = sum(abs(part) for part in parts) + scipy.sparse.diags_array(diagonal)
+    columns, rows = solve_both(system, mu, contacts)
 
     def moved(states: np.ndarray) -> np.ndarray:
-        return _EPSILON * _ROUNDING_ERRORS * (elements @ abs(states))
+        return _EPSILON * _ROUNDING_ERRORS * times_element_sizes(system, mu, states)
 
     change = abs(rows).T @ moved(columns)
     between = np.outer(gamma, gamma) * change * (2 * abs(columns[sites]) + change)
     lost = np.zeros(len(leads))
-    for part in parts[1:]:
+    for part in (as_sparse(system.loss).matrix, as_sparse(system.gain).matrix):
         if part.nnz:
             lost += 4 * gamma * (abs(rows) * moved(solve_at(system, mu, part @ rows))).sum(axis=0)
     result = np.zeros((count, count))

@@ -83,6 +83,7 @@ def _auto_terms(x: Exchange) -> Terms:
     amplitude, amplitude_size = (
         np.einsum("bae,be->ae", m, root) for m in (abs(x.reflection), x.reflection_size)
     )
+    size = size + x.rates.cancelled_exchange[x.terminal]
     return values, size + (amplitude * amplitude_size).sum(axis=0)
 
 
@@ -117,11 +118,13 @@ def _outgoing(rates: Rates, a: int, b: int) -> Terms:
 def _cross_terms(rates: Rates, a: int, b: int) -> Terms:
     """Return the integrand of an element off the diagonal."""
     thermal = rates.filled * rates.empty
-    value = size = thermal[a] * rates.leads[b, a] + thermal[b] * rates.leads[a, b]
+    value = thermal[a] * rates.leads[b, a] + thermal[b] * rates.leads[a, b]
+    size = thermal[a] * rates.lead_sizes[b, a] + thermal[b] * rates.lead_sizes[a, b]
     first, second = (rates.system.terminals[k].channels for k in (a, b))
     for pair in product(first, second):
         outgoing, outgoing_size = _outgoing(rates, *pair)
-        value, size = value + outgoing**2, size + outgoing * outgoing_size
+        value = value + outgoing**2
+        size = size + outgoing_size * (outgoing + np.finfo(float).eps * outgoing_size)
     return -value, size
 
 

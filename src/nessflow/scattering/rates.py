@@ -17,11 +17,15 @@ from nessflow.scattering.response import (
     contact_correlations,
     contact_response,
     interior_response,
+    keeps_digits,
 )
+from nessflow.scattering.rounding import green_sizes
 from nessflow.scattering.system import OpenSystem
 
 Result = TypeVar("Result")
 
+_CANCELLED = 1e-2
+"""``|G_ab|^2`` over ``|G_aa G_bb|`` below which waves may have cancelled."""
 _ROUNDING = 16 * np.finfo(float).eps
 """Relative rounding error of Green's function."""
 
@@ -167,6 +171,22 @@ class Rates:
         """Green's function between the leads' sites, (l, l, E) complex."""
         return self._between_leads(self._contact.green)
 
+    @cached_property
+    def _cancelled(self) -> np.ndarray:
+        """What cancelled in elements of Green's function between leads, (l, l, E) float.
+
+        Zero where they are not small against those on the diagonal: they are rounded as they are.
+        """
+        size = abs(self.green)
+        result = np.zeros_like(size)
+        if not keeps_digits(self.system):
+            own = np.diagonal(size).T
+            small = (size**2 < _CANCELLED * own[:, None] * own).any(axis=(0, 1))
+            for k in np.flatnonzero(small):
+                sizes = green_sizes(self.system, self.energies[k])
+                result[:, :, k] = np.where(np.isfinite(sizes), sizes, 0.0)
+        return result
+
     def _by_terminal(self, array: np.ndarray, axes: tuple[int, ...] = (0,)) -> np.ndarray:
         """Return the sums over the leads of each terminal, along some axes."""
         terminals = self.system.terminals
@@ -181,6 +201,25 @@ class Rates:
         """Sums of ``Gamma_a Gamma_b |G_ab|^2`` over the leads of two terminals, (t, t, E)."""
         modulus = self.green.real**2 + self.green.imag**2
         return self._by_terminal(self.broadening[:, None] * self.broadening * modulus, (0, 1))
+
+    @cached_property
+    def lead_sizes(self) -> np.ndarray:
+        """What `leads` are sums of, which sets their rounding errors, (t, t, E)."""
+        return self.leads + self.cancelled
+
+    @cached_property
+    def cancelled(self) -> np.ndarray:
+        """What interference leaves out of `leads`, times how far it is rounded, (t, t, E)."""
+        lost = self._cancelled * (2 * abs(self.green) + np.finfo(float).eps * self._cancelled)
+        return self._by_terminal(self.broadening[:, None] * self.broadening * lost, (0, 1))
+
+    @property
+    def cancelled_exchange(self) -> np.ndarray:
+        """`cancelled` between a terminal and all others, with a bound of occupations, (t, E)."""
+        f, h = self.filled, self.empty
+        occupation = f[:, None] * (h + h[:, None]) + f * (h + h[:, None])
+        others = 1.0 - np.eye(len(f))
+        return np.einsum("ab,abe,abe->ae", others, self.cancelled, occupation)
 
     @cached_property
     def from_loss(self) -> np.ndarray:
@@ -305,7 +344,7 @@ class Rates:
     @cached_property
     def amplitude_sizes(self) -> np.ndarray:
         """What amplitudes are sums of, which sets their rounding errors, (l, l, E)."""
-        result = self._root * abs(self.green)
+        result = self._root * (abs(self.green) + self._cancelled)
         np.einsum("aae->ae", result)[:] += 1.0
         return result
 

@@ -98,6 +98,22 @@ def _solver(system: OpenSystem) -> ModuleType:
     return tridiagonal
 
 
+def keeps_digits(system: OpenSystem) -> bool:
+    """Return whether Green's function between the contacts has all digits however small it is.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    bool
+        Where it is a product along a chain between its ends.
+    """
+    return _solver(system) not in (dense, sparse)
+
+
 def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactResponse:
     """Return the response at the contacts.
 

@@ -174,12 +174,37 @@ def solve_at(
     (N, s) complex array
         nan where the energy is a pole.
     """
+    return solve_both(system, energy, sources, (adjoint,))[0]
+
+
+def solve_both(
+    system: OpenSystem,
+    energy: float,
+    sources: np.ndarray,
+    adjoints: tuple[bool, ...] = (False, True),
+) -> list[np.ndarray]:
+    """Return ``G sources`` and ``G^+ sources`` from one factorisation, see `solve_at`.
+
+    Parameters
+    ----------
+    system, energy, sources
+        As of `solve_at`.
+    adjoints : tuple of bool
+        Of which solutions ``G^+`` is meant.
+
+    Returns
+    -------
+    list of (N, s) complex array
+        A solution for each.
+    """
     banded = banded_matrices(system)
     (factors,) = _factorised(system, np.array([energy]))
     ordered = np.asfortranarray(sources[banded.order])
-    if adjoint:
-        return factors.solve(ordered.conj(), transposed=True).conj()[banded.place]
-    return factors.solve(ordered)[banded.place]
+    solutions = [
+        factors.solve(ordered.conj(), transposed=True).conj() if adjoint else factors.solve(ordered)
+        for adjoint in adjoints
+    ]
+    return [solution[banded.place] for solution in solutions]
 
 
 def _contact_rows_of_green(

@@ -1,0 +1,66 @@
+"""What rounding makes of Green's function where waves interfere destructively.
+
+A solution of linear equations is that of a matrix ``M = w - X - Sigma`` with every element off by
+some epsilon, so that ``|dG| <= epsilon |G| |M| |G|``, element by element.  Where waves decay this
+is some epsilon times ``|G|``; where they cancel it is what was cancelled.
+"""
+
+import functools
+
+import numpy as np
+import scipy.sparse
+
+from nessflow.scattering.matrices import as_sparse
+from nessflow.scattering.sparse import solve_both
+from nessflow.scattering.system import OpenSystem
+
+
+@functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system
+def _constant_sizes(system: OpenSystem) -> scipy.sparse.csr_array:
+    parts = (as_sparse(x).matrix for x in (system.hamiltonian, system.loss, system.gain))
+    return sum(abs(part) for part in parts).tocsr()
+
+
+def times_element_sizes(system: OpenSystem, energy: float, states: np.ndarray) -> np.ndarray:
+    """Return ``|M| |states|``, with ``|M|`` what elements of ``w - X - Sigma`` are sums of.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energy : float
+        In t.
+    states : (N, s) array
+        Columns.
+
+    Returns
+    -------
+    (N, s) float array
+        In t times the unit of the states.
+    """
+    diagonal = np.full(system.sites, abs(energy))
+    for lead in system.leads:
+        diagonal[lead.site] += abs(lead.self_energy(np.array([energy]))[0])
+    return _constant_sizes(system) @ abs(states) + diagonal[:, None] * abs(states)
+
+
+def green_sizes(system: OpenSystem, energy: float) -> np.ndarray:
+    """Return ``|G| |M| |G|`` between the leads' sites.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energy : float
+        In t.
+
+    Returns
+    -------
+    (l, l) float array
+        In 1/t; nan where the energy is a pole.
+    """
+    leads = np.arange(len(system.leads))
+    contacts = np.zeros((system.sites, leads.size), complex)
+    contacts[[lead.site for lead in system.leads], leads] = 1.0
+    columns, rows = solve_both(system, energy, contacts)
+    return abs(rows).T @ times_element_sizes(system, energy, columns)

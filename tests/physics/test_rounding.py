@@ -1,0 +1,83 @@
+"""Errors hold what destructive interference leaves of the digits."""
+
+import numpy as np
+import pytest
+
+from attached import chain_at, wide_band_at
+from nessflow.scattering.counting import lead_cumulants
+from nessflow.scattering.currents import steady_currents
+from nessflow.scattering.geometry import ring
+from nessflow.scattering.noise import lead_noise
+from nessflow.scattering.rates import Rates
+from nessflow.scattering.system import OpenSystem, Tridiagonal
+
+ENERGIES = np.linspace(-1.73, 1.61, 12)
+
+
+def interferometer(flux, sites=4, lossy=0.0):
+    leads = [
+        wide_band_at("left", 0, 1.118, -0.5, 0.06479),
+        wide_band_at("right", sites // 2, 0.9727, 0.3, 0.3556),
+    ]
+    loss = Tridiagonal(np.full(sites, lossy), np.zeros(sites - 1))
+    return OpenSystem(ring(sites, 1.0, flux, 0.0), loss, Tridiagonal.zero(sites), leads)
+
+
+def precise_transmission(flux, sites, energy):
+    """Return the transmission of an interferometer in the extended precision of long doubles."""
+    a = np.zeros((sites, sites + 1), np.clongdouble)
+    phase = np.exp(1j * np.clongdouble(flux) / sites)
+    for j in range(sites):
+        k = (j + 1) % sites
+        a[j, k] += phase.conj() if abs(ring(sites, 1.0, flux, 0.0)[j, k] + phase) > 0.1 else phase
+        a[k, j] = a[j, k].conj()
+        a[j, j] += np.longdouble(energy)
+    a[0, 0] += 0.5j * np.longdouble(1.118)
+    a[sites // 2, sites // 2] += 0.5j * np.longdouble(0.9727)
+    a[sites // 2, sites] = 1
+    for j in range(sites):
+        pivot = j + int(np.argmax(abs(a[j:, j])))
+        a[[j, pivot]] = a[[pivot, j]]
+        a[j] /= a[j, j]
+        for k in range(sites):
+            if k != j:
+                a[k] -= a[k, j] * a[j]
+    return np.longdouble(1.118) * np.longdouble(0.9727) * abs(a[0, sites]) ** 2
+
+
+@pytest.mark.parametrize("sites", [4, 6, 40])
+@pytest.mark.parametrize("beside", [1e-3, 1e-5, 1e-7, 1e-9])
+def test_transmissions_near_a_zero_are_as_rounded_as_they_say(beside, sites):
+    rates = Rates(interferometer(np.pi + beside, sites), ENERGIES)
+    exact = np.array([precise_transmission(np.pi + beside, sites, x) for x in ENERGIES])
+    error = abs(rates.leads[0, 1] - exact)
+    allowed = 16 * np.finfo(float).eps * rates.lead_sizes[0, 1]
+    assert np.all(error <= allowed)
+    # And not far more than they are.
+    assert np.all(allowed < 1e5 * np.maximum(error.max(), 1e-32) + 1e-14 * rates.leads[0, 1])
+
+
+@pytest.mark.parametrize("sites", [4, 12])
+@pytest.mark.parametrize("lossy", [0.0, 0.05])
+def test_at_a_zero_currents_and_fluctuations_are_done_at_once(sites, lossy):
+    system = interferometer(np.pi, sites, lossy)
+    currents, noise, cumulants = (f(system) for f in (steady_currents, lead_noise, lead_cumulants))
+    for found in (currents, noise, cumulants):
+        assert found.converged
+        assert found.evaluations < 20_000
+    if not lossy:
+        assert np.all(abs(currents.particle_current) <= currents.particle_current_error)
+        assert np.all(abs(noise.particle_noise) <= noise.particle_noise_error)
+        assert np.all(abs(cumulants.cumulants) <= cumulants.cumulants_error)
+        assert currents.particle_current_error.max() < 1e-25
+
+
+def test_waves_that_decay_keep_their_digits():
+    """A chain beyond its band: small, but nothing cancels, on banded matrices as well."""
+    n = 60
+    leads = [chain_at(str(k), k, 4.0, 1.0, 0.0, 0.0, 0.1) for k in (0, n // 2, n - 1)]
+    zero = Tridiagonal.zero(n)
+    h = Tridiagonal(np.full(n, 3.5), -np.ones(n - 1))
+    rates = Rates(OpenSystem(h, zero, zero, leads), np.array([0.3, 0.4]))
+    assert np.all(rates.leads[0, 2] < 1e-40)
+    assert np.all(rates.cancelled[0, 2] < 1e4 * rates.leads[0, 2])
