@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import random
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +24,7 @@ from nessflow.pipeline.config import (
     study_schema,
     template_json,
 )
-from nessflow.pipeline.document import Place, parse
+from nessflow.pipeline.document import Place, parse, read_document
 from nessflow.pipeline.grid import blocks_of, points_of
 
 TEXT = """\
@@ -678,6 +679,12 @@ def test_a_file_that_cannot_be_read(tmp_path):
     for name in ("smoke", "Upper", "a b", "-a", "a\n"):
         with pytest.raises(ConfigError, match="rename the file"):
             load_study(tmp_path / f"{name}.yaml", find_kind=find_kind)
+
+
+def test_a_pipe_is_no_study(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(ConfigError, match=r"pipe.yaml: expected a file"):
+        read_document(tmp_path / "pipe.yaml")
 
 
 def test_all_faults_at_once(tmp_path):

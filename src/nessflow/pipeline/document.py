@@ -172,6 +172,8 @@ def read_document(path: Path) -> Document:
         When there is no such file, or it is not YAML; with every duplicate key, NaN, tag and
         key that is not a name.
     """
+    if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+        raise _refused(path, None, "a file")
     try:
         content = path.read_bytes()
     except OSError as error:
