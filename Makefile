@@ -24,7 +24,8 @@ archive: $(VENV)/ready
 test: $(VENV)/ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check --quiet .
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --ignore tests/cluster
+	$(VENV)/bin/python -m pytest tests/cluster
 
 judges: $(VENV)/ready $(JUDGES)/ready
 	$(VENV)/bin/python -m pytest tests/judges
