@@ -267,7 +267,7 @@ def test_verify_names_each_missing_changed_extra_and_damaged_file(results):
     (folder / "failures.csv").write_text("nothing failed\n")
     problems = "\n".join(verified(folder))
     assert f"{blocks[0]}: no such file" in problems
-    assert f"{blocks[1]}: changed" in problems
+    assert f"{blocks[1]}: sound, and not the file that manifest.json lists" in problems
     assert f"{blocks[3]}: damaged" in problems
     assert "extra.nc: cut short, or not written by nessflow" in problems
     assert "failures.csv: changed" in problems
