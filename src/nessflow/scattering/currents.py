@@ -220,6 +220,12 @@ def response_of(rates: Rates) -> np.ndarray:
     return 0.5 * (between + rates.from_loss[0] + rates.from_gain[0])
 
 
+def response_size(rates: Rates) -> np.ndarray:
+    """Return what `response_of` is a sum of, which sets its rounding error, (E,)."""
+    between = rates.lead_sizes[0, 1] + rates.lead_sizes[1, 0]
+    return 0.5 * (between + rates.from_loss[0] + rates.from_gain[0])
+
+
 # --- currents ----------------------------------------------------------------------------------
 
 UNITARITY_TOLERANCE = 1e-8

@@ -29,6 +29,7 @@ from nessflow.scattering.band_edges import continuous, why_undefined
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
     response_of,
+    response_size,
     response_transmission,
     steady_currents,
 )
@@ -37,7 +38,7 @@ from nessflow.scattering.mesh import UNDERFLOW, energy_mesh, energy_scale
 from nessflow.scattering.occupation import fermi, fermi_holes
 from nessflow.scattering.quadrature import integrate
 from nessflow.scattering.rates import Rates
-from nessflow.scattering.rounding import times_element_sizes
+from nessflow.scattering.rounding import blur, times_element_sizes, with_moved_levels
 from nessflow.scattering.sparse import solve_at, solve_both
 from nessflow.scattering.system import OpenSystem, share_states
 
@@ -136,11 +137,11 @@ class _Average:
 
 def _thermal_average(
     system: OpenSystem,
-    integrand: Callable[[np.ndarray], np.ndarray],
+    integrand: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
     peaks: np.ndarray,
     rtol: float,
 ) -> _Average:
-    """Return ``int dw/2pi (-f'(w)) g(w)`` for the components of ``g``.
+    """Return ``int dw/2pi (-f'(w)) g(w)`` for the components of ``g``, given with their sizes.
 
     ``peaks`` bound what ``(-f') g`` is for a transmission of 1: resonances that double precision
     does not resolve may hide as much.
@@ -151,8 +152,9 @@ def _thermal_average(
 
     def window(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         filled, empty = (f(energies, mu, temperature) for f in (fermi, fermi_holes))
-        values = integrand(energies) * (filled * empty / temperature)
-        return values, abs(values)
+        values, sizes = integrand(energies)
+        weight = filled * empty / temperature
+        return values * weight, sizes * weight
 
     found = integrate(window, mesh.panels, rtol, mesh.scale)
     hidden = np.where(found.error > 0, mesh.unresolved * peaks, 0.0)
@@ -178,15 +180,10 @@ _WINDOW = 40.0
 """Half width of the thermal window in temperatures, but for 1e-17 of it."""
 
 
-def _blur(system: OpenSystem) -> float:
-    """Return what levels and the chemical potential are rounded by."""
-    mu, _ = _common_state(system)
-    return 2 * _EPSILON * (energy_scale(system) + abs(mu))
-
-
 def _is_cold(system: OpenSystem) -> bool:
     """Return whether no energy but ``mu`` itself is within the thermal window, to rounding."""
-    return _WINDOW * _common_state(system)[1] <= _blur(system)
+    mu, temperature = _common_state(system)
+    return bool(_WINDOW * temperature <= blur(system, mu))
 
 
 def _at_one_energy(
@@ -199,10 +196,11 @@ def _at_one_energy(
     levels interfere, `_rounding_errors` is larger.
     """
     mu, _ = _common_state(system)
-    at = mu + _blur(system) * np.arange(-1.0, 2.0)
-    below, value, above = continuous(system, at, transmissions).T
-    moved = np.fmax(abs(above - value), abs(below - value)) + _underflow(system, value)
-    return value, moved + _EPSILON * _ROUNDING_ERRORS * abs(value)
+    found = with_moved_levels(
+        system, np.array([mu]), lambda energies: continuous(system, energies, transmissions)
+    )
+    value, moved = (part[..., 0] for part in found)
+    return value, moved + _underflow(system, value) + _EPSILON * _ROUNDING_ERRORS * abs(value)
 
 
 def _rounding_errors(system: OpenSystem) -> np.ndarray:
@@ -271,13 +269,16 @@ def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.nd
     mu, temperature = _common_state(system)
     count = len(system.terminals)
 
-    def kernel(energies: np.ndarray) -> np.ndarray:
-        into = Rates(system, energies)
-        matrix = -into.leads
+    def leaving(rates: Rates, pairs: np.ndarray) -> np.ndarray:
+        matrix = -pairs
         matrix[range(count), range(count)] = 0.0
-        leaving = into.from_loss + into.from_gain - matrix.sum(axis=1)
-        matrix[range(count), range(count)] = leaving
+        away = rates.from_loss + rates.from_gain - matrix.sum(axis=1)
+        matrix[range(count), range(count)] = away
         return matrix.reshape(count * count, -1)
+
+    def kernel(energies: np.ndarray) -> np.ndarray:
+        rates = Rates(system, energies)
+        return leaving(rates, rates.leads)
 
     if _is_cold(system):
         rows, rounding = _at_one_energy(system, kernel)
@@ -293,9 +294,11 @@ def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.nd
         values[0], errors[0] = value, error
         return values, errors
 
-    def integrand(energies: np.ndarray) -> np.ndarray:
-        rows = kernel(energies)
-        return np.concatenate([rows * (energies - mu) ** k for k in range(3)])
+    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rates, powers = Rates(system, energies), (energies - mu) ** np.arange(3)[:, None]
+        both = leaving(rates, rates.leads), abs(leaving(rates, rates.lead_sizes))
+        values, sizes = (np.concatenate([rows * x for x in powers]) for rows in both)
+        return values, abs(sizes)
 
     peaks = np.repeat(_peaks(temperature), count * count)
     found = _thermal_average(system, integrand, peaks, rtol)
@@ -315,13 +318,14 @@ def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[floa
     mu, temperature = _common_state(system)
     peaks = _peaks(temperature)
 
-    def charge_and_heat(energies: np.ndarray) -> np.ndarray:
+    def charge_and_heat(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rates = Rates(system, energies)
-        tau = response_of(rates)
+        tau, size = response_of(rates), response_size(rates)
         # Both sides of the unitarity of each lead's row, compared once they are integrated.
         absorbed = rates.absorbed
         violated = absorbed + rates.unitarity_violation
-        return np.array([tau, (energies - mu) * tau, *violated, *absorbed])
+        values = np.array([tau, (energies - mu) * tau, *violated, *absorbed])
+        return values, np.array([size, abs(energies - mu) * size, *abs(values[2:])])
 
     first = _thermal_average(system, charge_and_heat, peaks[[0, 1, 0, 0, 0, 0]], rtol)
     (i_0, i_1), (e_0, e_1) = first.value[:2], first.error[:2]
@@ -339,8 +343,9 @@ def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[floa
 
     # I_2 - I_1^2/I_0 as the integral of a square: the difference loses all digits where the
     # window catches only the far tail of the transmission.
-    def spread(energies: np.ndarray) -> np.ndarray:
-        return (energies - mu - mean)[None] ** 2 * response_transmission(system, energies)
+    def spread(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rates, square = Rates(system, energies), (energies - mu - mean)[None] ** 2
+        return square * response_of(rates), square * response_size(rates)
 
     peak = peaks[2] + 2 * abs(mean) * peaks[1] + mean**2 * peaks[0]
     second = _thermal_average(system, spread, np.array([peak]), rtol)

@@ -1,4 +1,4 @@
-"""What rounding makes of Green's function where waves interfere destructively.
+"""What rounding makes of Green's function, on flanks of resonances and where waves cancel.
 
 A solution of linear equations is that of a matrix ``M = w - X - Sigma`` with every element off by
 some epsilon, so that ``|dG| <= epsilon |G| |M| |G|``, element by element.  Where waves decay this
@@ -6,13 +6,61 @@ is some epsilon times ``|G|``; where they cancel it is what was cancelled.
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import scipy.sparse
 
 from nessflow.scattering.matrices import as_sparse
+from nessflow.scattering.mesh import energy_scale
 from nessflow.scattering.sparse import solve_both
 from nessflow.scattering.system import OpenSystem
+
+
+def blur(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return what levels, and energies beside them, are rounded by.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : array
+        Energies, in t.
+
+    Returns
+    -------
+    float array
+        In t, of the shape of the energies.
+    """
+    return 2 * np.finfo(float).eps * (energy_scale(system) + abs(energies))
+
+
+def with_moved_levels(
+    system: OpenSystem, energies: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a function of the energy, and what it changes by when all levels are rounded.
+
+    Levels are rounded by epsilon times the norm of the Hamiltonian, which changes much on the flank
+    of a narrow resonance.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+    function : callable
+        Takes energies (e,) and returns real numbers, (..., e).
+
+    Returns
+    -------
+    value, moved : (..., E) float array
+        In the unit of the function.
+    """
+    shift = blur(system, energies)
+    found = function(np.concatenate([energies - shift, energies, energies + shift]))
+    below, value, above = np.split(found, 3, axis=-1)
+    return value, np.fmax(abs(above - value), abs(below - value))
 
 
 @functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system

@@ -1,5 +1,6 @@
 """Transmission spectra of an open system between leads."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -15,9 +16,12 @@ from nessflow.scattering.currents import (
     response_transmission,
     transmission,
 )
+from nessflow.scattering.rates import Rates
+from nessflow.scattering.rounding import with_moved_levels
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import systems
 from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Grid, Limits, Outcome, Status, Variable
+from nessflow.studies.variables import with_errors
 
 
 class EnergyGrid(Grid):
@@ -43,9 +47,14 @@ CONVENTIONS = (
 )
 
 _DIAGONAL = "the diagonal is no transmission between terminals, see reflection"
-_OF_TWO_LEADS = ("loss_transmission", "gain_transmission", "response_transmission")
+_ROUNDING = 16 * np.finfo(float).eps
+_OF_TWO_LEADS = {
+    "loss_transmission": lambda system, energies: reference_transmission(system, energies)[0],
+    "gain_transmission": lambda system, energies: reference_transmission(system, energies)[1],
+    "response_transmission": response_transmission,
+}
 
-VARIABLES = {
+_QUANTITIES = {
     "transmission": Variable(
         ("terminal", "terminal_2", "energy"),
         "1",
@@ -67,6 +76,7 @@ VARIABLES = {
         NOT_NEGATIVE,
     ),
 }
+VARIABLES = with_errors(_QUANTITIES)
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
@@ -88,23 +98,49 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     """Return the spectra of one system (paper 000, S26)."""
     system = systems.open_system(parameters.system, rng)
     energies, count = parameters.energies.values(), len(system.terminals)
-    table, reflected = transmission(system, energies)[:count], reflection(system, energies)
+    values = _spectrum(system, energies, "transmission", lambda w: transmission(system, w)[:count])
+    values |= _spectrum(system, energies, "reflection", lambda w: reflection(system, w))
+    table, reflected = values["transmission"], values["reflection"]
     fault = _unitarity_fault(table, reflected, open_channels(system, energies))
-    table[range(count), range(count)] = np.nan
-    values = {"transmission": table, "reflection": reflected}
-    notes = {name: _why(system, energies, value) for name, value in values.items()}
+    _add_rounding(system, energies, values)
+    for name in ("transmission", "transmission_error"):
+        values[name][range(count), range(count)] = np.nan
+    notes = {name: _why(system, energies, values[name]) for name in ("transmission", "reflection")}
     notes["transmission"] = "; ".join(filter(None, (_DIAGONAL, notes["transmission"])))
     reason = systems.without_two_leads(parameters.system, "the net current")
-    if reason:
-        values |= dict.fromkeys(_OF_TWO_LEADS, np.full(energies.size, np.nan))
-        notes |= dict.fromkeys(_OF_TWO_LEADS, reason)
-    else:
-        loss, gain = reference_transmission(system, energies)
-        found = loss, gain, response_transmission(system, energies)
-        values |= zip(_OF_TWO_LEADS, found, strict=True)
-        notes |= {name: _why(system, energies, values[name]) for name in _OF_TWO_LEADS}
+    for name, function in _OF_TWO_LEADS.items():
+        if reason:
+            values |= dict.fromkeys((name, f"{name}_error"), np.full(energies.size, np.nan))
+            notes[name] = reason
+            continue
+        values |= _spectrum(system, energies, name, lambda w, f=function: f(system, w))
+        # Halves of sums and differences of transmissions into the leads.
+        values[f"{name}_error"] += 0.5 * np.nansum(values["transmission_error"], axis=(0, 1))
+        notes[name] = _why(system, energies, values[name])
     status = Status.NOT_CONVERGED if fault else Status.OK
     return Outcome(values, status, fault, notes, _limits(system))
+
+
+def _spectrum(
+    system: OpenSystem, energies: np.ndarray, name: str, function: Callable
+) -> dict[str, np.ndarray]:
+    """Return a spectrum, and as its error by how much rounded levels move it."""
+    value, moved = with_moved_levels(system, energies, function)
+    return {name: value, f"{name}_error": np.where(np.isnan(value), np.nan, moved)}
+
+
+def _add_rounding(system: OpenSystem, energies: np.ndarray, values: dict) -> None:
+    """Add to the errors what rounding of amplitudes makes of transmissions and reflections."""
+    rates, count = Rates(system, energies), len(system.terminals)
+    sizes = abs(values["transmission"])
+    sizes[:, :count] += rates.cancelled
+    values["transmission_error"] += _ROUNDING * sizes
+    # A reflection is the square of an amplitude that 1 is subtracted from.
+    amplitude, size = (
+        np.array([part[np.ix_(x.channels, x.channels)].sum(axis=(0, 1)) for x in system.terminals])
+        for part in (abs(rates.amplitudes), rates.amplitude_sizes)
+    )
+    values["reflection_error"] += _ROUNDING * (1 + amplitude) * size
 
 
 def _why(system: OpenSystem, energies: np.ndarray, value: np.ndarray) -> str:
