@@ -1,15 +1,20 @@
 """Errors hold what destructive interference leaves of the digits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from attached import chain_at, wide_band_at
 from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.currents import steady_currents
+from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.geometry import ring
+from nessflow.scattering.linear_response import linear_response
 from nessflow.scattering.noise import lead_noise
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.system import OpenSystem, Tridiagonal
+from nessflow.studies import transmission as spectra
 
 ENERGIES = np.linspace(-1.73, 1.61, 12)
 
@@ -57,6 +62,33 @@ def test_transmissions_near_a_zero_are_as_rounded_as_they_say(beside, sites):
     assert np.all(allowed < 1e5 * np.maximum(error.max(), 1e-32) + 1e-14 * rates.leads[0, 1])
 
 
+def test_spectra_are_as_rounded_as_they_say():
+    lead = {"kind": "wide-band", "chemical_potential": 0.0, "temperature": 0.1}
+    leads = {"left": lead | {"broadening": 1.118}, "right": lead | {"broadening": 0.9727}}
+    lattice = {"kind": "ring", "sites": 6, "flux": np.pi + 1e-5}
+    energies = {"start": ENERGIES[0], "stop": ENERGIES[-1], "points": ENERGIES.size}
+    given = {"system": {"lattice": lattice, "leads": leads}, "energies": energies}
+    parameters = spectra.Parameters.model_validate(given)
+    values = spectra.evaluate(parameters, None).values
+    exact = [precise_transmission(np.pi + 1e-5, 6, x) for x in parameters.energies.values()]
+    for name, error, right in (
+        (values["transmission"][0, 1], values["transmission_error"][0, 1], exact),
+        (values["response_transmission"], values["response_transmission_error"], exact),
+        (values["reflection"][1], values["reflection_error"][1], 1 - np.array(exact)),
+    ):
+        assert np.all(abs(name - right) <= error)
+        assert np.all(error < 1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.1])
+def test_a_conductance_of_nothing_is_done_at_once(temperature):
+    system = interferometer(np.pi)
+    leads = [replace(x, chemical_potential=0.3, temperature=temperature) for x in system.leads]
+    found = linear_response(replace(system, leads=leads))
+    assert found.converged
+    assert abs(found.electrical_conductance) <= found.electrical_conductance_error < 1e-25
+
+
 @pytest.mark.parametrize("sites", [4, 12])
 @pytest.mark.parametrize("lossy", [0.0, 0.05])
 def test_at_a_zero_currents_and_fluctuations_are_done_at_once(sites, lossy):
@@ -65,7 +97,10 @@ def test_at_a_zero_currents_and_fluctuations_are_done_at_once(sites, lossy):
     for found in (currents, noise, cumulants):
         assert found.converged
         assert found.evaluations < 20_000
+    entropy, error, converged = scattering_entropy_production(system)
+    assert converged
     if not lossy:
+        assert abs(entropy) <= error < 1e-25
         assert np.all(abs(currents.particle_current) <= currents.particle_current_error)
         assert np.all(abs(noise.particle_noise) <= noise.particle_noise_error)
         assert np.all(abs(cumulants.cumulants) <= cumulants.cumulants_error)

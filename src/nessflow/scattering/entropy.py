@@ -139,7 +139,18 @@ def _of_terminal(x: Exchange) -> Terms:
     ]
     entering = (np.broadcast_to(f, change.shape) for f in (x.filled, x.empty))
     # Occupations of modes that nothing reaches are zero up to rounding, of either sign.
-    return _entropy_change(*entering, change, tuple(np.maximum(x, 0.0) for x in out))
+    out = tuple(np.maximum(x, 0.0) for x in out)
+    values, sizes = _entropy_change(*entering, change, out)
+    sizes[0] += _cancelled(x)
+    return values, sizes
+
+
+def _cancelled(x: Exchange) -> np.ndarray:
+    """Return what interference leaves out of the change of a terminal's entropy, (E,)."""
+    rates, a = x.rates, x.terminal
+    lost = (rates.cancelled[a] * abs(rates.difference[a])).sum(axis=0)
+    few = np.minimum(x.filled, x.empty)
+    return lost * (1 - np.log(np.clip(few + lost, np.finfo(float).tiny, 1.0)))
 
 
 def _modes(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
