@@ -10,6 +10,7 @@ obeys (eqs. 10 to 12 and 20 to 22)
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.special import expit
@@ -42,27 +43,27 @@ class RateEquation:
         """Number of modes."""
         return len(self.bands.energy)
 
-    @property
+    @cached_property
     def out(self) -> np.ndarray:
         """Columns of all channels by the mode that loses, times strength, (modes, columns)."""
         return np.hstack([c.strength * c.out for c in self.active])
 
-    @property
+    @cached_property
     def into(self) -> np.ndarray:
         """Columns of all channels by the mode that gains, (modes, columns)."""
         return np.hstack([c.into for c in self.active])
 
-    @property
+    @cached_property
     def out_error(self) -> np.ndarray:
         """What ``out`` may be wrong by, (modes, columns)."""
         return np.hstack([c.strength * c.out_error for c in self.active])
 
-    @property
+    @cached_property
     def into_error(self) -> np.ndarray:
         """What ``into`` may be wrong by, (modes, columns)."""
         return np.hstack([c.into_error for c in self.active])
 
-    @property
+    @cached_property
     def active(self) -> tuple[Channel, ...]:
         """Channels whose strength is not zero."""
         return tuple(c for c in self.channels if c.strength)
