@@ -227,6 +227,18 @@ def test_failed_points_are_kept_unless_asked_otherwise(tmp_path):
     same_as_one_shot(FLAT, tmp_path, tmp_path)
 
 
+def test_failed_points_beside_an_interrupted_run_cost_none_of_its_points(tmp_path):
+    bad = fake.kind_of(lambda p, rng: outcome_of(p, rng, status=Status(int(p.V == 0.2))))
+    fake.solve(FLAT, tmp_path, bad)
+    path = tmp_path / "blocks" / "points.nc"
+    fake.solve(study_of(axes=(numbers("V", [0.5, 0.7]),), ensemble=None), tmp_path / "other")
+    (tmp_path / "other" / "blocks" / "points.nc").rename(partial_path(path))
+    assert release_failures(tmp_path) == 1
+    longer = study_of(axes=(numbers("V", [0.1, 0.2, 0.5, 0.7]),), ensemble=None)
+    assert reused(longer, tmp_path) == (3, 1)
+    same_as_one_shot(longer, tmp_path, tmp_path)
+
+
 def test_failures_in_files_of_other_ranges_of_samples_are_not_taken_over_again(tmp_path):
     bad = fake.kind_of(lambda p, rng: outcome_of(p, rng, status=Status(int(p.V == 0.2))))
     axes = (AXES[0],)

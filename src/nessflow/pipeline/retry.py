@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nessflow.pipeline.files import StoreError, remove
 from nessflow.pipeline.layout import OK, PENDING
-from nessflow.pipeline.solve import partial_path
+from nessflow.pipeline.solve import partial_path, stale_path
 from nessflow.pipeline.store import read_dataset, write_dataset
 
 
@@ -38,9 +38,11 @@ def release_failures(folder: Path) -> int:
             # Also of blocks that are not wanted any more: their points would be taken over.
             if path.name.endswith(".partial.nc"):
                 write_dataset(block, path)
-            else:
-                write_dataset(block, partial_path(path))
-                remove(path)
+                continue
+            # Beside a partial file of an interrupted run: the next one takes points from both.
+            partial = partial_path(path)
+            write_dataset(block, stale_path(path, block.attrs) if partial.exists() else partial)
+            remove(path)
     if count:
         # A block alone that is missing is no reason for Snakemake to run; a missing target is.
         shutil.rmtree(folder / ".current", ignore_errors=True)
