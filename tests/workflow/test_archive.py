@@ -13,6 +13,8 @@ import pytest
 
 from conftest import ROOT, Project, git_checkout
 from nessflow.pipeline.archive import MANIFEST, ArchiveError, check_archive, write_archive
+from nessflow.pipeline.checkout import read_checkout
+from nessflow.pipeline.provenance import git_state
 from nessflow.pipeline.store import read_dataset
 
 
@@ -123,6 +125,19 @@ def test_old_results_are_not_packed(committed, tmp_path):
     assert "results/chain/.current/" in done.stderr
     assert "snakemake --cores all" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_names_that_are_no_text_are_refused(tmp_path):
+    """Git knows names as bytes, whatever their encoding."""
+    (tmp_path / os.fsdecode(b"\xffx.txt")).touch()
+    author = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    for command in (("init", "-q"), ("add", "."), (*author, "commit", "-q", "-m", "All")):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
+    files = read_checkout(tmp_path).files
+    assert [os.fsencode(name) for name in files] == [b"\xffx.txt"]
+    assert git_state(tmp_path)[1] == 0
+    with pytest.raises(ArchiveError, match="not a plain relative path"):
+        write_archive(tmp_path / "a.zip", {name: tmp_path / name for name in files})
 
 
 def test_a_folder_without_git_is_not_packed(finished, tmp_path):

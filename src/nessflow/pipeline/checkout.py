@@ -1,5 +1,6 @@
 """The source of a project as git knows it."""
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,5 +39,6 @@ def read_checkout(root: Path) -> Checkout | None:
 def _git(root: Path, *arguments: str) -> list[str]:
     """Return what git prints, without the NUL or line break after each part."""
     command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    return [part for part in done.stdout.rstrip("\n").split("\0") if part]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    # Names of files are bytes, which need not be text.
+    return [part for part in os.fsdecode(done.stdout).rstrip("\n").split("\0") if part]

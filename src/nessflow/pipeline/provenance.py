@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -149,7 +150,7 @@ def _git(root: Path, *arguments: str) -> list[str] | None:
     """Return the lines that git prints, None when it fails."""
     command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        done = subprocess.run(command, capture_output=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.splitlines()
+    return os.fsdecode(done.stdout).splitlines()
