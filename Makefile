@@ -59,7 +59,7 @@ $(VENV)/kwant: $(VENV)/ready envs/kwant.lock
 	$(VENV)/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r envs/kwant.lock --dest $@-source
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $@-source/[Cc]ython-* $@-source/tinyarray-*
 	tar -xzf $@-source/kwant-*.tar.gz -C $@-source --strip-components 1
-	cd $@-source && CFLAGS=-O1 $(CURDIR)/$(VENV)/bin/python setup.py --quiet build_ext --cython bdist_wheel
+	cd $@-source && CFLAGS=-O1 "$(CURDIR)/$(VENV)/bin/python" setup.py --quiet build_ext --cython bdist_wheel
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $@-source/dist/kwant-*.whl
 	rm -rf $@-source
 	touch $@
