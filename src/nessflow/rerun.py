@@ -1,19 +1,25 @@
 """Why the next run makes data and figures of a study again, in words: what `nessflow plan` says."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from nessflow.figures.record import RecordError
 from nessflow.pipeline.config import Project, Study
 from nessflow.pipeline.digest import style_digest
 from nessflow.pipeline.files import Missing, StoreError
-from nessflow.pipeline.manifest import DATA, FAILURES, FIGURES, Old, named_faults, state_of
+from nessflow.pipeline.manifest import (
+    DATA,
+    FAILURES,
+    FIGURES,
+    Old,
+    named_faults,
+    read_sealed,
+    state_of,
+)
 from nessflow.pipeline.plan import Plan
 from nessflow.pipeline.provenance import definition
 from nessflow.pipeline.reasons import changed
 from nessflow.pipeline.store import read_dataset
-from nessflow.workflow import FORMATS, SIDECAR, data_of, expected_figures
+from nessflow.workflow import SIDECAR, SUFFIXES, data_of, expected_figures, written_spec
 
 
 def rerun_lines(project: Project, study: Study, plan: Plan, digest: str) -> list[str]:
@@ -75,7 +81,7 @@ def figures_reason(study: Study, results: Path) -> str:
     for name in sorted(data_of(study)):
         if not (results / name / DATA).exists():
             return f"no data of {name} yet"
-    names = [f"{spec.name}.{suffix}" for spec in study.figures for suffix in (*FORMATS, SIDECAR)]
+    names = [f"{spec.name}.{suffix}" for spec in study.figures for suffix in SUFFIXES]
     folder = results / study.name / FIGURES
     for fault in named_faults(folder, expected_figures(study, results), names):
         if isinstance(fault, Old):
@@ -89,12 +95,14 @@ def figures_reason(study: Study, results: Path) -> str:
 def _of_old_figures(study: Study, folder: Path) -> Iterator[str]:
     for spec in study.figures:
         try:
-            record = json.loads((folder / f"{spec.name}.{SIDECAR}").read_text())
-        except (OSError, ValueError, RecordError):
+            record = read_sealed(folder / f"{spec.name}.{SIDECAR}")
+        except Missing:
             yield f"figure {spec.name} is new"
             continue
-        now = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        if record.get("specification") != now:
+        except StoreError as error:
+            yield _cause(error)
+            continue
+        if record.get("specification") != written_spec(spec):
             yield f"specification of {spec.name} changed"
         if record.get("figure_digest") != style_digest():
             yield "code of figures changed"
