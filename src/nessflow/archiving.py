@@ -21,7 +21,7 @@ from nessflow.pipeline.checkout import Checkout, read_checkout
 from nessflow.pipeline.config import Project
 from nessflow.pipeline.crate import METADATA, About, File, Run, crate_json
 from nessflow.pipeline.digest import source_digest
-from nessflow.pipeline.files import file_sha256
+from nessflow.pipeline.files import file_sha256, remove
 from nessflow.pipeline.layout import OK
 from nessflow.pipeline.manifest import FAILURES
 from nessflow.pipeline.manifest import MANIFEST as SUMS
@@ -94,6 +94,8 @@ def create_archive(project: Project, *, blocks: bool, progress: Callable[[str], 
     entries = {name: _file(files[name]) for name in files if name in described}
     files[METADATA] = crate_json(about, entries, folders, runs).encode()
     digest = write_archive(target, files, verified)
+    for path in target.parent.glob(f".{target.stem}.*.tmp*"):  # of packers that were killed
+        remove(path)
     size = target.stat().st_size / 1e6
     progress(f"{target}: {len(jobs)} studies, {len(files) + 1} files, {size:.1f} MB")
     progress(f"sha256 {digest}")

@@ -46,6 +46,7 @@ from nessflow.workflow import (
     figure_faults,
     figure_state,
     kind_module,
+    old_figures,
     written_spec,
 )
 
@@ -118,10 +119,10 @@ def list_figures(study: Study, results: Path) -> None:
     Raises
     ------
     StoreError
-        When one is missing, or not as it was drawn.
+        When one is missing, not as it was drawn, or drawn otherwise or from other data.
     """
     folder = results / study.name / FIGURES
-    if faults := figure_faults(study, folder):
+    if faults := [*figure_faults(study, folder), *old_figures(study, results)]:
         raise faults[0]
     data = {name: file_sha256(results / name / DATA) for name in data_of(study)}
     write_text(folder / CAPTIONS, "\n".join(f"{line}\n" for line in captions_of(study)))

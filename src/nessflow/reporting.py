@@ -14,7 +14,15 @@ from nessflow.figures.record import RecordError, record_in
 from nessflow.figures.specs import Map, Spec, panels_of
 from nessflow.pipeline.config import Project, Study
 from nessflow.pipeline.digest import source_digest
-from nessflow.pipeline.files import RERUN, Damaged, Missing, StoreError, read_bytes, write_text
+from nessflow.pipeline.files import (
+    RERUN,
+    Damaged,
+    Missing,
+    StoreError,
+    read_bytes,
+    remove_leftovers,
+    write_text,
+)
 from nessflow.pipeline.gather import failures_csv
 from nessflow.pipeline.grid import Axis, label_of, point_count
 from nessflow.pipeline.manifest import FIGURES, named_faults, read_manifest, write_manifest
@@ -23,7 +31,7 @@ from nessflow.pipeline.reader import read_data
 from nessflow.report.numbers import largest_errors, plot_data, shared, value_count
 from nessflow.report.page import page
 from nessflow.report.pictures import embedded
-from nessflow.workflow import FORMATS, PAGE, REPORT, SIDECAR, kind_module, report_state
+from nessflow.workflow import PAGE, REPORT, SUFFIXES, kind_module, report_state
 
 VALUES = 700_000
 """Numbers embedded for the plots of all studies, four bytes each."""
@@ -76,7 +84,9 @@ def write_report(project: Project, progress: Callable[[str], None]) -> list[str]
         }
     )
     write_text(path, text)
-    write_manifest(path.parent, report_state(project.tier), [PAGE])
+    state = report_state(project.results, project.tier, project.studies)
+    write_manifest(path.parent, state, [PAGE])
+    remove_leftovers(path.parent)
     progress(f"{path}: {len(studies)} studies, {len(text.encode()) / 1e6:.1f} MB")
     return [str(fault) for fault in bad]
 
@@ -216,7 +226,7 @@ def _figures(
 def _figure(study: Study, spec: Spec, folder: Path, digest: str) -> dict[str, object]:
     """Return what the page shows of a figure, all files of which are as they were written."""
     state = {"study": study.name, "tier": study.tier}
-    names = [f"{spec.name}.{suffix}" for suffix in (*FORMATS, SIDECAR)]
+    names = [f"{spec.name}.{suffix}" for suffix in SUFFIXES]
     if faults := named_faults(folder, state, names):
         raise next(filter(_is_bad, faults), faults[0])
     path = folder / f"{spec.name}.png"

@@ -11,9 +11,9 @@ from nessflow.workflow import (
     PAGE,
     REPORT,
     expected_figures,
+    expected_report,
     figure_faults,
     kind_module,
-    report_state,
 )
 
 
@@ -45,8 +45,8 @@ def _faults(project: Project, study: Study) -> Iterator[StoreError]:
 
 
 def report_faults(project: Project) -> list[StoreError]:
-    """Return the faults of the report page, none where there is no page."""
+    """Return the faults of the report page, one of older results included; none without a page."""
     folder = project.results / REPORT
     if not (folder / PAGE).exists():
         return []
-    return file_faults(folder, report_state(project.tier))
+    return file_faults(folder, expected_report(project.results, project.tier))

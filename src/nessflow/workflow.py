@@ -21,16 +21,25 @@ from nessflow.pipeline.config import (
 )
 from nessflow.pipeline.digest import report_digest, source_digest, style_digest
 from nessflow.pipeline.errors import Problem, nearest
-from nessflow.pipeline.files import Missing, StoreError, remove, set_aside, write_text
+from nessflow.pipeline.files import (
+    Missing,
+    StoreError,
+    file_sha256,
+    remove,
+    set_aside,
+    write_text,
+)
 from nessflow.pipeline.grid import blocks_of, canonical_json
 from nessflow.pipeline.lock import LockError, hold_run_lock
 from nessflow.pipeline.manifest import (
+    AGAIN,
     BLOCKS,
     CURRENT,
     DATA,
     FIGURES,
     MANIFEST,
     MARKERS,
+    Old,
     State,
     content_of,
     read_manifest,
@@ -40,6 +49,7 @@ from nessflow.pipeline.manifest import (
     state_of,
     vouched_faults,
 )
+from nessflow.pipeline.store import content_in
 from nessflow.studies.kind import find_kind, kind_names
 
 FORMATS = ("svg", "pdf", "png")
@@ -324,9 +334,31 @@ def _data_sha256(folder: Path) -> str:
         return ""
 
 
-def report_state(tier: str) -> State:
-    """Return what the page of the report belongs to."""
-    return {"study": REPORT, "tier": tier, CURRENT: PAGE}
+def report_state(results: Path, tier: str, studies: Iterable[str]) -> State:
+    """Return what the page of the report belongs to: the data and figures of its studies."""
+    folders = {name: (results / name, results / name / FIGURES) for name in studies}
+    made = {name: [_manifest_sha256(each) for each in folders[name]] for name in sorted(folders)}
+    return {"study": REPORT, "tier": tier, CURRENT: PAGE, "results": made}
+
+
+def expected_report(results: Path, tier: str) -> State:
+    """Return what the page of the report must belong to, whichever studies are on it.
+
+    Studies that are not here, as in an archive of some of them, tell nothing.
+    """
+    then = {}
+    with suppress(StoreError):
+        then = read_sealed(results / REPORT / MANIFEST).get("results", {})
+    state = report_state(results, tier, then)
+    pairs = {name: zip(now, then[name], strict=True) for name, now in state["results"].items()}
+    return state | {"results": {name: [a or b for a, b in pairs[name]] for name in pairs}}
+
+
+def _manifest_sha256(folder: Path) -> str:
+    try:
+        return file_sha256(folder / MANIFEST)
+    except StoreError:
+        return ""
 
 
 def kind_module(study: Study) -> str:
@@ -361,7 +393,8 @@ def make_ready(workflow: Workflow) -> None:
     for name, study in workflow.studies.items():
         for line in _settled(study, workflow.jobs[name], workflow.results):
             print(line, file=sys.stderr)
-    for line in settle(workflow.results / REPORT, report_state(workflow.tier)):
+    state = expected_report(workflow.results, workflow.tier)
+    for line in settle(workflow.results / REPORT, state):
         print(line, file=sys.stderr)
     _ready.add(workflow.results)
 
@@ -389,7 +422,8 @@ def _settled(study: Study, jobs: Jobs, results: Path) -> Iterator[str]:
             for fault in figure_faults(study, folder / FIGURES):
                 if not isinstance(fault, Missing):
                     yield str(set_aside(fault.path, fault.cause))
-            _release_old_figures(study, folder / FIGURES)
+            for fault in old_figures(study, results):
+                remove(fault.path)
 
 
 def figure_faults(study: Study, folder: Path) -> list[StoreError]:
@@ -398,16 +432,24 @@ def figure_faults(study: Study, folder: Path) -> list[StoreError]:
     return [fault for path in paths for fault in vouched_faults(path)]
 
 
-def _release_old_figures(study: Study, folder: Path) -> None:
-    """Remove the records of figures that are drawn otherwise now: without them they are drawn."""
+def old_figures(study: Study, results: Path) -> Iterator[StoreError]:
+    """Yield the records of figures that are drawn otherwise now, or from other data.
+
+    Times of files do not tell: copied results have new ones.  Data that are not there, or damaged,
+    tell nothing either: they are made anew, and their figures after them.
+    """
+    now = {name: content_in(results / name / DATA) for name in data_of(study)}
     for spec in study.figures:
-        path = folder / f"{spec.name}.{SIDECAR}"
+        path = results / study.name / FIGURES / f"{spec.name}.{SIDECAR}"
         with suppress(StoreError):
             record = read_sealed(path)
             expected = (study.name, caption_of(study, spec), written_spec(spec), style_digest())
             keys = ("study", "caption", "specification", "figure_digest")
+            shown = {data["study"]: data["content_sha256"] for data in record["data"]}
             if tuple(record.get(key) for key in keys) != expected:
-                remove(path)
+                yield Old(path, "of a figure that is drawn otherwise now", AGAIN)
+            elif any(now.get(name) not in ("", shown[name]) for name in shown):
+                yield Old(path, "drawn from other data", AGAIN)
 
 
 def run_lock(workflow: Workflow) -> None:

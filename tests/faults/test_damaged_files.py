@@ -11,8 +11,11 @@ from damaging import DAMAGES, broken, repaired, served, stored
 import nessflow
 from conftest import Project
 from nessflow.drawing import draw_study, list_figures
+from nessflow.pipeline.digest import source_digest
 from nessflow.pipeline.files import StoreError
+from nessflow.pipeline.gather import gather_study
 from nessflow.pipeline.manifest import MANIFEST, settle
+from nessflow.studies.kind import find_kind
 from nessflow.verification import report_faults, study_faults
 from nessflow.workflow import jobs_of, read_project
 
@@ -151,6 +154,32 @@ def test_a_damaged_page_is_named(project, monkeypatch):
     page.write_bytes(page.read_bytes() + b" ")
     (fault,) = report_faults(loaded)
     assert "report/index.html: changed since" in str(fault)
+
+
+def test_a_page_of_other_results_is_named(project, monkeypatch):
+    assert project.nessflow("report").returncode == 0
+    monkeypatch.chdir(project.folder)
+    project.edit("config/studies/chain.yaml", "Small disordered chain", "Another title")
+    loaded = read_project(Path(), studies="all")
+    chain = loaded.studies["chain"]
+    find = find_kind(chain.kind)
+    gather_study(chain, find, Path("results/chain"), digest=source_digest(find.__name__))
+    draw_study(chain, loaded, progress=lambda line: None)
+    assert study_faults(loaded, chain) == []
+    (fault,) = report_faults(loaded)
+    assert "report/manifest.json: made from other data or figures" in str(fault)
+    # What is not here, as in an archive of some studies, tells nothing.
+    shutil.rmtree("results/chain")
+    assert report_faults(loaded) == []
+
+
+def test_the_page_leaves_nothing_behind(project):
+    folder = results_of(project) / "report"
+    folder.mkdir()
+    for name in (".index.0123456789ab.tmp.html", "index.html.damaged"):
+        (folder / name).write_text("half")
+    assert project.nessflow("report").returncode == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["index.html", MANIFEST]
 
 
 def test_a_sound_project_is_left_alone(project, monkeypatch):

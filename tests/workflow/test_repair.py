@@ -1,5 +1,6 @@
 """One plain run sets right whatever befell the results, and loses nothing that is good."""
 
+import json
 import re
 import shutil
 
@@ -81,6 +82,25 @@ def test_a_changed_figure_is_drawn_again_without_the_history_of_snakemake(ready)
     assert done.stderr.splitlines().count("spectrum: figure loss") == 1
     assert "chain: figure" not in done.stderr
     assert "new" in (ready.folder / "results/spectrum/figures/loss.json").read_text()
+
+
+def test_figures_of_other_data_are_not_listed_and_drawn_again_whatever_their_times(ready):
+    """Copied without Snakemake's records, with new times, they would count as drawn from these."""
+    results = ready.folder / "results/spectrum"
+    ready.edit("config/studies/spectrum.yaml", "[0.5, 1.0]", "[0.5, 0.75, 1.0]")
+    assert ready.snakemake("results/spectrum/data.nc").returncode == 0
+    shutil.rmtree(ready.folder / ".snakemake")
+    for path in (results / "figures").iterdir():
+        if path.is_file():
+            path.touch()
+    done = ready.nessflow("captions", "spectrum")
+    assert done.returncode == 2
+    assert "figures/loss.json: drawn from other data" in done.stderr
+    done = ready.snakemake("spectrum")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((results / "figures/loss.json").read_text())
+    assert record["data"][0]["axes"] == {"t_S": ["0.5", "0.75", "1"]}
+    assert ready.nessflow("verify", "spectrum").returncode == 0
 
 
 def test_data_that_cannot_be_gathered_anew_are_kept(ready):

@@ -34,12 +34,13 @@ FIGURES = "figures"
 MARKERS = ".current"
 CURRENT = "current"
 """The entry of a state that is the name of its marker."""
-_AGAIN = "run again: it is made anew"
+AGAIN = "run again: it is made anew"
 _OF = {
     "study": "of the study {}",
     "tier": "of the tier {}",
     CURRENT: "not of the study as it is now",
     "data": "drawn from other data",
+    "results": "made from other data or figures",
 }
 """What a file is of when an entry of its manifest differs."""
 
@@ -133,7 +134,7 @@ def read_manifest(folder: Path, state: State | None = None) -> dict[str, str]:
         if content.get(key) != expected:
             error = Foreign if key in ("study", "tier") else Old
             of = _OF[key].format(repr(content.get(key)))
-            raise error(path, of, _AGAIN)
+            raise error(path, of, AGAIN)
     return content["files"]
 
 
@@ -190,7 +191,7 @@ def named_faults(folder: Path, state: State, names: Iterable[str]) -> list[Store
         return [error]
     missing = [name for name in names if name not in sums]
     faults = [_fault(folder / name, sums[name]) for name in names if name in sums]
-    faults += [Missing(folder / name, f"not in {MANIFEST}", _AGAIN) for name in missing]
+    faults += [Missing(folder / name, f"not in {MANIFEST}", AGAIN) for name in missing]
     return [fault for fault in faults if fault is not None]
 
 
@@ -223,7 +224,7 @@ def _fault(path: Path, expected: str | None, record: str = MANIFEST) -> StoreErr
             if expected is not None:
                 if path.suffix == ".nc" and path.name != DATA:
                     # Written by a run that ended before it gathered: whoever opens it judges it.
-                    return Old(path, f"sound, and not the file that {record} lists", _AGAIN)
+                    return Old(path, f"sound, and not the file that {record} lists", AGAIN)
                 return Damaged(path, f"changed since {record} was written", RERUN)
         _require_readable(path)
     except StoreError as error:

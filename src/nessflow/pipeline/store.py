@@ -197,6 +197,14 @@ def read_dataset(path: Path) -> xr.Dataset:
     return dataset
 
 
+def content_in(path: Path) -> str:
+    """Return the SHA-256 of the content of a dataset, an empty text where it cannot be served."""
+    try:
+        return read_dataset(path).attrs[_HASH]
+    except StoreError:
+        return ""
+
+
 def _one_line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
