@@ -49,7 +49,6 @@ from nessflow.pipeline.manifest import (
     state_of,
     vouched_faults,
 )
-from nessflow.pipeline.store import content_in
 from nessflow.studies.kind import find_kind, kind_names
 
 FORMATS = ("svg", "pdf", "png")
@@ -438,6 +437,8 @@ def old_figures(study: Study, results: Path) -> Iterator[StoreError]:
     Times of files do not tell: copied results have new ones.  Data that are not there, or damaged,
     tell nothing either: they are made anew, and their figures after them.
     """
+    from nessflow.pipeline.store import content_in
+
     now = {name: content_in(results / name / DATA) for name in data_of(study)}
     for spec in study.figures:
         path = results / study.name / FIGURES / f"{spec.name}.{SIDECAR}"
