@@ -127,7 +127,7 @@ def test_old_results_are_not_packed(committed, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_names_that_are_no_text_are_refused(tmp_path):
+def test_names_that_are_no_text_are_refused_and_links_to_results_are_no_change(tmp_path):
     """Git knows names as bytes, whatever their encoding."""
     (tmp_path / os.fsdecode(b"\xffx.txt")).touch()
     author = ("-c", "user.name=test", "-c", "user.email=test@example.org")
@@ -135,7 +135,16 @@ def test_names_that_are_no_text_are_refused(tmp_path):
         subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
     files = read_checkout(tmp_path).files
     assert [os.fsencode(name) for name in files] == [b"\xffx.txt"]
+    git_state.cache_clear()
     assert git_state(tmp_path)[1] == 0
+    # Results on another disk are no source; what else is new may be.
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "run 1,é").symlink_to(tmp_path)
+    git_state.cache_clear()
+    assert git_state(tmp_path)[1] == 0
+    (tmp_path / "b.txt").touch()
+    git_state.cache_clear()
+    assert git_state(tmp_path)[1] == 1
     with pytest.raises(ArchiveError, match="not a plain relative path"):
         write_archive(tmp_path / "a.zip", {name: tmp_path / name for name in files})
 

@@ -134,7 +134,7 @@ def lock_sha256(root: Path = ROOT) -> str:
 
 @functools.cache
 def git_state(root: Path = ROOT) -> tuple[str, int | None]:
-    """Return the commit of the checkout and 1 where it has changes outside ``results``, else 0.
+    """Return the commit of the checkout and 1 where it has changes beside results, else 0.
 
     ``("unknown", None)`` without git or when ``root`` is not the top of a working tree: nobody
     knows then whether the source is that of a commit.
@@ -142,8 +142,15 @@ def git_state(root: Path = ROOT) -> tuple[str, int | None]:
     top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD") or ("", "")
     if not top or Path(top).resolve() != root.resolve():
         return _UNKNOWN, None
-    changes = _git(root, "status", "--porcelain", "--", ".", ":!results")
-    return commit, int(bool(changes))
+    status = ("status", "--porcelain", "-z", "--no-renames", "-uall", "--", ".", ":!results")
+    changes = "\n".join(_git(root, *status) or ()).split("\0")
+    return commit, int(not all(_is_new_link(root, line) for line in filter(None, changes)))
+
+
+def _is_new_link(root: Path, change: str) -> bool:
+    """Tell whether git does not know a link to a folder: results on another disk, no source."""
+    path = root / change[3:]
+    return change.startswith("??") and path.is_symlink() and path.is_dir()
 
 
 def _git(root: Path, *arguments: str) -> list[str] | None:
