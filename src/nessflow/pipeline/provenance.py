@@ -136,14 +136,17 @@ def lock_sha256(root: Path = ROOT) -> str:
 def git_state(root: Path = ROOT) -> tuple[str, int | None]:
     """Return the commit of the checkout and 1 where it has changes beside results, else 0.
 
-    ``("unknown", None)`` without git or when ``root`` is not the top of a working tree: nobody
-    knows then whether the source is that of a commit.
+    ``("unknown", None)`` without git or when ``root`` is not the top of a working tree, None for
+    the changes where git cannot tell: nobody knows then whether the source is that of a commit.
     """
     top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD") or ("", "")
     if not top or Path(top).resolve() != root.resolve():
         return _UNKNOWN, None
     status = ("status", "--porcelain", "-z", "--no-renames", "-uall", "--", ".", ":!results")
-    changes = "\n".join(_git(root, *status) or ()).split("\0")
+    found = _git(root, *status)
+    if found is None:
+        return commit, None
+    changes = "\n".join(found).split("\0")
     return commit, int(not all(_is_new_link(root, line) for line in filter(None, changes)))
 
 
