@@ -43,6 +43,7 @@ _OF = {
     "results": "made from other data or figures",
 }
 """What a file is of when an entry of its manifest differs."""
+_WAYS_OUT = {"results": "make it anew: snakemake --cores all report"}
 
 State = Mapping[str, object]
 """What the files of a folder belong to: names and short hashes."""
@@ -134,7 +135,7 @@ def read_manifest(folder: Path, state: State | None = None) -> dict[str, str]:
         if content.get(key) != expected:
             error = Foreign if key in ("study", "tier") else Old
             of = _OF[key].format(repr(content.get(key)))
-            raise error(path, of, AGAIN)
+            raise error(path, of, _WAYS_OUT.get(key, AGAIN))
     return content["files"]
 
 
