@@ -7,8 +7,8 @@ system built before.  With loss on every site it needs a lead on each, and retur
 each to each; strips of some thirty sites across are where it gets faster.  QuTiP: steady state,
 current, noise and third cumulant of a chain that is filled at one end and emptied at the other.
 
-QuTiP has wheels.  Kwant 1.5 is built against NumPy 2 from its source, with Cython 3.0 and Debian's
-libmumps-seq-dev: `python setup.py build_ext --cython bdist_wheel`.  QmeQ, for interactions, and
+QuTiP has wheels.  Kwant is built from its source by `make kwant-environment`, and takes its faster
+solver, MUMPS, where Debian's libmumps-seq-dev is there: it was here.  QmeQ, for interactions, and
 sisl, for materials, do other things and are not measured.
 """
 
