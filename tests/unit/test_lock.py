@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import socket
@@ -9,6 +10,15 @@ import pytest
 
 from nessflow.pipeline import lock
 from nessflow.pipeline.lock import LockError, hold_run_lock, sole_writer
+
+
+def test_a_full_disk_takes_no_lock_away(tmp_path, monkeypatch):
+    def full(descriptor, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    hold_run_lock(tmp_path)
+    assert (tmp_path / ".lock").stat().st_size == 0
 
 
 @pytest.fixture

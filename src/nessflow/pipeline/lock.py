@@ -62,8 +62,10 @@ def hold_run_lock(folder: Path) -> None:
             f"{path}: this file system has no locks; do not start two runs in this folder",
             stacklevel=2,
         )
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"host {socket.gethostname()}, pid {os.getpid()}\n".encode())
+    # For people alone: a full disk takes no lock away.
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"host {socket.gethostname()}, pid {os.getpid()}\n".encode())
     _held[path] = descriptor
 
 
