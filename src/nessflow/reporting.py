@@ -31,7 +31,14 @@ from nessflow.pipeline.reader import read_data
 from nessflow.report.numbers import largest_errors, plot_data, shared, value_count
 from nessflow.report.page import page
 from nessflow.report.pictures import embedded
-from nessflow.workflow import PAGE, REPORT, SUFFIXES, kind_module, report_state
+from nessflow.workflow import (
+    PAGE,
+    REPORT,
+    SUFFIXES,
+    is_drawn_otherwise,
+    kind_module,
+    report_state,
+)
 
 VALUES = 700_000
 """Numbers embedded for the plots of all studies, four bytes each."""
@@ -64,10 +71,13 @@ def write_report(project: Project, progress: Callable[[str], None]) -> list[str]
     path = project.results / REPORT / PAGE
     data = {study.name: _data_of(study, project.results) for study in project.studies.values()}
     bad = [found for found in data.values() if _is_bad(found)]
-    wanted = [value_count(found) for found in data.values() if isinstance(found, xr.Dataset)]
+    served = {name: found for name, found in data.items() if isinstance(found, xr.Dataset)}
+    now = {name: found.attrs["content_sha256"] for name, found in served.items()}
+    wanted = [value_count(found) for found in served.values()]
+    del served  # each is dropped when it is on the page
     most = min(VALUES_OF_ONE, shared(wanted, VALUES))
     studies = [
-        _entry(study, data.pop(study.name), project.results, most)
+        _entry(study, data.pop(study.name), project.results, most, now)
         for study in project.studies.values()
     ]
     bad += [f for entry in studies for f in entry.pop("bad")]
@@ -105,7 +115,11 @@ def _is_bad(found: object) -> bool:
 
 
 def _entry(
-    study: Study, data: xr.Dataset | StoreError, results: Path, most: int
+    study: Study,
+    data: xr.Dataset | StoreError,
+    results: Path,
+    most: int,
+    now: Mapping[str, str],
 ) -> dict[str, object]:
     """Return what the page shows of a study."""
     parameters = [(key, _text(value)) for key, value in flat(study.template)]
@@ -123,12 +137,12 @@ def _entry(
     }
     if isinstance(data, StoreError):
         found = {"plot": None, "errors": [], "failed": None, "provenance": [], "failures": 0}
-        digest, fault = "", f"data.nc: {data.cause}"
+        fault = f"data.nc: {data.cause}"
     else:
         found = _of_data(study, data, most)
-        digest, fault = data.attrs["content_sha256"], ""
+        fault = ""
     failed = f", {found['failures']} failed" if found["failures"] else ""
-    figures, bad = _figures(study, results / study.name / FIGURES, digest)
+    figures, bad = _figures(study, results / study.name / FIGURES, now)
     return (
         entry
         | found
@@ -206,7 +220,7 @@ def _provenance(record: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _figures(
-    study: Study, folder: Path, digest: str
+    study: Study, folder: Path, now: Mapping[str, str]
 ) -> tuple[list[dict[str, object]], list[StoreError]]:
     """Return the figures, or what is wrong with them: none is left out silently.
 
@@ -215,7 +229,7 @@ def _figures(
     entries, bad = [], []
     for spec in study.figures:
         try:
-            entries.append(_figure(study, spec, folder, digest))
+            entries.append(_figure(study, spec, folder, now))
         except StoreError as error:
             entries.append({"name": spec.name, "fault": f"{error.path.name}: {error.cause}"})
             if _is_bad(error):
@@ -223,8 +237,11 @@ def _figures(
     return entries, bad
 
 
-def _figure(study: Study, spec: Spec, folder: Path, digest: str) -> dict[str, object]:
-    """Return what the page shows of a figure, all files of which are as they were written."""
+def _figure(study: Study, spec: Spec, folder: Path, now: Mapping[str, str]) -> dict[str, object]:
+    """Return what the page shows of a figure, all files of which are as they were written.
+
+    ``now`` has the SHA-256 of the content of the data that are served.
+    """
     state = {"study": study.name, "tier": study.tier}
     names = [f"{spec.name}.{suffix}" for suffix in SUFFIXES]
     if faults := named_faults(folder, state, names):
@@ -249,5 +266,6 @@ def _figure(study: Study, spec: Spec, folder: Path, digest: str) -> dict[str, ob
         "width": width,
         "height": height,
         "sources": sorted(sources),
-        "old": bool(digest) and sources.get(study.name, digest) != digest,
+        "old": is_drawn_otherwise(study, spec, record)
+        or any(sources[name] != now.get(name, sources[name]) for name in sources),
     }

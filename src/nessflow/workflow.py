@@ -444,13 +444,18 @@ def old_figures(study: Study, results: Path) -> Iterator[StoreError]:
         path = results / study.name / FIGURES / f"{spec.name}.{SIDECAR}"
         with suppress(StoreError):
             record = read_sealed(path)
-            expected = (study.name, caption_of(study, spec), written_spec(spec), style_digest())
-            keys = ("study", "caption", "specification", "figure_digest")
             shown = {data["study"]: data["content_sha256"] for data in record["data"]}
-            if tuple(record.get(key) for key in keys) != expected:
+            if is_drawn_otherwise(study, spec, record):
                 yield Old(path, "of a figure that is drawn otherwise now", AGAIN)
             elif any(now.get(name) not in ("", shown[name]) for name in shown):
                 yield Old(path, "drawn from other data", AGAIN)
+
+
+def is_drawn_otherwise(study: Study, spec: Spec, record: Mapping[str, object]) -> bool:
+    """Tell whether a figure has another caption, specification or style than its record."""
+    now = (study.name, caption_of(study, spec), written_spec(spec), style_digest())
+    keys = ("study", "caption", "specification", "figure_digest")
+    return tuple(record.get(key) for key in keys) != now
 
 
 def run_lock(workflow: Workflow) -> None:

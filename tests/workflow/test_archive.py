@@ -89,8 +89,11 @@ def test_the_metadata_name_runs_and_files_with_their_checksums(archive):
 def test_blocks_by_choice(committed, tmp_path):
     shutil.copytree(committed.folder, tmp_path / "copy")
     project = Project(tmp_path / "copy")
+    killed = project.folder / "results" / ".archive.0123456789ab.tmp.zip"
+    killed.write_bytes(b"half")
     done = project.nessflow("archive", "create", "--blocks")
     assert done.returncode == 0, done.stderr
+    assert not killed.exists()
     names = zipfile.ZipFile(project.folder / "results" / "archive.zip").namelist()
     assert len([name for name in names if "/blocks/" in name]) == 5
     with zipfile.ZipFile(project.folder / "results" / "archive.zip") as source:

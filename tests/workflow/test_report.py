@@ -238,6 +238,15 @@ def test_a_study_without_data_is_named(ready):
     assert "No figure loss: " in text
 
 
+def test_a_figure_that_is_drawn_otherwise_now_is_marked(ready):
+    assert ready.nessflow("report").returncode == 0
+    page = ready.folder / "results/report/index.html"
+    assert "drawn from other data or otherwise" not in page.read_text()
+    ready.edit("config/studies/spectrum.yaml", "z: loss", "caption: new, z: loss")
+    assert ready.nessflow("report").returncode == 0
+    assert page.read_text().count("drawn from other data or otherwise") == 1
+
+
 def test_what_is_damaged_or_of_another_study_is_named_and_not_shown(ready):
     results = ready.folder / "results"
     shutil.copy(results / "chain/data.nc", results / "spectrum/data.nc")
