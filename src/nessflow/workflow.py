@@ -444,10 +444,11 @@ def old_figures(study: Study, results: Path) -> Iterator[StoreError]:
         path = results / study.name / FIGURES / f"{spec.name}.{SIDECAR}"
         with suppress(StoreError):
             record = read_sealed(path)
-            shown = {data["study"]: data["content_sha256"] for data in record["data"]}
             if is_drawn_otherwise(study, spec, record):
                 yield Old(path, "of a figure that is drawn otherwise now", AGAIN)
-            elif any(now.get(name) not in ("", shown[name]) for name in shown):
+                continue
+            shown = {data["study"]: data["content_sha256"] for data in record["data"]}
+            if any(now.get(name) not in ("", shown[name]) for name in shown):
                 yield Old(path, "drawn from other data", AGAIN)
 
 

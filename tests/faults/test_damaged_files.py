@@ -17,7 +17,7 @@ from nessflow.pipeline.gather import gather_study
 from nessflow.pipeline.manifest import MANIFEST, settle
 from nessflow.studies.kind import find_kind
 from nessflow.verification import report_faults, study_faults
-from nessflow.workflow import jobs_of, read_project
+from nessflow.workflow import jobs_of, old_figures, read_project
 
 
 @pytest.fixture
@@ -143,6 +143,15 @@ def test_a_damaged_figure_without_a_list_is_drawn_again(project):
     (figures / MANIFEST).unlink()
     DAMAGES["bit"](figures / "current.png", random.Random(7))
     assert list(repaired(project, whole)) == []
+
+
+def test_another_sealed_file_in_the_place_of_a_record_is_no_record(project):
+    figures = results_of(project) / "chain" / "figures"
+    shutil.move(figures / MANIFEST, figures / "current.json")
+    with chdir(project.folder):
+        chain = read_project(Path(), studies="all").studies["chain"]
+        (fault,) = old_figures(chain, Path("results"))
+    assert "current.json: of a figure that is drawn otherwise now" in str(fault)
 
 
 def test_a_damaged_page_is_named(project, monkeypatch):
