@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from attached import chain_at, wide_band_at
 from nessflow.scattering.counting import lead_cumulants
@@ -105,6 +106,21 @@ def test_at_a_zero_currents_and_fluctuations_are_done_at_once(sites, lossy):
         assert np.all(abs(noise.particle_noise) <= noise.particle_noise_error)
         assert np.all(abs(cumulants.cumulants) <= cumulants.cumulants_error)
         assert currents.particle_current_error.max() < 1e-25
+
+
+def test_entropy_near_a_zero_is_as_rounded_as_it_says():
+    system = interferometer(np.pi + 1e-8)
+    x, step = np.linspace(-6.5, 6.5, 261, retstep=True)
+    transmission = np.array([precise_transmission(np.pi + 1e-8, 4, w) for w in np.sinh(x)])
+    forces = [(np.sinh(x) - a.chemical_potential) / a.temperature for a in system.leads]
+    f = expit(-np.array(forces))
+    # To first order in the transmission, which is below 1e-15.
+    produced = transmission * (f[0] - f[1]) * (forces[1] - forces[0])
+    expected = np.sum(produced * np.cosh(x)) * step / (2 * np.pi)
+    value, error, converged = scattering_entropy_production(system)
+    assert converged
+    assert abs(value - expected) <= error
+    assert error < 1e-5 * value
 
 
 def test_waves_that_decay_keep_their_digits():
