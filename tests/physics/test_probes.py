@@ -10,6 +10,7 @@ from attached import chain_at, wide_band_at
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.geometry import ring
 from nessflow.scattering.lattice import chain, onsite_rates
+from nessflow.scattering.leads import SemiInfiniteSSH
 from nessflow.scattering.noise import lead_noise, terminal_noise
 from nessflow.scattering.pairwise import pair_transmission
 from nessflow.scattering.probe_exact import probe_capacity, solve_probes
@@ -19,7 +20,7 @@ from nessflow.scattering.probe_noise import combined_noise, probe_noise
 from nessflow.scattering.probe_response import conductance_matrix
 from nessflow.scattering.probes import NoSolution, Probe, moved
 from nessflow.scattering.profiles import joule_heat, profiles, terminal_currents
-from nessflow.scattering.system import OpenSystem, Tridiagonal
+from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
 from nessflow.thermodynamics import entropy_production, heat_current
 from probed_wires import BIAS, OPEN, nonreciprocal_current, potential, wire
 
@@ -234,6 +235,21 @@ def test_exact_meets_linear_response_at_small_bias():
         assert exact.converged
         differences.append(abs(exact.particle_current[0] - linear.particle_current[0]) / scale)
     assert differences[0] > 1.8 * differences[1] > 3 * differences[2]
+
+
+def test_middle_of_the_bias_is_in_the_gap_of_all_leads():
+    """Solved from a dense inverse and a root finder, to the 13 digits of the number here."""
+    gapped = SemiInfiniteSSH(intracell=1.0, intercell=0.6, coupling=0.7)
+    leads = [
+        AttachedLead("left", 0, gapped, 0.6, 0.0),
+        AttachedLead("right", 3, gapped, -0.2, 0.0),
+        wide_band_at("probe", 1, 0.3, 0.0, 0.0),
+    ]
+    zero = Tridiagonal.zero(4)
+    h = Tridiagonal(np.array([0.0, 0.2, 0.0, 0.0]), -np.ones(3))
+    found = solve_probes(OpenSystem(h, zero, zero, leads), [Probe("probe")])
+    assert found.converged
+    assert found.chemical_potential[2] == pytest.approx(0.4444954395578, abs=1e-12)
 
 
 def test_temperature_goes_to_zero():

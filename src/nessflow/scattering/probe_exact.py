@@ -71,14 +71,19 @@ def solve_probes(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-1
 
     Notes
     -----
-    If Newton's method fails from the mean chemical potential, biases and demanded currents are
-    raised together from zero, in steps that adapt.
+    If Newton's method fails from the mean chemical potential and from each given one, biases and
+    demanded currents are raised together from zero, in steps that adapt.
     """
     task, poles = task_of(system, probes), known_poles(system)
     mean = mean_chemical_potential(system, probes)
     start = _guess(system, task, mean)
-    found = _newton(start, task, rtol, poles)
-    if found is None:
+    # In a gap of all leads nothing responds to a chemical potential; at a given one something may.
+    given = np.delete(terminal_potentials(system), task.potentials)
+    for potential in (mean, *np.unique(given)):
+        found = _newton(_guess(system, task, potential), task, rtol, poles)
+        if found is not None:
+            break
+    else:
         _check_capacity(start, task, poles)
         found = _continued(system, task, mean, rtol, poles)
     solved, value, error, slope, steps, converged = found
