@@ -16,6 +16,7 @@ from nessflow.scattering.noise import lead_noise
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.system import OpenSystem, Tridiagonal
 from nessflow.studies import transmission as spectra
+from precise import solved
 
 ENERGIES = np.linspace(-1.73, 1.61, 12)
 
@@ -31,7 +32,7 @@ def interferometer(flux, sites=4, lossy=0.0):
 
 def precise_transmission(flux, sites, energy):
     """Return the transmission of an interferometer in the extended precision of long doubles."""
-    a = np.zeros((sites, sites + 1), np.clongdouble)
+    a = np.zeros((sites, sites), np.clongdouble)
     phase = np.exp(1j * np.clongdouble(flux) / sites)
     for j in range(sites):
         k = (j + 1) % sites
@@ -40,15 +41,8 @@ def precise_transmission(flux, sites, energy):
         a[j, j] += np.longdouble(energy)
     a[0, 0] += 0.5j * np.longdouble(1.118)
     a[sites // 2, sites // 2] += 0.5j * np.longdouble(0.9727)
-    a[sites // 2, sites] = 1
-    for j in range(sites):
-        pivot = j + int(np.argmax(abs(a[j:, j])))
-        a[[j, pivot]] = a[[pivot, j]]
-        a[j] /= a[j, j]
-        for k in range(sites):
-            if k != j:
-                a[k] -= a[k, j] * a[j]
-    return np.longdouble(1.118) * np.longdouble(0.9727) * abs(a[0, sites]) ** 2
+    column = solved(a, np.eye(sites)[:, [sites // 2]])
+    return np.longdouble(1.118) * np.longdouble(0.9727) * abs(column[0, 0]) ** 2
 
 
 @pytest.mark.parametrize("sites", [4, 6, 40])

@@ -10,10 +10,12 @@ from nessflow.parts import quantity
 from nessflow.scattering.band_edges import continuous, on_band_edge, why_undefined
 from nessflow.scattering.dense import green
 from nessflow.scattering.rates import Rates
+from nessflow.scattering.rounding import times_element_sizes, with_moved_levels
+from nessflow.scattering.system import OpenSystem
 from nessflow.studies import networks
 from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Grid, Outcome, Variable
 from nessflow.studies.networks import NetworkParameters
-from nessflow.studies.variables import never_random
+from nessflow.studies.variables import never_random, with_errors
 
 
 class ReducedEnergies(Grid):
@@ -37,7 +39,7 @@ CONVENTIONS = (
     "(46), what the additive global equation transmits.",
 )
 
-VARIABLES = {
+_QUANTITIES = {
     "transmission": Variable(("energy",), "1", "transmission", PROBABILITY),
     "additive_transmission": Variable(
         ("energy",), "1", "transmission without interference", NOT_NEGATIVE
@@ -49,6 +51,9 @@ VARIABLES = {
         ("mode", "energy"), "1/t", "density of states of the mode", NOT_NEGATIVE
     ),
 }
+VARIABLES = with_errors(_QUANTITIES)
+_EPSILON = np.finfo(float).eps
+_ROUNDING = 16 * _EPSILON
 is_random = never_random
 
 
@@ -64,35 +69,79 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     """Return (45), (46), their ratio and the densities (35) of the modes."""
     system = parameters.system()
     energies = parameters.energies.values() * parameters.reservoirs.bandwidth
-    exact = continuous(system, energies, lambda w: Rates(system, w).leads[0, 1])
-    _, modes = networks.modes_of(parameters.network)
-
-    def densities(energies: np.ndarray) -> np.ndarray:
-        """Return pi times the density of states of each mode, (N, E)."""
-        parts = [np.einsum("ij,eik,kj->je", modes, g, modes) for _, g in green(system, energies)]
-        return -np.concatenate([np.zeros((len(modes), 0)), *parts], axis=1).imag
-
-    density = continuous(system, energies, densities)
-    # The engine orders levels from the lowest up.
-    weights = modes[[lead.site for lead in system.leads]] ** 2
-    left, right = (
-        level_broadenings(system, lead)[::-1] * weight
-        for lead, weight in zip(system.leads, weights, strict=True)
+    exact, exact_error = with_moved_levels(
+        system, energies, lambda w: continuous(system, w, lambda x: Rates(system, x).leads[0, 1])
     )
-    additive = 2 * (left * right / (left + right)) @ density
-    inside = (exact > 0) & (additive > 0)
+    exact_error = exact_error + _ROUNDING * Rates(system, energies).lead_sizes[0, 1]
+    density, density_error = _densities(parameters, system, energies)
+    share, share_error = _shares(parameters, system)
+    additive = share @ density
+    additive_error = share @ density_error + share_error @ density
+    inside = (exact > 0) & (additive > additive_error)
+    least = np.where(inside, additive - additive_error, 1.0)
+    ratio = np.where(inside, exact / np.where(inside, additive, 1.0), np.nan)
     values = {
         "transmission": exact,
+        "transmission_error": exact_error,
         "additive_transmission": additive,
-        "transmission_ratio": np.where(inside, exact / np.where(inside, additive, 1.0), np.nan),
+        "additive_transmission_error": additive_error,
+        "transmission_ratio": ratio,
+        "transmission_ratio_error": (exact_error + ratio * additive_error) / least,
         "mode_spectrum": density / np.pi,
+        "mode_spectrum_error": density_error / np.pi,
     }
     notes = {}
-    for name, value in values.items():
-        lost = ~np.isfinite(value).all(axis=tuple(range(value.ndim - 1)))
+    for name in _QUANTITIES:
+        lost = ~np.isfinite(values[name]).all(axis=tuple(range(values[name].ndim - 1)))
         at_edges = lost & on_band_edge(system, energies).any(axis=0)
         reasons = [why_undefined(system, energies[at_edges])]
         if (lost & ~at_edges).any():
-            reasons.append("outside the band nothing is transmitted")
+            reasons.append("outside the band, or where it has no digit, nothing is transmitted")
         notes[name] = "; ".join(filter(None, reasons))
     return Outcome(values, notes=notes)
+
+
+def _mode_error(parameters: Parameters) -> np.ndarray:
+    """Return what each mode's vector may be off by, (N,): rounding over the distance of levels."""
+    levels, _ = networks.modes_of(parameters.network)
+    apart = abs(levels[:, None] - levels) + np.diag(np.full(levels.size, np.inf))
+    rounding = _ROUNDING * (abs(levels).max() + parameters.network.tunnelling)
+    return np.minimum(rounding / np.maximum(apart.min(axis=1), rounding), 1.0)
+
+
+def _densities(
+    parameters: Parameters, system: OpenSystem, energies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return pi times the density of states of each mode, and its error, (N, E)."""
+    _, modes = networks.modes_of(parameters.network)
+    size, off = abs(modes), _mode_error(parameters)[:, None]
+
+    def densities(energies: np.ndarray) -> np.ndarray:
+        parts = [np.einsum("ij,eik,kj->je", modes, g, modes) for _, g in green(system, energies)]
+        return -np.concatenate([np.zeros((len(modes), 0)), *parts], axis=1).imag
+
+    value, error = with_moved_levels(system, energies, lambda w: continuous(system, w, densities))
+    for batch, g in green(system, energies):
+        # As of nessflow.scattering.rounding, on all sites.
+        states = abs(g) @ size
+        elements = [
+            times_element_sizes(system, *pair) for pair in zip(energies[batch], states, strict=True)
+        ]
+        changed = np.einsum("ekj,ekj->je", states, np.array(elements))
+        turned = np.linalg.norm(g.imag @ modes, axis=1).T
+        error[:, batch] += _ROUNDING * changed + 2 * off * turned
+    return value, np.where(np.isnan(value), np.nan, error)
+
+
+def _shares(parameters: Parameters, system: OpenSystem) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``2 Gamma_L Gamma_R / (Gamma_L + Gamma_R)`` of each mode, and its error, (N,)."""
+    _, modes = networks.modes_of(parameters.network)
+    ends = abs(modes[[lead.site for lead in system.leads]])
+    # The engine orders levels from the lowest up.
+    rates = np.array([level_broadenings(system, lead)[::-1] for lead in system.leads])
+    off = _mode_error(parameters)
+    left, right = rates * ends**2
+    errors = rates * (2 * ends + off) * off + _ROUNDING * rates * ends**2
+    total = left + right
+    share = 2 * left * right / total
+    return share, 2 * (right**2 * errors[0] + left**2 * errors[1]) / total**2
