@@ -34,7 +34,7 @@ from nessflow.scattering.currents import steady_currents, transmission
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.noise import lead_noise
 from nessflow.scattering.system import OpenSystem
-from nessflow.studies import mixture_conductance
+from nessflow.studies import mixture_conductance, mixture_spectrum
 from nessflow.thermodynamics import entropy_production
 
 TWO_PI = 2 * np.pi
@@ -645,3 +645,52 @@ def test_ratio_of_conductances_within_its_error(share):
         true = (top + signs[0] * wrong[0]) / (bottom + signs[1] * wrong[1])
         assert (abs(true - found.value) <= found.error * (1 + 1e-12) + 1e-15).all()
     assert np.isnan(_ratio(Measured(1.0, 0.1), Measured(0.2, 0.2)).value)
+
+
+@pytest.mark.parametrize("statistics", ["fermions", "bosons"])
+def test_spectra_are_as_rounded_as_they_say(statistics):
+    """Against extended precision, hot and cold, near and far from all chemical potentials."""
+    rng, sign = np.random.default_rng(1), 1 if statistics == "fermions" else -1
+    for _ in range(20):
+        warmth = 10 ** rng.uniform(-2, 1, 2)
+        mu = rng.uniform(-3, 3, 2) if sign == 1 else -(10 ** rng.uniform(-3, 1, 2))
+        plus = rng.uniform(-0.5, 0.5)
+        parameters = mixture_spectrum.Parameters(
+            mixture={
+                "statistics": statistics,
+                "reservoirs": [
+                    {"chemical_potential": m, "temperature": t}
+                    for m, t in zip(mu, warmth, strict=True)
+                ],
+                "weights": {"kind": "step", "c_plus": plus, "c_minus": plus / 3},
+            },
+            momenta={"start": -4.0, "stop": 4.1, "points": 30},
+            largest_transfer=3,
+        )
+        values = mixture_spectrum.evaluate(parameters, None).values
+        k = np.longdouble(parameters.momenta.values())
+        shares = parameters.mixture.state.weights.at(abs(parameters.momenta.values()))
+        filled = [
+            1 / (np.exp((k * k / 2 - np.longdouble(m)) / np.longdouble(t)) + sign)
+            for m, t in zip(mu, warmth, strict=True)
+        ]
+        forward, backward = (
+            sum(w * n for w, n in zip(side, filled, strict=True))
+            for side in (shares.forward, shares.backward)
+        )
+        mixed = np.where(k > 0, forward, backward)
+        for number in range(-3, 4):
+            size = abs(number)
+            right = mixed**size / (1 + mixed) ** (size + 1)
+            if sign == 1:
+                right = {0: 1 - mixed, 1: mixed}.get(size, 0 * mixed)
+            if number:
+                right = np.where(np.sign(k) == np.sign(number), right, 0)
+            error = values["transfer_probability_error"][:, number + 3]
+            assert np.all(abs(values["transfer_probability"][:, number + 3] - right) <= error)
+        error = values["momentum_distribution_error"]
+        assert np.all(abs(values["momentum_distribution"] - mixed) <= error)
+        assert np.all(error <= 1e-12 * mixed)
+        flow = abs(k) * (forward - backward) / (2 * np.longdouble(np.pi))
+        error = values["current_per_momentum_error"]
+        assert np.all(abs(values["current_per_momentum"] - flow) <= error)

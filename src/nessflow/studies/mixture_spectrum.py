@@ -7,11 +7,12 @@ from pydantic import Field
 
 from nessflow.mixture.counting import transfer_probability
 from nessflow.mixture.occupation import distribution
+from nessflow.mixture.state import Mixture
 from nessflow.parts import quantity
 from nessflow.studies import mixtures
 from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Grid, Outcome, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
-from nessflow.studies.variables import never_random
+from nessflow.studies.variables import never_random, with_errors
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,
@@ -21,7 +22,7 @@ CONVENTIONS = (
     "net particle current.",
 )
 
-VARIABLES = {
+_SPECTRA = {
     "momentum_distribution": Variable(("momentum",), "1", "mean number of particles", NOT_NEGATIVE),
     "transfer_probability": Variable(
         ("momentum", "transferred"),
@@ -30,7 +31,9 @@ VARIABLES = {
         PROBABILITY,
     ),
     "current_per_momentum": Variable(("momentum",), "t*a/hbar", "particle current per momentum"),
-} | TRANSPORT
+}
+VARIABLES = with_errors(_SPECTRA) | TRANSPORT
+_ROUNDING = 4 * np.finfo(float).eps
 is_random = never_random
 
 
@@ -79,19 +82,43 @@ def _spectrum(parameters: Parameters) -> Outcome:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         reduced = [x / t for x, t in zip(offsets, temperatures, strict=True)]
     filled = np.array([distribution(np.nan_to_num(x, nan=0.0), line.sign) for x in reduced])
+    off = _rounding_of_occupations(line, k, filled)
     shares = line.weights.at(abs(k))
     # Forward and backward at |k|; steps have no momenta of their own.
-    forward, backward = ((w * filled).sum(axis=0) for w in (shares.forward, shares.backward))
-    mixed = np.where(k > 0, forward, backward)
+    sides = shares.forward, shares.backward
+    forward, backward = ((w * filled).sum(axis=0) for w in sides)
+    errors = [(w * off).sum(axis=0) for w in sides]
+    mixed, error = np.where(k > 0, forward, backward), np.where(k > 0, *errors)
+    numbers = _transferred(parameters)
+    probability = np.stack([_transfer(mixed, k, m, line.sign) for m in numbers], axis=1)
+    # p is n or 1 - n of fermions, n^m / (1 + n)^(m + 1) of bosons, whose logarithm changes most
+    # with n where that is small.
+    slope = (2 * abs(numbers) + 1) * probability / np.maximum(mixed, 1e-300)[:, None]
+    slope = np.ones_like(slope) if line.sign == 1 else slope
+    velocity = abs(k) / (2 * np.pi * line.mass)
     values = {
         "momentum_distribution": mixed,
-        "transfer_probability": np.stack(
-            [_transfer(mixed, k, m, line.sign) for m in _transferred(parameters)], axis=1
-        ),
-        "current_per_momentum": abs(k) / (2 * np.pi * line.mass) * (forward - backward),
+        "momentum_distribution_error": error,
+        "transfer_probability": probability,
+        "transfer_probability_error": slope * error[:, None] + _ROUNDING * probability,
+        "current_per_momentum": velocity * (forward - backward),
+        "current_per_momentum_error": velocity * (sum(errors) + _ROUNDING * (forward + backward)),
     }
     fermions = line.sign == 1
     return Outcome(values, limits={"momentum_distribution": PROBABILITY} if fermions else {})
+
+
+def _rounding_of_occupations(line: Mixture, k: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    """Return what occupations of the reservoirs may be wrong by, (r, k).
+
+    ``df = f (1 -+ f) dx``, with x a difference of energies that are rounded each.
+    """
+    sizes = [k**2 / (2 * line.mass) + abs(r.chemical_potential) for r in line.reservoirs]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved = [size / r.temperature for size, r in zip(sizes, line.reservoirs, strict=True)]
+    change = filled * abs(1 - line.sign * filled)
+    product = np.where(change > 0, change * np.nan_to_num(moved, posinf=0.0), 0.0)
+    return _ROUNDING * (product + filled)
 
 
 def _transfer(mixed: np.ndarray, k: np.ndarray, number: int, sign: int) -> np.ndarray:
