@@ -104,8 +104,8 @@ def channels_of(system, loss, gain):
     """
     n = system.sites
     out, into = np.zeros((2, 4, n, n), complex)
-    into[0, 0, 0] = np.sqrt(system.leads[0].broadening)
-    out[1, 0, -1] = np.sqrt(system.leads[1].broadening)
+    into[0, 0, 0] = np.sqrt(system.leads[0].model.broadening)
+    out[1, 0, -1] = np.sqrt(system.leads[1].model.broadening)
     out[2, : len(loss)], into[3, : len(gain)] = np.sqrt(2) * loss, np.sqrt(2) * gain
     h = as_dense(system.hamiltonian)
     return {"hamiltonian": h, "loss": out, "gain": into, "times": TIMES[1:2]}
