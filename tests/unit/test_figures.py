@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from nessflow.figures.labels import label_of, symbol, unit_text, value_label, with_error
 from nessflow.figures.legend import overlaps
+from nessflow.figures.mathtext import wrapped
 from nessflow.figures.plots import draw
 from nessflow.figures.record import RecordError, read_record
 from nessflow.figures.save import DATA_RECORD, RECORD, save
@@ -960,3 +961,11 @@ def test_a_file_cut_anywhere_has_its_record_or_none(files, tmp_path, suffix):
 def test_the_picture_has_the_width_of_a_column(files):
     with Image.open(files / "a.png") as picture:
         assert picture.width == round(3.4 * 300)
+
+
+def test_lines_do_not_end_within_mathematics():
+    text = r"positive for $\mu < 0$, negative for $\mu - x > 0$ and then non-zero \$ 5"
+    lines = wrapped(text, 26).split("\n")
+    assert len(lines) > 2
+    assert all(len(re.findall(r"(?<!\\)\$", line)) % 2 == 0 for line in lines)
+    assert " ".join(lines).replace("- ", "-") == text.replace("- ", "-")

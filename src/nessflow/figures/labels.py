@@ -2,12 +2,11 @@
 
 import math
 import re
-import textwrap
 
 import numpy as np
 import xarray as xr
 
-from nessflow.figures.mathtext import GREEK
+from nessflow.figures.mathtext import GREEK, wrapped
 from nessflow.figures.units import powers_of
 
 
@@ -59,7 +58,7 @@ def label_of(
         words = ""
     unit = unit_text(display_unit or variable.attrs["natural_units"])
     tail = " ".join(filter(None, (sign, f"({unit})" if unit else "")))
-    lines = textwrap.wrap(words, width, break_long_words=False) or [""]
+    lines = wrapped(words, width).split("\n")
     fits = len(lines[-1]) + _visible(tail) < width
     return ("\n".join(lines) + (" " if fits else "\n") + tail).strip()
 

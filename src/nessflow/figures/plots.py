@@ -1,6 +1,5 @@
 """Drawing of each kind of plot from labelled data."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +17,7 @@ from matplotlib.figure import Figure
 from nessflow.figures.data import Data, along, error_of, failures, selected, variable
 from nessflow.figures.labels import label_of, value_label, with_error
 from nessflow.figures.legend import label_reference_lines, place_legends
+from nessflow.figures.mathtext import wrapped
 from nessflow.figures.scales import (
     edges_of,
     label_log_ticks,
@@ -82,7 +82,7 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
                 raise FigureError(f"figure {spec.name} of {study}{place}: {error}") from None
             letter = f"({chr(ord('a') + index)})" if len(panels) > 1 else ""
             title = " ".join(filter(None, (letter, panel.title)))
-            titles[axes] = textwrap.fill(title, _WIDE if len(panels) != 3 else _WIDE // 2)
+            titles[axes] = wrapped(title, _WIDE if len(panels) != 3 else _WIDE // 2)
         failed, points = failures(spec, datasets, study)
         if failed:
             text = f"{failed} of {points} points failed"
@@ -170,7 +170,7 @@ def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
 def _no_values(values: xr.DataArray) -> str:
     """Return that there is nothing to draw, and why where the data say it."""
     reason = values.attrs.get("undefined", "")
-    return textwrap.fill(f"no values: {reason}" if reason else "no values", _WIDE * 3 // 4)
+    return wrapped(f"no values: {reason}" if reason else "no values", _WIDE * 3 // 4)
 
 
 def _write_across(axes: Axes, text: str) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import textwrap
 
 import numpy as np
 from matplotlib.axis import Axis
@@ -15,6 +14,8 @@ from matplotlib.ticker import (
     MultipleLocator,
     NullFormatter,
 )
+
+from nessflow.figures.mathtext import wrapped
 
 _PLAIN = (1e-3, 1e4)  # numbers written without a power of ten
 _EACH = 40  # whole numbers that have a tick each
@@ -80,7 +81,7 @@ def separate_axis_labels(figure: Figure) -> None:
         if touches or not figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1:
             text = label.get_text()
             width = -(-3 * len(text) // 5)
-            label.set_text(textwrap.fill(text, width, break_long_words=False))
+            label.set_text(wrapped(text, width))
 
 
 def _touch(axis: Axis) -> bool:
