@@ -30,6 +30,8 @@ class Lead(Strict, ABC):
     """Lead with one channel, on one site."""
 
     kind: str
+    strength: ClassVar[str] = "coupling"
+    """The field that is 0 where nothing is coupled."""
 
     @property
     @abstractmethod
@@ -118,10 +120,10 @@ class Lead(Strict, ABC):
         low, high = max(self.bands, key=lambda band: band[1] - band[0])
         return 0.5 * (low + high)
 
-    @cached_property
+    @property
     def is_coupled(self) -> bool:
         """Whether the lead damps its site at any energy."""
-        return bool(self.broadening_at(np.array([self.reference_energy]))[0] > 0)
+        return bool(getattr(self, self.strength))
 
     @cached_property
     def tail(self) -> float:
@@ -229,6 +231,7 @@ class WideBand(Lead):
     kind: Literal["wide-band"] = "wide-band"
     broadening: float = quantity("broadening of the contact site", "t", ge=0)
 
+    strength: ClassVar = "broadening"
     bands: ClassVar = ((-np.inf, np.inf),)
 
     def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:

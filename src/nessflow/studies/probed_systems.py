@@ -83,7 +83,7 @@ class ProbedSystem(systems.System):
                         *place,
                     )
             if not group.is_coupled:
-                key = next(key for key in ("coupling", "broadening") if hasattr(group, key))
+                key = group.strength
                 raise KeyedError(
                     f"probes {name} have the {key} 0: nothing flows whatever their chemical "
                     f"potential; give a {key}, or leave the sites out",
