@@ -20,7 +20,6 @@ from nessflow.pipeline.archive import (
 from nessflow.pipeline.checkout import Checkout, read_checkout
 from nessflow.pipeline.config import Project
 from nessflow.pipeline.crate import METADATA, About, File, Run, crate_json
-from nessflow.pipeline.digest import source_digest
 from nessflow.pipeline.files import file_sha256, remove
 from nessflow.pipeline.layout import OK
 from nessflow.pipeline.manifest import FAILURES
@@ -28,7 +27,7 @@ from nessflow.pipeline.manifest import MANIFEST as SUMS
 from nessflow.pipeline.provenance import origins_of
 from nessflow.pipeline.reader import read_data
 from nessflow.verification import report_faults, study_faults
-from nessflow.workflow import PAGE, REPORT, Jobs, data_of, jobs_of, kind_module
+from nessflow.workflow import PAGE, REPORT, Jobs, data_of, digest_of, jobs_of
 
 NAME = "archive.zip"
 README = "README-archive.txt"
@@ -191,7 +190,7 @@ def _about(root: Path, project: Project, checkout: Checkout) -> About:
 def _run(root: Path, project: Project, name: str, jobs: Mapping[str, Jobs]) -> Run:
     """Return what computed a study, from the attributes of its checked data."""
     study, job = project.studies[name], jobs[name]
-    data = read_data(study, (root / job.data).parent, source_digest(kind_module(study)))
+    data = read_data(study, (root / job.data).parent, digest_of(study))
     failed = int((data["status"] != OK).sum())
     origins = [json.loads(text) for text in sorted(origins_of(data.attrs))]
     commits = {

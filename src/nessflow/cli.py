@@ -15,7 +15,7 @@ import click
 from nessflow.pipeline.config import ConfigError, load_study
 from nessflow.pipeline.errors import Problem, nearest
 from nessflow.studies.kind import Status, find_kind, kind_names
-from nessflow.workflow import impossible_lines, kind_module, read_project
+from nessflow.workflow import digest_of, impossible_lines, read_project
 
 STUDIES = Path("config/studies")
 TIER = click.option(
@@ -81,14 +81,14 @@ def plan(studies, tier, allow_large, probe):
             study,
             find_kind(study.kind),
             project.results / study.name,
-            digest=_digest(study),
+            digest=digest_of(study),
             probe=probe,
         )
         for study in project.studies.values()
     ]
     click.echo(plan_table(rows))
     for study, row in zip(project.studies.values(), rows, strict=True):
-        for line in rerun_lines(project, study, row, _digest(study)):
+        for line in rerun_lines(project, study, row, digest_of(study)):
             click.echo(line)
     if blocks := blocks_per_job(rows):
         click.echo(f"cluster jobs of {JOB_MINUTES} minutes: --group-components blocks={blocks}")
@@ -155,7 +155,7 @@ def solve(study, block, tier, allow_large, log):
         known[block],
         find_kind(loaded.kind),
         project.results / study / "blocks" / block,
-        digest=_digest(loaded),
+        digest=digest_of(loaded),
         progress=printer,
         watch=watch,
     )
@@ -181,7 +181,7 @@ def gather(study, tier, allow_large, log):
         loaded,
         find_kind(loaded.kind),
         project.results / study,
-        digest=_digest(loaded),
+        digest=digest_of(loaded),
         progress=_printer(log),
     )
 
@@ -361,12 +361,6 @@ def _study_file(study: str, otherwise: str = "", others: Sequence[str] = ()) -> 
 def _project_study(name, tier, allow_large):
     project = read_project(Path(), tier=tier, studies=[name], allow_large=allow_large)
     return project, project.studies[name]
-
-
-def _digest(study) -> str:
-    from nessflow.pipeline.digest import source_digest
-
-    return source_digest(kind_module(study))
 
 
 def _printer(log: Path | None) -> Callable[[str], None]:

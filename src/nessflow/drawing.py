@@ -16,7 +16,7 @@ from nessflow.figures.save import record_json, save
 from nessflow.figures.specs import Spec, studies_of
 from nessflow.figures.units import FigureError
 from nessflow.pipeline.config import Project, Study
-from nessflow.pipeline.digest import source_digest, style_digest
+from nessflow.pipeline.digest import style_digest
 from nessflow.pipeline.files import (
     StoreError,
     file_sha256,
@@ -43,9 +43,9 @@ from nessflow.workflow import (
     caption_of,
     captions_of,
     data_of,
+    digest_of,
     figure_faults,
     figure_state,
-    kind_module,
     old_figures,
     written_spec,
 )
@@ -110,7 +110,7 @@ def draw_study(
 
 def _data(project: Project, name: str) -> xr.Dataset:
     study = project.studies[name]
-    return read_data(study, project.results / name, source_digest(kind_module(study)))
+    return read_data(study, project.results / name, digest_of(study))
 
 
 def list_figures(study: Study, results: Path) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 import xarray as xr
 
 from nessflow.pipeline.config import Study
-from nessflow.pipeline.digest import source_digest
 from nessflow.pipeline.files import StoreError
 from nessflow.pipeline.manifest import DATA
 from nessflow.pipeline.reader import read_data, require_named
 from nessflow.pipeline.store import read_dataset
-from nessflow.workflow import kind_module, read_project
+from nessflow.workflow import digest_of, read_project
 
 _TIERS = ("paper", "smoke")
 
@@ -51,7 +50,7 @@ def load_study(name: str, root: Path | str = "results") -> xr.Dataset:
         raise StoreError(path, f"no data of a study {name!r}", way_out)
     study = _study_of(name, Path(root).absolute())
     if study is not None:
-        return read_data(study, folder, source_digest(kind_module(study)))
+        return read_data(study, folder, digest_of(study))
     data = read_dataset(path)
     require_named(path, data.attrs, name)
     return data

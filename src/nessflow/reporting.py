@@ -13,7 +13,6 @@ from nessflow.explanation import flat
 from nessflow.figures.record import RecordError, record_in
 from nessflow.figures.specs import Map, Spec, panels_of
 from nessflow.pipeline.config import Project, Study
-from nessflow.pipeline.digest import source_digest
 from nessflow.pipeline.files import (
     RERUN,
     Damaged,
@@ -35,8 +34,8 @@ from nessflow.workflow import (
     PAGE,
     REPORT,
     SUFFIXES,
+    digest_of,
     is_drawn_otherwise,
-    kind_module,
     report_state,
 )
 
@@ -104,7 +103,7 @@ def write_report(project: Project, progress: Callable[[str], None]) -> list[str]
 def _data_of(study: Study, results: Path) -> xr.Dataset | StoreError:
     """Return the data of a study, or why there are none."""
     try:
-        return read_data(study, results / study.name, source_digest(kind_module(study)))
+        return read_data(study, results / study.name, digest_of(study))
     except StoreError as error:
         return error
 

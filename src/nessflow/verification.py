@@ -3,17 +3,16 @@
 from collections.abc import Iterator
 
 from nessflow.pipeline.config import Project, Study
-from nessflow.pipeline.digest import source_digest
 from nessflow.pipeline.files import Missing, StoreError
 from nessflow.pipeline.manifest import FIGURES, MANIFEST, file_faults, state_of
 from nessflow.pipeline.reader import read_data
 from nessflow.workflow import (
     PAGE,
     REPORT,
+    digest_of,
     expected_figures,
     expected_report,
     figure_faults,
-    kind_module,
 )
 
 
@@ -30,7 +29,7 @@ def study_faults(project: Project, study: Study) -> list[StoreError]:
 
 def _faults(project: Project, study: Study) -> Iterator[StoreError]:
     folder = project.results / study.name
-    digest = source_digest(kind_module(study))
+    digest = digest_of(study)
     yield from file_faults(folder, state_of(study, digest))
     try:
         read_data(study, folder, digest)

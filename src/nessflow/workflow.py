@@ -252,7 +252,7 @@ def jobs_of(results: Path, study: Study, broken: Collection[str] = ()) -> Jobs:
         (folder / "blocks" / block.path).as_posix()
         for block in blocks_of(study.axes, study.ensemble)
     ]
-    source = source_digest(kind_module(study))
+    source = digest_of(study)
     state = state_of(study, source)
     figures = folder / FIGURES
     drawn = figure_state(study, {})[CURRENT]
@@ -360,9 +360,9 @@ def _manifest_sha256(folder: Path) -> str:
         return ""
 
 
-def kind_module(study: Study) -> str:
-    """Return the dotted name of the module of a study's kind."""
-    return find_kind(study.kind).__name__
+def digest_of(study: Study) -> str:
+    """Return the digest of the source that the numbers of a study depend on."""
+    return source_digest(find_kind(study.kind).__name__)
 
 
 def refuse(workflow: Workflow, names: Iterable[str]) -> None:

@@ -111,7 +111,7 @@ def test_data_of_another_tier_or_source_are_not_served(project, monkeypatch):
     shutil.copytree(results_of(project) / "chain", results_of(project) / "smoke" / "chain")
     with pytest.raises(StoreError, match="holds the data of the tier 'paper'"):
         nessflow.load("chain", "results/smoke")
-    monkeypatch.setattr("nessflow.loading.source_digest", lambda module: "0" * 16)
+    monkeypatch.setattr("nessflow.loading.digest_of", lambda study: "0" * 16)
     with pytest.raises(StoreError, match="with another version of the source"):
         nessflow.load("chain")
 

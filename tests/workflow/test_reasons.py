@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from nessflow.cli import commands
 from nessflow.drawing import draw_study
 from nessflow.figures.units import FigureError
-from nessflow.pipeline.digest import source_digest
 from nessflow.pipeline.gather import gather_study
 from nessflow.pipeline.grid import blocks_of
 from nessflow.pipeline.plan import plan_study
@@ -20,7 +19,7 @@ from nessflow.pipeline.solve import solve_block, stale_path
 from nessflow.pipeline.store import read_dataset, write_dataset
 from nessflow.rerun import rerun_lines
 from nessflow.studies.kind import find_kind
-from nessflow.workflow import kind_module, read_project
+from nessflow.workflow import digest_of, read_project
 
 CHAIN = """\
 title: A lossy chain
@@ -53,7 +52,7 @@ def finished(tmp_path_factory):
     found = read_project(root)
     study = found.studies["chain"]
     kind, folder = find_kind(study.kind), found.results / "chain"
-    digest = source_digest(kind_module(study))
+    digest = digest_of(study)
     for block in blocks_of(study.axes, None):
         solve_block(study, block, kind, folder / "blocks" / block.path, digest=digest)
     gather_study(study, kind, folder, digest=digest)
@@ -70,7 +69,7 @@ def ready(finished, tmp_path):
 def reasons(root, digest=None):
     found = read_project(root)
     study = found.studies["chain"]
-    digest = digest or source_digest(kind_module(study))
+    digest = digest or digest_of(study)
     plan = plan_study(study, find_kind(study.kind), found.results / "chain", digest=digest)
     return rerun_lines(found, study, plan, digest)
 
@@ -208,7 +207,7 @@ def test_a_figure_without_room_fails_and_takes_no_other(ready, capsys):
         study,
         find_kind(study.kind),
         found.results / "chain",
-        digest=source_digest(kind_module(study)),
+        digest=digest_of(study),
     )
     with pytest.raises(FigureError, match=r"figure bad of chain: constrained_layout not applied"):
         draw_study(study, found, print)
