@@ -443,6 +443,22 @@ def test_localised_sample_without_loss(finite_band):
         assert abs(value - closed.net) <= error + closed.net_error
 
 
+@pytest.mark.parametrize("rtol", [1e-3, 1e-5, 1e-7])
+@pytest.mark.parametrize("finite_band", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_less_accuracy_takes_fewer_energies_and_says_how_far_it_is_off(seed, finite_band, rtol):
+    leads = (chain_leads if finite_band else wide)(60, mu=(0.4, -0.4), temperature=(0.03, 0.05))
+    onsite = np.random.default_rng(seed).uniform(-0.7, 0.7, 60)
+    system = open_chain(60, 0.005, 0.002, onsite, leads=leads)
+    exact, found = steady_currents(system), steady_currents(system, rtol)
+    assert found.converged
+    assert found.evaluations < 0.9 * exact.evaluations
+    for name in ("particle_current", "net_particle_current", "response_particle_current"):
+        off = abs(getattr(found, name) - getattr(exact, name))
+        allowed = getattr(found, f"{name}_error") + getattr(exact, f"{name}_error")
+        assert np.all(off <= allowed)
+
+
 def test_resonances_of_a_finite_band_lead_solve_their_equation():
     """The narrow ones do, within a fraction of their width."""
     onsite = np.random.default_rng(4).uniform(-1, 1, 40)

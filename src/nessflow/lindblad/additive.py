@@ -123,6 +123,7 @@ def _averages(
         limits=outermost_edges(leads),
         poles=np.linalg.eigvals(x),
         everywhere=True,
+        rtol=rtol,
     )
     found = integrate(integrand, mesh.panels, rtol, mesh.scale)
     return found.value / (2 * np.pi), found.error / (2 * np.pi)

@@ -161,6 +161,7 @@ def asymptotic_gain(
         limits=outermost_edges([lead]),
         poles=np.linalg.eigvals(x),
         everywhere=True,
+        rtol=rtol,
     )
     found = integrate(integrand, mesh.panels, rtol, mesh.scale)
     value, error = hermitian_result(found, system.sites)

@@ -78,7 +78,7 @@ def boson_transport(system: OpenSystem, rtol: float = 1e-10) -> Transport:
     limits = bosonic_range(system)
     if len(system.terminals) != len(system.leads):
         raise ValueError("the bosonic statistics are built for terminals of one lead each")
-    mesh = energy_mesh(system, limits=limits, everywhere=True)
+    mesh = energy_mesh(system, limits=limits, everywhere=True, rtol=rtol)
     found = integrate(lambda w: _terms(system, w), mesh.panels, rtol, mesh.scale)
     count = len(system.leads)
 

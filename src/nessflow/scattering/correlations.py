@@ -190,7 +190,9 @@ def correlation_matrix(
         return hermitian_components(value), np.concatenate(sizes)
 
     windows = [states.window for states in narrow]
-    mesh = energy_mesh(system, limits=limits, poles=poles, everywhere=True, windows=windows)
+    mesh = energy_mesh(
+        system, limits=limits, poles=poles, everywhere=True, windows=windows, rtol=rtol
+    )
     found = integrate(integrand, mesh.panels, rtol, mesh.scale)
     value, error = found.value / (2 * np.pi), found.error / (2 * np.pi)
     for states in narrow:

@@ -670,6 +670,6 @@ def disorder_susceptibility(
         )
         return terms.sum(axis=0), abs(terms).sum(axis=0)
 
-    mesh = energy_mesh(system)
+    mesh = energy_mesh(system, rtol=rtol)
     found = integrate(integrand, mesh.panels, rtol, mesh.scale)
     return found.value / (2 * np.pi), found.error / (2 * np.pi)

@@ -271,7 +271,7 @@ def scattering_entropy_production(
     converged : bool
         Whether the tolerance, or the rounding errors, were met.
     """
-    mesh = energy_mesh(system)
+    mesh = energy_mesh(system, rtol=rtol)
     # H(f) goes as ln(w)/w^2 where f goes as 1/w^2.
     panels = mesh.panels.graded_to_infinity()
     found = integrate(_integrand(system), panels, rtol, mesh.scale)

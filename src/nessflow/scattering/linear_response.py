@@ -148,7 +148,7 @@ def _thermal_average(
     """
     mu, temperature = _common_state(system)
     reach = UNDERFLOW * temperature
-    mesh = energy_mesh(system, (mu - reach, mu + reach))
+    mesh = energy_mesh(system, (mu - reach, mu + reach), rtol=rtol)
 
     def window(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         filled, empty = (f(energies, mu, temperature) for f in (fermi, fermi_holes))

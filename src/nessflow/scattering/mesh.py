@@ -302,6 +302,7 @@ def energy_mesh(
     poles: np.ndarray | None = None,
     everywhere: bool = False,
     windows: Sequence[tuple[float, float]] = (),
+    rtol: float = 1e-10,
 ) -> EnergyMesh:
     """Return the first panels for the integrals over the energy of a system's currents.
 
@@ -318,6 +319,8 @@ def energy_mesh(
         Whether the mesh goes on where no current flows, for occupations.
     windows : sequence of tuple of float
         Energies that are left out, with all poles in them.
+    rtol : float
+        Relative error aimed at.
 
     Returns
     -------
@@ -346,7 +349,7 @@ def energy_mesh(
     hidden = depth[within & (depth < _NARROWEST * scale)].sum()
     poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
     points = np.concatenate([_steps(system), np.ravel(windows)])
-    panels = line_mesh(interior, points, edges, poles, limits)
+    panels = line_mesh(interior, points, edges, poles, limits, rtol)
     if windows:
         middle = panels.nodes()[0][:, NODES.size // 2]
         left_out = [(lower < middle) & (middle < upper) for lower, upper in windows]

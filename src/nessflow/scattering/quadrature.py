@@ -62,8 +62,12 @@ GAUSS[1::2] = np.concatenate([_GAUSS_WEIGHTS[::-1], _GAUSS_WEIGHTS])
 _EPSILON = np.finfo(float).eps
 _ROUNDING_ERRORS = 16
 """Rounding errors of one value of the integrand, in units of epsilon times its magnitude."""
-_ELLIPSE = 1.35
-"""Sum of a pole's distances to the ends of a panel, in panel lengths: rho + 1/rho = 2.7."""
+_RTOL = 1e-10
+"""Relative error that integrals are computed to unless told."""
+_RHO = 2.2569178573608527
+"""Bernstein ellipse of the first panels, without poles in it, for `_RTOL`."""
+_ORDER = 32
+"""The rule converges as ``rho^-32``."""
 _TAIL_CUTS = 20
 """Panels of one tail with a logarithm: 4^-20 = 1e-12."""
 _MAX_ROUNDS = 100
@@ -185,7 +189,7 @@ def _split_point(lower: np.ndarray, upper: np.ndarray, pole: np.ndarray) -> np.n
     return np.where(inside & (height < length / 8), pole.real, split)
 
 
-def graded(points: np.ndarray, poles: np.ndarray) -> np.ndarray:
+def graded(points: np.ndarray, poles: np.ndarray, rtol: float = _RTOL) -> np.ndarray:
     """Add points until no pole is near an interval compared with the interval's length.
 
     Parameters
@@ -194,6 +198,8 @@ def graded(points: np.ndarray, poles: np.ndarray) -> np.ndarray:
         Sorted.
     poles : (q,) complex array
         Singularities of the integrand, none of them on the real line.
+    rtol : float
+        Relative error aimed at.
 
     Returns
     -------
@@ -211,10 +217,13 @@ def graded(points: np.ndarray, poles: np.ndarray) -> np.ndarray:
     points = np.unique(np.concatenate([points, poles.real[narrow]]))
     lower, upper = points[:-1], points[1:]
     added = [points]
+    rho = _RHO * (rtol / _RTOL) ** (-1 / _ORDER)
+    # Sum of distances to the ends of an interval, in its lengths, on the ellipse.
+    ellipse = 0.5 * (rho + 1 / rho)
     for _ in range(_MAX_ROUNDS):
         sums = abs(poles - lower[:, None]) + abs(poles - upper[:, None])
         worst = np.argmin(sums, axis=1)
-        near = sums[np.arange(lower.size), worst] < _ELLIPSE * (upper - lower)
+        near = sums[np.arange(lower.size), worst] < ellipse * (upper - lower)
         lower, upper = lower[near], upper[near]
         split = _split_point(lower, upper, poles[worst[near]])
         proper = (lower < split) & (split < upper)
@@ -259,6 +268,7 @@ def line_mesh(
     edges: Sequence[float] = (),
     poles: Sequence[complex] = (),
     limits: tuple[float, float] = (-np.inf, np.inf),
+    rtol: float = _RTOL,
 ) -> Panels:
     """Return the first panels for a function on the real line.
 
@@ -275,6 +285,8 @@ def line_mesh(
         Singularities near the real line, by which the interior is graded.
     limits : tuple of float
         Range of integration; infinite limits are allowed, an empty range gives no panels.
+    rtol : float
+        Relative error aimed at.
 
     Returns
     -------
@@ -297,7 +309,7 @@ def line_mesh(
         inside = np.concatenate([points, edges])
         inside = inside[(first < inside) & (inside < last)]
         mesh = np.unique(np.concatenate([[first], inside, [last]]))
-        parts.append(_beside_edges(graded(mesh, np.asarray(poles)), edges))
+        parts.append(_beside_edges(graded(mesh, np.asarray(poles), rtol), edges))
     return _joined(parts)
 
 
@@ -375,7 +387,7 @@ def _to_refine(error: np.ndarray, floor: np.ndarray, target: np.ndarray) -> np.n
 def integrate(
     integrand: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
     panels: Panels,
-    rtol: float = 1e-10,
+    rtol: float = _RTOL,
     scale: float = 0.0,
 ) -> Integral:
     """Integrate the components of a function, each to a tolerance relative to itself.

@@ -404,7 +404,7 @@ def integrate_observables(
     list
         What `Observable.result` makes of each, in their order.
     """
-    mesh = energy_mesh(system)
+    mesh = energy_mesh(system, rtol=rtol)
     known: dict[bytes, Rates] = {}
     at_a_time = max(1, _ELEMENTS // max(1, len(system.leads)) ** 2)
 

@@ -225,7 +225,7 @@ def integrated(
         Of m components.
     """
     poles = known_poles(system) if poles is None else poles
-    mesh = energy_mesh(system, poles=poles, everywhere=everywhere, windows=windows)
+    mesh = energy_mesh(system, poles=poles, everywhere=everywhere, windows=windows, rtol=rtol)
     size = 4 * max(system.sites, len(system.leads))
     found = integrate(in_batches(integrand, size), mesh.panels, rtol, mesh.scale)
     error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
