@@ -10,9 +10,8 @@ sets them after the import, for instance by threadpoolctl.
 """
 
 import ctypes
-
-import numpy.linalg._umath_linalg
-import scipy.linalg._fblas
+import importlib.util
+from pathlib import Path
 
 _SETTERS = (
     "scipy_openblas_set_num_threads64_",
@@ -25,9 +24,15 @@ _SETTERS = (
 
 
 def libraries() -> list[ctypes.CDLL]:
-    """Return the modules of numpy and scipy through which their BLAS is reached."""
-    modules = (numpy.linalg._umath_linalg, scipy.linalg._fblas)
-    return [ctypes.CDLL(module.__file__) for module in modules]
+    """Return the modules of numpy and scipy through which their BLAS is reached.
+
+    Without importing these packages, which takes longer than all else that nessflow imports.
+    """
+    found = []
+    for package, module in (("numpy", "linalg/_umath_linalg"), ("scipy", "linalg/_fblas")):
+        folder = Path(importlib.util.find_spec(package).origin).parent
+        found += [ctypes.CDLL(str(path)) for path in folder.glob(f"{module}.*.so")]
+    return found
 
 
 def set_one_thread() -> None:

@@ -20,7 +20,7 @@ from nessflow.pipeline.config import (
     template_json,
 )
 from nessflow.pipeline.digest import report_digest, source_digest, style_digest
-from nessflow.pipeline.errors import Problem, nearest
+from nessflow.pipeline.errors import Problem
 from nessflow.pipeline.files import (
     Missing,
     StoreError,
@@ -50,6 +50,7 @@ from nessflow.pipeline.manifest import (
     vouched_faults,
 )
 from nessflow.studies.kind import find_kind, kind_names
+from nessflow.validation import nearest
 
 FORMATS = ("svg", "pdf", "png")
 SIDECAR = "json"

@@ -23,10 +23,11 @@ ALLOWED = {
     "lindblad": {"lindblad", "scattering", "numpy", "scipy"},
     "mixture": {"mixture", "scattering", "numpy", "scipy"},
     "parts": {"pydantic"},
+    "validation": {"pydantic"},
     "scattering": {"parts", "scattering", "numpy", "scipy", "numba"},
     "thermodynamics": PHYSICS | {"numpy", "scipy"},
     "studies": PHYSICS | {"parts", "studies", "numpy", "scipy", "pydantic"},
-    "pipeline": {"pipeline", "numpy", "xarray", "netCDF4"}
+    "pipeline": {"pipeline", "validation", "numpy", "xarray", "netCDF4"}
     | {"pydantic", "ruamel", "simpleeval", "rocrate"},
     "report": {"report", "numpy", "xarray", "PIL", "bokeh", "jinja2", "markupsafe"},
     "figures": {"figures", "numpy", "xarray", "matplotlib", "pydantic"},

@@ -12,9 +12,9 @@ from nessflow.figures.specs import SPEC
 from nessflow.parts import KeyedError, at_key
 from nessflow.pipeline.config import ConfigError, load_study, parameters_of
 from nessflow.pipeline.study_file import ProjectFile, StudyFile
-from nessflow.pipeline.validation import WORDS, schema_of
 from nessflow.studies import matrix
 from nessflow.studies.kind import find_kind, kind_names
+from nessflow.validation import WORDS, schema_of
 
 OPTIONS = {"find_kind": find_kind, "kind_names": kind_names(), "figure_specs": SPEC}
 WIRE = """\

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from nessflow.pipeline.validation import quantity_at, validated
 from nessflow.scattering.profiles import terminal_currents
 from nessflow.studies import current_nonreciprocity, nonreciprocity, probe_roots, probes
 from nessflow.studies.bias_reversal import asymmetries
 from nessflow.studies.kind import Status
 from nessflow.studies.probed_systems import ProbedSystem, open_system, probe_names
+from nessflow.validation import quantity_at, validated
 
 OPEN = 0.1 / (2 * np.pi)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from keyword import iskeyword
 from types import ModuleType
 
-from nessflow.pipeline.document import Document, Key, split
+from nessflow.pipeline.document import Document, split
 from nessflow.pipeline.errors import ConfigError, Problem
 from nessflow.pipeline.expressions import (
     CONSTANTS,
@@ -18,7 +18,7 @@ from nessflow.pipeline.expressions import (
 from nessflow.pipeline.grid import Axis, label_of
 from nessflow.pipeline.study import template_of, with_cases
 from nessflow.pipeline.study_file import DERIVED, KEYS, AxisFile, Cases
-from nessflow.pipeline.validation import quantity_at, schema_of, validated
+from nessflow.validation import Key, quantity_at, schema_of, validated
 
 RESERVED = frozenset(
     ("sample", "samples", "seeds", "status", "message", "n_samples", "undefined_reasons")

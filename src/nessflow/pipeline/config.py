@@ -23,7 +23,7 @@ from nessflow.pipeline.checks import (
     use_problems,
 )
 from nessflow.pipeline.document import COMMAND_LINE, Document, read_document
-from nessflow.pipeline.errors import ConfigError, Problem, closest, listed, nearest
+from nessflow.pipeline.errors import ConfigError, Problem, listed
 from nessflow.pipeline.folders import results_fault
 from nessflow.pipeline.grid import Ensemble
 from nessflow.pipeline.overrides import overridden
@@ -43,7 +43,7 @@ from nessflow.pipeline.study_file import (
     ProjectFile,
     StudyFile,
 )
-from nessflow.pipeline.validation import Fault, validated
+from nessflow.validation import Fault, closest, nearest, validated
 
 __all__ = [
     "ConfigError",

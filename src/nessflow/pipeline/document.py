@@ -11,9 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from nessflow.pipeline.errors import ConfigError, Problem, shown
-
-Key = tuple[str | int, ...]
-"""Where a value stands: keys of mappings and indices of lists."""
+from nessflow.validation import Key
 
 _MAX_BYTES = 256 * 1024
 _MAX_VALUES = 50_000  # aliases expanded: a few lines of nested aliases can stand for billions

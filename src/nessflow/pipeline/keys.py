@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from nessflow.pipeline.validation import branches_of, resolved, schema_of
+from nessflow.validation import branches_of, resolved, schema_of
 
 _INDENT = "  "
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}

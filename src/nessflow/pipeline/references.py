@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from nessflow.pipeline.axes import axis_entries
-from nessflow.pipeline.document import Document, Key
-from nessflow.pipeline.errors import Problem, nearest, shown
+from nessflow.pipeline.document import Document
+from nessflow.pipeline.errors import Problem, shown
 from nessflow.pipeline.study_file import DERIVED
+from nessflow.validation import Key, nearest
 
 
 @dataclass(frozen=True)

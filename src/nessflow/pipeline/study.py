@@ -9,7 +9,7 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from nessflow.pipeline.document import COMMAND_LINE, Document, Key, assigned, dotted, split
+from nessflow.pipeline.document import COMMAND_LINE, Document, assigned, dotted, split
 from nessflow.pipeline.errors import ConfigError, Problem
 from nessflow.pipeline.expressions import (
     ExpressionError,
@@ -22,7 +22,7 @@ from nessflow.pipeline.expressions import (
 )
 from nessflow.pipeline.grid import Axis, Ensemble, Labels, canonical_json, label_of, points_of
 from nessflow.pipeline.study_file import KEYS
-from nessflow.pipeline.validation import Fault, validated, with_whole_numbers
+from nessflow.validation import Fault, Key, validated, with_whole_numbers
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ The JSON Schema of a model is the one description of its keys used here: it know
 descriptions, valid keys and the branches of unions, and needs no look into pydantic.
 """
 
+import difflib
 import functools
 import json
 import re
@@ -14,10 +15,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from nessflow.pipeline.document import Key
-from nessflow.pipeline.errors import closest, nearest
-
 Model = TypeVar("Model")
+Key = tuple[str | int, ...]
+"""Keys of mappings and numbers of entries that lead to a value."""
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -104,6 +104,19 @@ def validated(
         if len(errors) > _MOST:
             faults.append(Fault((), "", f"{len(errors) - _MOST} more faults are not listed"))
         return None, faults
+
+
+def closest(name: str, valid: Sequence[str]) -> str | None:
+    """Return the entry of ``valid`` closest to ``name``, None where none is close."""
+    folded = {entry.casefold(): entry for entry in reversed(valid)}
+    found = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return folded[found[0]] if found else None
+
+
+def nearest(name: str, valid: Sequence[str]) -> str:
+    """Return a hint with the entry of ``valid`` closest to ``name``, or an empty text."""
+    found = closest(name, valid)
+    return f"did you mean {found!r}?" if found else ""
 
 
 def with_whole_numbers(value: object) -> object:
