@@ -12,10 +12,9 @@ from typing import TextIO
 
 import click
 
+from nessflow.errors import Problem, nearest
 from nessflow.pipeline.config import ConfigError, load_study
-from nessflow.pipeline.errors import Problem
 from nessflow.studies.kind import Status, find_kind, kind_names
-from nessflow.validation import nearest
 from nessflow.workflow import digest_of, impossible_lines, read_project
 
 STUDIES = Path("config/studies")

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
+from nessflow.errors import Problem, nearest, shown
 from nessflow.figures.mathtext import fault_of
 from nessflow.figures.specs import (
     Contour,
@@ -27,11 +28,10 @@ from nessflow.figures.specs import (
 )
 from nessflow.figures.units import FigureError, powers_of, times_power, unit_factor
 from nessflow.pipeline.config import ConfigError, Study
-from nessflow.pipeline.errors import Problem, shown
 from nessflow.pipeline.grid import points_of
 from nessflow.pipeline.study import possible_parameters
 from nessflow.pipeline.study_file import FIT_RESULTS, squared_units
-from nessflow.validation import Key, nearest
+from nessflow.validation import Key
 
 _SHOWN = 8
 _BLOCKS = 100

@@ -3,10 +3,22 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nessflow.validation import explained
 
 
-class Strict(BaseModel):
+class _SaysWhatIsWrong(type(BaseModel)):
+    """Constructors that refuse values in the words in which a study file is refused."""
+
+    def __call__(cls, *args, **values):
+        try:
+            return super().__call__(*args, **values)
+        except ValidationError as error:
+            raise explained(cls, values) or error from None
+
+
+class Strict(BaseModel, metaclass=_SaysWhatIsWrong):
     """Base of every parameter model: no unknown key, no NaN, immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

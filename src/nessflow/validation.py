@@ -4,7 +4,6 @@ The JSON Schema of a model is the one description of its keys used here: it know
 descriptions, valid keys and the branches of unions, and needs no look into pydantic.
 """
 
-import difflib
 import functools
 import json
 import re
@@ -14,6 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from nessflow.errors import Problem, closest, nearest, shown
 
 Model = TypeVar("Model")
 Key = tuple[str | int, ...]
@@ -106,17 +107,52 @@ def validated(
         return None, faults
 
 
-def closest(name: str, valid: Sequence[str]) -> str | None:
-    """Return the entry of ``valid`` closest to ``name``, None where none is close."""
-    folded = {entry.casefold(): entry for entry in reversed(valid)}
-    found = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return folded[found[0]] if found else None
+class InvalidValues(ValueError):
+    """Values that a model cannot have; its text is one line for each fault."""
 
 
-def nearest(name: str, valid: Sequence[str]) -> str:
-    """Return a hint with the entry of ``valid`` closest to ``name``, or an empty text."""
-    found = closest(name, valid)
-    return f"did you mean {found!r}?" if found else ""
+def explained(model: type[BaseModel], values: dict[str, object]) -> InvalidValues | None:
+    """Return what is wrong with the arguments of a model, as it would be said of a file.
+
+    Parameters
+    ----------
+    model : type
+        A pydantic model that refused them.
+    values : dict
+        Its arguments: numbers, texts, arrays, other models, and what holds these.
+
+    Returns
+    -------
+    InvalidValues or None
+        None where they cannot be written in a file, or a file with them would be fine.
+    """
+    data = _plain(values)
+    try:
+        _, faults = validated(model, data)
+    except (TypeError, ValueError):
+        return None
+    name = getattr(model, "__name__", "")
+    problems = []
+    for fault in faults:
+        given = functools.reduce(_item, fault.key, data)
+        key = ".".join(map(str, fault.key))
+        told = "" if given is None or fault.of_key else shown(given)
+        problems.append(Problem(name, None, key, told, fault.expected, fault.hint))
+    return InvalidValues("\n".join(map(str, problems))) if problems else None
+
+
+def _plain(value: object) -> object:
+    """Return a value as it stands in a file."""
+    if isinstance(value, BaseModel):
+        names = ((name, type(value).model_fields[name].alias or name) for name in value.__dict__)
+        return {alias: _plain(getattr(value, name)) for name, alias in names}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):  # of numpy, numbers and arrays
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value).strip("()") if isinstance(value, complex) else value
 
 
 def with_whole_numbers(value: object) -> object:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from nessflow.errors import Problem, nearest
 from nessflow.figure_checks import figure_problems, layout_of
 from nessflow.figures.specs import SPEC, Spec, studies_of
 from nessflow.pipeline.config import (
@@ -20,7 +21,6 @@ from nessflow.pipeline.config import (
     template_json,
 )
 from nessflow.pipeline.digest import report_digest, source_digest, style_digest
-from nessflow.pipeline.errors import Problem
 from nessflow.pipeline.files import (
     Missing,
     StoreError,
@@ -50,7 +50,6 @@ from nessflow.pipeline.manifest import (
     vouched_faults,
 )
 from nessflow.studies.kind import find_kind, kind_names
-from nessflow.validation import nearest
 
 FORMATS = ("svg", "pdf", "png")
 SIDECAR = "json"

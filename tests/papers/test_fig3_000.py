@@ -10,7 +10,7 @@ import pytest
 from one_point import point
 
 from attached import wide_band_at
-from nessflow.pipeline.errors import ConfigError
+from nessflow.errors import ConfigError
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import (

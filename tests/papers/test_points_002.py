@@ -9,7 +9,7 @@ import pytest
 from one_point import point
 from scipy.integrate import solve_ivp
 
-from nessflow.pipeline.errors import ConfigError
+from nessflow.errors import ConfigError
 
 
 def value(result, name, part="value"):

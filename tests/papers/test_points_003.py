@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from one_point import point
 
-from nessflow.pipeline.errors import ConfigError
+from nessflow.errors import ConfigError
 
 EQUATIONS = ["exact", "epa", "local", "global", "local-broadened", "global-broadened"]
 

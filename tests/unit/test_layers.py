@@ -22,12 +22,13 @@ ALLOWED = {
     "kinetic": {"kinetic", "numpy", "scipy"},
     "lindblad": {"lindblad", "scattering", "numpy", "scipy"},
     "mixture": {"mixture", "scattering", "numpy", "scipy"},
-    "parts": {"pydantic"},
-    "validation": {"pydantic"},
+    "errors": set(),
+    "parts": {"validation", "pydantic"},
+    "validation": {"errors", "pydantic"},
     "scattering": {"parts", "scattering", "numpy", "scipy", "numba"},
     "thermodynamics": PHYSICS | {"numpy", "scipy"},
     "studies": PHYSICS | {"parts", "studies", "numpy", "scipy", "pydantic"},
-    "pipeline": {"pipeline", "validation", "numpy", "xarray", "netCDF4"}
+    "pipeline": {"errors", "pipeline", "validation", "numpy", "xarray", "netCDF4"}
     | {"pydantic", "ruamel", "simpleeval", "rocrate"},
     "report": {"report", "numpy", "xarray", "PIL", "bokeh", "jinja2", "markupsafe"},
     "figures": {"figures", "numpy", "xarray", "matplotlib", "pydantic"},

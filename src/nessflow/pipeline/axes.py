@@ -6,8 +6,8 @@ from dataclasses import replace
 from keyword import iskeyword
 from types import ModuleType
 
+from nessflow.errors import ConfigError, Problem
 from nessflow.pipeline.document import Document, split
-from nessflow.pipeline.errors import ConfigError, Problem
 from nessflow.pipeline.expressions import (
     CONSTANTS,
     FUNCTIONS,

@@ -8,9 +8,9 @@ from types import ModuleType
 import numpy as np
 from pydantic import BaseModel
 
+from nessflow.errors import Problem, identity, nearest
 from nessflow.pipeline.axes import axis_entries
 from nessflow.pipeline.document import Document, split
-from nessflow.pipeline.errors import Problem, identity
 from nessflow.pipeline.expressions import (
     ExpressionError,
     expression,
@@ -20,7 +20,6 @@ from nessflow.pipeline.expressions import (
 from nessflow.pipeline.grid import Axis, Ensemble, block_count, point_count, points_of
 from nessflow.pipeline.study import axis_key, checked_point, template_of
 from nessflow.pipeline.study_file import MOST_BLOCKS, MOST_POINTS
-from nessflow.validation import nearest
 
 _SHOWN_VALUES = 5
 _MOST = 100

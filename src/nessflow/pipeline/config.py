@@ -9,6 +9,7 @@ from types import ModuleType
 
 from pydantic import TypeAdapter
 
+from nessflow.errors import ConfigError, Problem, closest, listed, nearest
 from nessflow.pipeline.axes import (
     axes_of,
     axis_entries,
@@ -23,7 +24,6 @@ from nessflow.pipeline.checks import (
     use_problems,
 )
 from nessflow.pipeline.document import COMMAND_LINE, Document, read_document
-from nessflow.pipeline.errors import ConfigError, Problem, listed
 from nessflow.pipeline.folders import results_fault
 from nessflow.pipeline.grid import Ensemble
 from nessflow.pipeline.overrides import overridden
@@ -43,7 +43,7 @@ from nessflow.pipeline.study_file import (
     ProjectFile,
     StudyFile,
 )
-from nessflow.validation import Fault, closest, nearest, validated
+from nessflow.validation import Fault, validated
 
 __all__ = [
     "ConfigError",

@@ -13,6 +13,8 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[2]
 _PACKAGE = "nessflow"
+_WORDS = {f"{_PACKAGE}.errors", f"{_PACKAGE}.validation"}
+"""Modules that say what is wrong with a value, and make none."""
 
 
 def source_digest(module: str, root: Path = SOURCE) -> str:
@@ -152,4 +154,4 @@ def _imported(module: str, root: Path) -> frozenset[str]:
         if parts[0] == _PACKAGE
         for n in range(1, len(parts))
     }
-    return frozenset(prefix for prefix in prefixes if _path(prefix, root) is not None)
+    return frozenset(x for x in prefixes - _WORDS if _path(x, root) is not None)

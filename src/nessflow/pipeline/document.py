@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from nessflow.pipeline.errors import ConfigError, Problem, shown
+from nessflow.errors import ConfigError, Problem, shown
 from nessflow.validation import Key
 
 _MAX_BYTES = 256 * 1024

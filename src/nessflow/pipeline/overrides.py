@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from nessflow.errors import ConfigError, Problem, listed, nearest, shown
 from nessflow.pipeline.document import COMMAND_LINE, Document, Place, parse, split
-from nessflow.pipeline.errors import ConfigError, Problem, listed, shown
-from nessflow.validation import Key, nearest
+from nessflow.validation import Key
 
 TIERS = ("paper", "smoke")
 _MOST = 200

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nessflow.pipeline.errors import shown
+from nessflow.errors import shown
 from nessflow.pipeline.files import Damaged, Missing, StoreError
 from nessflow.pipeline.grid import Block
 from nessflow.pipeline.layout import point_labels

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
+from nessflow.errors import Problem, nearest, shown
 from nessflow.pipeline.axes import axis_entries
 from nessflow.pipeline.document import Document
-from nessflow.pipeline.errors import Problem, shown
 from nessflow.pipeline.study_file import DERIVED
-from nessflow.validation import Key, nearest
+from nessflow.validation import Key
 
 
 @dataclass(frozen=True)

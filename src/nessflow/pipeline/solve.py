@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 import xarray as xr
 
-from nessflow.pipeline.errors import ConfigError
+from nessflow.errors import ConfigError
 from nessflow.pipeline.files import Damaged, Missing, remove, set_aside
 from nessflow.pipeline.grid import Block, Ensemble, Labels, canonical_json, seed_entropy
 from nessflow.pipeline.judge import judge

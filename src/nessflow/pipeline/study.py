@@ -9,8 +9,8 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
+from nessflow.errors import ConfigError, Problem
 from nessflow.pipeline.document import COMMAND_LINE, Document, assigned, dotted, split
-from nessflow.pipeline.errors import ConfigError, Problem
 from nessflow.pipeline.expressions import (
     ExpressionError,
     evaluated,

@@ -1,7 +1,8 @@
 """Faults of a configuration, one line each: where, what was given, what is expected."""
 
+import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _SHOWN = 60
@@ -94,3 +95,16 @@ def listed(names: Iterable[str]) -> str:
     names = [str(name) for name in names]
     more = [f"and {len(names) - _NAMES} more"] if len(names) > _NAMES else []
     return ", ".join([*names[:_NAMES], *more])
+
+
+def closest(name: str, valid: Sequence[str]) -> str | None:
+    """Return the entry of ``valid`` closest to ``name``, None where none is close."""
+    folded = {entry.casefold(): entry for entry in reversed(valid)}
+    found = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return folded[found[0]] if found else None
+
+
+def nearest(name: str, valid: Sequence[str]) -> str:
+    """Return a hint with the entry of ``valid`` closest to ``name``, or an empty text."""
+    found = closest(name, valid)
+    return f"did you mean {found!r}?" if found else ""
