@@ -19,27 +19,31 @@ from nessflow.scattering import dense, pairwise, sparse
 from nessflow.scattering.counting import cumulants_observable
 from nessflow.scattering.currents import currents_observable
 from nessflow.scattering.entropy import scattering_entropy_production
-from nessflow.scattering.geometry import ladder, ring, star, star_site, strip
-from nessflow.scattering.lattice import chain, onsite_rates, uniform_disorder
 from nessflow.scattering.leads import SemiInfiniteChain, WideBand
-from nessflow.scattering.matrices import Tridiagonal, as_dense, bandwidth_order
+from nessflow.scattering.matrices import Tridiagonal, as_dense, as_sparse, bandwidth_order
 from nessflow.scattering.mesh import known_poles, resonances
 from nessflow.scattering.noise import noise_observable
 from nessflow.scattering.rates import integrate_observables
 from nessflow.scattering.system import AttachedLead, OpenSystem
+from nessflow.systems.disorder.uniform import Uniform
+from nessflow.systems.lattices.chain import Chain
+from nessflow.systems.lattices.ladder import Ladder
+from nessflow.systems.lattices.ring import Ring
+from nessflow.systems.lattices.star import Star
+from nessflow.systems.lattices.strip import Strip
 
 ENERGIES = np.linspace(-1.9, 1.9, 8)
 LARGEST_DENSE = 2000
 
 
-def opened(hamiltonian, contacts, gain=None):
-    sites = hamiltonian.shape[0]
-    onsite = uniform_disorder(0.5, sites, np.random.default_rng(1))
-    hamiltonian = hamiltonian + scipy.sparse.diags_array(onsite)
+def opened(lattice, contacts, gain=None):
+    sites = lattice.sites
+    onsite = Uniform(half_width=0.5).energies(sites, np.random.default_rng(1))
+    hamiltonian = as_sparse(lattice.hamiltonian(onsite))
     leads = [
         AttachedLead(f"{site}", int(site), WideBand(broadening=1.0), 0.0, 0.0) for site in contacts
     ]
-    loss = onsite_rates(np.full(sites, 0.02))
+    loss = Tridiagonal(np.full(sites, 0.02))
     return OpenSystem(hamiltonian, loss, gain or Tridiagonal.zero(sites), leads)
 
 
@@ -49,15 +53,15 @@ def columns(length, width):
 
 
 CASES = {
-    "chain of 1000, lead inside": opened(strip(1000, 1), [0, 500, 999]),
-    "ladder of 500 rungs": opened(ladder(500), columns(500, 2)),
-    "ring of 1000": opened(ring(1000, 1.0, 0.7), [0, 500]),
-    "star of 3 x 300": opened(star(3, 300), star_site(300, np.arange(3), 299)),
-    "star of 10 x 100": opened(star(10, 100), star_site(100, np.arange(10), 99)),
-    "strip 20 x 100, 2 contacts": opened(strip(100, 20), [0, 1999]),
-    "strip 20 x 100, 40 contacts": opened(strip(100, 20), columns(100, 20)),
-    "strip 40 x 400, 2 contacts": opened(strip(400, 40), [0, 15999]),
-    "strip 40 x 400, 80 contacts": opened(strip(400, 40), columns(400, 40)),
+    "chain of 1000, lead inside": opened(Strip(length=1000, width=1), [0, 500, 999]),
+    "ladder of 500 rungs": opened(Ladder(length=500), columns(500, 2)),
+    "ring of 1000": opened(Ring(sites=1000, flux=0.7), [0, 500]),
+    "star of 3 x 300": opened(Star(arms=3, length=300), np.arange(1, 3 + 1) * 300),
+    "star of 10 x 100": opened(Star(arms=10, length=100), np.arange(1, 10 + 1) * 100),
+    "strip 20 x 100, 2 contacts": opened(Strip(length=100, width=20), [0, 1999]),
+    "strip 20 x 100, 40 contacts": opened(Strip(length=100, width=20), columns(100, 20)),
+    "strip 40 x 400, 2 contacts": opened(Strip(length=400, width=40), [0, 15999]),
+    "strip 40 x 400, 80 contacts": opened(Strip(length=400, width=40), columns(400, 40)),
 }
 
 
@@ -74,8 +78,8 @@ def opened_chain(sites, rate):
         AttachedLead(name, site, SemiInfiniteChain(), mu, 0.1)
         for name, site, mu in (("left", 0, 0.3), ("right", sites - 1, -0.3))
     ]
-    loss, gain = onsite_rates(np.full(sites, rate)), Tridiagonal.zero(sites)
-    return OpenSystem(chain(sites, 1.0, 0.0), loss, gain, leads)
+    loss, gain = Tridiagonal(np.full(sites, rate)), Tridiagonal.zero(sites)
+    return OpenSystem(Chain(sites=sites).hamiltonian(), loss, gain, leads)
 
 
 def observed(system):
@@ -144,12 +148,15 @@ def main():
         print(row, flush=True)
     print("\ntraces between loss on every site and gain, ms per energy")
     for touched in (1, 100, 1000):
-        gain = onsite_rates(0.01 * (np.arange(1000) < touched))
-        system = opened(ladder(500), columns(500, 2), gain)
+        gain = Tridiagonal(0.01 * (np.arange(1000) < touched))
+        system = opened(Ladder(length=500), columns(500, 2), gain)
         cost = milliseconds(sparse.interior_traces, system, ENERGIES)
         print(f"ladder of 500 rungs, gain on {touched:4d} sites {cost:10.2f}")
     print("\nsums over all sites and bonds for two sources beside the contact rows, ms per energy")
-    for name, system in (("strip 5 x 80, 2 contacts", opened(strip(80, 5), [0, 399])), *STRIPS):
+    for name, system in (
+        ("strip 5 x 80, 2 contacts", opened(Strip(length=80, width=5), [0, 399])),
+        *STRIPS,
+    ):
         rows = milliseconds(sparse.contact_rows, system, ENERGIES)
         sums = milliseconds(site_sums, system, ENERGIES)
         print(f"{name:30s}{rows:10.2f}{sums:10.2f}  ratio {sums / rows:.1f}", flush=True)

@@ -14,9 +14,11 @@ import numpy as np
 from scipy.linalg.lapack import zgtsv
 
 from nessflow.scattering import dense, tridiagonal
-from nessflow.scattering.lattice import bond_rates, chain, onsite_rates, uniform_disorder
 from nessflow.scattering.leads import SemiInfiniteChain
 from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
+from nessflow.systems.channels.bond import Bond
+from nessflow.systems.disorder.uniform import Uniform
+from nessflow.systems.lattices.chain import Chain
 
 REPEATS = 9
 SITES = (100, 1000, 10_000)
@@ -49,11 +51,11 @@ def peak():
 
 
 def disordered(sites, hopping, loss, gain):
-    onsite = uniform_disorder(0.5, sites, np.random.default_rng(1))
+    onsite = Uniform(half_width=0.5).energies(sites, np.random.default_rng(1))
     leads = [
         AttachedLead(f"{site}", site, SemiInfiniteChain(), 0.0, 0.0) for site in (0, sites - 1)
     ]
-    return OpenSystem(chain(sites, hopping, onsite), loss, gain, leads)
+    return OpenSystem(Tridiagonal(onsite, -hopping), loss, gain, leads)
 
 
 def solve_by_lapack(system, energies):
@@ -83,7 +85,11 @@ def rate(function, work, repeats=REPEATS):
 
 def cases_of(n):
     """Return the systems to compare, by what is computed; the first is the case that matters."""
-    every, none, bond = onsite_rates(np.full(n, 0.02)), Tridiagonal.zero(n), bond_rates(n, 0.02)
+    every, none, bond = (
+        Tridiagonal(np.full(n, 0.02)),
+        Tridiagonal.zero(n),
+        Bond(rate=0.02).matrix(Chain(sites=n)),
+    )
     hopping = 1 + 0.1 * np.random.default_rng(2).uniform(-1, 1, n - 1)
     return {
         "corner and loss rows, uniform hopping": disordered(n, 1.0, every, none),

@@ -15,10 +15,11 @@ from quadrature import CASES
 
 from nessflow.scattering import tridiagonal
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.leads import WideBand
 from nessflow.scattering.noise import currents_and_noise, lead_noise
 from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
+from nessflow.systems.channels.bond import Bond
+from nessflow.systems.lattices.chain import Chain
 
 REPEATS = 9
 LONG_REPEATS = 3
@@ -31,7 +32,7 @@ def two_leads(sites, loss, gain):
         AttachedLead(name, site, WideBand(broadening=1.1), mu, 0.1)
         for name, site, mu in (("left", 0, 0.3), ("right", sites - 1, -0.2))
     ]
-    return OpenSystem(chain(sites, 1.0, 0.0), loss, gain, leads)
+    return OpenSystem(Chain(sites=sites).hamiltonian(), loss, gain, leads)
 
 
 def seconds(function, repeats=REPEATS):
@@ -47,11 +48,11 @@ def seconds(function, repeats=REPEATS):
 def long_chains():
     """Return loss and gain of long chains; damping on every site spares them the eigenvalues."""
     rng = np.random.default_rng(1)
-    none, equal = onsite_rates(np.zeros(LONG)), onsite_rates(np.full(LONG, 0.1))
-    one, other = (onsite_rates(rng.uniform(0.05, 0.15, LONG)) for _ in range(2))
-    bonds = bond_rates(LONG, 0.1)
+    none, equal = Tridiagonal(np.zeros(LONG)), Tridiagonal(np.full(LONG, 0.1))
+    one, other = (Tridiagonal(rng.uniform(0.05, 0.15, LONG)) for _ in range(2))
+    bonds = Bond(rate=0.1).matrix(Chain(sites=LONG))
     bonds = Tridiagonal(bonds.diagonal + 0.05, bonds.upper)
-    beside = bond_rates(LONG, 0.05, phase=1.0, gain=True)
+    beside = Bond(rate=0.05, phase=1.0).matrix(Chain(sites=LONG)).T
     return {
         "loss": (equal, none),
         "gain": (none, equal),
@@ -71,10 +72,10 @@ def ratio(more, less):
 
 def main():
     print("load average", os.getloadavg())
-    onsite, none = onsite_rates(np.full(100, 0.1)), onsite_rates(np.zeros(100))
+    onsite, none = Tridiagonal(np.full(100, 0.1)), Tridiagonal(np.zeros(100))
     more = {
         "loss and gain everywhere, N=100": two_leads(100, onsite, onsite),
-        "bond loss, N=100": two_leads(100, bond_rates(100, 0.1), none),
+        "bond loss, N=100": two_leads(100, Bond(rate=0.1).matrix(Chain(sites=100)), none),
     }
     print(f"{'':42s} {'currents':>12s} {'with noise':>12s} {'noise alone':>12s}  ratio  energies")
     for label, system in itertools.chain(CASES.items(), more.items()):
@@ -100,7 +101,7 @@ def main():
         print(f"{label:42s} {whole:6.2f} {ratio(both, rows):6.2f}", flush=True)
     print(f"\nresponse at {ENERGIES} energies: seconds per site and energy")
     for sites in (100, 1000, 10_000, 100_000, 1_000_000):
-        loss = onsite_rates(np.full(sites, 0.02))
+        loss = Tridiagonal(np.full(sites, 0.02))
         system = two_leads(sites, loss, loss)
         repeats = REPEATS if sites < 100_000 else 1
         rows = seconds(lambda: tridiagonal.contact_rows(system, energies), repeats)  # noqa: B023

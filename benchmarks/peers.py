@@ -23,11 +23,12 @@ import scipy.sparse
 from nessflow.lindblad.counting import transport
 from nessflow.lindblad.equation import MasterEquation
 from nessflow.scattering.currents import transmission
-from nessflow.scattering.geometry import strip
-from nessflow.scattering.lattice import chain, onsite_rates, uniform_disorder
 from nessflow.scattering.leads import SemiInfiniteChain
 from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.system import AttachedLead, OpenSystem
+from nessflow.systems.disorder.uniform import Uniform
+from nessflow.systems.lattices.chain import Chain
+from nessflow.systems.lattices.strip import Strip
 
 REPEATS = 3
 ENERGIES = np.linspace(-1.7, 1.7, 1024)
@@ -62,15 +63,18 @@ def chain_leads(places, levels):
 
 
 def disordered_chain(sites, loss=0.0):
-    h = chain(sites, 1.0, uniform_disorder(0.5, sites, np.random.default_rng(1)))
+    onsite = Uniform(half_width=0.5).energies(sites, np.random.default_rng(1))
+    h = Chain(sites=sites).hamiltonian(onsite)
     leads = chain_leads({"left": [0], "right": [sites - 1]}, [0.0])
-    return OpenSystem(h, onsite_rates(np.full(sites, loss)), Tridiagonal.zero(sites), leads)
+    return OpenSystem(h, Tridiagonal(np.full(sites, loss)), Tridiagonal.zero(sites), leads)
 
 
 def disordered_strip(length, width):
     """Strip between strips: one more column at each end in the basis of its modes."""
     inner = length * width
-    h = strip(length, width, 1.0, uniform_disorder(0.5, inner, np.random.default_rng(1)))
+    h = Strip(length=length, width=width).hamiltonian(
+        Uniform(half_width=0.5).energies(inner, np.random.default_rng(1))
+    )
     angle = np.pi * np.arange(1, width + 1) / (width + 1)
     levels = -2 * np.cos(angle)
     shape = np.sqrt(2 / (width + 1)) * np.sin(np.arange(1, width + 1)[:, None] * angle)
@@ -144,7 +148,7 @@ def against_qutip():
 
     head(f"QuTiP {qutip.__version__}")
     for sites in (2, 4, 6):
-        h = chain(sites, 1.0, 0.0).to_dense()
+        h = Chain(sites=sites).hamiltonian().to_dense()
         ends = np.zeros((2, 2, sites, sites))
         ends[0, 1, -1, -1] = ends[1, 0, 0, 0] = RATE
 

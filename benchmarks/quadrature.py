@@ -13,26 +13,27 @@ import numpy as np
 from scipy.integrate import cubature, quad_vec
 
 from nessflow.scattering.currents import reference_transmission, response_transmission
-from nessflow.scattering.lattice import chain, onsite_rates, uniform_disorder
 from nessflow.scattering.leads import SemiInfiniteChain, WideBand
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.occupation import fermi, fermi_difference
 from nessflow.scattering.quadrature import integrate
-from nessflow.scattering.system import AttachedLead, OpenSystem
+from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
+from nessflow.systems.disorder.uniform import Uniform
+from nessflow.systems.lattices.chain import Chain
 
 TOLERANCES = (1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
 TARGET = 1e-8
 
 
 def sample(sites, loss, half_width, temperature, bias, finite_band=False, seed=1):
-    onsite = uniform_disorder(half_width, sites, np.random.default_rng(seed))
+    onsite = Uniform(half_width=half_width).energies(sites, np.random.default_rng(seed))
     model = SemiInfiniteChain() if finite_band else WideBand(broadening=1.1)
     leads = [
         AttachedLead("left", 0, model, 0.1 + bias, temperature),
         AttachedLead("right", sites - 1, model, 0.1, temperature),
     ]
-    rates = [onsite_rates(np.full(sites, rate)) for rate in (loss, 0.0)]
-    return OpenSystem(chain(sites, 1.0, onsite), *rates, leads)
+    rates = [Tridiagonal(np.full(sites, rate)) for rate in (loss, 0.0)]
+    return OpenSystem(Chain(sites=sites).hamiltonian(onsite), *rates, leads)
 
 
 CASES = {

@@ -20,7 +20,6 @@ import numpy as np
 from kernel import disordered
 
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.lattice import onsite_rates
 from nessflow.scattering.leads import WideBand
 from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.noise import currents_and_noise
@@ -37,7 +36,7 @@ CALCULATIONS = {"currents": steady_currents, "currents and noise": currents_and_
 
 
 def lossy(sites):
-    return disordered(sites, 1.0, onsite_rates(np.full(sites, 0.02)), Tridiagonal.zero(sites))
+    return disordered(sites, 1.0, Tridiagonal(np.full(sites, 0.02)), Tridiagonal.zero(sites))
 
 
 def between_wide_bands(system):
@@ -138,7 +137,7 @@ def memory_case(kind):
     sites, rng = SITES[-1], np.random.default_rng(1)
     loss = np.full(sites, 0.05) if kind == "equal rates" else rng.uniform(0.04, 0.06, sites)
     hopping = rng.uniform(0.9, 1.1, sites - 1) if "hopping" in kind else 1.0
-    system = disordered(sites, hopping, onsite_rates(loss), Tridiagonal.zero(sites))
+    system = disordered(sites, hopping, Tridiagonal(loss), Tridiagonal.zero(sites))
     return between_wide_bands(system)
 
 

@@ -16,7 +16,7 @@ from nessflow.figures.save import save
 from nessflow.figures.style import styled
 from nessflow.pipeline.store import read_dataset
 from nessflow.pipeline.study import Study, parameters_of
-from nessflow.studies.kind import find_kind
+from nessflow.registry import find_kind
 from nessflow.workflow import read_project
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from attached import chain_at
-from nessflow.scattering.lattice import chain
+from lattices import chain
 from nessflow.scattering.probes import Probe
 from nessflow.scattering.system import OpenSystem, Tridiagonal
 

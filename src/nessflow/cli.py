@@ -14,7 +14,8 @@ import click
 
 from nessflow.errors import Problem, nearest
 from nessflow.pipeline.config import ConfigError, load_study
-from nessflow.studies.kind import Status, find_kind, kind_names
+from nessflow.registry import find_kind, kind_names
+from nessflow.studies.kind import Status
 from nessflow.workflow import digest_of, impossible_lines, read_project
 
 STUDIES = Path("config/studies")
@@ -110,7 +111,6 @@ def point(study, overrides, sample, as_json, tier):
         tier=tier or "paper",
         overrides=overrides,
         find_kind=find_kind,
-        kind_names=kind_names(),
         one_point=True,
     )
     try:
@@ -311,7 +311,6 @@ def describe(name, schema, tier):
             _study_file(name, "or a kind of study", kind_names()),
             tier=tier or "paper",
             find_kind=find_kind,
-            kind_names=kind_names(),
             allow_large=True,
         )
         click.echo(describe_study(loaded, find_kind(loaded.kind)))

@@ -10,7 +10,8 @@ from nessflow.pipeline.config import Study
 from nessflow.pipeline.grid import blocks_of, point_count
 from nessflow.pipeline.keys import key_lines
 from nessflow.pipeline.study import possible_parameters
-from nessflow.studies.kind import Status, find_kind, kind_names
+from nessflow.registry import find_kind, kind_names
+from nessflow.studies.kind import Status
 
 UNITS = (
     "Units: hbar = k_B = e = 1, energies in the hopping t; a current in t/h is 2 pi times larger."
@@ -18,7 +19,7 @@ UNITS = (
 
 
 EXAMPLES = Path(__file__).parent / "studies" / "examples"
-"""A small study of each kind, ``<kind>.yaml``."""
+"""A small study of each kind, ``<kind>.yaml``; those of others lie beside their modules as well."""
 
 
 def describe_kinds() -> str:
@@ -30,7 +31,7 @@ def describe_kinds() -> str:
 def describe_kind(name: str) -> str:
     """Return keys, observables and an example of a kind: what ``nessflow describe KIND`` prints."""
     kind = find_kind(name)
-    example = (EXAMPLES / f"{name}.yaml").read_text()
+    example = Path(kind.__file__).parent / EXAMPLES.name / f"{name}.yaml"
     lines = [f"{name}: {_summary(kind)}", "", UNITS, *kind.CONVENTIONS]
     lines += [
         "",
@@ -41,7 +42,9 @@ def describe_kind(name: str) -> str:
         "Observables (NAME_error: numerical error of an integrated one)",
         *_observables(kind),
     ]
-    lines += ["", "Example: save it as config/studies/NAME.yaml", "", example.rstrip()]
+    if example.is_file():
+        text = example.read_text().rstrip()
+        lines += ["", "Example: save it as config/studies/NAME.yaml", "", text]
     return "\n".join(lines)
 
 
@@ -78,7 +81,7 @@ def describe_study(study: Study, kind: ModuleType) -> str:
 
 
 def _summary(kind: ModuleType) -> str:
-    return (kind.__doc__ or "").strip().splitlines()[0]
+    return (kind.__doc__ or "").strip().partition("\n")[0]
 
 
 def _parameters(model: BaseModel, prefix: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +23,19 @@ class Strict(BaseModel, metaclass=_SaysWhatIsWrong):
     """Base of every parameter model: no unknown key, no NaN, immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Part(Strict):
+    """Base of what a study file names by its ``kind``: fields are its keys, methods the physics.
+
+    A *family* of parts is a class that derives from this one, such as `Lattice`, and says in
+    ``home`` which package or module has its members; `nessflow.registry` finds them, and those of
+    others.  ``needs`` names what each member has to say beside the abstract methods of the family.
+    """
+
+    home: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
+    kind: str
 
 
 class KeyedError(ValueError):
@@ -49,7 +63,8 @@ def at_key(*key: str | int) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise KeyedError(str(error), *key, *getattr(error, "key", ())) from None
+        of_key = getattr(error, "of_key", False)
+        raise KeyedError(str(error), *key, *getattr(error, "key", ()), of_key=of_key) from None
 
 
 def quantity(

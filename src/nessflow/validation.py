@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from nessflow.errors import Problem, closest, nearest, shown
+from nessflow.registry import project
 
 Model = TypeVar("Model")
 Key = tuple[str | int, ...]
@@ -165,9 +167,13 @@ def with_whole_numbers(value: object) -> object:
     return int(value) if whole else value
 
 
-@functools.cache
 def schema_of(model: type[BaseModel] | TypeAdapter) -> dict:
-    """Return the JSON Schema of a model."""
+    """Return the JSON Schema of a model, parts of the project included."""
+    return _schema_of(model, project())
+
+
+@functools.cache
+def _schema_of(model: type[BaseModel] | TypeAdapter, project: Path) -> dict:
     return _adapter(model).json_schema()
 
 
@@ -207,6 +213,8 @@ def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:
         tags = context["expected_tags"].replace("'", "").split(", ")
         key = (*key, context["discriminator"].strip("'"))
         return Fault(key, f"one of {', '.join(tags)}", nearest(context["tag"], tags))
+    if kind == "part":
+        return Fault((*key, "kind"), "", context["why"])
     if kind in ("value_error", "assertion_error"):
         said = context["error"]
         place = _written(data, (*key, *getattr(said, "key", ())))
@@ -307,7 +315,8 @@ def _key_of(root: dict, location: tuple, data: object) -> Key:
         node = resolved(root, node)
         branches = branches_of(node)
         if branches:
-            if len(branches) > 1:  # else the union with None, which has no part of its own
+            # The union with None has no part of its own.
+            if len(branches) > 1 or "discriminator" in node:
                 parts.pop(0)
             node = _one_branch(root, node, data)
             continue

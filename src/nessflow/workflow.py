@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+import nessflow
 from nessflow.errors import Problem, nearest
 from nessflow.figure_checks import figure_problems, layout_of
 from nessflow.figures.specs import SPEC, Spec, studies_of
@@ -49,7 +50,7 @@ from nessflow.pipeline.manifest import (
     state_of,
     vouched_faults,
 )
-from nessflow.studies.kind import find_kind, kind_names
+from nessflow.registry import find_kind, sources_of, use_project
 
 FORMATS = ("svg", "pdf", "png")
 SIDECAR = "json"
@@ -194,9 +195,8 @@ def read_project(root: Path, **choices) -> Project:
     ConfigError
         As ``load_project``, which says what ``choices`` are.
     """
-    project = load_project(
-        root, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC, **choices
-    )
+    use_project(root)
+    project = load_project(root, find_kind=find_kind, figure_specs=SPEC, **choices)
     studies = project.studies.values()
     layouts = {study.name: layout_of(study, find_kind(study.kind)) for study in studies}
     faults = {study.name: figure_problems(study, layouts) for study in studies}
@@ -361,8 +361,16 @@ def _manifest_sha256(folder: Path) -> str:
 
 
 def digest_of(study: Study) -> str:
-    """Return the digest of the source that the numbers of a study depend on."""
-    return source_digest(find_kind(study.kind).__name__)
+    """Return the digest of the source that the numbers of a study depend on.
+
+    That is the kind's, and that of the parts that the study names, those of others included.
+    """
+    cases = [axis.cases for axis in study.axes if axis.cases is not None]
+    kind, *parts = sources_of(study.kind, [study.template, *cases])
+    outside = {source.name.split(".")[0]: source.root for source in (kind, *parts)}
+    outside.pop(nessflow.__name__, None)
+    names = [part.name for part in parts]
+    return source_digest(kind.name, parts=names, outside=outside)
 
 
 def refuse(workflow: Workflow, names: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from nessflow.pipeline.digest import source_digest
 from nessflow.pipeline.grid import blocks_of
 from nessflow.pipeline.solve import solve_block
-from nessflow.studies.kind import find_kind
+from nessflow.registry import find_kind
 from nessflow.workflow import read_project
 
 project = read_project(Path.cwd(), tier="smoke")

@@ -15,7 +15,7 @@ from nessflow.pipeline.digest import source_digest
 from nessflow.pipeline.files import StoreError
 from nessflow.pipeline.gather import gather_study
 from nessflow.pipeline.manifest import MANIFEST, settle
-from nessflow.studies.kind import find_kind
+from nessflow.registry import find_kind
 from nessflow.verification import report_faults, study_faults
 from nessflow.workflow import jobs_of, old_figures, read_project
 

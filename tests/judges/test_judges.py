@@ -19,7 +19,7 @@ from nessflow.pipeline.layout import OK, pending_dataset
 from nessflow.pipeline.provenance import origin, origins_json, provenance
 from nessflow.pipeline.solve import coordinates_of
 from nessflow.pipeline.store import write_dataset
-from nessflow.studies.kind import find_kind, kind_names
+from nessflow.registry import find_kind, kind_names
 
 
 @pytest.fixture(scope="module")

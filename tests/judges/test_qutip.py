@@ -10,6 +10,7 @@ import numpy as np
 from judge import JUDGES, judge, needs_judges
 
 from attached import wide_band_at
+from lattices import chain
 from nessflow.kinetic.bands import chain_bands
 from nessflow.kinetic.equation import rate_equation
 from nessflow.kinetic.rates import operator_channels, product_operator, thermal_channel
@@ -19,7 +20,6 @@ from nessflow.lindblad.equation import MasterEquation
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.lattice import chain
 from nessflow.scattering.matrices import Tridiagonal, as_dense
 from nessflow.scattering.noise import terminal_noise
 from nessflow.scattering.profiles import terminal_currents

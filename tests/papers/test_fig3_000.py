@@ -10,9 +10,9 @@ import pytest
 from one_point import point
 
 from attached import wide_band_at
+from lattices import chain, onsite_rates
 from nessflow.errors import ConfigError
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import (
     LORENZ_NUMBER,
     linear_response,

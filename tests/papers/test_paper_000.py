@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import erf
 
 from attached import wide_band_at
+from lattices import bond_rates, chain, onsite_rates
 from nessflow.scattering.currents import (
     disorder_susceptibility,
     reference_transmission,
@@ -18,7 +19,6 @@ from nessflow.scattering.currents import (
     steady_currents,
     transmission,
 )
-from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.occupation import fermi
 from nessflow.scattering.quadrature import integrate, line_mesh

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lattices import onsite_rates
 from nessflow.classical import lattice
 from nessflow.classical.lattice import MoverLattice
 from nessflow.scattering import wire_formulas
-from nessflow.scattering.lattice import onsite_rates
 from nessflow.scattering.pairwise import pair_transmission
 from nessflow.scattering.probe_expansion import third_order_probes
 from nessflow.scattering.probe_linear import linear_probes

@@ -13,6 +13,7 @@ from scipy.special import iv
 
 from attached import chain_at
 from fock import FockEquation
+from lattices import chain, onsite_rates
 from nessflow.lindblad.additive import (
     broadened_local_equation,
     global_equation,
@@ -26,7 +27,6 @@ from nessflow.scattering.bound_states import require_no_bound_state
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.evolution import evolve
-from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.noise import currents_and_noise
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.system import OpenSystem

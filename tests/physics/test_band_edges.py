@@ -5,9 +5,9 @@ import pytest
 
 from attached import chain_at, wide_band_at
 from judging import judged
+from lattices import chain, onsite_rates
 from nessflow.scattering.band_edges import on_band_edge
 from nessflow.scattering.currents import open_channels, reflection, transmission
-from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import conductance_matrices, linear_response
 from nessflow.scattering.matrices import Tridiagonal, as_dense
 from nessflow.scattering.system import OpenSystem

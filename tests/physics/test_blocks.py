@@ -5,9 +5,9 @@ import pytest
 import scipy.sparse
 
 from attached import chain_at
+from lattices import ladder, long_range_chain, ring, star, strip
 from nessflow.scattering import blocks, pairwise
 from nessflow.scattering.dark_states import dark_states
-from nessflow.scattering.geometry import ladder, long_range_chain, ring, star, strip
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.sparse import banded_matrices
 from nessflow.scattering.system import OpenSystem

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, skellam
 
 from attached import chain_at, wide_band_at
+from lattices import bond_rates, chain, onsite_rates
 from nessflow.scattering.counting import (
     charge_distribution,
     generating_function,
@@ -15,7 +16,6 @@ from nessflow.scattering.counting import (
     transfer_matrices,
 )
 from nessflow.scattering.dense import scattering_matrix
-from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.noise import currents_and_noise
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.system import OpenSystem

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.linalg import solve_sylvester
 
 from attached import chain_at, wide_band_at
+from lattices import bond_rates, chain, onsite_rates
 from nessflow.scattering.closed_form import IllConditionedEigenvectors, closed_form_currents
 from nessflow.scattering.currents import (
     disorder_susceptibility,
@@ -15,7 +16,6 @@ from nessflow.scattering.currents import (
     steady_currents,
     transmission,
 )
-from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.mesh import resonances
 from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.scattering.quadrature import integrate, line_mesh

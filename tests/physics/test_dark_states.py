@@ -9,6 +9,8 @@ import pytest
 import scipy.sparse
 
 from attached import chain_at, wide_band_at
+from lattices import chain as any_chain
+from lattices import onsite_rates, ring, star, strip
 from nessflow.scattering import dense, sparse
 from nessflow.scattering.bound_states import bound_states, require_decay, require_no_bound_state
 from nessflow.scattering.correlations import correlation_matrix
@@ -17,9 +19,6 @@ from nessflow.scattering.currents import disorder_susceptibility, transmission
 from nessflow.scattering.dark_states import _by_inverse_iteration, dark_states, unreached_sites
 from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.evolution import evolve
-from nessflow.scattering.geometry import ring, star, strip
-from nessflow.scattering.lattice import chain as any_chain
-from nessflow.scattering.lattice import onsite_rates
 from nessflow.scattering.linear_response import linear_response
 from nessflow.scattering.matrices import Tridiagonal, as_dense
 from nessflow.scattering.noise import currents_and_noise

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_lindblad import network, wide_band
 
+from lattices import onsite_rates
 from nessflow.lindblad.additive import local_equation
 from nessflow.lindblad.counting import transport
 from nessflow.lindblad.propagator import evolve as evolve_approximately
 from nessflow.scattering.bosons import boson_transport
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.evolution import evolve
-from nessflow.scattering.lattice import onsite_rates
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.system import OpenSystem
 

@@ -9,10 +9,9 @@ import pytest
 import scipy.sparse
 
 from attached import chain_at, wide_band_at
+from lattices import bond_rates, chain, onsite_rates, ring, strip, strip_site
 from nessflow.scattering.correlations import correlation_spectrum
 from nessflow.scattering.currents import steady_currents, transmission
-from nessflow.scattering.geometry import ring, strip, strip_site
-from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.leads import SemiInfiniteChain
 from nessflow.scattering.matrices import Tridiagonal, as_dense
 from nessflow.scattering.noise import lead_noise

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nessflow.scattering.lattice import bond_rates, chain, onsite_rates, uniform_disorder
+from lattices import bond_rates, chain, onsite_rates, uniform_disorder
 from nessflow.scattering.matrices import Tridiagonal
 
 

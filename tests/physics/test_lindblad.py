@@ -10,6 +10,7 @@ from scipy.linalg import expm
 
 from attached import chain_at, wide_band_at
 from fock import FockEquation, choi
+from lattices import chain, onsite_rates
 from nessflow.lindblad.additive import (
     broadened_local_equation,
     global_equation,
@@ -26,7 +27,6 @@ from nessflow.lindblad.equation import (
 from nessflow.lindblad.propagator import asymptotic_equation, evolve, propagator_hamiltonian
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.system import OpenSystem
 
 ADDITIVE = (

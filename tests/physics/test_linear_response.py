@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from scipy.special import polygamma
 
 from attached import chain_at, wide_band_at
+from lattices import chain, onsite_rates, ring
 from nessflow.scattering.currents import response_transmission, steady_currents
-from nessflow.scattering.geometry import ring
-from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import (
     LORENZ_NUMBER,
     conductance_matrices,

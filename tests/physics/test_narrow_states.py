@@ -6,10 +6,10 @@ from scipy.linalg import solve_continuous_lyapunov
 from scipy.special import expit
 
 from attached import chain_at, wide_band_at
+from lattices import ring
 from nessflow.scattering.bound_states import bound_states
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.dark_states import dark_states
-from nessflow.scattering.geometry import ring
 from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.probe_exact import solve_probes
 from nessflow.scattering.probes import Probe

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
+from lattices import bond_rates, chain, onsite_rates
 from nessflow.scattering import dense, response, sparse, tridiagonal
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.dense import scattering_matrix
-from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.linear_response import conductance_matrices
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.noise import currents_and_noise, lead_noise, terminal_noise

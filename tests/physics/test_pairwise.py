@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from attached import chain_at, wide_band_at
+from lattices import bond_rates, chain, onsite_rates
 from nessflow.scattering import pairwise
 from nessflow.scattering.currents import transmission
-from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.system import OpenSystem, Tridiagonal
 

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from attached import chain_at, wide_band_at
-from nessflow.scattering.geometry import long_range_chain
-from nessflow.scattering.lattice import onsite_rates
+from lattices import long_range_chain, onsite_rates
 from nessflow.scattering.probe_exact import solve_probes
 from nessflow.scattering.probe_expansion import physical_solution, third_order_probes
 from nessflow.scattering.probe_linear import linear_probes

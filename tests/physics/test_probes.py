@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
+from lattices import chain, onsite_rates, ring
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.geometry import ring
-from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.leads import SemiInfiniteSSH
 from nessflow.scattering.noise import lead_noise, terminal_noise
 from nessflow.scattering.pairwise import pair_transmission

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
+from lattices import bond_rates, chain, onsite_rates
 from nessflow.scattering import dense, response, tridiagonal
-from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.response import contact_response, interior_response
 from nessflow.scattering.system import OpenSystem, Tridiagonal
 

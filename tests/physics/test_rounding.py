@@ -7,10 +7,10 @@ import pytest
 from scipy.special import expit
 
 from attached import chain_at, wide_band_at
+from lattices import ring
 from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.entropy import scattering_entropy_production
-from nessflow.scattering.geometry import ring
 from nessflow.scattering.linear_response import linear_response
 from nessflow.scattering.noise import lead_noise
 from nessflow.scattering.rates import Rates

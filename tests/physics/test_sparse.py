@@ -7,11 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
+from lattices import bond_rates, chain, ladder, onsite_rates, ring, star, strip
 from nessflow.scattering import dense, matrices, sparse, tridiagonal
 from nessflow.scattering.closed_form import closed_form_currents
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.geometry import ladder, ring, star, strip
-from nessflow.scattering.lattice import bond_rates, chain, onsite_rates
 from nessflow.scattering.matrices import (
     Sparse,
     Tridiagonal,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from attached import chain_at, wide_band_at
-from nessflow.scattering.lattice import chain, onsite_rates
+from lattices import chain, onsite_rates
 from nessflow.scattering.response import contact_response
 from nessflow.scattering.system import OpenSystem, Tridiagonal
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import eval_chebyu
 
 from attached import wide_band_at
+from lattices import chain, onsite_rates, strip
 from nessflow.scattering.counting import (
     _logarithm,
     charge_distribution,
@@ -19,8 +20,6 @@ from nessflow.scattering.counting import (
 from nessflow.scattering.currents import disorder_susceptibility, steady_currents, transmission
 from nessflow.scattering.dense import scattering_matrix
 from nessflow.scattering.entropy import _integrand, scattering_entropy_production
-from nessflow.scattering.geometry import strip
-from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import conductance_matrices, linear_response
 from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.noise import lead_noise, terminal_noise

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
+from lattices import chain, onsite_rates
 from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.scattering import entropy
 from nessflow.scattering.currents import steady_currents
@@ -17,7 +18,6 @@ from nessflow.scattering.entropy import (
     needs_dense,
     scattering_entropy_production,
 )
-from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.linear_response import linear_response
 from nessflow.scattering.system import OpenSystem, as_dense
 from nessflow.thermodynamics import (

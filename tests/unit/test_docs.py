@@ -20,7 +20,8 @@ from nessflow.pipeline.expressions import CONSTANTS, FUNCTIONS
 from nessflow.pipeline.grid import points_of
 from nessflow.pipeline.study import parameters_of
 from nessflow.pipeline.study_file import KEYS
-from nessflow.studies.kind import Status, find_kind, kind_names
+from nessflow.registry import find_kind, kind_names
+from nessflow.studies.kind import Status
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = re.compile(r"\| *((?:`[a-z0-9-]+`(?:, | and )?)+) *(?=\|)")

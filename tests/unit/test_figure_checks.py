@@ -6,7 +6,7 @@ from nessflow.description import EXAMPLES
 from nessflow.figure_checks import figure_problems, layout_of
 from nessflow.figures.specs import SPEC
 from nessflow.pipeline.config import load_study
-from nessflow.studies.kind import find_kind, kind_names
+from nessflow.registry import find_kind, kind_names
 
 LINE = "y: transmission, hue: gamma, sel: {terminal: left, terminal_2: right}"
 MAP = "plot: map, x: energy, y: gamma, z: transmission, sel: {terminal: left, terminal_2: right}"

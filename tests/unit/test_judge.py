@@ -6,6 +6,7 @@ import pytest
 from nessflow.description import EXAMPLES
 from nessflow.pipeline.config import load_study, parameters_of
 from nessflow.pipeline.judge import judge
+from nessflow.registry import find_kind, kind_names
 from nessflow.studies.kind import (
     COVARIANCE,
     NOT_NEGATIVE,
@@ -15,8 +16,6 @@ from nessflow.studies.kind import (
     Outcome,
     Status,
     Variable,
-    find_kind,
-    kind_names,
 )
 
 SITES = {"site": np.array([1, 2, 3])}

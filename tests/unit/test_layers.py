@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nessflow.studies.kind import kind_names
+from nessflow.registry import kind_names
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "nessflow"
 STANDARD = set(sys.stdlib_module_names)
@@ -23,12 +23,16 @@ ALLOWED = {
     "lindblad": {"lindblad", "scattering", "numpy", "scipy"},
     "mixture": {"mixture", "scattering", "numpy", "scipy"},
     "errors": set(),
+    "matrix": {"parts", "numpy", "pydantic"},
     "parts": {"validation", "pydantic"},
-    "validation": {"errors", "pydantic"},
+    "registry": {"pydantic", "pydantic_core"},
+    "validation": {"errors", "registry", "pydantic"},
     "scattering": {"parts", "scattering", "numpy", "scipy", "numba"},
+    "systems": {"matrix", "parts", "scattering", "systems", "numpy", "scipy", "pydantic"},
     "thermodynamics": PHYSICS | {"numpy", "scipy"},
-    "studies": PHYSICS | {"parts", "studies", "numpy", "scipy", "pydantic"},
-    "pipeline": {"errors", "pipeline", "validation", "numpy", "xarray", "netCDF4"}
+    "studies": PHYSICS
+    | {"matrix", "parts", "registry", "systems", "studies", "numpy", "scipy", "pydantic"},
+    "pipeline": {"errors", "pipeline", "registry", "validation", "numpy", "xarray", "netCDF4"}
     | {"pydantic", "ruamel", "simpleeval", "rocrate"},
     "report": {"report", "numpy", "xarray", "PIL", "bokeh", "jinja2", "markupsafe"},
     "figures": {"figures", "numpy", "xarray", "matplotlib", "pydantic"},

@@ -7,8 +7,9 @@ import pytest
 from nessflow.description import describe_kind
 from nessflow.pipeline.config import load_study
 from nessflow.pipeline.study import parameters_of
+from nessflow.registry import find_kind, kind_names
 from nessflow.scattering.leads import lead_kinds
-from nessflow.studies.kind import Status, find_kind, kind_names
+from nessflow.studies.kind import Status
 
 LEADS = {
     "wide-band": "kind: wide-band, broadening: 0.8",

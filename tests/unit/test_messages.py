@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from nessflow import matrix
 from nessflow.description import EXAMPLES
 from nessflow.figures.labels import value_label
 from nessflow.figures.specs import SPEC
 from nessflow.parts import KeyedError, at_key
 from nessflow.pipeline.config import ConfigError, load_study, parameters_of
 from nessflow.pipeline.study_file import ProjectFile, StudyFile
-from nessflow.studies import matrix
-from nessflow.studies.kind import find_kind, kind_names
+from nessflow.registry import find_kind, kind_names
 from nessflow.validation import WORDS, schema_of
 
 OPTIONS = {"find_kind": find_kind, "kind_names": kind_names(), "figure_specs": SPEC}
@@ -58,6 +58,8 @@ def example(kind, *pairs):
 
 
 LOSS = ("  leads:\n", "  loss:\n    kind: sites\n    rates: {2: 0.1, 6: 0.1}\n  leads:\n")
+LISTED = "  loss:\n    kind: bond\n    rate: 0.1\n    bonds: [{}, {}]\n  leads:\n"
+VECTORS = "  loss:\n    kind: vectors\n    vectors:\n    - {{1: 1, 2: 1}}\n    - {}\n  leads:\n"
 PROBE = "coupling: 0, temperature: 0, sites: [3]"
 BLOCH = "{kind: bloch, onsite: [[0]], hoppings: {1: [[1, 0], [0, 1]]}}"
 COLD = """{temperature: 1.0, chemical_potential: $mu}
@@ -104,12 +106,44 @@ PLACES = {
         edited((CHAIN, "{kind: chain, sites: 4, onsite: [0, 1]}")),
         "4: system.lattice.onsite = [0, 1]: onsite has 2 energies for 4 sites",
     ),
-    "bonds of no chain": (
+    "ends of no chain": (
         edited(
             (CHAIN, "{kind: strip, length: 2, width: 2}"),
-            ("  leads:\n", "  loss:\n    rate: 0.1\n    kind: bond\n  leads:\n"),
+            (LOSS[0], "  loss:\n    kind: bond\n    rate: 0.1\n    boundary: true\n  leads:\n"),
         ),
-        "7: system.loss.kind = bond: loss on bonds needs a chain, the lattice is a strip",
+        "8: system.loss.boundary = true: the ends are those of a chain, the lattice is a strip",
+    ),
+    "bond that is not there": (
+        edited((LOSS[0], LISTED.format("[1, 2]", "[2, 4]"))),
+        "8: system.loss.bonds.1 = [2, 4]: the chain has no bond between the sites 2 and 4",
+    ),
+    "bond on a site that is not there": (
+        edited((LOSS[0], LISTED.format("[1, 2]", "[4, 5]"))),
+        "8: system.loss.bonds.1.1 = 5: there is no site 5: the chain has 4 sites",
+    ),
+    "bond that is there twice": (
+        edited((LOSS[0], LISTED.format("[1, 2]", "[2, 1]"))),
+        "8: system.loss.bonds.1 = [2, 1]: the bond of the sites 2 and 1: listed twice",
+    ),
+    "amplitude on a site that is not there": (
+        edited((LOSS[0], VECTORS.format("{2: 0.1, 6: 0.2j}"))),
+        "9: system.loss.vectors.1.6 = 0.2j: there is no site 6: the chain has 4 sites",
+    ),
+    "amplitude that is 0": (
+        edited((LOSS[0], VECTORS.format("{2: 0.1, 3: 0}"))),
+        "9: system.loss.vectors.1.3 = 0: the amplitude is 0: leave the site out",
+    ),
+    "amplitude that is no number": (
+        edited((LOSS[0], VECTORS.format("{2: 0.1, 3: i2x}"))),
+        "9: system.loss.vectors.1.3 = i2x: a complex number is written 1+2j, 1+2i or [1, 2]",
+    ),
+    "channel without amplitudes": (
+        edited((LOSS[0], VECTORS.format("{}"))),
+        "9: system.loss.vectors.1 = {}: expected at least 1 entries",
+    ),
+    "two amplitudes on a site": (
+        edited((LOSS[0], VECTORS.format("{2: 0.1, 2: 0.3}"))),
+        "9: ",
     ),
     "energies in the wrong order": (
         edited(("stop: 1,", "stop: -2,")),

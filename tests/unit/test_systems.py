@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from nessflow.scattering import geometry
+import lattices as geometry
 from nessflow.scattering.matrices import Sparse, Tridiagonal, as_dense
 from nessflow.studies import (
     disorder_response,
@@ -80,9 +80,25 @@ def test_currents_flow_through_any_lattice(kind):
 
 
 REFUSED = {
-    "loss on bonds needs a chain, the lattice is a strip; use the kind onsite or sites": (
+    "the ends are those of a chain, the lattice is a strip; the kind vectors": (
         "strip",
-        {"loss": {"kind": "bond", "rate": 0.1}},
+        {"loss": {"kind": "bond", "rate": 0.1, "boundary": True}},
+    ),
+    "the strip has no bond between the sites 1 and 3; the kind vectors": (
+        "strip",
+        {"loss": {"kind": "bond", "rate": 0.1, "bonds": ((1, 2), (1, 3))}},
+    ),
+    "the bond of the sites 2 and 1: listed twice": (
+        "strip",
+        {"loss": {"kind": "bond", "rate": 0.1, "bonds": ((1, 2), (2, 1))}},
+    ),
+    "there is no site 20: the strip has 18 sites": (
+        "strip",
+        {"loss": {"kind": "vectors", "vectors": ({1: 0.3}, {3: 0.1, 20: 0.2j})}},
+    ),
+    "the amplitude is 0: leave the site out": (
+        "strip",
+        {"gain": {"kind": "vectors", "vectors": ({1: 0.3, 2: 0j},)}},
     ),
     "there is no site 19: the strip has 18 sites": (
         "strip",

@@ -15,7 +15,7 @@ from nessflow.pipeline.digest import SOURCE
 from nessflow.pipeline.grid import blocks_of
 from nessflow.pipeline.solve import solve_block
 from nessflow.pipeline.store import read_dataset
-from nessflow.studies.kind import find_kind, kind_names
+from nessflow.registry import find_kind, kind_names
 
 GETTERS = (
     "scipy_openblas_get_num_threads64_",

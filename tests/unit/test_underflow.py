@@ -9,7 +9,7 @@ import nessflow.studies
 from nessflow.mixture.closed_form import lorenz_number, seebeck_number
 from nessflow.pipeline.config import load_study
 from nessflow.point import evaluate_point
-from nessflow.studies.kind import find_kind
+from nessflow.registry import find_kind
 
 EXAMPLES = Path(nessflow.studies.__file__).parent / "examples"
 FAR = '{"kind": "semi-infinite-chain", "chemical_potential": %s, "temperature": 0.1}'

@@ -17,8 +17,8 @@ from nessflow.pipeline.reasons import changed
 from nessflow.pipeline.retry import release_failures
 from nessflow.pipeline.solve import solve_block, stale_path
 from nessflow.pipeline.store import read_dataset, write_dataset
+from nessflow.registry import find_kind
 from nessflow.rerun import rerun_lines
-from nessflow.studies.kind import find_kind
 from nessflow.workflow import digest_of, read_project
 
 CHAIN = """\

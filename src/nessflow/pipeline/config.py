@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +42,7 @@ from nessflow.pipeline.study_file import (
     ProjectFile,
     StudyFile,
 )
+from nessflow.registry import PartError, use_project
 from nessflow.validation import Fault, validated
 
 __all__ = [
@@ -193,7 +193,8 @@ def load_study(
     find_kind : callable
         Returns the module of a kind by name, or raises LookupError.
     kind_names : iterable of str
-        Names of the kinds there are, for the message about an unknown kind.
+        Names of the kinds there are, for the message about an unknown kind; those of nessflow where
+        left out.
     figure_specs : TypeAdapter, optional
         What a figure is; without it figures stay mappings, of which ``name`` and ``plot`` are
         checked.
@@ -210,6 +211,7 @@ def load_study(
         With every fault found; each names file, line, key and the way out.
     """
     path = Path(path)
+    use_project(path)
     if not is_study_name(path.stem):
         expected = f"a file name of a-z, 0-9 and -, other than {', '.join(RESERVED)}"
         raise ConfigError([Problem(str(path), None, "", "", expected, "rename the file")])
@@ -333,12 +335,17 @@ def _kind(
     document: Document, find_kind: FindKind, kind_names: Iterable[str]
 ) -> tuple[ModuleType | None, list[Problem]]:
     name = document.data["study"]
+    names, hint = list(kind_names), ""
     if re.fullmatch(NAME, name):
-        with suppress(LookupError):
+        try:
             return find_kind(name), []
-    names = list(kind_names)
+        except PartError as error:
+            names, hint = error.names, str(error)
+        except LookupError:
+            pass
     expected = f"one of the kinds {', '.join(names)}" if names else "the name of a kind"
-    return None, [document.problem(("study",), expected, nearest(name, names))]
+    hint = nearest(name, names) or hint
+    return None, [document.problem(("study",), expected, hint)]
 
 
 def _figures(

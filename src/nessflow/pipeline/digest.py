@@ -8,17 +8,26 @@ no others.
 import ast
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 SOURCE = Path(__file__).parents[2]
 _PACKAGE = "nessflow"
-_WORDS = {f"{_PACKAGE}.errors", f"{_PACKAGE}.validation"}
-"""Modules that say what is wrong with a value, and make none."""
+_WORDS = {f"{_PACKAGE}.{name}" for name in ("errors", "registry", "validation")}
+"""Modules that find things and say what is wrong with values, and make none."""
+Roots = tuple[tuple[str, Path], ...]
+"""Top-level packages whose modules count, and the folder of each."""
 
 
-def source_digest(module: str, root: Path = SOURCE) -> str:
-    """Return 16 hexadecimal digits for the source of ``module`` and of all it imports.
+def source_digest(
+    module: str,
+    root: Path = SOURCE,
+    *,
+    parts: Iterable[str] = (),
+    outside: Mapping[str, Path] = MappingProxyType({}),
+) -> str:
+    """Return 16 hexadecimal digits for the source of modules and of all they import.
 
     Parameters
     ----------
@@ -26,13 +35,19 @@ def source_digest(module: str, root: Path = SOURCE) -> str:
         Dotted name, such as ``nessflow.studies.steady_current``.
     root : Path, optional
         Folder that holds the package.
+    parts : iterable of str
+        Further modules.
+    outside : mapping of str to Path
+        Top-level packages beside nessflow whose source counts, and the folder of each.
 
     Raises
     ------
     ModuleNotFoundError
         When there is no such module.
     """
-    return _digest(closure(module, root), root)
+    roots = ((_PACKAGE, root), *sorted(outside.items()))
+    names = {name for each in (module, *parts) for name in _closure(each, roots)}
+    return _digest(tuple(sorted(names)), roots)
 
 
 @functools.cache
@@ -55,46 +70,53 @@ def _package_digest(package: str, files: str, root: Path) -> str:
         name = path.stem if path.stem != "__init__" else ""
         modules.update(closure(f"{_PACKAGE}.{package}.{name}".rstrip("."), root))
     others = [path for path in sorted(folder.glob(files)) if path.suffix != ".py"]
-    return _digest(tuple(sorted(modules)), root, tuple(others))
+    return _digest(tuple(sorted(modules)), ((_PACKAGE, root),), tuple(others))
 
 
-@functools.cache
 def closure(module: str, root: Path = SOURCE) -> tuple[str, ...]:
     """Return the names of ``module`` and all nessflow modules it imports, directly or not, sorted.
 
     Imports inside functions count.  A package counts only when its ``__init__`` has code; the
     top-level one, which every module imports, never does.
     """
-    if _path(module, root) is None:
-        raise ModuleNotFoundError(f"no module {module} in {root}", name=module)
+    return _closure(module, ((_PACKAGE, root),))
+
+
+@functools.cache
+def _closure(module: str, roots: Roots) -> tuple[str, ...]:
+    if _path(module, roots) is None:
+        folder = dict(roots).get(module.split(".")[0])
+        raise ModuleNotFoundError(f"no module {module} in {folder}", name=module)
     found, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(_imported(name, root))
-    return tuple(sorted(name for name in found if _counts(name, root)))
+            waiting.extend(_imported(name, roots))
+    return tuple(sorted(name for name in found if _counts(name, roots)))
 
 
 @functools.cache
-def _digest(modules: tuple[str, ...], root: Path, files: tuple[Path, ...] = ()) -> str:
+def _digest(modules: tuple[str, ...], roots: Roots, files: tuple[Path, ...] = ()) -> str:
     digest = hashlib.sha256()
     for name in modules:
-        digest.update(f"{name}\n{_normal_text(name, root)}\n".encode())
+        digest.update(f"{name}\n{_normal_text(name, roots)}\n".encode())
     for path in files:
         # Universal newlines: a checkout with other line endings is the same style.
         digest.update(f"{path.name}\n{path.read_text()}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def _counts(name: str, root: Path) -> bool:
-    return _path(name, root).name != "__init__.py" or bool(_normal_text(name, root))
+def _counts(name: str, roots: Roots) -> bool:
+    path = _path(name, roots)
+    return path.name != "__init__.py" or bool(_normal_text(name, roots))
 
 
 @functools.cache
-def _path(module: str, root: Path) -> Path | None:
+def _path(module: str, roots: Roots) -> Path | None:
     """Return the file of a module, None when ``module`` is something else."""
-    base = root.joinpath(*module.split("."))
+    names = module.split(".")
+    base = dict(roots)[names[0]].joinpath(*names)
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file():
             return path
@@ -103,8 +125,8 @@ def _path(module: str, root: Path) -> Path | None:
 
 
 @functools.cache
-def _tree(module: str, root: Path) -> ast.Module:
-    return ast.parse(_path(module, root).read_bytes())
+def _tree(module: str, roots: Roots) -> ast.Module:
+    return ast.parse(_path(module, roots).read_bytes())
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
@@ -116,12 +138,12 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 
 
 @functools.cache
-def _normal_text(module: str, root: Path) -> str:
+def _normal_text(module: str, roots: Roots) -> str:
     """Return the source of a module without comments, docstrings and layout.
 
     ``ast.unparse`` rather than ``ast.dump``, whose text changes with the version of Python.
     """
-    tree = _tree(module, root)
+    tree = _tree(module, roots)
     for node in _statements(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -135,11 +157,12 @@ def _normal_text(module: str, root: Path) -> str:
 
 
 @functools.cache
-def _imported(module: str, root: Path) -> frozenset[str]:
-    """Return the nessflow modules that a module imports, and the packages above it."""
-    package = module if _path(module, root).name == "__init__.py" else module.rpartition(".")[0]
+def _imported(module: str, roots: Roots) -> frozenset[str]:
+    """Return the modules that count and that a module imports, and the packages above it."""
+    tops = dict(roots).keys()
+    package = module if _path(module, roots).name == "__init__.py" else module.rpartition(".")[0]
     names = [package]
-    for node in _statements(_tree(module, root)):
+    for node in _statements(_tree(module, roots)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -151,7 +174,7 @@ def _imported(module: str, root: Path) -> frozenset[str]:
     prefixes = {
         ".".join(parts[: n + 1])
         for parts in (name.split(".") for name in names)
-        if parts[0] == _PACKAGE
+        if parts[0] in tops
         for n in range(1, len(parts))
     }
-    return frozenset(x for x in prefixes - _WORDS if _path(x, root) is not None)
+    return frozenset(x for x in prefixes - _WORDS if _path(x, roots) is not None)

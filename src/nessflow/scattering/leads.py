@@ -18,7 +18,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from nessflow.parts import Strict, quantity
+from nessflow.parts import Part, quantity
 
 _NODES = 32
 """Chebyshev nodes of numerical derivatives, within half the distance to the next edge."""
@@ -26,10 +26,10 @@ _NO_DISTANCE = 1e-150
 """Distance from a pole that stands for none; the self-energy there cuts the site off."""
 
 
-class Lead(Strict, ABC):
+class Lead(Part, ABC):
     """Lead with one channel, on one site."""
 
-    kind: str
+    home: ClassVar = __name__
     strength: ClassVar[str] = "coupling"
     """The field that is 0 where nothing is coupled."""
 

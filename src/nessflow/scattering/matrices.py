@@ -36,9 +36,9 @@ class Tridiagonal:
     ----------
     diagonal : (N,) array of float
         Diagonal elements.
-    upper : (N-1,) array of float or complex
-        Elements ``(j, j+1)``; the elements below the diagonal are their conjugates.  Stored as
-        float if all are real.
+    upper : (N-1,) array of float or complex, or a number
+        Elements ``(j, j+1)``, or what all of them are; the elements below the diagonal are their
+        conjugates.  Stored as float if all are real.
 
     Raises
     ------
@@ -47,10 +47,12 @@ class Tridiagonal:
     """
 
     diagonal: np.ndarray
-    upper: np.ndarray
+    upper: np.ndarray | complex = 0.0
 
     def __post_init__(self):
         diagonal, upper = np.asarray(self.diagonal), np.asarray(self.upper)
+        if upper.ndim == 0:
+            upper = np.broadcast_to(upper, (max(diagonal.size - 1, 0),))
         if diagonal.ndim != 1 or diagonal.size == 0 or upper.shape != (diagonal.size - 1,):
             raise ValueError(
                 f"a tridiagonal matrix needs N >= 1 diagonal and N-1 upper elements, "
@@ -88,7 +90,7 @@ class Tridiagonal:
         Tridiagonal
             Of N sites.
         """
-        return cls(np.zeros(sites), np.zeros(max(sites - 1, 0)))
+        return cls(np.zeros(sites))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -416,3 +418,51 @@ def as_sparse(matrix: Matrix) -> Sparse:
         bands = matrix.upper.conj(), matrix.diagonal, matrix.upper
         matrix = scipy.sparse.diags_array(bands, offsets=(-1, 0, 1), shape=matrix.shape)
     return _as_sparse_matrix(scipy.sparse.coo_array(matrix))
+
+
+def narrowed(matrix: scipy.sparse.sparray) -> Tridiagonal | scipy.sparse.csr_array:
+    """Return a sparse Hermitian matrix as `Tridiagonal` where it is.
+
+    Parameters
+    ----------
+    matrix : (N, N) sparse array
+        Hermitian.
+
+    Returns
+    -------
+    Tridiagonal or (N, N) csr_array of complex
+        The same elements.
+    """
+    matrix = matrix.tocsr()
+    matrix.eliminate_zeros()
+    row, column = matrix.tocoo().coords
+    if (abs(row - column) > 1).any():
+        return matrix
+    upper = matrix.diagonal(1) if matrix.shape[0] > 1 else np.empty(0)
+    return Tridiagonal(matrix.diagonal().real, upper)
+
+
+def from_elements(
+    diagonal: np.ndarray, first: np.ndarray, second: np.ndarray, elements: np.ndarray
+) -> Tridiagonal | scipy.sparse.csr_array:
+    """Return the Hermitian matrix of given elements.
+
+    Parameters
+    ----------
+    diagonal : (N,) float array
+        Diagonal elements.
+    first, second : (B,) int array
+        Rows and columns of the others, no pair twice, in either order.
+    elements : (B,) array
+        Elements at ``(first, second)``; their conjugates stand at ``(second, first)``.
+
+    Returns
+    -------
+    Tridiagonal or (N, N) csr_array of complex
+        See `narrowed`.
+    """
+    sites, elements = np.arange(diagonal.size), np.asarray(elements, complex)
+    rows = np.concatenate([first, second, sites])
+    columns = np.concatenate([second, first, sites])
+    values = np.concatenate([elements, elements.conj(), diagonal])
+    return narrowed(scipy.sparse.coo_array((values, (rows, columns)), shape=(sites.size,) * 2))

@@ -1,7 +1,7 @@
 """What a kind of study has to provide.
 
-A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the module
-``steady_current``.  It defines
+A kind is a module in ``nessflow.studies``, a file of the project's folder ``parts`` or an entry
+point (`nessflow.registry`); ``steady-current`` is the module ``steady_current``.  It defines
 
 ``Parameters``
     A pydantic model of one point, every ``$axis`` replaced by its value.
@@ -28,21 +28,21 @@ A kind is a module in ``nessflow.studies``; the kind ``steady-current`` is the m
     no ensemble and no time limit.
 
 The module docstring's first line is the one-line description of the kind; ``examples/<kind>.yaml``
-is a small study of it, for ``nessflow describe``.
+beside it is a small study of it, for ``nessflow describe``.  What a kind is made of can be imported
+from here; `nessflow.parts` and `nessflow.systems` have the rest.
 """
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from nessflow.parts import KeyedError, Strict
+from nessflow.parts import KeyedError as KeyedError
+from nessflow.parts import Strict as Strict
+from nessflow.parts import quantity as quantity
 
 
 class Status(IntEnum):
@@ -146,31 +146,3 @@ class Grid(Strict):
     def values(self) -> np.ndarray:
         """Return the numbers, (points,)."""
         return np.linspace(self.start, self.stop, self.points)
-
-
-def find_kind(name: str) -> ModuleType:
-    """Return the module of the kind ``name``.
-
-    Raises
-    ------
-    LookupError
-        When there is no such kind.
-    """
-    module = f"nessflow.studies.{name.replace('-', '_')}"
-    try:
-        kind = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        # A kind that exists but misses a package is another fault than one that does not exist.
-        if not module.startswith(error.name or "?"):
-            raise
-        raise LookupError(name) from None
-    if not hasattr(kind, "Parameters"):
-        raise LookupError(name)
-    return kind
-
-
-def kind_names() -> list[str]:
-    """Return the names of all kinds, sorted, without the seconds that importing them all takes."""
-    modules = Path(__file__).parent.glob("*.py")
-    kinds = [path.stem for path in modules if "\ndef evaluate(" in path.read_text()]
-    return sorted(name.replace("_", "-") for name in kinds)

@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.matrix import require_square
 from nessflow.mixture.junction import edges, junction_transport
 from nessflow.mixture.state import Mixture
 from nessflow.parts import Strict, at_key
@@ -15,7 +16,6 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.matrix import require_square
 from nessflow.studies.mixtures import Particles, Probability, terminal_names
 from nessflow.studies.variables import allow_for_underflow, never_random, with_errors
 

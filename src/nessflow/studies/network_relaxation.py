@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from nessflow.lindblad import propagator
 from nessflow.lindblad.additive import global_equation, local_equation
 from nessflow.lindblad.equation import non_markovianity
+from nessflow.matrix import Matrix, require_square
 from nessflow.parts import Strict, at_key, quantity
 from nessflow.scattering.evolution import (
     evolve,
@@ -25,7 +26,6 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.matrix import Matrix, require_square
 from nessflow.studies.variables import never_random, with_errors
 
 EQUATIONS = ("exact", "epa", "local", "global")

@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 
 from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.scattering.bound_states import require_decay
-from nessflow.scattering.lattice import chain
 from nessflow.scattering.leads import SemiInfiniteChain
 from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.statistics import require_bosonic_leads
@@ -48,7 +47,7 @@ class Network(Strict):
 
     def hamiltonian(self) -> Tridiagonal:
         """Return h."""
-        return chain(self.sites, 0.5 * self.tunnelling, self.energies())
+        return Tridiagonal(self.energies(), -0.5 * self.tunnelling)
 
     def modes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return energies, descending, and eigenvectors in columns, (N,) and (N, N)."""

@@ -75,7 +75,7 @@ class ProbedSystem(systems.System):
         for name, group in self.probes.items():
             for number, site in enumerate(group.sites):
                 place = ("probes", name, "sites", number)
-                systems.require_site(self, site, *place)
+                self.lattice.require_site(site, *place)
                 if owner.setdefault(site, name) != name:
                     raise KeyedError(
                         f"site {site} has a probe of {owner[site]} and one of {name}; "

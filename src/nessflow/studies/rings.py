@@ -13,9 +13,9 @@ from nessflow.kinetic.flows import State
 from nessflow.kinetic.fluctuations import correlation_shift
 from nessflow.kinetic.peak import steady_state_at
 from nessflow.kinetic.steady import SteadyState
+from nessflow.matrix import Matrix, require_square
 from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.studies.kind import Coordinate, Status
-from nessflow.studies.matrix import Matrix, require_square
 
 FEWEST_CELLS, FEW_CELLS = 12, 32
 """Cells up to which a ring is always short, and up to which its correlations are looked at; they

@@ -1,0 +1,435 @@
+"""Finds the parts of studies: classes of the package and of others, and kinds of study.
+
+A part is a class that derives from its family (`nessflow.parts.Part`: lattices, leads, ...) and
+says its ``kind``; a kind of study is a module (`nessflow.studies.kind`).  They are looked for in
+
+* the package: the family's ``home``, and ``nessflow.studies`` for kinds;
+* the project: the files ``parts/*.py`` beside ``config/``, each imported alone; by
+  ``from .name import ...`` one takes from another;
+* installed packages: entry points of the group ``nessflow.parts``, each a class or a module; one
+  that is a kind has its name.
+
+A file that cannot be imported, or lacks what its family asks for, is a fault of those studies alone
+that name something not found elsewhere; a name that is there twice, of those that use it.
+"""
+
+import contextlib
+import functools
+import hashlib
+import importlib
+import importlib.util
+import json
+import pkgutil
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, ClassVar, get_args
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import PydanticCustomError, core_schema
+
+GROUP = "nessflow.parts"
+FOLDER = "parts"
+_KINDS = "nessflow.studies"
+_KIND_NEEDS = ("Parameters", "VARIABLES", "CONVENTIONS", "coordinates", "is_random", "evaluate")
+
+
+class PartError(LookupError):
+    """No part or kind of this name that could be used; ``names`` has those there are, if any."""
+
+    def __init__(self, message: str, names: Iterable[str] = ()):
+        super().__init__(message)
+        self.names = tuple(names)
+
+    def __str__(self) -> str:
+        return self.args[0]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A module that parts come from.
+
+    Attributes
+    ----------
+    name : str
+        Its dotted name, below ``parts`` for a file of the project.
+    root : Path
+        Folder that the name starts from.
+    place : str
+        What messages call it.
+    classes : tuple of type
+        The classes that may be parts.
+    kind : str
+        Name that it has as a kind of study, where it is one.
+    module : module or None
+        None where it cannot be imported.
+    fault : str
+        Why it cannot.
+    """
+
+    name: str
+    root: Path
+    place: str
+    classes: tuple[type, ...] = ()
+    kind: str = ""
+    module: ModuleType | None = field(default=None, repr=False)
+    fault: str = ""
+
+
+# --- where parts come from ------------------------------------------------------------------------
+
+_project: Path | None = None
+
+
+def use_project(path: Path | str) -> None:
+    """Have own parts looked for in the project that a file or folder belongs to.
+
+    Until then, and where no folder above holds ``config/``, that is the current folder's.
+    """
+    global _project
+    path = Path(path).absolute()
+    _project = next((p for p in (path, *path.parents) if (p / "config").is_dir()), None)
+
+
+def project() -> Path:
+    """Return the folder of the project."""
+    return _project or Path.cwd()
+
+
+def _own_sources() -> tuple[Source, ...]:
+    root = project()
+    return _sources_in(root) if (root / "config").is_dir() else ()
+
+
+@functools.cache
+def _sources_in(root: Path) -> tuple[Source, ...]:
+    folder = root / FOLDER
+    # A package without a file of its own, so that nothing has to be installed, and the parts of
+    # two projects in one process are not taken for each other.
+    package = ModuleType(f"{FOLDER}_{hashlib.sha256(bytes(folder)).hexdigest()[:12]}")
+    package.__path__ = [str(folder)]
+    sys.modules[package.__name__] = package
+    paths = (path for path in sorted(folder.glob("*.py")) if path.stem.isidentifier())
+    return tuple(_own_source(path, package.__name__) for path in paths if path.stem[0] != "_")
+
+
+def _own_source(path: Path, package: str) -> Source:
+    place = (Path(FOLDER) / path.name).as_posix()
+    where = {"name": f"{FOLDER}.{path.stem}", "root": path.parents[1], "place": place}
+    try:
+        module = importlib.import_module(f"{package}.{path.stem}")
+    except (Exception, SystemExit) as error:
+        return Source(**where, kind=_named(path.stem), fault=_fault_of_import(error, path))
+    return Source(**where, **_contents(module, _named(path.stem)))
+
+
+def _fault_of_import(error: BaseException, path: Path) -> str:
+    """Return file, line and error; the line in the project nearest to where it happened."""
+    at = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        at.append((error.filename, error.lineno))
+    own = [
+        (Path(name).name, line) for name, line in at if name and Path(name).parent == path.parent
+    ]
+    name, line = own[-1] if own else (path.name, None)
+    what = f"{type(error).__name__}: {getattr(error, 'msg', None) or error}"
+    return f"{FOLDER}/{name}{f':{line}' if line else ''}: {what}"
+
+
+@functools.cache
+def _installed_sources() -> tuple[Source, ...]:
+    return tuple(_installed_source(entry) for entry in entry_points(group=GROUP))
+
+
+def _installed_source(entry) -> Source:
+    place = f"entry point {entry.name} = {entry.value}"
+    if entry.dist is not None:
+        place += f" of {entry.dist.name}"
+    try:
+        loaded = entry.load()
+        module = importlib.import_module(entry.module)
+    except (Exception, SystemExit) as error:
+        fault = f"{place}: {type(error).__name__}: {error}"
+        return Source(entry.module, Path(), place, kind=entry.name, fault=fault)
+    root = Path(module.__file__).parents[entry.module.count(".")]
+    if module.__spec__.submodule_search_locations is not None:
+        root = root.parent
+    found = _contents(module, entry.name)
+    if isinstance(loaded, type):
+        found |= {"classes": (loaded,), "kind": ""}
+    return Source(entry.module, root, place, **found)
+
+
+@functools.cache
+def _package_sources(home: str) -> tuple[Source, ...]:
+    module = importlib.import_module(home)
+    names = [home]
+    if hasattr(module, "__path__"):
+        names = [f"{home}.{found.name}" for found in pkgutil.iter_modules(module.__path__)]
+    return tuple(map(_package_source, names))
+
+
+def _package_source(name: str) -> Source:
+    module = importlib.import_module(name)
+    path = Path(module.__file__)
+    place = f"the package ({path.relative_to(_ROOT).as_posix()})"
+    return Source(name, _ROOT, place, **_contents(module, _named(name.rpartition(".")[2])))
+
+
+_ROOT = Path(__file__).parents[1]
+
+
+def _named(stem: str) -> str:
+    return stem.replace("_", "-")
+
+
+def _contents(module: ModuleType, name: str) -> dict[str, object]:
+    """Return what a module has to offer."""
+    classes = [c for c in vars(module).values() if isinstance(c, type)]
+    return {
+        "classes": tuple(c for c in classes if c.__module__ == module.__name__),
+        "kind": name if {"Parameters", "evaluate"} & vars(module).keys() else "",
+        "module": module,
+    }
+
+
+# --- parts ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Members:
+    """The parts of a family by name, the source of each, and why other names cannot be used."""
+
+    parts: Mapping[str, type]
+    sources: Mapping[str, Source]
+    refused: Mapping[str, str]
+    faults: tuple[str, ...]
+
+
+def members(family: type) -> Mapping[str, type]:
+    """Return the parts of a family by name, those of the project and of installed packages too."""
+    return _members(family).parts
+
+
+def _members(family: type) -> Members:
+    return _found(family, (*_package_sources(family.home), *_outside()))
+
+
+def _outside() -> tuple[Source, ...]:
+    return (*_own_sources(), *_installed_sources())
+
+
+@functools.cache
+def _found(family: type, sources: tuple[Source, ...]) -> Members:
+    parts, places, refused = {}, {}, {}
+    faults = [source.fault for source in sources if source.fault]
+    for source in sources:
+        for part in source.classes:
+            name = _name_of(part, family)
+            if name is None or parts.get(name) is part:
+                continue
+            if lacking := _lacking(part, family):
+                faults.append(f"{source.place}: {part.__name__} does not say {lacking}")
+            elif name in parts:
+                both = f"{places[name].place} and {source.place}"
+                refused[name] = f"{both} both have a part of this name; rename one"
+            else:
+                parts[name], places[name] = part, source
+    sound = {name: part for name, part in parts.items() if name not in refused}
+    return Members(sound, places, refused, tuple(faults))
+
+
+def _name_of(part: type, family: type) -> str | None:
+    """Return the name of a part of a family, None for all other classes."""
+    if not issubclass(part, family) or part is family:
+        return None
+    field = getattr(part, "model_fields", {}).get("kind")
+    name = getattr(part, "name", None) if field is None else field.default
+    return name if isinstance(name, str) else None
+
+
+def _lacking(part: type, family: type) -> str:
+    """Return what a part has to say and does not, as text."""
+    missing = set(getattr(part, "__abstractmethods__", ()))
+    fields = getattr(part, "model_fields", {})
+    missing |= {n for n in family.needs if n not in fields and not hasattr(part, n)}
+    return ", ".join(sorted(missing))
+
+
+def _refusal(family: type, name: object) -> str:
+    """Return why a part cannot be used, where it may be one that somebody has written."""
+    found = _members(family)
+    if not isinstance(name, str) or name in found.parts:
+        return ""
+    return found.refused.get(name) or "; ".join(found.faults)
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Says of a field that it holds any part of a family: ``Annotated[Lattice, AnyOf(Lattice)]``.
+
+    Attributes
+    ----------
+    family : type
+        The family.
+    role : type, optional
+        A model whose keys each part has besides its own.
+    """
+
+    family: type
+    role: type | None = None
+
+    @property
+    def members(self) -> Mapping[str, type]:
+        """The parts by name, with the keys of the role."""
+        parts = members(self.family)
+        return parts if self.role is None else {n: in_role(p, self.role) for n, p in parts.items()}
+
+    def __get_pydantic_core_schema__(self, source, handler):
+        # The parts of a project are known when values are validated, and not before.
+        return core_schema.with_info_plain_validator_function(self._validated)
+
+    def __get_pydantic_json_schema__(self, schema, handler):
+        return handler(_union(tuple(self.members.items())).core_schema)
+
+    def _validated(self, value, info):
+        if isinstance(value, self.role or self.family):
+            return value
+        kind = value.get("kind") if isinstance(value, Mapping) else None
+        if refusal := _refusal(self.family, kind):
+            raise PydanticCustomError("part", "{why}", {"why": refusal})
+        union = _union(tuple(self.members.items()))
+        if info.mode == "json":
+            # Lists stand for tuples there, and text for the numbers that are keys.
+            return union.validate_json(json.dumps(value), strict=True)
+        return union.validate_python(value)
+
+
+@functools.cache
+def in_role(part: type, role: type) -> type:
+    """Return the class of a part that has the keys of a role besides its own."""
+    names = {"__doc__": part.__doc__, "__module__": role.__module__, "part": part}
+    names["__annotations__"] = {"part": ClassVar[type]}
+    return type(part.__name__, (role, part), names)
+
+
+@functools.cache
+def _union(parts: tuple[tuple[str, type], ...]) -> TypeAdapter:
+    return TypeAdapter(Annotated[object, _Union(parts)])
+
+
+@dataclass(frozen=True)
+class _Union:
+    parts: tuple[tuple[str, type], ...]
+
+    def __get_pydantic_core_schema__(self, source, handler):
+        choices = {name: handler.generate_schema(part) for name, part in self.parts}
+        return core_schema.tagged_union_schema(choices, discriminator="kind")
+
+
+# --- kinds of study -------------------------------------------------------------------------------
+
+
+def find_kind(name: str) -> ModuleType:
+    """Return the module of a kind of study.
+
+    Raises
+    ------
+    PartError
+        When there is no such kind, two of them, or it does not define what a kind has to.
+    """
+    return kind_source(name).module
+
+
+def kind_source(name: str) -> Source:
+    """Return where a kind of study comes from; raises as `find_kind`."""
+    found = [source for source in (*_package_kind(name), *_outside()) if source.kind == name]
+    if not found:
+        faults = "; ".join(source.fault for source in _outside() if source.fault)
+        raise PartError(faults, kind_names())
+    if len(found) > 1:
+        places = " and ".join(source.place for source in found)
+        raise PartError(f"{places} both have a kind of this name; rename one")
+    (source,) = found
+    if source.fault:
+        raise PartError(source.fault)
+    if missing := [need for need in _KIND_NEEDS if not hasattr(source.module, need)]:
+        raise PartError(f"{source.place}: a kind of study defines {', '.join(missing)} as well")
+    return source
+
+
+def kind_names() -> list[str]:
+    """Return the names of all kinds of study, sorted; imports them all."""
+    sources = (*_package_sources(_KINDS), *_outside())
+    return sorted({source.kind for source in sources if source.kind and not source.fault})
+
+
+def _package_kind(name: str) -> Iterator[Source]:
+    """Yield the kind of the package, which alone is imported."""
+    module = f"{_KINDS}.{name.replace('-', '_')}"
+    with contextlib.suppress(ModuleNotFoundError, ValueError):
+        if importlib.util.find_spec(module) is not None:
+            yield _package_source(module)
+
+
+# --- what a study uses ----------------------------------------------------------------------------
+
+
+def sources_of(kind: str, values: Iterable[object]) -> list[Source]:
+    """Return where the kind of a study comes from, and all parts that its values name.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the kind.
+    values : iterable
+        Parameters as in a study file, nested mappings and lists; mappings of dotted keys too.
+
+    Returns
+    -------
+    list of Source
+        The kind's first; for the same values the same in any process.
+    """
+    source = kind_source(kind)
+    names = set(_named_in(list(values)))
+    found = {
+        part.sources[name]
+        for part in map(_members, _families(source.module.Parameters))
+        for name in part.parts.keys() & names
+    }
+    return [source, *sorted(found, key=lambda each: each.name)]
+
+
+def _families(model: type[BaseModel]) -> set[type]:
+    """Return the families whose parts the values of a model may have, at any depth."""
+    families, seen, waiting = set(), set(), [model]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, AnyOf):
+            families.add(node.family)
+            waiting += node.members.values()
+        elif isinstance(node, type) and issubclass(node, BaseModel):
+            if node not in seen:
+                seen.add(node)
+                fields = node.model_fields.values()
+                waiting += [part for f in fields for part in (f.annotation, *f.metadata)]
+        else:
+            waiting += get_args(node)
+    return families
+
+
+def _named_in(values: object) -> Iterator[str]:
+    """Yield every text that is the value of a key ``kind``."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            if isinstance(value, str) and str(key).rpartition(".")[2] == "kind":
+                yield value
+        values = list(values.values())
+    if isinstance(values, list | tuple):
+        for value in values:
+            if isinstance(value, Mapping | list | tuple):
+                yield from _named_in(value)

@@ -1,0 +1,28 @@
+"""Chain of cells of two sites."""
+
+from typing import Literal
+
+import numpy as np
+
+from nessflow.parts import quantity
+from nessflow.systems.lattices.lattice import Length, OpenChain
+
+
+class SSH(OpenChain):
+    """Su-Schrieffer-Heeger chain: hoppings alternate, the first cell is sites 1 and 2.
+
+    With ``|intercell_hopping| > |intracell_hopping|`` and an even number of sites each end has a
+    level at the energy 0, but for a splitting of the order
+    ``(intracell_hopping / intercell_hopping)^(sites / 2)``.
+    """
+
+    kind: Literal["ssh"] = "ssh"
+    sites: Length = quantity("number of sites", "1")
+    intracell_hopping: float = quantity("hopping within a cell", "t", 1.0)
+    intercell_hopping: float = quantity("hopping between cells", "t", 1.0)
+
+    @property
+    def hoppings(self) -> np.ndarray:
+        """Hopping of each bond, (N - 1,), in t."""
+        is_within = np.arange(self.sites - 1) % 2 == 0
+        return np.where(is_within, self.intracell_hopping, self.intercell_hopping)
