@@ -1,8 +1,9 @@
 """Matrices of lattices and channels in one line, also for what no study file says."""
 
 import numpy as np
+import scipy.sparse
 
-from nessflow.scattering.matrices import Tridiagonal, from_elements
+from nessflow.scattering.matrices import Tridiagonal, as_dense, from_elements
 from nessflow.systems.channels.bond import Bond
 from nessflow.systems.disorder.uniform import Uniform
 from nessflow.systems.lattices.chain import Chain
@@ -44,42 +45,34 @@ def ssh_chain(sites, intracell, intercell, onsite=0.0):
 
 def long_range_chain(sites, hopping, exponent, reach, onsite=0.0):
     """Hamiltonian of a chain whose hoppings fall with a power of the distance."""
-    lattice = LongRange(sites=sites, hopping=hopping, exponent=exponent, reach=reach)
-    return sparse(lattice, onsite)
+    return turned(LongRange(sites=sites, exponent=exponent, reach=reach), hopping, onsite)
 
 
 def strip(length, width, hopping=1.0, onsite=0.0):
     """Hamiltonian of a rectangle."""
-    return sparse(Strip(length=length, width=width, hopping=hopping), onsite)
+    return turned(Strip(length=length, width=width), hopping, onsite)
 
 
 def ladder(length, hopping=1.0, rung=1.0, onsite=0.0):
     """Hamiltonian of a ladder."""
-    return sparse(Ladder(length=length, hopping=hopping, rung_hopping=rung), onsite)
+    return turned(Ladder(length=length, hopping=hopping, rung_hopping=rung), 1.0, onsite)
 
 
 def ring(sites, hopping=1.0, flux=0.0, onsite=0.0):
-    """Hamiltonian of a ring; turned hoppings as flux."""
-    if np.iscomplexobj(hopping):
-        first = np.arange(sites)
-        elements = np.full(sites, -hopping * np.exp(1j * flux / sites))
-        return from_elements(np.zeros(sites) + onsite, first, np.roll(first, -1), elements)
-    return sparse(Ring(sites=sites, hopping=hopping, flux=flux), onsite)
+    """Hamiltonian of a ring."""
+    return turned(Ring(sites=sites, flux=flux), hopping, onsite)
 
 
 def star(arms, length, hopping=1.0, onsite=0.0):
     """Hamiltonian of a star."""
-    return sparse(Star(arms=arms, length=length, hopping=hopping), onsite)
+    return turned(Star(arms=arms, length=length), hopping, onsite)
 
 
-def sparse(lattice, onsite):
-    """Hamiltonian as a sparse matrix, also where it is tridiagonal."""
-    import scipy.sparse
-
-    matrix = lattice.hamiltonian(onsite)
-    if isinstance(matrix, Tridiagonal):
-        return scipy.sparse.csr_array(matrix.to_dense())
-    return matrix
+def turned(lattice, factor, onsite):
+    """Hamiltonian with all hoppings times a complex factor, sparse also where it is a chain."""
+    first, second, hopping = lattice.bonds
+    matrix = from_elements(onsite + np.zeros(lattice.sites), first, second, -factor * hopping)
+    return matrix if scipy.sparse.issparse(matrix) else scipy.sparse.csr_array(as_dense(matrix))
 
 
 def strip_site(width, column, row):

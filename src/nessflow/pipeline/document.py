@@ -270,10 +270,13 @@ class _Builder:
                 # Keys are text throughout, as in a dotted key: 1 and "1" are one key.
                 self._require_text(name, key)
                 folded = unicodedata.normalize("NFC", name.value).casefold()
+                folded = folded.lstrip("0") if folded.isdecimal() else folded
                 other = alike.setdefault(folded, name.value)
                 if other != name.value:
                     # They become names of folders, and of what people read.
-                    expected = f"a key that differs from {other} by more than capitals or accents"
+                    expected = (
+                        f"a key that differs from {other} by more than capitals, accents or zeros"
+                    )
                     self._fault(name, (*key, name.value), expected)
                 self.places[(*key, name.value)] = self._line(name)
                 result[name.value] = self.value(item, (*key, name.value))
