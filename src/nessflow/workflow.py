@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-import nessflow
 from nessflow.errors import Problem, nearest
 from nessflow.figure_checks import figure_problems, layout_of
 from nessflow.figures.specs import SPEC, Spec, studies_of
@@ -21,7 +20,7 @@ from nessflow.pipeline.config import (
     load_project,
     template_json,
 )
-from nessflow.pipeline.digest import report_digest, source_digest, style_digest
+from nessflow.pipeline.digest import joint_digest, report_digest, style_digest
 from nessflow.pipeline.files import (
     Missing,
     StoreError,
@@ -366,11 +365,7 @@ def digest_of(study: Study) -> str:
     That is the kind's, and that of the parts that the study names, those of others included.
     """
     cases = [axis.cases for axis in study.axes if axis.cases is not None]
-    kind, *parts = sources_of(study.kind, [study.template, *cases])
-    outside = {source.name.split(".")[0]: source.root for source in (kind, *parts)}
-    outside.pop(nessflow.__name__, None)
-    names = [part.name for part in parts]
-    return source_digest(kind.name, parts=names, outside=outside)
+    return joint_digest(sources_of(study.kind, [study.template, *cases]))
 
 
 def refuse(workflow: Workflow, names: Iterable[str]) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from nessflow.registry import Source
+
 SOURCE = Path(__file__).parents[2]
 _PACKAGE = "nessflow"
 _WORDS = {f"{_PACKAGE}.{name}" for name in ("errors", "registry", "validation")}
@@ -20,23 +22,27 @@ Roots = tuple[tuple[str, Path], ...]
 """Top-level packages whose modules count, and the folder of each."""
 
 
+def joint_digest(sources: Iterable[Source]) -> str:
+    """Return 16 hexadecimal digits for what several parts, some from outside, depend on."""
+    sources = list(sources)
+    outside = {source.name.split(".")[0]: source.root for source in sources}
+    outside.pop(_PACKAGE, None)
+    return source_digest([source.name for source in sources], outside=outside)
+
+
 def source_digest(
-    module: str,
+    module: str | Iterable[str],
     root: Path = SOURCE,
-    *,
-    parts: Iterable[str] = (),
     outside: Mapping[str, Path] = MappingProxyType({}),
 ) -> str:
-    """Return 16 hexadecimal digits for the source of modules and of all they import.
+    """Return 16 hexadecimal digits for the source of ``module`` and of all it imports.
 
     Parameters
     ----------
-    module : str
-        Dotted name, such as ``nessflow.studies.steady_current``.
+    module : str or iterable of str
+        Dotted name, such as ``nessflow.studies.steady_current``, or several.
     root : Path, optional
         Folder that holds the package.
-    parts : iterable of str
-        Further modules.
     outside : mapping of str to Path
         Top-level packages beside nessflow whose source counts, and the folder of each.
 
@@ -46,7 +52,8 @@ def source_digest(
         When there is no such module.
     """
     roots = ((_PACKAGE, root), *sorted(outside.items()))
-    names = {name for each in (module, *parts) for name in _closure(each, roots)}
+    modules = [module] if isinstance(module, str) else module
+    names = {name for each in modules for name in _closure(each, roots)}
     return _digest(tuple(sorted(names)), roots)
 
 
