@@ -14,7 +14,7 @@ import click
 
 from nessflow.errors import Problem, nearest
 from nessflow.pipeline.config import ConfigError, load_study
-from nessflow.registry import find_kind, kind_names
+from nessflow.registry import faults, find_kind, kind_names, use_project
 from nessflow.studies.kind import Status
 from nessflow.workflow import digest_of, impossible_lines, read_project
 
@@ -61,6 +61,7 @@ def main() -> None:
 @click.version_option(package_name="nessflow")
 def commands():
     """Currents, noise and entropy production of open quantum systems over parameter grids."""
+    use_project(Path())
 
 
 @commands.command()
@@ -75,7 +76,7 @@ def plan(studies, tier, allow_large, probe):
 
     choices = {"tier": tier, "studies": studies or None, "allow_large": allow_large}
     project = read_project(Path(), is_tolerant=True, **choices)
-    for line in impossible_lines(project):
+    for line in [*(f"warning: {fault}" for fault in faults()), *impossible_lines(project)]:
         _to_stderr(line)
     rows = [
         plan_study(

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, ClassVar, get_args
+from typing import Annotated, get_args
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticCustomError, core_schema
@@ -219,6 +219,11 @@ def _members(family: type) -> Members:
     return _found(family, (*_package_sources(family.home), *_outside()))
 
 
+def faults() -> list[str]:
+    """Return one line for each file of the project and each entry point that cannot be imported."""
+    return [source.fault for source in _outside() if source.fault]
+
+
 def _outside() -> tuple[Source, ...]:
     return (*_own_sources(), *_installed_sources())
 
@@ -226,21 +231,21 @@ def _outside() -> tuple[Source, ...]:
 @functools.cache
 def _found(family: type, sources: tuple[Source, ...]) -> Members:
     parts, places, refused = {}, {}, {}
-    faults = [source.fault for source in sources if source.fault]
+    broken = [source.fault for source in sources if source.fault]
     for source in sources:
         for part in source.classes:
             name = _name_of(part, family)
             if name is None or parts.get(name) is part:
                 continue
             if lacking := _lacking(part, family):
-                faults.append(f"{source.place}: {part.__name__} does not say {lacking}")
+                broken.append(f"{source.place}: {part.__name__} does not say {lacking}")
             elif name in parts:
                 both = f"{places[name].place} and {source.place}"
                 refused[name] = f"{both} both have a part of this name; rename one"
             else:
                 parts[name], places[name] = part, source
     sound = {name: part for name, part in parts.items() if name not in refused}
-    return Members(sound, places, refused, tuple(faults))
+    return Members(sound, places, refused, tuple(broken))
 
 
 def _name_of(part: type, family: type) -> str | None:
@@ -312,8 +317,7 @@ class AnyOf:
 @functools.cache
 def in_role(part: type, role: type) -> type:
     """Return the class of a part that has the keys of a role besides its own."""
-    names = {"__doc__": part.__doc__, "__module__": role.__module__, "part": part}
-    names["__annotations__"] = {"part": ClassVar[type]}
+    names = {"__doc__": part.__doc__, "__module__": role.__module__}
     return type(part.__name__, (role, part), names)
 
 
@@ -349,8 +353,7 @@ def kind_source(name: str) -> Source:
     """Return where a kind of study comes from; raises as `find_kind`."""
     found = [source for source in (*_package_kind(name), *_outside()) if source.kind == name]
     if not found:
-        faults = "; ".join(source.fault for source in _outside() if source.fault)
-        raise PartError(faults, kind_names())
+        raise PartError("; ".join(faults()), kind_names())
     if len(found) > 1:
         places = " and ".join(source.place for source in found)
         raise PartError(f"{places} both have a kind of this name; rename one")

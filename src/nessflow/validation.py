@@ -186,7 +186,7 @@ def quantity_at(model: type[BaseModel], key: Key, data: object) -> tuple[str, st
     """Return the natural units and the description of the field that holds ``key``.
 
     ``data`` decides which branch of each union holds.  An entry of a list or mapping has the
-    units of the whole.  None when the field has no units.
+    units of the whole.  Both are empty when the field has no units; None when there is no such key.
     """
     root = schema_of(model)
     node, found = root, None
@@ -197,7 +197,9 @@ def quantity_at(model: type[BaseModel], key: Key, data: object) -> tuple[str, st
         node = _child(root, node, part)
         found = node if "natural_units" in node else found
         data = _item(data, part)
-    return (found["natural_units"], found.get("description", "")) if found else None
+    if found is None:
+        return ("", "") if node else None
+    return found["natural_units"], found.get("description", "")
 
 
 def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:

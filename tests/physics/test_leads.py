@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.integrate
 
+from nessflow.registry import members
 from nessflow.scattering.bound_states import bound_states
 from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.currents import steady_currents
@@ -17,7 +18,6 @@ from nessflow.scattering.leads import (
     SemiInfiniteSSH,
     WideBand,
     bordered,
-    lead_kinds,
 )
 from nessflow.scattering.mesh import resonances
 from nessflow.scattering.noise import lead_noise
@@ -43,7 +43,7 @@ def lead(request) -> Lead:
 
 
 def test_every_kind_is_tried():
-    assert {type(lead) for lead in LEADS.values()} == set(lead_kinds())
+    assert {type(lead) for lead in LEADS.values()} == set(members(Lead).values())
 
 
 # --- self-energies --------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ import pytest
 from nessflow.description import describe_kind
 from nessflow.pipeline.config import load_study
 from nessflow.pipeline.study import parameters_of
-from nessflow.registry import find_kind, kind_names
-from nessflow.scattering.leads import lead_kinds
+from nessflow.registry import find_kind, kind_names, members
+from nessflow.scattering.leads import Lead
 from nessflow.studies.kind import Status
 
 LEADS = {
@@ -23,7 +23,7 @@ WITH_LEADS = [name for name, text in EXAMPLES.items() if PLACE.search(text)]
 
 
 def test_all_leads_and_kinds_are_tried():
-    assert LEADS.keys() == {lead.model_fields["kind"].default for lead in lead_kinds()}
+    assert LEADS.keys() == members(Lead).keys()
     assert len(WITH_LEADS) == 10
 
 

@@ -159,10 +159,11 @@ def quantities_of(
     for labels in points:
         data = template_of(with_cases(document, axes, labels))
         for key, text in expressions_in(data):
-            for name in names_in(text):
+            found = quantity_at(kind.Parameters, key, data)
+            # A key that there is not is a fault of its own.
+            for name in names_in(text) if found is not None else ():
                 if not any(fields.setdefault(name, ("", ""))) and expression(text).is_name:
-                    units, meaning = quantity_at(kind.Parameters, key, data) or ("", "")
-                    fields[name] = units, _name_in(meaning)
+                    fields[name] = found[0], _name_in(found[1])
     return fields
 
 

@@ -344,7 +344,9 @@ def _kind(
         except LookupError:
             pass
     expected = f"one of the kinds {', '.join(names)}" if names else "the name of a kind"
-    hint = nearest(name, names) or hint
+    if hint:
+        expected = ""
+    hint = hint or nearest(name, names)
     return None, [document.problem(("study",), expected, hint)]
 
 

@@ -186,11 +186,6 @@ class Lead(Part, ABC):
         return result
 
 
-def lead_kinds() -> tuple[type[Lead], ...]:
-    """Return all kinds of lead, in the order in which they were defined."""
-    return tuple(kind for kind in Lead.__subclasses__() if kind.__module__ == __name__)
-
-
 def listed_bands(lead: Lead) -> str:
     """Return the bands of a lead as text."""
     return " and ".join(f"[{low:g}, {high:g}]" for low, high in lead.bands)

@@ -1,12 +1,14 @@
 """Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
 
 from dataclasses import replace
-from typing import Annotated, Union
+from typing import Annotated
 
 import numpy as np
-from pydantic import BeforeValidator, Discriminator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nessflow.parts import KeyedError, Strict, quantity
+from nessflow.registry import AnyOf
+from nessflow.scattering.leads import Lead
 from nessflow.scattering.probes import Probe
 from nessflow.scattering.system import AttachedLead, OpenSystem
 from nessflow.studies import systems
@@ -61,7 +63,7 @@ class ProbeRole(Strict):
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 
 
-AnyProbes = Annotated[Union[systems.with_role(ProbeRole)], Discriminator("kind")]  # noqa: UP007
+AnyProbes = Annotated[Lead, AnyOf(Lead, ProbeRole)]
 
 
 class ProbedSystem(systems.System):

@@ -1,14 +1,14 @@
 """Parameters of an open quadratic system: lattice, disorder, loss, gain and leads."""
 
 import re
-from typing import Annotated, Union
+from typing import Annotated
 
 import numpy as np
-from pydantic import Discriminator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.registry import AnyOf
-from nessflow.scattering.leads import Lead, lead_kinds
+from nessflow.scattering.leads import Lead
 from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
 from nessflow.studies.draws import stream
 from nessflow.studies.kind import Coordinate, Limits
@@ -66,23 +66,13 @@ class LeadRole(Strict):
         ]
 
 
-def with_role(role: type[Strict]) -> tuple[type[Strict], ...]:
-    """Return every kind of lead with the keys of a role besides its own."""
-    return tuple(
-        type(lead.__name__, (role, lead), {"__doc__": lead.__doc__, "__module__": __name__})
-        for lead in lead_kinds()
-    )
-
-
 def model_of(lead: Lead) -> Lead:
     """Return what a lead is without the keys of its role."""
-    (model,) = set(type(lead).__bases__) & set(lead_kinds())
+    _, model = type(lead).__bases__
     return model.model_construct(**{name: getattr(lead, name) for name in model.model_fields})
 
 
-AnyLead = Annotated[Union[with_role(LeadRole)], Discriminator("kind")]  # noqa: UP007
-
-
+AnyLead = Annotated[Lead, AnyOf(Lead, LeadRole)]
 AnyChannels = Annotated[Channels, AnyOf(Channels)]
 
 
