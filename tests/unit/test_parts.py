@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from nessflow.studies.systems import Chain, System
+from nessflow.studies.systems import System
+from nessflow.systems.lattices.chain import Chain
 from nessflow.validation import InvalidValues
 
 LEAD = {"kind": "wide-band", "broadening": 1.0, "chemical_potential": 0.0, "temperature": 0.1}
