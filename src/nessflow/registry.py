@@ -100,14 +100,11 @@ def project() -> Path:
     return _project or Path.cwd()
 
 
-def _own_sources() -> tuple[Source, ...]:
-    root = project()
-    return _sources_in(root) if (root / "config").is_dir() else ()
-
-
 @functools.cache
-def _sources_in(root: Path) -> tuple[Source, ...]:
+def _own_sources(root: Path) -> tuple[Source, ...]:
     folder = root / FOLDER
+    if not (root / "config").is_dir():
+        return ()
     # A package without a file of its own, so that nothing has to be installed, and the parts of
     # two projects in one process are not taken for each other.
     package = ModuleType(f"{FOLDER}_{hashlib.sha256(bytes(folder)).hexdigest()[:12]}")
@@ -212,11 +209,7 @@ class Members:
 
 def members(family: type) -> Mapping[str, type]:
     """Return the parts of a family by name, those of the project and of installed packages too."""
-    return _members(family).parts
-
-
-def _members(family: type) -> Members:
-    return _found(family, (*_package_sources(family.home), *_outside()))
+    return _members(family, project()).parts
 
 
 def faults() -> list[str]:
@@ -225,11 +218,12 @@ def faults() -> list[str]:
 
 
 def _outside() -> tuple[Source, ...]:
-    return (*_own_sources(), *_installed_sources())
+    return (*_own_sources(project()), *_installed_sources())
 
 
 @functools.cache
-def _found(family: type, sources: tuple[Source, ...]) -> Members:
+def _members(family: type, root: Path) -> Members:
+    sources = (*_package_sources(family.home), *_own_sources(root), *_installed_sources())
     parts, places, refused = {}, {}, {}
     broken = [source.fault for source in sources if source.fault]
     for source in sources:
@@ -267,7 +261,7 @@ def _lacking(part: type, family: type) -> str:
 
 def _refusal(family: type, name: object) -> str:
     """Return why a part cannot be used, where it may be one that somebody has written."""
-    found = _members(family)
+    found = _members(family, project())
     if not isinstance(name, str) or name in found.parts:
         return ""
     return found.refused.get(name) or "; ".join(found.faults)
@@ -299,7 +293,7 @@ class AnyOf:
         return core_schema.with_info_plain_validator_function(self._validated)
 
     def __get_pydantic_json_schema__(self, schema, handler):
-        return handler(_union(tuple(self.members.items())).core_schema)
+        return handler(_union(self, project()).core_schema)
 
     def _validated(self, value, info):
         if isinstance(value, self.role or self.family):
@@ -307,7 +301,7 @@ class AnyOf:
         kind = value.get("kind") if isinstance(value, Mapping) else None
         if refusal := _refusal(self.family, kind):
             raise PydanticCustomError("part", "{why}", {"why": refusal})
-        union = _union(tuple(self.members.items()))
+        union = _union(self, project())
         if info.mode == "json":
             # Lists stand for tuples there, and text for the numbers that are keys.
             return union.validate_json(json.dumps(value), strict=True)
@@ -322,8 +316,8 @@ def in_role(part: type, role: type) -> type:
 
 
 @functools.cache
-def _union(parts: tuple[tuple[str, type], ...]) -> TypeAdapter:
-    return TypeAdapter(Annotated[object, _Union(parts)])
+def _union(any_of: AnyOf, root: Path) -> TypeAdapter:
+    return TypeAdapter(Annotated[object, _Union(tuple(any_of.members.items()))])
 
 
 @dataclass(frozen=True)
@@ -401,7 +395,7 @@ def sources_of(kind: str, values: Iterable[object]) -> list[Source]:
     names = set(_named_in(list(values)))
     found = {
         part.sources[name]
-        for part in map(_members, _families(source.module.Parameters))
+        for part in (_members(x, project()) for x in _families(source.module.Parameters))
         for name in part.parts.keys() & names
     }
     return [source, *sorted(found, key=lambda each: each.name)]
