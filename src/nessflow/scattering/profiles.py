@@ -6,6 +6,7 @@ states on each site is given beside.  States that decay too slowly for a quadrat
 by their poles.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from nessflow.scattering.bound_states import BoundStates, bound_states
 from nessflow.scattering.currents import SteadyCurrents, divergent_rows, terminal_names
 from nessflow.scattering.dark_states import dark_states
-from nessflow.scattering.matrices import Sparse, Tridiagonal
+from nessflow.scattering.matrices import Sparse, Tridiagonal, diagonal
 from nessflow.scattering.mesh import known_poles
 from nessflow.scattering.narrow_states import NarrowStates, background, narrow_states
 from nessflow.scattering.pairwise import (
@@ -21,6 +22,7 @@ from nessflow.scattering.pairwise import (
     bonds,
     lead_broadening,
     lead_sites,
+    on_sites,
     pair_transmission,
     site_sums,
 )
@@ -166,6 +168,191 @@ class Profiles:
     converged: bool
 
 
+@dataclass(frozen=True, eq=False)
+class LocalIntegrals:
+    """Integrals over the energy of numbers on sites and bonds, with their errors, by part.
+
+    Attributes
+    ----------
+    value, error : dict of str to array
+        ``filled`` and ``empty`` (N,), ``bonds`` (B,), ``inflow`` (N,), ``deviation`` (t,).
+    bound : BoundStates or None
+        The bound states of the system, which nothing here contains.
+    converged : bool
+        Whether all integrals met the tolerance or their rounding errors.
+    """
+
+    value: dict[str, np.ndarray]
+    error: dict[str, np.ndarray]
+    bound: BoundStates | None
+    converged: bool
+
+
+_SOURCES = {
+    "filled": ("filled",),
+    "empty": ("empty",),
+    "bonds": ("excess", "all", "loss", "gain"),
+    "inflow": ("filled", "empty"),
+    "deviation": ("excess", "all", "loss", "gain"),
+}
+"""What each part takes of ``G W G^+``, by the name of W."""
+
+
+def local_integrals(
+    system: OpenSystem, parts: Sequence[str], rtol: float = 1e-10
+) -> LocalIntegrals:
+    """Integrate numbers on sites and bonds over the energy.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Any number of leads, loss and gain.
+    parts : sequence of str
+        ``filled`` and ``empty``: occupations and what lacks of them; ``bonds``: particle currents
+        by hopping; ``inflow``: what leads, loss and gain send to each site; ``deviation``: see
+        `Profiles`.
+    rtol : float
+        Error over value aimed at, for every number by itself.
+
+    Returns
+    -------
+    LocalIntegrals
+        Of these parts.
+    """
+    pairs, at = bonds(system), lead_sites(system)
+    hopping = _elements(system.hamiltonian, pairs).conj()
+    occupations = fermi_occupations(system)
+    contacts = by_terminal(system, np.ones((at.size, 1)))
+    reverses = _is_time_reversal_symmetric(system, pairs)
+    sources_of = _SOURCES if reverses else _SOURCES | {"bonds": ("filled",)}
+    names = dict.fromkeys(name for part in parts for name in sources_of[part])
+
+    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gamma, excess = lead_broadening(system, energies), occupations.excess(energies)
+        common, holes = occupations.common(energies), occupations.common_holes(energies)
+        filled, empty = _particles_and_holes(system, energies)
+        nothing = np.zeros_like(gamma)
+        sources = {
+            "filled": filled,
+            "empty": empty,
+            "excess": Source(gamma * excess),
+            "all": Source(gamma, 1.0, 1.0),
+            "loss": Source(nothing, 1.0),
+            "gain": Source(nothing, 0.0, 1.0),
+        }
+        found = site_sums(system, energies, [sources[name] for name in names])
+        sites, beside = (dict(zip(names, x, strict=True)) for x in found)
+        driven = np.maximum(abs(excess).max(axis=0), _driven(system))
+        values, sizes = [], []
+        for part in parts:
+            if part in ("filled", "empty"):
+                value = size = sites[part].T
+            elif part == "bonds" and not reverses:
+                value = 2 * (hopping * beside["filled"]).imag.T
+                root = np.sqrt(sites["filled"])
+                size = 2 * abs(hopping)[:, None] * (root[:, pairs[:, 0]] * root[:, pairs[:, 1]]).T
+            elif part == "bonds":
+                # All states filled alike carry no current but what loss and gain drive.
+                flow = beside["excess"] - common[:, None] * beside["loss"]
+                flow = flow + holes[:, None] * beside["gain"]
+                value = 2 * (hopping * flow).imag.T
+                # |C_ij| is at most the geometric mean of C_ii and C_jj.
+                root = np.sqrt(sites["all"])
+                size = 2 * abs(hopping)[:, None] * (root[:, pairs[:, 0]] * root[:, pairs[:, 1]]).T
+                size = size * driven
+            elif part == "inflow":
+                both = common + excess, np.maximum(holes - excess, 0.0)
+                value, size = _inflow(system, pairs, gamma, both, sites, beside)
+            else:
+                value = sites["excess"].T[at] - sites["all"].T[at] * excess
+                value = value - common * sites["loss"].T[at] + holes * sites["gain"].T[at]
+                size = sites["all"].T[at] * driven
+                value, size = (by_terminal(system, x) / contacts for x in (value, size))
+            values.append(value)
+            sizes.append(size)
+        return np.concatenate(values), np.concatenate(sizes)
+
+    bound = bound_states(system)
+    poles = _without(known_poles(system), bound)
+    narrow = narrow_states(system, poles)
+    windows = [states.window for states in narrow]
+    found = integrated(system, integrand, rtol, poles, everywhere=True, windows=windows)
+    n, count = system.sites, len(system.terminals)
+    lengths = {"bonds": len(pairs), "deviation": count}
+    ends = np.cumsum([lengths.get(part, n) for part in parts])[:-1]
+    value, error = (
+        dict(zip(parts, np.split(x, ends), strict=True)) for x in (found.value, found.error)
+    )
+    for states in narrow:
+        beside, wrong = background(integrand, states.window)
+        for numbers, more in ((value, beside), (error, wrong)):
+            for part, change in zip(parts, np.split(more, ends), strict=True):
+                numbers[part] += change
+        _add(system, states, pairs, hopping, value, error)
+    return LocalIntegrals(value, error, bound, found.converged)
+
+
+def _is_time_reversal_symmetric(system: OpenSystem, pairs: np.ndarray) -> bool:
+    """Return whether all matrices are real: then states that are all filled carry no current.
+
+    A flux through a ring drives persistent currents, and channels on bonds with a phase currents
+    that feed themselves, in every state.
+    """
+    matrices = (system.hamiltonian, system.loss, system.gain)
+    return not any(np.imag(_elements(matrix, pairs)).any() for matrix in matrices)
+
+
+def _inflow(
+    system: OpenSystem, pairs: np.ndarray, gamma: np.ndarray, occupations: tuple, sites, beside
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the integrand of what leads, loss and gain send to each site, (N, E), and its size.
+
+    ``sum_a Gamma_a [f_a p - (1 - f_a) n]_jj - 2 Re(P n)_jj + 2 Re(Q p)_jj`` with particles
+    ``n = G (sum_a f_a Gamma_a + 2Q) G^+`` and holes ``p``: eq (5) of paper
+    extended-landauer-buttiker, element by element.
+    """
+    at = lead_sites(system)
+    particles, holes = sites["filled"].T, sites["empty"].T
+    into, out = (gamma * f * x[at] for f, x in zip(occupations, (holes, particles), strict=True))
+    value, size = on_sites(system, into - out), on_sites(system, into + out)
+    environment = (
+        (system.gain, holes, beside["empty"], 1),
+        (system.loss, particles, beside["filled"], -1),
+    )
+    for matrix, numbers, links, sign in environment:
+        if matrix.any():
+            own = 2 * diagonal(matrix)[:, None] * numbers
+            shared = 2 * (_elements(matrix, pairs).conj() * links).real.T
+            for ends in pairs.T:
+                np.add.at(value, ends, sign * shared)
+                np.add.at(size, ends, abs(shared))
+            value, size = value + sign * own, size + own
+    return value, size
+
+
+def divergence(pairs: np.ndarray, currents: np.ndarray, sites: int) -> np.ndarray:
+    """Return what leaves each site through its bonds.
+
+    Parameters
+    ----------
+    pairs : (B, 2) int array
+        Sites of the bonds, from 0.
+    currents : (B,) array
+        From the first site of each bond to the second.
+    sites : int
+        N.
+
+    Returns
+    -------
+    (N,) float array
+        In the unit of the currents.
+    """
+    result = np.zeros(sites)
+    np.add.at(result, pairs[:, 0], currents)
+    np.add.at(result, pairs[:, 1], -currents)
+    return result
+
+
 def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
     """Return occupations, bond currents and departures from local equilibrium.
 
@@ -181,63 +368,18 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
     Profiles
         With the numerical errors.
     """
-    pairs, at, n = bonds(system), lead_sites(system), system.sites
-    hopping = _elements(system.hamiltonian, pairs).conj()
-    occupations = fermi_occupations(system)
-    contacts = by_terminal(system, np.ones((at.size, 1)))
-
-    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        gamma, excess = lead_broadening(system, energies), occupations.excess(energies)
-        common, holes = occupations.common(energies), occupations.common_holes(energies)
-        filled, empty = _particles_and_holes(system, energies)
-        nothing = np.zeros_like(gamma)
-        sources = [
-            filled,
-            empty,
-            Source(gamma * excess),
-            Source(gamma, 1.0, 1.0),
-            Source(nothing, 1.0),
-            Source(nothing, 0.0, 1.0),
-        ]
-        sites, beside = site_sums(system, energies, sources)
-        # All states filled alike carry no current but what loss and gain drive.
-        flow = beside[2] - common[:, None] * beside[4] + holes[:, None] * beside[5]
-        current = 2 * (hopping * flow).imag.T
-        # |C_ij| is at most the geometric mean of C_ii and C_jj.
-        root = np.sqrt(sites[3])
-        size = 2 * abs(hopping)[:, None] * (root[:, pairs[:, 0]] * root[:, pairs[:, 1]]).T
-        size = size * np.maximum(abs(excess).max(axis=0), _driven(system))
-        apart = sites[2].T[at] - sites[3].T[at] * excess
-        apart = apart - common * sites[4].T[at] + holes * sites[5].T[at]
-        apart_size = sites[3].T[at] * np.maximum(abs(excess).max(axis=0), _driven(system))
-        apart, apart_size = (by_terminal(system, x) / contacts for x in (apart, apart_size))
-        values = [sites[0].T, sites[1].T, current, apart]
-        return np.concatenate(values), np.concatenate([*values[:2], size, apart_size])
-
-    bound = bound_states(system)
-    poles = _without(known_poles(system), bound)
-    narrow = narrow_states(system, poles)
-    windows = [states.window for states in narrow]
-    found = integrated(system, integrand, rtol, poles, everywhere=True, windows=windows)
-    ends = np.cumsum([n, n, len(pairs)])
-    value, error = np.split(found.value, ends), np.split(found.error, ends)
-    for states in narrow:
-        beside, wrong = background(integrand, states.window)
-        for parts, more in ((value, beside), (error, wrong)):
-            for part, change in zip(parts, np.split(more, ends), strict=True):
-                part += change
-        _add(states, pairs, hopping, value, error)
-    bound_weight, bound_weight_error = _undamped_weight(system, bound, value, error)
+    found = local_integrals(system, ("filled", "empty", "bonds", "deviation"), rtol)
+    weight, weight_error = undamped_weight(system, found)
     return Profiles(
-        occupation=value[0],
-        occupation_error=error[0],
-        bound_weight=bound_weight,
-        bound_weight_error=bound_weight_error,
-        bond_current=value[2],
-        bond_current_error=error[2],
-        bonds=pairs,
-        local_deviation=value[3],
-        local_deviation_error=error[3],
+        occupation=found.value["filled"],
+        occupation_error=found.error["filled"],
+        bound_weight=weight,
+        bound_weight_error=weight_error,
+        bond_current=found.value["bonds"],
+        bond_current_error=found.error["bonds"],
+        bonds=bonds(system),
+        local_deviation=found.value["deviation"],
+        local_deviation_error=found.error["deviation"],
         converged=found.converged,
     )
 
@@ -246,16 +388,32 @@ _SAME = 1e-9
 """Distance of a pole from the level of a bound state, relative to it, that is rounding."""
 
 
-def _add(states: NarrowStates, pairs: np.ndarray, hopping: np.ndarray, value, error) -> None:
-    """Add what narrow states hold to occupations, holes and bond currents, and to their errors."""
-    sites = np.arange(value[0].size)
-    for k, held in enumerate((states.filled, states.empty)):
-        more, wrong = held.elements(sites, sites)
-        value[k] += more.real
-        error[k] += wrong
-    beside, wrong = states.filled.elements(*pairs.T)
-    value[2] += 2 * (hopping * beside).imag
-    error[2] += 2 * abs(hopping) * wrong
+def _add(system, states: NarrowStates, pairs, hopping, value, error) -> None:
+    """Add what narrow states hold to occupations, holes and currents, and to their errors."""
+    sites, first, second = np.arange(system.sites), *pairs.T
+    for part, held in (("filled", states.filled), ("empty", states.empty)):
+        if part in value:
+            more, wrong = held.elements(sites, sites)
+            value[part] += more.real
+            error[part] += wrong
+    if "bonds" in value:
+        beside, wrong = states.filled.elements(first, second)
+        value["bonds"] += 2 * (hopping * beside).imag
+        error["bonds"] += 2 * abs(hopping) * wrong
+    if "inflow" in value:
+        # No more than all that these states, filled or empty, exchange with the terminals.
+        weight = sum(
+            abs(more) + wrong
+            for more, wrong in (x.elements(sites, sites) for x in (states.filled, states.empty))
+        )
+        middle = np.array([np.mean(states.window)])
+        error["inflow"] += on_sites(system, lead_broadening(system, middle))[:, 0] * weight
+        for matrix in (system.loss, system.gain):
+            if matrix.any():
+                error["inflow"] += 2 * diagonal(matrix) * weight
+                shared = 2 * abs(_elements(matrix, pairs)) * np.sqrt(weight[first] * weight[second])
+                np.add.at(error["inflow"], first, shared)
+                np.add.at(error["inflow"], second, shared)
 
 
 def _without(poles: np.ndarray, bound: BoundStates | None) -> np.ndarray:
@@ -265,23 +423,33 @@ def _without(poles: np.ndarray, bound: BoundStates | None) -> np.ndarray:
     return poles[~close.any(axis=1)]
 
 
-def _undamped_weight(
-    system: OpenSystem, bound: BoundStates | None, value, error
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weight of bound and dark states on each site, (N,), and its error.
+def undamped_weight(system: OpenSystem, found: LocalIntegrals) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weight of bound and dark states on each site, and its error.
 
     Of their vectors; what occupation and holes leave of 1 is the check, or all there is.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    found : LocalIntegrals
+        With the parts ``filled`` and ``empty``.
+
+    Returns
+    -------
+    weight, error : (N,) float
+        Between 0 and 1.
     """
-    left = 1 - value[0] - value[1]
+    left = 1 - found.value["filled"] - found.value["empty"]
     dark = dark_states(system).vectors
     weight = np.sum(abs(dark) ** 2, axis=1)
-    if bound is not None:
-        weights = abs(bound.vectors) ** 2
+    if found.bound is not None:
+        weights = abs(found.bound.vectors) ** 2
         weight = weight + np.sum(weights, axis=1)
-        error = abs(left - weight) + weights @ bound.errors + 4 * np.finfo(float).eps
+        error = abs(left - weight) + weights @ found.bound.errors + 4 * np.finfo(float).eps
         return np.minimum(weight, 1.0), error
     inside = np.clip(left, weight, 1.0)
-    return inside, abs(left - inside) + error[0] + error[1]
+    return inside, abs(left - inside) + found.error["filled"] + found.error["empty"]
 
 
 def _driven(system: OpenSystem) -> float:
