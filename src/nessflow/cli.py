@@ -161,10 +161,11 @@ def solve(study, block, tier, allow_large, log):
         watch=watch,
     )
     failed = f", {counts.failed} failed" if counts.failed else ""
+    filled = f" ({counts.filled} of them in part)" if counts.filled else ""
     solving = time.process_time() - ready
     printer(
-        f"{study} {block}: {counts.reused} points reused, {counts.computed} computed{failed}; "
-        f"CPU {before + ready:.2f} s of start-up, {solving:.2f} s of solving"
+        f"{study} {block}: {counts.reused} points reused, {counts.computed} computed{filled}"
+        f"{failed}; CPU {before + ready:.2f} s of start-up, {solving:.2f} s of solving"
     )
 
 

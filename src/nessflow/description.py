@@ -6,12 +6,13 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
+from nessflow.observables.observable import Observable, observable_kinds, summary
+from nessflow.outcome import Status, Variable
 from nessflow.pipeline.config import Study
 from nessflow.pipeline.grid import blocks_of, point_count
 from nessflow.pipeline.keys import key_lines
-from nessflow.pipeline.study import possible_parameters
+from nessflow.pipeline.study import possible_parameters, variables_of
 from nessflow.registry import find_kind, kind_names
-from nessflow.studies.kind import Status
 
 UNITS = (
     "Units: hbar = k_B = e = 1, energies in the hopping t; a current in t/h is 2 pi times larger."
@@ -40,7 +41,7 @@ def describe_kind(name: str) -> str:
         *key_lines(kind.Parameters),
         "",
         "Observables (NAME_error: numerical error of an integrated one)",
-        *_observables(kind),
+        *(_choice(kind) if hasattr(kind, "chosen") else _variables(kind.VARIABLES)),
     ]
     if example.is_file():
         text = example.read_text().rstrip()
@@ -76,7 +77,7 @@ def describe_study(study: Study, kind: ModuleType) -> str:
         f"Parameters (nessflow describe {study.kind}: every key)",
         *_parameters(parameters, ""),
     ]
-    lines += ["", "Observables", *_observables(kind)]
+    lines += ["", "Observables", *_variables(variables_of(kind, study.template))]
     return "\n".join(lines)
 
 
@@ -105,13 +106,30 @@ def _parameters(model: BaseModel, prefix: str) -> list[str]:
     return lines
 
 
-def _observables(kind: ModuleType) -> list[str]:
+def _variables(variables: Mapping[str, Variable], indent: str = "  ") -> list[str]:
     return [
-        f"  {name} [{', '.join(v.dims)}] ({v.natural_units}): {v.long_name}"
+        f"{indent}{name} [{', '.join(v.dims)}] ({v.natural_units}): {v.long_name}"
         + (f"; {v.limits}" if str(v.limits) else "")
-        for name, v in kind.VARIABLES.items()
+        for name, v in variables.items()
         if not name.endswith("_error")
     ]
+
+
+def _choice(kind: ModuleType) -> list[str]:
+    """Return the observables that a study may choose, those of the default first."""
+    default, lines = kind.chosen(None), []
+    for name, each in _all_observables(kind).items():
+        when = "" if name in default else " (where a study lists it)"
+        lines.append(f"  {name}{when}: {summary(each)}")
+        if name not in default:
+            lines += [f"    {line}" for line in each.conventions]
+        lines += _variables(each.variables, "    ")
+    return lines
+
+
+def _all_observables(kind: ModuleType) -> dict[str, type[Observable]]:
+    names = dict.fromkeys([*kind.chosen(None), *observable_kinds()])
+    return {name: observable_kinds()[name] for name in names}
 
 
 def data_dictionary() -> str:
@@ -149,12 +167,25 @@ def data_dictionary() -> str:
         kind = find_kind(name)
         lines += ["", f"## {name}", "", _summary(kind), ""]
         lines += [f"* {line}" for line in kind.CONVENTIONS]
-        lines += ["", "| variable | dimensions | natural units | range | meaning |"]
-        lines += ["|---|---|---|---|---|"]
-        lines += [
+        lines += ["", *_table(kind.VARIABLES)]
+        if hasattr(kind, "chosen"):
+            lines += ["", "Where a study lists them among its `observables`:"]
+            for each in _all_observables(kind).values():
+                if each.name not in kind.chosen(None):
+                    lines += ["", f"**{each.name}**: {summary(each)}"]
+                    lines += ["", *(f"* {line}" for line in each.conventions)]
+                    lines += [*[""] * bool(each.conventions), *_table(each.variables)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(variables: Mapping[str, Variable]) -> list[str]:
+    return [
+        "| variable | dimensions | natural units | range | meaning |",
+        "|---|---|---|---|---|",
+        *(
             f"| `{v}` | {', '.join(m.dims) or 'none'} | {m.natural_units} | {m.limits} | "
             f"{m.long_name} |"
-            for v, m in kind.VARIABLES.items()
+            for v, m in variables.items()
             if not v.endswith("_error")
-        ]
-    return "\n".join(lines) + "\n"
+        ),
+    ]

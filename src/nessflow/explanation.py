@@ -80,6 +80,10 @@ def _data(record: Mapping[str, object]) -> Iterator[str]:
         yield f"  sample k is {draw} draw at each point"
     for key, value in flat(definition["parameters"]):
         yield f"  {key} = {value}"
+    for item in record.get("observables", ()):
+        yield f"  observable {', '.join(map(str, item)) if isinstance(item, dict) else item}"
+        for key, value in flat(item) if isinstance(item, dict) else ():
+            yield f"    {key} = {value}"
     for axis, cases in definition.get("cases", {}).items():
         for label, case in cases.items():
             changes = ", ".join(f"{key} = {value}" for key, value in case.items())

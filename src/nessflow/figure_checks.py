@@ -29,7 +29,7 @@ from nessflow.figures.specs import (
 from nessflow.figures.units import FigureError, powers_of, times_power, unit_factor
 from nessflow.pipeline.config import ConfigError, Study
 from nessflow.pipeline.grid import points_of
-from nessflow.pipeline.study import possible_parameters
+from nessflow.pipeline.study import possible_parameters, variables_of
 from nessflow.pipeline.study_file import FIT_RESULTS, squared_units
 from nessflow.validation import Key
 
@@ -89,10 +89,11 @@ def layout_of(study: Study, kind: ModuleType) -> _Layout:
     units = {axis.name: axis.natural_units or "1" for axis in study.axes}
     axes = tuple(values)
     quantities = {"status": _Quantity(axes, "1", has_samples=study.ensemble is not None)}
-    for name, variable in kind.VARIABLES.items():
+    variables = variables_of(kind, study.template)
+    for name, variable in variables.items():
         dims, unit = (*axes, *variable.dims), variable.natural_units
         quantities[name] = _Quantity(dims, unit, has_samples=study.ensemble is not None)
-        if study.ensemble and name.removesuffix("_error") not in kind.VARIABLES.keys() - {name}:
+        if study.ensemble and name.removesuffix("_error") not in variables.keys() - {name}:
             quantities |= {f"{name}_{key}": _Quantity(dims, unit) for key in ("mean", "sem")}
             square = _Quantity(dims, squared_units(unit))
             quantities |= {f"{name}_{key}": square for key in ("mean_square", "mean_square_sem")}

@@ -9,6 +9,7 @@ from nessflow.pipeline.config import Study, parameters_of
 from nessflow.pipeline.grid import Ensemble
 from nessflow.pipeline.judge import judge
 from nessflow.pipeline.solve import generator
+from nessflow.pipeline.study import variables_of
 
 
 def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
@@ -37,7 +38,8 @@ def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
     ensemble = study.ensemble or Ensemble(1, 1, 0)
     rng = generator(ensemble, labels, sample) if random else None
     coordinates = {name: c.values for name, c in kind.coordinates(parameters).items()}
-    verdict = judge(kind.evaluate(parameters, rng), kind.VARIABLES, coordinates)
+    variables = variables_of(kind, study.template)
+    verdict = judge(kind.evaluate(parameters, rng), variables, coordinates)
     result = {
         "study": study.name,
         "point": {axis.name: axis.value(labels[axis.name]) for axis in study.axes},
@@ -50,7 +52,7 @@ def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
         "coordinates": {name: values.tolist() for name, values in coordinates.items()},
         "observables": {
             name: _observable(name, variable, verdict)
-            for name, variable in kind.VARIABLES.items()
+            for name, variable in variables.items()
             if not name.endswith("_error")
         },
     }

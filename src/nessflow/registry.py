@@ -212,6 +212,11 @@ def members(family: type) -> Mapping[str, type]:
     return _members(family, project()).parts
 
 
+def source_of(family: type, name: str) -> Source:
+    """Return where a part comes from; raises KeyError when there is none of this name."""
+    return _members(family, project()).sources[name]
+
+
 def faults() -> list[str]:
     """Return one line for each file of the project and each entry point that cannot be imported."""
     return [source.fault for source in _outside() if source.fault]
@@ -259,7 +264,7 @@ def _lacking(part: type, family: type) -> str:
     return ", ".join(sorted(missing))
 
 
-def _refusal(family: type, name: object) -> str:
+def refusal(family: type, name: object) -> str:
     """Return why a part cannot be used, where it may be one that somebody has written."""
     found = _members(family, project())
     if not isinstance(name, str) or name in found.parts:
@@ -299,8 +304,8 @@ class AnyOf:
         if isinstance(value, self.role or self.family):
             return value
         kind = value.get("kind") if isinstance(value, Mapping) else None
-        if refusal := _refusal(self.family, kind):
-            raise PydanticCustomError("part", "{why}", {"why": refusal})
+        if why := refusal(self.family, kind):
+            raise PydanticCustomError("part", "{why}", {"why": why})
         union = _union(self, project())
         if info.mode == "json":
             # Lists stand for tuples there, and text for the numbers that are keys.

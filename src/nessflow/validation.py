@@ -230,10 +230,13 @@ def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:
         return Fault(key, f"{expected} as key", "", of_key=True)
     hint = "it is missing" if kind == "missing" else ""
     node, given = _node_at(root, key, data), functools.reduce(_item, key, data)
+    words = [value for value in node.get("enum", ()) if isinstance(value, str)]
     if not _meaning(node):
         node = _list_at(root, key, data)
     if kind in ("float_type", "int_type", "int_parsing") and isinstance(given, str):
         hint = _number_hint(given, node)
+    if kind == "literal_error" and isinstance(given, str):
+        hint = nearest(given, words)
     return Fault(key, expected + _meaning(node), hint)
 
 

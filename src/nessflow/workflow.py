@@ -20,7 +20,7 @@ from nessflow.pipeline.config import (
     load_project,
     template_json,
 )
-from nessflow.pipeline.digest import joint_digest, report_digest, style_digest
+from nessflow.pipeline.digest import report_digest, style_digest
 from nessflow.pipeline.files import (
     Missing,
     StoreError,
@@ -49,7 +49,8 @@ from nessflow.pipeline.manifest import (
     state_of,
     vouched_faults,
 )
-from nessflow.registry import find_kind, sources_of, use_project
+from nessflow.pipeline.sources import study_digest
+from nessflow.registry import find_kind, use_project
 
 FORMATS = ("svg", "pdf", "png")
 SIDECAR = "json"
@@ -364,8 +365,7 @@ def digest_of(study: Study) -> str:
 
     That is the kind's, and that of the parts that the study names, those of others included.
     """
-    cases = [axis.cases for axis in study.axes if axis.cases is not None]
-    return joint_digest(sources_of(study.kind, [study.template, *cases]))
+    return study_digest(study, find_kind(study.kind))
 
 
 def refuse(workflow: Workflow, names: Iterable[str]) -> None:

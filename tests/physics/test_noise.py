@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
 from lattices import bond_rates, chain, onsite_rates
+from nessflow.observables.noise import Noise
 from nessflow.scattering import dense, response, sparse, tridiagonal
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.dense import scattering_matrix
@@ -418,12 +419,11 @@ def test_every_point_of_a_study_stores_its_noise():
 
 
 def test_noise_that_is_not_positive_makes_a_point_suspect():
-    currents, noise = currents_and_noise(open_chain(3, {1: 0.1}))
-    assert steady_current.judged(currents, noise)[0] == Status.OK
+    system = open_chain(3, {1: 0.1})
+    _, noise = currents_and_noise(system)
+    assert Noise().fault(system, noise)[0] == Status.OK
     impossible = noise.particle_noise - np.diag([0.0, noise.particle_noise[1, 1] * 1.01])
-    status, message = steady_current.judged(
-        currents, dataclasses.replace(noise, particle_noise=impossible)
-    )
+    status, message = Noise().fault(system, dataclasses.replace(noise, particle_noise=impossible))
     assert status == Status.SUSPECT
     assert "noise is not positive" in message
 

@@ -96,6 +96,20 @@ def test_the_axes_on_the_page_are_axes(tmp_path):
     assert [axis.name for axis in study.axes] == ["bias", "V", "monitored"]
 
 
+def test_the_observables_on_the_page_are_computed(tmp_path):
+    page = (ROOT / "docs" / "study-files.md").read_text()
+    path = tmp_path / "example.yaml"
+    path.write_text(page.split("```yaml\n")[2].split("```")[0])
+    kind = find_kind("steady-current")
+    study = load_study(path, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC)
+    assert not figure_problems(study, {study.name: layout_of(study, kind)})
+    for labels in points_of(study.axes):
+        outcome = kind.evaluate(parameters_of(study, labels, kind), None)
+        assert outcome.status == Status.OK, outcome.message
+        assert outcome.values["local_density_of_states"].shape == (20, 201)
+    assert outcome.values["bond_current"][0] > outcome.values["bond_current"][-1] > 0
+
+
 def test_the_figures_on_the_page_are_figures():
     page = (ROOT / "docs" / "figures.md").read_text()
     text = page.split("```yaml\n")[1].split("```")[0]

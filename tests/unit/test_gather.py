@@ -157,7 +157,10 @@ def test_all_unusable_blocks_are_named_set_aside_and_computed_anew(tmp_path):
     cut.write_bytes(cut.read_bytes()[:-100])
     missing.unlink()
     for path, key in ((source, "source_digest"), (parameters, "parameters")):
-        write_dataset(read_dataset(path).assign_attrs({key: "old"}), path)
+        block = read_dataset(path)
+        for each in (block, *(x for x in block.data_vars.values() if key in x.attrs)):
+            each.attrs[key] = "old"
+        write_dataset(block, path)
     with pytest.raises(StoreError) as raised:
         fake.gather(study, tmp_path)
     message = str(raised.value)

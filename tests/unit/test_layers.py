@@ -23,7 +23,12 @@ ALLOWED = {
     "lindblad": {"lindblad", "scattering", "numpy", "scipy"},
     "mixture": {"mixture", "scattering", "numpy", "scipy"},
     "errors": set(),
+    "grids": {"parts", "numpy", "pydantic"},
     "matrix": {"parts", "numpy", "pydantic"},
+    "observables": PHYSICS
+    | {"grids", "observables", "outcome", "parts", "registry", "numpy", "pydantic"}
+    | {"pydantic_core"},
+    "outcome": {"numpy"},
     "parts": {"validation", "pydantic"},
     "registry": {"pydantic", "pydantic_core"},
     "validation": {"errors", "registry", "pydantic"},
@@ -31,7 +36,8 @@ ALLOWED = {
     "systems": {"matrix", "parts", "scattering", "systems", "numpy", "scipy", "pydantic"},
     "thermodynamics": PHYSICS | {"numpy", "scipy"},
     "studies": PHYSICS
-    | {"matrix", "parts", "registry", "systems", "studies", "numpy", "scipy", "pydantic"},
+    | {"grids", "matrix", "observables", "outcome", "parts", "registry", "systems", "studies"}
+    | {"numpy", "scipy", "pydantic"},
     "pipeline": {"errors", "pipeline", "registry", "validation", "numpy", "xarray", "netCDF4"}
     | {"pydantic", "ruamel", "simpleeval", "rocrate"},
     "report": {"report", "numpy", "xarray", "PIL", "bokeh", "jinja2", "markupsafe"},

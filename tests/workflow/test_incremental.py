@@ -15,6 +15,24 @@ NEW_BLOCKS = {
     "total": 6,
 }
 
+NUMBER = '''
+"""Number of sites."""
+
+from nessflow.estimate import Estimate
+from nessflow.observables.observable import Observable
+from nessflow.outcome import Variable
+
+
+class Number(Observable):
+    """Number of sites."""
+
+    name = "number"
+    variables = {"number": Variable((), "1", "number of sites")}
+
+    def evaluate(self, system):
+        return {"number": Estimate(system.sites, 0.0)}
+'''
+
 
 def test_more_samples_compute_new_blocks_only(ready):
     ready.edit("config/studies/chain.yaml", "samples: 20", "samples: 30")
@@ -111,6 +129,44 @@ def test_a_changed_solver_reruns_its_studies_only(ready):
     assert jobs["block"] == 1
     assert "list_figures_spectrum" in jobs
     assert "list_figures_chain" not in jobs
+
+
+def test_an_observable_is_all_that_is_computed_when_it_is_new_or_changed(ready, project):
+    chosen = "observables: [currents, noise, density]\naxes:"
+    ready.edit("config/studies/chain.yaml", "axes:", chosen)
+    assert ready.jobs()["block"] == 4
+    printed = ready.nessflow("plan", "chain").stdout
+    assert "4 of 4 blocks: new observable density, observables left out; then data" in printed
+    done = ready.snakemake("chain")
+    assert done.stderr.count("0 points reused, 20 computed (20 of them in part)") == 4, done.stderr
+    project.edit("config/studies/chain.yaml", "axes:", chosen)
+    assert project.snakemake("chain").returncode == 0
+    assert ready.data("chain") == project.data("chain")
+    assert ready.jobs() == {}
+    source = ready.folder / "src/nessflow/observables/density.py"
+    source.write_text(source.read_text() + "\nCHANGED = 1\n")
+    printed = ready.nessflow("plan", "chain").stdout
+    assert "chain: 4 of 4 blocks: code of density changed; then data and figures" in printed
+    done = ready.snakemake("chain")
+    assert done.stderr.count("0 points reused, 20 computed (20 of them in part)") == 4, done.stderr
+    ready.edit("config/studies/chain.yaml", ", density]", "]")
+    done = ready.snakemake("chain")
+    assert done.stderr.count("20 points reused, 0 computed") == 4, done.stderr
+    assert "occupation" not in read_dataset(ready.folder / "results/chain/data.nc")
+    assert ready.jobs() == {}
+
+
+def test_an_observable_in_a_file_of_its_own_makes_nothing_old(ready):
+    (ready.folder / "src/nessflow/observables/number.py").write_text(NUMBER)
+    assert ready.jobs() == {}
+    assert "number (where a study lists it)" in ready.nessflow("describe", "steady-current").stdout
+    ready.edit("config/studies/chain.yaml", "axes:", "observables: [number]\naxes:")
+    ready.edit("config/studies/chain.yaml", "y: net_particle_current", "y: number")
+    done = ready.snakemake("chain")
+    assert done.returncode == 0, done.stderr
+    data = read_dataset(ready.folder / "results/chain/data.nc")
+    assert list(data.data_vars)[:1] == ["number"]
+    assert (data["number"] == 6).all()
 
 
 def test_a_changed_parameter_recomputes_everything_of_its_study(ready):

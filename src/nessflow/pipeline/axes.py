@@ -16,7 +16,7 @@ from nessflow.pipeline.expressions import (
     names_in,
 )
 from nessflow.pipeline.grid import Axis, label_of
-from nessflow.pipeline.study import template_of, with_cases
+from nessflow.pipeline.study import OBSERVABLES, template_of, variables_of, with_cases
 from nessflow.pipeline.study_file import DERIVED, KEYS, AxisFile, Cases
 from nessflow.validation import Key, quantity_at, schema_of, validated
 
@@ -90,7 +90,7 @@ def _case_problems(document: Document, key: Key, cases: Mapping) -> Iterator[Pro
             expected = "a name of letters, digits and _.+- that is not a number"
             yield document.problem((*key, label), expected, "", "")
         for entry in entries:
-            if split(entry)[0] in KEYS:
+            if split(entry)[0] in (*KEYS, OBSERVABLES):
                 hint = f"{split(entry)[0]} is the same for all cases"
                 yield document.problem((*key, label, entry), "a parameter of the kind", hint)
 
@@ -105,7 +105,7 @@ def _is_number(text: str) -> bool:
 
 def name_problems(document: Document, kind: ModuleType) -> list[Problem]:
     """Check that no axis has the name of something else in the data, the paths or the file."""
-    variables = getattr(kind, "VARIABLES", {})
+    variables = variables_of(kind, document.data)
     taken = RESERVED | FUNCTIONS.keys() | CONSTANTS.keys() | variables.keys() | set(KEYS)
     taken |= {dim for variable in variables.values() for dim in variable.dims}
     taken |= schema_of(kind.Parameters).get("properties", {}).keys()

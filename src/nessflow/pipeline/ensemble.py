@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import xarray as xr
 
-from nessflow.pipeline.layout import OK, described, variables_of
+from nessflow.pipeline.layout import OK, described, stored_variables
 from nessflow.pipeline.study_file import squared_units
 
 _FEW = "fewer than two samples succeeded: no standard error"
@@ -23,7 +23,7 @@ def with_statistics(dataset: xr.Dataset) -> xr.Dataset:
     axis = dataset["status"].dims.index("sample")
     points = tuple(dim for dim in dataset["status"].dims if dim != "sample")
     added = {}
-    for name in variables_of(dataset):
+    for name in stored_variables(dataset):
         if name.endswith("_error") and name.removesuffix("_error") in dataset:
             continue
         variable = dataset[name].variable

@@ -28,7 +28,7 @@ from nessflow.pipeline.layout import (
     STATUS_MEANINGS,
     pending_dataset,
     point_labels,
-    variables_of,
+    stored_variables,
 )
 from nessflow.pipeline.manifest import (
     BLOCKS,
@@ -47,8 +47,9 @@ from nessflow.pipeline.solve import (
     stale_path,
     to_stderr,
 )
+from nessflow.pipeline.sources import variable_digests
 from nessflow.pipeline.store import read_dataset, write_dataset
-from nessflow.pipeline.study import Study
+from nessflow.pipeline.study import Study, variables_of
 
 Coordinates = Mapping[str, xr.Variable]
 
@@ -93,7 +94,8 @@ def gather_study(
     shutil.rmtree(folder / MARKERS, ignore_errors=True)
     blocks = blocks_of(study.axes, study.ensemble)
     coordinates = _coordinates(study, blocks, kind)
-    dataset = _pending(study, kind, coordinates.values())
+    digests = variable_digests(study, kind, digest)
+    dataset = _pending(study, kind, coordinates.values(), digests)
     faults, origins = [], set()
     for block in blocks:
         try:
@@ -237,11 +239,14 @@ def _key(block: Block) -> tuple[str, ...]:
     return tuple(block.outer.values())
 
 
-def _pending(study: Study, kind: ModuleType, parts: Iterable[Coordinates]) -> xr.Dataset:
+def _pending(
+    study: Study, kind: ModuleType, parts: Iterable[Coordinates], digests: Mapping[str, str]
+) -> xr.Dataset:
     parts = list(parts)
     coordinates = {name: joined([part[name] for part in parts]) for name in parts[0]}
     samples = range(study.ensemble.samples) if study.ensemble else None
-    return pending_dataset(study.axes, {}, samples, kind.VARIABLES, coordinates)
+    variables = variables_of(kind, study.template)
+    return pending_dataset(study.axes, {}, samples, variables, coordinates, digests)
 
 
 def joined(parts: list[xr.Variable]) -> xr.Variable:
@@ -297,7 +302,7 @@ def _place(dataset: xr.Dataset, source: xr.Dataset, study: Study, block: Block) 
             where = {name: i for i, name in enumerate(_names(dataset[dim].variable))}
             places[dim] = [where[name] for name in _names(source[dim].variable)]
     origin = _grid(_source_places(study, block, source))
-    for name in [*variables_of(dataset), "status", "message", REASONS]:
+    for name in [*stored_variables(dataset), "status", "message", REASONS]:
         whole, target = dataset[name].values, [places[dim] for dim in dataset[name].dims]
         values = np.asarray(source[name].values[origin], dtype=whole.dtype)
         # Without dimensions the place is all there is; `()` would store an array in an object.
@@ -310,7 +315,7 @@ def _described(dataset: xr.Dataset, study: Study, digest: str, origins: set[str]
     for text in sorted(set(dataset[REASONS].values.flat) - {""}):
         for name, reason in json.loads(text).items():
             found.setdefault(name, set()).add(reason)
-    for name in variables_of(dataset):
+    for name in stored_variables(dataset):
         partial = [dim for dim in dataset[name].dims if "joined" in dataset[dim].attrs]
         reasons = found.get(name, set()) | {f"the point has no such {dim}" for dim in partial}
         if reasons:

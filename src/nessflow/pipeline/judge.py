@@ -38,7 +38,7 @@ def judge(outcome, variables: Mapping, coordinates: Mapping[str, np.ndarray]) ->
     outcome : Outcome
         What the kind says of the point.
     variables : mapping of str to Variable
-        ``VARIABLES`` of the kind.
+        Those of the point's study.
     coordinates : mapping of str to (n,) array
         Values along each dimension of the variables.
 

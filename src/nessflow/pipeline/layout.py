@@ -21,7 +21,11 @@ STATUS_MEANINGS = ("ok", "not_converged", "exception", "time_limit", "suspect")
 REASONS = "undefined_reasons"
 """Variable of a block: JSON of variable name -> why it is NaN by nature at the point."""
 
-_POINT = ("status", "message", REASONS)
+SOURCE_DIGEST = "source_digest"
+"""Attribute of a variable, and of a dataset: digest of what it depends on beside parameters."""
+
+POINT_VARIABLES = ("message", REASONS, "status")
+"""Variables of a block that say how points went; the status last, which makes them complete."""
 
 
 def described(
@@ -38,6 +42,7 @@ def pending_dataset(
     samples: Sequence[int] | None,
     variables: Mapping[str, object],
     coordinates: Mapping[str, xr.Variable],
+    digests: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
     """Return the dataset of points that are all still to be computed.
 
@@ -50,9 +55,11 @@ def pending_dataset(
     samples : sequence of int or None
         Numbers of the disorder samples; None without an ensemble.
     variables : mapping
-        ``VARIABLES`` of the kind.
+        Those of the study.
     coordinates : mapping of str to xarray.Variable
         One for each dimension of the variables.
+    digests : mapping of str to str, optional
+        Digest of what each variable depends on.
     """
     axes = list(axes)
     inner = [axis for axis in axes if axis.name not in outer]
@@ -70,6 +77,8 @@ def pending_dataset(
         dims = (*points, *variable.dims)
         values = np.full([sizes[dim] for dim in dims], np.nan)
         data[name] = described(dims, values, variable.natural_units, variable.long_name)
+        if digests is not None:
+            data[name].attrs[SOURCE_DIGEST] = digests[name]
     data["status"] = status_variable(points, np.full(list(shape.values()), PENDING, np.int8))
     for name, long_name in (
         ("message", "reason of the status"),
@@ -113,6 +122,6 @@ def point_labels(dataset: xr.Dataset, axes: Iterable[Axis]) -> dict[str, list[st
     return labels
 
 
-def variables_of(dataset: xr.Dataset) -> list[str]:
+def stored_variables(dataset: xr.Dataset) -> list[str]:
     """Return the names of the variables that a kind computed."""
-    return [name for name in dataset.data_vars if name not in _POINT]
+    return [name for name in dataset.data_vars if name not in POINT_VARIABLES]

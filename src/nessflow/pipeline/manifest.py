@@ -24,7 +24,7 @@ from nessflow.pipeline.files import (
     write_text,
 )
 from nessflow.pipeline.grid import blocks_of, canonical_json
-from nessflow.pipeline.study import Study, template_json
+from nessflow.pipeline.study import OBSERVABLES, Study, template_json
 
 MANIFEST = "manifest.json"
 DATA = "data.nc"
@@ -67,7 +67,8 @@ def state_of(study: Study, digest: str) -> State:
 
 def content_of(study: Study) -> dict[str, object]:
     """Return what goes into the data of a study and does not change its points."""
-    return {
+    chosen = {key: study.template[key] for key in (OBSERVABLES,) if key in study.template}
+    return chosen | {
         "text": [study.title, dict(study.reference), study.notes],
         "fits": [dict(fit) for fit in study.fits],
         "axes": {

@@ -69,11 +69,12 @@ def plan_study(
         return Plan(study.name, status.size, status.size, len(blocks), 0, failed, None)
     costs, reasons = [], {}
     for block in blocks:
-        dataset, _ = prepared_block(study, block, kind, folder / "blocks" / block.path, digest)
-        status = dataset["status"].values
+        prepared = prepared_block(study, block, kind, folder / "blocks" / block.path, digest)
+        status = prepared.dataset["status"].values
         pending = int((status == PENDING).sum())
         path = folder / "blocks" / block.path
-        if why := block_reason(study, block, path, block_attributes(study, block, digest)):
+        attributes = block_attributes(study, block, digest)
+        if why := block_reason(study, block, kind, path, attributes):
             reasons[why] = reasons.get(why, 0) + 1
         points += status.size
         reused += status.size - pending

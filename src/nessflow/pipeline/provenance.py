@@ -13,14 +13,15 @@ from pathlib import Path
 import nessflow
 from nessflow.pipeline.grid import Labels, canonical_json
 from nessflow.pipeline.store import RECORD
-from nessflow.pipeline.study import Study, template_json
+from nessflow.pipeline.study import OBSERVABLES, Study, template_json
+from nessflow.validation import with_whole_numbers
 
 ROOT = Path(__file__).parents[3]
 _NUMBERS = ("numpy", "scipy", "xarray", "netcdf4", "numba")
 _UNKNOWN = "unknown"
-_JSON = ("parameters", "axes", "versions")
+_JSON = ("parameters", OBSERVABLES, "axes", "versions")
 _WHOLE = ("seed", "git_dirty")
-_SAID = ("title", "references", *RECORD, "axes", *_WHOLE, "content_sha256")
+_SAID = ("title", "references", *RECORD, OBSERVABLES, "axes", *_WHOLE, "content_sha256")
 
 
 def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[str, str | int]:
@@ -66,6 +67,8 @@ def definition(study: Study, digest: str, outer: Labels | None = None) -> dict[s
         "parameters": template_json(study, outer),
         "source_digest": digest,
     }
+    if OBSERVABLES in study.template:
+        attributes[OBSERVABLES] = canonical_json(with_whole_numbers(study.template[OBSERVABLES]))
     if outer is None:
         attributes["axes"] = canonical_json({axis.name: axis.labels for axis in study.axes})
         if study.fits:

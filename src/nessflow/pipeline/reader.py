@@ -8,12 +8,13 @@ import xarray as xr
 from nessflow.pipeline.manifest import DATA, Foreign, Old
 from nessflow.pipeline.provenance import definition
 from nessflow.pipeline.store import read_dataset
-from nessflow.pipeline.study import Study
+from nessflow.pipeline.study import OBSERVABLES, Study
 
 _AGAIN = "run again: they are made anew"
 _OLD = {
     "kind": "were computed by another kind",
     "parameters": "were computed with other parameters",
+    OBSERVABLES: "hold other observables",
     "source_digest": "were computed with another version of the source",
     "axes": "have other axis values",
     "fits": "have other fits",

@@ -4,22 +4,27 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
+import xarray as xr
 
 from nessflow.errors import shown
 from nessflow.pipeline.files import Damaged, Missing, StoreError
 from nessflow.pipeline.grid import Block
-from nessflow.pipeline.layout import point_labels
+from nessflow.pipeline.layout import SOURCE_DIGEST, point_labels, stored_variables
 from nessflow.pipeline.solve import block_of, partial_path, stale_path
+from nessflow.pipeline.sources import variable_digests
 from nessflow.pipeline.store import read_dataset
-from nessflow.pipeline.study import Study
+from nessflow.pipeline.study import OBSERVABLES, Study, observables_of
 
 _SHOWN = 3
 """Keys whose change is shown; there may be more."""
 
 
-def block_reason(study: Study, block: Block, path: Path, attributes: Mapping[str, object]) -> str:
+def block_reason(
+    study: Study, block: Block, kind: ModuleType, path: Path, attributes: Mapping[str, object]
+) -> str:
     """Return why a block has to be computed or written, an empty text where it has not.
 
     Parameters
@@ -28,6 +33,8 @@ def block_reason(study: Study, block: Block, path: Path, attributes: Mapping[str
         The checked study.
     block : Block
         One of its blocks.
+    kind : module
+        Its kind.
     path : Path
         The file of the block.
     attributes : mapping
@@ -36,12 +43,15 @@ def block_reason(study: Study, block: Block, path: Path, attributes: Mapping[str
     try:
         stored = read_dataset(path)
     except Missing:
-        return _missing(path, attributes)
+        return _missing(study, kind, path, attributes)
     except Damaged as error:
         return f"damaged: {error.cause}"
     if block_of(stored.attrs) != block_of(attributes):
         return f"the file is another block, {block_of(stored.attrs) or 'of another program'}"
-    if reason := changed(stored.attrs, attributes):
+    reason = changed(stored.attrs, attributes)
+    if reason and stored.attrs.get("parameters") == attributes["parameters"]:
+        return ", ".join(_of_observables(stored, study, kind, attributes)) or reason
+    if reason:
         return reason
     return _other_points(study, block, stored)
 
@@ -54,12 +64,49 @@ def changed(then: Mapping[str, object], now: Mapping[str, object]) -> str:
         )
         more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
         return f"parameter changed: {', '.join(keys[:_SHOWN])}{more}"
-    if then.get("source_digest") != now["source_digest"]:
+    if then.get(OBSERVABLES) != now.get(OBSERVABLES):
+        return "other observables"
+    if then.get(SOURCE_DIGEST) != now[SOURCE_DIGEST]:
         return "code changed"
     return ""
 
 
-def _missing(path: Path, attributes: Mapping[str, object]) -> str:
+def _of_observables(
+    stored: xr.Dataset, study: Study, kind: ModuleType, attributes: Mapping[str, object]
+) -> Iterator[str]:
+    """Yield what is new, left out or changed of the observables that a study chooses."""
+    chosen = observables_of(kind, study.template)
+    digests = variable_digests(study, kind, str(attributes[SOURCE_DIGEST]))
+    then, now = (_written(each.get(OBSERVABLES)) for each in (stored.attrs, attributes))
+    changed = []
+    for name, each in chosen.items():
+        there = [variable for variable in each.variables if variable in stored]
+        if not there:
+            yield f"new observable {name}"
+        elif any(stored[x].attrs.get(SOURCE_DIGEST) != digests[x] for x in there):
+            changed.append(name)
+    others = [name for name in changed if then.get(name, {}) == now.get(name, {})]
+    for name in changed:
+        if name not in others:
+            pair = then.get(name, {}), now.get(name, {})
+            texts = list(_differences(*pair, f"{OBSERVABLES}.{name}"))
+            yield f"parameter changed: {', '.join(texts[:_SHOWN])}"
+    if others and len(others) < len(chosen):
+        yield f"code of {', '.join(others)} changed"
+    elif others:
+        yield "code changed"
+    elif set(stored_variables(stored)) - digests.keys():
+        yield "observables left out"
+
+
+def _written(text: object) -> dict[str, object]:
+    """Return observables with their parameters, from the attribute that lists them."""
+    items = json.loads(str(text or "[]"))
+    pairs = [item.items() if isinstance(item, dict) else [(item, {})] for item in items]
+    return {name: parameters or {} for entries in pairs for name, parameters in entries}
+
+
+def _missing(study, kind, path: Path, attributes: Mapping[str, object]) -> str:
     if stale_path(path, attributes).exists():
         return "set aside by a change that was taken back; its points are kept"
     if partial_path(path).exists():
@@ -68,8 +115,11 @@ def _missing(path: Path, attributes: Mapping[str, object]) -> str:
         return "damaged: set aside by an earlier run"
     for stale in sorted(path.parent.glob(f"{path.name}.*.stale")):
         with suppress(StoreError):
-            if reason := changed(read_dataset(stale).attrs, attributes):
-                return reason
+            then = read_dataset(stale)
+            if reason := changed(then.attrs, attributes):
+                same = then.attrs.get("parameters") == attributes["parameters"]
+                own = _of_observables(then, study, kind, attributes) if same else ()
+                return ", ".join(own) or reason
     others = path.parent.parent if path.parent.name != "blocks" else path.parent
     return "new: other blocks are there" if any(others.rglob("*.nc")) else "not computed yet"
 

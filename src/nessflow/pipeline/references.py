@@ -7,6 +7,7 @@ from types import ModuleType
 from nessflow.errors import Problem, nearest, shown
 from nessflow.pipeline.axes import axis_entries
 from nessflow.pipeline.document import Document
+from nessflow.pipeline.study import variables_of
 from nessflow.pipeline.study_file import DERIVED
 from nessflow.validation import Key
 
@@ -51,7 +52,7 @@ def reference_problems(
     references: Iterable[Reference], document: Document, source: Document, kind: ModuleType
 ) -> list[Problem]:
     """Check that what ``document`` reads is in the data of the study ``source``."""
-    variables = getattr(kind, "VARIABLES", {})
+    variables = variables_of(kind, source.data)
     dims = {dim for variable in variables.values() for dim in variable.dims}
     known = [*axis_entries(source), *variables, *sorted(dims), "sample", "status", "n_samples"]
     # Whether each of them has means and errors is known with the study (nessflow.figure_checks).

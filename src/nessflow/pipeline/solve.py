@@ -1,11 +1,12 @@
 """Compute the points of one block, keeping every point that is already there."""
 
+import json
 import re
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,18 +24,27 @@ from nessflow.pipeline.layout import (
     EXCEPTION,
     OK,
     PENDING,
+    POINT_VARIABLES,
     REASONS,
+    SOURCE_DIGEST,
     TIME_LIMIT,
     described,
     pending_dataset,
     point_labels,
-    variables_of,
+    stored_variables,
 )
 from nessflow.pipeline.lock import sole_writer
 from nessflow.pipeline.manifest import short_hash
 from nessflow.pipeline.provenance import origin, origins_json, origins_of, provenance
+from nessflow.pipeline.sources import reduced, variable_digests
 from nessflow.pipeline.store import read_dataset, write_dataset
-from nessflow.pipeline.study import Study, inner_cases, parameters_of, possible_parameters
+from nessflow.pipeline.study import (
+    Study,
+    inner_cases,
+    parameters_of,
+    possible_parameters,
+    variables_of,
+)
 from nessflow.pipeline.supervision import Watch
 
 FLUSH_SECONDS = 60.0
@@ -48,11 +58,15 @@ _SAME = ("parameters", "source_digest")
 
 @dataclass(frozen=True)
 class Counts:
-    """Points of a block that were kept, that were computed now, and all that failed."""
+    """Points of a block that were kept, that were computed now, and all that failed.
+
+    Of those computed ``filled`` had some of their variables already.
+    """
 
     reused: int
     computed: int
     failed: int
+    filled: int = 0
 
 
 class Interrupted(BaseException):
@@ -92,8 +106,9 @@ def solve_block(
 ) -> Counts:
     """Compute the missing points of a block and write its file.
 
-    Points of the same parameters and source are kept from the file, from the unfinished
-    ``<stem>.partial.nc`` beside it and from files with other ranges of samples.  Finished points
+    Variables of the same parameters and source are kept from the file, from the unfinished
+    ``<stem>.partial.nc`` beside it, from files that were set aside and from files with other ranges
+    of samples; where a point that is ok lacks variables these alone are computed.  Finished points
     are flushed to the partial file every minute and on SIGTERM and SIGINT.  A point that ended an
     earlier process is computed last, after a flush; one that ended two has failed.
 
@@ -132,15 +147,17 @@ def _solved(study, block, kind, path, digest, progress, watch) -> Counts:
     for own in (path, partial):
         if damage := _damage(own):
             progress(str(set_aside(own, damage)))
-    dataset, origins = prepared_block(study, block, kind, path, digest)
+    prepared = prepared_block(study, block, kind, path, digest)
+    dataset, origins = prepared.dataset, prepared.origins
     status = dataset["status"].values
     waiting = [index for index in np.ndindex(status.shape) if status[index] == PENDING]
+    filled = sum(not all(x[index] for x in prepared.missing.values()) for index in waiting)
     if waiting:
         origins.add(origin())
     dataset.attrs["origins"] = origins_json(origins)
     with interrupts():
         try:
-            _compute(dataset, study, block, kind, waiting, partial, progress, watch)
+            _compute(prepared, study, block, kind, waiting, partial, progress, watch)
             write_dataset(dataset, path)
         except Interrupted as interrupt:
             if (status != PENDING).any():
@@ -148,22 +165,40 @@ def _solved(study, block, kind, path, digest, progress, watch) -> Counts:
             raise SystemExit(128 + interrupt.signum) from None
         remove(partial)
     failed = int((status != OK).sum())
-    return Counts(status.size - len(waiting), len(waiting), failed)
+    return Counts(status.size - len(waiting), len(waiting), failed, filled)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A block with all that is there already.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        Points that are not complete have the status ``PENDING``.
+    missing : mapping of str to array of bool
+        At which points a variable is still to be computed.
+    origins : set of str
+        Where what is there comes from.
+    """
+
+    dataset: xr.Dataset
+    missing: Mapping[str, np.ndarray]
+    origins: set[str]
 
 
 def prepared_block(
     study: Study, block: Block, kind: ModuleType, path: Path, digest: str
-) -> tuple[xr.Dataset, set]:
-    """Return a block with every point that is there already, and where these come from.
-
-    Points that are not there have the status ``PENDING``.
-    """
+) -> Prepared:
+    """Return a block with every variable of every point that is there already."""
     attributes = block_attributes(study, block, digest)
-    dataset = _pending(study, block, kind).assign_attrs(attributes)
-    origins = set()
+    dataset = _pending(study, block, kind, digest).assign_attrs(attributes)
+    shape = dataset["status"].shape
+    missing = {name: np.ones(shape, bool) for name in stored_variables(dataset)}
+    prepared = Prepared(dataset, missing, set())
     for candidate in _candidates(path, block, attributes):
-        origins |= adopt(dataset, candidate, attributes, study)
-    return dataset, origins
+        prepared.origins.update(adopt(prepared, candidate, attributes, study))
+    return prepared
 
 
 def partial_path(path: Path) -> Path:
@@ -193,9 +228,11 @@ def block_of(attributes: Mapping[str, object]) -> str:
     return str(attributes.get("block_identity")).partition("/")[2]
 
 
-def _pending(study, block, kind) -> xr.Dataset:
+def _pending(study, block, kind, digest) -> xr.Dataset:
     coordinates = coordinates_of(study, block.outer, kind)
-    return pending_dataset(study.axes, block.outer, block.samples, kind.VARIABLES, coordinates)
+    variables = variables_of(kind, study.template)
+    digests = variable_digests(study, kind, digest)
+    return pending_dataset(study.axes, block.outer, block.samples, variables, coordinates, digests)
 
 
 def coordinates_of(study: Study, outer: Labels, kind: ModuleType) -> dict[str, xr.Variable]:
@@ -224,6 +261,8 @@ def _candidates(path: Path, block: Block, attributes: Mapping[str, object]) -> I
     """Yield the files that may hold points of a block, its own ones first."""
     own = (path, partial_path(path), stale_path(path, attributes))
     yield from own
+    # Set aside when other observables were asked for, or one of them was another.
+    yield from (x for x in sorted(path.parent.glob(f"{path.name}.*.stale")) if x not in own)
     if block.samples is None:
         return
     for other in sorted(path.parent.glob("seeds~*.nc")):
@@ -233,39 +272,72 @@ def _candidates(path: Path, block: Block, attributes: Mapping[str, object]) -> I
             yield other
 
 
-def adopt(dataset: xr.Dataset, path: Path, attributes: Mapping, study: Study) -> set[str]:
-    """Copy the finished points of a file into the pending ones of a block, by label.
+def adopt(prepared: Prepared, path: Path, attributes: Mapping, study: Study) -> set[str]:
+    """Copy what a file has of the pending points of a block, by label.
 
-    A file that is missing, damaged, of other parameters or of another source gives nothing.
+    Of points that are ok every variable that depends on the same source; others only whole and
+    where nothing else was asked for, since their status is that of all variables.  A file that is
+    missing, damaged or of other parameters gives nothing.
 
     Returns
     -------
     set of str
-        Their origins.
+        The origins of what was copied.
     """
+    dataset, missing = prepared.dataset, prepared.missing
     try:
         source = read_dataset(path)
     except (Missing, Damaged):
         return set()
     name = re.sub(r"(\.partial)?\.nc(\.\w+\.stale)?$", ".nc", path.name)
     expected = Path(block_of(attributes)).with_name(name).as_posix()
-    same = all(source.attrs.get(key) == attributes[key] for key in _SAME)
+    same = source.attrs.get("parameters") == attributes["parameters"]
     if not same or block_of(source.attrs) != expected:
         return set()
-    places = _places(source, study)
-    arrays = [
-        (dataset[name].values, source[name].values)
-        for name in [*variables_of(dataset), "message", REASONS, "status"]
-    ]
-    status, found = arrays[-1]
-    taken = False
+    names = stored_variables(dataset)
+    kept = [name for name in names if _is_same(source, dataset[name])]
+    is_whole = kept == names == stored_variables(source)
+    arrays = {
+        name: (dataset[name].values, source[name].values) for name in (*kept, *POINT_VARIABLES)
+    }
+    status, found = arrays["status"]
+    places, taken = _places(source, study), False
     for key, index in _places(dataset, study).items():
         origin = places.get(key)
-        if origin is not None and status[index] == PENDING and found[origin] != PENDING:
-            taken = True
-            for target, values in arrays:
-                target[index] = values[origin]
+        if origin is None or status[index] != PENDING or found[origin] == PENDING:
+            continue
+        if is_whole:
+            new = arrays.keys()
+        elif found[origin] == OK:
+            new = [name for name in kept if missing[name][index]]
+        else:
+            continue
+        for name in new:
+            target, values = arrays[name]
+            target[index] = values[origin]
+            if name in missing:
+                missing[name][index] = False
+        if not is_whole and new:
+            reasons, values = arrays[REASONS]
+            reasons[index] = _merged(reasons[index], values[origin], new)
+            if not any(missing[name][index] for name in names):
+                status[index] = OK
+        taken = taken or bool(new)
     return origins_of(source.attrs) if taken else set()
+
+
+def _is_same(source: xr.Dataset, variable: xr.DataArray) -> bool:
+    """Tell whether a dataset has a variable that depends on the same source."""
+    if variable.name not in source:
+        return False
+    return source[variable.name].attrs.get(SOURCE_DIGEST) == variable.attrs[SOURCE_DIGEST]
+
+
+def _merged(first: str, second: str, names: Iterable[str]) -> str:
+    """Return the reasons of a point with those that another has for some variables, as JSON."""
+    more = {name: why for name, why in json.loads(second or "{}").items() if name in names}
+    reasons = json.loads(first or "{}") | more
+    return canonical_json(reasons) if reasons else ""
 
 
 def _places(dataset: xr.Dataset, study: Study) -> dict[tuple, tuple[int, ...]]:
@@ -296,15 +368,18 @@ class _Ready:
     seconds: float
 
 
-def _compute(dataset, study, block, kind, waiting, partial, progress, watch) -> None:
+def _compute(prepared, study, block, kind, waiting, partial, progress, watch) -> None:
+    dataset = prepared.dataset
     # Looked up once: xarray takes longer for it than a fast kind for a point.
-    arrays = {name: dataset[name].values for name in variables_of(dataset)}
+    arrays = {name: dataset[name].values for name in stored_variables(dataset)}
     coordinates = {name: variable.values for name, variable in dataset.coords.items()}
     status, messages, notes = (dataset[x].values for x in ("status", "message", REASONS))
     names = _point_names(dataset, study)
     report = _Progress(f"{study.name} {block.path.with_suffix('')}", status.size, len(waiting))
     flushed = time.monotonic()
     labels, parameters, seen = None, None, set()
+    part, variables = study, variables_of(kind, study.template)
+    last_missing = tuple(variables)
     numbers = {index: int(np.ravel_multi_index(index, status.shape)) for index in waiting}
     waiting = sorted(waiting, key=lambda index: numbers[index] in watch.again)
     for index, ready in _with_ready(study, block, kind, waiting, names, watch):
@@ -316,9 +391,13 @@ def _compute(dataset, study, block, kind, waiting, partial, progress, watch) -> 
         sample = point.pop("sample", None)
         point |= block.outer
         start = time.monotonic() - (ready.seconds if ready else 0.0)
+        missing = tuple(name for name in arrays if prepared.missing[name][index])
+        if missing != last_missing:
+            part, labels, last_missing = reduced(study, kind, missing), None, missing
+            variables = variables_of(kind, part.template)
         try:
             if point != labels:
-                parameters = ready.parameters if ready else parameters_of(study, point, kind)
+                parameters = ready.parameters if ready else parameters_of(part, point, kind)
                 _require_coordinates(coordinates, kind.coordinates(parameters))
                 labels = point
             rng = None
@@ -332,7 +411,7 @@ def _compute(dataset, study, block, kind, waiting, partial, progress, watch) -> 
                 watch.at(numbers[index])
                 with limited(study.time_limit):
                     result = kind.evaluate(parameters, rng)
-            values, outcome, message, reasons = judge(result, kind.VARIABLES, coordinates)
+            values, outcome, message, reasons = judge(result, variables, coordinates)
         except TimeLimit:
             values, outcome, reasons = {}, TIME_LIMIT, {}
             message = f"longer than time_limit = {study.time_limit:g} s"
@@ -349,10 +428,10 @@ def _compute(dataset, study, block, kind, waiting, partial, progress, watch) -> 
                 seen.add(message)
                 progress(f"{point} sample {sample}: {traceback.format_exc()}")
         watch.at_none()
-        for name, array in arrays.items():
-            array[index] = values.get(name, np.nan)
+        for name in values or arrays:
+            arrays[name][index] = values.get(name, np.nan)
         messages[index] = one_line(message)
-        notes[index] = canonical_json(reasons) if reasons else ""
+        notes[index] = _merged(notes[index] if values else "", canonical_json(reasons), reasons)
         # Last, so that a point interrupted above is still pending.
         status[index] = outcome
         now = time.monotonic()

@@ -52,6 +52,26 @@ class Study:
     """Why some points are not possible: they fail, and no others."""
 
 
+OBSERVABLES = "observables"
+"""The parameter that lists what is computed, in kinds that leave it to their studies."""
+
+
+def observables_of(kind: ModuleType, data: Mapping[str, object]) -> dict[str, object]:
+    """Return what a study asks for by name, from its parameters as written, checked or not.
+
+    Empty where the kind leaves no choice.
+    """
+    return kind.chosen(data.get(OBSERVABLES)) if hasattr(kind, "chosen") else {}
+
+
+def variables_of(kind: ModuleType, data: Mapping[str, object]) -> dict[str, object]:
+    """Return the variables of a study from its parameters as written, checked or not."""
+    if not hasattr(kind, "chosen"):
+        return dict(getattr(kind, "VARIABLES", {}))
+    chosen = observables_of(kind, data).values()
+    return {name: variable for each in chosen for name, variable in each.variables.items()}
+
+
 def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
     """Return the parameters of one point.
 
@@ -116,12 +136,14 @@ def template_json(study: Study, outer: Labels | None = None) -> str:
 
     That is the kind, the parameters with their expressions, the definitions of cases, the root
     seed and whether points have draws of their own.  With the labels of the outer axes it is what
-    all points of a block have in common: of cases only those outer ones.
+    all points of a block have in common: of cases only those outer ones.  Observables are not in
+    it: what one depends on is told for itself (``nessflow.pipeline.sources``).
     """
     cases = {axis.name: axis.cases for axis in study.axes if axis.cases is not None}
     if outer is not None:
         cases = {name: {outer[name]: cases[name][outer[name]]} for name in cases.keys() & outer}
-    content = {"kind": study.kind, "parameters": study.template, "cases": cases, "seed": None}
+    parameters = {key: value for key, value in study.template.items() if key != OBSERVABLES}
+    content = {"kind": study.kind, "parameters": parameters, "cases": cases, "seed": None}
     if study.ensemble:
         content |= {"seed": study.ensemble.seed, "independent": study.ensemble.independent}
     return canonical_json(with_whole_numbers(content))

@@ -22,6 +22,11 @@ point (`nessflow.registry`); ``steady-current`` is the module ``steady_current``
     ``Outcome`` of one point.  ``rng`` is None where ``is_random`` is false; what is drawn comes
     from ``nessflow.studies.draws.stream(rng, name)``, by the name of the thing drawn, as numbers
     without a scale: sample k is then one draw at all points.
+``chosen(written)``
+    Optional, for kinds whose studies choose what is computed by the parameter ``observables``: what
+    that list asks for by name, each with the variables, the module and the parameters of an
+    observable (``nessflow.observables.observable.chosen``), None being the default, whose
+    variables are ``VARIABLES``.  `evaluate` then returns the variables of the chosen ones.
 ``evaluate_many(parameters)``
     Optional, for kinds that cost less per point when many are evaluated together: the ``Outcome``
     of each of a list of points, as ``evaluate(parameters, None)`` gives it.  Used where there is
@@ -32,117 +37,17 @@ beside it is a small study of it, for ``nessflow describe``.  What a kind is mad
 from here; `nessflow.parts` and `nessflow.systems` have the rest.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import IntEnum
-from functools import cached_property
-
-import numpy as np
-from pydantic import Field, model_validator
-
+from nessflow.grids import Grid as Grid
+from nessflow.outcome import ANYTHING as ANYTHING
+from nessflow.outcome import COVARIANCE as COVARIANCE
+from nessflow.outcome import NOT_NEGATIVE as NOT_NEGATIVE
+from nessflow.outcome import PROBABILITY as PROBABILITY
+from nessflow.outcome import SECOND_LAW as SECOND_LAW
+from nessflow.outcome import Coordinate as Coordinate
+from nessflow.outcome import Limits as Limits
+from nessflow.outcome import Outcome as Outcome
+from nessflow.outcome import Status as Status
+from nessflow.outcome import Variable as Variable
 from nessflow.parts import KeyedError as KeyedError
 from nessflow.parts import Strict as Strict
 from nessflow.parts import quantity as quantity
-
-
-class Status(IntEnum):
-    """Outcome of one point, stored in the variable ``status``."""
-
-    OK = 0
-    NOT_CONVERGED = 1
-    EXCEPTION = 2
-    TIME_LIMIT = 3
-    SUSPECT = 4
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Where the values of a variable lie by mathematics, whatever the parameters.
-
-    A point with a value beyond them by more than its error, or with an error larger than the whole
-    range, is suspect (``nessflow.pipeline.judge``).
-
-    Attributes
-    ----------
-    lower, upper : float or array
-        Smallest and largest value; arrays have shapes that fit the variable.
-    broken : str
-        What it means when a value is beyond them.
-    semidefinite : bool or array of bool
-        Whether the last two dimensions are a matrix without negative eigenvalue; an array says for
-        which values of the other dimensions.
-    """
-
-    lower: float | np.ndarray = -np.inf
-    upper: float | np.ndarray = np.inf
-    broken: str = ""
-    semidefinite: bool | np.ndarray = False
-
-    @cached_property
-    def bounded(self) -> bool:
-        """Whether there is a smallest or a largest value."""
-        return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
-
-    def __str__(self) -> str:
-        """Return the limits in words, empty where there are none or they differ between values."""
-        lower, upper = self.lower, self.upper
-        if np.ndim(lower) or np.ndim(upper) or not self.bounded:
-            return "no negative eigenvalue" if np.any(self.semidefinite) else ""
-        if np.isfinite(lower) and np.isfinite(upper):
-            return f"{lower:g} to {upper:g}"
-        return f"at least {lower:g}" if np.isfinite(lower) else f"at most {upper:g}"
-
-
-ANYTHING = Limits()
-PROBABILITY = Limits(0, 1)
-NOT_NEGATIVE = Limits(0)
-COVARIANCE = Limits(semidefinite=True)
-SECOND_LAW = Limits(0, broken="the second law is violated")
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One stored quantity: its dimensions beyond the axes, natural units, long name and limits."""
-
-    dims: tuple[str, ...]
-    natural_units: str
-    long_name: str
-    limits: Limits = ANYTHING
-
-
-@dataclass(frozen=True)
-class Coordinate:
-    """Values along one dimension of a kind's variables."""
-
-    values: np.ndarray
-    natural_units: str
-    long_name: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Values of one point by variable name, with a status and the reason for it."""
-
-    values: Mapping[str, np.ndarray | float]
-    status: Status = Status.OK
-    message: str = ""
-    notes: Mapping[str, str] = field(default_factory=dict)
-    """Why a value is NaN by nature: variable name -> reason (not a failure)."""
-    limits: Mapping[str, Limits] = field(default_factory=dict)
-    """Limits that depend on the point, in place of those of the variable."""
-
-
-class Grid(Strict):
-    """Evenly spaced numbers, start and stop given by a subclass."""
-
-    points: int = Field(401, ge=2, le=100_000, description="number of points")
-
-    @model_validator(mode="after")
-    def _ascending(self):
-        if not self.start < self.stop:
-            raise KeyedError(f"start {self.start:g} is not below stop {self.stop:g}", "stop")
-        return self
-
-    def values(self) -> np.ndarray:
-        """Return the numbers, (points,)."""
-        return np.linspace(self.start, self.stop, self.points)

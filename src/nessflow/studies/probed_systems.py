@@ -96,6 +96,12 @@ class ProbedSystem(systems.System):
         return self
 
 
+class PerhapsProbedSystem(ProbedSystem):
+    """An open quadratic system with leads and any probes, or none."""
+
+    probes: dict[Name, AnyProbes] = Field({}, description="groups of probes by name")
+
+
 def lead_names(system: ProbedSystem) -> tuple[str, ...]:
     """Return the names of the leads of given chemical potential."""
     return tuple(system.leads) if isinstance(system.leads, dict) else ("left", "right")

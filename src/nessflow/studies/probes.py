@@ -4,6 +4,7 @@ import numpy as np
 from pydantic import Field
 
 from nessflow.estimate import Estimate
+from nessflow.outcome import current_limits, noise_limits
 from nessflow.parts import Strict
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.probe_exact import solve_probes
@@ -11,7 +12,7 @@ from nessflow.scattering.probe_noise import bare_noise, probe_noise
 from nessflow.scattering.probes import NoSolution, Probe, ProbeSolution
 from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
 from nessflow.scattering.system import OpenSystem
-from nessflow.studies import probed_systems, systems
+from nessflow.studies import probed_systems
 from nessflow.studies.kind import (
     COVARIANCE,
     NOT_NEGATIVE,
@@ -116,7 +117,7 @@ VARIABLES = STATE | FLOWS | THERMODYNAMICS | PROFILES | NOISE
 class Parameters(Strict):
     """One system."""
 
-    system: probed_systems.ProbedSystem = Field(
+    system: probed_systems.PerhapsProbedSystem = Field(
         description="lattice, disorder, loss, gain, leads and probes"
     )
 
@@ -154,8 +155,8 @@ def limits_of(system: OpenSystem, probes: list[Probe]) -> dict[str, Limits]:
     """Return the limits that depend on the system."""
     leads = len(system.terminals)
     return {
-        "particle_current": systems.current_limits(leads),
-        "bare_particle_noise": systems.noise_limits(leads - len(probes)),
+        "particle_current": current_limits(leads),
+        "bare_particle_noise": noise_limits(leads - len(probes)),
     }
 
 

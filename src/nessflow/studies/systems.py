@@ -11,7 +11,7 @@ from nessflow.registry import AnyOf
 from nessflow.scattering.leads import Lead
 from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
 from nessflow.studies.draws import stream
-from nessflow.studies.kind import Coordinate, Limits
+from nessflow.studies.kind import Coordinate
 from nessflow.studies.placement import require_different
 from nessflow.systems.channels.channel import Channels, Site
 from nessflow.systems.disorder.disorder import Disorder
@@ -155,22 +155,6 @@ def lead_coordinates(system: System) -> dict[str, Coordinate]:
         "lead": Coordinate(names, "1", "lead"),
         "lead_2": Coordinate(names, "1", "second lead"),
     }
-
-
-def current_limits(leads: int) -> Limits:
-    """Return the limits of the particle currents of all terminals: loss takes, gain gives."""
-    lower, upper = np.full(leads + 2, -np.inf), np.full(leads + 2, np.inf)
-    upper[leads] = lower[leads + 1] = 0.0
-    return Limits(lower, upper)
-
-
-def noise_limits(leads: int) -> Limits:
-    """Return the limits of the noise of fermions between leads, whose cross noise is negative.
-
-    See M. Buettiker, Phys. Rev. B 46, 12485 (1992).
-    """
-    own = np.eye(leads, dtype=bool)
-    return Limits(np.where(own, 0.0, -np.inf), np.where(own, np.inf, 0.0), semidefinite=True)
 
 
 def without_two_leads(system: System, what: str) -> str:

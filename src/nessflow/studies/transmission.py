@@ -6,7 +6,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from nessflow.parts import Strict, quantity
+from nessflow.grids import EnergyGrid
+from nessflow.parts import Strict
 from nessflow.scattering.band_edges import why_undefined
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
@@ -20,16 +21,8 @@ from nessflow.scattering.rates import Rates
 from nessflow.scattering.rounding import with_moved_levels
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import systems
-from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Grid, Limits, Outcome, Status, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Limits, Outcome, Status, Variable
 from nessflow.studies.variables import with_errors
-
-
-class EnergyGrid(Grid):
-    """Evenly spaced energies."""
-
-    start: float = quantity("first energy", "t")
-    stop: float = quantity("last energy", "t")
-    points: int = Field(description="number of energies", ge=2, le=100_000)
 
 
 class Parameters(Strict):

@@ -1,12 +1,30 @@
 """What the modules of several kinds have in common: errors of variables, no randomness."""
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
 
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.outcome import (
+    Coordinate,
+    Outcome,
+    Status,
+    Variable,
+    allow_for_underflow,
+    with_errors,
+)
+
+__all__ = [
+    "CHARGE",
+    "Charge",
+    "allow_for_underflow",
+    "failed",
+    "never_random",
+    "notes_of_parts",
+    "reasons_of_parts",
+    "with_errors",
+]
 
 Charge = Annotated[
     Literal[1, -1],
@@ -17,42 +35,6 @@ CHARGE = (
     "current, Pi = heat over particles at equal temperatures, both positive where transport is "
     "above the chemical potential.  charge: -1 gives those of electrons, -S and -Pi."
 )
-
-
-def with_errors(variables: Mapping[str, Variable]) -> dict[str, Variable]:
-    """Return the variables, each followed by its ``_error``."""
-    result = {}
-    for name, variable in variables.items():
-        result[name] = variable
-        result[f"{name}_error"] = Variable(
-            variable.dims, variable.natural_units, f"numerical error of {variable.long_name}"
-        )
-    return result
-
-
-def allow_for_underflow(
-    values: MutableMapping[str, np.ndarray | float],
-    names: Iterable[str],
-    where: np.ndarray | bool = True,
-) -> None:
-    """Give zeros of what never vanishes an error: a zero with the error zero is a true one.
-
-    Tails of occupations and waves that decay end at no distance, only below the least number of
-    double precision.
-
-    Parameters
-    ----------
-    values : mutable mapping
-        Values and errors of one point; the errors are replaced.
-    names : iterable of str
-        Variables that do not vanish.
-    where : array of bool, optional
-        The elements of each that do not; what broadcasts to it.
-    """
-    for name in names:
-        error = np.asarray(values[f"{name}_error"], float)
-        hidden = where & (np.asarray(values[name]) == 0) & (error == 0)
-        values[f"{name}_error"] = np.where(hidden, np.finfo(float).tiny, error)
 
 
 def reasons_of_parts(reasons: Mapping[str, str]) -> str:

@@ -1,0 +1,78 @@
+"""Particle currents through the bonds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nessflow.estimate import Estimate
+from nessflow.observables.observable import Observable, flows
+from nessflow.outcome import Status, Variable, with_errors
+from nessflow.scattering.pairwise import bonds
+from nessflow.scattering.profiles import LocalIntegrals, divergence, local_integrals
+from nessflow.scattering.system import OpenSystem
+
+
+class BondCurrents(Observable):
+    """Particle current through each bond, and what the terminals send to each site."""
+
+    name = "bond-currents"
+    variables = with_errors(
+        {
+            "bond_current": Variable(
+                ("bond",), "t/hbar", "particle current through the bond, by hopping"
+            ),
+            "inflow": Variable(
+                ("site",), "t/hbar", "particle current from leads, loss and gain into the site"
+            ),
+        }
+    ) | {
+        "continuity_defect": Variable(
+            ("site",), "t/hbar", "inflow less what leaves through bonds, zero by continuity"
+        )
+    }
+    conventions = (
+        "Bond l is the l-th bond of the lattice, along a chain that between the sites l and l + 1, "
+        "bonds of loss and gain included; its current counts from the lower to the higher site, "
+        "and is that of the states that the terminals fill.",
+        "Inflow: what leads, loss and gain send to a site, negative where they take; with loss or "
+        "gain on bonds its parts on single sites may have either sign.",
+    )
+
+    def evaluate(self, system: OpenSystem) -> LocalIntegrals:
+        """Return the currents, O(N) for each energy on a chain."""
+        return local_integrals(system, ("bonds", "inflow"))
+
+    def estimates(self, system: OpenSystem, result: LocalIntegrals) -> Mapping[str, Estimate]:
+        """Return the currents and by how much they miss continuity."""
+        return {
+            "bond_current": Estimate(result.value["bonds"], result.error["bonds"]),
+            "inflow": Estimate(result.value["inflow"], result.error["inflow"]),
+            "continuity_defect": Estimate(_continuity(system, result)[0], 0.0),
+        }
+
+    def fault(self, system: OpenSystem, result: LocalIntegrals) -> tuple[Status, str]:
+        """Return whether the integrals converged and particles are conserved on every site."""
+        if not result.converged:
+            return Status.NOT_CONVERGED, "the energy integral of a bond current did not converge"
+        defect, allowed = _continuity(system, result)
+        if (abs(defect) <= allowed).all():
+            return Status.OK, ""
+        site = int(np.argmax(abs(defect) - allowed))
+        return Status.NOT_CONVERGED, (
+            f"the currents into site {site + 1} add to {defect[site]:.1e}, more than their errors "
+            f"{allowed[site]:.1e}"
+        )
+
+    def never_zero(self, system: OpenSystem) -> dict[str, np.ndarray | bool]:
+        """Return what ends at no distance where warm leads share states."""
+        return dict.fromkeys(("bond_current", "inflow"), flows(system))
+
+
+def _continuity(system: OpenSystem, result: LocalIntegrals) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sum of all currents into each site, (N,), and of their errors."""
+    pairs, sites = bonds(system), system.sites
+    defect = result.value["inflow"] - divergence(pairs, result.value["bonds"], sites)
+    allowed = result.error["inflow"].copy()
+    for ends in pairs.T:
+        np.add.at(allowed, ends, result.error["bonds"])
+    return defect, allowed

@@ -1,0 +1,60 @@
+"""Occupations of the sites."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nessflow.estimate import Estimate
+from nessflow.observables.observable import Observable
+from nessflow.outcome import PROBABILITY, Status, Variable, with_errors
+from nessflow.scattering.profiles import LocalIntegrals, local_integrals, undamped_weight
+from nessflow.scattering.system import OpenSystem
+
+
+class Density(Observable):
+    """Occupation of each site, and the weight of states on it that no terminal fills."""
+
+    name = "density"
+    variables = with_errors(
+        {
+            "occupation": Variable(("site",), "1", "occupation of the site", PROBABILITY),
+            "bound_weight": Variable(
+                ("site",), "1", "weight of bound and dark states on the site", PROBABILITY
+            ),
+        }
+    )
+    conventions = (
+        "Occupations are those of the states that the terminals fill; a state bound outside all "
+        "bands, or dark, coupled to no terminal, keeps what it held at first; the weight of these "
+        "states on each site is bound_weight.",
+    )
+
+    def evaluate(self, system: OpenSystem) -> LocalIntegrals:
+        """Return what is filled and what is empty, O(N) for each energy on a chain."""
+        return local_integrals(system, ("filled", "empty"))
+
+    def estimates(self, system: OpenSystem, result: LocalIntegrals) -> Mapping[str, Estimate]:
+        """Return occupations and weights."""
+        return {
+            "occupation": Estimate(result.value["filled"], result.error["filled"]),
+            "bound_weight": Estimate(*undamped_weight(system, result)),
+        }
+
+    def fault(self, system: OpenSystem, result: LocalIntegrals) -> tuple[Status, str]:
+        """Return whether the integrals converged and no site holds more than its states."""
+        if not result.converged:
+            return Status.NOT_CONVERGED, "the energy integral of an occupation did not converge"
+        weight, weight_error = undamped_weight(system, result)
+        beyond = result.value["filled"] + weight - 1
+        allowed = result.error["filled"] + weight_error
+        if (beyond <= allowed + 8 * np.finfo(float).eps).all():
+            return Status.OK, ""
+        site = int(np.argmax(beyond - allowed))
+        return Status.SUSPECT, (
+            f"site {site + 1} holds {beyond[site]:.1e} more than its states that decay, with an "
+            f"error of {allowed[site]:.1e}"
+        )
+
+    def never_zero(self, system: OpenSystem) -> dict[str, np.ndarray | bool]:
+        """Return that tails of occupations end at no distance."""
+        return {"occupation": any(lead.temperature > 0 for lead in system.leads)}

@@ -1,0 +1,318 @@
+"""What is computed of an open system: the contract of observables, and their evaluation together.
+
+An observable is one class in one module: of this package, of the project's folder ``parts`` or of
+an installed package (`nessflow.registry`).  What several need (entropy production needs currents)
+is computed once; integrals over the energy share their transmissions, and each refines its own
+panels, so that the numbers of one never depend on which others are computed.
+"""
+
+import functools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    create_model,
+)
+from pydantic_core import core_schema
+
+from nessflow.estimate import Estimate
+from nessflow.outcome import (
+    Coordinate,
+    Limits,
+    Outcome,
+    Status,
+    Variable,
+    allow_for_underflow,
+)
+from nessflow.parts import KeyedError, Strict
+from nessflow.registry import Source, members, project, refusal, source_of
+from nessflow.scattering import rates
+from nessflow.scattering.system import OpenSystem, share_states
+
+
+class Observable(Strict):
+    """Something that is computed of an open system.
+
+    A subclass with a ``name`` is an observable.  Its fields are the parameters that a study file
+    may give it.  What is an integral over the energy has an `integrand`, all else `evaluate`; both
+    lead to the same result, of which `estimates` are stored.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in a study file.
+    variables : mapping of str to Variable
+        What is stored, in this order; ``<name>_error`` follows what has an error.  Dimensions are
+        ``terminal``, ``lead``, ``lead_2``, ``site``, ``bond`` and those of `coordinates`.
+    requires : tuple of type
+        Other observables, without parameters, whose results `evaluate` is given.
+    conventions : tuple of str
+        Lines of text on signs, factors and numbering.
+    """
+
+    home: ClassVar[str] = "nessflow.observables"
+    needs: ClassVar[tuple[str, ...]] = ("variables",)
+
+    name: ClassVar[str]
+    variables: ClassVar[Mapping[str, Variable]]
+    requires: ClassVar[tuple[type["Observable"], ...]] = ()
+    conventions: ClassVar[tuple[str, ...]] = ()
+
+    def coordinates(self) -> dict[str, Coordinate]:
+        """Return the dimensions of the variables that follow from the parameters."""
+        return {}
+
+    def integrand(self, system: OpenSystem) -> rates.Observable | None:
+        """Return what is integrated over the energy; None where `evaluate` says all."""
+        return None
+
+    def evaluate(self, system: OpenSystem, *needed: Any) -> Any:
+        """Return the result, from those of the observables in ``requires``."""
+        raise NotImplementedError(f"{self.name} has neither an integrand nor an evaluation")
+
+    def estimates(self, system: OpenSystem, result: Any) -> Mapping[str, Estimate]:
+        """Return an estimate for each variable but errors; by default the result is these."""
+        return result
+
+    def fault(self, system: OpenSystem, result: Any) -> tuple[Status, str]:
+        """Return the status that follows from convergence and invariants, and why."""
+        return Status.OK, ""
+
+    def limits(self, system: OpenSystem) -> dict[str, Limits]:
+        """Return the limits that depend on the system, in place of those of the variables."""
+        return {}
+
+    def never_zero(self, system: OpenSystem) -> dict[str, np.ndarray | bool]:
+        """Return the variables, and which of their elements, that vanish by underflow alone."""
+        return {}
+
+
+def observable_kinds() -> dict[str, type[Observable]]:
+    """Return all observables by name, sorted, those of the project and installed ones too."""
+    return dict(sorted(members(Observable).items()))
+
+
+# --- what a study asks for ------------------------------------------------------------------------
+
+
+class Listed:
+    """Says of a field that it lists observables: names, or a name with its parameters.
+
+    Its values are tuples of `Observable`.
+    """
+
+    def __get_pydantic_core_schema__(self, source, handler):
+        # The observables of a project are known when values are validated, and not before.
+        return core_schema.with_info_plain_validator_function(self._validated)
+
+    def __get_pydantic_json_schema__(self, schema, handler):
+        return handler(_choice(project()).core_schema)
+
+    def _validated(self, value, info):
+        for number, item in enumerate(value if isinstance(value, list) else ()):
+            for name in item if isinstance(item, Mapping) else [item]:
+                if why := refusal(Observable, name):
+                    raise KeyedError(why, number)
+        choice = _choice(project())
+        if info.mode == "json":
+            return choice.validate_json(json.dumps(value), strict=True)
+        return choice.validate_python(value)
+
+
+@functools.cache
+def _choice(root: Path) -> TypeAdapter:
+    kinds = observable_kinds()
+    fields = {
+        name.replace("-", "_"): Annotated[
+            kind | None, Field(None, alias=name, description=summary(kind))
+        ]
+        for name, kind in kinds.items()
+    }
+    mapping = create_model("Observables", __config__=ConfigDict(**Strict.model_config), **fields)
+    item = Annotated[
+        Annotated[Literal[tuple(kinds)], Tag("name")] | Annotated[mapping, Tag("mapping")],
+        Discriminator(lambda value: "name" if isinstance(value, str) else "mapping"),
+        AfterValidator(_chosen),
+    ]
+    return TypeAdapter(Annotated[tuple[item, ...], AfterValidator(_compatible)])
+
+
+def summary(kind: type[Observable]) -> str:
+    """Return the first line of the description of an observable."""
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+def _chosen(item: str | Strict) -> Observable:
+    if isinstance(item, str):
+        kind = observable_kinds()[item]
+        missing = [name for name, field in kind.model_fields.items() if field.is_required()]
+        if missing:
+            keys = ", ".join(f"{name}: ..." for name in missing)
+            raise ValueError(f"{item} needs parameters: write {{{item}: {{{keys}}}}}")
+        return kind()
+    given = [value for _, value in item if value is not None]
+    if len(given) != 1:
+        raise ValueError("one observable with its parameters; each is an entry of the list")
+    return given[0]
+
+
+def _compatible(items: tuple[Observable, ...]) -> tuple[Observable, ...]:
+    """Check that each stands there once, and that they agree on the dimensions that they share."""
+    if not items:
+        raise ValueError("nothing to compute; name an observable, or leave the key out")
+    names: set[str] = set()
+    shared: dict[str, tuple[str, np.ndarray]] = {}
+    for number, item in enumerate(items):
+        if item.name in names:
+            raise KeyedError(f"{item.name} is listed twice", number)
+        names.add(item.name)
+        for dim, coordinate in item.coordinates().items():
+            owner, values = shared.setdefault(dim, (item.name, coordinate.values))
+            if not np.array_equal(values, coordinate.values):
+                raise KeyedError(f"{item.name} has other values of {dim} than {owner}", number)
+    return items
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An observable as a study file asks for it, checked or not.
+
+    Attributes
+    ----------
+    variables : mapping of str to Variable
+        What it stores.
+    source : Source
+        Where its numbers come from.
+    written : object
+        Its parameters as they stand in the file.
+    """
+
+    variables: Mapping[str, Variable]
+    source: Source
+    written: object
+
+
+def chosen(written: object, default: Sequence[str]) -> dict[str, Chosen]:
+    """Return what a study asks for, by name, from the list as it is written.
+
+    Parameters
+    ----------
+    written : object
+        The list; anything else, such as None, stands for the default.  Entries that name no
+        observable are passed over.
+    default : sequence of str
+        Names of observables.
+
+    Returns
+    -------
+    dict
+        Name -> `Chosen`, in the order of the list.
+    """
+    found = {}
+    for item in written if isinstance(written, list) else default:
+        entries = item.items() if isinstance(item, Mapping) else [(item, {})]
+        for name, parameters in entries:
+            kind = observable_kinds().get(name) if isinstance(name, str) else None
+            if kind is not None:
+                source = source_of(Observable, name)
+                found[name] = Chosen(kind.variables, source, parameters or {})
+    return found
+
+
+# --- evaluation -----------------------------------------------------------------------------------
+
+
+def _with_needed(observables: Iterable[Observable]) -> dict[str, Observable]:
+    """Return observables and all that they need, by name, in an order that serves all."""
+    found: dict[str, Observable] = {}
+
+    def add(observable: Observable) -> None:
+        for kind in observable.requires:
+            if kind.name not in found:
+                add(kind())
+        found.setdefault(observable.name, observable)
+
+    # By name: the order in which they are asked for changes nothing.
+    for observable in sorted(observables, key=lambda x: x.name):
+        add(observable)
+    return found
+
+
+def evaluate(system: OpenSystem, observables: Sequence[Observable]) -> Outcome:
+    """Return the variables of some observables of one system.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    observables : sequence of Observable
+        Each of another name.
+
+    Returns
+    -------
+    Outcome
+        Values in the order of the observables.  The status is that of the first, by name, that is
+        not ok, those that others need included.
+    """
+    every = _with_needed(observables)
+    integrals = {name: x.integrand(system) for name, x in every.items()}
+    integrals = {name: x for name, x in integrals.items() if x is not None}
+    results: dict[str, Any] = {}
+    if integrals:
+        found = rates.integrate_observables(system, list(integrals.values()))
+        results = dict(zip(integrals, found, strict=True))
+    for name, observable in every.items():
+        if name not in results:
+            needed = [results[kind.name] for kind in observable.requires]
+            results[name] = observable.evaluate(system, *needed)
+    faults = [every[name].fault(system, results[name]) for name in sorted(every)]
+    status, message = next((x for x in faults if x[0] != Status.OK), (Status.OK, ""))
+    outcome = Outcome({}, status, message, {}, {})
+    for observable in observables:
+        _add(outcome, system, observable, results[observable.name])
+    return outcome
+
+
+def _add(outcome: Outcome, system: OpenSystem, observable: Observable, result: Any) -> None:
+    """Add the variables of one observable to an outcome."""
+    values = {}
+    for name, estimate in observable.estimates(system, result).items():
+        values[name], error, undefined = estimate
+        if f"{name}_error" in observable.variables:
+            values[f"{name}_error"] = error
+        if undefined:
+            outcome.notes[name] = undefined
+    for name, where in observable.never_zero(system).items():
+        allow_for_underflow(values, [name], where)
+    outcome.values.update({name: values[name] for name in observable.variables})
+    outcome.limits.update(observable.limits(system))
+
+
+# --- what vanishes --------------------------------------------------------------------------------
+
+
+def fluctuates(system: OpenSystem) -> bool:
+    """Return whether warm leads share states with each other, or with loss or gain."""
+    open_ = system.loss.any() or system.gain.any() or share_states(system.leads)
+    return bool(open_) and any(lead.temperature > 0 for lead in system.leads)
+
+
+def flows(system: OpenSystem) -> bool:
+    """Return whether, besides, anything drives a current."""
+    alike = len({(x.chemical_potential, x.temperature) for x in system.leads}) == 1
+    return fluctuates(system) and (not alike or is_driven(system))
+
+
+def is_driven(system: OpenSystem) -> bool:
+    """Return whether there is loss or gain."""
+    return bool(system.loss.any() or system.gain.any())

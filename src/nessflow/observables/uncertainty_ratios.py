@@ -1,0 +1,72 @@
+"""Noise times entropy production over the square of a current."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nessflow.estimate import Estimate, uncertainty_ratio, undefined
+from nessflow.observables.currents import Currents
+from nessflow.observables.entropy_production import EntropyProduction
+from nessflow.observables.noise import Noise
+from nessflow.observables.observable import Observable
+from nessflow.outcome import NOT_NEGATIVE, Variable, with_errors
+from nessflow.scattering.currents import SteadyCurrents
+from nessflow.scattering.noise import ParticleNoise
+from nessflow.scattering.system import OpenSystem
+
+
+class UncertaintyRatios(Observable):
+    """Thermodynamic uncertainty ratios of the net current and of each lead's."""
+
+    name = "uncertainty-ratios"
+    requires = (Currents, Noise, EntropyProduction)
+    variables = with_errors(
+        {
+            "uncertainty_ratio": Variable(
+                (),
+                "k_B",
+                "net particle noise times entropy production over net particle current squared",
+                NOT_NEGATIVE,
+            ),
+            "lead_uncertainty_ratio": Variable(
+                ("lead",),
+                "k_B",
+                "noise of the lead's particle current times entropy production over its square",
+                NOT_NEGATIVE,
+            ),
+        }
+    )
+
+    def evaluate(
+        self,
+        system: OpenSystem,
+        currents: SteadyCurrents,
+        noise: ParticleNoise,
+        entropies: Mapping[str, Estimate],
+    ) -> Mapping[str, Estimate]:
+        """Return what follows from currents, noise and entropy production."""
+        entropy = entropies["entropy_production"]
+        return {
+            "uncertainty_ratio": _of_net_current(currents, noise, entropy),
+            "lead_uncertainty_ratio": _of_leads(currents, noise, entropy),
+        }
+
+
+def _of_net_current(currents: SteadyCurrents, noise: ParticleNoise, entropy: Estimate) -> Estimate:
+    if currents.net_particle_current is None:
+        return undefined("a net current is defined between two leads")
+    net_noise = Estimate(noise.net_particle_noise, noise.net_particle_noise_error)
+    net_current = Estimate(currents.net_particle_current, currents.net_particle_current_error)
+    return uncertainty_ratio(net_noise, entropy, net_current)
+
+
+def _of_leads(currents: SteadyCurrents, noise: ParticleNoise, entropy: Estimate) -> Estimate:
+    each = []
+    for a, name in enumerate(noise.terminals):
+        own_noise = Estimate(noise.particle_noise[a, a], noise.particle_noise_error[a, a])
+        current = Estimate(currents.particle_current[a], currents.particle_current_error[a])
+        each.append((name, uncertainty_ratio(own_noise, entropy, current)))
+    reasons = [f"{name}: {found.undefined}" for name, found in each if found.undefined]
+    reason = entropy.undefined or "; ".join(reasons)
+    values, errors = (np.array(x) for x in zip(*(found[:2] for _, found in each), strict=True))
+    return Estimate(values, errors, reason)

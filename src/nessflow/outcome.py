@@ -1,0 +1,147 @@
+"""What is said of one point: its variables with their limits, their values, and the status."""
+
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+
+
+class Status(IntEnum):
+    """Outcome of one point, stored in the variable ``status``."""
+
+    OK = 0
+    NOT_CONVERGED = 1
+    EXCEPTION = 2
+    TIME_LIMIT = 3
+    SUSPECT = 4
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where the values of a variable lie by mathematics, whatever the parameters.
+
+    A point with a value beyond them by more than its error, or with an error larger than the whole
+    range, is suspect (``nessflow.pipeline.judge``).
+
+    Attributes
+    ----------
+    lower, upper : float or array
+        Smallest and largest value; arrays have shapes that fit the variable.
+    broken : str
+        What it means when a value is beyond them.
+    semidefinite : bool or array of bool
+        Whether the last two dimensions are a matrix without negative eigenvalue; an array says for
+        which values of the other dimensions.
+    """
+
+    lower: float | np.ndarray = -np.inf
+    upper: float | np.ndarray = np.inf
+    broken: str = ""
+    semidefinite: bool | np.ndarray = False
+
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether there is a smallest or a largest value."""
+        return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    def __str__(self) -> str:
+        """Return the limits in words, empty where there are none or they differ between values."""
+        lower, upper = self.lower, self.upper
+        if np.ndim(lower) or np.ndim(upper) or not self.bounded:
+            return "no negative eigenvalue" if np.any(self.semidefinite) else ""
+        if np.isfinite(lower) and np.isfinite(upper):
+            return f"{lower:g} to {upper:g}"
+        return f"at least {lower:g}" if np.isfinite(lower) else f"at most {upper:g}"
+
+
+ANYTHING = Limits()
+PROBABILITY = Limits(0, 1)
+NOT_NEGATIVE = Limits(0)
+COVARIANCE = Limits(semidefinite=True)
+SECOND_LAW = Limits(0, broken="the second law is violated")
+
+
+def current_limits(leads: int) -> Limits:
+    """Return the limits of the particle currents of all terminals: loss takes, gain gives."""
+    lower, upper = np.full(leads + 2, -np.inf), np.full(leads + 2, np.inf)
+    upper[leads] = lower[leads + 1] = 0.0
+    return Limits(lower, upper)
+
+
+def noise_limits(leads: int) -> Limits:
+    """Return the limits of the noise of fermions between leads, whose cross noise is negative.
+
+    See M. Buettiker, Phys. Rev. B 46, 12485 (1992).
+    """
+    own = np.eye(leads, dtype=bool)
+    return Limits(np.where(own, 0.0, -np.inf), np.where(own, np.inf, 0.0), semidefinite=True)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One stored quantity: its dimensions beyond the axes, natural units, long name and limits."""
+
+    dims: tuple[str, ...]
+    natural_units: str
+    long_name: str
+    limits: Limits = ANYTHING
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """Values along one dimension of variables."""
+
+    values: np.ndarray
+    natural_units: str
+    long_name: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Values of one point by variable name, with a status and the reason for it."""
+
+    values: Mapping[str, np.ndarray | float]
+    status: Status = Status.OK
+    message: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Why a value is NaN by nature: variable name -> reason (not a failure)."""
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    """Limits that depend on the point, in place of those of the variable."""
+
+
+def with_errors(variables: Mapping[str, Variable]) -> dict[str, Variable]:
+    """Return the variables, each followed by its ``_error``."""
+    result = {}
+    for name, variable in variables.items():
+        result[name] = variable
+        result[f"{name}_error"] = Variable(
+            variable.dims, variable.natural_units, f"numerical error of {variable.long_name}"
+        )
+    return result
+
+
+def allow_for_underflow(
+    values: MutableMapping[str, np.ndarray | float],
+    names: Iterable[str],
+    where: np.ndarray | bool = True,
+) -> None:
+    """Give zeros of what never vanishes an error: a zero with the error zero is a true one.
+
+    Tails of occupations and waves that decay end at no distance, only below the least number of
+    double precision.
+
+    Parameters
+    ----------
+    values : mutable mapping
+        Values and errors of one point; the errors are replaced.
+    names : iterable of str
+        Variables that do not vanish.
+    where : array of bool, optional
+        The elements of each that do not; what broadcasts to it.
+    """
+    for name in names:
+        error = np.asarray(values[f"{name}_error"], float)
+        hidden = where & (np.asarray(values[name]) == 0) & (error == 0)
+        values[f"{name}_error"] = np.where(hidden, np.finfo(float).tiny, error)
