@@ -1,8 +1,8 @@
 """Heat, entropy production and power of steady currents.
 
-Every function takes results of `nessflow.scattering.currents` and returns an `Estimate`: a value
-with its error, or NaN and the reason why the quantity is not defined.  Currents count from the
-terminal into the system, hbar = k_B = e = 1.
+Every function takes steady currents, by scattering or another theory, and returns an `Estimate`: a
+value with its error, or NaN and the reason why the quantity is not defined.  Currents count from
+the terminal into the system, hbar = k_B = e = 1.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from nessflow.estimate import Estimate, undefined
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.entropy import gain_to_loss_ratio
 from nessflow.scattering.system import OpenSystem, Terminal
+from nessflow.scattering.transport import Transport
 
 
 def _weighted_sum(weights: np.ndarray, terms: Estimate) -> Estimate:
@@ -24,7 +25,7 @@ def _weighted_sum(weights: np.ndarray, terms: Estimate) -> Estimate:
 # --- heat and entropy -----------------------------------------------------------------------------
 
 
-def heat_current(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
+def heat_current(system: OpenSystem, currents: SteadyCurrents | Transport) -> Estimate:
     """Return ``J^Q_a = J^1_a - mu_a J^0_a``, the heat that each lead loses.
 
     (S3) of paper extended-landauer-buttiker, with the right lead's current counted out of that
@@ -35,7 +36,7 @@ def heat_current(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     ----------
     system : OpenSystem
         The system.
-    currents : SteadyCurrents
+    currents : SteadyCurrents or Transport
         Its currents.
 
     Returns
@@ -56,7 +57,7 @@ def heat_current(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     return Estimate(value, error, notes.get("reservoir_energy_current") or notes["energy_current"])
 
 
-def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
+def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents | Transport) -> Estimate:
     """Return ``-sum_a J^Q_a / T_a`` over the leads: the rate at which their entropy grows.
 
     With loss or gain it has no definite sign, since these carry entropy as well.
@@ -65,7 +66,7 @@ def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Est
     ----------
     system : OpenSystem
         The system.
-    currents : SteadyCurrents
+    currents : SteadyCurrents or Transport
         Its currents.
 
     Returns
@@ -80,7 +81,7 @@ def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Est
     return _weighted_sum(-beta, heat_current(system, currents))
 
 
-def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
+def entropy_production(system: OpenSystem, currents: SteadyCurrents | Transport) -> Estimate:
     """Return the entropy production of all terminals together, never negative.
 
     Without loss and gain that of the leads.  Where gain is a multiple of loss, ``Q = r P``, both
@@ -93,7 +94,7 @@ def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate
     ----------
     system : OpenSystem
         The system.
-    currents : SteadyCurrents
+    currents : SteadyCurrents or Transport
         Its currents.
 
     Returns
