@@ -17,9 +17,8 @@ from nessflow.scattering.transport import Transport
 
 
 def _weighted_sum(weights: np.ndarray, terms: Estimate) -> Estimate:
-    return Estimate(
-        float(weights @ terms.value), float(abs(weights) @ terms.error), terms.undefined
-    )
+    """Return the sum over the first dimension."""
+    return Estimate(weights @ terms.value, abs(weights) @ terms.error, terms.undefined)
 
 
 # --- heat and entropy -----------------------------------------------------------------------------
@@ -74,11 +73,18 @@ def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents | Trans
     Estimate
         In k_B t/hbar; undefined at temperature 0.
     """
+    return _of_heat(system, heat_current(system, currents))
+
+
+def _of_heat(system: OpenSystem, heat: Estimate) -> Estimate:
+    """Return the entropy of the heat that each lead loses, (l, ...)."""
     cold = [lead.name for lead in system.terminals if lead.temperature == 0]
     if cold:
-        return undefined(f"at temperature 0 (lead {', '.join(cold)}) heat has no finite entropy")
+        reason = f"at temperature 0 (lead {', '.join(cold)}) heat has no finite entropy"
+        nothing = np.full(np.shape(heat.value)[1:], np.nan)[()]
+        return Estimate(nothing, nothing, reason)
     beta = np.array([1 / lead.temperature for lead in system.terminals])
-    return _weighted_sum(-beta, heat_current(system, currents))
+    return _weighted_sum(-beta, heat)
 
 
 def entropy_production(system: OpenSystem, currents: SteadyCurrents | Transport) -> Estimate:
@@ -102,7 +108,39 @@ def entropy_production(system: OpenSystem, currents: SteadyCurrents | Transport)
     Estimate
         In k_B t/hbar.
     """
-    leads = lead_entropy_production(system, currents)
+    count = len(system.terminals)
+    particles = Estimate(currents.particle_current[:count], currents.particle_current_error[:count])
+    return _of_all(system, particles, heat_current(system, currents))
+
+
+def entropy_density(system: OpenSystem, energies: np.ndarray, particles: Estimate) -> Estimate:
+    """Return the entropy production of all terminals for each energy, never negative.
+
+    Its integral over the energy is `entropy_production`.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+    particles : Estimate
+        (l, E): density of each lead's particle current, of `nessflow.scattering.spectra`.
+
+    Returns
+    -------
+    Estimate
+        (E,), in k_B/hbar.
+    """
+    mu = np.array([lead.chemical_potential for lead in system.terminals])
+    above = energies - mu[:, None]
+    heat = Estimate(above * particles.value, abs(above) * particles.error, particles.undefined)
+    return _of_all(system, particles, heat)
+
+
+def _of_all(system: OpenSystem, particles: Estimate, heat: Estimate) -> Estimate:
+    """Return the entropy of what each lead sends, (l, ...), with that of loss and gain."""
+    leads = _of_heat(system, heat)
     loss, gain = system.loss.any(), system.gain.any()
     if not (loss or gain):
         return leads
@@ -110,12 +148,9 @@ def entropy_production(system: OpenSystem, currents: SteadyCurrents | Transport)
     if ratio is None:
         one = "loss alone" if loss else "gain alone"
         kind = "loss and gain that are not proportional" if loss and gain else one
-        return undefined(f"{kind}: each particle carries an infinite entropy")
-    count = len(system.terminals)
-    from_leads = Estimate(
-        currents.particle_current[:count], currents.particle_current_error[:count]
-    )
-    flow = _weighted_sum(np.full(count, -np.log(ratio)), from_leads)
+        nothing = np.full(np.shape(heat.value)[1:], np.nan)[()]
+        return Estimate(nothing, nothing, f"{kind}: each particle carries an infinite entropy")
+    flow = _weighted_sum(np.full(len(system.terminals), -np.log(ratio)), particles)
     return Estimate(leads.value + flow.value, leads.error + flow.error, leads.undefined)
 
 
