@@ -1,8 +1,8 @@
 """Heat, entropy production and power of steady currents.
 
-Every function takes results of `nessflow.scattering.currents` and returns an `Estimate`: a value
-with its error, or NaN and the reason why the quantity is not defined.  Currents count from the
-terminal into the system, hbar = k_B = e = 1.
+Every function takes steady currents, by scattering or another theory, and returns an `Estimate`: a
+value with its error, or NaN and the reason why the quantity is not defined.  Currents count from
+the terminal into the system, hbar = k_B = e = 1.
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ from nessflow.estimate import Estimate, undefined
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.entropy import gain_to_loss_ratio
 from nessflow.scattering.system import OpenSystem, Terminal
+from nessflow.scattering.transport import Transport
 
 
 def _weighted_sum(weights: np.ndarray, terms: Estimate) -> Estimate:
-    return Estimate(
-        float(weights @ terms.value), float(abs(weights) @ terms.error), terms.undefined
-    )
+    """Return the sum over the first dimension."""
+    return Estimate(weights @ terms.value, abs(weights) @ terms.error, terms.undefined)
 
 
 # --- heat and entropy -----------------------------------------------------------------------------
 
 
-def heat_current(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
+def heat_current(system: OpenSystem, currents: SteadyCurrents | Transport) -> Estimate:
     """Return ``J^Q_a = J^1_a - mu_a J^0_a``, the heat that each lead loses.
 
     (S3) of paper extended-landauer-buttiker, with the right lead's current counted out of that
@@ -35,7 +35,7 @@ def heat_current(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     ----------
     system : OpenSystem
         The system.
-    currents : SteadyCurrents
+    currents : SteadyCurrents or Transport
         Its currents.
 
     Returns
@@ -56,7 +56,7 @@ def heat_current(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
     return Estimate(value, error, notes.get("reservoir_energy_current") or notes["energy_current"])
 
 
-def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
+def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents | Transport) -> Estimate:
     """Return ``-sum_a J^Q_a / T_a`` over the leads: the rate at which their entropy grows.
 
     With loss or gain it has no definite sign, since these carry entropy as well.
@@ -65,7 +65,7 @@ def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Est
     ----------
     system : OpenSystem
         The system.
-    currents : SteadyCurrents
+    currents : SteadyCurrents or Transport
         Its currents.
 
     Returns
@@ -73,14 +73,40 @@ def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Est
     Estimate
         In k_B t/hbar; undefined at temperature 0.
     """
+    return _of_heat(system, heat_current(system, currents))
+
+
+def without_temperature(system: OpenSystem) -> str:
+    """Return why heat has no entropy, or an empty text where every lead is warm.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    str
+        Which leads have the temperature 0.
+    """
     cold = [lead.name for lead in system.terminals if lead.temperature == 0]
-    if cold:
-        return undefined(f"at temperature 0 (lead {', '.join(cold)}) heat has no finite entropy")
+    if not cold:
+        return ""
+    some = f" (lead {', '.join(cold)})" if len(cold) < len(system.terminals) else ""
+    return f"at temperature 0{some} heat has no finite entropy"
+
+
+def _of_heat(system: OpenSystem, heat: Estimate) -> Estimate:
+    """Return the entropy of the heat that each lead loses, (l, ...)."""
+    reason = without_temperature(system)
+    if reason:
+        nothing = np.full(np.shape(heat.value)[1:], np.nan)[()]
+        return Estimate(nothing, nothing, reason)
     beta = np.array([1 / lead.temperature for lead in system.terminals])
-    return _weighted_sum(-beta, heat_current(system, currents))
+    return _weighted_sum(-beta, heat)
 
 
-def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
+def entropy_production(system: OpenSystem, currents: SteadyCurrents | Transport) -> Estimate:
     """Return the entropy production of all terminals together, never negative.
 
     Without loss and gain that of the leads.  Where gain is a multiple of loss, ``Q = r P``, both
@@ -93,7 +119,7 @@ def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate
     ----------
     system : OpenSystem
         The system.
-    currents : SteadyCurrents
+    currents : SteadyCurrents or Transport
         Its currents.
 
     Returns
@@ -101,7 +127,39 @@ def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate
     Estimate
         In k_B t/hbar.
     """
-    leads = lead_entropy_production(system, currents)
+    count = len(system.terminals)
+    particles = Estimate(currents.particle_current[:count], currents.particle_current_error[:count])
+    return _of_all(system, particles, heat_current(system, currents))
+
+
+def entropy_density(system: OpenSystem, energies: np.ndarray, particles: Estimate) -> Estimate:
+    """Return the entropy production of all terminals for each energy, never negative.
+
+    Its integral over the energy is `entropy_production`.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+    particles : Estimate
+        (l, E): density of each lead's particle current, of `nessflow.scattering.spectra`.
+
+    Returns
+    -------
+    Estimate
+        (E,), in k_B/hbar.
+    """
+    mu = np.array([lead.chemical_potential for lead in system.terminals])
+    above = energies - mu[:, None]
+    heat = Estimate(above * particles.value, abs(above) * particles.error, particles.undefined)
+    return _of_all(system, particles, heat)
+
+
+def _of_all(system: OpenSystem, particles: Estimate, heat: Estimate) -> Estimate:
+    """Return the entropy of what each lead sends, (l, ...), with that of loss and gain."""
+    leads = _of_heat(system, heat)
     loss, gain = system.loss.any(), system.gain.any()
     if not (loss or gain):
         return leads
@@ -109,12 +167,9 @@ def entropy_production(system: OpenSystem, currents: SteadyCurrents) -> Estimate
     if ratio is None:
         one = "loss alone" if loss else "gain alone"
         kind = "loss and gain that are not proportional" if loss and gain else one
-        return undefined(f"{kind}: each particle carries an infinite entropy")
-    count = len(system.terminals)
-    from_leads = Estimate(
-        currents.particle_current[:count], currents.particle_current_error[:count]
-    )
-    flow = _weighted_sum(np.full(count, -np.log(ratio)), from_leads)
+        nothing = np.full(np.shape(heat.value)[1:], np.nan)[()]
+        return Estimate(nothing, nothing, f"{kind}: each particle carries an infinite entropy")
+    flow = _weighted_sum(np.full(len(system.terminals), -np.log(ratio)), particles)
     return Estimate(leads.value + flow.value, leads.error + flow.error, leads.undefined)
 
 

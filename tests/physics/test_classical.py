@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nessflow.classical import circuit, lattice
 from nessflow.classical.circuit import Circuit
 from nessflow.classical.lattice import MoverLattice
-from nessflow.classical.sums import running_sums
+from nessflow.classical.sums import EPSILON, running_sums
 
 
 def random_lattice(seed, sites=None, sources_only=False):
@@ -291,14 +291,16 @@ def test_noise_is_that_of_counted_movers():
         abs(counted.mean(axis=1) / steps - state.particle_current), 5 * mean_error
     )
     # A finite time adds about one sojourn of the movers over the time.
-    np.testing.assert_allclose(np.cov(counted) / steps, lattice.particle_noise(system), atol=0.06)
+    np.testing.assert_allclose(
+        np.cov(counted) / steps, lattice.particle_noise(system)[0], atol=0.06
+    )
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6))
 def test_noise_without_drains(seed):
     system = random_lattice(seed, sources_only=True)
-    noise = lattice.particle_noise(system)
+    noise, _ = lattice.particle_noise(system)
     assert noise[0, 1] == noise[1, 0] <= 0
     # Sources are noisy terminals of their own: what they emit is the sum of all elements.
     assert abs(noise.sum() - system.injection.sum()) < 1e-12 * (1 + noise.max())
@@ -308,14 +310,58 @@ def test_noise_without_drains(seed):
 def test_uncertainty_relation_without_injection():
     hopping = random_lattice(5).hopping
     system = MoverLattice(hopping, np.zeros(hopping.size), 1.4, 0.2)
-    noise = lattice.particle_noise(system)
+    noise, _ = lattice.particle_noise(system)
     current = lattice.steady_state(system).particle_current[0]
-    entropy = lattice.entropy_production(system)
+    entropy, _ = lattice.entropy_production(system)
     assert entropy > 0
     ratio = noise[0, 0] * entropy / current**2
     assert abs(ratio - 1.6 / 1.2 * np.log(7)) < 1e-12
     assert ratio > 2
-    assert lattice.entropy_production(dataclasses.replace(system, left=0.2)) == 0
+    assert lattice.entropy_production(dataclasses.replace(system, left=0.2)) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_entropy_in_time_is_never_negative_and_ends_in_the_steady_one(seed):
+    hopping = random_lattice(seed, 12).hopping
+    left, right = np.random.default_rng(seed).uniform(0.1, 2, 2)
+    system = MoverLattice(hopping, np.zeros(hopping.size), left, right)
+    density, wrong = np.zeros((2, 12)), np.zeros((2, 12))
+    for _ in range(20):
+        value, error = lattice.step_entropy(system, density, wrong)
+        assert value > -error
+        density = lattice.step(system, density)
+    steady = lattice.steady_state(system)
+    value, error = lattice.step_entropy(system, steady.density, steady.density_error)
+    expected, rounding = lattice.entropy_production(system)
+    assert abs(value - expected) <= error + rounding
+    assert error < 1e-10
+
+
+def test_errors_in_time_cover_rounding():
+    """The same evolution by fractions."""
+    system = random_lattice(3, 6)
+    exact = [[Fraction(0)] * 6, [Fraction(0)] * 6]
+    hopping, injection = (
+        [Fraction(float(x)) for x in y] for y in (system.hopping, system.injection)
+    )
+    left, right = Fraction(float(system.left)), Fraction(float(system.right))
+    density, steps = np.zeros((2, 6)), 25
+    for _ in range(steps):
+        moving = [[q * n for q, n in zip(hopping, row, strict=True)] for row in exact]
+        turned = [[n - m for n, m in zip(*x, strict=True)] for x in zip(exact, moving, strict=True)]
+        exact = [[x + s / 2 for x, s in zip(y, injection, strict=True)] for y in turned[::-1]]
+        for x, flux in zip(range(6), [left, *moving[0][:-1]], strict=True):
+            exact[0][x] += flux
+        for x, flux in zip(range(6), [*moving[1][1:], right], strict=True):
+            exact[1][x] += flux
+        density = lattice.step(system, density)
+    bound = 4 * EPSILON * steps * lattice.largest_flux(system, np.zeros((2, 6))) / system.hopping
+    off = [
+        [abs(float(Fraction(float(d)) - e)) for d, e in zip(*x, strict=True)]
+        for x in zip(density, exact, strict=True)
+    ]
+    assert (np.array(off) <= bound).all()
+    assert bound.max() < 1e-11
 
 
 def test_what_drains_leave_undefined():
@@ -363,7 +409,7 @@ def test_heat_is_the_power_of_ends_and_sources(seed):
 def test_thermal_noise_saturates_the_uncertainty_relation():
     system = Circuit(np.array([1.0, 2.0, 0.5]), np.zeros(4), 0.8, 0.1)
     state = circuit.steady_state(system)
-    noise = circuit.particle_noise(system, 0.2)
+    noise, _ = circuit.particle_noise(system, 0.2)
     assert noise[0, 0] == -noise[0, 1] == 2 * 0.2 / 3.5
     entropy, _ = circuit.entropy_production(state, 0.2)
     assert abs(noise[0, 0] * entropy / state.particle_current[0] ** 2 - 2) < 1e-13

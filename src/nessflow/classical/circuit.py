@@ -89,7 +89,7 @@ def steady_state(circuit: Circuit) -> CircuitState:
     )
 
 
-def particle_noise(circuit: Circuit, temperature: float) -> np.ndarray:
+def particle_noise(circuit: Circuit, temperature: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the zero-frequency noise of the currents at both ends, ``2 T / R`` times +-1.
 
     Thermal noise of the resistors (Johnson and Nyquist), symmetrised, without the factor 2 of the
@@ -104,10 +104,11 @@ def particle_noise(circuit: Circuit, temperature: float) -> np.ndarray:
 
     Returns
     -------
-    (2, 2) float array
+    value, error : (2, 2) float
         Per time.
     """
-    return 2 * temperature / circuit.resistance.sum() * np.array([[1.0, -1.0], [-1.0, 1.0]])
+    value = 2 * temperature / circuit.resistance.sum() * np.array([[1.0, -1.0], [-1.0, 1.0]])
+    return value, EPSILON * (np.log2(len(circuit.resistance)) + 4) * abs(value)
 
 
 def entropy_production(state: CircuitState, temperature: float) -> tuple[float, float]:

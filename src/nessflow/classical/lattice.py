@@ -17,7 +17,7 @@ a chain of resistors 1 - q_x with one contact resistance 1, for any placement of
 Fluxes are finite for q_x = 0 as well, where densities are not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -115,6 +115,30 @@ def series_resistance(lattice: MoverLattice) -> float:
         1 or more.
     """
     return 1 + float(np.sum(1 - lattice.hopping))
+
+
+def largest_flux(lattice: MoverLattice, density: np.ndarray) -> float:
+    """Return a bound of all fluxes on the way from a density to the steady state.
+
+    A step is linear without negative coefficients, so that every flux stays below those of a
+    lattice full up to the largest one and of sources alone, drains counted as such.
+
+    Parameters
+    ----------
+    lattice : MoverLattice
+        Every hopping above 0.
+    density : (2, n) array
+        At the start.
+
+    Returns
+    -------
+    float
+        Particles per time step.
+    """
+    ends = abs(lattice.left), abs(lattice.right)
+    full = max(float((lattice.hopping * abs(density)).max()), *ends)
+    sources = replace(lattice, injection=abs(lattice.injection), left=0.0, right=0.0)
+    return full + float((lattice.hopping * steady_state(sources).density).max())
 
 
 # --- evolution ------------------------------------------------------------------------------------
@@ -247,7 +271,7 @@ def _summed_over_time(hopping: np.ndarray, density: np.ndarray) -> np.ndarray:
 # --- fluctuations ---------------------------------------------------------------------------------
 
 
-def particle_noise(lattice: MoverLattice) -> np.ndarray:
+def particle_noise(lattice: MoverLattice) -> tuple[np.ndarray, np.ndarray]:
     """Return the zero-frequency noise of the reservoirs' currents.
 
     Movers are independent of each other, and reservoirs and sources emit them at random (Poisson
@@ -264,7 +288,7 @@ def particle_noise(lattice: MoverLattice) -> np.ndarray:
 
     Returns
     -------
-    (2, 2) float array
+    value, error : (2, 2) float
         Per time step.
 
     Raises
@@ -280,14 +304,16 @@ def particle_noise(lattice: MoverLattice) -> np.ndarray:
         )
     resistance = series_resistance(lattice)
     turning = 1 - lattice.hopping
-    before = np.cumsum(turning) - turning
+    before = running_sums(turning) - turning
     to_right = (1 - lattice.hopping / 2 + before) / resistance
     crossing = (lattice.left + lattice.right) / resistance
     emitted = np.array([lattice.injection @ (1 - to_right), lattice.injection @ to_right])
-    return np.diag(crossing + emitted) - crossing * np.eye(2)[::-1]
+    value = np.diag(crossing + emitted) - crossing * np.eye(2)[::-1]
+    own = np.diag(np.full(2, lattice.injection.sum()))
+    return value, 8 * EPSILON * (np.log2(len(turning)) + 1) * (abs(value) + own)
 
 
-def entropy_production(lattice: MoverLattice) -> float:
+def entropy_production(lattice: MoverLattice) -> tuple[float, float]:
     """Return ``J ln(rho_L / rho_R)``, in k_B per time step, of a lattice without injection.
 
     Every path across the lattice and its reverse have the same probability, so that a particle
@@ -300,7 +326,7 @@ def entropy_production(lattice: MoverLattice) -> float:
 
     Returns
     -------
-    float
+    value, error : float
         In k_B per time step.
 
     Raises
@@ -308,9 +334,61 @@ def entropy_production(lattice: MoverLattice) -> float:
     ValueError
         With injection or an empty reservoir, where a process has no reverse one.
     """
+    _require_reverse(lattice)
+    current = (lattice.left - lattice.right) / series_resistance(lattice)
+    value = float(current * np.log(lattice.left / lattice.right))
+    return value, float(16 * EPSILON * (abs(value) + abs(current)))
+
+
+def _require_reverse(lattice: MoverLattice) -> None:
     if lattice.injection.any():
         raise ValueError("injection and extraction at a fixed rate have no reverse process")
     if not lattice.left > 0 < lattice.right:
         raise ValueError("a reservoir is empty: no particle comes back from it")
-    current = (lattice.left - lattice.right) / series_resistance(lattice)
-    return float(current * np.log(lattice.left / lattice.right))
+
+
+def _times_log(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return ``x ln y``, 0 where x is."""
+    return x * np.log(y, out=np.zeros(np.shape(y)), where=x > 0)
+
+
+def step_entropy(
+    lattice: MoverLattice, density: np.ndarray, density_error: np.ndarray
+) -> tuple[float, float]:
+    """Return the entropy that the next time step produces, in k_B.
+
+    ``sum_a I_a ln(rho_a)`` in the reservoirs and what the ideal gas on the lattice, of the entropy
+    ``sum (rho - rho ln(q rho))``, gains itself: in equilibrium ``q rho`` is the same everywhere.
+    Never negative, as a step brings any two densities closer to each other, and
+    `entropy_production` in the steady state.
+
+    Parameters
+    ----------
+    lattice : MoverLattice
+        Without injection.
+    density, density_error : (2, n) arrays
+        Right-movers first.
+
+    Returns
+    -------
+    value, error : float
+        In k_B per time step.
+
+    Raises
+    ------
+    ValueError
+        As `entropy_production`.
+    """
+    _require_reverse(lattice)
+    potentials = np.log([lattice.left, lattice.right])
+    flows = reservoir_currents(lattice, density) * potentials
+    terms, error = [flows], 0.0
+    for rho, sign in ((step(lattice, density), 1), (density, -1)):
+        terms += [sign * rho.ravel(), -sign * _times_log(rho, lattice.hopping * rho).ravel()]
+        # The slope of rho ln rho, which is infinite at 0.
+        most = lattice.hopping * np.maximum(rho, density_error)
+        error += np.sum(density_error + abs(_times_log(density_error, most)))
+    error += abs(potentials) @ (lattice.hopping[[0, -1]] * density_error[[1, 0], [0, -1]])
+    terms = np.concatenate(terms)
+    rounding = 4 * EPSILON * (np.log2(terms.size) + 1) * abs(terms).sum()
+    return float(terms.sum()), float(error + rounding)

@@ -176,6 +176,24 @@ def entropy_production(state: State, channel: Channel) -> tuple[float, float]:
     return total / state.equation.bands.length, error / state.equation.bands.length
 
 
+def total_entropy_production(state: State) -> tuple[float, float]:
+    """Return the entropy production of all channels per cell and its error.
+
+    Parameters
+    ----------
+    state : State
+        Any state; of one that still changes, the entropy that it gains itself is part of it.
+
+    Returns
+    -------
+    value, error : float
+        In k_B t/hbar; infinite where a process has no reverse.
+    """
+    parts = [entropy_production(state, channel) for channel in state.equation.active]
+    value, error = np.sum(parts, axis=0) if parts else (0.0, 0.0)
+    return float(value), float(error)
+
+
 def _of_product(state: State, channel: Channel) -> tuple[float, float]:
     """Return the sum where ``ln(w_ab/w_ba)`` is a difference between a and b: of order modes."""
     out, into = channel.out[:, 0], channel.into[:, 0]

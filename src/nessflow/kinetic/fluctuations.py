@@ -82,10 +82,8 @@ def fluctuations(state: SteadyState) -> Fluctuations:
     wrong = bands.velocity_error * spread
     squared = (2 * abs(bands.velocity) + bands.velocity_error) * wrong
     linear = _LinearNoise(state)
-    # Relative error of matrix elements, times what solving with M multiplies it by.
-    worst = float(10 * relative[state.free].max() * linear.condition)
+    worst = linear.relative_error
     variance, quadrature = linear.variance()
-    noise, noise_error = linear.zero_frequency()
     squared_spread = float(linear.velocity_error**2 @ (linear.filled * linear.empty))
     quadrature += 2 * np.sqrt(linear.ensemble_variance * squared_spread) + squared_spread
     slope = float(linear.velocity @ linear.zero_mode)
@@ -98,11 +96,26 @@ def fluctuations(state: SteadyState) -> Fluctuations:
         float(ensemble @ relative + squared.sum()) / length,
         variance / length,
         (quadrature + worst * linear.ensemble_variance) / length,
-        noise / length,
-        (worst * noise + noise_error) / length,
+        *linear.particle_noise(),
         slope,
         worst * slope_size + slope_error,
     )
+
+
+def particle_noise(state: SteadyState) -> tuple[float, float]:
+    """Return the zero-frequency noise of the particle current alone, and its error.
+
+    Parameters
+    ----------
+    state : SteadyState
+        Modes, occupations and their errors.
+
+    Returns
+    -------
+    value, error : float
+        As in `Fluctuations`, in t/hbar.
+    """
+    return _LinearNoise(state).particle_noise()
 
 
 def correlation_shift(state: SteadyState) -> np.ndarray:
@@ -155,7 +168,11 @@ class _LinearNoise:
         self.right = np.hstack([-self.out, -self.into, np.full((len(n), 1), self.shift)])
         self.left = np.hstack([empty * self.into, n * self.out, self.zero_mode[:, None]])
         inverse = self._solved(0.0, np.abs(self.rate))
-        self.condition = float(max(1.0, abs(inverse.real).max()))
+        condition = float(max(1.0, abs(inverse.real).max()))
+        # Relative error of matrix elements, times what solving with M multiplies it by.
+        relative = state.log_odds_error[free] + 4 * _EPS
+        self.relative_error = float(10 * relative.max() * condition)
+        self.length = equation.bands.length
 
     def _solved(self, frequency: float, known: np.ndarray) -> np.ndarray:
         """Return ``(i frequency - M^T)^{-1} known``."""
@@ -164,10 +181,10 @@ class _LinearNoise:
         columns = np.linalg.solve(small, self.left.T @ (inverse * known))
         return inverse * known - inverse * (self.right @ columns)
 
-    def zero_frequency(self) -> tuple[float, float]:
-        """Return ``w^T D w``, ``w = (-M^T)^{-1} v``: a sum of squares over all jumps.
+    def particle_noise(self) -> tuple[float, float]:
+        """Return ``w^T D w / L``, ``w = (-M^T)^{-1} v``, and its error.
 
-        The error is that of the velocities.
+        It is a sum of squares over all jumps.
         """
         w = self._solved(0.0, self.projected).real
         w = w - np.average(w, weights=self.flow)
@@ -175,7 +192,8 @@ class _LinearNoise:
         wrong = abs(self._solved(0.0, self.velocity_error).real)
         # A square of a difference is at most twice the sum of both squares.
         error = 4 * float(self.flow @ ((abs(w) + wrong) * wrong))
-        return float(self.flow @ w**2 - 2 * jumps), error
+        noise = float(self.flow @ w**2 - 2 * jumps)
+        return noise / self.length, (self.relative_error * noise + error) / self.length
 
     def variance(self) -> tuple[float, float]:
         """Return ``v^T C v`` and the error of the integral over the frequency.

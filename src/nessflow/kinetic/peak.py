@@ -33,6 +33,9 @@ class Peak(NamedTuple):
         Whether the maximum is inside (0, 1) or at the end of the range.
     fault : str
         Why the peak is not known; empty where it is.
+    states : tuple of SteadyState
+        At the peak, then at the ends of the error of the share, which rounds to 1 beside 1; empty
+        where there is no peak.
     """
 
     particle_current: float
@@ -41,6 +44,7 @@ class Peak(NamedTuple):
     nonequilibrium_share_error: float
     inside: bool
     fault: str
+    states: tuple[SteadyState, ...] = ()
 
 
 def steady_state_at(
@@ -175,17 +179,19 @@ def peak_current(
         return Peak(*[np.nan] * 4, False, "Newton's method did not converge")
     if not np.any(abs(currents) > errors):
         return Peak(0.0, float(errors.max()), np.nan, np.nan, False, "")
-    peaks = [_at_end(currents, errors)]
+    peaks = [_at_end(currents, errors, states)]
     for i in _inner_maxima(abs(currents), errors):
         start = states[i].log_odds
         rest, share_error = refined(_RESTS[i], _RESTS[i + 1], _RESTS[i - 1], start)
         fault = f"the current has several extrema near the share {1 - rest:.6g}"
         fault = fault if np.isnan(share_error) else ""
-        peaks.append(Peak(*_current(at(rest, start)), 1 - rest, share_error, True, fault))
+        ends = [] if fault else [rest, *np.clip([rest - share_error, rest + share_error], 0, 1)]
+        found = tuple(at(each, start) for each in ends or [rest])
+        peaks.append(Peak(*_current(found[0]), 1 - rest, share_error, True, fault, found))
     return max(peaks, key=lambda peak: abs(peak.particle_current))
 
 
-def _at_end(currents: np.ndarray, errors: np.ndarray) -> Peak:
+def _at_end(currents: np.ndarray, errors: np.ndarray, states: Sequence[SteadyState]) -> Peak:
     """Return the largest current at an end of the grid: at share 0, at 1, or beside 1."""
     end = max((len(currents) - 1, len(currents) - 2, 0), key=lambda i: abs(currents[i]))
     current, error, rest = float(currents[end]), float(errors[end]), float(_RESTS[end])
@@ -197,7 +203,8 @@ def _at_end(currents: np.ndarray, errors: np.ndarray) -> Peak:
         error, share_error = error + step, share_error + rest
         if step > _SETTLED * abs(current):
             fault = f"the current still grows where the equilibrium bath has the share {rest:.1e}"
-    return Peak(current, error, 1 - rest, share_error, False, fault)
+    around = states[end], states[plateau], states[max(end - 1, 0)]
+    return Peak(current, error, 1 - rest, share_error, False, fault, around)
 
 
 def _inner_maxima(magnitudes: np.ndarray, errors: np.ndarray) -> np.ndarray:

@@ -23,25 +23,9 @@ from nessflow.scattering.transport import Transport
 _EPSILON = np.finfo(float).eps
 
 
-def _trace(matrix: np.ndarray) -> float:
-    return float(np.trace(matrix).real)
-
-
-def _tilted(equation: MasterEquation, a: int, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``h gain h`` and ``s n loss n``."""
-    h = np.eye(len(n)) + equation.sign * n
-    return h @ equation.gain[a] @ h, equation.sign * n @ equation.loss[a] @ n
-
-
-def _second_source(
-    equation: MasterEquation, a: int, n: np.ndarray, first: np.ndarray
-) -> np.ndarray:
-    """Return what drives the density at second order in the counting field."""
-    s, gain, loss = equation.sign, equation.gain[a], equation.loss[a]
-    into, out = _tilted(equation, a, n)
-    h = np.eye(len(n)) + s * n
-    half = s * (h @ gain @ first - n @ loss @ first)
-    return 0.5 * (into + out) + half + half.conj().T
+def _traces(rates: np.ndarray, matrices: np.ndarray) -> np.ndarray:
+    """Return ``Re Tr[A B]`` of each rate matrix and each of some matrices, (t, ...)."""
+    return np.einsum("aij,...ji->a...", rates, matrices).real
 
 
 def transport(equation: MasterEquation) -> Transport:
@@ -64,28 +48,21 @@ def transport(equation: MasterEquation) -> Transport:
     ValueError
         When there is no steady state.
     """
-    n, s, count = equation.steady_density, equation.sign, len(equation.terminals)
-    h = np.eye(len(n)) + s * n
-    into = np.array([_trace(gain @ h) for gain in equation.gain])
-    out = np.array([_trace(loss @ n) for loss in equation.loss])
-    energy = np.array(
-        [_trace(equation.hamiltonian @ equation.dissipator(a, n)) for a in range(count)]
-    )
-    first, noise, third = [], np.zeros((count, count)), np.zeros(count)
-    for a in range(count):
-        filled, emptied = _tilted(equation, a, n)
-        first.append(equation.solve(filled - emptied))
-    for a in range(count):
-        gain, loss = equation.gain[a], equation.loss[a]
-        for b in range(count):
-            change = _trace(s * gain @ first[b]) - _trace(loss @ first[b])
-            noise[a, b] += change
-            noise[b, a] += change
-        noise[a, a] += into[a] + out[a]
-        second = equation.solve(_second_source(equation, a, n, first[a]))
-        moved = _trace(s * gain @ first[a]) + _trace(loss @ first[a])
-        change = _trace(s * gain @ second) - _trace(loss @ second)
-        third[a] = into[a] - out[a] + 3 * moved + 6 * change
+    n, s, gain, loss = equation.steady_density, equation.sign, equation.gain, equation.loss
+    h, each = np.eye(len(n)) + s * n, range(len(equation.terminals))
+    into, out = _traces(gain, h), _traces(loss, n)
+    dissipators = np.array([equation.dissipator(a, n) for a in each])
+    energy = _traces(dissipators, equation.hamiltonian)
+    # What the counting field drives the density by, at first and at second order.
+    filled, emptied = h @ gain @ h, s * n @ loss @ n
+    first = equation.solve(filled - emptied)
+    half = s * (h @ gain - n @ loss) @ first
+    second = equation.solve(0.5 * (filled + emptied) + half + half.conj().swapaxes(1, 2))
+    change = _traces(s * gain - loss, first)
+    noise = change + change.T + np.diag(into + out)
+    moved = _traces(s * gain + loss, first)[each, each]
+    last = _traces(s * gain - loss, second)[each, each]
+    third = into - out + 3 * moved + 6 * last
     errors = _errors(equation)
     return Transport(
         equation.terminals, into - out, energy, noise, third, *(errors[key] for key in errors)
@@ -99,14 +76,10 @@ def _errors(equation: MasterEquation) -> dict[str, np.ndarray]:
     terminal exchanges; each further cumulant multiplies by the number of such events during the
     slowest relaxation, ``rate * condition``.
     """
-    count, sites = len(equation.terminals), len(equation.hamiltonian)
+    sites = len(equation.hamiltonian)
     size = 1 + np.linalg.norm(equation.steady_density, 2)
-    rate = np.array(
-        [
-            np.linalg.norm(equation.gain[a], "nuc") + np.linalg.norm(equation.loss[a], "nuc")
-            for a in range(count)
-        ]
-    )
+    rates = np.stack([equation.gain, equation.loss])
+    rate = np.linalg.svd(rates, compute_uv=False).sum(axis=(0, 2))
     relative = equation.steady_error + 4 * _EPSILON * size
     current = rate * relative + 2 * sites * size * equation.rates_error
     norm = np.linalg.norm(equation.hamiltonian, 2)

@@ -22,6 +22,8 @@ from scipy.linalg import expm, solve_continuous_lyapunov
 from nessflow.scattering.evolution import require_times
 
 _EPSILON = np.finfo(float).eps
+_FEW_SITES = 4
+"""Sites up to which linear equations for all elements are quicker than Schur's decomposition."""
 _POSITIVE = 1e-12
 """Negative rates, relative to the largest one, that are rounding errors."""
 
@@ -128,41 +130,52 @@ class MasterEquation:
 
         Parameters
         ----------
-        source : (N, N) array
-            In t/hbar.
+        source : (..., N, N) array
+            One or several, in t/hbar.
 
         Returns
         -------
-        (N, N) complex array
-            ``n``.
+        (..., N, N) complex array
+            ``n`` of each.
 
         Raises
         ------
         ValueError
             When there is none: a state is not damped.
         """
-        self.require_stable()
-        return solve_continuous_lyapunov(-1j * self.effective_hamiltonian, -source)
+        if self._instability:
+            raise ValueError(self._instability)
+        shape = np.shape(source)
+        if shape[-1] <= _FEW_SITES:
+            elements = np.reshape(source, (-1, shape[-1] ** 2)).T
+            return np.linalg.solve(self._generator, -elements).T.reshape(shape)
+        drift = -1j * self.effective_hamiltonian
+        each = [solve_continuous_lyapunov(drift, -x) for x in np.reshape(source, (-1, *shape[-2:]))]
+        return np.reshape(each, shape)
 
-    def require_stable(self) -> None:
-        """Check that everything relaxes.
+    @cached_property
+    def _generator(self) -> np.ndarray:
+        """``n -> -i (X n - n X^+)`` as a matrix on the elements of n, (N^2, N^2)."""
+        x, one = self.effective_hamiltonian, np.eye(len(self.hamiltonian))
+        return 1j * (np.kron(one, x.conj()) - np.kron(x, one))
 
-        Raises
-        ------
-        ValueError
-            When some state is not damped; bosons with more gain than loss are amplified.
+    @cached_property
+    def _instability(self) -> str:
+        """Why there is no steady state: some state is not damped; empty where all relax.
+
+        Bosons with more gain than loss are amplified.
         """
         levels = np.linalg.eigvals(self.effective_hamiltonian)
         worst = np.argmax(levels.imag)
         if levels.imag[worst] < -64 * _EPSILON * abs(self.effective_hamiltonian).max():
-            return
+            return ""
         energy, growth = levels.real[worst], 2 * levels.imag[worst]
         if self.bosonic and growth > 0:
-            raise ValueError(
+            return (
                 f"no steady state: bosons near energy {energy:g} grow with the rate {growth:g}; "
                 "gain must be smaller than loss"
             )
-        raise ValueError(
+        return (
             f"no unique steady state: a state near energy {energy:g} is not damped; couple it to "
             "a reservoir"
         )

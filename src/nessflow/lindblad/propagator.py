@@ -255,19 +255,30 @@ class ApproximateEvolution:
         In hbar/t.
     propagator, source : (t, N, N) complex
         As in `nessflow.scattering.evolution.Evolution`.
-    gain, loss : (t, N, N) complex
-        Time-dependent rate matrices of all leads together, (54), in the basis of the sites; as
+    gain_of, loss_of : (t, l, N, N) complex
+        Time-dependent rate matrices of each lead, (54), in the basis of the sites; as
         `MasterEquation` has them.
     error : (t,) float
-        What elements of ``source`` and ``gain`` may be wrong by, the approximation not included.
+        What elements of ``source`` and of the sums of ``gain_of`` may be wrong by, the
+        approximation not included.
     """
 
     times: np.ndarray
     propagator: np.ndarray
     source: np.ndarray
-    gain: np.ndarray
-    loss: np.ndarray
+    gain_of: np.ndarray
+    loss_of: np.ndarray
     error: np.ndarray
+
+    @property
+    def gain(self) -> np.ndarray:
+        """Rate matrices of all leads together, (t, N, N)."""
+        return self.gain_of.sum(axis=1)
+
+    @property
+    def loss(self) -> np.ndarray:
+        """Rate matrices of all leads together, (t, N, N)."""
+        return self.loss_of.sum(axis=1)
 
     def correlations(self, initial: np.ndarray) -> np.ndarray:
         """Return ``C_ij = <c_i^+ c_j>`` from that at time 0.
@@ -315,15 +326,16 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Appr
         require_bosonic_leads(system.leads)
     x, sites = propagator_hamiltonian(system), system.sites
     grids = [_LeadGrid.of(system, lead, x, times[-1], bosonic) for lead in system.leads]
-    damping = sum(damping_matrix(system, lead) for lead in system.leads)
+    damping = np.array([damping_matrix(system, lead) for lead in system.leads])
     propagator = expm(-1j * times[:, None, None] * x)
-    source, gain = np.zeros((2, times.size, sites, sites), complex)
+    source = np.zeros((times.size, sites, sites), complex)
+    gain = np.zeros((times.size, len(grids), sites, sites), complex)
     error = np.zeros(times.size)
     for k, time in enumerate(times):
-        for grid in grids:
+        for a, grid in enumerate(grids):
             parts, wrong = grid.at(time, propagator[k])
             source[k] += parts[0].T
-            gain[k] += parts[1]
+            gain[k, a] = parts[1]
             error[k] += wrong
     loss = damping + (1 if bosonic else -1) * gain
     return ApproximateEvolution(times, propagator, source, gain, loss, error)

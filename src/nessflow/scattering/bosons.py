@@ -24,8 +24,21 @@ def _difference(filled: np.ndarray) -> np.ndarray:
     return filled[:, None] - filled[None]
 
 
-def _terms(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the integrands of currents, energy currents, third cumulants and noise."""
+def boson_terms(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the integrands of currents, energy currents, third cumulants and noise.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With leads alone, each a terminal of its own.
+    energies : (E,) array
+        Energies, in t.
+
+    Returns
+    -------
+    values, sizes : (l (3 + l), E) float
+        Over ``dw/2pi``: l of each, then the noise by rows; and what they are sums of.
+    """
     rates = Rates(system, energies)
     filled = np.array([occupation(energies, lead, True) for lead in system.leads])
     between = rates.leads.copy()
@@ -79,7 +92,7 @@ def boson_transport(system: OpenSystem, rtol: float = 1e-10) -> Transport:
     if len(system.terminals) != len(system.leads):
         raise ValueError("the bosonic statistics are built for terminals of one lead each")
     mesh = energy_mesh(system, limits=limits, everywhere=True, rtol=rtol)
-    found = integrate(lambda w: _terms(system, w), mesh.panels, rtol, mesh.scale)
+    found = integrate(lambda w: boson_terms(system, w), mesh.panels, rtol, mesh.scale)
     count = len(system.leads)
 
     def split(numbers: np.ndarray) -> list[np.ndarray]:

@@ -13,6 +13,9 @@ Both integrals use one grid of energies.  ``K`` is accumulated from one time to 
 many times cost no more than the last one.  Since leads that are full keep everything full,
 ``U^* U^T + Z = 1`` for ``f = 1``: how far that fails is measured at every time, and is an error of
 the propagator, of the grids and of all else but the occupations.
+
+The currents from the leads are what continuity leaves on their sites: with ``rho_ij = C_ji``, the
+diagonal of ``d rho/dt + i [h, rho]``, where ``dK/dt = e^{iwt} U``.
 """
 
 from collections.abc import Sequence
@@ -23,6 +26,7 @@ import numpy as np
 from nessflow.scattering.bound_states import require_no_bound_state
 from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.dense import green
+from nessflow.scattering.matrices import as_dense
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.quadrature import KRONROD, Panels, panel_estimates
 from nessflow.scattering.statistics import bosonic_range, occupation
@@ -54,12 +58,64 @@ class Evolution:
         ``Z``, the correlation matrix of a system that was empty.
     error : (t,) float
         What elements of ``propagator`` and ``source`` may be wrong by.
+    propagator_rate, source_rate : (t, N, N) complex
+        ``dU/dt`` and ``dZ/dt``, in t/hbar.
+    injection : (t, l) float
+        What each lead sends in, without what it takes back, in t/hbar.
+    rate_error : (t,) float
+        What elements of the three may be wrong by.
     """
 
     times: np.ndarray
     propagator: np.ndarray
     source: np.ndarray
     error: np.ndarray
+    propagator_rate: np.ndarray
+    source_rate: np.ndarray
+    injection: np.ndarray
+    rate_error: np.ndarray
+
+    def currents(self, initial: np.ndarray, system: OpenSystem) -> tuple[np.ndarray, np.ndarray]:
+        """Return the particle current of each lead into the system at all times.
+
+        Leads of one model on one site share evenly what flows out there.
+
+        Parameters
+        ----------
+        initial : (N, N) array
+            ``C(0)``.
+        system : OpenSystem
+            That of `evolve`.
+
+        Returns
+        -------
+        value : (t, l) float
+            In t/hbar.
+        error : (t,) float
+            What they may be wrong by.
+
+        Raises
+        ------
+        ValueError
+            When leads of different models share a site: only their sum is known.
+        """
+        initial, h = np.asarray(initial), as_dense(system.hamiltonian)
+        kept = self.propagator_rate.conj() @ initial @ self.propagator.swapaxes(1, 2)
+        rate = kept + kept.conj().swapaxes(1, 2) + self.source_rate
+        density = self.correlations(initial).swapaxes(1, 2)
+        flow = rate.swapaxes(1, 2) + 1j * (h @ density - density @ h)
+        entering = np.einsum("tii->ti", flow).real
+        value = np.empty(self.injection.shape)
+        for site in {lead.site for lead in system.leads}:
+            here = [k for k, lead in enumerate(system.leads) if lead.site == site]
+            if len({system.leads[k].model for k in here}) > 1:
+                raise ValueError(f"leads that differ share the site {site + 1}")
+            sent = self.injection[:, here]
+            taken = sent.sum(axis=1) - entering[:, site]
+            value[:, here] = sent - taken[:, None] / len(here)
+        size = 1 + abs(initial).sum()
+        rounding = 2 * np.linalg.norm(h, np.inf) * self.error * size
+        return value, 4 * (2 * self.rate_error * size + rounding)
 
     def correlations(self, initial: np.ndarray) -> np.ndarray:
         """Return ``C(t)`` from ``C(0)``, (29).
@@ -353,15 +409,24 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evol
     n, contacts = system.sites, [lead.site for lead in system.leads]
     grid, dark = _grid(system, times[-1], bosonic), dark_states(system)
     accumulator = _Accumulator(grid, contacts, n)
-    propagator, source = np.empty((2, times.size, n, n), complex)
-    error = np.empty(times.size)
+    propagator, source, propagator_rate, source_rate = np.empty((4, times.size, n, n), complex)
+    injection = np.empty((times.size, len(contacts)))
+    error, rate_error = np.empty((2, times.size))
     for k, time in enumerate(times):
         accumulator.advance(time)
         phases = np.exp(-1j * grid.energies * time)
-        propagator[k] = (phases @ grid.spectral).reshape(n, n)
-        propagator[k] += (dark.vectors * np.exp(-1j * dark.levels * time)) @ dark.vectors.conj().T
+        both = np.array([phases, -1j * grid.energies * phases]) @ grid.spectral
+        propagator[k], propagator_rate[k] = both.reshape(2, n, n)
+        kept = dark.vectors * np.exp(-1j * dark.levels * time)
+        propagator[k] += kept @ dark.vectors.conj().T
+        propagator_rate[k] += (-1j * kept * dark.levels) @ dark.vectors.conj().T
         source[k], error[k] = _source(grid, accumulator.value, propagator[k])
-    return Evolution(times, propagator, source, error)
+        source_rate[k], injection[k], rate_error[k] = _source_rate(
+            grid, contacts, accumulator.value, phases, propagator[k], propagator_rate[k]
+        )
+    return Evolution(
+        times, propagator, source, error, propagator_rate, source_rate, injection, rate_error
+    )
 
 
 class _Accumulator:
@@ -405,3 +470,33 @@ def _source(grid: _Grid, k: np.ndarray, propagator: np.ndarray) -> tuple[np.ndar
     values = filled.reshape(n * n, *grid.slope.shape)
     estimate = np.hypot(panel_error(values.real, grid.slope), panel_error(values.imag, grid.slope))
     return (filled @ grid.weights).reshape(n, n), float(defect + estimate.max())
+
+
+def _source_rate(
+    grid: _Grid,
+    contacts: list[int],
+    k: np.ndarray,
+    phases: np.ndarray,
+    propagator: np.ndarray,
+    rate: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return ``dZ/dt``, what each lead sends in, and what both may be wrong by."""
+    n, l = len(propagator), len(contacts)
+
+    def summed(weights: np.ndarray) -> np.ndarray:
+        """``dZ/dt`` with the occupations of some weights, (E, l), of the integral."""
+        moved = np.einsum("el,e,enl->nl", weights, phases, k)
+        half = propagator[:, contacts].conj() @ moved.T
+        return half + half.conj().T
+
+    full = summed(grid.full.reshape(-1, l))
+    kept = rate.conj() @ propagator.T
+    defect = abs(kept + kept.conj().T + full).max()
+    value = summed(grid.filled * grid.weights[:, None])
+    columns = (grid.filled * phases[:, None])[:, None] * k
+    values = np.moveaxis(columns, 0, -1).reshape(n * l, *grid.slope.shape)
+    estimate = np.hypot(panel_error(values.real, grid.slope), panel_error(values.imag, grid.slope))
+    into = 2 * np.einsum(
+        "el,el->l", grid.filled * grid.weights[:, None], k[:, contacts, range(l)].real
+    )
+    return value, into, float(defect + 2 * l * estimate.max())

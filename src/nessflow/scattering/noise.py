@@ -128,8 +128,19 @@ def _cross_terms(rates: Rates, a: int, b: int) -> Terms:
     return -value, size
 
 
-def _noise_integrand(rates: Rates) -> Terms:
-    """Return the integrands of the diagonal, of each pair, and of the net noise of two leads."""
+def noise_integrand(rates: Rates) -> Terms:
+    """Return the integrands of the diagonal, of each pair, and of the net noise of two leads.
+
+    Parameters
+    ----------
+    rates : Rates
+        At any energies; of at least one lead.
+
+    Returns
+    -------
+    values, sizes : (n, E) float
+        For `noise_matrix`, over ``dw/2pi``.
+    """
     count = len(rates.system.terminals)
     terms = [_auto_terms(x) for x in rates.exchange]
     terms += [_cross_terms(rates, a, b) for a, b in _pairs(count)]
@@ -139,6 +150,28 @@ def _noise_integrand(rates: Rates) -> Terms:
         values = np.concatenate([values, weights @ values])
         sizes = np.concatenate([sizes, abs(weights) @ sizes])
     return values, sizes
+
+
+def noise_matrix(elements: np.ndarray, count: int) -> np.ndarray:
+    """Return the matrix of a diagonal and of all pairs.
+
+    Parameters
+    ----------
+    elements : (n, ...) array
+        In the order of `noise_integrand`; what follows the pairs is left out.
+    count : int
+        Number of terminals.
+
+    Returns
+    -------
+    (count, count, ...) float array
+        Symmetric.
+    """
+    matrix = np.empty((count, count, *elements.shape[1:]))
+    matrix[range(count), range(count)] = elements[:count]
+    for (a, b), element in zip(_pairs(count), elements[count:], strict=False):
+        matrix[a, b] = matrix[b, a] = element
+    return matrix
 
 
 def _pairs(count: int) -> list[tuple[int, int]]:
@@ -173,7 +206,7 @@ def noise_observable(system: OpenSystem) -> Observable[ParticleNoise]:
     def result(found: Integral) -> ParticleNoise:
         return _assembled(names, found, closed)
 
-    return Observable(_noise_integrand, result)
+    return Observable(noise_integrand, result)
 
 
 def _assembled(names: tuple[str, ...], found: Integral, closed: bool) -> ParticleNoise:
@@ -182,10 +215,7 @@ def _assembled(names: tuple[str, ...], found: Integral, closed: bool) -> Particl
     Where it has all terminals, its rows add up to zero because the scattering matrix is unitary.
     """
     count, pairs = len(names), _pairs(len(names))
-    noise, error = np.diag(found.value[:count]), np.diag(found.error[:count])
-    for matrix, numbers in ((noise, found.value), (error, found.error)):
-        for (a, b), number in zip(pairs, numbers[count:], strict=False):
-            matrix[a, b] = matrix[b, a] = number
+    noise, error = (noise_matrix(numbers, count) for numbers in (found.value, found.error))
     net = net_error = None
     if found.value.size > count + len(pairs):
         net, net_error = float(found.value[-1]), float(found.error[-1])

@@ -1,14 +1,17 @@
-"""Rates of the asymptotic master equation of a network, additive and interference terms apart."""
+"""Rates of the asymptotic master equation of a network, their parts and the flows they make."""
 
 from functools import lru_cache
 
 import numpy as np
 
+from nessflow.estimate import Estimate
+from nessflow.lindblad.counting import transport
 from nessflow.lindblad.decomposition import joint_rate, split
-from nessflow.lindblad.equation import canonical_rates, non_markovianity
+from nessflow.lindblad.equation import MasterEquation, canonical_rates, non_markovianity
 from nessflow.lindblad.propagator import asymptotic_gain, damping_matrix, propagator_hamiltonian
-from nessflow.studies import networks
-from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Variable
+from nessflow.scattering.matrices import as_dense
+from nessflow.studies import network_flows, networks
+from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Coordinate, Outcome, Variable
 from nessflow.studies.networks import NetworkParameters as Parameters
 from nessflow.studies.variables import never_random, with_errors
 
@@ -16,6 +19,7 @@ _RATE = "t/hbar"
 
 CONVENTIONS = (
     *networks.CONVENTIONS,
+    *network_flows.CONVENTIONS,
     "Rates are those of populations, D[L] rho = L rho L^+ - {L^+ L, rho}/2, in the exponential-"
     "propagator approximation; band edges are kept.",
     "Canonical rates: eigenvalues of the total rate matrices; non-Markovianity: minus the sum of "
@@ -26,7 +30,8 @@ CONVENTIONS = (
 )
 
 VARIABLES = with_errors(
-    {
+    network_flows.FLOWS
+    | {
         "canonical_gain_rate": Variable(("mode",), _RATE, "canonical rate of gain, ascending"),
         "canonical_loss_rate": Variable(("mode",), _RATE, "canonical rate of loss, ascending"),
         "non_markovianity": Variable((), _RATE, "asymptotic non-Markovianity", NOT_NEGATIVE),
@@ -59,7 +64,7 @@ is_random = never_random
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return reservoirs and modes."""
     return {
-        "terminal": networks.terminal_coordinates()["terminal"],
+        **networks.terminal_coordinates(),
         "mode": networks.numbered("mode", parameters.network.sites),
     }
 
@@ -123,6 +128,24 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     errors = {f"{name}_error": np.full(np.shape(value), error) for name, value in values.items()}
     errors["non_markovianity_error"] = 2 * network.sites * error
     errors["relative_non_markovianity_error"] = 2 * network.sites * error / own.coupling
-    return Outcome(
-        values | errors | {"upper_level": float(levels[0]), "lower_level": float(levels[-1])}
-    )
+    values |= errors | {"upper_level": float(levels[0]), "lower_level": float(levels[-1])}
+    notes = {}
+    for name, estimate in _flows(parameters, gain, loss, max(wrong for _, wrong in found)).items():
+        values[name], values[f"{name}_error"], notes[name] = estimate
+    # Where no rate is negative charges are counted by a classical process.
+    positive = min(canonical_rates(x).min() for x in (gain, loss)) >= -error
+    limits = {"particle_noise": COVARIANCE} if positive else {}
+    return Outcome(values, notes=notes, limits=limits)
+
+
+def _flows(
+    parameters: Parameters, gain: np.ndarray, loss: np.ndarray, error: float
+) -> dict[str, Estimate]:
+    """Return what the equation of these rates says of currents, noise and entropy production."""
+    system = parameters.system()
+    h = as_dense(system.hamiltonian)
+    equation = MasterEquation(networks.TERMINALS, h, loss, gain, parameters.bosonic, error)
+    try:
+        return network_flows.flows(system, transport(equation))
+    except ValueError as reason:
+        return network_flows.undefined_flows(str(reason))

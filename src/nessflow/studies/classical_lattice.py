@@ -116,36 +116,44 @@ def _one_direction(system, engine) -> tuple[dict[str, np.ndarray | float], dict[
     if not engine.hopping.all():
         reason = "no mover leaves a site with hopping probability 0: its density is infinite"
         notes |= dict.fromkeys(("density", "density_error", "conservation_defect"), reason)
-    noise = entropy = np.nan
-    undefined = ""
-    try:
-        noise = lattice.particle_noise(engine)
-    except ValueError as error:
-        notes["particle_noise"] = undefined = str(error)
-    try:
-        entropy = lattice.entropy_production(engine)
-    except ValueError as error:
-        notes["entropy_production"] = undefined = str(error)
-    noise = noise + np.zeros((2, 2))
-    ratio = uncertainty_ratio(
-        Estimate(float(noise[0, 0]), 0.0, undefined),
-        Estimate(entropy, 0.0),
-        Estimate(currents[0], errors[0]),
+    fluctuating, more = fluctuations(engine)
+    notes |= more
+    left = Estimate(
+        *(float(fluctuating[f"particle_noise{part}"][0, 0]) for part in ("", "_error")),
+        more.get("entropy_production") or more.get("particle_noise", ""),
     )
+    entropy = Estimate(*(fluctuating[f"entropy_production{part}"] for part in ("", "_error")))
+    ratio = uncertainty_ratio(left, entropy, Estimate(currents[0], errors[0]))
     if ratio.undefined:
         notes["uncertainty_ratio"] = ratio.undefined
-    return {
+    return fluctuating | {
         "particle_current": currents,
         "particle_current_error": errors,
         "bond_current": state.bond_current[1:-1],
         "bond_current_error": state.bond_current_error[1:-1],
         "density": state.density,
         "density_error": state.density_error,
-        "particle_noise": noise,
-        "entropy_production": entropy,
         "uncertainty_ratio": ratio.value,
+        "uncertainty_ratio_error": ratio.error,
         "conservation_defect": abs(lattice.step(engine, state.density) - state.density).max(),
     }, notes
+
+
+def fluctuations(
+    engine: lattice.MoverLattice,
+) -> tuple[dict[str, np.ndarray | float], dict[str, str]]:
+    """Return noise and entropy production of the steady state with their errors, and notes."""
+    values, notes = {}, {}
+    for name, of_lattice, nothing in (
+        ("particle_noise", lattice.particle_noise, np.full((2, 2), np.nan)),
+        ("entropy_production", lattice.entropy_production, np.nan),
+    ):
+        try:
+            found = of_lattice(engine)
+        except ValueError as error:
+            found, notes[name] = (nothing, nothing), str(error)
+        values[name], values[f"{name}_error"] = found
+    return values, notes
 
 
 def _drude(system: System) -> float:

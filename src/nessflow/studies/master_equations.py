@@ -13,19 +13,12 @@ from nessflow.lindblad.additive import (
 from nessflow.lindblad.counting import transport
 from nessflow.lindblad.equation import MasterEquation
 from nessflow.lindblad.propagator import asymptotic_equation
-from nessflow.scattering.bosons import boson_transport
 from nessflow.scattering.correlations import correlation_matrix
-from nessflow.scattering.counting import cumulants_observable
-from nessflow.scattering.currents import currents_observable
-from nessflow.scattering.noise import noise_observable
-from nessflow.scattering.rates import integrate_observables
 from nessflow.scattering.system import OpenSystem
 from nessflow.scattering.transport import Transport
-from nessflow.studies import networks
+from nessflow.studies import network_flows, networks
 from nessflow.studies.kind import (
-    COVARIANCE,
     NOT_NEGATIVE,
-    SECOND_LAW,
     Coordinate,
     Limits,
     Outcome,
@@ -39,6 +32,7 @@ from nessflow.studies.variables import (
     reasons_of_parts,
     with_errors,
 )
+from nessflow.thermodynamics import heat_current
 
 # Those of network-relaxation first: figures of both give an equation the same look.
 EQUATIONS = ("exact", "epa", "local", "global", "local-broadened", "global-broadened")
@@ -56,36 +50,30 @@ CONVENTIONS = (
     "Equations: exact (scattering theory); epa (exponential-propagator approximation, all rates "
     "(55) with the interference term); local and global Lindblad equations, with occupations at "
     "the levels or averaged over their line shapes (broadened).",
-    "Currents of a master equation: Tr[N L_a rho] and Tr[H L_a rho] of the terminal's part of the "
-    "equation.  The rates (55) are sums over reservoirs, so that the epa has such parts too; they "
-    "are no Lindblad equations, and what is counted with them is an approximation.",
-    "Noise: zero frequency, without a factor 2; third cumulant: of the transferred charge per "
-    "unit time.  Deviation: value over exact value less 1, for the left reservoir.",
+    *network_flows.CONVENTIONS,
+    "Third cumulant: of the transferred charge per unit time.  Deviation: value over exact value "
+    "less 1, for the left reservoir.",
     "Bond current: of the particles on the bond to the next site, from the coherence between both.",
 )
 
-_CURRENT, _ENERGY, _ENTROPY = "t/hbar", "t^2/hbar", "k_B*t/hbar"
+_CURRENT, _ENERGY = "t/hbar", "t^2/hbar"
 
 _DEVIATIONS = ("particle_current", "energy_current", "particle_noise", "third_cumulant")
 
+_FLOWS = network_flows.by_equation(network_flows.FLOWS)
+
 VARIABLES = with_errors(
-    {
-        "particle_current": Variable(
-            ("equation", "terminal"), _CURRENT, "particle current from the reservoir"
-        ),
+    _FLOWS
+    | {
         "energy_current": Variable(
             ("equation", "terminal"), _ENERGY, "energy current from the reservoir"
         ),
         "heat_current": Variable(
             ("equation", "terminal"), _ENERGY, "heat current from the reservoir"
         ),
-        "particle_noise": Variable(
-            ("equation", "terminal", "terminal_2"), _CURRENT, "noise of the particle currents"
-        ),
         "third_cumulant": Variable(
             ("equation", "terminal"), _CURRENT, "third cumulant of the particle current"
         ),
-        "entropy_production": Variable(("equation",), _ENTROPY, "entropy production"),
         "uncertainty_ratio": Variable(
             ("equation",), "k_B", "noise times entropy production over current squared"
         ),
@@ -132,27 +120,10 @@ class _Result:
 
 def _exact(system: OpenSystem, bosonic: bool) -> _Result:
     correlations = correlation_matrix(system, bosonic=bosonic)
-    found = boson_transport(system) if bosonic else _of_fermions(system)
+    found = network_flows.exact_transport(system, bosonic)
     converged = found.converged and correlations.converged
     fault = "" if converged else "an energy integral did not converge"
     return _Result(found, correlations.value, float(correlations.error.max()), fault)
-
-
-def _of_fermions(system: OpenSystem) -> Transport:
-    observables = [f(system) for f in (currents_observable, noise_observable, cumulants_observable)]
-    currents, noise, cumulants = integrate_observables(system, observables)
-    return Transport(
-        networks.TERMINALS,
-        currents.particle_current[:2],
-        currents.energy_current[:2],
-        noise.particle_noise,
-        cumulants.cumulants[:, 2],
-        currents.particle_current_error[:2],
-        currents.energy_current_error[:2],
-        noise.particle_noise_error,
-        cumulants.cumulants_error[:, 2],
-        currents.converged and noise.converged and cumulants.converged,
-    )
 
 
 def _approximate(equation: MasterEquation) -> _Result:
@@ -170,18 +141,8 @@ def _quotient(value: float, error: float, by: float, by_error: float) -> tuple[f
 def _values(parameters: Parameters, system: OpenSystem, result: _Result) -> dict[str, Estimate]:
     """Return all variables but the deviations for one equation."""
     found, c = result.transport, result.correlations
-    mu = np.array([lead.chemical_potential for lead in system.leads])
-    temperature = np.array([lead.temperature for lead in system.leads])
-    heat = Estimate(
-        found.energy_current - mu * found.particle_current,
-        found.energy_current_error + abs(mu) * found.particle_current_error,
-    )
-    if (temperature > 0).all():
-        entropy = Estimate(
-            float(-np.sum(heat.value / temperature)), float(np.sum(heat.error / temperature))
-        )
-    else:
-        entropy = Estimate(np.nan, np.nan, "at temperature 0 heat has no finite entropy")
+    flows = network_flows.flows(system, found)
+    entropy = flows["entropy_production"]
     current = Estimate(found.particle_current[0], found.particle_current_error[0])
     noise = Estimate(found.particle_noise[0, 0], found.particle_noise_error[0, 0])
     ratio = Estimate(*_quotient(*noise[:2], abs(current.value), current.error))
@@ -192,11 +153,10 @@ def _values(parameters: Parameters, system: OpenSystem, result: _Result) -> dict
     n, wrong = parameters.network.sites, result.error
     values = {
         name: Estimate(getattr(found, name), getattr(found, f"{name}_error"))
-        for name in ("particle_current", "energy_current", "particle_noise", "third_cumulant")
+        for name in ("energy_current", "third_cumulant")
     }
-    values |= {
-        "heat_current": heat,
-        "entropy_production": entropy,
+    values |= flows | {
+        "heat_current": heat_current(system, found),
         "uncertainty_ratio": uncertainty_ratio(noise, entropy, current),
         "noise_to_current_ratio": ratio,
         "occupation": Estimate(np.diag(c).real, np.full(n, wrong)),
@@ -288,16 +248,12 @@ def _allow_for_underflow(system: OpenSystem, values: dict) -> None:
 
 _POSITIVE = tuple(name != "epa" for name in EQUATIONS)
 """Which equations keep states positive: the rates (55) of the epa may be negative."""
-_LAWFUL = tuple(name in ("exact", "global") for name in EQUATIONS)
-"""Which equations obey the second law; see A. Levy, R. Kosloff, EPL 107, 20004 (2014)."""
 
 
 def _limits(bosonic: bool) -> dict[str, Limits]:
     """Return what holds for some of the equations."""
     filled = networks.occupation_limits(bosonic)
     limits = {
-        "particle_noise": (COVARIANCE, _POSITIVE),
-        "entropy_production": (SECOND_LAW, _LAWFUL),
         "uncertainty_ratio": (NOT_NEGATIVE, _POSITIVE),
         "noise_to_current_ratio": (NOT_NEGATIVE, _POSITIVE),
         "occupation": (filled, _POSITIVE),
@@ -305,7 +261,10 @@ def _limits(bosonic: bool) -> dict[str, Limits]:
         # |<d_1^+ d_2>|^2 is at most n_1 n_2 and at most (1 - n_1)(1 - n_2).
         "coherence": (NOT_NEGATIVE if bosonic else Limits(0, 0.5), _POSITIVE),
     }
-    return {name: networks.obeyed(x, VARIABLES[name], by) for name, (x, by) in limits.items()}
+    fluctuating = {name: _FLOWS[name] for name in ("particle_noise", "entropy_production")}
+    return network_flows.limits(fluctuating, EQUATIONS) | {
+        name: networks.obeyed(x, VARIABLES[name], by) for name, (x, by) in limits.items()
+    }
 
 
 def _judged(exact: _Result) -> tuple[Status, str]:

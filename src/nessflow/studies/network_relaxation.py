@@ -1,12 +1,16 @@
-"""Relaxation of the correlations of a network that is joined to its reservoirs at time 0."""
+"""Relaxation of a network that is joined to its reservoirs at time 0: correlations, currents."""
 
+from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.estimate import Estimate
 from nessflow.lindblad import propagator
 from nessflow.lindblad.additive import global_equation, local_equation
+from nessflow.lindblad.counting import transport
 from nessflow.lindblad.equation import non_markovianity
 from nessflow.matrix import Matrix, require_square
 from nessflow.parts import Strict, at_key, quantity
@@ -16,7 +20,7 @@ from nessflow.scattering.evolution import (
     require_occupations,
     require_reach,
 )
-from nessflow.studies import networks
+from nessflow.studies import network_flows, networks
 from nessflow.studies.kind import (
     NOT_NEGATIVE,
     PROBABILITY,
@@ -26,9 +30,15 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.variables import never_random, reasons_of_parts, with_errors
 
 EQUATIONS = ("exact", "epa", "local", "global")
+_BUILDERS = {
+    "epa": propagator.asymptotic_equation,
+    "local": local_equation,
+    "global": global_equation,
+}
+_EPSILON = np.finfo(float).eps
 
 _ACCEPTED = 1e-8
 """Error of correlations beyond which a point is not converged."""
@@ -94,7 +104,16 @@ CONVENTIONS = (
     "Equations: exact; epa (exponential propagator, rates that depend on time); local and global "
     "Lindblad equations, whose rates do not.",
     "Negative canonical rates: minus their sum is the non-Markovianity nu(t) of the epa.",
+    *network_flows.CONVENTIONS,
+    "The exact current in time is what continuity leaves on a reservoir's site.  The noise at zero "
+    "frequency takes longer than the relaxation, and heat is not defined before it is over, as "
+    "the coupling holds energy: noise and entropy production are those of the steady state.",
 )
+
+_STEADY = {
+    f"steady_{name}": replace(variable, long_name=f"{variable.long_name} in the steady state")
+    for name, variable in network_flows.by_equation(network_flows.FLOWS).items()
+}
 
 VARIABLES = with_errors(
     {
@@ -110,7 +129,13 @@ VARIABLES = with_errors(
             ("equation", "elapsed_time"), "1", "probability that both sites are full"
         ),
         "non_markovianity": Variable(("elapsed_time",), "t/hbar", "non-Markovianity", NOT_NEGATIVE),
+        "particle_current": Variable(
+            ("equation", "elapsed_time", "terminal"),
+            "t/hbar",
+            "particle current from the reservoir",
+        ),
     }
+    | _STEADY
 )
 is_random = never_random
 
@@ -123,6 +148,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
         "elapsed_time": Coordinate(
             np.linspace(0, times.stop, times.points), "1", "time times coupling"
         ),
+        **networks.terminal_coordinates(),
         "site": networks.numbered("site", sites),
         "mode": networks.numbered("mode", sites),
         "mode_2": networks.numbered("second mode", sites),
@@ -138,21 +164,62 @@ def _evolutions(parameters: Parameters):
     return exact, propagator.evolve(system, times, parameters.bosonic)
 
 
-def _relaxed(parameters: Parameters) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return <c_i^+ c_j> at all times, (t, N, N), and their errors, (t,), by equation."""
-    exact, approximate = _evolutions(parameters.without_initial_state())
-    initial = parameters.initial
-    found = {
-        "exact": (exact.correlations(initial), exact.error * (1 + abs(initial).sum())),
-        "epa": (approximate.correlations(initial), approximate.error),
+class _Relaxed(NamedTuple):
+    """What one equation says at all times, and of the steady state."""
+
+    correlations: np.ndarray  # <c_i^+ c_j>, (t, N, N)
+    error: np.ndarray  # (t,)
+    current: np.ndarray  # (t, 2)
+    current_error: np.ndarray  # (t,)
+    steady: dict[str, Estimate]
+
+
+@lru_cache(maxsize=4)
+def _steady(parameters: Parameters) -> dict[str, dict[str, Estimate]]:
+    """Return the steady flows by equation, which no initial state enters."""
+    system, bosonic = parameters.system(), parameters.bosonic
+    equations = {name: build(system, bosonic) for name, build in _BUILDERS.items()}
+    found = {"exact": network_flows.exact_transport(system, bosonic)}
+    found |= {name: transport(equation) for name, equation in equations.items()}
+    return {
+        name: network_flows.flows(system, found[name])
+        if found[name].converged
+        else network_flows.undefined_flows("an energy integral did not converge")
+        for name in EQUATIONS
     }
-    system = parameters.system()
-    for name, build in (("local", local_equation), ("global", global_equation)):
-        equation = build(system, parameters.bosonic)
-        density = equation.relaxation(initial.T, exact.times)
+
+
+def _relaxed(parameters: Parameters) -> list[_Relaxed]:
+    """Return what each equation says."""
+    without = parameters.without_initial_state()
+    exact, approximate = _evolutions(without)
+    initial, steady, system = parameters.initial, _steady(without), parameters.system()
+    current, wrong = exact.currents(initial, system)
+    error = exact.error * (1 + abs(initial).sum())
+    found = [_Relaxed(exact.correlations(initial), error, current, wrong, steady["exact"])]
+    c, error = approximate.correlations(initial), approximate.error
+    rates = approximate.gain_of, approximate.loss_of
+    found.append(_Relaxed(c, error, *_by_rates(*rates, c, error, parameters), steady["epa"]))
+    for name in ("local", "global"):
+        equation = _BUILDERS[name](system, parameters.bosonic)
+        c = equation.relaxation(initial.T, exact.times).swapaxes(1, 2)
         error = np.full(exact.times.size, 2 * equation.steady_error)
-        found[name] = (density.swapaxes(1, 2), error)
+        rates = equation.gain, equation.loss
+        found.append(_Relaxed(c, error, *_by_rates(*rates, c, error, parameters), steady[name]))
     return found
+
+
+def _by_rates(
+    gain: np.ndarray, loss: np.ndarray, c: np.ndarray, error: np.ndarray, parameters: Parameters
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``Tr[gain_a (1 +- n)] - Tr[loss_a n]`` at all times, (t, 2), and errors, (t,)."""
+    sign, n = 1 if parameters.bosonic else -1, c.swapaxes(1, 2)
+    vacant = np.eye(n.shape[1]) + sign * n
+    current = np.einsum("...aij,...ji->...a", gain, vacant)
+    current = current - np.einsum("...aij,...ji->...a", loss, n)
+    size = 1 + abs(n).sum(axis=(1, 2)) + abs(gain).sum(axis=(-3, -2, -1))
+    size = size + abs(loss).sum(axis=(-3, -2, -1))
+    return current.real, size * (error + _EPSILON * size)
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
@@ -161,8 +228,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     _, modes = networks.modes_of(parameters.network)
     sites = parameters.network.sites
     exact, approximate = _evolutions(parameters.without_initial_state())
-    correlations = np.array([found[name][0] for name in EQUATIONS])
-    errors = np.array([found[name][1] for name in EQUATIONS])
+    correlations = np.array([one.correlations for one in found])
+    errors = np.array([one.error for one in found])
     between = modes.T @ correlations @ modes
     nu = [
         non_markovianity(gain, loss)
@@ -176,6 +243,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "population": np.einsum("qtii->qti", between).real,
         "double_occupancy": double,
         "non_markovianity": np.array(nu),
+        "particle_current": np.array([one.current for one in found]),
     }
     pair = np.broadcast_to((sites * errors)[:, :, None, None], between.shape)
     values |= {
@@ -185,8 +253,18 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "population_error": np.broadcast_to(sites * errors[:, :, None], values["population"].shape),
         "double_occupancy_error": double_error,
         "non_markovianity_error": 2 * sites**2 * approximate.error,
+        "particle_current_error": np.array([[one.current_error] * 2 for one in found]).swapaxes(
+            1, 2
+        ),
     }
     notes = {"double_occupancy": reason} if reason else {}
+    for name in network_flows.FLOWS:
+        each = [one.steady[name] for one in found]
+        key = f"steady_{name}"
+        values[key], values[f"{key}_error"] = (np.array([x[k] for x in each]) for k in (0, 1))
+        notes[key] = reasons_of_parts(
+            {e: x.undefined for e, x in zip(EQUATIONS, each, strict=True)}
+        )
     worst = errors.max()
     if worst > _ACCEPTED * (1 + abs(correlations).max()):
         return Outcome(
@@ -205,7 +283,10 @@ def _limits(bosonic: bool) -> dict[str, Limits]:
     }
     if not bosonic:
         limits |= dict.fromkeys(("correlation_real", "correlation_imaginary"), Limits(-1, 1))
-    return {name: networks.obeyed(x, VARIABLES[name], positive) for name, x in limits.items()}
+    fluctuating = {name: x for name, x in _STEADY.items() if "current" not in name}
+    return network_flows.limits(fluctuating, EQUATIONS) | {
+        name: networks.obeyed(x, VARIABLES[name], positive) for name, x in limits.items()
+    }
 
 
 def _double_occupancy(parameters, correlations, errors, exact):

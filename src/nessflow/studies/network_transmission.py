@@ -1,5 +1,7 @@
-"""Transmission of a network between two reservoirs, exact and without interference of its modes."""
+"""Spectra of a network between two reservoirs: transmission, with and without interference, and
+current, noise and entropy production."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -12,7 +14,7 @@ from nessflow.scattering.dense import green
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.rounding import times_element_sizes, with_moved_levels
 from nessflow.scattering.system import OpenSystem
-from nessflow.studies import networks
+from nessflow.studies import networks, transmission
 from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Grid, Outcome, Variable
 from nessflow.studies.networks import NetworkParameters
 from nessflow.studies.variables import never_random, with_errors
@@ -37,8 +39,10 @@ CONVENTIONS = (
     "Transmission is between 0 and 1; T(w) of paper non-additive-dissipation, (45), is that over "
     "2 pi.  Additive: sum over modes of 2 pi phi_j Gamma_Lj Gamma_Rj / (Gamma_Lj + Gamma_Rj), "
     "(46), what the additive global equation transmits.",
+    transmission.SPECTRAL,
 )
 
+_NAMES = {"lead": "terminal", "lead_2": "terminal_2"}
 _QUANTITIES = {
     "transmission": Variable(("energy",), "1", "transmission", PROBABILITY),
     "additive_transmission": Variable(
@@ -51,7 +55,14 @@ _QUANTITIES = {
         ("mode", "energy"), "1/t", "density of states of the mode", NOT_NEGATIVE
     ),
 }
-VARIABLES = with_errors(_QUANTITIES)
+_SPECTRAL = {
+    name: replace(
+        transmission.VARIABLES[name],
+        dims=tuple(_NAMES.get(dim, dim) for dim in transmission.VARIABLES[name].dims),
+    )
+    for name in transmission.SPECTRAL_NAMES
+}
+VARIABLES = with_errors(_QUANTITIES | _SPECTRAL)
 _EPSILON = np.finfo(float).eps
 _ROUNDING = 16 * _EPSILON
 is_random = never_random
@@ -62,6 +73,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     return {
         "energy": Coordinate(parameters.energies.values(), "1", "energy over bandwidth"),
         "mode": networks.numbered("mode", parameters.network.sites),
+        **networks.terminal_coordinates(),
     }
 
 
@@ -98,7 +110,10 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         if (lost & ~at_edges).any():
             reasons.append("outside the band, or where it has no digit, nothing is transmitted")
         notes[name] = "; ".join(filter(None, reasons))
-    return Outcome(values, notes=notes)
+    flows, more = transmission.spectra(system, energies, parameters.bosonic)
+    # Two reservoirs: what is noise of one is that of the other, for bosons as well.
+    limits = {"spectral_particle_noise": transmission.noise_limits(len(networks.TERMINALS))}
+    return Outcome(values | flows, notes=notes | more, limits=limits)
 
 
 def _mode_error(parameters: Parameters) -> np.ndarray:

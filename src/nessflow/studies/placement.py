@@ -134,15 +134,22 @@ class InjectedChain(Strict):
 
     def coordinates(self, site: str, bond: str) -> dict[str, Coordinate]:
         """Return directions, terminals, sites and bonds under the names given, and both ends."""
-        ends = np.array(ENDS)
         return {
             "direction": directions(),
             "terminal": Coordinate(np.array([*ENDS, *self.injections]), "1", "terminal"),
             "site": Coordinate(np.arange(1, self.sites + 1), "1", site),
             "bond": Coordinate(np.arange(1, self.sites), "1", bond),
-            "lead": Coordinate(ends, "1", "end"),
-            "lead_2": Coordinate(ends, "1", "second end"),
+            **ends(),
         }
+
+
+def ends() -> dict[str, Coordinate]:
+    """Return both ends, twice."""
+    names = np.array(ENDS)
+    return {
+        "lead": Coordinate(names, "1", "end"),
+        "lead_2": Coordinate(names, "1", "second end"),
+    }
 
 
 def directions() -> Coordinate:
@@ -162,18 +169,25 @@ CURRENTS = with_errors(
         ),
     }
 )
-FLUCTUATIONS = {
-    "particle_noise": Variable(
-        ("direction", "lead", "lead_2"),
-        "t/hbar",
-        "zero-frequency noise of the end currents",
-        COVARIANCE,
-    ),
-    "entropy_production": Variable(("direction",), "k_B*t/hbar", "entropy production", SECOND_LAW),
-    "uncertainty_ratio": Variable(
-        ("direction",), "k_B", "noise times entropy production over current squared", NOT_NEGATIVE
-    ),
-}
+FLUCTUATIONS = with_errors(
+    {
+        "particle_noise": Variable(
+            ("direction", "lead", "lead_2"),
+            "t/hbar",
+            "zero-frequency noise of the end currents",
+            COVARIANCE,
+        ),
+        "entropy_production": Variable(
+            ("direction",), "k_B*t/hbar", "entropy production", SECOND_LAW
+        ),
+        "uncertainty_ratio": Variable(
+            ("direction",),
+            "k_B",
+            "noise times entropy production over current squared",
+            NOT_NEGATIVE,
+        ),
+    }
+)
 NONRECIPROCITY = {
     "nonreciprocity": Variable(
         (), "t/hbar", "magnitude of the reverse less that of the forward current"

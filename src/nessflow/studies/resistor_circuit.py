@@ -88,9 +88,6 @@ VARIABLES = {
     ),
     **placement.NONRECIPROCITY,
     **placement.FLUCTUATIONS,
-    "entropy_production_error": Variable(
-        ("direction",), "k_B*t/hbar", "numerical error of the entropy production"
-    ),
     "power_defect": Variable(
         ("direction",), _HEAT, "power of all terminals less the heat of all resistors"
     ),
@@ -121,13 +118,14 @@ def _one_direction(system, engine) -> tuple[dict[str, np.ndarray | float], dict[
     temperature = system.leads.temperature
     state = circuit.steady_state(engine)
     currents, errors = system.terminal_currents(state)
-    noise = circuit.particle_noise(engine, temperature)
+    noise, noise_error = circuit.particle_noise(engine, temperature)
     try:
         entropy = Estimate(*circuit.entropy_production(state, temperature))
     except ValueError as error:
         notes["entropy_production"] = str(error)
         entropy = Estimate(np.nan, np.nan, str(error))
-    ratio = uncertainty_ratio(Estimate(noise[0, 0], 0.0), entropy, Estimate(currents[0], errors[0]))
+    left = Estimate(noise[0, 0], noise_error[0, 0])
+    ratio = uncertainty_ratio(left, entropy, Estimate(currents[0], errors[0]))
     if ratio.undefined:
         notes["uncertainty_ratio"] = ratio.undefined
     ends = state.particle_current @ [engine.left, engine.right]
@@ -143,8 +141,10 @@ def _one_direction(system, engine) -> tuple[dict[str, np.ndarray | float], dict[
         "joule_power": state.heat.sum(),
         "joule_power_error": state.heat_error.sum(),
         "particle_noise": noise,
+        "particle_noise_error": noise_error,
         "entropy_production": entropy.value,
         "entropy_production_error": entropy.error,
         "uncertainty_ratio": ratio.value,
+        "uncertainty_ratio_error": ratio.error,
         "power_defect": ends + engine.injection @ state.potential - state.heat.sum(),
     }, notes

@@ -29,8 +29,11 @@ class Parameters(ring_steady_state.Parameters):
         return self
 
 
+_OTHERWISE = "State:", "Length:", "Suspect:", "Particle noise:"
+"""Conventions of the ensemble."""
+
 CONVENTIONS = (
-    *(text for text in rings.CONVENTIONS if not text.startswith(("State:", "Length:", "Suspect:"))),
+    *(text for text in rings.CONVENTIONS if not text.startswith(_OTHERWISE)),
     "State: filling times modes is a whole number of particles, which hop one by one from mode a "
     "to an empty mode b at the rates of both baths: the limit of weak coupling of the equation of "
     "the baths, long after all configurations were equally likely.  Coherences between "

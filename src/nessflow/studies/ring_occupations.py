@@ -1,4 +1,4 @@
-"""Steady occupations, Lagrange parameters and bands of a weakly coupled ring."""
+"""Steady occupations, Lagrange parameters, bands and flows of a weakly coupled ring."""
 
 import numpy as np
 from scipy.special import expit
@@ -40,6 +40,7 @@ VARIABLES = {
             ),
         }
     ),
+    **rings.FLOWS,
     "filled_energy": Variable(_MODES, "t", "energy where the mode is more than half filled"),
 }
 is_random = never_random
@@ -69,17 +70,20 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "gibbs_lagrange_parameter_error": gibbs_error,
     }
     found, missing = rings.with_length(
-        ring, found, lambda other: _elsewhere(ring, other, share, state)
+        ring, found | rings.flows(state), lambda other: _elsewhere(ring, other, share, state)
     )
+    found, notes = rings.finite(found, ["entropy_production"])
     found |= {
         "energy": modes.energy,
         "velocity": modes.velocity,
         "filled_energy": np.where(state.occupation > 0.5, modes.energy, np.nan),
+        "orbital_weight": abs(modes.states) ** 2,
     }
-    values = {name: v.reshape(modes.length, modes.count) for name, v in found.items()}
-    weight = abs(modes.states) ** 2
-    values["orbital_weight"] = weight.reshape(modes.length, modes.count, -1)
-    notes = {}
+    sizes = {name: part.values.size for name, part in coordinates(parameters).items()}
+    values = {
+        name: np.reshape(found[name], [sizes[dim] for dim in variable.dims])
+        for name, variable in VARIABLES.items()
+    }
     if np.isnan(values["filled_energy"]).any():
         notes["filled_energy"] = "the mode is at most half filled"
     if np.isnan(values["lagrange_parameter"]).any():
@@ -101,9 +105,11 @@ def _values(log_odds: np.ndarray, gibbs: np.ndarray) -> dict[str, np.ndarray]:
 
 def _elsewhere(
     ring: rings.Ring, other: rings.Ring, share: float, state: SteadyState
-) -> dict[str, np.ndarray]:
-    """Return the values of a ring's modes between the baths of another ring."""
-    log_odds = rings.log_odds_elsewhere(ring, other, share)
+) -> rings.Values:
+    """Return the values of a ring's modes between the baths of another ring, and its flows."""
+    elsewhere = rings.steady_elsewhere(other, share)
+    log_odds = rings.log_odds_elsewhere(ring, other, share, elsewhere)
     log_odds[~state.free] = state.log_odds[~state.free]
     *_, level = rings.gibbs(other)
-    return _values(log_odds, ring.inverse_temperature * state.equation.bands.energy - level)
+    gibbs = ring.inverse_temperature * state.equation.bands.energy - level
+    return _values(log_odds, gibbs) | rings.flows(elsewhere)

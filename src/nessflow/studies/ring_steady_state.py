@@ -1,7 +1,5 @@
 """Steady currents, their fluctuations and entropy production of a weakly coupled ring."""
 
-import math
-
 import numpy as np
 from pydantic import Field
 
@@ -34,73 +32,66 @@ class Parameters(Strict):
 
 CONVENTIONS = (
     *rings.CONVENTIONS,
-    "Noise: ballistic, of the charge through a bond over times much shorter than 1/coupling; "
-    "particle noise, zero frequency, length times the integral of <<dI(t) dI(0)>> over t without a "
-    "factor 2, over times longer than 1/coupling.",
+    "Ballistic noise: of the charge through a bond over times much shorter than 1/coupling.",
     "Current variance: length times the variance of the current at one time and a fixed number of "
     "particles, with the correlations that the baths make; the ensemble alone lacks them.  A "
     "number that varies from run to run adds current_slope^2 Var(N)/length.",
-    "Entropy production of a channel: sum over pairs of modes of (f_ab - f_ba) ln(f_ab/f_ba)/2, "
-    "f_ab the rate of particles that go from a to b by one operator, summed over the channel's "
-    "operators.  The heat alone is not all of it unless the "
-    "dissipator's rates are symmetric.",
+    "The heat alone is not all of the entropy production unless the dissipator's rates are "
+    "symmetric.",
     "Uncertainty ratio: particle noise times entropy production over current squared.  The current "
     "is a function of the state, not a count of jumps, so that no bound of 2 is known for it.",
 )
 
 _CURRENT, _ENERGY, _ENTROPY = "t/hbar", "t^2/hbar", "k_B*t/hbar"
 
-VARIABLES = with_errors(
-    {
-        "particle_current": Variable((), _CURRENT, "particle current to the right"),
-        "orbital_current": Variable(
-            ("orbital",), _CURRENT, "particle current to the right in an orbital"
-        ),
-        "ballistic_noise": Variable(
-            (), _CURRENT, "noise of the charge through a bond at short times", NOT_NEGATIVE
-        ),
-        "current_variance": Variable(
-            (), "(t/hbar)^2", "length times equal-time variance of the current", NOT_NEGATIVE
-        ),
-        "ensemble_variance": Variable(
-            (),
-            "(t/hbar)^2",
-            "length times variance of the current without correlations",
-            NOT_NEGATIVE,
-        ),
-        "particle_noise": Variable(
-            (), _CURRENT, "zero-frequency noise of the particle current", NOT_NEGATIVE
-        ),
-        "current_slope": Variable(
-            (), _CURRENT, "derivative of the current by the particles per cell"
-        ),
-        "energy_current": Variable(
-            ("channel",), _ENERGY, "energy current from the bath into the system"
-        ),
-        "heat_current": Variable(
-            (), _ENERGY, "heat current from the equilibrium bath into the system"
-        ),
-        "channel_entropy_production": Variable(
-            ("channel",), _ENTROPY, "entropy production of a channel", SECOND_LAW
-        ),
-        "entropy_production": Variable(
-            (), _ENTROPY, "entropy production of both channels", SECOND_LAW
-        ),
-        "bath_entropy_production": Variable(
-            (), _ENTROPY, "heat into the equilibrium bath over its temperature"
-        ),
-        "uncertainty_ratio": Variable(
-            (),
-            "k_B",
-            "particle noise times entropy production over particle current squared",
-            NOT_NEGATIVE,
+VARIABLES = (
+    rings.FLOWS
+    | with_errors(
+        {
+            "orbital_current": Variable(
+                ("orbital",), _CURRENT, "particle current to the right in an orbital"
+            ),
+            "ballistic_noise": Variable(
+                (), _CURRENT, "noise of the charge through a bond at short times", NOT_NEGATIVE
+            ),
+            "current_variance": Variable(
+                (), "(t/hbar)^2", "length times equal-time variance of the current", NOT_NEGATIVE
+            ),
+            "ensemble_variance": Variable(
+                (),
+                "(t/hbar)^2",
+                "length times variance of the current without correlations",
+                NOT_NEGATIVE,
+            ),
+            "current_slope": Variable(
+                (), _CURRENT, "derivative of the current by the particles per cell"
+            ),
+            "energy_current": Variable(
+                ("channel",), _ENERGY, "energy current from the bath into the system"
+            ),
+            "heat_current": Variable(
+                (), _ENERGY, "heat current from the equilibrium bath into the system"
+            ),
+            "channel_entropy_production": Variable(
+                ("channel",), _ENTROPY, "entropy production of a channel", SECOND_LAW
+            ),
+            "bath_entropy_production": Variable(
+                (), _ENTROPY, "heat into the equilibrium bath over its temperature"
+            ),
+            "uncertainty_ratio": Variable(
+                (),
+                "k_B",
+                "particle noise times entropy production over particle current squared",
+                NOT_NEGATIVE,
+            ),
+        }
+    )
+    | {
+        "conservation_defect": Variable(
+            (), _CURRENT, "particles gained from both channels, zero by conservation"
         ),
     }
-) | {
-    "conservation_defect": Variable(
-        (), _CURRENT, "particles gained from both channels, zero by conservation"
-    ),
-}
+)
 is_random = never_random
 
 
@@ -170,13 +161,8 @@ def exchanged(energy, entropy, inverse_temperature: float) -> dict[str, np.ndarr
 
 def completed(values) -> tuple[dict[str, np.ndarray | float], dict[str, str]]:
     """Return values with the uncertainty ratio and NaN for what is infinite, and why."""
-    notes = {}
-    if not math.isfinite(values["entropy_production"]):
-        reason = "the dissipator has a process without reverse; other momenta may avoid it"
-        for name in ("channel_entropy_production", "entropy_production"):
-            notes[name] = reason
-    values = values | _uncertainty_ratio(values, notes)
-    return {name: _defined(value) for name, value in values.items()}, notes
+    values, notes = rings.finite(values, ("channel_entropy_production", "entropy_production"))
+    return values | _uncertainty_ratio(values, notes), notes
 
 
 def _uncertainty_ratio(values, notes) -> dict[str, float]:
@@ -187,15 +173,6 @@ def _uncertainty_ratio(values, notes) -> dict[str, float]:
     if ratio.undefined:
         notes["uncertainty_ratio"] = ratio.undefined
     return {"uncertainty_ratio": ratio.value, "uncertainty_ratio_error": ratio.error}
-
-
-def _defined(value):
-    """Return NaN in place of what is infinite."""
-    return (
-        np.where(np.isfinite(value), value, np.nan)
-        if np.ndim(value)
-        else (value if math.isfinite(value) else math.nan)
-    )
 
 
 def broken_law(values) -> str:

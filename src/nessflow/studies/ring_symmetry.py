@@ -3,8 +3,6 @@
 import numpy as np
 from pydantic import Field, model_validator
 
-from nessflow.kinetic.flows import particle_current
-from nessflow.kinetic.steady import SteadyState
 from nessflow.kinetic.symmetry import inverse_modes, inversion_asymmetry, printed_asymmetry
 from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.studies import rings
@@ -41,9 +39,7 @@ CONVENTIONS = (
     "(Frobenius norms over all pairs of momenta).",
 )
 
-VARIABLES = {
-    "particle_current": Variable((), "t/hbar", "particle current to the right"),
-    "particle_current_error": Variable((), "t/hbar", "numerical error of the particle current"),
+VARIABLES = rings.FLOWS | {
     "inversion_asymmetry": Variable(
         (), "1", "departure of the rates from those at -k, -p", NOT_NEGATIVE
     ),
@@ -60,7 +56,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
-    """Return the current and what eq. 14 of paper weak-coupling-rectification compares."""
+    """Return the flows and what eq. 14 of paper weak-coupling-rectification compares."""
     ring, share = parameters.ring, parameters.nonequilibrium_share
     try:
         state = rings.steady(ring, share)
@@ -69,15 +65,11 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     inverse = inverse_modes(state.equation.bands.momentum)
     (channel,) = ring.channels(state.equation.bands)
     values, missing = rings.with_length(
-        ring, _current(state), lambda other: _current(rings.steady_elsewhere(other, share))
+        ring, rings.flows(state), lambda other: rings.flows(rings.steady_elsewhere(other, share))
     )
+    values, notes = rings.finite(values, ["entropy_production"])
     values |= {
         "inversion_asymmetry": inversion_asymmetry(channel, inverse),
         "printed_asymmetry": printed_asymmetry(channel, inverse),
     }
-    return Outcome(values, *rings.judged(ring, share, state, missing))
-
-
-def _current(state: SteadyState) -> dict[str, float]:
-    current, error = particle_current(rings.values_of(state))
-    return {"particle_current": current, "particle_current_error": error}
+    return Outcome(values, *rings.judged(ring, share, state, missing), notes)

@@ -1,7 +1,7 @@
 """Parameters of a ring of fermions, weakly coupled to an equilibrium bath and a dissipator."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Literal
 
 import numpy as np
@@ -9,13 +9,14 @@ from pydantic import Discriminator, Field, field_validator, model_validator
 
 from nessflow.kinetic import bands, rates
 from nessflow.kinetic.equation import RateEquation, gain_and_drain, gibbs_log_odds, rate_equation
-from nessflow.kinetic.flows import State
-from nessflow.kinetic.fluctuations import correlation_shift
+from nessflow.kinetic.flows import State, particle_current, total_entropy_production
+from nessflow.kinetic.fluctuations import correlation_shift, particle_noise
 from nessflow.kinetic.peak import steady_state_at
 from nessflow.kinetic.steady import SteadyState
 from nessflow.matrix import Matrix, require_square
 from nessflow.parts import KeyedError, Strict, at_key, quantity
-from nessflow.studies.kind import Coordinate, Status
+from nessflow.studies.kind import NOT_NEGATIVE, SECOND_LAW, Coordinate, Status, Variable
+from nessflow.studies.variables import with_errors
 
 FEWEST_CELLS, FEW_CELLS = 12, 32
 """Cells up to which a ring is always short, and up to which its correlations are looked at; they
@@ -49,7 +50,24 @@ CONVENTIONS = (
     "particles are not small (kind ring-exact has them).",
     "Currents are to the right, per bond; other quantities are per cell.  Exchange counts from the "
     "bath into the system.",
+    "Particle noise: zero frequency, length times the integral of <<dI(t) dI(0)>> over t without a "
+    "factor 2, over times longer than 1/coupling.  Entropy production: of both baths, the sum over "
+    "pairs of modes and operators of (f_ab - f_ba) ln(f_ab/f_ba)/2, f_ab the rate of particles "
+    "that go from a to b by the operator.",
 )
+
+FLOWS = with_errors(
+    {
+        "particle_current": Variable((), "t/hbar", "particle current to the right"),
+        "particle_noise": Variable(
+            (), "t/hbar", "zero-frequency noise of the particle current", NOT_NEGATIVE
+        ),
+        "entropy_production": Variable(
+            (), "k_B*t/hbar", "entropy production of both channels", SECOND_LAW
+        ),
+    }
+)
+"""What every kind of ring has of a steady state."""
 
 Complex = tuple[float, float]
 """Real and imaginary part."""
@@ -301,16 +319,9 @@ def both_grids(ring: Ring, other: Ring, share: float) -> tuple[RateEquation, np.
     return equation, np.repeat([0.0, 1.0], equation.modes // 2)
 
 
-def log_odds_elsewhere(ring: Ring, other: Ring, share: float) -> np.ndarray:
-    """Return the Lagrange parameters of a ring's modes between the baths of another ring.
-
-    Raises
-    ------
-    RuntimeError
-        As `steady_elsewhere`.
-    """
+def log_odds_elsewhere(ring: Ring, other: Ring, share: float, state: SteadyState) -> np.ndarray:
+    """Return the Lagrange parameters of a ring's modes between the baths of another, ``state``."""
     equation, count = both_grids(ring, other, share)
-    state = steady_elsewhere(other, share)
     filled, empty = (np.tile(n, 2) * count for n in (state.occupation, state.vacancy))
     gain, drain = gain_and_drain(equation.out, equation.into, filled, empty)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -414,6 +425,39 @@ def judged(ring: Ring, share: float, state: SteadyState, fault: str = "") -> tup
 def values_of(state: SteadyState) -> State:
     """Return the occupations of a steady state with their errors."""
     return State(state.equation, state.log_odds, state.log_odds_error)
+
+
+def flows(state: SteadyState) -> Values:
+    """Return what `FLOWS` lists, with errors by rounding; infinite entropies as they are."""
+    modes = values_of(state)
+    pairs = particle_current(modes), particle_noise(state), total_entropy_production(modes)
+    return dict(zip(FLOWS, (number for pair in pairs for number in pair), strict=True))
+
+
+def finite(values: Values, names: Iterable[str]) -> tuple[Values, dict[str, str]]:
+    """Return values with NaN for entropies that are infinite, and why.
+
+    Parameters
+    ----------
+    values : mapping
+        Values with their errors.
+    names : iterable of str
+        Which of them are entropies.
+
+    Returns
+    -------
+    values : dict
+        With NaN, also for the errors.
+    notes : dict
+        Name -> reason, where one is infinite.
+    """
+    values, notes = dict(values), {}
+    for name in names:
+        if np.isinf(values[name]).any():
+            notes[name] = "the dissipator has a process without reverse; other momenta may avoid it"
+        for key in (name, f"{name}_error"):
+            values[key] = np.where(np.isfinite(values[key]), values[key], np.nan)
+    return values, notes
 
 
 def mode_coordinates(ring: Ring) -> dict[str, Coordinate]:

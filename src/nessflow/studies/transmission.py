@@ -1,4 +1,4 @@
-"""Transmission spectra of an open system between leads."""
+"""Spectra of an open system between leads: transmissions, currents, noise, entropy production."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from nessflow.estimate import Estimate
 from nessflow.grids import EnergyGrid
 from nessflow.parts import Strict
 from nessflow.scattering.band_edges import why_undefined
@@ -19,10 +20,20 @@ from nessflow.scattering.currents import (
 )
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.rounding import with_moved_levels
+from nessflow.scattering.spectra import spectral_flows
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import systems
-from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Limits, Outcome, Status, Variable
-from nessflow.studies.variables import with_errors
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    SECOND_LAW,
+    Coordinate,
+    Limits,
+    Outcome,
+    Status,
+    Variable,
+)
+from nessflow.studies.variables import allow_for_underflow, with_errors
+from nessflow.thermodynamics import entropy_density
 
 
 class Parameters(Strict):
@@ -32,11 +43,17 @@ class Parameters(Strict):
     energies: Annotated[EnergyGrid, Field(description="energies of the spectrum")]
 
 
+SPECTRAL = (
+    "Spectral particle current, noise and entropy production: at the leads' chemical potentials "
+    "and temperatures, for each energy; their integrals over all energies are the steady ones "
+    "(hbar = 1: 1/2 pi is part of them).  Noise: zero frequency, no factor 2."
+)
 CONVENTIONS = (
     *systems.CONVENTIONS,
     "Reflection of a lead: Tr[s^+ s] of its own block of the scattering matrix; with the "
     "transmissions from all others it makes the number of its open channels.  At a band edge, "
     "where a channel opens, what differs between below and above is undefined.",
+    SPECTRAL,
 )
 
 _DIAGONAL = "the diagonal is no transmission between terminals, see reflection"
@@ -68,7 +85,19 @@ _QUANTITIES = {
         "transmission of the response to a difference of the leads",
         NOT_NEGATIVE,
     ),
+    "spectral_particle_current": Variable(
+        ("lead", "energy"), "1/hbar", "particle current from the lead into the system, by energy"
+    ),
+    "spectral_particle_noise": Variable(
+        ("lead", "lead_2", "energy"),
+        "1/hbar",
+        "zero-frequency noise of the leads' particle currents, by energy",
+    ),
+    "spectral_entropy_production": Variable(
+        ("energy",), "k_B/hbar", "entropy production of all terminals, by energy", SECOND_LAW
+    ),
 }
+SPECTRAL_NAMES = tuple(name for name in _QUANTITIES if name.startswith("spectral_"))
 VARIABLES = with_errors(_QUANTITIES)
 
 
@@ -78,6 +107,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     return {
         "terminal": Coordinate(terminals[:-2], "1", "terminal"),
         "terminal_2": Coordinate(terminals, "1", "second terminal"),
+        **systems.lead_coordinates(parameters.system),
         "energy": Coordinate(parameters.energies.values(), "t", "energy"),
     }
 
@@ -110,6 +140,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         # Halves of sums and differences of transmissions into the leads.
         values[f"{name}_error"] += 0.5 * np.nansum(values["transmission_error"], axis=(0, 1))
         notes[name] = _why(system, energies, values[name])
+    flows, more = spectra(system, energies)
+    values, notes = values | flows, notes | more
     status = Status.NOT_CONVERGED if fault else Status.OK
     return Outcome(values, status, fault, notes, _limits(system))
 
@@ -120,6 +152,35 @@ def _spectrum(
     """Return a spectrum, and as its error by how much rounded levels move it."""
     value, moved = with_moved_levels(system, energies, function)
     return {name: value, f"{name}_error": np.where(np.isnan(value), np.nan, moved)}
+
+
+def spectra(
+    system: OpenSystem, energies: np.ndarray, bosonic: bool = False
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the spectral current, noise and entropy production, and notes."""
+    found = spectral_flows(system, energies, bosonic)
+    current = Estimate(found.particle_current, found.particle_current_error, found.undefined)
+    noise = Estimate(found.particle_noise, found.particle_noise_error, found.undefined)
+    entropy = entropy_density(system, energies, current)
+    values, notes = {}, {}
+    for name, estimate in (
+        ("particle_current", current),
+        ("particle_noise", noise),
+        ("entropy_production", entropy),
+    ):
+        key = f"spectral_{name}"
+        values[key], values[f"{key}_error"], notes[key] = estimate
+    if any(lead.temperature > 0 for lead in system.leads):
+        # Occupations end nowhere in the bands.
+        inside = open_channels(system, energies).any(axis=0)
+        allow_for_underflow(values, SPECTRAL_NAMES, inside)
+    return values, notes
+
+
+def noise_limits(leads: int) -> Limits:
+    """Return the limits of the noise between leads at each energy."""
+    whole = systems.noise_limits(leads)
+    return Limits(whole.lower[..., None], whole.upper[..., None])
 
 
 def _add_rounding(system: OpenSystem, energies: np.ndarray, values: dict) -> None:
@@ -166,4 +227,5 @@ def _limits(system: OpenSystem) -> dict[str, Limits]:
         "loss_transmission": half,
         "gain_transmission": half,
         "response_transmission": Limits(0, channels[0]),
+        "spectral_particle_noise": noise_limits(channels.size),
     }

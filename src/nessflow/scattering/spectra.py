@@ -1,0 +1,123 @@
+"""Particle currents and noise for each energy: what the steady ones are integrals of.
+
+With ``dw/2pi`` taken as the measure, their integrals over all energies are those of
+`nessflow.scattering.currents` and `nessflow.scattering.noise`, or of `nessflow.scattering.bosons`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nessflow.scattering.band_edges import continuous, why_undefined
+from nessflow.scattering.bosons import boson_terms
+from nessflow.scattering.noise import noise_integrand, noise_matrix
+from nessflow.scattering.pairwise import in_batches
+from nessflow.scattering.rates import Rates
+from nessflow.scattering.rounding import blur, with_moved_levels
+from nessflow.scattering.system import OpenSystem
+
+_ROUNDING = 16 * np.finfo(float).eps
+_AGREEMENT = 1e-4
+"""Difference between both sides of a step, over the sizes, that a smooth function does not have."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralFlows:
+    """Densities of currents and noise over the energy, hbar = 1; numbers without unit.
+
+    Attributes
+    ----------
+    particle_current, particle_current_error : (l, E) float
+        From each lead into the system.
+    particle_noise, particle_noise_error : (l, l, E) float
+        Of the leads' currents, zero frequency, no factor 2.
+    undefined : str
+        Why values are NaN, at all where any is; empty where all are defined.
+    """
+
+    particle_current: np.ndarray
+    particle_current_error: np.ndarray
+    particle_noise: np.ndarray
+    particle_noise_error: np.ndarray
+    undefined: str
+
+
+def _fermions(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the integrands of currents and noise, (n, E), and what they are sums of."""
+    rates = Rates(system, energies)
+    size = np.einsum("abe,abe->ae", rates.lead_sizes, abs(rates.difference))
+    size = size + rates.from_loss * rates.filled + rates.from_gain * rates.empty
+    noise = (noise_matrix(part, len(size)) for part in noise_integrand(rates))
+    parts = zip((rates.mean, size), noise, strict=True)
+    return tuple(np.concatenate([x, *matrix]) for x, matrix in parts)
+
+
+def _bosons(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same for bosons."""
+    count = len(system.leads)
+    unasked = slice(count, 3 * count)
+    return tuple(np.delete(part, unasked, axis=0) for part in boson_terms(system, energies))
+
+
+def spectral_flows(
+    system: OpenSystem, energies: np.ndarray, bosonic: bool = False
+) -> SpectralFlows:
+    """Return the densities of the leads' currents and noise over the energy.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        With at least one lead; bosons between leads of one channel each, without loss and gain.
+    energies : (E,) array
+        Energies, in t.
+    bosonic : bool
+        Statistics.
+
+    Returns
+    -------
+    SpectralFlows
+        With errors of rounding.  NaN at band edges, and at chemical potentials of leads of the
+        temperature 0, where the limits from both sides differ.
+    """
+    energies, count = np.atleast_1d(np.asarray(energies, float)), len(system.terminals)
+    terms = _bosons if bosonic else _fermions
+    # Several matrices between leads of complex numbers for each energy.
+    by_parts = in_batches(lambda w: terms(system, w), 16 * len(system.leads) ** 2)
+
+    def rows(energies: np.ndarray) -> np.ndarray:
+        return np.concatenate(by_parts(energies))
+
+    found, moved = with_moved_levels(system, energies, lambda w: continuous(system, w, rows))
+    steps = _steps(system, energies)
+    if steps.any():
+        found[:, steps], moved[:, steps] = _beside(system, energies[steps], rows)
+    value, size = np.split(found, 2)
+    error = (np.split(moved, 2)[0] + _ROUNDING * size) / (2 * np.pi)
+    error, value = np.where(np.isnan(value), np.nan, error), value / (2 * np.pi)
+    lost = np.isnan(value).any(axis=0)
+    reasons = [why_undefined(system, energies[lost & ~steps])]
+    if (lost & steps).any():
+        where = ", ".join(f"{energy:g}" for energy in energies[lost & steps])
+        reasons.append(f"at the energy {where} occupations jump at temperature 0")
+    (current, noise), (current_error, noise_error) = (
+        (part[:count], part[count:].reshape(count, count, -1)) for part in (value, error)
+    )
+    reason = "; ".join(filter(None, reasons))
+    return SpectralFlows(current, current_error, noise, noise_error, reason)
+
+
+def _steps(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return where the occupation of a lead jumps, to rounding, (E,)."""
+    cold = [lead.chemical_potential for lead in system.leads if lead.temperature == 0]
+    near = abs(energies[:, None] - np.array(cold)) <= 2 * blur(system, energies)[:, None]
+    return near.any(axis=1)
+
+
+def _beside(system: OpenSystem, energies: np.ndarray, rows) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of the limits at steps, NaN where they differ, and half their distance."""
+    shift = 4 * blur(system, energies)
+    below, above = (continuous(system, energies + sign * shift, rows) for sign in (-1, 1))
+    apart = abs(above - below)
+    sizes = np.maximum(abs(below), abs(above)).max(axis=0)
+    mean = np.where(apart <= _AGREEMENT * sizes, (below + above) / 2, np.nan)
+    return mean, apart / 2

@@ -1,0 +1,109 @@
+"""Steady currents, noise and entropy production of a network, by any equation."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from nessflow.estimate import Estimate
+from nessflow.scattering.bosons import boson_transport
+from nessflow.scattering.counting import cumulants_observable
+from nessflow.scattering.currents import currents_observable
+from nessflow.scattering.noise import noise_observable
+from nessflow.scattering.rates import integrate_observables
+from nessflow.scattering.system import OpenSystem
+from nessflow.scattering.transport import Transport
+from nessflow.studies import networks
+from nessflow.studies.kind import COVARIANCE, SECOND_LAW, Limits, Variable
+from nessflow.thermodynamics import entropy_production
+
+CONVENTIONS = (
+    "Currents of a master equation: Tr[N L_a rho] and Tr[H L_a rho] of the terminal's part of the "
+    "equation.  The rates (55) are sums over reservoirs, so that the epa has such parts too; they "
+    "are no Lindblad equations, and what is counted with them is an approximation.",
+    "Noise: zero frequency, without a factor 2.  Entropy production: heat that the reservoirs take "
+    "up over their temperatures.",
+)
+
+FLOWS = {
+    "particle_current": Variable(("terminal",), "t/hbar", "particle current from the reservoir"),
+    "particle_noise": Variable(
+        ("terminal", "terminal_2"), "t/hbar", "noise of the particle currents"
+    ),
+    "entropy_production": Variable((), "k_B*t/hbar", "entropy production"),
+}
+"""What every equation has; their limits depend on it, see `limits`."""
+
+
+def by_equation(variables: dict[str, Variable]) -> dict[str, Variable]:
+    """Return variables that each of several equations has."""
+    return {
+        name: replace(variable, dims=("equation", *variable.dims))
+        for name, variable in variables.items()
+    }
+
+
+def limits(variables: dict[str, Variable], equations: tuple[str, ...]) -> dict[str, Limits]:
+    """Return where noise and entropy production of some equations are, by variable.
+
+    The rates (55) of the epa may be negative, so that it keeps no state positive; exact and global
+    equations obey the second law, see A. Levy, R. Kosloff, EPL 107, 20004 (2014).
+
+    Parameters
+    ----------
+    variables : dict of str to Variable
+        Noise and entropy production by equation, under any name.
+    equations : tuple of str
+        The equations.
+    """
+    positive = [name != "epa" for name in equations]
+    lawful = [name in ("exact", "global") for name in equations]
+    return {
+        name: networks.obeyed(COVARIANCE, variable, positive)
+        if name.endswith("noise")
+        else networks.obeyed(SECOND_LAW, variable, lawful)
+        for name, variable in variables.items()
+    }
+
+
+def exact_transport(system: OpenSystem, bosonic: bool) -> Transport:
+    """Return currents, noise and third cumulants by scattering theory."""
+    if bosonic:
+        return boson_transport(system)
+    observables = [f(system) for f in (currents_observable, noise_observable, cumulants_observable)]
+    currents, noise, cumulants = integrate_observables(system, observables)
+    return Transport(
+        networks.TERMINALS,
+        currents.particle_current[:2],
+        currents.energy_current[:2],
+        noise.particle_noise,
+        cumulants.cumulants[:, 2],
+        currents.particle_current_error[:2],
+        currents.energy_current_error[:2],
+        noise.particle_noise_error,
+        cumulants.cumulants_error[:, 2],
+        currents.converged and noise.converged and cumulants.converged,
+    )
+
+
+def flows(system: OpenSystem, found: Transport) -> dict[str, Estimate]:
+    """Return what `FLOWS` lists.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Whose leads say what heat and entropy are.
+    found : Transport
+        By any equation.
+    """
+    return {
+        "particle_current": Estimate(found.particle_current, found.particle_current_error),
+        "particle_noise": Estimate(found.particle_noise, found.particle_noise_error),
+        "entropy_production": entropy_production(system, found),
+    }
+
+
+def undefined_flows(reason: str) -> dict[str, Estimate]:
+    """Return NaN for what `FLOWS` lists, and why."""
+    sizes = {"terminal": 2, "terminal_2": 2}
+    shapes = {name: [sizes[dim] for dim in x.dims] for name, x in FLOWS.items()}
+    return {name: Estimate(*np.full((2, *shape), np.nan), reason) for name, shape in shapes.items()}
