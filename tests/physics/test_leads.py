@@ -116,7 +116,7 @@ def test_poles_are_orbitals_beside_the_site(lead):
     for energy in ENERGIES[1:-1]:
         matrix = np.array([[0.3, 0.2], [0.2, -0.4]], complex)
         matrix[0, 0] += lead.regular_self_energy(energy)
-        whole = energy * np.eye(2 + len(lead.poles)) - bordered(matrix, [(0, lead)])
+        whole = energy * np.eye(2 + len(lead.poles)) - bordered(matrix, [([0], np.ones(1), lead)])
         matrix[0, 0] += lead.self_energy(energy) - lead.regular_self_energy(energy)
         expected = np.linalg.inv(energy * np.eye(2) - matrix)
         np.testing.assert_allclose(np.linalg.inv(whole)[:2, :2], expected, rtol=1e-12)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nessflow.scattering.bound_states import require_no_bound_state
+from nessflow.scattering.contacts import Contacts
 from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.dense import green
 from nessflow.scattering.mesh import energy_mesh
@@ -350,7 +351,7 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evol
     require_no_bound_state(system)
     if bosonic:
         bosonic_range(system)
-    n, contacts = system.sites, [lead.site for lead in system.leads]
+    n, contacts = system.sites, system.coupling
     grid, dark = _grid(system, times[-1], bosonic), dark_states(system)
     accumulator = _Accumulator(grid, contacts, n)
     propagator, source = np.empty((2, times.size, n, n), complex)
@@ -367,9 +368,9 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evol
 class _Accumulator:
     """``K`` up to the time reached so far, (E, N, l)."""
 
-    def __init__(self, grid: _Grid, contacts: list[int], sites: int):
+    def __init__(self, grid: _Grid, contacts: Contacts, sites: int):
         self.grid, self.contacts, self.sites = grid, contacts, sites
-        self.value = np.zeros((grid.energies.size, sites, len(contacts)), complex)
+        self.value = np.zeros((grid.energies.size, sites, contacts.of_lead.size), complex)
         self.width = np.ptp(grid.energies)
         self.time = 0.0
         self._half, self._turns = np.nan, np.empty(0)
@@ -390,7 +391,9 @@ class _Accumulator:
             first = np.exp(1j * energies * (start + 2 * half * step))
             # U^* at the nodes of the step.
             within = self._turns.T @ (first[:, None] * spectral)
-            within = within.conj().reshape(-1, self.sites, self.sites)[:, :, self.contacts]
+            within = within.conj().reshape(-1, self.sites, self.sites)
+            within = np.moveaxis(self.contacts.collected(np.moveaxis(within, -1, 0)), 0, -1)
+            within = within[:, :, self.contacts.of_lead]
             piece = self._turns @ (weights * within).reshape(inside.size, -1)
             self.value += first[:, None, None] * piece.reshape(self.value.shape)
 

@@ -191,32 +191,37 @@ def listed_bands(lead: Lead) -> str:
     return " and ".join(f"[{low:g}, {high:g}]" for low, high in lead.bands)
 
 
-def bordered(matrix: np.ndarray, attached: Sequence[tuple[int, Lead]]) -> np.ndarray:
+Attached = tuple[np.ndarray, np.ndarray, Lead]
+"""Rows of a matrix, amplitudes v on them, and the lead that is coupled there."""
+
+
+def bordered(matrix: np.ndarray, attached: Sequence[Attached]) -> np.ndarray:
     """Return a matrix with an orbital for each pole of the leads' self-energies.
 
     ``h + Sigma(w) - w`` with a pole, of residue r, is what is left of ``[[h + Sigma_regular(w), u],
-    [u^T, pole]] - w`` with ``|u|^2 = r`` when the last orbital is eliminated.
+    [u^+, pole]] - w`` with ``u = sqrt(r) v`` when the last orbital is eliminated.
 
     Parameters
     ----------
     matrix : (N, N) array
         In t.
-    attached : sequence of (int, Lead)
-        Rows of the matrix, and the leads that are coupled there.
+    attached : sequence of Attached
+        The leads.
 
     Returns
     -------
     (N + p, N + p) array
         The matrix first, then the poles; complex where a pole is.
     """
-    orbitals = [(row, *pole) for row, lead in attached for pole in lead.poles]
+    orbitals = [(rows, v, *pole) for rows, v, lead in attached for pole in lead.poles]
     n, size = len(matrix), len(matrix) + len(orbitals)
-    energies = np.array([pole for _, pole, _ in orbitals])
-    result = np.zeros((size, size), np.result_type(matrix, energies))
+    numbers = [x for _, v, pole, _ in orbitals for x in (np.ravel(v)[0], pole)]
+    result = np.zeros((size, size), np.result_type(matrix, *numbers))
     result[:n, :n] = matrix
-    for k, (row, pole, residue) in enumerate(orbitals, n):
+    for k, (rows, v, pole, residue) in enumerate(orbitals, n):
         result[k, k] = pole
-        result[row, k] = result[k, row] = np.sqrt(residue)
+        result[rows, k] = np.sqrt(residue) * v
+        result[k, rows] = result[rows, k].conj()
     return result
 
 

@@ -360,6 +360,29 @@ def diagonal(matrix: Matrix) -> np.ndarray:
     return matrix.diagonal().real if isinstance(matrix, np.ndarray) else matrix.diagonal
 
 
+def expectation(matrix: Matrix, sites: np.ndarray, amplitudes: np.ndarray) -> float:
+    """Return ``v^+ A v`` of a vector on some sites.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, Sparse or (N, N) array
+        A, Hermitian.
+    sites : (k,) int array
+        Where the vector is.
+    amplitudes : (k,) array
+        Its elements v there.
+
+    Returns
+    -------
+    float
+        Real, as A is Hermitian.
+    """
+    if sites.size == 1:
+        return float(abs(amplitudes[0]) ** 2 * diagonal(matrix)[sites[0]])
+    block = as_sparse(matrix).matrix[sites][:, sites]
+    return float((amplitudes.conj() @ (block @ amplitudes)).real)
+
+
 def overlap(first: Matrix, second: Matrix) -> float:
     """Return ``Tr[A B]`` of two matrices of one kind.
 

@@ -20,7 +20,6 @@ from nessflow.scattering.pairwise import (
     Source,
     bonds,
     lead_broadening,
-    lead_sites,
     pair_transmission,
     site_sums,
 )
@@ -109,7 +108,8 @@ def terminal_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents
 def _environment(system: OpenSystem, pairs: np.ndarray, energies: np.ndarray) -> np.ndarray:
     """Return the integrands of the currents from loss and from gain, (2, E)."""
     sources = _particles_and_holes(system, energies)
-    (filled, empty), (filled_beside, empty_beside) = site_sums(system, energies, sources)
+    sums = site_sums(system, energies, sources)
+    (filled, empty), (filled_beside, empty_beside) = sums.sites, sums.bonds
     return np.array(
         [
             -_trace(system.loss, pairs, filled, filled_beside),
@@ -148,8 +148,8 @@ class Profiles:
         Sites of the bonds, from 0, ascending.
     local_deviation, local_deviation_error : (t,) float
         Occupation of each terminal's site less the one that it would have if all leads had that
-        terminal's chemical potential and temperature, the mean over the sites of a terminal; (B50)
-        of paper nonreciprocal-gain-loss.
+        terminal's chemical potential and temperature; (B50) of paper nonreciprocal-gain-loss.  The
+        mean over the channels of a terminal; of one on several sites, that of their combination.
     converged : bool
         Whether all integrals met the tolerance or their rounding errors.
     """
@@ -181,10 +181,11 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
     Profiles
         With the numerical errors.
     """
-    pairs, at, n = bonds(system), lead_sites(system), system.sites
+    pairs, n = bonds(system), system.sites
     hopping = _elements(system.hamiltonian, pairs).conj()
     occupations = fermi_occupations(system)
-    contacts = by_terminal(system, np.ones((at.size, 1)))
+    norms = np.array([[np.sum(abs(lead.amplitudes) ** 2)] for lead in system.leads])
+    norms = norms * by_terminal(system, np.ones((len(norms), 1)))[system.terminal_of_lead]
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gamma, excess = lead_broadening(system, energies), occupations.excess(energies)
@@ -199,7 +200,8 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
             Source(nothing, 1.0),
             Source(nothing, 0.0, 1.0),
         ]
-        sites, beside = site_sums(system, energies, sources)
+        sums = site_sums(system, energies, sources)
+        sites, beside, at_leads = sums.sites, sums.bonds, sums.leads / norms
         # All states filled alike carry no current but what loss and gain drive.
         flow = beside[2] - common[:, None] * beside[4] + holes[:, None] * beside[5]
         current = 2 * (hopping * flow).imag.T
@@ -207,10 +209,10 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
         root = np.sqrt(sites[3])
         size = 2 * abs(hopping)[:, None] * (root[:, pairs[:, 0]] * root[:, pairs[:, 1]]).T
         size = size * np.maximum(abs(excess).max(axis=0), _driven(system))
-        apart = sites[2].T[at] - sites[3].T[at] * excess
-        apart = apart - common * sites[4].T[at] + holes * sites[5].T[at]
-        apart_size = sites[3].T[at] * np.maximum(abs(excess).max(axis=0), _driven(system))
-        apart, apart_size = (by_terminal(system, x) / contacts for x in (apart, apart_size))
+        apart = at_leads[2] - at_leads[3] * excess
+        apart = apart - common * at_leads[4] + holes * at_leads[5]
+        apart_size = at_leads[3] * np.maximum(abs(excess).max(axis=0), _driven(system))
+        apart, apart_size = (by_terminal(system, x) for x in (apart, apart_size))
         values = [sites[0].T, sites[1].T, current, apart]
         return np.concatenate(values), np.concatenate([*values[:2], size, apart_size])
 

@@ -172,5 +172,5 @@ def by_site(system: OpenSystem, values: np.ndarray) -> np.ndarray:
     """
     result = np.full(system.sites, np.nan)
     for lead, terminal in zip(system.leads[::-1], system.terminal_of_lead[::-1], strict=True):
-        result[lead.site] = values[terminal]
+        result[lead.sites] = values[terminal]
     return result
