@@ -58,8 +58,9 @@ class Contacts:
 
     @cached_property
     def are_points(self) -> bool:
-        """Whether all vectors are unit vectors, so that a vector is a site."""
-        return all(len(x) == 1 and x[0][1] == 1 for x in self.couplings)
+        """Whether they are different unit vectors, so that a vector is a site."""
+        points = all(len(x) == 1 and x[0][1] == 1 for x in self.couplings)
+        return points and self.sites.size == self.count
 
     @cached_property
     def _entries(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -135,6 +136,12 @@ class Contacts:
         """
         picked = states[self.sites if place is None else place[self.sites]]
         return picked if self.are_points else np.tensordot(self.inner.T, picked, 1)
+
+    @cached_property
+    def magnitudes(self) -> "Contacts":
+        """The same contacts with the magnitudes of all amplitudes, what sums are rounded by."""
+        sizes = [tuple((site, abs(x)) for site, x in pairs) for pairs in self.couplings]
+        return Contacts(tuple(sizes), self.of_lead)
 
     # --- matrices on the sites of the contacts ----------------------------------------------------
 

@@ -140,7 +140,8 @@ def correlation_spectrum(
     for batch, whole in green(system, energies):
         columns = np.moveaxis(contacts.collected(np.moveaxis(whole, -1, 0)), 0, -1)
         columns, weight = columns[:, :, contacts.of_lead], rates[:, batch].T[:, None, :]
-        modulus = abs(columns)
+        sizes = contacts.magnitudes.collected(np.moveaxis(abs(whole), -1, 0))
+        modulus = np.moveaxis(sizes, 0, -1)[:, :, contacts.of_lead]
         value[batch] = (columns * weight) @ columns.conj().swapaxes(1, 2)
         magnitude[batch] = (modulus * weight) @ modulus.swapaxes(1, 2)
         if gain is not None:

@@ -375,12 +375,14 @@ def expectation(matrix: Matrix, sites: np.ndarray, amplitudes: np.ndarray) -> fl
     Returns
     -------
     float
-        Real, as A is Hermitian.
+        Real, as A is Hermitian; 0 where all of it is rounding.
     """
     if sites.size == 1:
         return float(abs(amplitudes[0]) ** 2 * diagonal(matrix)[sites[0]])
     block = as_sparse(matrix).matrix[sites][:, sites]
-    return float((amplitudes.conj() @ (block @ amplitudes)).real)
+    value = float((amplitudes.conj() @ (block @ amplitudes)).real)
+    size = abs(amplitudes) @ (abs(block) @ abs(amplitudes))
+    return value if abs(value) > _ROUNDING * size else 0.0
 
 
 def overlap(first: Matrix, second: Matrix) -> float:
@@ -394,7 +396,7 @@ def overlap(first: Matrix, second: Matrix) -> float:
     Returns
     -------
     float
-        Real, as A and B are Hermitian.
+        Real, as A and B are Hermitian; 0 where all of it is rounding.
     """
     if isinstance(first, Tridiagonal):
         if not (first.any() and second.any()):
@@ -402,8 +404,11 @@ def overlap(first: Matrix, second: Matrix) -> float:
         bonds = np.vdot(second.upper, first.upper).real
         return float(first.diagonal @ second.diagonal + 2 * bonds)
     if isinstance(first, Sparse):
-        return float(first.matrix.multiply(second.matrix.T).sum().real)
-    return float(np.sum(first * second.T).real)
+        products = first.matrix.multiply(second.matrix.T)
+    else:
+        products = first * second.T
+    value = float(products.sum().real)
+    return value if abs(value) > _ROUNDING * abs(products).sum() else 0.0
 
 
 def as_dense(matrix: Matrix) -> np.ndarray:

@@ -66,10 +66,20 @@ def _inverse_diagonal(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     return result
 
 
-def _by_kernels(system: OpenSystem) -> bool:
-    """Return whether the compiled kernels of a chain serve.
+def keeps_site_digits(system: OpenSystem) -> bool:
+    """Return whether the compiled kernels of a chain serve, to whom no element is too small.
 
     Their determinants vanish at the level of a state that no terminal reaches.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    bool
+        For a chain with each lead on one site.
     """
     return system.is_wired_chain and dark_states(system).levels.size == 0
 
@@ -111,7 +121,7 @@ def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     """
     energies = np.atleast_1d(np.asarray(energies, float))
     at = system.coupling.of_lead
-    if not _by_kernels(system):
+    if not keeps_site_digits(system):
         return contact_response(system, energies).green[:, at][:, :, at]
     result = np.empty((energies.size, at.size, at.size), complex)
     for batch in _batches(energies.size, max(system.sites, at.size**2)):
@@ -137,7 +147,7 @@ def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarr
     (E, l, l) complex array
         In 1/t^2 times the unit of ``source``.
     """
-    if not _by_kernels(system):
+    if not keeps_site_digits(system):
         green = green_between(system, energies)
         return (green * source.T[:, None]) @ green.conj().swapaxes(1, 2)
     at, weights = system.coupling.of_lead, _on_sites(system, source)
@@ -191,7 +201,7 @@ def transmission_sum(
     first, second = np.ascontiguousarray((gamma * to).T), np.ascontiguousarray((gamma * source).T)
     count = len(system.leads)
     total = np.zeros((count, count))
-    if not _by_kernels(system):
+    if not keeps_site_digits(system):
         for batch in _batches(energies.size, count**2):
             green = green_between(system, energies[batch])
             modulus = green.real**2 + green.imag**2
@@ -291,7 +301,7 @@ def site_sums(system: OpenSystem, energies: np.ndarray, sources: Sequence[Source
     pairs = np.concatenate([own, system.coupling.links])
     on_diagonal = np.empty((len(sources), energies.size, system.sites))
     beside = np.empty((len(sources), energies.size, len(pairs)), complex)
-    if _by_kernels(system):
+    if keeps_site_digits(system):
         fill = _chain_site_sums
     else:
         fill = _dense_site_sums if prefers_dense(system) else _sparse_site_sums

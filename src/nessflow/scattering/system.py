@@ -6,7 +6,7 @@ extended-landauer-buttiker, eq (5): channels ``L = sum_j u_j c_j`` enter the mas
 ``X = h - i (P + Q)``, ``G = (w - X - Sigma)^-1``, and populations decay with the rate ``2 P``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -139,6 +139,47 @@ class AttachedLead:
     def broadening_at(self, energies: np.ndarray) -> np.ndarray:
         """Return ``Gamma = -2 Im Sigma``, see `Lead.broadening_at`."""
         return self.model.broadening_at(energies)
+
+
+Place = int | Sequence[int] | Mapping[int, complex]
+"""A site; several, on each of which a lead has channels; amplitudes on several."""
+
+
+def attached_leads(
+    name: str, model: Lead, site: Place, chemical_potential: float, temperature: float
+) -> list[AttachedLead]:
+    """Return the channels of a lead, one terminal.
+
+    Parameters
+    ----------
+    name : str
+        Name of the lead.
+    model : Lead
+        What it is.
+    site : int, sequence of int, or mapping of int to complex
+        Where it couples, counted from 0: one channel on one site or, with the amplitudes of a
+        mapping, coherently on several; the channels of `Lead.channels` on a sequence.
+    chemical_potential, temperature : float
+        In t.
+
+    Returns
+    -------
+    list of AttachedLead
+        One for each channel.
+    """
+    filling = chemical_potential, temperature
+    if isinstance(site, int | np.integer | Mapping):
+        return [AttachedLead(name, site, model, *filling)]
+    found = []
+    for number, (vector, lead) in enumerate(model.channels(len(site)), 1):
+        pairs = {j: x for j, x in zip(site, vector.tolist(), strict=True) if x != 0}
+        ((first, amplitude), *others) = pairs.items()
+        is_point = not others and amplitude == 1
+        own = f"{name}, mode {number}" if model.has_rows else f"{name} on site {first + 1}"
+        found.append((own, first if is_point else pairs, lead))
+    if len(found) == 1:
+        return [AttachedLead(name, *found[0][1:], *filling)]
+    return [AttachedLead(*channel, *filling, name) for channel in found]
 
 
 def outermost_edges(leads: Iterable[AttachedLead]) -> tuple[float, float]:
