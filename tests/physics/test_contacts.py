@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from lattices import chain, onsite_rates, ring, strip
 from nessflow.lindblad.additive import global_equation, local_equation
 from nessflow.lindblad.counting import transport
 from nessflow.lindblad.propagator import asymptotic_equation
@@ -28,8 +29,6 @@ from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.dense import scattering_matrix
 from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.evolution import evolve
-from nessflow.scattering.geometry import ring, strip
-from nessflow.scattering.lattice import chain, onsite_rates
 from nessflow.scattering.leads import (
     Lorentzian,
     SemiInfiniteChain,
@@ -232,7 +231,7 @@ AMPLITUDES = {1: 0.6, 3: 0.3 - 0.4j, 4: 0.2j}
 
 def coherent(storage, loss=0.05):
     """Return a chain with a coherent lead, and the same with that lead's first site in it."""
-    h = as_dense(chain(6, 0.9, np.array([0.3, -0.2, 0.1, 0.4, 0.0, -0.3])))
+    h = as_dense(chain(6, np.full(5, 0.9), np.array([0.3, -0.2, 0.1, 0.4, 0.0, -0.3])))
     p = np.diag([0.0, 0.0, loss, 0.0, 0.0, 0.0])
     lead = SemiInfiniteChain(hopping=1.1, coupling=0.7, onsite=0.2)
     others = [
@@ -251,7 +250,7 @@ def coherent(storage, loss=0.05):
     p_longer = np.pad(p, (0, 1))
     zero = Tridiagonal.zero
     if storage == "chain":
-        h = chain(6, 0.9, np.diag(h).real)
+        h = chain(6, np.full(5, 0.9), np.diag(h).real)
         p = onsite_rates(np.diag(p))
     elif storage == "banded":
         h, longer = scipy.sparse.csr_array(h), scipy.sparse.csr_array(longer)

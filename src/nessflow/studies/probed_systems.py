@@ -41,8 +41,8 @@ class ProbeRole(Strict):
     sites: Annotated[
         tuple[systems.Site, ...] | dict[systems.Site, Complex], BeforeValidator(_placed)
     ] = Field(
-        description="list of sites, from 1, or {start, stop, step} with stop included; or site -> "
-        "amplitude, for one probe that couples to all coherently"
+        description="list of sites, from 1, or {start, stop, step} with stop included; site -> "
+        "amplitude for one probe on all, coherent"
     )
     current: float = quantity("particle current from each probe into the system", "t/hbar", 0.0)
     temperature: float | None = quantity(

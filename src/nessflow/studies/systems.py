@@ -45,9 +45,9 @@ class LeadRole(Strict):
     temperature: float = quantity("temperature", "t", ge=0)
     site: Site | tuple[Site, ...] | dict[Site, Complex] | None = Field(
         None,
-        description="site it couples to, from 1; a list of sites, each with a channel of its own, "
-        "or a row of a strip; or site -> amplitude, for one channel that couples to all coherently "
-        "(default of the leads left and right: the ends of the lattice)",
+        description="site it couples to, from 1; a list of sites, each with a channel of its own "
+        "or as a row of a strip; site -> amplitude for one channel on all, coherent; default of "
+        "the leads left and right: the ends of the lattice",
     )
 
     @field_validator("site")
