@@ -299,7 +299,9 @@ def _merged(faults: Iterable[Fault]) -> list[Fault]:
         if first is None:
             merged[fault.key] = fault
         elif fault.expected and fault.expected not in first.expected:
-            expected = f"{first.expected} or {fault.expected}"
+            alternative, bracket, meaning = fault.expected.partition(" (")
+            expected = first.expected.removesuffix(bracket + meaning)
+            expected = f"{expected} or {alternative}{bracket}{meaning}"
             of_value = first.of_value or fault.of_value
             merged[fault.key] = Fault(fault.key, expected, first.hint, first.rule, of_value)
     return list(merged.values())

@@ -4,6 +4,8 @@ Kwant matches wave functions to the modes of its leads, or eliminates self-energ
 matrices; `make kwant-environment` builds it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -11,11 +13,16 @@ import scipy.sparse
 from attached import chain_at, wide_band_at
 from lattices import bond_rates, chain, onsite_rates, ring, strip, strip_site
 from nessflow.scattering.correlations import correlation_spectrum
-from nessflow.scattering.currents import steady_currents, transmission
-from nessflow.scattering.leads import SemiInfiniteChain
+from nessflow.scattering.currents import (
+    open_channels,
+    reflection,
+    steady_currents,
+    transmission,
+)
+from nessflow.scattering.leads import SemiInfiniteChain, SemiInfiniteStrip
 from nessflow.scattering.matrices import Tridiagonal, as_dense
 from nessflow.scattering.noise import lead_noise
-from nessflow.scattering.system import OpenSystem
+from nessflow.scattering.system import AttachedLead, OpenSystem, attached_leads
 
 kwant = pytest.importorskip("kwant")
 
@@ -197,6 +204,57 @@ def test_disordered_strip_between_strips(field):
     found = transmission(between_strips(h), STRIP_ENERGIES)[1, 0]
     np.testing.assert_allclose(found, expected, **CLOSE)
     assert found.max() > 1.5
+
+
+@pytest.mark.parametrize("field", [0.0, 0.9])
+def test_leads_that_continue_the_strip(field):
+    """All that a strip between strips transmits and reflects, with and without a field inside."""
+    h = disordered_strip(field)
+    ends = range(WIDTH), range((LENGTH - 1) * WIDTH, LENGTH * WIDTH)
+    leads = [
+        channel
+        for name, rows in zip(("left", "right"), ends, strict=True)
+        for channel in attached_leads(name, SemiInfiniteStrip(), tuple(rows), 0.0, 0.0)
+    ]
+    zero = scipy.sparse.csr_array(h.shape)
+    system = OpenSystem(h, zero, zero, leads)
+    other = between_strips_of_kwant(h)
+    for energy in STRIP_ENERGIES:
+        expected = kwant.smatrix(other, energy)
+        found = transmission(system, [energy])[:, :, 0]
+        assert found[1, 0] == pytest.approx(expected.transmission(1, 0), abs=1e-8)
+        assert found[0, 1] == pytest.approx(expected.transmission(0, 1), abs=1e-8)
+        back = reflection(system, [energy])[:, 0]
+        count = open_channels(system, [energy])[:, 0]
+        for k in (0, 1):
+            assert back[k] == pytest.approx(expected.transmission(k, k), abs=1e-8)
+            assert count[k] == expected.num_propagating(k)
+
+
+def test_a_lead_on_several_sites():
+    """Coherent, with complex amplitudes, as a self-energy between its sites."""
+    h = ring(6, 1.0, 0.4, np.array([0.1, -0.3, 0.2, 0.0, 0.4, -0.1])).toarray()
+    amplitudes = {0: 0.8, 2: 0.3 - 0.5j, 3: 0.2j}
+    coherent = AttachedLead("a", amplitudes, SemiInfiniteChain(coupling=0.9), 0.0, 0.0)
+    leads = [coherent, wide_band_at("b", 4, 0.6, 0.0, 0.0), wide_band_at("c", 5, 0.4, 0.0, 0.0)]
+    system = OpenSystem(h, 0 * h.real, 0 * h.real, leads)
+    v, sites = coherent.amplitudes, coherent.sites
+    plain = replace(system, leads=leads[1:])
+    for energy in ENERGIES:
+        builder = kwant.Builder()
+        for j in range(6):
+            builder[site(j)] = h[j, j].real
+        for i, j in zip(*np.nonzero(np.triu(h, 1)), strict=True):
+            builder[site(i), site(j)] = h[i, j]
+        attach_self_energy(builder, sites, coherent.self_energy(energy) * np.outer(v, v.conj()))
+        for lead in plain.leads:
+            attach_self_energy(builder, [lead.site], [[-0.5j * lead.model.broadening]])
+        expected = kwant.greens_function(builder.finalized(), energy)
+        found = transmission(system, [energy])[:, :, 0]
+        for a in range(3):
+            for b in range(3):
+                if a != b:
+                    assert found[a, b] == pytest.approx(expected.transmission(a, b), abs=1e-10)
 
 
 def test_strip_between_chains_with_loss_inside():

@@ -16,6 +16,7 @@ from nessflow.scattering.leads import (
     Lorentzian,
     SemiInfiniteChain,
     SemiInfiniteSSH,
+    SemiInfiniteStrip,
     WideBand,
     bordered,
 )
@@ -33,6 +34,7 @@ LEADS = {
     "topological SSH": SemiInfiniteSSH(intracell=0.6, intercell=1.1, coupling=0.5, onsite=0.15),
     "critical SSH": SemiInfiniteSSH(intracell=0.8, intercell=0.8, coupling=0.5),
     "Lorentzian": Lorentzian(coupling=0.6, onsite=-0.3, half_width=0.4),
+    "strip of one row": SemiInfiniteStrip(hopping=0.8, coupling=0.5, onsite=0.2),
 }
 ENERGIES = np.array([-40.0, -2.31, -1.47, -0.63, -0.11, 0.04, 0.37, 0.92, 1.63, 2.2, 900.0])
 
@@ -116,7 +118,7 @@ def test_poles_are_orbitals_beside_the_site(lead):
     for energy in ENERGIES[1:-1]:
         matrix = np.array([[0.3, 0.2], [0.2, -0.4]], complex)
         matrix[0, 0] += lead.regular_self_energy(energy)
-        whole = energy * np.eye(2 + len(lead.poles)) - bordered(matrix, [(0, lead)])
+        whole = energy * np.eye(2 + len(lead.poles)) - bordered(matrix, [([0], np.ones(1), lead)])
         matrix[0, 0] += lead.self_energy(energy) - lead.regular_self_energy(energy)
         expected = np.linalg.inv(energy * np.eye(2) - matrix)
         np.testing.assert_allclose(np.linalg.inv(whole)[:2, :2], expected, rtol=1e-12)
@@ -136,6 +138,86 @@ def test_ssh_at_the_transition_is_a_chain():
     np.testing.assert_allclose(
         ssh.self_energy(energies), chain.self_energy(energies), rtol=1e-13, atol=1e-16
     )
+
+
+# --- on several sites -----------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[1, 3, 4])
+def sites(request) -> int:
+    return request.param
+
+
+def test_the_broadening_of_several_sites_is_that_of_its_channels(lead, sites):
+    matrices = lead.self_energy_matrix(ENERGIES, sites)
+    gamma = 1j * (matrices - matrices.conj().swapaxes(1, 2))
+    v = lead.channel_amplitudes(ENERGIES, sites)
+    np.testing.assert_allclose(v @ v.conj().swapaxes(1, 2), gamma, atol=1e-13)
+    levels = np.linalg.eigvalsh(gamma)
+    assert levels.min() > -1e-13
+    channels = [own for _, own in lead.channels(sites)]
+    opened = sum(own.has_states(ENERGIES).astype(int) for own in channels)
+    np.testing.assert_array_equal((levels > 1e-9).sum(axis=1)[1:-1], opened[1:-1])
+    np.testing.assert_array_equal((v != 0).any(axis=1).sum(axis=1), opened)
+
+
+def first_cells(lead: Lead, sites: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Hamiltonian of the first sites of a lead, and their coupling to its contacts."""
+    one, number = np.eye(sites), np.arange(sites)
+    across = np.zeros((sites, sites))
+    if isinstance(lead, SemiInfiniteStrip):
+        across[abs(number[:, None] - number) == 1] = -lead.hopping
+    if isinstance(lead, SemiInfiniteSSH):
+        bonds = np.resize([lead.intracell, lead.intercell], length - 1)
+    else:
+        bonds = np.full(length - 1, -lead.hopping)
+    along = np.diag(bonds, 1) + np.diag(bonds, -1)
+    h = np.kron(np.eye(length), lead.onsite * one + across) + np.kron(along, one)
+    contact = np.zeros((sites, length * sites))
+    contact[:, :sites] = lead.coupling * one
+    return h, contact
+
+
+@pytest.mark.parametrize("name", ["chain", "trivial SSH", "topological SSH", "strip of one row"])
+def test_a_long_finite_lead_acts_the_same_until_its_far_end_is_felt(name, sites):
+    """In time: ``int dw/2pi Gamma e^{-iwt}`` is what comes back from the lead."""
+    lead = LEADS[name]
+    h, contact = first_cells(lead, sites, 60)
+    levels, modes = np.linalg.eigh(h)
+    reached = contact @ modes
+    channels = lead.channels(sites)
+    for time in (0.0, 1.3, 7.0):
+        expected = (reached * np.exp(-1j * levels * time)) @ reached.T
+        found = np.zeros((sites, sites), complex)
+        for v, own in channels:
+            phase = sum(r * np.exp(-1j * np.real(pole) * time) for pole, r in own.poles)
+            for low, high in own.bands:
+                # Roots at both ends of a band are smooth in the angle.
+                angle = np.pi * (np.arange(400) + 0.5) / 400
+                energies = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(angle)
+                weight = 0.5 * (high - low) * np.sin(angle) / 800
+                phase = phase + np.sum(
+                    weight * own.broadening_at(energies) * np.exp(-1j * energies * time)
+                )
+            found += phase * np.outer(v, v.conj())
+        np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_a_strip_goes_on_as_itself(sites):
+    """``g = 1/(w - h - t^2 g)`` of the first column and ``Sigma = coupling^2 g``, as matrices."""
+    lead = LEADS["strip of one row"]
+    h, _ = first_cells(lead, sites, 1)
+    g = lead.self_energy_matrix(ENERGIES, sites) / lead.coupling**2
+    rest = ENERGIES[:, None, None] * np.eye(sites) - h - lead.hopping**2 * g
+    identity = np.broadcast_to(np.eye(sites), g.shape)
+    np.testing.assert_allclose(rest @ g, identity, atol=1e-12)
+
+
+def test_the_modes_of_a_strip_are_orthonormal_and_symmetric(sites):
+    modes = np.array([v for v, _ in SemiInfiniteStrip().channels(sites)])
+    np.testing.assert_allclose(modes @ modes.T, np.eye(sites), atol=1e-15)
+    energies = np.array([own.onsite for _, own in SemiInfiniteStrip().channels(sites)])
+    np.testing.assert_array_equal(energies, -energies[::-1])
 
 
 # --- what is made of them -------------------------------------------------------------------------

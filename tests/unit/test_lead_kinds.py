@@ -16,7 +16,11 @@ LEADS = {
     "semi-infinite-chain": "kind: semi-infinite-chain, coupling: 0.7",
     "semi-infinite-ssh": "kind: semi-infinite-ssh, intracell: 0.98, intercell: 1.02, onsite: 0.7",
     "lorentzian": "kind: lorentzian, coupling: 0.9, half_width: 0.8",
+    "semi-infinite-strip": "kind: semi-infinite-strip, coupling: 0.7",
 }
+COHERENT = ("{{1: 0.8, 2: 0.3j}}", "{{{n}: 0.8, {m}: [0, -0.3]}}")
+ROWS = ("[1, 2]", "[{m}, {n}]")
+"""Sites of the left and the right lead, on the first and the last two."""
 PLACE = re.compile(r"kind: (?:wide-band|semi-infinite-chain)(?:, (?:broadening|coupling): [^,}]+)?")
 EXAMPLES = {name: describe_kind(name).split("NAME.yaml\n\n")[1] for name in kind_names()}
 WITH_LEADS = [name for name, text in EXAMPLES.items() if PLACE.search(text)]
@@ -27,14 +31,31 @@ def test_all_leads_and_kinds_are_tried():
     assert len(WITH_LEADS) == 10
 
 
-@pytest.mark.parametrize("lead", LEADS)
-@pytest.mark.parametrize("name", WITH_LEADS)
-def test_it_serves_as_lead_and_as_probe(name, lead, tmp_path):
+def evaluated(name, lead, tmp_path, ends=None):
+    """Return the outcome of a middle point of the example of a kind, with other leads."""
     kind, path = find_kind(name), tmp_path / "study.yaml"
     text = PLACE.sub(LEADS[lead], EXAMPLES[name])
+    if ends:
+        last = int(re.search("sites: ([0-9]+)", text)[1])
+        for side, site in zip(("left", "right"), ends, strict=True):
+            place = f"site: {site.format(n=last, m=last - 1)}, kind"
+            text = re.sub(f"({side}: +{{)kind", rf"\1{place}", text)
     # Not every lead has the broadening that is an axis of one example.
     path.write_text(text.replace("temperature: 0.1, sites", "temperature: $Gamma, sites"))
     study = load_study(path, find_kind=find_kind, kind_names=kind_names())
     labels = {axis.name: axis.labels[len(axis.labels) // 2] for axis in study.axes}
-    outcome = kind.evaluate(parameters_of(study, labels, kind), None)
+    return kind.evaluate(parameters_of(study, labels, kind), None)
+
+
+@pytest.mark.parametrize("lead", LEADS)
+@pytest.mark.parametrize("name", WITH_LEADS)
+def test_it_serves_as_lead_and_as_probe(name, lead, tmp_path):
+    outcome = evaluated(name, lead, tmp_path, ROWS if lead == "semi-infinite-strip" else None)
+    assert outcome.status == Status.OK, outcome.message
+
+
+@pytest.mark.parametrize("lead", sorted(LEADS.keys() - {"semi-infinite-strip"}))
+@pytest.mark.parametrize("name", WITH_LEADS)
+def test_it_couples_coherently_to_several_sites(name, lead, tmp_path):
+    outcome = evaluated(name, lead, tmp_path, COHERENT)
     assert outcome.status == Status.OK, outcome.message

@@ -65,6 +65,17 @@ BLOCH = "{kind: bloch, onsite: [[0]], hoppings: {1: [[1, 0], [0, 1]]}}"
 COLD = """{temperature: 1.0, chemical_potential: $mu}
   weights"""
 THREE = "[[1, 0, 0], [0, 1, 0], [0, 0, 1]]"
+STRIP = ("      kind: wide-band\n      broadening: 1\n", "      kind: semi-infinite-strip\n")
+
+
+PLACED = "temperature: 0.1\n    right"
+
+
+def placed(text):
+    """Return the edit that says where the left lead couples."""
+    return PLACED, PLACED.replace("\n", f"\n      site: {text}\n")
+
+
 PLACES = {
     "loss on a site that is not there": (
         edited(LOSS),
@@ -89,6 +100,44 @@ PLACES = {
     "lead that is twice on a site": (
         edited(("temperature: 0.1\n    right", "temperature: 0.1\n      site: [2, 2]\n    right")),
         "11: system.leads.left.site.1 = 2: site 2: listed twice",
+    ),
+    "lead with amplitudes on a site that is not there": (
+        edited(placed("{1: 0.5, 7: 0.2j}")),
+        "11: system.leads.left.site.7 = 0.2j: there is no site 7: the chain has 4 sites",
+    ),
+    "lead with an amplitude of 0": (
+        edited(placed("{1: 0.5, 2: 0}")),
+        "11: system.leads.left.site.2 = 0: site 2: the amplitude is 0",
+    ),
+    "lead with an amplitude that is no number": (
+        edited(placed("{1: 0.5, 2: abc}")),
+        "11: system.leads.left.site.2 = abc: a complex number is written",
+    ),
+    "lead with amplitudes of site 0": (
+        edited(placed("{0: 0.5}")),
+        "11: system.leads.left.site.0 = 0.5: expected a number >= 1 as key",
+    ),
+    "lead with a site that is no number": (
+        edited(placed("first")),
+        "11: system.leads.left.site = first: expected a whole number or a list or a mapping of "
+        "keys to values (site it couples to, from 1; ",
+    ),
+    "lead with no amplitudes": (
+        edited(placed("{}")),
+        "11: system.leads.left.site = {}: no sites; name one or leave the key out",
+    ),
+    "strip lead on one site": (
+        edited(placed("1"), STRIP),
+        "10: system.leads.left.site = 1: a semi-infinite-strip on one site has no rows",
+    ),
+    "strip lead without sites": (
+        edited(STRIP),
+        "6: system.leads.left.site: a semi-infinite-strip without sites has no rows",
+    ),
+    "strip lead with amplitudes": (
+        edited(placed("{1: 0.5, 2: 1}"), STRIP),
+        '10: system.leads.left.site = {"1": 0.5, "2": 1}: a semi-infinite-strip with amplitudes '
+        "has no rows; list the sites that its rows couple to in order, site: [1, 2, 3]",
     ),
     "lead without a site": (
         edited(("    left:\n", "    top:\n")),

@@ -8,6 +8,8 @@ global               each level j, at ``Gamma_a(E_j) |<j|a>|^2`` and ``f_a(E_j)`
 global, broadened    each level j, with ``f_a`` averaged over its line shape, (57), (58)
 local, broadened     its site, with the sums of these rates, (70)
 ===================  ===============================================================
+
+The site of a lead on several sites is the combination ``v`` of them that it couples to.
 """
 
 from dataclasses import replace
@@ -21,7 +23,7 @@ from nessflow.lindblad.propagator import (
     with_loss_and_gain,
 )
 from nessflow.scattering.dark_states import bright_damping_matrix
-from nessflow.scattering.matrices import as_dense
+from nessflow.scattering.matrices import as_dense, expectation
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.quadrature import integrate
 from nessflow.scattering.statistics import occupation, require_bosonic_leads
@@ -55,9 +57,11 @@ def _equation(system: OpenSystem, loss, gain, bosonic: bool, error: float) -> Ma
 
 def _local(system: OpenSystem, loss, gain, bosonic: bool, error: float) -> MasterEquation:
     """Return the equation of one loss and one gain rate for each lead, on its site."""
-    matrices = np.zeros((2, len(system.leads), system.sites, system.sites))
+    contacts = system.coupling
+    matrices = np.zeros((2, len(system.leads), system.sites, system.sites), contacts.inner.dtype)
     for a, lead in enumerate(system.leads):
-        matrices[:, a, lead.site, lead.site] = loss[a], gain[a]
+        own = np.outer(lead.amplitudes, lead.amplitudes.conj())
+        matrices[:, a, lead.sites[:, None], lead.sites] = np.multiply.outer([loss[a], gain[a]], own)
     return _equation(system, *matrices, bosonic, error)
 
 
@@ -83,13 +87,14 @@ def local_equation(system: OpenSystem, bosonic: bool = False) -> MasterEquation:
     """
     if bosonic:
         require_bosonic_leads(system.leads)
-    energies = np.diagonal(as_dense(system.hamiltonian)).real
     sign = 1 if bosonic else -1
     loss, gain = [], []
     for lead in system.leads:
-        site = OpenSystem(np.array([[energies[lead.site]]]), *[Tridiagonal.zero(1)] * 2, ())
+        v = lead.amplitudes
+        energy = expectation(system.hamiltonian, lead.sites, v) / np.sum(abs(v) ** 2)
+        site = OpenSystem(np.array([[energy]]), *[Tridiagonal.zero(1)] * 2, ())
         rate = float(level_broadenings(site, lead)[0])
-        filled = float(occupation(energies[[lead.site]], lead, bosonic)[0])
+        filled = float(occupation(np.array([energy]), lead, bosonic)[0])
         loss.append(rate * (1 + sign * filled))
         gain.append(rate * filled)
     error = 4 * np.finfo(float).eps * max(loss + gain, default=0.0)
@@ -111,7 +116,8 @@ def _averages(
         rows = modes.conj().T @ green
         shape = np.sum((rows @ markovian) * rows.conj(), axis=-1).real
         for other in system.leads:
-            shape += abs(rows[:, :, other.site]) ** 2 * other.broadening_at(energies)[:, None]
+            reached = rows[:, :, other.sites] @ other.amplitudes
+            shape += abs(reached) ** 2 * other.broadening_at(energies)[:, None]
         values = shape.T * occupation(energies, lead, bosonic)
         return values, values
 
@@ -198,7 +204,8 @@ def _rates(
     levels, modes = _modes(system)
     result, wrong = np.zeros((2, len(system.leads), system.sites)), 0.0
     for a, lead in enumerate(system.leads):
-        rates = level_broadenings(system, lead) * abs(modes[lead.site]) ** 2
+        reached = lead.amplitudes.conj() @ modes[lead.sites]
+        rates = level_broadenings(system, lead) * abs(reached) ** 2
         if broadened:
             average, error = _averages(system, lead, modes, bosonic, rtol)
         else:

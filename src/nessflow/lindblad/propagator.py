@@ -85,7 +85,8 @@ def damping_matrix(system: OpenSystem, lead: AttachedLead) -> np.ndarray:
         When a level is outside the lead's band.
     """
     _, modes = np.linalg.eigh(as_dense(system.hamiltonian))
-    vector = modes @ (np.sqrt(level_broadenings(system, lead)) * modes[lead.site].conj())
+    reached = lead.amplitudes @ modes[lead.sites].conj()
+    vector = modes @ (np.sqrt(level_broadenings(system, lead)) * reached)
     return np.outer(vector, vector.conj())
 
 
@@ -145,14 +146,13 @@ def asymptotic_gain(
         What its elements may be wrong by.
     """
 
-    x = bright_damping_matrix(system, x)
+    x, v = bright_damping_matrix(system, x), lead.vector(system.sites)
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         inverse = energies[:, None, None] * np.eye(system.sites) - x
-        column = np.linalg.solve(inverse, np.eye(system.sites)[:, [lead.site]])[:, :, 0].T
+        column = np.linalg.solve(inverse, v[:, None])[:, :, 0].T
         weight = lead.broadening_at(energies) * occupation(energies, lead, bosonic)
-        half = np.zeros((system.sites, system.sites, energies.size), complex)
-        half[:, lead.site] = 1j * column * weight
+        half = 1j * column[:, None] * v.conj()[:, None] * weight
         components = hermitian_components(half + half.conj().swapaxes(0, 1))
         return components, abs(components)
 
@@ -345,7 +345,7 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Appr
 class _LeadGrid:
     """Energies at which the integrals over one lead are done for all times."""
 
-    site: int
+    vector: np.ndarray  # (N,), amplitudes of the lead
     energies: np.ndarray  # (E,)
     slope: np.ndarray  # (p, 21), dw / 2 pi without the weight
     green: np.ndarray  # (E, N, N)
@@ -362,17 +362,15 @@ class _LeadGrid:
         green = np.linalg.inv(energies[:, None, None] * np.eye(system.sites) - x)
         filled = lead.broadening_at(energies) * occupation(energies, lead, bosonic)
         slope = slope.reshape(shape) / (2 * np.pi)
-        return cls(lead.site, energies, slope, green, filled, energy_scale(alone))
+        vector = lead.vector(system.sites)
+        return cls(vector, energies, slope, green, filled, energy_scale(alone))
 
     def at(self, time: float, propagator: np.ndarray) -> tuple[np.ndarray, float]:
         """Return transposed source and gain at a time, and what they may be wrong by."""
-        turned = np.exp(1j * self.energies * time)[:, None] * propagator[:, self.site]
-        unit = np.zeros(len(propagator))
-        unit[self.site] = 1.0
-        column = 1j * np.einsum("eij,ej->ie", self.green, unit - turned)  # K |a>
+        turned = np.exp(1j * self.energies * time)[:, None] * (propagator @ self.vector)
+        column = 1j * np.einsum("eij,ej->ie", self.green, self.vector - turned)  # K |a>
         source = column[:, None] * column.conj()[None]
-        half = np.zeros_like(source)
-        half[:, self.site] = column
+        half = column[:, None] * self.vector.conj()[:, None]
         gain = half + half.conj().swapaxes(0, 1)
         parts = [hermitian_components(part) * self.filled for part in (source, gain)]
         values = np.concatenate(parts)

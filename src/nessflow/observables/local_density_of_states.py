@@ -51,7 +51,7 @@ class LocalDensityOfStates(Observable):
 
         def density(energies: np.ndarray) -> np.ndarray:
             everything = Source(lead_broadening(system, energies), loss=1.0, gain=1.0)
-            return site_sums(system, energies, [everything])[0][0].T / (2 * np.pi)
+            return site_sums(system, energies, [everything]).sites[0].T / (2 * np.pi)
 
         value, moved = with_moved_levels(system, energies, lambda w: continuous(system, w, density))
         error = moved + _ROUNDING * value + _cancelled(system, value)

@@ -37,7 +37,7 @@ def site_sums(
     system: OpenSystem,
     energies: np.ndarray,
     environments: np.ndarray,
-    on_sites: np.ndarray,
+    on_contacts: np.ndarray,
     pairs: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the diagonals of ``G W G^+`` and elements beside it.
@@ -50,10 +50,10 @@ def site_sums(
         Energies w, in t.
     environments : (m, 2) array
         Multiples of ``2P`` and ``2Q`` in each of the Hermitian matrices ``W``.
-    on_sites : (m, E, N) array
-        What is added on their diagonals.
+    on_contacts : (m, E, p) array
+        What is added to their elements between contacts, `Contacts.elements`.
     pairs : (B, 2) int array
-        Sites that some matrix of the system joins.
+        Sites that some matrix of the system joins, or that share a lead.
 
     Returns
     -------
@@ -64,26 +64,29 @@ def site_sums(
     size = max(banded.width, 1)
     count = -(-system.sites // size)
     constant = [p * banded.loss + q * banded.gain for p, q in environments]
-    lower, inner, upper = _bands([-banded.damping, *constant], size, count)
-    ordered = on_sites[..., banded.order]
-    diagonal = np.empty(on_sites.shape)
-    beside = np.empty((*on_sites.shape[:2], len(pairs)), complex)
+    matrices = [-banded.damping, *constant]
+    bands = _bands(matrices, size, count)
+    contacts = tuple(banded.place[x] for x in system.coupling.elements)
+    kinds = len(constant), energies.size
+    diagonal = np.empty((*kinds, system.sites))
+    beside = np.empty((*kinds, len(pairs)), complex)
     lost = np.empty(energies.size, bool)
     step = max(1, _BATCH_BYTES // (16 * (4 + 3 * len(constant)) * count * size * size))
     for start in range(0, energies.size, step):
         batch = slice(start, min(start + step, energies.size))
-        sigma = np.zeros((batch.stop - start, system.sites), complex)
-        sigma[:, banded.place[system.contacts]] = system.contact_self_energy(energies[batch])
-        on_diagonal = energies[batch, None] - sigma
-        matrix = lower[0], _with_diagonal(inner[:1], on_diagonal[None])[0], upper[0]
-        matrix[1][:, -1, *_filling(system.sites, size)] = 1.0
-        source = lower[1:], _with_diagonal(inner[1:], ordered[:, batch]), upper[1:]
+        sigma = system.contact_self_energy(energies[batch])
+        added = np.concatenate([-sigma[None], on_contacts[:, batch]])
+        lower, inner, upper = _with_elements(bands, contacts, added)
+        block, inside = np.divmod(np.arange(system.sites), size)
+        inner[0][:, block, inside, inside] += energies[batch, None]
+        inner[0][:, -1, *_filling(system.sites, size)] = 1.0
+        matrix, source = (lower[0], inner[0], upper[0]), (lower[1:], inner[1:], upper[1:])
         results = diagonal[:, batch], beside[:, batch]
         lost[batch] = _eliminate(matrix, source, banded.place[pairs], *results)
     diagonal = diagonal[..., banded.place]
     for k in np.flatnonzero(lost):
         diagonal[:, k], beside[:, k] = _by_columns(
-            system, energies[k], constant, ordered[:, k], banded.place[pairs]
+            system, energies[k], constant, contacts, on_contacts[:, k], banded.place[pairs]
         )
     return diagonal, beside
 
@@ -107,11 +110,21 @@ def _bands(matrices: Sequence[scipy.sparse.csr_array], size: int, count: int) ->
     return result
 
 
-def _with_diagonal(blocks: np.ndarray, on_sites: np.ndarray) -> np.ndarray:
-    """Return blocks, (m, count, b, b), at each energy, with ``on_sites`` (m, E, N) added."""
-    result = np.repeat(blocks[:, None], on_sites.shape[1], axis=1)
-    block, inside = np.divmod(np.arange(on_sites.shape[-1]), blocks.shape[-1])
-    result[:, :, block, inside, inside] += on_sites
+def _with_elements(
+    bands: np.ndarray, places: tuple[np.ndarray, np.ndarray], values: np.ndarray
+) -> list[np.ndarray]:
+    """Return bands of m matrices with elements ``values`` (m, E, p) added at some places.
+
+    Each is (m, E, count, b, b); those that nothing is added to have one energy for all.
+    """
+    (row, i), (column, j) = (np.divmod(x, bands.shape[-1]) for x in places)
+    band, block, result = column - row + 1, np.minimum(row, column), []
+    for k, constant in enumerate(bands):
+        mine = band == k
+        repeated = np.repeat(constant[:, None], values.shape[1] if k == 1 or mine.any() else 1, 1)
+        if mine.any():
+            repeated[:, :, block[mine], i[mine], j[mine]] += values[:, :, mine]
+        result.append(repeated)
     return result
 
 
@@ -131,8 +144,8 @@ def _eliminate(
     Parameters
     ----------
     matrix, source : tuple of arrays
-        ``M`` and ``W``: below the diagonal, on it and above; (count, b, b), (E, count, b, b) and
-        (count, b, b), each with one dimension more in front for m sources.
+        ``M`` and ``W``: below the diagonal, on it and above, (E, count, b, b) each, where one
+        energy may stand for all, with one dimension more in front for m sources.
     pairs, diagonal, beside
         As in `site_sums`.
     """
@@ -145,9 +158,9 @@ def _eliminate(
     for i in range(count):
         block = inner[:, i]
         if i:
-            down[:, i] = lower[i - 1] @ inverse[:, i - 1]
-            block = block - down[:, i] @ upper[i - 1]
-            cross = down[:, i] @ source_upper[:, None, i - 1]
+            down[:, i] = lower[:, i - 1] @ inverse[:, i - 1]
+            block = block - down[:, i] @ upper[:, i - 1]
+            cross = down[:, i] @ source_upper[:, :, i - 1]
             own[:, :, i] += down[:, i] @ own[:, :, i - 1] @ _adjoint(down[:, i])
             own[:, :, i] -= cross + _adjoint(cross)
         inverse[:, i], singular = _inverted(block)
@@ -159,8 +172,8 @@ def _eliminate(
     for i in reversed(range(count)):
         g, middle = inverse[:, i], own[:, :, i]
         if i < count - 1:
-            up, moved = upper[i], g @ upper[i]
-            kept = green @ (source_lower[:, None, i] - down[:, i + 1] @ middle)
+            up, moved = upper[:, i], g @ upper[:, i]
+            kept = green @ (source_lower[:, :, i] - down[:, i + 1] @ middle)
             over = g @ _adjoint(kept) - moved @ correlations
             mixed = up @ kept
             middle = middle - mixed - _adjoint(mixed) + up @ correlations @ _adjoint(up)
@@ -193,13 +206,18 @@ def _inverted(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _by_columns(
-    system: OpenSystem, energy: float, constant: Sequence, on_sites: np.ndarray, pairs: np.ndarray
+    system: OpenSystem,
+    energy: float,
+    constant: Sequence,
+    contacts: tuple[np.ndarray, np.ndarray],
+    on_contacts: np.ndarray,
+    pairs: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the results at one energy from columns of Green's function, O(N) solves."""
     banded = banded_matrices(system)
     weights = [
-        w + scipy.sparse.diags_array(more, dtype=complex)
-        for w, more in zip(constant, on_sites, strict=True)
+        (w + scipy.sparse.coo_array((more.astype(complex), contacts), shape=w.shape)).tocsr()
+        for w, more in zip(constant, on_contacts, strict=True)
     ]
     touched = np.flatnonzero(sum(abs(w) for w in weights).sum(axis=0))
     sources = np.zeros((system.sites, touched.size), complex)

@@ -4,12 +4,15 @@ A *bound* state is outside the bands of all leads that it is coupled to; others 
 *dark* state (`nessflow.scattering.dark_states`) is coupled to no terminal, at any energy.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+import scipy.sparse
 from scipy.optimize import brentq
 
+from nessflow.scattering.contacts import Contacts
 from nessflow.scattering.dark_states import (
     constraints,
     dark_states,
@@ -17,7 +20,7 @@ from nessflow.scattering.dark_states import (
     weakest_combinations,
 )
 from nessflow.scattering.leads import bordered
-from nessflow.scattering.matrices import as_dense
+from nessflow.scattering.matrices import as_dense, as_sparse
 from nessflow.scattering.mesh import energy_scale, resonances
 from nessflow.scattering.system import AttachedLead, OpenSystem, outermost_edges
 
@@ -57,12 +60,16 @@ def levels_outside(system: OpenSystem, edge: float, above: bool) -> np.ndarray:
     matrix = as_dense(system.hamiltonian).astype(complex)
     dark, inside = dark_states(system), edge - 1.0 if above else edge + 1.0
     matrix -= (dark.vectors * (dark.levels - inside)) @ dark.vectors.conj().T
-    attached = [(lead.site, lead.model) for lead in system.leads]
-    for site, lead in attached:
-        matrix[site, site] += lead.regular_self_energy(edge).real
-    matrix = bordered(matrix, attached)
+    matrix[system.coupling.elements] += system.coupling.summed(_shifts(system.leads, edge))
+    matrix = bordered(matrix, [lead.attached for lead in system.leads])
     levels = np.linalg.eigvalsh(matrix)
     return levels[levels > edge] if above else levels[levels < edge]
+
+
+def _shifts(leads: Sequence[AttachedLead], energy: float) -> np.ndarray:
+    """Return the real parts of the self-energies of leads, without their poles, (l,)."""
+    found = [lead.model.regular_self_energy(energy).real for lead in leads]
+    return np.array(found, float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +143,7 @@ def _bound_between(
     upper: float,
 ) -> list[tuple[float, np.ndarray, float]] | None:
     """Return energies, vectors and errors of the states bound between two edges, if not many."""
-    others = replace(system, leads=reaching)
-    sites = unreached_sites(others)
+    sites = unreached_sites(_without(system, closed, reaching, _inside(lower, upper)))
     if sites.size == 0:
         return []
     if sites.size > _LARGEST:
@@ -147,14 +153,17 @@ def _bound_between(
     # What is dark is no candidate: it is moved far away.
     fixed = as_dense(system.hamiltonian)[np.ix_(sites, sites)]
     fixed = fixed + 1e3 * scale * (dark @ dark.conj().T)
-    at = [(int(np.searchsorted(sites, x.site)), x.model) for x in closed if x.site in sites]
-    fixed = bordered(fixed, at).real if np.isrealobj(fixed) else bordered(fixed, at)
-    coupling = constraints(others, sites)
+    place = {site: k for k, site in enumerate(sites.tolist())}
+    parts = [[(place[j], v) for j, v in x.coupling if j in place] for x in closed]
+    attached = [replace(x, site=dict(part)) for x, part in zip(closed, parts, strict=True) if part]
+    contacts = Contacts.of([lead.coupling for lead in attached])
+    real = np.isrealobj(fixed) and not np.iscomplexobj(contacts.inner)
+    fixed = bordered(fixed, [lead.attached for lead in attached])
+    fixed = fixed.real if real else fixed.astype(complex)
 
     def matrix(energy: float) -> np.ndarray:
         result = fixed - energy * np.eye(len(fixed))
-        for site, lead in at:
-            result[site, site] += lead.regular_self_energy(energy).real
+        result[contacts.elements] += contacts.summed(_shifts(attached, energy))
         return result
 
     def level(energy: float, place: int) -> float:
@@ -182,18 +191,36 @@ def _bound_between(
         energy = min(max(energy, lower + rounding), upper - rounding)
         values, vectors = np.linalg.eigh(matrix(energy))
         vectors = vectors[:, abs(values - values[place]) < _REACHED * scale]
+        coupling = constraints(_without(system, closed, reaching, energy), sites)
         sizes, vectors = weakest_combinations(coupling @ vectors[: sites.size], vectors)
         vectors = vectors[:, sizes < _REACHED * scale]
-        change = sum(
-            lead.regular_derivatives(energy)[1].real * np.outer(vectors[k].conj(), vectors[k])
-            for k, lead in at
-        )
+        slopes = [lead.model.regular_derivatives(energy)[1].real for lead in attached]
+        reached = contacts.columns(sites.size)[:, contacts.of_lead].conj().T @ vectors[: sites.size]
+        change = (reached.conj().T * slopes) @ reached
         weights, turn = np.linalg.eigh(np.eye(vectors.shape[1]) - change)
         for vector in (vectors @ (turn / np.sqrt(weights))).T:
             whole = np.zeros(system.sites, complex)
             whole[sites] = vector[: sites.size]
             found.append((float(energy), whole, error))
     return found
+
+
+def _without(
+    system: OpenSystem, closed: list[AttachedLead], reaching: list[AttachedLead], energy: float
+) -> OpenSystem:
+    """Return the system with some leads alone, the others in its Hamiltonian.
+
+    On one site these are a matter of that site; on several they join them as a bond does.
+    """
+    joining = [lead for lead in closed if len(lead.coupling) > 1]
+    if not joining:
+        return replace(system, leads=reaching)
+    contacts = Contacts.of([lead.coupling for lead in joining])
+    shifts = np.array([lead.self_energy(np.array([energy]))[0].real for lead in joining])
+    hamiltonian = as_sparse(system.hamiltonian).matrix
+    elements = contacts.summed(shifts), contacts.elements
+    joined = scipy.sparse.coo_array(elements, shape=hamiltonian.shape)
+    return replace(system, hamiltonian=hamiltonian + joined, leads=reaching)
 
 
 _ADVICE = "what it holds depends on the initial state and it carries no steady current; "

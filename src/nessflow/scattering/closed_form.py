@@ -79,6 +79,11 @@ def _psi(lead: AttachedLead, poles: np.ndarray) -> np.ndarray:
     return digamma(0.5 + z / scale) if scale > 0 else np.log(z)
 
 
+def _broadening(lead: AttachedLead) -> np.ndarray:
+    """Return ``Gamma`` between the lead's sites."""
+    return lead.model.broadening * np.outer(lead.amplitudes, lead.amplitudes.conj())
+
+
 def _pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return first[:, None] + second[None]
 
@@ -111,7 +116,7 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
         )
     matrix = bright_damping_matrix(system)
     for lead in system.leads:
-        matrix[lead.site, lead.site] -= 0.5j * lead.model.broadening
+        matrix[np.ix_(lead.sites, lead.sites)] -= 0.5j * _broadening(lead)
     poles, right = np.linalg.eig(matrix)
     condition = float(np.linalg.cond(right))
     if not condition < _LARGEST_CONDITION:
@@ -129,7 +134,7 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
         lead: AttachedLead, source: np.ndarray, kernel: np.ndarray, size: np.ndarray
     ) -> np.ndarray:
         """Return ``int dw/2pi Tr[Gamma_lead G source G^+] occupation`` and its error."""
-        row = right[lead.site]
+        row = lead.amplitudes.conj() @ right[lead.sites]
         weight = lead.model.broadening * np.outer(row, row.conj()) * scale
         weight = weight * (left @ source @ left.conj().T) / (2 * np.pi)
         return np.array([(weight * kernel).sum().real, (accuracy * abs(weight) * size).sum()])
@@ -145,7 +150,7 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
     landauer = np.zeros(2)
     for lead, other in (system.leads, system.leads[::-1]):
         contact = np.zeros_like(matrix)
-        contact[other.site, other.site] = 0.5 * other.model.broadening
+        contact[np.ix_(other.sites, other.sites)] = 0.5 * _broadening(other)
         landauer += pair_sum(lead, contact, occupied[0] - occupied[1], sizes[0] + sizes[1])
     return ClosedFormCurrents(
         float(landauer[0]), float(landauer[1]), reservoir[0], reservoir[1], condition

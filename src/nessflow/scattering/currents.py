@@ -16,7 +16,7 @@ import numpy as np
 
 from nessflow.scattering.band_edges import continuous, on_band_edge
 from nessflow.scattering.dense import inverse_green, solved
-from nessflow.scattering.matrices import Matrix, as_dense, diagonal, overlap
+from nessflow.scattering.matrices import Matrix, as_dense, expectation, overlap
 from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.scattering.quadrature import Integral, integrate
@@ -401,16 +401,16 @@ class SteadyCurrents:
 
 
 def _contact_tails(system: OpenSystem, terminal: Terminal, matrix: Matrix) -> dict[int, float]:
-    """Return ``Gamma_a P_aa``, by site from 1, of leads whose band never ends.
+    """Return ``Gamma_a v_a^+ P v_a``, by site from 1, of leads whose band never ends.
 
-    Their energy current goes as this/w; only what is not zero.
+    Their energy current goes as this/w; only what is not zero, in equal parts on the sites of v.
     """
     leads = [system.leads[a] for a in terminal.channels]
     tails: dict[int, float] = {}
     for lead in leads:
-        tail = lead.model.tail * diagonal(matrix)[lead.site]
-        if tail:
-            tails[lead.site + 1] = tails.get(lead.site + 1, 0.0) + tail
+        tail = lead.model.tail * expectation(matrix, lead.sites, lead.amplitudes)
+        for site in lead.sites + 1 if tail else ():
+            tails[site] = tails.get(site, 0.0) + tail / lead.sites.size
     return tails
 
 
@@ -446,7 +446,8 @@ def _divergences(system: OpenSystem) -> tuple[dict[int, str], str | None]:
             left, right = (sum(by_site.values()) for by_site in tails)
             if abs(left - right) > 1e-12 * (left + right):
                 left, right = (
-                    _listed(system.leads[a].site + 1 for a in x.channels) for x in terminals
+                    _listed(site for a in x.channels for site in system.leads[a].sites + 1)
+                    for x in terminals
                 )
                 sites = f"{left} and {right}"
                 net = f"{kind} on contact sites {sites} couples unequally to wide-band leads"
@@ -600,18 +601,20 @@ def _site_derivatives(
     system: OpenSystem, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return d/dV_j of T_LR + T_RL, of T_a,loss and of T_a,gain: (N, E), (2, N, E), (2, N, E)."""
-    n, at, terminals = system.sites, [lead.site for lead in system.leads], system.terminals
+    terminals, contacts = system.terminals, system.coupling
     inverse = np.concatenate([part for _, part in inverse_green(system, energies)])
-    contact = np.broadcast_to(np.eye(n, dtype=complex)[:, at], (energies.size, n, len(at)))
-    rows = solved(inverse.swapaxes(1, 2), contact)
+    contact = contacts.columns(system.sites)[:, contacts.of_lead]
+    contact = np.broadcast_to(contact, (energies.size, *contact.shape))
+    rows = solved(inverse.swapaxes(1, 2), contact.conj())
     sources = [as_dense(matrix) @ (2 * rows.conj()) for matrix in (system.loss, system.gain)]
     columns = solved(inverse, np.concatenate([contact, *sources], axis=2))
-    gamma = Rates(system, energies).broadening
+    rates = Rates(system, energies)
+    gamma, green = rates.broadening, rates.green
     # dG/dV_j = G e_j e_j^T G
     between = 0.0
     left, right = (terminal.channels for terminal in terminals)
     for a, b in (*product(left, right), *product(right, left)):
-        change = rows[:, :, a] * columns[:, :, b] * columns[:, at[a], b].conj()[:, None]
+        change = rows[:, :, a] * columns[:, :, b] * green[a, b].conj()[:, None]
         between = between + 2 * gamma[0] * gamma[1] * change.real.T
 
     def exchange(sources: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """States that no terminal reaches: `dark_states`, which every solver splits off.
 
-A dark state ``H psi = E psi`` vanishes on the site of every lead, and ``P psi = Q psi = 0``.
+A dark state ``H psi = E psi`` vanishes on every lead, ``v^+ psi = 0``, and ``P psi = Q psi = 0``.
 Rings, stars and strips with point contacts are full of them.  ``w - X - Sigma`` is singular at its
 level, but contacts and dark states live in orthogonal invariant subspaces: ``i kappa D D^+`` added,
 with ``D`` all dark states, makes the matrix regular and changes nothing that a terminal sees.
@@ -25,7 +25,7 @@ import scipy.linalg
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
-from nessflow.scattering.matrices import Matrix, Tridiagonal, as_sparse, gershgorin
+from nessflow.scattering.matrices import Tridiagonal, as_sparse, gershgorin
 from nessflow.scattering.system import OpenSystem
 
 _UNCOUPLED = 1e-13
@@ -73,19 +73,19 @@ def hamiltonian_norm(system: OpenSystem) -> float:
 # --- sites that are not proved to be reached ------------------------------------------------------
 
 
-def _lead_sites(system: OpenSystem) -> list[int]:
-    """Return the sites of the leads that are coupled."""
-    sites = set()
-    for lead, members in system.alike_leads:
-        if lead.model.is_coupled:
-            sites.update(system.leads[a].site for a in members)
-    return sorted(sites)
+def _contacts(system: OpenSystem) -> scipy.sparse.csr_array:
+    """Return ``v^+`` of the contacts that are coupled, of the norm of the Hamiltonian."""
+    coupled = [lead.model.is_coupled for lead in system.leads]
+    rows = system.coupling.rows(system.sites)[np.unique(system.coupling.of_lead[coupled])]
+    sizes = np.sqrt((abs(rows) ** 2).sum(axis=1))
+    return rows.multiply((hamiltonian_norm(system) / sizes)[:, None]).tocsr()
 
 
-def _is_reached_from_an_end(system: OpenSystem, sites: list[int], smallest: float) -> bool:
+def _is_reached_from_an_end(system: OpenSystem, rows, smallest: float) -> bool:
     """Return whether a chain without a cut has a lead on its first or its last site."""
     hamiltonian = system.hamiltonian
-    if not isinstance(hamiltonian, Tridiagonal) or not {0, system.sites - 1} & set(sites):
+    points = rows.indices[rows.indptr[:-1][np.diff(rows.indptr) == 1]]
+    if not isinstance(hamiltonian, Tridiagonal) or not np.isin([0, system.sites - 1], points).any():
         return False
     hopping = hamiltonian.upper
     hopping = hopping[:1] if hopping.strides == (0,) else hopping  # all alike
@@ -107,20 +107,20 @@ def unreached_sites(system: OpenSystem) -> np.ndarray:
         Ascending; none where zero forcing proves that there is no such state.
     """
     smallest = _UNCOUPLED * hamiltonian_norm(system)
-    sites = _lead_sites(system)
-    if _is_reached_from_an_end(system, sites, smallest):
+    contacts = _contacts(system)
+    if _is_reached_from_an_end(system, contacts, smallest):
         return np.empty(0, int)
     rates = [matrix for matrix in (system.loss, system.gain) if matrix.any()]
     if any(gershgorin(matrix)[0] > smallest for matrix in rates):
         return np.empty(0, int)
     vanishes = np.zeros(system.sites, bool)
-    vanishes[sites] = True
-    _force(vanishes, [_pattern(matrix, smallest) for matrix in (system.hamiltonian, *rates)])
+    equations = [as_sparse(matrix).matrix for matrix in (system.hamiltonian, *rates)]
+    _force(vanishes, [_pattern(matrix, smallest) for matrix in (*equations, contacts)])
     return np.flatnonzero(~vanishes)
 
 
-def _pattern(matrix: Matrix, smallest: float) -> scipy.sparse.csr_array:
-    elements = as_sparse(matrix).matrix.tocoo()
+def _pattern(matrix: scipy.sparse.csr_array, smallest: float) -> scipy.sparse.csr_array:
+    elements = matrix.tocoo()
     kept = abs(elements.data) > smallest
     ones, places = np.ones(kept.sum(), int), tuple(places[kept] for places in elements.coords)
     return scipy.sparse.coo_array((ones, places), shape=elements.shape).tocsr()
@@ -164,16 +164,16 @@ def constraints(system: OpenSystem, sites: np.ndarray) -> np.ndarray:
     Returns
     -------
     (m, k) complex array
-        Rows of H on all other sites, of P and of Q.
+        Rows of H on all other sites, of P and of Q, and the contacts of the leads.
     """
     outside = np.ones(system.sites, bool)
     outside[sites] = False
     chosen = (np.flatnonzero(outside), np.arange(system.sites), np.arange(system.sites))
     parts = []
     for matrix, rows in zip((system.hamiltonian, system.loss, system.gain), chosen, strict=True):
-        part = as_sparse(matrix).matrix[rows][:, sites]
-        parts.append(part[np.diff(part.indptr) > 0].toarray())
-    return np.concatenate(parts)
+        parts.append(as_sparse(matrix).matrix[rows][:, sites])
+    parts.append(_contacts(system)[:, sites])
+    return np.concatenate([part[np.diff(part.indptr) > 0].toarray() for part in parts])
 
 
 @functools.lru_cache(maxsize=4)

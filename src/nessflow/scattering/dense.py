@@ -37,14 +37,14 @@ def inverse_green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[sl
     inverse : (e, N, N) complex
         In t.
     """
-    n, contacts = system.sites, system.contacts
+    n, (rows, columns) = system.sites, system.coupling.elements
     damping = bright_damping_matrix(system)
     size = max(1, _BATCH_BYTES // (16 * n * n))
     for start in range(0, energies.size, size):
         batch = slice(start, min(start + size, energies.size))
         inverse = np.repeat(-damping[None], batch.stop - start, axis=0)
         inverse[:, range(n), range(n)] += energies[batch, None]
-        inverse[:, contacts, contacts] -= system.contact_self_energy(energies[batch])
+        inverse[:, rows, columns] -= system.contact_self_energy(energies[batch])
         yield batch, inverse
 
 
@@ -108,8 +108,8 @@ def green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[slice, np.
 def _contact_rows_of_green(
     system: OpenSystem, energies: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield the rows of ``G`` at the contacts, (e, c, N), for a batch of energies at a time."""
-    sources = np.eye(system.sites, dtype=complex)[:, system.contacts]
+    """Yield ``v^+ G`` of the contacts, (e, c, N), for a batch of energies at a time."""
+    sources = system.coupling.columns(system.sites).conj()
     for batch, inverse in inverse_green(system, energies):
         yield batch, solved(inverse.swapaxes(1, 2), sources).swapaxes(1, 2)
 
@@ -129,16 +129,16 @@ def contact_rows(
     Returns
     -------
     green : (E, c, c) complex
-        ``G_ab`` between contact sites, in 1/t.
+        ``v_a^+ G v_b`` between the vectors of the contacts, in 1/t.
     loss, gain : (E, c) float
-        Diagonals of ``G 2P G^+`` and ``G 2Q G^+`` at the contact sites, in 1/t.
+        ``v_a^+ G 2P G^+ v_a``, and with ``2Q``, in 1/t.
     """
-    contacts = system.contacts
+    count = system.coupling.count
     loss_matrix, gain_matrix = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
-    green = np.empty((energies.size, contacts.size, contacts.size), complex)
-    loss, gain = np.empty((2, energies.size, contacts.size))
+    green = np.empty((energies.size, count, count), complex)
+    loss, gain = np.empty((2, energies.size, count))
     for batch, rows in _contact_rows_of_green(system, energies):
-        green[batch] = rows[:, :, contacts]
+        green[batch] = np.moveaxis(system.coupling.collected(np.moveaxis(rows, -1, 0)), 0, -1)
         loss[batch] = np.sum((rows @ loss_matrix) * rows.conj(), axis=-1).real
         gain[batch] = np.sum((rows @ gain_matrix) * rows.conj(), axis=-1).real
     return green, loss, gain
@@ -161,16 +161,16 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     loss, gain : (E, c, c) complex
         In 1/t.
     """
-    contacts = system.contacts
+    count = system.coupling.count
     matrices = [2 * as_dense(matrix) for matrix in (system.loss, system.gain)]
-    result = np.zeros((2, energies.size, contacts.size, contacts.size), complex)
-    if contacts.size < 2:
+    result = np.zeros((2, energies.size, count, count), complex)
+    if count < 2:
         return result[0], result[1]
     for batch, rows in _contact_rows_of_green(system, energies):
         columns = rows.conj().swapaxes(1, 2)
         for matrix, into in zip(matrices, result, strict=True):
             into[batch] = rows @ matrix @ columns
-    result[:, :, range(contacts.size), range(contacts.size)] = 0.0
+    result[:, :, range(count), range(count)] = 0.0
     return result[0], result[1]
 
 
@@ -203,7 +203,8 @@ def _channels(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.
     leads = len(system.leads)
     columns = np.zeros((energies.size, system.sites, leads), complex)
     for a, lead in enumerate(system.leads):
-        columns[:, lead.site, a] = np.sqrt(lead.broadening_at(energies))
+        root = np.sqrt(lead.broadening_at(energies))
+        columns[:, lead.sites, a] = root[:, None] * lead.amplitudes
     parts, terminals = [columns], [*system.terminal_of_lead]
     for index, matrix in enumerate((system.loss, system.gain), len(system.terminals)):
         rates, modes = np.linalg.eigh(2 * as_dense(matrix))

@@ -18,12 +18,13 @@ The currents from the leads are what continuity leaves on their sites: with ``rh
 diagonal of ``d rho/dt + i [h, rho]``, where ``dK/dt = e^{iwt} U``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nessflow.scattering.bound_states import require_no_bound_state
+from nessflow.scattering.contacts import Contacts
 from nessflow.scattering.dark_states import dark_states
 from nessflow.scattering.dense import green
 from nessflow.scattering.matrices import as_dense
@@ -78,7 +79,7 @@ class Evolution:
     def currents(self, initial: np.ndarray, system: OpenSystem) -> tuple[np.ndarray, np.ndarray]:
         """Return the particle current of each lead into the system at all times.
 
-        Leads of one model on one site share evenly what flows out there.
+        Leads of one model that couple alike share evenly what flows out there.
 
         Parameters
         ----------
@@ -97,7 +98,7 @@ class Evolution:
         Raises
         ------
         ValueError
-            When leads of different models share a site: only their sum is known.
+            When leads that differ share a site: only their sum is known.
         """
         initial, h = np.asarray(initial), as_dense(system.hamiltonian)
         kept = self.propagator_rate.conj() @ initial @ self.propagator.swapaxes(1, 2)
@@ -106,12 +107,9 @@ class Evolution:
         flow = rate.swapaxes(1, 2) + 1j * (h @ density - density @ h)
         entering = np.einsum("tii->ti", flow).real
         value = np.empty(self.injection.shape)
-        for site in {lead.site for lead in system.leads}:
-            here = [k for k, lead in enumerate(system.leads) if lead.site == site]
-            if len({system.leads[k].model for k in here}) > 1:
-                raise ValueError(f"leads that differ share the site {site + 1}")
+        for sites, here in _apart(system):
             sent = self.injection[:, here]
-            taken = sent.sum(axis=1) - entering[:, site]
+            taken = sent.sum(axis=1) - entering[:, sites].sum(axis=1)
             value[:, here] = sent - taken[:, None] / len(here)
         size = 1 + abs(initial).sum()
         rounding = 2 * np.linalg.norm(h, np.inf) * self.error * size
@@ -406,11 +404,11 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evol
     require_no_bound_state(system)
     if bosonic:
         bosonic_range(system)
-    n, contacts = system.sites, [lead.site for lead in system.leads]
+    n, contacts = system.sites, system.coupling
     grid, dark = _grid(system, times[-1], bosonic), dark_states(system)
     accumulator = _Accumulator(grid, contacts, n)
     propagator, source, propagator_rate, source_rate = np.empty((4, times.size, n, n), complex)
-    injection = np.empty((times.size, len(contacts)))
+    injection = np.empty((times.size, len(system.leads)))
     error, rate_error = np.empty((2, times.size))
     for k, time in enumerate(times):
         accumulator.advance(time)
@@ -429,12 +427,25 @@ def evolve(system: OpenSystem, times: np.ndarray, bosonic: bool = False) -> Evol
     )
 
 
+def _apart(system: OpenSystem) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield the sites of each vector that leads couple by, and the leads, alike, that do."""
+    of_site: dict[int, int] = {}
+    for k, pairs in enumerate(system.coupling.couplings):
+        here = np.flatnonzero(system.coupling.of_lead == k).tolist()
+        sites = [site for site, _ in pairs]
+        alike = len({system.leads[a].model for a in here}) == 1
+        for site in sites:
+            if not alike or of_site.setdefault(site, k) != k:
+                raise ValueError(f"leads that differ share the site {site + 1}")
+        yield sites, here
+
+
 class _Accumulator:
     """``K`` up to the time reached so far, (E, N, l)."""
 
-    def __init__(self, grid: _Grid, contacts: list[int], sites: int):
+    def __init__(self, grid: _Grid, contacts: Contacts, sites: int):
         self.grid, self.contacts, self.sites = grid, contacts, sites
-        self.value = np.zeros((grid.energies.size, sites, len(contacts)), complex)
+        self.value = np.zeros((grid.energies.size, sites, contacts.of_lead.size), complex)
         self.width = np.ptp(grid.energies)
         self.time = 0.0
         self._half, self._turns = np.nan, np.empty(0)
@@ -455,7 +466,9 @@ class _Accumulator:
             first = np.exp(1j * energies * (start + 2 * half * step))
             # U^* at the nodes of the step.
             within = self._turns.T @ (first[:, None] * spectral)
-            within = within.conj().reshape(-1, self.sites, self.sites)[:, :, self.contacts]
+            within = within.conj().reshape(-1, self.sites, self.sites)
+            within = np.moveaxis(self.contacts.collected(np.moveaxis(within, -1, 0)), 0, -1)
+            within = within[:, :, self.contacts.of_lead]
             piece = self._turns @ (weights * within).reshape(inside.size, -1)
             self.value += first[:, None, None] * piece.reshape(self.value.shape)
 
@@ -474,19 +487,20 @@ def _source(grid: _Grid, k: np.ndarray, propagator: np.ndarray) -> tuple[np.ndar
 
 def _source_rate(
     grid: _Grid,
-    contacts: list[int],
+    contacts: Contacts,
     k: np.ndarray,
     phases: np.ndarray,
     propagator: np.ndarray,
     rate: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return ``dZ/dt``, what each lead sends in, and what both may be wrong by."""
-    n, l = len(propagator), len(contacts)
+    n, l = len(propagator), contacts.of_lead.size
+    sent = contacts.collected(propagator.T)[contacts.of_lead]  # U v of each lead
 
     def summed(weights: np.ndarray) -> np.ndarray:
         """``dZ/dt`` with the occupations of some weights, (E, l), of the integral."""
         moved = np.einsum("el,e,enl->nl", weights, phases, k)
-        half = propagator[:, contacts].conj() @ moved.T
+        half = sent.conj().T @ moved.T
         return half + half.conj().T
 
     full = summed(grid.full.reshape(-1, l))
@@ -496,7 +510,7 @@ def _source_rate(
     columns = (grid.filled * phases[:, None])[:, None] * k
     values = np.moveaxis(columns, 0, -1).reshape(n * l, *grid.slope.shape)
     estimate = np.hypot(panel_error(values.real, grid.slope), panel_error(values.imag, grid.slope))
-    into = 2 * np.einsum(
-        "el,el->l", grid.filled * grid.weights[:, None], k[:, contacts, range(l)].real
-    )
+    rows = contacts.rows(n).toarray()[contacts.of_lead]
+    own = np.einsum("ln,enl->el", rows, k).real
+    into = 2 * np.einsum("el,el->l", grid.filled * grid.weights[:, None], own)
     return value, into, float(defect + 2 * l * estimate.max())

@@ -1,12 +1,17 @@
 """Leads: what a semi-infinite reservoir does to the site that it is coupled to.
 
 One class is one kind of lead: its fields are the keys of a study file, its methods the physics.
-It says nothing of where it is, nor how it is filled (`nessflow.scattering.system.Contact`).
+It says nothing of where it is, nor how it is filled (`nessflow.scattering.system.AttachedLead`).
 
 A lead needs two things, the self-energy and the bands in which it has states.  From these follow
 its broadening, its band edges, its derivatives and an energy where it is regular.  A self-energy
 with a pole, of a state at the end of the lead or of a level that only the lead damps, says so
 (`Lead.poles`): the pole is an orbital of its own beside the site, and the rest is regular.
+
+On several sites a lead is the sum of its channels (`Lead.channels`), each with a vector v over the
+sites and a self-energy sigma of its own: ``Sigma = sum_n v_n sigma_n(w) v_n^+``.  Its broadening is
+then ``i (Sigma - Sigma^+) = V V^+`` with one column ``sqrt(Gamma_n) v_n`` for each open channel,
+and the edges of all its channels are those of its subbands.
 
 Units hbar = k_B = e = 1, energies in the hopping t.
 """
@@ -27,11 +32,66 @@ _NO_DISTANCE = 1e-150
 
 
 class Lead(Part, ABC):
-    """Lead with one channel, on one site."""
+    """Lead with one channel on one site, and what it is on several."""
 
     home: ClassVar = __name__
     strength: ClassVar[str] = "coupling"
     """The field that is 0 where nothing is coupled."""
+    has_rows: ClassVar[bool] = False
+    """Whether its sites are rows of one lead, so that they come as a list, in order."""
+
+    def channels(self, sites: int) -> tuple[tuple[np.ndarray, "Lead"], ...]:
+        """Return the independent channels of the lead on several sites.
+
+        Unless told, one like itself on each.
+
+        Parameters
+        ----------
+        sites : int
+            Number of sites m.
+
+        Returns
+        -------
+        tuple of (vector, lead)
+            Amplitudes over the sites, (m,), and the lead of one channel that they couple to.
+        """
+        return tuple((row, self) for row in np.eye(sites))
+
+    def self_energy_matrix(self, energies: np.ndarray, sites: int) -> np.ndarray:
+        """Return the retarded self-energy between several sites.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Real energies w, in t.
+        sites : int
+            Number of sites m.
+
+        Returns
+        -------
+        (E, m, m) complex array
+            ``sum_n v_n sigma_n v_n^+``, in t.
+        """
+        parts = [(v, lead.self_energy(energies)) for v, lead in self.channels(sites)]
+        return sum(x[:, None, None] * np.outer(v, v.conj()) for v, x in parts)
+
+    def channel_amplitudes(self, energies: np.ndarray, sites: int) -> np.ndarray:
+        """Return V with ``i (Sigma - Sigma^+) = V V^+``.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Real energies w, in t.
+        sites : int
+            Number of sites m.
+
+        Returns
+        -------
+        (E, m, c) complex array
+            In the root of t, a column for each channel; zero where it is closed.
+        """
+        parts = [(v, lead.broadening_at(energies)) for v, lead in self.channels(sites)]
+        return np.stack([np.sqrt(x)[:, None] * v for v, x in parts], axis=-1).astype(complex)
 
     @property
     @abstractmethod
@@ -191,32 +251,37 @@ def listed_bands(lead: Lead) -> str:
     return " and ".join(f"[{low:g}, {high:g}]" for low, high in lead.bands)
 
 
-def bordered(matrix: np.ndarray, attached: Sequence[tuple[int, Lead]]) -> np.ndarray:
+Attached = tuple[np.ndarray, np.ndarray, Lead]
+"""Rows of a matrix, amplitudes v on them, and the lead that is coupled there."""
+
+
+def bordered(matrix: np.ndarray, attached: Sequence[Attached]) -> np.ndarray:
     """Return a matrix with an orbital for each pole of the leads' self-energies.
 
     ``h + Sigma(w) - w`` with a pole, of residue r, is what is left of ``[[h + Sigma_regular(w), u],
-    [u^T, pole]] - w`` with ``|u|^2 = r`` when the last orbital is eliminated.
+    [u^+, pole]] - w`` with ``u = sqrt(r) v`` when the last orbital is eliminated.
 
     Parameters
     ----------
     matrix : (N, N) array
         In t.
-    attached : sequence of (int, Lead)
-        Rows of the matrix, and the leads that are coupled there.
+    attached : sequence of Attached
+        The leads.
 
     Returns
     -------
     (N + p, N + p) array
         The matrix first, then the poles; complex where a pole is.
     """
-    orbitals = [(row, *pole) for row, lead in attached for pole in lead.poles]
+    orbitals = [(rows, v, *pole) for rows, v, lead in attached for pole in lead.poles]
     n, size = len(matrix), len(matrix) + len(orbitals)
-    energies = np.array([pole for _, pole, _ in orbitals])
-    result = np.zeros((size, size), np.result_type(matrix, energies))
+    numbers = [x for _, v, pole, _ in orbitals for x in (np.ravel(v)[0], pole)]
+    result = np.zeros((size, size), np.result_type(matrix, *numbers))
     result[:n, :n] = matrix
-    for k, (row, pole, residue) in enumerate(orbitals, n):
+    for k, (rows, v, pole, residue) in enumerate(orbitals, n):
         result[k, k] = pole
-        result[row, k] = result[k, row] = np.sqrt(residue)
+        result[rows, k] = np.sqrt(residue) * v
+        result[k, rows] = result[rows, k].conj()
     return result
 
 
@@ -291,6 +356,37 @@ class SemiInfiniteChain(Lead):
             value = scale / (x + root)
             found = np.array([value, -value / root, scale / root**3 + 0j])
         return found / half ** np.arange(3)
+
+
+class SemiInfiniteStrip(SemiInfiniteChain):
+    """Semi-infinite strip of the square lattice, one row for each site, coupled by a bond each.
+
+    Its channels are its transverse modes.  Rows of a column of the system in their order: with the
+    hopping of the lattice as hopping and coupling, it continues a strip.
+    """
+
+    kind: Literal["semi-infinite-strip"] = "semi-infinite-strip"
+    hopping: float = quantity("hopping inside the lead, along and across", "t", 1.0, gt=0)
+    coupling: float = quantity("hopping between each row and its site", "t", 1.0)
+
+    has_rows: ClassVar = True
+
+    def channels(self, sites: int) -> tuple[tuple[np.ndarray, Lead], ...]:
+        """Return the transverse modes as chains, see `Lead.channels`.
+
+        Mode n of m rows, ``sqrt(2/(m+1)) sin(pi n j/(m+1))``, has the energy
+        ``-2 hopping cos(pi n/(m+1))`` beside ``onsite``.
+        """
+        number, count = np.arange(1, sites + 1), sites + 1
+        # Without rounding: nodes are zeros, and the energies are symmetric.
+        turns = np.outer(number, number) % (2 * count)
+        modes = np.where(turns % count, np.sin(np.pi * turns / count), 0.0) * np.sqrt(2 / count)
+        energies = -2 * self.hopping * np.sin(np.pi * (count - 2 * number) / (2 * count))
+        fields = {"hopping": self.hopping, "coupling": self.coupling}
+        return tuple(
+            (mode, SemiInfiniteChain(onsite=self.onsite + float(energy), **fields))
+            for mode, energy in zip(modes, energies, strict=True)
+        )
 
 
 class SemiInfiniteSSH(Lead):

@@ -168,7 +168,8 @@ def _underflow(system: OpenSystem, value: np.ndarray) -> np.ndarray:
     mu, temperature = _common_state(system)
     shared = share_states(system.leads)
     if temperature == 0:
-        shared = all(lead.broadening_at(mu) > 0 for lead in system.leads)
+        inside = np.array([lead.broadening_at(mu) > 0 for lead in system.leads], bool)
+        shared = all(inside[list(x.channels)].any() for x in system.terminals)
     return np.where(shared & (value == 0), _TINY, 0.0)
 
 
@@ -210,19 +211,18 @@ def _rounding_errors(system: OpenSystem) -> np.ndarray:
     See `nessflow.scattering.rounding`.  On the diagonal what leaves the terminal.
     """
     mu, _ = _common_state(system)
-    leads, count = range(len(system.leads)), len(system.terminals)
-    sites = [lead.site for lead in system.leads]
+    count, of_vector = len(system.terminals), system.coupling.of_lead
     gamma = np.array([lead.broadening_at(np.array([mu]))[0] for lead in system.leads])
-    contacts = np.zeros((system.sites, len(leads)), complex)
-    contacts[sites, leads] = 1.0
+    contacts = system.coupling.columns(system.sites)[:, of_vector]
     columns, rows = solve_both(system, mu, contacts)
 
     def moved(states: np.ndarray) -> np.ndarray:
         return _EPSILON * _ROUNDING_ERRORS * times_element_sizes(system, mu, states)
 
     change = abs(rows).T @ moved(columns)
-    between = np.outer(gamma, gamma) * change * (2 * abs(columns[sites]) + change)
-    lost = np.zeros(len(leads))
+    green = contacts.conj().T @ columns
+    between = np.outer(gamma, gamma) * change * (2 * abs(green) + change)
+    lost = np.zeros(len(gamma))
     for part in (as_sparse(system.loss).matrix, as_sparse(system.gain).matrix):
         if part.nnz:
             lost += 4 * gamma * (abs(rows) * moved(solve_at(system, mu, part @ rows))).sum(axis=0)

@@ -360,6 +360,31 @@ def diagonal(matrix: Matrix) -> np.ndarray:
     return matrix.diagonal().real if isinstance(matrix, np.ndarray) else matrix.diagonal
 
 
+def expectation(matrix: Matrix, sites: np.ndarray, amplitudes: np.ndarray) -> float:
+    """Return ``v^+ A v`` of a vector on some sites.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, Sparse or (N, N) array
+        A, Hermitian.
+    sites : (k,) int array
+        Where the vector is.
+    amplitudes : (k,) array
+        Its elements v there.
+
+    Returns
+    -------
+    float
+        Real, as A is Hermitian; 0 where all of it is rounding.
+    """
+    if sites.size == 1:
+        return float(abs(amplitudes[0]) ** 2 * diagonal(matrix)[sites[0]])
+    block = as_sparse(matrix).matrix[sites][:, sites]
+    value = float((amplitudes.conj() @ (block @ amplitudes)).real)
+    size = abs(amplitudes) @ (abs(block) @ abs(amplitudes))
+    return value if abs(value) > _ROUNDING * size else 0.0
+
+
 def overlap(first: Matrix, second: Matrix) -> float:
     """Return ``Tr[A B]`` of two matrices of one kind.
 
@@ -371,7 +396,7 @@ def overlap(first: Matrix, second: Matrix) -> float:
     Returns
     -------
     float
-        Real, as A and B are Hermitian.
+        Real, as A and B are Hermitian; 0 where all of it is rounding.
     """
     if isinstance(first, Tridiagonal):
         if not (first.any() and second.any()):
@@ -379,8 +404,11 @@ def overlap(first: Matrix, second: Matrix) -> float:
         bonds = np.vdot(second.upper, first.upper).real
         return float(first.diagonal @ second.diagonal + 2 * bonds)
     if isinstance(first, Sparse):
-        return float(first.matrix.multiply(second.matrix.T).sum().real)
-    return float(np.sum(first * second.T).real)
+        products = first.matrix.multiply(second.matrix.T)
+    else:
+        products = first * second.T
+    value = float(products.sum().real)
+    return value if abs(value) > _ROUNDING * abs(products).sum() else 0.0
 
 
 def as_dense(matrix: Matrix) -> np.ndarray:

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse
 
+from nessflow.scattering.contacts import Contacts
 from nessflow.scattering.dark_states import bright_damping_matrix
 from nessflow.scattering.dense import solved
 from nessflow.scattering.leads import Lead, bordered
@@ -20,7 +22,7 @@ UNDERFLOW = 750.0
 _NARROWEST = 1e-14
 """Half width, relative to the norm of the Hamiltonian, below which rounding hides a resonance."""
 _CONTACTS = 8
-"""Sites beside leads with a band up to which resonances are found to all orders."""
+"""Contacts of leads with a band up to which resonances are found to all orders."""
 _STEPS = 40
 _CLOSE = 0.01
 """Last step of a resonance, relative to its half width."""
@@ -44,8 +46,12 @@ def _smallest_damping(system: OpenSystem) -> float:
     """Return a bound of how far every pole is below the real line, roughly within the bands."""
     contacts = dict.fromkeys(system.contacts, 0.0)
     for lead in system.leads:
+        if len(lead.coupling) > 1:
+            continue  # it damps one combination of its sites
+        ((site, amplitude),) = lead.coupling
         centre = np.array([lead.model.reference_energy])
-        contacts[lead.site] -= float(lead.model.regular_self_energy(centre)[0].imag)
+        damping = -float(lead.model.regular_self_energy(centre)[0].imag)
+        contacts[site] += abs(amplitude) ** 2 * damping
     everywhere = len(contacts) == system.sites
     sites = _damping_bounds(system)[0] + (min(contacts.values()) if everywhere else 0.0)
     return min([sites, *(-pole.imag for pole in _lead_poles(system))])
@@ -97,8 +103,8 @@ def resonances(system: OpenSystem) -> np.ndarray:
     """Return the poles of the Green's function; states that no terminal reaches have none.
 
     Eigenvalues of ``X + Sigma``, with the self-energies of leads that have a band at the real part
-    of each pole, by perturbation theory of Brillouin and Wigner: to all orders on up to 8 contact
-    sites of such leads, to first order on more.
+    of each pole, by perturbation theory of Brillouin and Wigner: to all orders on up to 8 contacts
+    of such leads, to first order on more.
 
     Parameters
     ----------
@@ -121,25 +127,25 @@ def resonances(system: OpenSystem) -> np.ndarray:
             f"{system.sites} sites are too many for eigenvalues (at most {_LARGEST}); "
             "make the system smaller, give every site loss or gain, or use transmission"
         )
-    attached = [(lead.site, lead.model) for lead in system.leads]
-    matrix = bordered(bright_damping_matrix(system), attached)
-    for site, lead in attached:
-        matrix[site, site] += lead.regular_self_energy(lead.reference_energy)
-    banded = [(site, lead) for site, lead in attached if lead.is_banded]
+    matrix = bordered(bright_damping_matrix(system), [lead.attached for lead in system.leads])
+    matrix[system.coupling.elements] += system.regular_self_energy()
+    banded = [lead for lead in system.leads if lead.model.is_banded]
     if not banded:
         return np.linalg.eigvals(matrix)
     poles, right = np.linalg.eig(matrix)
     left = np.linalg.pinv(right)
-    at = np.unique([site for site, _ in banded])
+    coupling = Contacts.of([lead.coupling for lead in banded])
+    columns = coupling.columns(system.sites)
 
     def change(energies: np.ndarray) -> np.ndarray:
-        total = np.zeros((energies.size, at.size), complex)
-        for site, lead in banded:
-            centre = lead.regular_self_energy(lead.reference_energy)
-            total[:, np.searchsorted(at, site)] += lead.regular_self_energy(energies) - centre
+        total = np.zeros((energies.size, coupling.count), complex)
+        for at, lead in zip(coupling.of_lead, banded, strict=True):
+            centre = lead.model.regular_self_energy(lead.model.reference_energy)
+            total[:, at] += lead.model.regular_self_energy(energies) - centre
         return total
 
-    return _shifted(poles, left[:, at], right[at].T, change)
+    inside = left[:, : system.sites] @ columns, right[: system.sites].T @ columns.conj()
+    return _shifted(poles, *inside, change)
 
 
 def _shifted(
@@ -155,9 +161,9 @@ def _shifted(
     poles : (N,) complex array
         ``z_k``.
     left, right : (N, c) complex array
-        Eigenvectors on the sites that change.
+        Eigenvectors on the contacts that change.
     change : callable
-        ``C`` on these sites at real energies, (N,) -> (N, c).
+        ``C`` on these contacts at real energies, (N,) -> (N, c).
     """
     found = poles + (left * change(poles.real) * right).sum(axis=1)
     if left.shape[1] > _CONTACTS:
@@ -232,10 +238,18 @@ def _edges(system: OpenSystem) -> list[float]:
 
 def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
     """Return bounds of the Hamiltonian's spectrum, and by how much the leads may move it."""
-    reach = dict.fromkeys(system.contacts, 0.0)  # the self-energies are diagonal
-    for lead in system.leads:
-        reach[lead.site] += _largest_self_energy(lead.model)
-    return *gershgorin(system.hamiltonian), max(reach.values(), default=0.0)
+    return *gershgorin(system.hamiltonian), _reach(system)
+
+
+@functools.lru_cache(maxsize=4)
+def _reach(system: OpenSystem) -> float:
+    """Return a bound of the norm of all self-energies."""
+    largest = np.array([_largest_self_energy(lead.model) for lead in system.leads])
+    elements = system.coupling.summed(largest)
+    if system.coupling.are_points:
+        return float(elements.max(initial=0.0))
+    matrix = scipy.sparse.coo_array((elements, system.coupling.elements)).toarray()
+    return float(np.linalg.norm(matrix, 2))
 
 
 def _structure(system: OpenSystem) -> tuple[float, float]:

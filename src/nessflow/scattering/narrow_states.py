@@ -191,8 +191,12 @@ def _weights(system: OpenSystem, energy: float) -> list[tuple]:
     n, found = system.sites, []
     for lead in system.leads:
         gamma = lead.broadening_at(np.array([energy]))
-        at = np.array([lead.site])
-        found.append((scipy.sparse.coo_array((gamma, (at, at)), shape=(n, n)).tocsr(), lead))
+        at, v = lead.sites, lead.amplitudes
+        rows, columns = np.repeat(at, at.size), np.tile(at, at.size)
+        values = gamma * np.outer(v, v.conj()).ravel()
+        found.append(
+            (scipy.sparse.coo_array((values, (rows, columns)), shape=(n, n)).tocsr(), lead)
+        )
     for kind, matrix in (("loss", system.loss), ("gain", system.gain)):
         if matrix.any():
             found.append((2 * as_sparse(matrix).matrix, kind))
@@ -212,7 +216,8 @@ def _of_window(system: OpenSystem, poles: np.ndarray, scale: float) -> NarrowSta
     levels = right.conj().T @ (as_sparse(system.hamiltonian).matrix @ right)
     for lead in system.leads:
         shift = lead.self_energy(np.array([energy]))[0].real
-        levels = levels + shift * np.outer(right[lead.site].conj(), right[lead.site])
+        reached = lead.amplitudes.conj() @ right[lead.sites]
+        levels = levels + shift * np.outer(reached.conj(), reached)
     levels = 0.5 * (levels + levels.conj().T) - energy * np.eye(poles.size)
     window = float(poles.real.min() - half), float(poles.real.max() + half)
     inside = [

@@ -1,14 +1,15 @@
 """Transmissions between all pairs of many leads, and sums over them, of any geometry.
 
-``T_ab = Gamma_a |G_ab|^2 Gamma_b`` between leads of one site each.  Currents need no pair: what all
-leads together send to site j is the element ``(j, j)`` of ``G W G^+``, with ``W`` their broadening
-times occupation on the diagonal.  On a chain this is O(N) for each energy, in a sparse system of
-bandwidth b O(N b^2) (`nessflow.scattering.blocks`), the matrix of all pairs O(N^2); matrices with
-all their elements take dense linear algebra, O(N^3).
+``T_ab = Gamma_a |v_a^+ G v_b|^2 Gamma_b`` between leads.  Currents need no pair: what all leads
+together send to site j is the element ``(j, j)`` of ``G W G^+``, with ``W`` the sum of their
+broadening times occupation times ``v_a v_a^+``.  On a chain with each lead on one site this is O(N)
+for each energy, in a sparse system of bandwidth b O(N b^2) (`nessflow.scattering.blocks`), the
+matrix of all pairs O(N^2); matrices with all their elements take dense linear algebra, O(N^3).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,22 +24,6 @@ _ELEMENTS = 2**21
 
 
 # --- leads ----------------------------------------------------------------------------------------
-
-
-def lead_sites(system: OpenSystem) -> np.ndarray:
-    """Return the site of each lead.
-
-    Parameters
-    ----------
-    system : OpenSystem
-        The system.
-
-    Returns
-    -------
-    (l,) int array
-        From 0.
-    """
-    return np.array([lead.site for lead in system.leads], int)
 
 
 def lead_broadening(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -62,23 +47,10 @@ def lead_broadening(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     return result
 
 
-def on_sites(system: OpenSystem, values: np.ndarray) -> np.ndarray:
-    """Return the sums of what belongs to leads over the leads of each site.
-
-    Parameters
-    ----------
-    system : OpenSystem
-        The system.
-    values : (l, ...) array
-        One number or row for each lead.
-
-    Returns
-    -------
-    (N, ...) array
-        Zero where there is no lead.
-    """
-    result = np.zeros((system.sites, *values.shape[1:]), values.dtype)
-    np.add.at(result, lead_sites(system), values)
+def _on_sites(system: OpenSystem, values: np.ndarray) -> np.ndarray:
+    """Return the sums of what belongs to leads, (l, E), over those of each site, (E, N)."""
+    result = np.zeros((values.shape[1], system.sites), values.dtype)
+    result[:, system.contacts] = system.coupling.summed(values).T
     return result
 
 
@@ -86,19 +58,30 @@ def _inverse_diagonal(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     """Return the diagonal of ``w - X - Sigma`` of a chain, (E, N) complex."""
     damping = diagonal(system.loss) + diagonal(system.gain)
     result = energies[:, None] - diagonal(system.hamiltonian) + 1j * damping
+    of_lead = system.contacts[system.coupling.of_lead]
     for lead, members in system.alike_leads:
-        at = lead_sites(system)[members]
+        at = of_lead[members]
         sites, counts = np.unique(at, return_counts=True)
         result[:, sites] -= counts * lead.self_energy(energies)[:, None]
     return result
 
 
-def _by_kernels(system: OpenSystem) -> bool:
-    """Return whether the compiled kernels of a chain serve.
+def keeps_site_digits(system: OpenSystem) -> bool:
+    """Return whether the compiled kernels of a chain serve, to whom no element is too small.
 
     Their determinants vanish at the level of a state that no terminal reaches.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    bool
+        For a chain with each lead on one site.
     """
-    return system.is_tridiagonal and dark_states(system).levels.size == 0
+    return system.is_wired_chain and dark_states(system).levels.size == 0
 
 
 def _chain(system: OpenSystem, energies: np.ndarray) -> tuple:
@@ -122,7 +105,7 @@ def _batches(count: int, size: int) -> list[slice]:
 
 
 def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
-    """Return the Green's function between the sites of all leads.
+    """Return the Green's function between all leads, ``v_a^+ G v_b``.
 
     Parameters
     ----------
@@ -137,22 +120,18 @@ def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         In 1/t.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    sites, at = np.unique(lead_sites(system), return_inverse=True)
-    if not _by_kernels(system) and not prefers_dense(system):
+    at = system.coupling.of_lead
+    if not keeps_site_digits(system):
         return contact_response(system, energies).green[:, at][:, :, at]
     result = np.empty((energies.size, at.size, at.size), complex)
-    if _by_kernels(system):
-        for batch in _batches(energies.size, max(system.sites, at.size**2)):
-            kernels, *chain = _chain(system, energies[batch])
-            result[batch] = kernels.green(*chain, sites)[:, at][:, :, at]
-    else:
-        for batch, whole in dense.green(system, energies):
-            result[batch] = whole[:, sites[at]][:, :, sites[at]]
+    for batch in _batches(energies.size, max(system.sites, at.size**2)):
+        kernels, *chain = _chain(system, energies[batch])
+        result[batch] = kernels.green(*chain, system.contacts)[:, at][:, :, at]
     return result
 
 
 def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Return ``(G W G^+)_ab`` between the sites of all leads.
+    """Return ``v_a^+ G W G^+ v_b`` between all leads.
 
     Parameters
     ----------
@@ -161,20 +140,19 @@ def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarr
     energies : (E,) array
         Energies, in t.
     source : (l, E) array
-        What W has on the diagonal at the site of each lead; it adds up.
+        Multiples of ``v_a v_a^+`` in W.
 
     Returns
     -------
     (E, l, l) complex array
         In 1/t^2 times the unit of ``source``.
     """
-    if not _by_kernels(system):
+    if not keeps_site_digits(system):
         green = green_between(system, energies)
         return (green * source.T[:, None]) @ green.conj().swapaxes(1, 2)
-    sites, at = np.unique(lead_sites(system), return_inverse=True)
-    weights = np.ascontiguousarray(on_sites(system, source).T)
+    at, weights = system.coupling.of_lead, _on_sites(system, source)
     kernels, *chain = _chain(system, energies)
-    return kernels.pair_correlations(*chain, sites, weights)[:, at][:, :, at]
+    return kernels.pair_correlations(*chain, system.contacts, weights)[:, at][:, :, at]
 
 
 def pair_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -223,14 +201,15 @@ def transmission_sum(
     first, second = np.ascontiguousarray((gamma * to).T), np.ascontiguousarray((gamma * source).T)
     count = len(system.leads)
     total = np.zeros((count, count))
-    if not _by_kernels(system):
+    if not keeps_site_digits(system):
         for batch in _batches(energies.size, count**2):
             green = green_between(system, energies[batch])
             modulus = green.real**2 + green.imag**2
             total += np.einsum("ea,eab,eb->ab", first[batch], modulus, second[batch])
         return total
-    order = np.argsort(lead_sites(system), kind="stable")
-    sites = lead_sites(system)[order]
+    of_lead = system.contacts[system.coupling.of_lead]
+    order = np.argsort(of_lead, kind="stable")
+    sites = of_lead[order]
     for batch in _batches(energies.size, system.sites):
         kernels, *chain = _chain(system, energies[batch])
         weights = first[batch][:, order], second[batch][:, order]
@@ -243,12 +222,12 @@ def transmission_sum(
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Hermitian matrix ``W`` at each energy: leads on the diagonal, and loss and gain.
+    """Hermitian matrix ``W`` at each energy: of leads, and of loss and gain.
 
     Attributes
     ----------
     leads : (l, E) float
-        What is put on the site of each lead.
+        Multiples of ``v_a v_a^+``.
     loss, gain : float
         Multiples of ``2P`` and ``2Q`` that are added.
     """
@@ -283,10 +262,29 @@ def bonds(system: OpenSystem) -> np.ndarray:
     return pairs[np.lexsort(pairs.T[::-1])].astype(int)
 
 
-def site_sums(
-    system: OpenSystem, energies: np.ndarray, sources: Sequence[Source]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the diagonals of ``G W G^+`` and its elements on the `bonds`.
+class SiteSums(NamedTuple):
+    """What sites, bonds and leads have of ``C = G W G^+``.
+
+    Attributes
+    ----------
+    sites : (m, E, N) float
+        Its diagonals.
+    bonds : (m, E, B) complex
+        Its elements on the `bonds`.
+    leads : (m, l, E) float
+        ``v_a^+ C v_a``.
+    links : (m, E, u) complex
+        Its elements on the links of the system's contacts.
+    """
+
+    sites: np.ndarray
+    bonds: np.ndarray
+    leads: np.ndarray
+    links: np.ndarray
+
+
+def site_sums(system: OpenSystem, energies: np.ndarray, sources: Sequence[Source]) -> SiteSums:
+    """Return elements of ``G W G^+``: the diagonals, those on the `bonds`, those of leads.
 
     Parameters
     ----------
@@ -299,18 +297,21 @@ def site_sums(
 
     Returns
     -------
-    diagonal : (m, E, N) float
-    beside : (m, E, B) complex
+    SiteSums
+        Of each source and energy.
     """
-    pairs = bonds(system)
+    own = bonds(system)
+    pairs = np.concatenate([own, system.coupling.links])
     on_diagonal = np.empty((len(sources), energies.size, system.sites))
     beside = np.empty((len(sources), energies.size, len(pairs)), complex)
-    if _by_kernels(system):
+    if keeps_site_digits(system):
         fill = _chain_site_sums
     else:
         fill = _dense_site_sums if prefers_dense(system) else _sparse_site_sums
     fill(system, energies, sources, pairs, on_diagonal, beside)
-    return on_diagonal, beside
+    beside, links = np.split(beside, [len(own)], axis=-1)
+    of_leads = system.coupling.expectations(on_diagonal, links)
+    return SiteSums(on_diagonal, beside, of_leads.swapaxes(1, 2), links)
 
 
 def _chain_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> None:
@@ -318,9 +319,7 @@ def _chain_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> N
         2 * (x.loss * diagonal(system.loss) + x.gain * diagonal(system.gain)) for x in sources
     ]
     links = [2 * (x.loss * system.loss.upper + x.gain * system.gain.upper) for x in sources]
-    weights = [
-        on_sites(system, x.leads).T + more for x, more in zip(sources, constant, strict=True)
-    ]
+    weights = [_on_sites(system, x.leads) + more for x, more in zip(sources, constant, strict=True)]
     kernels, *chain = _chain(system, energies)
     found = kernels.local_sums(*chain, np.ascontiguousarray(weights), np.array(links, complex))
     on_diagonal[:], beside[:] = found
@@ -328,18 +327,18 @@ def _chain_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> N
 
 def _sparse_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> None:
     environments = np.array([(x.loss, x.gain) for x in sources])
-    weights = np.array([on_sites(system, x.leads).T for x in sources])
+    weights = np.array([system.coupling.summed(x.leads).T for x in sources])
     found = blocks.site_sums(system, energies, environments, weights, pairs)
     on_diagonal[:], beside[:] = found
 
 
 def _dense_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> None:
     loss, gain = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
-    n = system.sites
+    rows, columns = system.coupling.elements
     for batch, green in dense.green(system, energies):
         for k, source in enumerate(sources):
             matrix = np.zeros(green.shape, complex) + source.loss * loss + source.gain * gain
-            matrix[:, range(n), range(n)] += on_sites(system, source.leads[:, batch]).T
+            matrix[:, rows, columns] += system.coupling.summed(source.leads[:, batch]).T
             product = green @ matrix @ green.conj().swapaxes(1, 2)
             on_diagonal[k, batch] = np.einsum("eii->ei", product).real
             beside[k, batch] = product[:, pairs[:, 0], pairs[:, 1]]

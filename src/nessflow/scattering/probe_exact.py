@@ -15,7 +15,6 @@ from nessflow.scattering.pairwise import (
     Source,
     green_between,
     lead_broadening,
-    lead_sites,
     site_sums,
 )
 from nessflow.scattering.probe_response import flows, jacobian
@@ -275,15 +274,15 @@ def probe_capacity(
     largest, smallest : (t,) float
         From the terminal into the system, in t/hbar.
     """
-    at, of = lead_sites(system), system.terminal_of_lead
+    of = system.terminal_of_lead
     same = [np.flatnonzero(of == a) for a in range(len(system.terminals))]
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gamma = lead_broadening(system, energies)
         nothing = np.zeros_like(gamma)
         sources = [Source(gamma, loss=1.0, gain=1.0), Source(nothing, 1.0), Source(nothing, 0, 1.0)]
-        found, _ = site_sums(system, energies, sources)
-        total, loss, gain = (by_terminal(system, gamma * part.T[at]) for part in found)
+        found = gamma * site_sums(system, energies, sources).leads
+        total, loss, gain = (by_terminal(system, part) for part in found)
         # What comes back into the terminal that it came from, from any of its leads.
         back = np.empty_like(total)
         green = green_between(system, energies)

@@ -18,7 +18,6 @@ import numpy as np
 from nessflow.scattering.dark_states import bright_damping_matrix
 from nessflow.scattering.leads import listed_bands
 from nessflow.scattering.mesh import known_poles
-from nessflow.scattering.pairwise import lead_sites
 from nessflow.scattering.probe_response import flows
 from nessflow.scattering.probe_validity import current_change, validity
 from nessflow.scattering.probes import (
@@ -32,7 +31,7 @@ from nessflow.scattering.probes import (
     task_of,
     terminal_potentials,
 )
-from nessflow.scattering.system import AttachedLead, OpenSystem
+from nessflow.scattering.system import OpenSystem
 from nessflow.scattering.terminal_flows import temperatures
 
 _EPSILON = np.finfo(float).eps
@@ -69,14 +68,17 @@ class ExpansionSolution:
 # --- derivatives ----------------------------------------------------------------------------------
 
 
-def _self_energy(lead: AttachedLead, energy: float) -> np.ndarray:
-    """Return the self-energy and its first two derivatives with respect to the energy, (3,)."""
-    if not lead.model.has_states(energy):
-        raise NoSolution(
-            f"lead {lead.name!r} has no states at the mean chemical potential {energy:g}, its band "
-            f"is {listed_bands(lead.model)}: nothing can be expanded about there"
-        )
-    return lead.model.derivatives(energy)
+def _require_states(system: OpenSystem, energy: float) -> None:
+    """Check that each terminal has states at an energy, and no channel the edge of its band."""
+    for terminal in system.terminals:
+        models = [system.leads[a].model for a in terminal.channels]
+        inside = any(model.has_states(energy) for model in models)
+        if not inside or any(energy in model.edges for model in models):
+            bands = " and ".join(dict.fromkeys(map(listed_bands, models)))
+            raise NoSolution(
+                f"lead {terminal.name!r} has no states at the mean chemical potential {energy:g}, "
+                f"its band is {bands}: nothing can be expanded about there"
+            )
 
 
 def _product(first: Sequence, second: Sequence) -> list:
@@ -105,16 +107,17 @@ def conductance_derivatives(system: OpenSystem, energy: float) -> np.ndarray:
     ValueError
         When a lead has no states at that energy.
     """
-    at = lead_sites(system)
-    sigma = np.array([_self_energy(lead, energy) for lead in system.leads]).T
-    on_site = np.zeros((3, system.sites), complex)
-    np.add.at(on_site.T, at, sigma.T)
-    inverse = energy * np.eye(system.sites) - bright_damping_matrix(system) - np.diag(on_site[0])
-    green = np.linalg.inv(inverse)
-    slope, bend = 1 - on_site[1], -on_site[2]
-    first = -green @ (slope[:, None] * green)
-    second = -2 * first @ (slope[:, None] * green) - green @ (bend[:, None] * green)
-    g, g1, g2 = (matrix[np.ix_(at, at)] for matrix in (green, first, second))
+    _require_states(system, energy)
+    contacts, one = system.coupling, np.eye(system.sites)
+    sigma = np.array([lead.model.derivatives(energy) for lead in system.leads]).T
+    whole = np.zeros((3, system.sites, system.sites), complex)
+    whole[:, *contacts.elements] = contacts.summed(sigma.T).T
+    green = np.linalg.inv(energy * one - bright_damping_matrix(system) - whole[0])
+    slope, bend = one - whole[1], -whole[2]
+    first = -green @ slope @ green
+    second = -2 * first @ slope @ green - green @ bend @ green
+    v = contacts.columns(system.sites)[:, contacts.of_lead]
+    g, g1, g2 = (v.conj().T @ matrix @ v for matrix in (green, first, second))
     gamma = -2 * sigma.imag
     square = [abs(g) ** 2, 2 * (g.conj() * g1).real, 2 * (abs(g1) ** 2 + (g.conj() * g2).real)]
     pairs = _product(_product(gamma[:, :, None], square), gamma[:, None])

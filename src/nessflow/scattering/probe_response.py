@@ -13,7 +13,6 @@ from nessflow.scattering.pairwise import (
     Source,
     in_batches,
     lead_broadening,
-    lead_sites,
     site_sums,
     transmission_sum,
 )
@@ -146,8 +145,7 @@ def responses(
 
     def escape(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gamma = lead_broadening(system, part)
-        found, _ = site_sums(system, part, [Source(gamma, loss=1.0, gain=1.0)])
-        rates = gamma * found[0].T[lead_sites(system)]
+        rates = gamma * site_sums(system, part, [Source(gamma, loss=1.0, gain=1.0)]).leads[0]
         return rates, rates
 
     rates, _ = in_batches(escape, 2 * system.sites)(energies)

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
-from nessflow.scattering.matrices import as_sparse, diagonal
+from nessflow.scattering.matrices import as_sparse, diagonal, expectation
 from nessflow.scattering.system import OpenSystem, outermost_edges
 from nessflow.scattering.terminal_flows import with_occupations
 
@@ -256,12 +256,11 @@ def _require_joined(system: OpenSystem, probes: set[int]) -> None:
     rates = np.flatnonzero(diagonal(system.loss) + diagonal(system.gain))
     joined = sum(abs(as_sparse(m).matrix) for m in (system.hamiltonian, system.loss, system.gain))
     joined = joined.tocoo()
-    first = [joined.coords[0], [lead.site for lead in system.leads], rates]
-    second = [
-        joined.coords[1],
-        sites + system.terminal_of_lead,
-        np.full(rates.size, sites + terminals),
-    ]
+    pairs = zip(system.leads, system.terminal_of_lead, strict=True)
+    contacts = [(site, k) for lead, k in pairs for site in lead.sites]
+    at, terminal = np.transpose(contacts)
+    first = [joined.coords[0], at, rates]
+    second = [joined.coords[1], sites + terminal, np.full(rates.size, sites + terminals)]
     edges = tuple(np.concatenate(ends).astype(int) for ends in (first, second))
     size = sites + terminals + 1
     graph = scipy.sparse.coo_array((np.ones(edges[0].size), edges), shape=(size, size))
@@ -329,12 +328,14 @@ def _check_probe(system: OpenSystem, probe: Probe, channels: Sequence[int]) -> N
         raise ValueError(f"probe {probe.name!r}: the demanded current must be finite")
     if probe.heat_current is None:
         return
-    rates = diagonal(system.loss) + diagonal(system.gain)
     for lead in leads:
-        if lead.model.tail * rates[lead.site] > 0:
+        at = lead.sites, lead.amplitudes
+        rate = sum(expectation(matrix, *at) for matrix in (system.loss, system.gain))
+        if lead.model.tail * rate > 0:
+            sites = ", ".join(str(site + 1) for site in lead.sites)
             raise ValueError(
                 f"probe {probe.name!r} has no finite heat current: its band never ends and site "
-                f"{lead.site + 1} has loss or gain, so that the energy integral diverges; "
+                f"{sites} has loss or gain, so that the energy integral diverges; "
                 "give its temperature, or make it a semi-infinite chain"
             )
 

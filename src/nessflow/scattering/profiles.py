@@ -20,9 +20,8 @@ from nessflow.scattering.narrow_states import NarrowStates, background, narrow_s
 from nessflow.scattering.pairwise import (
     Source,
     bonds,
+    keeps_site_digits,
     lead_broadening,
-    lead_sites,
-    on_sites,
     pair_transmission,
     site_sums,
 )
@@ -111,7 +110,8 @@ def terminal_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents
 def _environment(system: OpenSystem, pairs: np.ndarray, energies: np.ndarray) -> np.ndarray:
     """Return the integrands of the currents from loss and from gain, (2, E)."""
     sources = _particles_and_holes(system, energies)
-    (filled, empty), (filled_beside, empty_beside) = site_sums(system, energies, sources)
+    sums = site_sums(system, energies, sources)
+    (filled, empty), (filled_beside, empty_beside) = sums.sites, sums.bonds
     return np.array(
         [
             -_trace(system.loss, pairs, filled, filled_beside),
@@ -150,8 +150,8 @@ class Profiles:
         Sites of the bonds, from 0, ascending.
     local_deviation, local_deviation_error : (t,) float
         Occupation of each terminal's site less the one that it would have if all leads had that
-        terminal's chemical potential and temperature, the mean over the sites of a terminal; (B50)
-        of paper nonreciprocal-gain-loss.
+        terminal's chemical potential and temperature; (B50) of paper nonreciprocal-gain-loss.  The
+        mean over the channels of a terminal; of one on several sites, that of their combination.
     converged : bool
         Whether all integrals met the tolerance or their rounding errors.
     """
@@ -219,13 +219,23 @@ def local_integrals(
     LocalIntegrals
         Of these parts.
     """
-    pairs, at = bonds(system), lead_sites(system)
+    pairs = bonds(system)
     hopping = _elements(system.hamiltonian, pairs).conj()
     occupations = fermi_occupations(system)
-    contacts = by_terminal(system, np.ones((at.size, 1)))
+    norms = np.array([[np.sum(abs(lead.amplitudes) ** 2)] for lead in system.leads])
+    norms = norms * by_terminal(system, np.ones((len(norms), 1)))[system.terminal_of_lead]
+    keeps_digits = keeps_site_digits(system)
     reverses = _is_time_reversal_symmetric(system, pairs)
     sources_of = _SOURCES if reverses else _SOURCES | {"bonds": ("filled",)}
     names = dict.fromkeys(name for part in parts for name in sources_of[part])
+
+    def products(diagonal: np.ndarray) -> np.ndarray:
+        # |C_ij| is at most the geometric mean of C_ii and C_jj.
+        root = np.sqrt(diagonal)
+        first, second = root[:, pairs[:, 0]], root[:, pairs[:, 1]]
+        largest = root.max(axis=1, initial=0.0)[:, None]
+        found = first * second if keeps_digits else 0.5 * largest * (first + second)
+        return 2 * abs(hopping)[:, None] * found.T
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gamma, excess = lead_broadening(system, energies), occupations.excess(energies)
@@ -241,33 +251,31 @@ def local_integrals(
             "gain": Source(nothing, 0.0, 1.0),
         }
         found = site_sums(system, energies, [sources[name] for name in names])
-        sites, beside = (dict(zip(names, x, strict=True)) for x in found)
+        sites, beside, at_leads, links = (dict(zip(names, x, strict=True)) for x in found)
         driven = np.maximum(abs(excess).max(axis=0), _driven(system))
         values, sizes = [], []
         for part in parts:
             if part in ("filled", "empty"):
                 value = size = sites[part].T
+                if not keeps_digits:  # waves that cancel leave the rounding of the largest
+                    size = value + np.finfo(float).eps * value.max(axis=0)
             elif part == "bonds" and not reverses:
                 value = 2 * (hopping * beside["filled"]).imag.T
-                root = np.sqrt(sites["filled"])
-                size = 2 * abs(hopping)[:, None] * (root[:, pairs[:, 0]] * root[:, pairs[:, 1]]).T
+                size = products(sites["filled"])
             elif part == "bonds":
                 # All states filled alike carry no current but what loss and gain drive.
                 flow = beside["excess"] - common[:, None] * beside["loss"]
                 flow = flow + holes[:, None] * beside["gain"]
                 value = 2 * (hopping * flow).imag.T
-                # |C_ij| is at most the geometric mean of C_ii and C_jj.
-                root = np.sqrt(sites["all"])
-                size = 2 * abs(hopping)[:, None] * (root[:, pairs[:, 0]] * root[:, pairs[:, 1]]).T
-                size = size * driven
+                size = products(sites["all"]) * driven
             elif part == "inflow":
                 both = common + excess, np.maximum(holes - excess, 0.0)
-                value, size = _inflow(system, pairs, gamma, both, sites, beside)
+                value, size = _inflow(system, pairs, gamma, both, sites, beside, links)
             else:
-                value = sites["excess"].T[at] - sites["all"].T[at] * excess
-                value = value - common * sites["loss"].T[at] + holes * sites["gain"].T[at]
-                size = sites["all"].T[at] * driven
-                value, size = (by_terminal(system, x) / contacts for x in (value, size))
+                own = {name: x / norms for name, x in at_leads.items()}
+                value = own["excess"] - own["all"] * excess
+                value = value - common * own["loss"] + holes * own["gain"]
+                value, size = (by_terminal(system, x) for x in (value, own["all"] * driven))
             values.append(value)
             sizes.append(size)
         return np.concatenate(values), np.concatenate(sizes)
@@ -293,17 +301,25 @@ def local_integrals(
 
 
 def _is_time_reversal_symmetric(system: OpenSystem, pairs: np.ndarray) -> bool:
-    """Return whether all matrices are real: then states that are all filled carry no current.
+    """Return whether all is real: then states that are all filled carry no current.
 
-    A flux through a ring drives persistent currents, and channels on bonds with a phase currents
-    that feed themselves, in every state.
+    A flux through a ring drives persistent currents, and channels on bonds with a phase, or leads
+    on several sites, currents that feed themselves, in every state.
     """
     matrices = (system.hamiltonian, system.loss, system.gain)
-    return not any(np.imag(_elements(matrix, pairs)).any() for matrix in matrices)
+    couplings = [_elements(matrix, pairs) for matrix in matrices]
+    couplings += [lead.amplitudes for lead in system.leads]
+    return not any(np.imag(x).any() for x in couplings)
 
 
 def _inflow(
-    system: OpenSystem, pairs: np.ndarray, gamma: np.ndarray, occupations: tuple, sites, beside
+    system: OpenSystem,
+    pairs: np.ndarray,
+    gamma: np.ndarray,
+    occupations: tuple,
+    sites: dict,
+    beside: dict,
+    links: dict,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the integrand of what leads, loss and gain send to each site, (N, E), and its size.
 
@@ -311,22 +327,28 @@ def _inflow(
     ``n = G (sum_a f_a Gamma_a + 2Q) G^+`` and holes ``p``: eq (5) of paper
     extended-landauer-buttiker, element by element.
     """
-    at = lead_sites(system)
-    particles, holes = sites["filled"].T, sites["empty"].T
-    into, out = (gamma * f * x[at] for f, x in zip(occupations, (holes, particles), strict=True))
-    value, size = on_sites(system, into - out), on_sites(system, into + out)
-    environment = (
-        (system.gain, holes, beside["empty"], 1),
-        (system.loss, particles, beside["filled"], -1),
-    )
-    for matrix, numbers, links, sign in environment:
+    value, size = np.zeros((2, *sites["filled"].T.shape))
+
+    def add(sign, own_sites, own, linked, shared) -> None:
+        for total, numbers, others in (
+            (value, sign * own, sign * shared),
+            (size, own, abs(shared)),
+        ):
+            total[own_sites] += numbers
+            for ends in linked.T:
+                np.add.at(total, ends, others)
+
+    contacts = system.coupling
+    for name, occupation, sign in zip(("empty", "filled"), occupations, (1, -1), strict=True):
+        weights = contacts.summed(gamma * occupation)
+        own, above, _ = np.split(weights, np.cumsum([contacts.sites.size, len(contacts.links)]))
+        own = own.real * sites[name].T[contacts.sites]
+        add(sign, contacts.sites, own, contacts.links, (above.conj() * links[name].T).real)
+    for matrix, name, sign in ((system.gain, "empty", 1), (system.loss, "filled", -1)):
         if matrix.any():
-            own = 2 * diagonal(matrix)[:, None] * numbers
-            shared = 2 * (_elements(matrix, pairs).conj() * links).real.T
-            for ends in pairs.T:
-                np.add.at(value, ends, sign * shared)
-                np.add.at(size, ends, abs(shared))
-            value, size = value + sign * own, size + own
+            own = 2 * diagonal(matrix)[:, None] * sites[name].T
+            shared = 2 * (_elements(matrix, pairs).conj() * beside[name]).real.T
+            add(sign, slice(None), own, pairs, shared)
     return value, size
 
 
@@ -406,14 +428,20 @@ def _add(system, states: NarrowStates, pairs, hopping, value, error) -> None:
             abs(more) + wrong
             for more, wrong in (x.elements(sites, sites) for x in (states.filled, states.empty))
         )
-        middle = np.array([np.mean(states.window)])
-        error["inflow"] += on_sites(system, lead_broadening(system, middle))[:, 0] * weight
+        contacts, middle = system.coupling, np.array([np.mean(states.window)])
+        own, above, _ = np.split(
+            abs(contacts.summed(lead_broadening(system, middle))[:, 0]),
+            np.cumsum([contacts.sites.size, len(contacts.links)]),
+        )
+        exchanges = [(contacts.sites, own, contacts.links, above)]
         for matrix in (system.loss, system.gain):
             if matrix.any():
-                error["inflow"] += 2 * diagonal(matrix) * weight
-                shared = 2 * abs(_elements(matrix, pairs)) * np.sqrt(weight[first] * weight[second])
-                np.add.at(error["inflow"], first, shared)
-                np.add.at(error["inflow"], second, shared)
+                rates = 2 * diagonal(matrix), pairs, 2 * abs(_elements(matrix, pairs))
+                exchanges.append((sites, *rates))
+        for at, own, linked, shared in exchanges:
+            error["inflow"][at] += own * weight[at]
+            for ends in linked.T:
+                np.add.at(error["inflow"], ends, shared * np.sqrt(weight[linked].prod(axis=1)))
 
 
 def _without(poles: np.ndarray, bound: BoundStates | None) -> np.ndarray:

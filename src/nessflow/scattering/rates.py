@@ -151,11 +151,10 @@ class Rates:
     def _correlations(self) -> ContactCorrelations:
         return contact_correlations(self.system, self.energies, self._contact)
 
-    @cached_property
+    @property
     def _at(self) -> np.ndarray:
-        """Index of each lead's contact site."""
-        sites = np.array([lead.site for lead in self.system.leads], int)
-        return np.searchsorted(self.system.contacts, sites)
+        """Contact of each lead."""
+        return self.system.coupling.of_lead
 
     def _between_leads(self, matrix: np.ndarray) -> np.ndarray:
         return matrix.transpose(1, 2, 0)[self._at[:, None], self._at]
@@ -168,7 +167,7 @@ class Rates:
 
     @cached_property
     def green(self) -> np.ndarray:
-        """Green's function between the leads' sites, (l, l, E) complex."""
+        """Green's function between the leads, ``v_a^+ G v_b``, (l, l, E) complex."""
         return self._between_leads(self._contact.green)
 
     @cached_property

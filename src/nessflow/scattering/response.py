@@ -23,17 +23,16 @@ _SMALL = 32
 class ContactResponse:
     """Green's function at the contacts and what loss and gain send to them.
 
+    The contacts are the c vectors v of `nessflow.scattering.contacts`.
+
     Attributes
     ----------
-    sites : (c,) int
-        Distinct contact sites, sorted.
     green : (E, c, c) complex
-        ``G`` between contact sites, in 1/t.
+        ``v_a^+ G v_b``, in 1/t.
     loss, gain : (E, c) float
-        Diagonals of ``G 2P G^+`` and of ``G 2Q G^+`` at the contact sites, in 1/t.
+        Diagonals of ``v_a^+ G 2P G^+ v_b`` and the same with ``2Q``, in 1/t.
     """
 
-    sites: np.ndarray
     green: np.ndarray
     loss: np.ndarray
     gain: np.ndarray
@@ -46,7 +45,7 @@ class ContactCorrelations:
     Attributes
     ----------
     loss, gain : (E, c, c) complex
-        ``G 2P G^+`` and ``G 2Q G^+`` between contact sites, Hermitian, in 1/t.
+        ``v_a^+ G 2P G^+ v_b`` and the same with ``2Q``, Hermitian, in 1/t.
     """
 
     loss: np.ndarray
@@ -60,7 +59,7 @@ class InteriorResponse:
     Attributes
     ----------
     loss, gain : (E, c) float
-        Diagonals of ``G^+ 2P G`` and of ``G^+ 2Q G`` at the contact sites, in 1/t.
+        ``v_a^+ G^+ 2P G v_a`` of each contact and the same with ``2Q``, in 1/t.
     loss_gain, gain_loss : (E,) float
         ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``.
     """
@@ -89,7 +88,7 @@ def prefers_dense(system: OpenSystem) -> bool:
 
 def _solver(system: OpenSystem) -> ModuleType:
     # Determinants of a chain vanish at the level of a state that no terminal reaches.
-    ends = system.is_tridiagonal and set(system.contacts) <= {0, system.sites - 1}
+    ends = system.is_wired_chain and set(system.contacts) <= {0, system.sites - 1}
     if not ends or unreached_sites(system).size:
         return dense if prefers_dense(system) else sparse
     # Imported here: numba takes long to import, and other systems do not need it.
@@ -132,7 +131,7 @@ def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactRespons
     """
     energies = np.atleast_1d(np.asarray(energies, float))
     green, loss, gain = _solver(system).contact_rows(system, energies)
-    return ContactResponse(system.contacts, green, loss, gain)
+    return ContactResponse(green, loss, gain)
 
 
 def contact_correlations(
@@ -156,7 +155,7 @@ def contact_correlations(
     """
     energies = np.atleast_1d(np.asarray(energies, float))
     loss, gain = _solver(system).contact_correlations(system, energies)
-    each = range(contact.sites.size)
+    each = range(system.coupling.count)
     loss[:, each, each], gain[:, each, each] = contact.loss, contact.gain
     return ContactCorrelations(loss, gain)
 

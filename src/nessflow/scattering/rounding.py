@@ -86,14 +86,20 @@ def times_element_sizes(system: OpenSystem, energy: float, states: np.ndarray) -
     (N, s) float array
         In t times the unit of the states.
     """
+    states = abs(states)
     diagonal = np.full(system.sites, abs(energy))
+    spread = np.zeros_like(states)
     for lead in system.leads:
-        diagonal[lead.site] += abs(lead.self_energy(np.array([energy]))[0])
-    return _constant_sizes(system) @ abs(states) + diagonal[:, None] * abs(states)
+        size, v = abs(lead.self_energy(np.array([energy]))[0]), abs(lead.amplitudes)
+        diagonal[lead.sites] += size * v**2
+        if v.size > 1:
+            at = states[lead.sites]
+            spread[lead.sites] += size * v[:, None] * (v @ at - v[:, None] * at)
+    return _constant_sizes(system) @ states + diagonal[:, None] * states + spread
 
 
 def green_sizes(system: OpenSystem, energy: float) -> np.ndarray:
-    """Return ``|G| |M| |G|`` between the leads' sites.
+    """Return ``|G| |M| |G|`` between the leads.
 
     Parameters
     ----------
@@ -107,8 +113,6 @@ def green_sizes(system: OpenSystem, energy: float) -> np.ndarray:
     (l, l) float array
         In 1/t; nan where the energy is a pole.
     """
-    leads = np.arange(len(system.leads))
-    contacts = np.zeros((system.sites, leads.size), complex)
-    contacts[[lead.site for lead in system.leads], leads] = 1.0
+    contacts = system.coupling.columns(system.sites)[:, system.coupling.of_lead]
     columns, rows = solve_both(system, energy, contacts)
     return abs(rows).T @ times_element_sizes(system, energy, columns)

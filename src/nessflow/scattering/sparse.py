@@ -70,7 +70,10 @@ def banded_matrices(system: OpenSystem) -> Banded:
     """
     matrices = system.hamiltonian, system.loss, system.gain
     hamiltonian, loss, gain = (as_sparse(matrix).matrix for matrix in matrices)
-    order, width = bandwidth_order((abs(hamiltonian) + abs(loss) + abs(gain)).tocsr())
+    first, second = system.coupling.links.T
+    joined = scipy.sparse.coo_array((np.ones(first.size), (first, second)), shape=loss.shape)
+    pattern = abs(hamiltonian) + abs(loss) + abs(gain) + joined + joined.T
+    order, width = bandwidth_order(pattern.tocsr())
     hamiltonian, loss, gain = (m[order][:, order] for m in (hamiltonian, loss, gain))
     damping = (hamiltonian - 1j * (loss + gain)).tocsr()
     elements = damping.tocoo()
@@ -93,7 +96,7 @@ class _Factorised:
         self,
         banded: Banded,
         energy: float,
-        contacts: np.ndarray,
+        contacts: tuple[np.ndarray, np.ndarray],
         sigma: np.ndarray,
         dark: np.ndarray,
         kappa: float,
@@ -101,7 +104,8 @@ class _Factorised:
         self._width, self._dark = banded.width, dark
         storage = banded.storage.copy(order="F")
         storage[2 * banded.width] += energy
-        storage[2 * banded.width, contacts] -= sigma
+        row, column = contacts
+        storage[2 * banded.width + row - column, column] -= sigma
         sites = np.empty(0, int)
         if dark.size:
             _, _, sites = scipy.linalg.qr(dark.conj().T, mode="economic", pivoting=True)
@@ -133,7 +137,7 @@ class _Factorised:
 
 def _factorised(system: OpenSystem, energies: np.ndarray) -> Iterator[_Factorised]:
     banded, kappa = banded_matrices(system), hamiltonian_norm(system)
-    contacts = banded.place[system.contacts]
+    contacts = tuple(banded.place[x] for x in system.coupling.elements)
     none = np.empty((system.sites, 0), complex)
     proved = unreached_sites(system).size == 0
 
@@ -210,10 +214,9 @@ def solve_both(
 def _contact_rows_of_green(
     system: OpenSystem, energies: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield the transposed rows of ``G`` at the contacts, (N, e, c), for a batch of energies."""
-    n, count = system.sites, system.contacts.size
-    sources = np.zeros((n, count), complex, order="F")
-    sources[banded_matrices(system).place[system.contacts], range(count)] = 1.0
+    """Yield ``v^+ G`` of the contacts, transposed, (N, e, c), for a batch of energies."""
+    n, count = system.sites, system.coupling.count
+    sources = system.coupling.columns(n, banded_matrices(system).place).conj()
     size = max(1, _BATCH_BYTES // (16 * n * max(count, 1)))
     for start in range(0, energies.size, size):
         batch = slice(start, min(start + size, energies.size))
@@ -243,15 +246,15 @@ def contact_rows(
     Returns
     -------
     green : (E, c, c) complex
-        ``G_ab`` between contact sites, in 1/t.
+        ``v_a^+ G v_b`` between the vectors of the contacts, in 1/t.
     loss, gain : (E, c) float
-        Diagonals of ``G 2P G^+`` and ``G 2Q G^+`` at the contact sites, in 1/t.
+        ``v_a^+ G 2P G^+ v_a``, and with ``2Q``, in 1/t.
     """
-    banded, contacts = banded_matrices(system), system.contacts
-    green = np.empty((energies.size, contacts.size, contacts.size), complex)
-    loss, gain = np.zeros((2, energies.size, contacts.size))
+    banded, count = banded_matrices(system), system.coupling.count
+    green = np.empty((energies.size, count, count), complex)
+    loss, gain = np.zeros((2, energies.size, count))
     for batch, rows in _contact_rows_of_green(system, energies):
-        green[batch] = np.moveaxis(rows[banded.place[contacts]], 0, -1)
+        green[batch] = np.moveaxis(system.coupling.collected(rows, banded.place), 0, -1)
         for matrix, into in ((banded.loss, loss), (banded.gain, gain)):
             if matrix.nnz:
                 into[batch] = np.sum((_weighted(matrix, rows) * rows.conj()).real, axis=0)
@@ -275,7 +278,7 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     loss, gain : (E, c, c) complex
         In 1/t.
     """
-    banded, count = banded_matrices(system), system.contacts.size
+    banded, count = banded_matrices(system), system.coupling.count
     result = np.zeros((2, energies.size, count, count), complex)
     if count < 2:
         return result[0], result[1]

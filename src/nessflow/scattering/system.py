@@ -6,13 +6,14 @@ extended-landauer-buttiker, eq (5): channels ``L = sum_j u_j c_j`` enter the mas
 ``X = h - i (P + Q)``, ``G = (w - X - Sigma)^-1``, and populations decay with the rate ``2 P``.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from nessflow.scattering.leads import Lead
+from nessflow.scattering.contacts import Contacts, Coupling
+from nessflow.scattering.leads import Attached, Lead
 from nessflow.scattering.matrices import (
     Matrix,
     Sparse,
@@ -31,40 +32,105 @@ def _require(fine: bool, name: str, what: str, got: object) -> None:
 
 @dataclass(frozen=True)
 class AttachedLead:
-    """Lead at a site, with its occupation: one channel of a terminal.
+    """One channel: a lead, the sites that it couples to, its occupation.
 
     Parameters
     ----------
     name : str
         Name of the lead.
-    site : int
-        Site of the contact, counted from 0.
+    site : int or mapping of int to complex
+        Site of the contact, counted from 0; or the amplitudes v of several, which couple
+        coherently: the self-energy is ``v sigma v^+``.
     model : Lead
-        Self-energy and bands.
+        Self-energy ``sigma`` and bands.
     chemical_potential, temperature : float
         In t; temperature 0 is allowed.
     terminal : str, optional
         Terminal that the lead is a channel of, see `OpenSystem.terminals`; its own name if None.
+    charge : int
+        What a particle of this channel counts.
+    energy_offset : float
+        Energy of its particles less that of the system's, in t.
 
     Raises
     ------
     ValueError
-        When a value is out of range.
+        When a value is out of range, or one that no solver knows of yet (a charge that is not 1,
+        an offset that is not 0).
     """
 
     name: str
-    site: int
+    site: int | Mapping[int, complex] | Coupling
     model: Lead
     chemical_potential: float
     temperature: float
     terminal: str | None = None
+    charge: int = 1
+    energy_offset: float = 0.0
 
     def __post_init__(self):
-        _require(self.site >= 0, self.name, "site must be 0 or more (counted from 0)", self.site)
+        if not isinstance(self.site, int | np.integer):
+            pairs = tuple(sorted(dict(self.site).items()))
+            _require(bool(pairs), self.name, "site needs at least one amplitude", self.site)
+            _require(
+                all(x != 0 and np.isfinite(x) for _, x in pairs),
+                self.name,
+                "amplitudes must be finite and not 0",
+                dict(pairs),
+            )
+            object.__setattr__(self, "site", pairs)
+        lowest = self.coupling[0][0]
+        _require(lowest >= 0, self.name, "site must be 0 or more (counted from 0)", lowest)
         mu, temperature = self.chemical_potential, self.temperature
         _require(np.isfinite(mu), self.name, "chemical_potential must be finite", mu)
         fine = temperature >= 0 and np.isfinite(temperature)
         _require(fine, self.name, "temperature must be finite and 0 or more", temperature)
+        kind = self.charge, self.energy_offset
+        _require(kind == (1, 0), self.name, "charge and energy_offset must be 1 and 0", kind)
+
+    @property
+    def coupling(self) -> Coupling:
+        """Sites, ascending, and amplitudes."""
+        return self.site if isinstance(self.site, tuple) else ((self.site, 1.0),)
+
+    @property
+    def sites(self) -> np.ndarray:
+        """Sites that it couples to, ascending; (k,) int."""
+        return np.array([site for site, _ in self.coupling])
+
+    @property
+    def amplitudes(self) -> np.ndarray:
+        """Amplitudes v on these sites, (k,) float or complex."""
+        return np.array([amplitude for _, amplitude in self.coupling])
+
+    def vector(self, sites: int) -> np.ndarray:
+        """Return the amplitudes on all sites.
+
+        Parameters
+        ----------
+        sites : int
+            Number of sites N.
+
+        Returns
+        -------
+        (N,) array
+            Zero where the lead does not couple.
+        """
+        result = np.zeros(sites, self.amplitudes.dtype)
+        result[self.sites] = self.amplitudes
+        return result
+
+    @property
+    def attached(self) -> Attached:
+        """Sites, amplitudes and lead, as `nessflow.scattering.leads.bordered` wants them."""
+        return self.sites, self.amplitudes, self.model
+
+    @property
+    def conjugate(self) -> "AttachedLead":
+        """The channel with complex conjugate amplitudes; the same object if they are real."""
+        if not np.iscomplex(self.amplitudes).any():
+            return self
+        return replace(self, site={site: np.conj(x) for site, x in self.coupling})
 
     def self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Return the retarded self-energy, see `Lead.self_energy`."""
@@ -73,6 +139,47 @@ class AttachedLead:
     def broadening_at(self, energies: np.ndarray) -> np.ndarray:
         """Return ``Gamma = -2 Im Sigma``, see `Lead.broadening_at`."""
         return self.model.broadening_at(energies)
+
+
+Place = int | Sequence[int] | Mapping[int, complex]
+"""A site; several, on each of which a lead has channels; amplitudes on several."""
+
+
+def attached_leads(
+    name: str, model: Lead, site: Place, chemical_potential: float, temperature: float
+) -> list[AttachedLead]:
+    """Return the channels of a lead, one terminal.
+
+    Parameters
+    ----------
+    name : str
+        Name of the lead.
+    model : Lead
+        What it is.
+    site : int, sequence of int, or mapping of int to complex
+        Where it couples, counted from 0: one channel on one site or, with the amplitudes of a
+        mapping, coherently on several; the channels of `Lead.channels` on a sequence.
+    chemical_potential, temperature : float
+        In t.
+
+    Returns
+    -------
+    list of AttachedLead
+        One for each channel.
+    """
+    filling = chemical_potential, temperature
+    if isinstance(site, int | np.integer | Mapping):
+        return [AttachedLead(name, site, model, *filling)]
+    found = []
+    for number, (vector, lead) in enumerate(model.channels(len(site)), 1):
+        pairs = {j: x for j, x in zip(site, vector.tolist(), strict=True) if x != 0}
+        ((first, amplitude), *others) = pairs.items()
+        is_point = not others and amplitude == 1
+        own = f"{name}, mode {number}" if model.has_rows else f"{name} on site {first + 1}"
+        found.append((own, first if is_point else pairs, lead))
+    if len(found) == 1:
+        return [AttachedLead(name, *found[0][1:], *filling)]
+    return [AttachedLead(*channel, *filling, name) for channel in found]
 
 
 def outermost_edges(leads: Iterable[AttachedLead]) -> tuple[float, float]:
@@ -93,10 +200,13 @@ def outermost_edges(leads: Iterable[AttachedLead]) -> tuple[float, float]:
 
 
 def share_states(leads: Iterable[AttachedLead]) -> bool:
-    """Return whether there are energies at which all leads have states."""
-    shared = [(-np.inf, np.inf)]
+    """Return whether there are energies at which all terminals of leads have states."""
+    bands_of: dict[str, set] = {}
     for lead in leads:
-        both = [(x, y) for x in shared for y in lead.model.bands]
+        bands_of.setdefault(lead.terminal or lead.name, set()).update(lead.model.bands)
+    shared = [(-np.inf, np.inf)]
+    for bands in bands_of.values():
+        both = [(x, y) for x in shared for y in bands]
         cuts = [(max(x[0], y[0]), min(x[1], y[1])) for x, y in both]
         shared = [(low, high) for low, high in cuts if low < high]
     return bool(shared)
@@ -168,8 +278,9 @@ class OpenSystem:
     def _check_leads(self) -> None:
         seen = set()
         for lead in self.leads:
-            fits = lead.site < self.sites
-            _require(fits, lead.name, f"site must be below the {self.sites} sites", lead.site)
+            last = lead.coupling[-1][0]
+            fits = last < self.sites
+            _require(fits, lead.name, f"site must be below the {self.sites} sites", last)
             if lead.name in seen:
                 raise ValueError(f"two leads have the name {lead.name!r}")
             seen.add(lead.name)
@@ -217,10 +328,38 @@ class OpenSystem:
         """Whether all matrices are stored with all their elements."""
         return isinstance(self.hamiltonian, np.ndarray)
 
+    def regular_self_energy(self, energy: float | None = None) -> np.ndarray:
+        """Return the elements of the leads' self-energies at one energy, without their poles.
+
+        Parameters
+        ----------
+        energy : float, optional
+            In t; the reference energy of each lead unless told.
+
+        Returns
+        -------
+        (p,) complex array
+            In t, at the rows and columns of `Contacts.elements`.
+        """
+        models = [lead.model for lead in self.leads]
+        at = [x.reference_energy if energy is None else energy for x in models]
+        found = [x.regular_self_energy(w) for x, w in zip(models, at, strict=True)]
+        return self.coupling.summed(np.array(found, complex))
+
     @cached_property
+    def coupling(self) -> Contacts:
+        """Vectors by which the leads couple."""
+        return Contacts.of([lead.coupling for lead in self.leads])
+
+    @property
     def contacts(self) -> np.ndarray:
-        """Distinct sites that have a lead, sorted; (c,) int."""
-        return np.unique(np.array([lead.site for lead in self.leads], int))
+        """Distinct sites that have a lead, sorted; (k,) int."""
+        return self.coupling.sites
+
+    @property
+    def is_wired_chain(self) -> bool:
+        """Whether it is a chain, each lead on one site: what compiled kernels take."""
+        return self.is_tridiagonal and self.coupling.are_points
 
     @cached_property
     def alike_leads(self) -> tuple[tuple[AttachedLead, list[int]], ...]:
@@ -251,7 +390,7 @@ class OpenSystem:
         return result
 
     def contact_self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return the sum of the leads' self-energies on each contact site.
+        """Return the elements of the sum of the leads' self-energies, a matrix between contacts.
 
         Parameters
         ----------
@@ -260,13 +399,14 @@ class OpenSystem:
 
         Returns
         -------
-        (E, c) complex array
-            In t.
+        (E, p) complex array
+            In t, at the rows and columns of `Contacts.elements`: by contact site, where each lead
+            is on one.
         """
-        total = np.zeros((np.size(energies), self.contacts.size), complex)
-        for lead, row in zip(self.leads, self.self_energies(energies), strict=True):
-            total[:, np.searchsorted(self.contacts, lead.site)] += row
-        return total
+        total = np.zeros((self.coupling.count, np.size(energies)), complex)
+        for at, row in zip(self.coupling.of_lead, self.self_energies(energies), strict=True):
+            total[at] += row
+        return self.coupling.spread(total).T
 
     def damping_matrix(self) -> np.ndarray:
         """Return ``X = h - i (P + Q)`` as an (N, N) complex array, in t."""
@@ -276,9 +416,11 @@ class OpenSystem:
     def T(self) -> "OpenSystem":
         """System with every matrix transposed; its Green's function is the transposed one.
 
-        The same object if all matrices are real tridiagonal ones.
+        The same object if all matrices are real tridiagonal ones and all amplitudes are real.
         """
         matrices = self.hamiltonian, self.loss, self.gain
-        if all(isinstance(matrix, Tridiagonal) and matrix.T is matrix for matrix in matrices):
+        leads = tuple(lead.conjugate for lead in self.leads)
+        real = all(own is lead for own, lead in zip(leads, self.leads, strict=True))
+        if real and all(isinstance(x, Tridiagonal) and x.T is x for x in matrices):
             return self
-        return OpenSystem(*(matrix.T for matrix in matrices), self.leads)
+        return OpenSystem(*(matrix.T for matrix in matrices), leads)

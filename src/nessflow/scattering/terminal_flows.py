@@ -4,8 +4,9 @@ With occupations ``f_a = f_0 + x_a`` about a common one,
 
     I_a = int dw/2pi Gamma_a [A x - G X G^+ + f_0 G 2P G^+ - (1 - f_0) G 2Q G^+]_aa,
 
-``A = G (Gamma + 2P + 2Q) G^+`` and ``X`` the diagonal of all ``Gamma_b x_b``.  Small biases so keep
-their digits, and no pair of terminals is visited.  Currents count from a terminal into the system.
+``A = G (Gamma + 2P + 2Q) G^+`` and ``X`` the sum of all ``Gamma_b x_b``, each on its contact.
+Small biases so keep their digits, and no pair of terminals is visited.  Currents count from a
+terminal into the system.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ import numpy as np
 
 from nessflow.scattering.mesh import energy_mesh, known_poles
 from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.scattering.pairwise import Source, in_batches, lead_broadening, lead_sites, site_sums
+from nessflow.scattering.pairwise import Source, in_batches, lead_broadening, site_sums
 from nessflow.scattering.quadrature import Integral, integrate
 from nessflow.scattering.system import OpenSystem
 
@@ -171,7 +172,6 @@ def lead_flow(
     value, size : (l, E) float
         Over ``dw/2pi``, from the lead into the system.
     """
-    at = lead_sites(system)
     gamma = lead_broadening(system, energies)
     excess = occupations.excess(energies)
     sources = [
@@ -182,8 +182,7 @@ def lead_flow(
     lossy, gainy = bool(system.loss.any()), bool(system.gain.any())
     nothing = np.zeros_like(gamma)
     sources += [Source(nothing, loss=1.0)] * lossy + [Source(nothing, gain=1.0)] * gainy
-    found, _ = site_sums(system, energies, sources)
-    received, size, spectral, *rest = (gamma * part.T[at] for part in found)
+    received, size, spectral, *rest = gamma * site_sums(system, energies, sources).leads
     value, size = spectral * excess - received, spectral * abs(excess) + size
     if lossy:
         lost = rest[0] * occupations.common(energies)

@@ -97,6 +97,7 @@ def _check_wire(system: OpenSystem, leads: dict, names: dict) -> None:
     require(uniform, "a chain of hopping 1 without on-site energies")
     require(not (system.loss.any() or system.gain.any()), "no loss and no gain")
     require(not any(probe not in leads for probe in names), "probes on one site each")
+    require(system.coupling.are_points, "leads and probes on one site each")
     chains = all(
         isinstance(x.model, SemiInfiniteChain)
         and (x.model.hopping, x.model.onsite, x.temperature) == (1.0, 0.0, 0.0)

@@ -91,9 +91,9 @@ class BiasedSystem(Strict):
                 "system",
                 "leads",
             )
-        groups = self.system.probes.values()
-        total = sum(group.current * len(group.sites) for group in groups)
-        size = sum(abs(group.current) * len(group.sites) for group in groups)
+        groups = self.system.probes.items()
+        currents = [group.current for name, group in groups for _ in group.places(name)]
+        total, size = sum(currents), sum(map(abs, currents))
         if abs(total) > 1e-12 * size:
             raise KeyedError(
                 f"the currents of the probes add up to {total:g}, so that the currents of left and "

@@ -191,11 +191,12 @@ def _profile(
 def _by_continuity(solved: ProbeSolution, count: int) -> tuple[np.ndarray, np.ndarray, str]:
     """Return bond currents of a chain from what enters to their left."""
     system = solved.system
-    if not system.is_tridiagonal or system.loss.any() or system.gain.any():
+    simple = system.is_wired_chain and len(system.terminals) == len(system.leads)
+    if not simple or system.loss.any() or system.gain.any():
         nothing = np.full(count, np.nan)
         return nothing, nothing, "beyond chains without loss and gain it takes the exact method"
     entering, uncertain = np.zeros((2, system.sites))
-    sites = [system.leads[x.channels[0]].site for x in system.terminals]
+    sites = [lead.site for lead in system.leads]
     np.add.at(entering, sites, solved.particle_current)
     np.add.at(uncertain, sites, solved.particle_current_error)
     # From the nearer end, so that errors of the other half do not gather.

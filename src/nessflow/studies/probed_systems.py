@@ -1,36 +1,48 @@
 """Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from nessflow.matrix import Complex
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.registry import AnyOf
 from nessflow.scattering.leads import Lead
 from nessflow.scattering.probes import Probe
-from nessflow.scattering.system import AttachedLead, OpenSystem
+from nessflow.scattering.system import OpenSystem, Place, attached_leads
 from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate
-from nessflow.studies.placement import listed, require_different
+from nessflow.studies.placement import listed
 
 CONVENTIONS = (
     *systems.CONVENTIONS,
     "Probes: leads whose chemical potential is solved for so that each sends the given particle "
     "current into the system: positive for a source, negative for a drain, 0 for a voltage probe.  "
     "With a heat current instead of a temperature, the temperature is solved for as well.  One "
-    "probe on each site of a group; its name is the group's and the site.",
+    "probe on each site of a group; its name is the group's and the site.  A strip on the sites of "
+    "a list, or amplitudes on several sites, are one probe; its name is the group's.",
     "Bond l is the l-th bond of the lattice, along a chain that between the sites l and l + 1; its "
     "current counts from the lower to the higher site.",
 )
 
 
+def _placed(sites: object) -> object:
+    """Return amplitudes by number of the site, or what `listed` does."""
+    amplitudes = isinstance(sites, Mapping) and all(str(key).isdecimal() for key in sites)
+    return {int(key): x for key, x in sites.items()} if amplitudes else listed(sites)
+
+
 class ProbeRole(Strict):
     """Probes that are alike, one on each of several sites."""
 
-    sites: Annotated[tuple[systems.Site, ...], BeforeValidator(listed)] = Field(
-        description="list of sites, from 1, or {start, stop, step} with stop included"
+    sites: Annotated[
+        tuple[systems.Site, ...] | dict[systems.Site, Complex], BeforeValidator(_placed)
+    ] = Field(
+        description="list of sites, from 1, or {start, stop, step} with stop included; site -> "
+        "amplitude for one probe on all, coherent"
     )
     current: float = quantity("particle current from each probe into the system", "t/hbar", 0.0)
     temperature: float | None = quantity(
@@ -47,8 +59,13 @@ class ProbeRole(Strict):
     def _each_once(cls, sites):
         if not sites:
             raise ValueError("no sites; a group of probes needs at least one")
-        require_different(sites, "listed twice; it has one probe")
+        systems.require_places(sites, "listed twice; it has one probe")
         return sites
+
+    @model_validator(mode="after")
+    def _rows(self):
+        systems.require_rows(self, "sites")
+        return self
 
     @model_validator(mode="after")
     def _temperature_or_heat(self):
@@ -58,6 +75,12 @@ class ProbeRole(Strict):
                 "(0 for a probe that exchanges no heat)"
             )
         return self
+
+    def places(self, name: str) -> dict[str, Place]:
+        """Return the probes of the group by name, each with where it couples, from 1."""
+        if self.has_rows or isinstance(self.sites, Mapping):
+            return {name: self.sites}
+        return {f"{name} {site}": site for site in self.sites}
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
@@ -75,9 +98,16 @@ class ProbedSystem(systems.System):
     def _probes_fit(self):
         owner: dict[int, str] = {}
         for name, group in self.probes.items():
-            for number, site in enumerate(group.sites):
-                place = ("probes", name, "sites", number)
-                self.lattice.require_site(site, *place)
+            if name in group.places(name).keys() & {*self.leads, "loss", "gain"}:
+                raise KeyedError(
+                    f"probe {name}: a terminal has that name; give the probe another one",
+                    "probes",
+                    name,
+                    of_key=True,
+                )
+            for site, key, of_key in systems.places(group.sites):
+                place = ("probes", name, "sites", *key)
+                self.lattice.require_site(site, *place, of_key=of_key)
                 if owner.setdefault(site, name) != name:
                     raise KeyedError(
                         f"site {site} has a probe of {owner[site]} and one of {name}; "
@@ -110,7 +140,7 @@ def lead_names(system: ProbedSystem) -> tuple[str, ...]:
 def probe_names(system: ProbedSystem) -> tuple[str, ...]:
     """Return the names of all probes: their group and their site, from 1."""
     groups = system.probes.items()
-    return tuple(f"{name} {site}" for name, group in groups for site in group.sites)
+    return tuple(probe for name, group in groups for probe in group.places(name))
 
 
 def require_cold(system: ProbedSystem, what: str) -> None:
@@ -142,10 +172,9 @@ def open_system(
     leads, probes = list(base.leads), []
     for name, group in system.probes.items():
         model, temperature = systems.model_of(group), group.temperature or 0.0
-        for site in group.sites:
-            lead = AttachedLead(f"{name} {site}", site - 1, model, 0.0, temperature)
-            leads.append(lead)
-            probes.append(Probe(lead.name, group.current, group.heat_current))
+        for probe, site in group.places(name).items():
+            leads += attached_leads(probe, model, systems.from_zero(site), 0.0, temperature)
+            probes.append(Probe(probe, group.current, group.heat_current))
     return replace(base, leads=leads), probes
 
 
@@ -178,5 +207,5 @@ def by_site(system: OpenSystem, values: np.ndarray) -> np.ndarray:
     """
     result = np.full(system.sites, np.nan)
     for lead, terminal in zip(system.leads[::-1], system.terminal_of_lead[::-1], strict=True):
-        result[lead.site] = values[terminal]
+        result[lead.sites] = values[terminal]
     return result

@@ -1,15 +1,17 @@
 """Parameters of an open quadratic system: lattice, disorder, loss, gain and leads."""
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from nessflow.matrix import Complex
 from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.registry import AnyOf
 from nessflow.scattering.leads import Lead
-from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
+from nessflow.scattering.system import OpenSystem, Place, Tridiagonal, attached_leads
 from nessflow.studies.draws import stream
 from nessflow.studies.kind import Coordinate
 from nessflow.studies.placement import require_different
@@ -27,7 +29,9 @@ CONVENTIONS = (
     "channels, Q_jk = sum_m v_mj v*_mk of the gain channels.",
     "Terminals: the leads with their Fermi functions, loss with occupation 0, gain with 1.  A "
     "terminal's current counts from the terminal into the system; they sum to zero.  A lead on "
-    "several sites has one independent channel on each and counts as one terminal.",
+    "several sites is one terminal: on those of a list it has an independent channel each, or the "
+    "rows of a strip; with the amplitudes v of a mapping it is one channel, which couples to all "
+    "coherently, with the self-energy v sigma v^+.",
     "Net current = Landauer + reservoir[left] - reservoir[right], positive from left to right, "
     "the first lead being left and the second right; a reservoir current is half of the current "
     "between that lead and loss or gain.  They are defined with exactly two leads.",
@@ -39,31 +43,83 @@ class LeadRole(Strict):
 
     chemical_potential: float = quantity("chemical potential", "t")
     temperature: float = quantity("temperature", "t", ge=0)
-    site: Site | tuple[Site, ...] | None = Field(
+    site: Site | tuple[Site, ...] | dict[Site, Complex] | None = Field(
         None,
-        description="site it couples to, from 1, or a list of sites, each with a channel of its "
-        "own (default of the leads left and right: the ends of the lattice)",
+        description="site it couples to, from 1; a list of sites, each with a channel of its own "
+        "or as a row of a strip; site -> amplitude for one channel on all, coherent; default of "
+        "the leads left and right: the ends of the lattice",
     )
 
     @field_validator("site")
     @classmethod
     def _each_once(cls, site):
-        sites = site if isinstance(site, tuple) else (site,)
-        if not sites:
-            raise ValueError("no sites; name one or leave the key out")
-        require_different(sites, "listed twice")
+        if site is not None:
+            require_places(site, "listed twice")
         return site
 
-    def channels(self, name: str, sites: tuple[int, ...]) -> list[AttachedLead]:
-        """Return the leads of the engine, one on each of ``sites`` (from 1), one terminal."""
-        names = [f"{name} on site {site}" for site in sites] if len(sites) > 1 else [name]
-        terminal = name if len(sites) > 1 else None
-        filling = self.chemical_potential, self.temperature
-        model = model_of(self)
-        return [
-            AttachedLead(own, site - 1, model, *filling, terminal)
-            for own, site in zip(names, sites, strict=True)
-        ]
+    @model_validator(mode="after")
+    def _rows(self):
+        require_rows(self, "site")
+        return self
+
+
+def require_places(site: Place, twice: str) -> None:
+    """Check sites of a lead: some, each once, none with the amplitude 0.
+
+    Raises
+    ------
+    KeyedError
+        At the site; it says ``twice`` of one that is.
+    """
+    if isinstance(site, int):
+        return
+    if not site:
+        raise ValueError("no sites; name one or leave the key out")
+    if isinstance(site, Mapping):
+        for each, amplitude in site.items():
+            if amplitude == 0:
+                raise KeyedError(
+                    f"site {each}: the amplitude is 0, so that nothing couples there; "
+                    "leave the site out",
+                    each,
+                )
+    else:
+        require_different(site, twice)
+
+
+def require_rows(lead: Strict, key: str) -> None:
+    """Check that a lead of rows has a list of sites.
+
+    Raises
+    ------
+    KeyedError
+        At ``key`` when it has not.
+    """
+    site = getattr(lead, key)
+    if lead.has_rows and not isinstance(site, tuple):
+        what = "with amplitudes" if isinstance(site, Mapping) else "on one site"
+        raise KeyedError(
+            f"a {lead.kind} {what if site is not None else 'without sites'} has no rows; list the "
+            f"sites that its rows couple to in order, {key}: [1, 2, 3]",
+            key,
+        )
+
+
+def places(site: Place) -> Iterator[tuple[int, tuple[int, ...], bool]]:
+    """Yield each site of a place, the key at which it stands there, and if it is that key."""
+    if isinstance(site, Mapping):
+        yield from ((each, (each,), True) for each in site)
+    elif isinstance(site, tuple):
+        yield from ((each, (number,), False) for number, each in enumerate(site))
+    else:
+        yield site, (), False
+
+
+def from_zero(site: Place) -> Place:
+    """Return a place whose sites count from 1 with sites that count from 0."""
+    if isinstance(site, Mapping):
+        return {each - 1: amplitude for each, amplitude in site.items()}
+    return tuple(each - 1 for each in site) if isinstance(site, tuple) else site - 1
 
 
 def model_of(lead: Lead) -> Lead:
@@ -114,14 +170,13 @@ class System(Strict):
             if (channels := getattr(self, name)) is not None:
                 with at_key(name):
                     channels.require_fit(self.lattice)
-        for name, lead in self.leads.items():
-            for number, site in enumerate(contacts(self, name)):
-                entry = (number,) if isinstance(lead.site, tuple) else ()
-                self.lattice.require_site(site, "leads", name, "site", *entry)
+        for name in self.leads:
+            for site, key, of_key in places(place_of(self, name)):
+                self.lattice.require_site(site, "leads", name, "site", *key, of_key=of_key)
         return self
 
 
-def contacts(system: System, name: str) -> tuple[int, ...]:
+def place_of(system: System, name: str) -> Place:
     """Return the sites, from 1, of a lead.
 
     Raises
@@ -130,8 +185,6 @@ def contacts(system: System, name: str) -> tuple[int, ...]:
         When none is given and it is neither the left nor the right lead.
     """
     site = system.leads[name].site
-    if isinstance(site, tuple):
-        return site
     defaults = dict(zip(("left", "right"), system.lattice.contacts, strict=True))
     if site is None and name not in defaults:
         raise KeyedError(
@@ -140,7 +193,7 @@ def contacts(system: System, name: str) -> tuple[int, ...]:
             name,
             "site",
         )
-    return (site or defaults[name],)
+    return defaults[name] if site is None else site
 
 
 def terminals(system: System) -> tuple[str, ...]:
@@ -183,9 +236,9 @@ def open_system(system: System, rng: np.random.Generator | None) -> OpenSystem:
         loss = system.loss.matrix(lattice)
     if system.gain is not None:
         gain = system.gain.matrix(lattice).T
-    leads = [
-        channel
-        for name, lead in system.leads.items()
-        for channel in lead.channels(name, contacts(system, name))
-    ]
+    leads = []
+    for name, lead in system.leads.items():
+        filling = lead.chemical_potential, lead.temperature
+        place = from_zero(place_of(system, name))
+        leads += attached_leads(name, model_of(lead), place, *filling)
     return OpenSystem(lattice.hamiltonian(disorder), loss, gain, leads)
