@@ -76,11 +76,30 @@ def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents | Trans
     return _of_heat(system, heat_current(system, currents))
 
 
+def without_temperature(system: OpenSystem) -> str:
+    """Return why heat has no entropy, or an empty text where every lead is warm.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    str
+        Which leads have the temperature 0.
+    """
+    cold = [lead.name for lead in system.terminals if lead.temperature == 0]
+    if not cold:
+        return ""
+    which = "all leads" if len(cold) == len(system.terminals) > 2 else f"lead {', '.join(cold)}"
+    return f"at temperature 0 ({which}) heat has no finite entropy"
+
+
 def _of_heat(system: OpenSystem, heat: Estimate) -> Estimate:
     """Return the entropy of the heat that each lead loses, (l, ...)."""
-    cold = [lead.name for lead in system.terminals if lead.temperature == 0]
-    if cold:
-        reason = f"at temperature 0 (lead {', '.join(cold)}) heat has no finite entropy"
+    reason = without_temperature(system)
+    if reason:
         nothing = np.full(np.shape(heat.value)[1:], np.nan)[()]
         return Estimate(nothing, nothing, reason)
     beta = np.array([1 / lead.temperature for lead in system.terminals])

@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import xlogy
 
 from nessflow.classical.currents import ChainCurrents
 from nessflow.classical.sums import EPSILON, running_sums
@@ -348,6 +347,11 @@ def _require_reverse(lattice: MoverLattice) -> None:
         raise ValueError("a reservoir is empty: no particle comes back from it")
 
 
+def _times_log(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return ``x ln y``, 0 where x is."""
+    return x * np.log(y, out=np.zeros(np.shape(y)), where=x > 0)
+
+
 def step_entropy(
     lattice: MoverLattice, density: np.ndarray, density_error: np.ndarray
 ) -> tuple[float, float]:
@@ -380,10 +384,10 @@ def step_entropy(
     flows = reservoir_currents(lattice, density) * potentials
     terms, error = [flows], 0.0
     for rho, sign in ((step(lattice, density), 1), (density, -1)):
-        terms += [sign * rho.ravel(), -sign * xlogy(rho, lattice.hopping * rho).ravel()]
+        terms += [sign * rho.ravel(), -sign * _times_log(rho, lattice.hopping * rho).ravel()]
         # The slope of rho ln rho, which is infinite at 0.
         most = lattice.hopping * np.maximum(rho, density_error)
-        error += np.sum(density_error + abs(xlogy(density_error, most)))
+        error += np.sum(density_error + abs(_times_log(density_error, most)))
     error += abs(potentials) @ (lattice.hopping[[0, -1]] * density_error[[1, 0], [0, -1]])
     terms = np.concatenate(terms)
     rounding = 4 * EPSILON * (np.log2(terms.size) + 1) * abs(terms).sum()

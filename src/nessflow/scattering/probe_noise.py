@@ -11,10 +11,16 @@ where ``h = 1 - n``; N is needed only where weights are not zero.
 Bare noise is that at chemical potentials that do not change with time.  Floating noise is that at
 frequencies low enough for the probes to follow: their potentials fluctuate so that their currents
 do not, which adds ``-K_Lp K_pp^-1 I_p`` to the current of lead L, ``K = dI/dmu``.
+
+To first order in biases at temperature 0, where the scattering matrix is that at one energy,
+``int f_c (1 - f_d) dw = max(mu_c - mu_d, 0)`` leaves a sum over pairs of leads,
+
+    S = sum_cd Re[A_cd A'_dc] max(mu_c - mu_d, 0) / 2 pi,   A = m - s^+ m s.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
 
@@ -26,10 +32,12 @@ from nessflow.scattering.pairwise import (
     pair_correlations,
 )
 from nessflow.scattering.probe_response import conductance_matrix
-from nessflow.scattering.probes import NoSolution, Probe
+from nessflow.scattering.probes import NoSolution, Probe, ProbeSolution, moved
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.system import OpenSystem
-from nessflow.scattering.terminal_flows import integrated, lead_occupations
+from nessflow.scattering.terminal_flows import integrated, lead_occupations, temperatures
+
+_ROUNDING = 32 * np.finfo(float).eps
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,19 +208,40 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8)
             f"the floating noise with the temperature probe {warm[0]!r} takes the noise of heat, "
             "which is not computed"
         )
+    weights, _ = _weights(system, probes)
+    return _parted_noise(system, probes, *combined_noise(system, weights, rtol))
+
+
+def _weights(system: OpenSystem, probes: Sequence[Probe]) -> tuple[np.ndarray, float]:
+    """Return the currents whose noise is bare, then floating, as sums over terminals, (2k, t).
+
+    And what a relative error of the conductances is multiplied by.
+    """
     at, given = _parted(system, probes)
-    bare_weights = np.eye(len(system.terminals))[given]
-    floating_weights = bare_weights.copy()
+    bare = np.eye(len(system.terminals))[given]
+    floating = bare.copy()
     conductance = conductance_matrix(system)
     inside = conductance[np.ix_(at, at)]
     try:
-        floating_weights[:, at] = -np.linalg.solve(inside.T, conductance[np.ix_(given, at)].T).T
+        inverse = np.linalg.inv(inside)
     except np.linalg.LinAlgError:
         raise NoSolution(
             "the current of a probe does not respond to its chemical potential, outside its band"
         ) from None
-    weights = np.concatenate([bare_weights, floating_weights])
-    value, error, converged = combined_noise(system, weights, rtol)
+    floating[:, at] = -conductance[np.ix_(given, at)] @ inverse
+    condition = np.linalg.norm(inside, 1) * np.linalg.norm(inverse, 1)
+    return np.concatenate([bare, floating]), float(condition)
+
+
+def _parted_noise(
+    system: OpenSystem,
+    probes: Sequence[Probe],
+    value: np.ndarray,
+    error: np.ndarray,
+    converged: bool,
+) -> ProbeNoise:
+    """Return bare and floating noise from those of all `_weights`."""
+    _, given = _parted(system, probes)
     bare, floating = slice(None, given.size), slice(given.size, None)
     return ProbeNoise(
         tuple(system.terminals[a].name for a in given),
@@ -222,3 +251,65 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8)
         error[floating, floating],
         converged,
     )
+
+
+def linear_noise(
+    solutions: Sequence[ProbeSolution], probes: Sequence[Probe], energy: float
+) -> list[ProbeNoise]:
+    """Return `probe_noise` at temperature 0 to first order in the biases, O(t^3) for all together.
+
+    Parameters
+    ----------
+    solutions : sequence of ProbeSolution
+        Of one system at different chemical potentials, all at temperature 0, without loss and gain.
+    probes : sequence of Probe
+        Which terminals are probes.
+    energy : float
+        About which biases are small, in t.
+
+    Returns
+    -------
+    list of ProbeNoise
+        For each solution.
+
+    Raises
+    ------
+    NoSolution
+        As `probe_noise`.
+    ValueError
+        When a lead is warm, or there is loss or gain, which make noise at all energies.
+    """
+    system = moved(solutions[0].system, np.full(len(solutions[0].terminals), energy))
+    if temperatures(system).any() or system.loss.any() or system.gain.any():
+        raise ValueError("noise to first order is that of temperature 0 without loss and gain")
+    weights, condition = _weights(system, probes)
+    m = weights[:, system.terminal_of_lead]
+    root = np.sqrt(lead_broadening(system, np.array([energy])))[:, 0]
+    s = 1j * root[:, None] * green_between(system, np.array([energy]))[0] * root
+    s -= np.eye(len(s))
+    # Columns of s have the norm 1, so that elements of s^+ m s are at most the largest weight.
+    largest = abs(m).max(axis=1)
+    rounding = _ROUNDING * largest * np.where(np.arange(len(m)) < len(m) // 2, 1.0, 1 + condition)
+    counted = [np.flatnonzero(row) for row in m]
+    matrices = [
+        np.diag(row) - (s[rows].conj().T * row[rows]) @ s[rows]
+        for row, rows in zip(m, counted, strict=True)
+    ]
+    found = []
+    for solution in solutions:
+        mu = solution.chemical_potential[system.terminal_of_lead]
+        wrong = solution.chemical_potential_error[system.terminal_of_lead]
+        window = np.maximum(mu[:, None] - mu, 0.0)
+        uncertain = wrong[:, None] + wrong
+        value, error = np.zeros((2, len(m), len(m)))
+        for k, q in combinations_with_replacement(range(len(m)), 2):
+            if k < len(m) // 2 <= q:
+                continue
+            first, second = matrices[k], matrices[q]
+            product = first.real * second.real + first.imag * second.imag
+            size = abs(first) * rounding[q] + abs(second) * rounding[k]
+            value[k, q] = value[q, k] = np.sum(product * window) / (2 * np.pi)
+            off = np.sum(size * window + abs(product) * uncertain) / (2 * np.pi)
+            error[k, q] = error[q, k] = off
+        found.append(_parted_noise(system, probes, value, error, True))
+    return found

@@ -13,11 +13,13 @@ from nessflow.scattering.probe_exact import solve_probes
 from nessflow.scattering.probe_expansion import physical_solution, third_order_probes
 from nessflow.scattering.probe_linear import linear_probes
 from nessflow.scattering.probes import Probe, ProbeSolution
+from nessflow.scattering.profiles import joule_heat
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import NOT_NEGATIVE, Limits, Status, Variable
 from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
 from nessflow.studies.variables import with_errors
+from nessflow.thermodynamics import without_temperature
 
 CONVENTIONS = (
     "Forward bias: leads as given; reverse bias: the chemical potentials of left and right "
@@ -130,6 +132,34 @@ def solved(system: OpenSystem, probes: list[Probe], method: str) -> ProbeSolutio
     if method == "linear":
         return linear_probes(system, probes)
     return physical_solution(third_order_probes(system, probes))
+
+
+def expanded_heat(solved: ProbeSolution, mean: float) -> tuple[dict, dict[str, str]]:
+    """Return heat and entropy production in the leading order of the biases, and notes."""
+    system = solved.system
+    heat = -joule_heat(system, mean)
+    rounding = 64 * np.finfo(float).eps * abs(heat)
+    closed = not (system.loss.any() or system.gain.any())
+    notes = {}
+    if not closed:
+        heat, rounding = np.full(heat.size, np.nan), np.full(heat.size, np.nan)
+        reason = "with loss or gain heat is that of the exact method"
+        notes = dict.fromkeys(("heat_current", "joule_heat", "entropy_production"), reason)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        entropy, entropy_error = -(heat / solved.temperature).sum(), 0.0
+        entropy_error = (rounding / solved.temperature).sum()
+    cold = without_temperature(system)
+    if closed and cold:
+        entropy = entropy_error = np.nan
+        notes["entropy_production"] = cold
+    return {
+        "heat_current": heat,
+        "heat_current_error": rounding,
+        "joule_heat": -heat.sum(),
+        "joule_heat_error": rounding.sum(),
+        "entropy_production": entropy,
+        "entropy_production_error": entropy_error,
+    }, notes
 
 
 def how_valid(solutions: Sequence[ProbeSolution]) -> tuple[dict[str, float], dict[str, str]]:

@@ -12,7 +12,7 @@ from nessflow.scattering.probes import (
     ProbeSolution,
     mean_chemical_potential,
 )
-from nessflow.scattering.profiles import Profiles, joule_heat, profiles, terminal_currents
+from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
 from nessflow.scattering.system import OpenSystem
 from nessflow.studies import bias_reversal, probed_systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
@@ -129,7 +129,9 @@ def _one_direction(
     else:
         currents = None
         values, notes = _expanded_flows(solved)
-        heat, more = _expanded_heat(solved, mean_chemical_potential(solved.system, probes))
+        heat, more = bias_reversal.expanded_heat(
+            solved, mean_chemical_potential(solved.system, probes)
+        )
         notes |= more
     values |= heat
     profile, more = _profile(inside, solved, exact=method == "exact")
@@ -162,33 +164,6 @@ def _expanded_flows(solved: ProbeSolution) -> tuple[dict, dict[str, str]]:
         "energy_current": nothing,
         "energy_current_error": nothing,
         "conservation_defect": float(solved.particle_current.sum()) if closed else np.nan,
-    }, notes
-
-
-def _expanded_heat(solved: ProbeSolution, mean: float) -> tuple[dict, dict[str, str]]:
-    """Return what `THERMODYNAMICS` lists, in the leading order of the biases."""
-    system = solved.system
-    heat = -joule_heat(system, mean)
-    rounding = 64 * np.finfo(float).eps * abs(heat)
-    closed = not (system.loss.any() or system.gain.any())
-    notes = {}
-    if not closed:
-        heat, rounding = np.full(heat.size, np.nan), np.full(heat.size, np.nan)
-        reason = "with loss or gain heat is that of the exact method"
-        notes = dict.fromkeys(("heat_current", "joule_heat", "entropy_production"), reason)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        entropy, entropy_error = -(heat / solved.temperature).sum(), 0.0
-        entropy_error = (rounding / solved.temperature).sum()
-    if closed and not solved.temperature.all():
-        entropy = entropy_error = np.nan
-        notes["entropy_production"] = "at temperature 0 heat has no finite entropy"
-    return {
-        "heat_current": heat,
-        "heat_current_error": rounding,
-        "joule_heat": -heat.sum(),
-        "joule_heat_error": rounding.sum(),
-        "entropy_production": entropy,
-        "entropy_production_error": entropy_error,
     }, notes
 
 

@@ -7,16 +7,18 @@ from nessflow.parts import KeyedError, Strict, at_key
 from nessflow.scattering.probe_exact import solve_probes
 from nessflow.scattering.probe_expansion import third_order_probes
 from nessflow.scattering.probe_linear import linear_probes
-from nessflow.scattering.probes import NoSolution
-from nessflow.studies import probed_systems
+from nessflow.scattering.probes import NoSolution, Probe, ProbeSolution
+from nessflow.studies import probed_systems, probes
 from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Variable
 from nessflow.studies.variables import failed, with_errors
+from nessflow.thermodynamics import without_temperature
 
 _ROOTS = 9
 CONVENTIONS = (
-    *probed_systems.CONVENTIONS,
+    *probes.CONVENTIONS,
     "Two cubic equations have up to nine real solutions, sorted by the first probe's chemical "
     "potential; the physical one goes to zero with bias and demanded currents.",
+    "Particle current, noise and entropy production: of the exact solution.",
 )
 VARIABLES = {
     "root_chemical_potential": Variable(
@@ -40,6 +42,17 @@ VARIABLES = {
         "exact_chemical_potential": Variable(("probe",), "t", "chemical potentials, exact"),
     }
 )
+_FLOWS = (
+    with_errors(
+        {
+            "particle_current": Variable(
+                ("contact",), "t/hbar", "particle current from the lead into the system, exact"
+            ),
+        }
+    )
+    | probes.NOISE
+)
+VARIABLES |= _FLOWS | probes.ENTROPY
 
 
 class Parameters(Strict):
@@ -65,10 +78,12 @@ class Parameters(Strict):
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return solutions and probes."""
-    probes = np.array(probed_systems.probe_names(parameters.system))
+    names = np.array(probed_systems.probe_names(parameters.system))
+    contacts = probed_systems.coordinates(parameters.system)
     return {
+        **{name: contacts[name] for name in ("contact", "contact_2")},
         "root": Coordinate(np.arange(1, _ROOTS + 1), "1", "real solution"),
-        "probe": Coordinate(probes, "1", "probe"),
+        "probe": Coordinate(names, "1", "probe"),
     }
 
 
@@ -79,13 +94,13 @@ def is_random(parameters: Parameters) -> bool:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return all solutions of one system (paper nonreciprocal-gain-loss, B35)."""
-    system, probes = probed_systems.open_system(parameters.system, rng)
+    system, demanded = probed_systems.open_system(parameters.system, rng)
     try:
-        found = third_order_probes(system, probes)
+        found = third_order_probes(system, demanded)
     except NoSolution as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
-    count, first = len(found.roots), len(system.terminals) - len(probes)
-    potentials, current = np.full((_ROOTS, len(probes)), np.nan), np.full(_ROOTS, np.nan)
+    count, first = len(found.roots), len(system.terminals) - len(demanded)
+    potentials, current = np.full((_ROOTS, len(demanded)), np.nan), np.full(_ROOTS, np.nan)
     physical = np.full(_ROOTS, np.nan)
     potentials[:count], current[:count], physical[:count] = found.roots, found.currents[:, 0], 0.0
     notes = {}
@@ -102,8 +117,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     }
     ways = {
         "physical": lambda: found.physical,
-        "linear": lambda: linear_probes(system, probes),
-        "exact": lambda: solve_probes(system, probes),
+        "linear": lambda: linear_probes(system, demanded),
+        "exact": lambda: solve_probes(system, demanded),
     }
     for name, way in ways.items():
         key = f"{name}_chemical_potential"
@@ -118,8 +133,30 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
             reason = str(error)
         if reason:
             notes[key] = reason
-            values[key] = values[f"{key}_error"] = np.full(len(probes), np.nan)
+            values[key] = values[f"{key}_error"] = np.full(len(demanded), np.nan)
             continue
         values[key] = solved.chemical_potential[first:]
         values[f"{key}_error"] = solved.chemical_potential_error[first:]
-    return Outcome(values, notes=notes)
+    # The exact solution is the last.
+    flows, more = _flows(None if reason else solved, demanded, first, reason)
+    return Outcome(values | flows, notes=notes | more)
+
+
+def _flows(
+    solved: ProbeSolution | None, demanded: list[Probe], contacts: int, reason: str
+) -> tuple[dict[str, np.ndarray | float], dict[str, str]]:
+    """Return currents, noise and entropy production of a solution, and notes."""
+    if solved is None:
+        shapes = {"contact": contacts, "contact_2": contacts}
+        undefined = _FLOWS | probes.ENTROPY
+        values = {
+            name: np.full([shapes[dim] for dim in variable.dims], np.nan)
+            for name, variable in undefined.items()
+        }
+        return values, dict.fromkeys(undefined, reason)
+    values, notes = probes.noise(solved.system, demanded)
+    for name in ("particle_current", "particle_current_error"):
+        values[name] = getattr(solved, name)[:contacts]
+    values |= dict.fromkeys(probes.ENTROPY, np.nan)
+    # All leads are cold, as third order takes.
+    return values, notes | {"entropy_production": without_temperature(solved.system)}

@@ -7,7 +7,7 @@ from nessflow.estimate import Estimate
 from nessflow.parts import Strict
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.probe_exact import solve_probes
-from nessflow.scattering.probe_noise import bare_noise, probe_noise
+from nessflow.scattering.probe_noise import ProbeNoise, bare_noise, probe_noise
 from nessflow.scattering.probes import NoSolution, Probe, ProbeSolution
 from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
 from nessflow.scattering.system import OpenSystem
@@ -68,15 +68,20 @@ FLOWS = with_errors(
         (), _PARTICLE, "sum of the particle currents of all terminals, zero by conservation"
     ),
 }
-THERMODYNAMICS = with_errors(
+_HEAT = with_errors(
     {
         "heat_current": Variable(("lead",), _ENERGY, "heat current from the lead into the system"),
         "joule_heat": Variable((), _ENERGY, "heat that all leads and probes take up"),
+    }
+)
+ENTROPY = with_errors(
+    {
         "entropy_production": Variable(
             (), "k_B*t/hbar", "entropy production of all terminals, probes included", SECOND_LAW
         ),
     }
 )
+THERMODYNAMICS = _HEAT | ENTROPY
 PROFILES = with_errors(
     {
         "occupation": Variable(("site",), "1", "occupation of the site", PROBABILITY),
@@ -206,16 +211,20 @@ def noise(system: OpenSystem, probes: list[Probe]) -> tuple[dict, dict[str, str]
         notes = {"floating_particle_noise": reason}
     else:
         converged, notes = found.converged, {}
-        values |= {
-            "bare_particle_noise": found.bare,
-            "bare_particle_noise_error": found.bare_error,
-            "floating_particle_noise": found.floating,
-            "floating_particle_noise_error": found.floating_error,
-        }
+        values |= noise_values(found)
     if not converged:
         nothing = dict.fromkeys(NOISE, np.full((count, count), np.nan))
         return nothing, dict.fromkeys(NOISE, "its energy integral did not converge")
     return values, notes
+
+
+def noise_values(found: ProbeNoise) -> dict[str, np.ndarray]:
+    """Return what `NOISE` lists."""
+    return {
+        f"{name}_particle_noise{part}": getattr(found, f"{name}{part}")
+        for name in ("bare", "floating")
+        for part in ("", "_error")
+    }
 
 
 def judged(
