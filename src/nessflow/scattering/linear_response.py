@@ -28,6 +28,7 @@ from numpy.polynomial import chebyshev
 from nessflow.scattering.band_edges import continuous, why_undefined
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
+    SteadyCurrents,
     response_of,
     response_size,
     response_transmission,
@@ -416,7 +417,9 @@ def _own_potential(
     }
 
 
-def linear_response(system: OpenSystem, rtol: float = 1e-10) -> LinearResponse:
+def linear_response(
+    system: OpenSystem, rtol: float = 1e-10, currents: SteadyCurrents | None = None
+) -> LinearResponse:
     """Return conductances, thermopower and what follows from them.
 
     Parameters
@@ -428,6 +431,8 @@ def linear_response(system: OpenSystem, rtol: float = 1e-10) -> LinearResponse:
     rtol : float
         Error over value aimed at, for each integral by itself; there is no absolute tolerance, so
         that a conductance of 1e-90 outside the band is as good as any.
+    currents : SteadyCurrents, optional
+        Those of the system, where they were computed before; loss and gain make some.
 
     Returns
     -------
@@ -451,7 +456,7 @@ def linear_response(system: OpenSystem, rtol: float = 1e-10) -> LinearResponse:
         found, converged = _conductances(system, rtol)
     reference = (0.0, 0.0)
     if system.loss.any() or system.gain.any():
-        currents = steady_currents(system, rtol)
+        currents = currents or steady_currents(system, rtol)
         reference = currents.particle_current[0], currents.particle_current_error[0]
         converged = converged and currents.converged
     found["reference_current"] = reference

@@ -1,4 +1,4 @@
-"""Counting statistics of the charge that each lead sends: cumulants and distribution."""
+"""Counting statistics of the charge that each lead sends: cumulants, distribution and flows."""
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -7,10 +7,13 @@ from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.scattering.counting import (
     ChargeDistribution,
     charge_distribution,
+    cumulants_observable,
     generating_function,
-    lead_cumulants,
 )
-from nessflow.studies import systems
+from nessflow.scattering.currents import currents_observable
+from nessflow.scattering.noise import noise_observable
+from nessflow.scattering.rates import integrate_observables
+from nessflow.studies import steady_flows, systems
 from nessflow.studies.kind import (
     NOT_NEGATIVE,
     PROBABILITY,
@@ -63,44 +66,54 @@ CONVENTIONS = (
     "temperature and bias; the error of a probability says how far the limit is from a "
     "distribution.",
     "Cumulants are per unit time, of order 1 (current) to 4; order 2 is the noise.",
+    *steady_flows.CONVENTIONS,
 )
 
 _RATE = "t/hbar"
 _DISTRIBUTION = ("lead", "charge")
 
-VARIABLES = with_errors(
-    {
-        "cumulant": Variable(
-            ("lead", "order"),
-            _RATE,
-            "cumulant of the charge, per unit time",
-            Limits(np.array([-np.inf, 0.0, -np.inf, -np.inf])),
-        ),
-        "generating_function_real": Variable(
-            ("lead", "counting_field"),
-            _RATE,
-            "real part of the cumulant generating function",
-            Limits(upper=0),
-        ),
-        "generating_function_imaginary": Variable(
-            ("lead", "counting_field"), _RATE, "imaginary part of the cumulant generating function"
-        ),
-        "probability": Variable(_DISTRIBUTION, "1", "probability of the charge", PROBABILITY),
-        "outside_probability": Variable(
-            ("lead",), "1", "probability of charges that are not tabulated", PROBABILITY
+VARIABLES = (
+    steady_flows.VARIABLES
+    | with_errors(
+        {
+            "cumulant": Variable(
+                ("lead", "order"),
+                _RATE,
+                "cumulant of the charge, per unit time",
+                Limits(np.array([-np.inf, 0.0, -np.inf, -np.inf])),
+            ),
+            "generating_function_real": Variable(
+                ("lead", "counting_field"),
+                _RATE,
+                "real part of the cumulant generating function",
+                Limits(upper=0),
+            ),
+            "generating_function_imaginary": Variable(
+                ("lead", "counting_field"),
+                _RATE,
+                "imaginary part of the cumulant generating function",
+            ),
+            "probability": Variable(_DISTRIBUTION, "1", "probability of the charge", PROBABILITY),
+            "outside_probability": Variable(
+                ("lead",), "1", "probability of charges that are not tabulated", PROBABILITY
+            ),
+        }
+    )
+    | {
+        "gaussian_probability": Variable(
+            _DISTRIBUTION,
+            "1",
+            "normal density of the mean and variance of the charge",
+            NOT_NEGATIVE,
         ),
     }
-) | {
-    "gaussian_probability": Variable(
-        _DISTRIBUTION, "1", "normal density of the mean and variance of the charge", NOT_NEGATIVE
-    ),
-}
+)
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return leads, orders, counting fields and charges."""
     return {
-        "lead": systems.lead_coordinates(parameters.system)["lead"],
+        **steady_flows.coordinates(parameters.system),
         "order": Coordinate(np.arange(1, 5), "1", "order of the cumulant"),
         "counting_field": Coordinate(_fields(parameters), "rad", "counting field"),
         "charge": Coordinate(parameters.charges.values(), "1", "charge"),
@@ -119,7 +132,8 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return cumulants, generating functions and distributions of one system."""
     system = systems.open_system(parameters.system, rng)
-    found = lead_cumulants(system)
+    observables = cumulants_observable, currents_observable, noise_observable
+    found, *both = integrate_observables(system, [f(system) for f in observables])
     rows: list[dict[str, np.ndarray | float]] = []
     for name, cumulants in zip(found.terminals, found.cumulants, strict=True):
         chi, error = generating_function(system, name, _fields(parameters))
@@ -135,6 +149,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         )
     values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     values |= {"cumulant": found.cumulants, "cumulant_error": found.cumulants_error}
+    flows, notes = steady_flows.flows(system, *both)
+    values |= flows
     if any(lead.temperature > 0 for lead in system.leads):
         allow_for_underflow(values, ["cumulant", "outside_probability"])
         # Nothing is counted at the field zero.
@@ -143,13 +159,12 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         allow_for_underflow(values, ["generating_function_imaginary"], counted)
     still = ~np.isfinite(values["gaussian_probability"]).all(axis=1)
     values["gaussian_probability"][still] = np.nan
-    notes = {}
     if still.any():
         names = ", ".join(np.array(found.terminals)[still])
         notes["gaussian_probability"] = f"the charge of {names} does not fluctuate"
     if not found.converged:
         return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
-    return Outcome(values, notes=notes)
+    return Outcome(values, notes=notes, limits=steady_flows.limits(system))
 
 
 def _tabulated(

@@ -1,4 +1,4 @@
-"""Linear response of an open system between leads: conductances and thermopower."""
+"""Linear response of an open system between leads: conductances, thermopower, noise, entropy."""
 
 import math
 
@@ -7,16 +7,19 @@ from pydantic import Field, model_validator
 
 from nessflow.parts import KeyedError, Strict
 from nessflow.scattering.band_edges import why_undefined
+from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.linear_response import (
     LORENZ_NUMBER,
     conductance_matrices,
     linear_response,
     sommerfeld_lorenz_ratio,
 )
+from nessflow.scattering.noise import currents_and_noise
 from nessflow.scattering.system import OpenSystem
-from nessflow.studies import systems
+from nessflow.studies import steady_flows, systems
 from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Limits, Outcome, Status, Variable
 from nessflow.studies.variables import CHARGE, Charge, with_errors
+from nessflow.thermodynamics import without_temperature
 
 
 class Parameters(Strict):
@@ -56,6 +59,12 @@ CONVENTIONS = (
     "Heat counts from the fixed chemical potential, which makes the Onsager matrix symmetric. "
     "Quantities called own_potential count each lead's heat from its own chemical potential; they "
     "differ where gain or loss drives a current without bias.",
+    *steady_flows.CONVENTIONS,
+    "Currents, noise and entropy production are those without differences: without loss and gain "
+    "equilibrium, noise T (M0_ab + M0_ba) and nothing else.  Small differences produce the entropy "
+    "sum_ab [d mu_a M0_ab d mu_b + d mu_a (M1_ab + M1_ba) x_b + x_a M2_ab x_b]/T, x = d T/T; bias "
+    "entropy production is the symmetric matrix of the first term.  With loss or gain the change "
+    "is of first order.",
 )
 
 _CONDUCTANCE = "e^2/hbar"
@@ -118,20 +127,37 @@ _MATRICES = {
         COVARIANCE,
     ),
 }
+_BIAS = "bias_entropy_production"
 
-VARIABLES = with_errors(_RESPONSE | _RATIOS | _MATRICES) | {
-    "wiedemann_franz_conductance_ratio": Variable(
-        (),
-        "k_B^2*t/e^2",
-        "thermal over electrical conductance by the Wiedemann-Franz law",
-        NOT_NEGATIVE,
-    ),
-}
+VARIABLES = (
+    with_errors(
+        _RESPONSE
+        | _RATIOS
+        | _MATRICES
+        | {
+            _BIAS: Variable(
+                _PAIRS,
+                "k_B/(t*hbar)",
+                "entropy production of small chemical potentials of lead and lead_2, over both",
+                COVARIANCE,
+            ),
+        }
+    )
+    | steady_flows.VARIABLES
+    | {
+        "wiedemann_franz_conductance_ratio": Variable(
+            (),
+            "k_B^2*t/e^2",
+            "thermal over electrical conductance by the Wiedemann-Franz law",
+            NOT_NEGATIVE,
+        ),
+    }
+)
 
 
 def coordinates(parameters: Parameters) -> dict:
-    """Return the leads."""
-    return systems.lead_coordinates(parameters.system)
+    """Return the terminals and the leads."""
+    return steady_flows.coordinates(parameters.system)
 
 
 def is_random(parameters: Parameters) -> bool:
@@ -150,13 +176,15 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     values["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
     at_edge = why_undefined(system, system.terminals[0].chemical_potential)
     notes = {"conductance_matrix": f"at temperature 0, {at_edge}"}
+    currents, flows, more = _flows(system, *(part[0] for part in matrices))
+    values, notes = values | flows, notes | more
     reason = systems.without_two_leads(parameters.system, "the response of the net current")
     if reason:
         undefined = with_errors(_RESPONSE | _RATIOS)
         notes |= {name: reason for name in undefined if not name.endswith("_error")}
         values |= dict.fromkeys(undefined, math.nan)
         return Outcome(values, notes=notes, limits=limits)
-    response = linear_response(system)
+    response = linear_response(system, currents=currents)
     values |= {name: getattr(response, name) for name in with_errors(_RESPONSE)}
     values |= {name: parameters.charge * values[name] for name in _OF_CHARGE}
     ratio, ratio_error = sommerfeld_lorenz_ratio(system)
@@ -180,6 +208,33 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     return Outcome(values, *status, notes, limits)
 
 
+def _flows(
+    system: OpenSystem, conductance: np.ndarray, error: np.ndarray
+) -> tuple[SteadyCurrents | None, dict[str, np.ndarray | float], dict[str, str]]:
+    """Return flows without differences, entropy production of small ones, and notes."""
+    if system.loss.any() or system.gain.any():
+        currents, noise = currents_and_noise(system)
+        values, notes = steady_flows.flows(system, currents, noise)
+        nothing = np.full(conductance.shape, np.nan)
+        notes[_BIAS] = "with loss or gain differences change the entropy production at first order"
+        return currents, values | dict.fromkeys((_BIAS, f"{_BIAS}_error"), nothing), notes
+    temperature = system.terminals[0].temperature
+    both = conductance + conductance.T, error + error.T
+    values = dict.fromkeys(("entropy_production", "entropy_production_error"), 0.0)
+    at_rest = np.zeros(len(conductance) + 2)
+    values |= dict.fromkeys(("particle_current", "particle_current_error"), at_rest)
+    names = [f"{name}{part}" for name in ("particle_noise", _BIAS) for part in ("", "_error")]
+    if temperature == 0:
+        silent, nothing = np.zeros(conductance.shape), np.full(conductance.shape, np.nan)
+        values |= zip(names, (silent, silent, nothing, nothing), strict=True)
+        return None, values, {_BIAS: without_temperature(system)}
+    scaled = [part * x for x in (temperature, 0.5 / temperature) for part in both]
+    values |= zip(names, scaled, strict=True)
+    edge = why_undefined(system, system.terminals[0].chemical_potential)
+    lost = {} if np.isfinite(conductance).all() else dict.fromkeys(("particle_noise", _BIAS), edge)
+    return None, values, lost
+
+
 def _limits(system: OpenSystem) -> dict[str, Limits]:
     """Return the limits that a number of channels sets: each transmits 1 at most."""
     temperature = system.terminals[0].temperature
@@ -197,7 +252,7 @@ def _limits(system: OpenSystem) -> dict[str, Limits]:
             semidefinite=k != 1,
         )
 
-    return {
+    return steady_flows.limits(system) | {
         "electrical_conductance": Limits(0, most[0, 0]),
         "thermal_conductance": Limits(0, LORENZ_NUMBER * temperature * most[0, 0]),
         "conductance_matrix": matrix(0, 0.0),

@@ -11,8 +11,11 @@ from pydantic import Field, model_validator
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.matrices import diagonal
-from nessflow.studies import systems
+from nessflow.scattering.noise import lead_noise
+from nessflow.scattering.system import OpenSystem
+from nessflow.studies import steady_flows, systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.studies.variables import failed, with_errors
 
 
 class Parameters(Strict):
@@ -36,27 +39,32 @@ class Parameters(Strict):
         return self
 
 
-CONVENTIONS = systems.CONVENTIONS
+CONVENTIONS = (
+    *systems.CONVENTIONS,
+    "Currents, noise and entropy production are those at the chemical potential found; what they "
+    "change by within its error is part of their own.",
+    *steady_flows.CONVENTIONS,
+)
 
-VARIABLES = {
-    "chemical_potential": Variable(
-        (), "t", "chemical potential of both leads without particle exchange"
-    ),
-    "chemical_potential_error": Variable((), "t", "numerical error of the chemical potential"),
-    "reduced_chemical_potential": Variable((), "1", "chemical potential over temperature"),
-    "reduced_chemical_potential_error": Variable(
-        (), "1", "numerical error of chemical potential over temperature"
-    ),
+_ROOT = (
+    with_errors(
+        {
+            "chemical_potential": Variable(
+                (), "t", "chemical potential of both leads without particle exchange"
+            ),
+            "reduced_chemical_potential": Variable((), "1", "chemical potential over temperature"),
+        }
+    )
+    | steady_flows.VARIABLES
+)
+VARIABLES = _ROOT | {
     "low_energy_law": Variable((), "1", "logarithm of the ratio of gain to loss"),
 }
 
 
-_ROOT = tuple(name for name in VARIABLES if name != "low_energy_law")
-
-
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
-    """Return no coordinate: every variable is a number."""
-    return {}
+    """Return the terminals and the leads."""
+    return steady_flows.coordinates(parameters.system)
 
 
 def is_random(parameters: Parameters) -> bool:
@@ -73,8 +81,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     mu / kT = gamma_g / gamma_l is erratum E4).
     """
     system = systems.open_system(parameters.system, rng)
-    values = dict.fromkeys(VARIABLES, math.nan)
-    notes = {}
+    nothing = failed(VARIABLES, coordinates(parameters), "")
+    values, notes = dict(nothing.values), {}
     loss, gain = (float(np.sum(diagonal(x))) for x in (system.loss, system.gain))
     if loss > 0 and gain > 0:
         values["low_energy_law"] = math.log(gain / loss)
@@ -83,9 +91,12 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
 
     @cache
     def at(mu):
-        leads = tuple(dataclasses.replace(a, chemical_potential=mu) for a in system.leads)
         # To rounding: near the root what one lead takes and the other gives are not small.
-        return steady_currents(dataclasses.replace(system, leads=leads), rtol=1e-14)
+        return steady_currents(_with_potential(system, mu), rtol=1e-14)
+
+    def flows(mu):
+        there = _with_potential(system, mu)
+        return steady_flows.flows(there, at(mu), lead_noise(there))
 
     def exchange(mu):
         currents = at(mu)
@@ -117,8 +128,21 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         (temperature,) = temperatures
         values["reduced_chemical_potential"] = mu / temperature
         values["reduced_chemical_potential_error"] = error / temperature
+    found, more = flows(mu)
+    for end in (max(mu - error, lower), min(mu + error, upper)):
+        beside, _ = flows(end)
+        for name in found:
+            if not name.endswith("_error"):
+                found[f"{name}_error"] += abs(beside[name] - found[name])
     fault = at(mu).fault
-    return Outcome(values, Status.NOT_CONVERGED if fault else Status.OK, fault, notes)
+    status = Status.NOT_CONVERGED if fault else Status.OK
+    return Outcome(values | found, status, fault, notes | more, steady_flows.limits(system))
+
+
+def _with_potential(system: OpenSystem, mu: float) -> OpenSystem:
+    """Return the system with its leads at a chemical potential."""
+    leads = tuple(dataclasses.replace(lead, chemical_potential=mu) for lead in system.leads)
+    return dataclasses.replace(system, leads=leads)
 
 
 def _root(
