@@ -92,8 +92,8 @@ def without_temperature(system: OpenSystem) -> str:
     cold = [lead.name for lead in system.terminals if lead.temperature == 0]
     if not cold:
         return ""
-    which = "all leads" if len(cold) == len(system.terminals) > 2 else f"lead {', '.join(cold)}"
-    return f"at temperature 0 ({which}) heat has no finite entropy"
+    some = f" (lead {', '.join(cold)})" if len(cold) < len(system.terminals) else ""
+    return f"at temperature 0{some} heat has no finite entropy"
 
 
 def _of_heat(system: OpenSystem, heat: Estimate) -> Estimate:
