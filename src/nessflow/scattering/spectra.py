@@ -11,6 +11,7 @@ import numpy as np
 from nessflow.scattering.band_edges import continuous, why_undefined
 from nessflow.scattering.bosons import boson_terms
 from nessflow.scattering.noise import noise_integrand, noise_matrix
+from nessflow.scattering.pairwise import in_batches
 from nessflow.scattering.rates import Rates
 from nessflow.scattering.rounding import blur, with_moved_levels
 from nessflow.scattering.system import OpenSystem
@@ -79,10 +80,12 @@ def spectral_flows(
         temperature 0, where the limits from both sides differ.
     """
     energies, count = np.atleast_1d(np.asarray(energies, float)), len(system.terminals)
-    integrand = _bosons if bosonic else _fermions
+    terms = _bosons if bosonic else _fermions
+    # Several matrices between leads of complex numbers for each energy.
+    by_parts = in_batches(lambda w: terms(system, w), 16 * len(system.leads) ** 2)
 
     def rows(energies: np.ndarray) -> np.ndarray:
-        return np.concatenate(integrand(system, energies))
+        return np.concatenate(by_parts(energies))
 
     found, moved = with_moved_levels(system, energies, lambda w: continuous(system, w, rows))
     steps = _steps(system, energies)
