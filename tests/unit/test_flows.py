@@ -10,7 +10,8 @@ from nessflow.pipeline.config import load_study, parameters_of
 from nessflow.pipeline.grid import Ensemble, points_of
 from nessflow.pipeline.judge import judge
 from nessflow.pipeline.solve import generator
-from nessflow.studies.kind import FLOWS, Status, find_kind, kind_names
+from nessflow.registry import find_kind, kind_names
+from nessflow.studies.kind import FLOWS, Status
 
 STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
 FILES = [*sorted(EXAMPLES.glob("*.yaml")), *sorted(STUDIES.glob("*.yaml"))]

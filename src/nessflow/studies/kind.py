@@ -8,9 +8,9 @@ point (`nessflow.registry`); ``steady-current`` is the module ``steady_current``
 ``VARIABLES``
     ``dict[str, Variable]``: what ``evaluate`` returns for one point, each with the limits that
     mathematics sets; limits that depend on the point are part of its ``Outcome``.
-    Every kind has a particle current, its zero-frequency noise and the entropy production: their
-    names end in `FLOWS`, a word before says of what (``net_``, ``steady_``, ``spectral_``); each
-    has an ``_error``, and is NaN with its reason where it has no value.
+    Every kind of this package has a particle current, its zero-frequency noise and the entropy
+    production: their names end in `FLOWS`, a word before says of what (``net_``, ``steady_``,
+    ``spectral_``); each has an ``_error``, and is NaN with its reason where it has no value.
 ``CONVENTIONS``
     Lines of text on signs, factors and numbering, for ``nessflow describe``.
 ``coordinates(parameters)``
@@ -97,7 +97,7 @@ class Limits:
 
 
 FLOWS = ("particle_current", "particle_noise", "entropy_production")
-"""How the names of the three variables end that every kind has."""
+"""How the names of the three variables end that every kind of this package has."""
 
 ANYTHING = Limits()
 PROBABILITY = Limits(0, 1)
