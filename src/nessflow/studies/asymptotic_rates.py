@@ -11,7 +11,7 @@ from nessflow.lindblad.equation import MasterEquation, canonical_rates, non_mark
 from nessflow.lindblad.propagator import asymptotic_gain, damping_matrix, propagator_hamiltonian
 from nessflow.scattering.matrices import as_dense
 from nessflow.studies import network_flows, networks
-from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Variable
+from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Coordinate, Outcome, Variable
 from nessflow.studies.networks import NetworkParameters as Parameters
 from nessflow.studies.variables import never_random, with_errors
 
@@ -132,7 +132,10 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     notes = {}
     for name, estimate in _flows(parameters, gain, loss, max(wrong for _, wrong in found)).items():
         values[name], values[f"{name}_error"], notes[name] = estimate
-    return Outcome(values, notes=notes)
+    # Where no rate is negative charges are counted by a classical process.
+    positive = min(canonical_rates(x).min() for x in (gain, loss)) >= -error
+    limits = {"particle_noise": COVARIANCE} if positive else {}
+    return Outcome(values, notes=notes, limits=limits)
 
 
 def _flows(

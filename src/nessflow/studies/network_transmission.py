@@ -111,7 +111,9 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
             reasons.append("outside the band, or where it has no digit, nothing is transmitted")
         notes[name] = "; ".join(filter(None, reasons))
     flows, more = transmission.spectra(system, energies, parameters.bosonic)
-    return Outcome(values | flows, notes=notes | more)
+    # Two reservoirs: what is noise of one is that of the other, for bosons as well.
+    limits = {"spectral_particle_noise": transmission.noise_limits(len(networks.TERMINALS))}
+    return Outcome(values | flows, notes=notes | more, limits=limits)
 
 
 def _mode_error(parameters: Parameters) -> np.ndarray:

@@ -185,6 +185,12 @@ def spectra(
     return values, notes
 
 
+def noise_limits(leads: int) -> Limits:
+    """Return the limits of the noise between leads at each energy."""
+    whole = systems.noise_limits(leads)
+    return Limits(whole.lower[..., None], whole.upper[..., None])
+
+
 def _add_rounding(system: OpenSystem, energies: np.ndarray, values: dict) -> None:
     """Add to the errors what rounding of amplitudes makes of transmissions and reflections."""
     rates, count = Rates(system, energies), len(system.terminals)
@@ -222,7 +228,6 @@ def _limits(system: OpenSystem) -> dict[str, Limits]:
     channels = np.array([len(terminal.channels) for terminal in system.terminals])
     # What loss and gain send is limited by the lead that takes it.
     most = np.minimum(channels[:, None], [*channels, np.inf, np.inf])
-    noise = systems.noise_limits(channels.size)
     half = Limits(-channels.max() / 2, channels.max() / 2)
     return {
         "transmission": Limits(0, most[..., None]),
@@ -230,5 +235,5 @@ def _limits(system: OpenSystem) -> dict[str, Limits]:
         "loss_transmission": half,
         "gain_transmission": half,
         "response_transmission": Limits(0, channels[0]),
-        "spectral_particle_noise": Limits(noise.lower[..., None], noise.upper[..., None]),
+        "spectral_particle_noise": noise_limits(channels.size),
     }
