@@ -129,9 +129,8 @@ def _fluctuations(
         more = more | ({"entropy_production": entropy.undefined} if entropy.undefined else {})
         parts.append(dict(zip(probes.ENTROPY, entropy[:2], strict=True)) | noise)
         notes.append(more)
-    return {name: np.array([part[name] for part in parts]) for name in parts[0]}, joined_notes(
-        notes
-    )
+    values = {name: np.array([part[name] for part in parts]) for name in parts[0]}
+    return values, joined_notes(notes)
 
 
 def _noise(

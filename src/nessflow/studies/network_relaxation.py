@@ -253,9 +253,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "population_error": np.broadcast_to(sites * errors[:, :, None], values["population"].shape),
         "double_occupancy_error": double_error,
         "non_markovianity_error": 2 * sites**2 * approximate.error,
-        "particle_current_error": np.array([[one.current_error] * 2 for one in found]).swapaxes(
-            1, 2
-        ),
+        "particle_current_error": np.array([[one.current_error] * 2 for one in found]).mT,
     }
     notes = {"double_occupancy": reason} if reason else {}
     for name in network_flows.FLOWS:

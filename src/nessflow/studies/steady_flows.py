@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nessflow import outcome
 from nessflow.estimate import Estimate
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.noise import ParticleNoise
@@ -45,8 +46,8 @@ def limits(system: OpenSystem) -> dict[str, Limits]:
     """Return the limits that depend on the system."""
     count = len(system.terminals)
     return {
-        "particle_current": systems.current_limits(count),
-        "particle_noise": systems.noise_limits(count),
+        "particle_current": outcome.current_limits(count),
+        "particle_noise": outcome.noise_limits(count),
     }
 
 

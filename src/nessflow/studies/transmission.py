@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from nessflow import outcome
 from nessflow.estimate import Estimate
 from nessflow.grids import EnergyGrid
 from nessflow.parts import Strict
@@ -179,7 +180,7 @@ def spectra(
 
 def noise_limits(leads: int) -> Limits:
     """Return the limits of the noise between leads at each energy."""
-    whole = systems.noise_limits(leads)
+    whole = outcome.noise_limits(leads)
     return Limits(whole.lower[..., None], whole.upper[..., None])
 
 

@@ -1,0 +1,64 @@
+"""Every kind has a particle current, its noise and the entropy production, or says why not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nessflow.description import EXAMPLES
+from nessflow.pipeline.config import load_study, parameters_of
+from nessflow.pipeline.grid import Ensemble, points_of
+from nessflow.pipeline.judge import judge
+from nessflow.pipeline.solve import generator
+from nessflow.registry import find_kind, kind_names
+from nessflow.studies.kind import FLOWS, Status
+
+STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
+FILES = [*sorted(EXAMPLES.glob("*.yaml")), *sorted(STUDIES.glob("*.yaml"))]
+UNITS = {
+    "particle_current": {"t/hbar", "1/hbar"},
+    "particle_noise": {"t/hbar", "1/hbar"},
+    "entropy_production": {"k_B*t/hbar", "k_B/hbar", "k_B/(t*hbar)"},
+}
+
+
+def flows(kind, flow):
+    """Names of the variables of a kind that are one of the three."""
+    names = (f"_{name}" for name in kind.VARIABLES)
+    return [name[1:] for name in names if name.endswith(f"_{flow}")]
+
+
+@pytest.mark.parametrize("name", kind_names())
+@pytest.mark.parametrize("flow", FLOWS)
+def test_every_kind_has_the_three_with_errors(name, flow):
+    kind = find_kind(name)
+    found = flows(kind, flow)
+    assert found
+    for variable in found:
+        assert kind.VARIABLES[variable].natural_units in UNITS[flow], variable
+        assert f"{variable}_error" in kind.VARIABLES, variable
+        assert kind.VARIABLES[f"{variable}_error"].dims == kind.VARIABLES[variable].dims
+
+
+def verdicts(path):
+    """Verdicts on the first and the last smoke point of a study."""
+    tier = "smoke" if path.parent == STUDIES else "paper"
+    study = load_study(path, tier=tier, find_kind=find_kind, kind_names=kind_names())
+    kind, points = find_kind(study.kind), list(points_of(study.axes))
+    for labels in {str(point): point for point in (points[0], points[-1])}.values():
+        parameters = parameters_of(study, labels, kind)
+        ensemble = study.ensemble or Ensemble(1, 1, 0)
+        rng = generator(ensemble, labels, 0) if kind.is_random(parameters) else None
+        coordinates = {key: c.values for key, c in kind.coordinates(parameters).items()}
+        yield kind, judge(kind.evaluate(parameters, rng), kind.VARIABLES, coordinates)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_three_are_finite_or_have_a_reason(path):
+    for kind, verdict in verdicts(path):
+        for flow in FLOWS:
+            for name in flows(kind, flow):
+                value, error = verdict.values[name], verdict.values[f"{name}_error"]
+                np.testing.assert_array_equal(np.isfinite(value), np.isfinite(error), name)
+                if verdict.status in (Status.OK, Status.SUSPECT):
+                    assert np.isfinite(value).all() or verdict.reasons.get(name), name
