@@ -1,7 +1,11 @@
 """Parts and kinds of the user's own: found, described, digested, and refused in one message."""
 
+import ast
 import json
+import os
 import shutil
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -358,3 +362,61 @@ def test_parts_of_one_project_are_not_those_of_another(project):
     for root, across in ((first, 0.5), (second, 0.7), (first, 0.5)):
         use_project(root)
         assert members(Lattice)["zigzag"](sites=3).across == across
+
+
+# --- entry points ---------------------------------------------------------------------------------
+
+ENTRY_POINTS = """
+[nessflow.parts]
+my-kind = others.squares
+zigzag = others.lattices:Zigzag
+wire = wire_of_one_file
+broken = others.nothing
+"""
+DIGESTS = """
+from pathlib import Path
+from nessflow.workflow import digest_of, read_project
+project = read_project(Path(), is_tolerant=True)
+assert not project.broken, project.broken
+print({name: digest_of(study) for name, study in project.studies.items()})
+"""
+
+
+def test_parts_of_installed_packages(project, tmp_path):
+    root, site = project(**dict.fromkeys(PARTS)), tmp_path / "site"
+    files = {
+        "others-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: others\nVersion: 1\n",
+        "others-1.dist-info/entry_points.txt": ENTRY_POINTS,
+        "others/__init__.py": "",
+        "others/squares.py": KIND,
+        "others/lattices.py": LATTICE,
+        "others/steps.py": STEPS,
+        "wire_of_one_file.py": LEAD,
+    }
+    for name, text in files.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(text)
+    source = Path(__file__).parents[2] / "src"
+    environment = os.environ | {"PYTHONPATH": f"{source}{os.pathsep}{site}"}
+    options = {"cwd": root, "env": environment, "capture_output": True, "text": True}
+
+    def python(*arguments):
+        return subprocess.run([sys.executable, *arguments], check=True, **options)
+
+    def found():
+        return ast.literal_eval(python("-c", DIGESTS).stdout)
+
+    first = found()
+    point = python("-m", "nessflow", "point", "mine", "--set", "v=3")
+    assert "y = 9" in point.stdout
+    fault = "warning: entry point broken = others.nothing of others: ModuleNotFoundError: No module"
+    assert fault in python("-m", "nessflow", "plan").stderr
+    for name, changed in (
+        ("others/steps.py", "wire"),
+        ("others/squares.py", "mine"),
+        ("wire_of_one_file.py", "wire"),
+    ):
+        (site / name).write_text(files[name] + "\nMORE = 1\n")
+        now = found()
+        assert {study for study in now if now[study] != first[study]} == {changed}
+        first = now
