@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from click.testing import CliRunner
 
 from nessflow.cli import commands
 from nessflow.pipeline.config import load_study
+from nessflow.pipeline.digest import closure, source_digest
 from nessflow.pipeline.study import possible_parameters
-from nessflow.registry import find_kind, kind_names, members, use_project
+from nessflow.registry import find_kind, kind_names, members, sources_of, use_project
 from nessflow.scattering.leads import Lead, SemiInfiniteChain
 from nessflow.scattering.matrices import as_dense
 from nessflow.studies.systems import System, open_system
@@ -178,7 +180,7 @@ def test_own_parts_run(project):
 
 
 def test_an_own_kind_runs(project):
-    project()
+    root = project()
     point = json.loads(run("point", "mine", "--set", "v=3", "--json").stdout)
     assert point["observables"]["y"]["value"] == 9
     assert "my-kind" in kind_names()
@@ -186,6 +188,9 @@ def test_an_own_kind_runs(project):
     described = run("describe", "my-kind").stdout
     assert "x: number (t), required  # a number" in described
     assert "Example" not in described
+    (root / "parts/examples").mkdir()
+    (root / "parts/examples/my-kind.yaml").write_text(MINE)
+    assert run("describe", "my-kind").stdout.endswith(MINE)
 
 
 def test_an_own_lead_is_that_of_the_package_with_the_same_self_energy(project):
@@ -274,9 +279,30 @@ def test_parts_of_cases_and_overrides_count(project):
     assert digest_of(load_study(path, **use)) != digest_of(load_study(path, find_kind=find_kind))
 
 
-def test_a_kind_does_not_depend_on_parts():
-    from nessflow.pipeline.digest import closure
+@pytest.mark.parametrize("part", ["lattices/chain", "channels/bond", "disorder/uniform"])
+def test_an_edit_of_a_part_of_the_package_makes_the_studies_old_that_name_it(part, tmp_path):
+    root = Path(__file__).parents[2]
+    package, edited = root / "src", tmp_path / "edited"
+    shutil.copytree(package / "nessflow", edited / "nessflow")
+    path = edited / f"nessflow/systems/{part}.py"
+    path.with_stem("another").write_text(path.read_text())
+    path.write_text(path.read_text() + "\nMORE = 1\n")
+    kind = f"kind: {part.partition('/')[2]}"
+    changed, naming = set(), set()
+    for study in read_project(root, is_tolerant=True).studies.values():
+        cases = [axis.cases for axis in study.axes if axis.cases is not None]
+        names = [source.name for source in sources_of(study.kind, [study.template, *cases])]
+        if source_digest(names, package) != source_digest(names, edited):
+            changed.add(study.name)
+        # Rings between baths have no leads, and chains of their own.
+        text = study.path.read_text()
+        if re.search(rf"{kind}\b", text) and "leads:" in text:
+            naming.add(study.name)
+    assert changed == naming
+    assert naming
 
+
+def test_a_kind_does_not_depend_on_parts():
     names = closure("nessflow.studies.steady_current")
     found = [name for name in names if name.startswith("nessflow.systems.")]
     assert found == [
