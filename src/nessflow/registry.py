@@ -253,7 +253,7 @@ def _name_of(part: type, family: type) -> str | None:
         return None
     field = getattr(part, "model_fields", {}).get("kind")
     name = getattr(part, "name", None) if field is None else field.default
-    return name if isinstance(name, str) else None
+    return name if isinstance(name, str) and name else None
 
 
 def _lacking(part: type, family: type) -> str:

@@ -1,7 +1,12 @@
 """Parts and kinds of the user's own: found, described, digested, and refused in one message."""
 
+import ast
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -11,8 +16,9 @@ from click.testing import CliRunner
 
 from nessflow.cli import commands
 from nessflow.pipeline.config import load_study
+from nessflow.pipeline.digest import closure, source_digest
 from nessflow.pipeline.study import possible_parameters
-from nessflow.registry import find_kind, kind_names, members, use_project
+from nessflow.registry import find_kind, kind_names, members, sources_of, use_project
 from nessflow.scattering.leads import Lead, SemiInfiniteChain
 from nessflow.scattering.matrices import as_dense
 from nessflow.studies.systems import System, open_system
@@ -174,7 +180,7 @@ def test_own_parts_run(project):
 
 
 def test_an_own_kind_runs(project):
-    project()
+    root = project()
     point = json.loads(run("point", "mine", "--set", "v=3", "--json").stdout)
     assert point["observables"]["y"]["value"] == 9
     assert "my-kind" in kind_names()
@@ -182,6 +188,9 @@ def test_an_own_kind_runs(project):
     described = run("describe", "my-kind").stdout
     assert "x: number (t), required  # a number" in described
     assert "Example" not in described
+    (root / "parts/examples").mkdir()
+    (root / "parts/examples/my-kind.yaml").write_text(MINE)
+    assert run("describe", "my-kind").stdout.endswith(MINE)
 
 
 def test_an_own_lead_is_that_of_the_package_with_the_same_self_energy(project):
@@ -270,9 +279,30 @@ def test_parts_of_cases_and_overrides_count(project):
     assert digest_of(load_study(path, **use)) != digest_of(load_study(path, find_kind=find_kind))
 
 
-def test_a_kind_does_not_depend_on_parts():
-    from nessflow.pipeline.digest import closure
+@pytest.mark.parametrize("part", ["lattices/chain", "channels/bond", "disorder/uniform"])
+def test_an_edit_of_a_part_of_the_package_makes_the_studies_old_that_name_it(part, tmp_path):
+    root = Path(__file__).parents[2]
+    package, edited = root / "src", tmp_path / "edited"
+    shutil.copytree(package / "nessflow", edited / "nessflow")
+    path = edited / f"nessflow/systems/{part}.py"
+    path.with_stem("another").write_text(path.read_text())
+    path.write_text(path.read_text() + "\nMORE = 1\n")
+    kind = f"kind: {part.partition('/')[2]}"
+    changed, naming = set(), set()
+    for study in read_project(root, is_tolerant=True).studies.values():
+        cases = [axis.cases for axis in study.axes if axis.cases is not None]
+        names = [source.name for source in sources_of(study.kind, [study.template, *cases])]
+        if source_digest(names, package) != source_digest(names, edited):
+            changed.add(study.name)
+        # Rings between baths have no leads, and chains of their own.
+        text = study.path.read_text()
+        if re.search(rf"{kind}\b", text) and "leads:" in text:
+            naming.add(study.name)
+    assert changed == naming
+    assert naming
 
+
+def test_a_kind_does_not_depend_on_parts():
     names = closure("nessflow.studies.steady_current")
     found = [name for name in names if name.startswith("nessflow.systems.")]
     assert found == [
@@ -358,3 +388,61 @@ def test_parts_of_one_project_are_not_those_of_another(project):
     for root, across in ((first, 0.5), (second, 0.7), (first, 0.5)):
         use_project(root)
         assert members(Lattice)["zigzag"](sites=3).across == across
+
+
+# --- entry points ---------------------------------------------------------------------------------
+
+ENTRY_POINTS = """
+[nessflow.parts]
+my-kind = others.squares
+zigzag = others.lattices:Zigzag
+wire = wire_of_one_file
+broken = others.nothing
+"""
+DIGESTS = """
+from pathlib import Path
+from nessflow.workflow import digest_of, read_project
+project = read_project(Path(), is_tolerant=True)
+assert not project.broken, project.broken
+print({name: digest_of(study) for name, study in project.studies.items()})
+"""
+
+
+def test_parts_of_installed_packages(project, tmp_path):
+    root, site = project(**dict.fromkeys(PARTS)), tmp_path / "site"
+    files = {
+        "others-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: others\nVersion: 1\n",
+        "others-1.dist-info/entry_points.txt": ENTRY_POINTS,
+        "others/__init__.py": "",
+        "others/squares.py": KIND,
+        "others/lattices.py": LATTICE,
+        "others/steps.py": STEPS,
+        "wire_of_one_file.py": LEAD,
+    }
+    for name, text in files.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(text)
+    source = Path(__file__).parents[2] / "src"
+    environment = os.environ | {"PYTHONPATH": f"{source}{os.pathsep}{site}"}
+    options = {"cwd": root, "env": environment, "capture_output": True, "text": True}
+
+    def python(*arguments):
+        return subprocess.run([sys.executable, *arguments], check=True, **options)
+
+    def found():
+        return ast.literal_eval(python("-c", DIGESTS).stdout)
+
+    first = found()
+    point = python("-m", "nessflow", "point", "mine", "--set", "v=3")
+    assert "y = 9" in point.stdout
+    fault = "warning: entry point broken = others.nothing of others: ModuleNotFoundError: No module"
+    assert fault in python("-m", "nessflow", "plan").stderr
+    for name, changed in (
+        ("others/steps.py", "wire"),
+        ("others/squares.py", "mine"),
+        ("wire_of_one_file.py", "wire"),
+    ):
+        (site / name).write_text(files[name] + "\nMORE = 1\n")
+        now = found()
+        assert {study for study in now if now[study] != first[study]} == {changed}
+        first = now

@@ -25,8 +25,11 @@ CONVENTIONS = (
     "(site 1) in a star.",
     "Loss and gain: d rho/dt = sum_m 2 L rho L^+ - {L^+ L, rho} (no factor 1/2), so that a rate "
     "gamma damps amplitudes with gamma and populations with 2 gamma.",
+    "Channels on bonds: from the first to the second site of a bond, along a chain or around a "
+    "ring, to the next column and the next row of a strip, along the chains and from chain 1 to 2 "
+    "of a ladder, away from the centre of a star, else from the lower to the higher site.",
     "Green's function: G = 1/(E - h + i P + i Q - Sigma), P_jk = sum_m u*_mj u_mk of the loss "
-    "channels, Q_jk = sum_m v_mj v*_mk of the gain channels.",
+    "channels, Q_jk = sum_m v_mj v*_mk of the gain channels, with amplitudes u of c and v of c^+.",
     "Terminals: the leads with their Fermi functions, loss with occupation 0, gain with 1.  A "
     "terminal's current counts from the terminal into the system; they sum to zero.  A lead on "
     "several sites is one terminal: on those of a list it has an independent channel each, or the "

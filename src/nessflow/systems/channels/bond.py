@@ -15,12 +15,9 @@ from nessflow.systems.lattices.lattice import Lattice
 class Bond(Channels):
     """One channel on each bond, sqrt(rate) (c_j + exp(i phase) c_k), with c^+ for gain.
 
-    Bonds of a lattice are from j to k: to the next site of a chain or ring, to the next column and
-    the next row of a strip, along the chains and from chain 1 to 2 of a ladder, away from the
-    centre of a star, from the lower to the higher site of others.  The phase -pi/2 is the loss of
-    paper 000, main text and (S38) (supplement: erratum E11).  With ``boundary`` the two channels
-    sqrt(rate) c_1 and sqrt(rate) c_N of supplement VII are added, so that every site of a chain
-    loses alike.
+    From j to k as in ``bonds`` of the lattice.  The phase -pi/2 is the loss of paper 000, main text
+    and (S38) (supplement: erratum E11).  With ``boundary`` the two channels sqrt(rate) c_1 and
+    sqrt(rate) c_N of supplement VII are added, so that every site of a chain loses alike.
     """
 
     kind: Literal["bond"] = "bond"

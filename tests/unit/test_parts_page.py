@@ -1,0 +1,75 @@
+"""The parts of docs/parts.md work as they are printed."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nessflow.pipeline.config import load_study
+from nessflow.point import evaluate_point
+from nessflow.registry import find_kind, members, use_project
+from nessflow.scattering.leads import Lead, SemiInfiniteChain
+
+PAGE = (Path(__file__).parents[2] / "docs" / "parts.md").read_text()
+BLOCKS = dict(re.findall(r"```python\n# (parts/\w+\.py)\n(.*?)```", PAGE, re.DOTALL))
+CHANNELS = re.search(r"```yaml\n(loss.*?)```", PAGE, re.DOTALL)[1]
+WIRE = """
+title: A wire
+study: transmission
+system:
+  lattice: {kind: zigzag, sites: 6}
+  LOSS
+  leads:
+    left: {kind: semicircle, chemical_potential: 0.1, temperature: 0.1}
+    right: {kind: semicircle, chemical_potential: 0.1, temperature: 0.1}
+energies: {start: -1, stop: 1, points: 3}
+"""
+MINE = "{title: Squares, study: my-kind, energy: 3}\n"
+
+
+@pytest.fixture
+def project(tmp_path):
+    for name, text in {**BLOCKS, "config/config.yaml": ""}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "config/studies").mkdir()
+    yield tmp_path
+    use_project(Path(__file__))
+
+
+def point(project, text):
+    path = project / "config/studies/printed.yaml"
+    path.write_text(text)
+    study = load_study(path, find_kind=find_kind)
+    return evaluate_point(study, find_kind(study.kind))
+
+
+def test_the_page_has_a_part_of_each_family():
+    assert len(BLOCKS) == 4
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "loss: {kind: every-other, rate: 0.2}",
+        CHANNELS.replace("\n", "\n  ").rstrip(),
+    ],
+)
+def test_printed_parts_compute(project, loss):
+    axes = "axes: {g: {inner: [0.2, 0.3]}}\n" if "$g" in loss else ""
+    found = point(project, WIRE.replace("LOSS", loss) + axes)
+    assert found["status"] == 0, found["message"]
+    assert np.nanmax(np.array(found["observables"]["transmission"]["value"], float)) > 0.1
+
+
+def test_the_printed_kind_computes(project):
+    assert point(project, MINE)["observables"]["square"]["value"] == 9
+
+
+def test_the_printed_lead_is_a_chain_of_the_same_band(project):
+    use_project(project)
+    lead = members(Lead)["semicircle"](half_width=1.6, coupling=0.5)
+    chain = SemiInfiniteChain(hopping=0.8, coupling=0.5)
+    energies = np.array([-40.0, -1.7, -1.0, 0.3, 1.5, 2.0])
+    np.testing.assert_allclose(lead.self_energy(energies), chain.self_energy(energies), rtol=1e-12)
