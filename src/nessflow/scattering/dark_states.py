@@ -81,11 +81,14 @@ def _contacts(system: OpenSystem) -> scipy.sparse.csr_array:
     return rows.multiply((hamiltonian_norm(system) / sizes)[:, None]).tocsr()
 
 
-def _is_reached_from_an_end(system: OpenSystem, rows, smallest: float) -> bool:
+def _is_reached_from_an_end(system: OpenSystem, smallest: float) -> bool:
     """Return whether a chain without a cut has a lead on its first or its last site."""
     hamiltonian = system.hamiltonian
-    points = rows.indices[rows.indptr[:-1][np.diff(rows.indptr) == 1]]
-    if not isinstance(hamiltonian, Tridiagonal) or not np.isin([0, system.sites - 1], points).any():
+    if not isinstance(hamiltonian, Tridiagonal):
+        return False
+    coupled = (lead.coupling for lead in system.leads if lead.model.is_coupled)
+    points = {coupling[0][0] for coupling in coupled if len(coupling) == 1}
+    if not {0, system.sites - 1} & points:
         return False
     hopping = hamiltonian.upper
     hopping = hopping[:1] if hopping.strides == (0,) else hopping  # all alike
@@ -107,15 +110,15 @@ def unreached_sites(system: OpenSystem) -> np.ndarray:
         Ascending; none where zero forcing proves that there is no such state.
     """
     smallest = _UNCOUPLED * hamiltonian_norm(system)
-    contacts = _contacts(system)
-    if _is_reached_from_an_end(system, contacts, smallest):
+    if _is_reached_from_an_end(system, smallest):
         return np.empty(0, int)
     rates = [matrix for matrix in (system.loss, system.gain) if matrix.any()]
     if any(gershgorin(matrix)[0] > smallest for matrix in rates):
         return np.empty(0, int)
     vanishes = np.zeros(system.sites, bool)
     equations = [as_sparse(matrix).matrix for matrix in (system.hamiltonian, *rates)]
-    _force(vanishes, [_pattern(matrix, smallest) for matrix in (*equations, contacts)])
+    equations.append(_contacts(system))
+    _force(vanishes, [_pattern(matrix, smallest) for matrix in equations])
     return np.flatnonzero(~vanishes)
 
 
