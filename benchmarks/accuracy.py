@@ -17,10 +17,10 @@ from quadrature import sample
 import nessflow
 from nessflow.figures.save import save
 from nessflow.figures.style import styled
-from nessflow.pipeline.digest import source_digest, style_digest
-from nessflow.pipeline.provenance import versions
+from nessflow.run.digest import source_digest, style_digest
+from nessflow.run.provenance import versions
 from nessflow.scattering.currents import response_transmission, steady_currents
-from nessflow.scattering.occupation import fermi_difference
+from nessflow.spectrum.occupation import fermi_difference
 
 SEEDS = (1, 2, 3, 4)
 COUNTS = np.unique(np.round(np.geomspace(100, 100_000, 25)).astype(int)) + 1

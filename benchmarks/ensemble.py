@@ -14,7 +14,7 @@ import numpy as np
 from quadrature import sample
 
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.matrices import as_dense
+from nessflow.systems.matrices import as_dense
 
 SAMPLES = 200
 SCRIPT_SAMPLES = 2

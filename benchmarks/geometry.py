@@ -1,9 +1,9 @@
 """What does an energy cost beyond chains?  Run: python benchmarks/geometry.py
 
 CPU time for each energy of the rows of the Green's function at the contacts, with loss on every
-site: banded LU factors (`nessflow.scattering.sparse`) with their memory, the general sparse LU of
+site: banded LU factors (`nessflow.solvers.banded`) with their memory, the general sparse LU of
 SciPy (SuperLU) and, where it is affordable, the dense solver; then the traces between loss and
-gain, what all sites and bonds hold (`nessflow.scattering.blocks`) beside the contacts, and what it
+gain, what all sites and bonds hold (`nessflow.solvers.blocks`) beside the contacts, and what it
 saves to find the poles of a point once.
 """
 
@@ -15,22 +15,23 @@ import numpy as np
 import scipy.sparse
 from scipy.sparse.linalg import splu
 
-from nessflow.scattering import dense, pairwise, sparse
 from nessflow.scattering.counting import cumulants_observable
 from nessflow.scattering.currents import currents_observable
 from nessflow.scattering.entropy import scattering_entropy_production
-from nessflow.scattering.leads import SemiInfiniteChain, WideBand
-from nessflow.scattering.matrices import Tridiagonal, as_dense, as_sparse, bandwidth_order
-from nessflow.scattering.mesh import known_poles, resonances
 from nessflow.scattering.noise import noise_observable
-from nessflow.scattering.rates import integrate_observables
-from nessflow.scattering.system import AttachedLead, OpenSystem
+from nessflow.solvers import banded as sparse
+from nessflow.solvers import dense, pairwise
+from nessflow.spectrum.mesh import known_poles, resonances
+from nessflow.spectrum.rates import integrate_observables
 from nessflow.systems.disorder.uniform import Uniform
 from nessflow.systems.lattices.chain import Chain
 from nessflow.systems.lattices.ladder import Ladder
 from nessflow.systems.lattices.ring import Ring
 from nessflow.systems.lattices.star import Star
 from nessflow.systems.lattices.strip import Strip
+from nessflow.systems.leads import SemiInfiniteChain, WideBand
+from nessflow.systems.matrices import Tridiagonal, as_dense, as_sparse, bandwidth_order
+from nessflow.systems.system import AttachedLead, OpenSystem
 
 ENERGIES = np.linspace(-1.9, 1.9, 8)
 LARGEST_DENSE = 2000

@@ -13,12 +13,13 @@ import numba
 import numpy as np
 from scipy.linalg.lapack import zgtsv
 
-from nessflow.scattering import dense, tridiagonal
-from nessflow.scattering.leads import SemiInfiniteChain
-from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
+from nessflow.solvers import chain_ends as tridiagonal
+from nessflow.solvers import dense
 from nessflow.systems.channels.bond import Bond
 from nessflow.systems.disorder.uniform import Uniform
 from nessflow.systems.lattices.chain import Chain
+from nessflow.systems.leads import SemiInfiniteChain
+from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 
 REPEATS = 9
 SITES = (100, 1000, 10_000)

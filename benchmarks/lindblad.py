@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from nessflow.kinds import asymptotic_rates, master_equations
 from nessflow.lindblad.additive import local_equation
 from nessflow.lindblad.counting import transport
 from nessflow.lindblad.propagator import evolve as evolve_approximately
 from nessflow.scattering.evolution import evolve
-from nessflow.studies import asymptotic_rates, master_equations
 from nessflow.studies.networks import NetworkParameters
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))

@@ -13,11 +13,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from nessflow.config.grid import blocks_of
+from nessflow.config.project import load_study
 from nessflow.mixture.state import GaussianWeights, Mixture, Reservoir, StepWeights
 from nessflow.mixture.transport import transport
-from nessflow.pipeline.config import load_study
-from nessflow.pipeline.grid import blocks_of
-from nessflow.pipeline.solve import solve_block
+from nessflow.run.solve import solve_block
 from nessflow.studies.kind import find_kind, kind_names
 
 STUDY = Path(__file__).resolve().parents[1] / "config" / "studies" / "mixture-uncertainty.yaml"

@@ -13,13 +13,13 @@ import time
 import numpy as np
 from quadrature import CASES
 
-from nessflow.scattering import tridiagonal
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.leads import WideBand
 from nessflow.scattering.noise import currents_and_noise, lead_noise
-from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
+from nessflow.solvers import chain_ends as tridiagonal
 from nessflow.systems.channels.bond import Bond
 from nessflow.systems.lattices.chain import Chain
+from nessflow.systems.leads import WideBand
+from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 
 REPEATS = 9
 LONG_REPEATS = 3

@@ -23,12 +23,12 @@ import scipy.sparse
 from nessflow.lindblad.counting import transport
 from nessflow.lindblad.equation import MasterEquation
 from nessflow.scattering.currents import transmission
-from nessflow.scattering.leads import SemiInfiniteChain
-from nessflow.scattering.matrices import Tridiagonal
-from nessflow.scattering.system import AttachedLead, OpenSystem
 from nessflow.systems.disorder.uniform import Uniform
 from nessflow.systems.lattices.chain import Chain
 from nessflow.systems.lattices.strip import Strip
+from nessflow.systems.leads import SemiInfiniteChain
+from nessflow.systems.matrices import Tridiagonal
+from nessflow.systems.system import AttachedLead, OpenSystem
 
 REPEATS = 3
 ENERGIES = np.linspace(-1.7, 1.7, 1024)

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.pairwise import pair_transmission
-from nessflow.scattering.probe_exact import solve_probes
-from nessflow.scattering.probe_linear import linear_probes
-from nessflow.scattering.probe_noise import probe_noise
+from nessflow.probes.exact import solve_probes
+from nessflow.probes.linear import linear_probes
+from nessflow.probes.noise import probe_noise
 from nessflow.scattering.profiles import profiles, terminal_currents
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.pairwise import pair_transmission
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import OpenSystem
 from probed_wires import OPEN, wire
 
 

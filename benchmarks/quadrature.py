@@ -13,13 +13,13 @@ import numpy as np
 from scipy.integrate import cubature, quad_vec
 
 from nessflow.scattering.currents import reference_transmission, response_transmission
-from nessflow.scattering.leads import SemiInfiniteChain, WideBand
-from nessflow.scattering.mesh import energy_mesh
-from nessflow.scattering.occupation import fermi, fermi_difference
-from nessflow.scattering.quadrature import integrate
-from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
+from nessflow.spectrum.mesh import energy_mesh
+from nessflow.spectrum.occupation import fermi, fermi_difference
+from nessflow.spectrum.quadrature import integrate
 from nessflow.systems.disorder.uniform import Uniform
 from nessflow.systems.lattices.chain import Chain
+from nessflow.systems.leads import SemiInfiniteChain, WideBand
+from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 
 TOLERANCES = (1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
 TARGET = 1e-8

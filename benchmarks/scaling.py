@@ -20,11 +20,11 @@ import numpy as np
 from kernel import disordered
 
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.leads import WideBand
-from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.noise import currents_and_noise
-from nessflow.scattering.response import contact_response
-from nessflow.scattering.system import AttachedLead, OpenSystem
+from nessflow.solvers.solver import contact_response
+from nessflow.systems.leads import WideBand
+from nessflow.systems.matrices import Tridiagonal
+from nessflow.systems.system import AttachedLead, OpenSystem
 
 REPEATS = 7
 SITES = (100, 1000, 10_000, 100_000, 1_000_000)

@@ -11,13 +11,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nessflow.drawing import figure_record
+from nessflow.config.study import Study, parameters_of
 from nessflow.figures.save import save
 from nessflow.figures.style import styled
-from nessflow.pipeline.store import read_dataset
-from nessflow.pipeline.study import Study, parameters_of
 from nessflow.registry import find_kind
-from nessflow.workflow import read_project
+from nessflow.store.store import read_dataset
+from nessflow.verbs.draw import figure_record
+from nessflow.verbs.workflow import read_project
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGE = ROOT / "docs" / "images" / "circuits.png"

@@ -1,7 +1,7 @@
 """Leads at sites, in one line each."""
 
-from nessflow.scattering.leads import SemiInfiniteChain, WideBand
-from nessflow.scattering.system import AttachedLead
+from nessflow.systems.leads import SemiInfiniteChain, WideBand
+from nessflow.systems.system import AttachedLead
 
 
 def wide_band_at(

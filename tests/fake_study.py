@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from nessflow.config.grid import Axis, Ensemble, blocks_of, label_of
+from nessflow.config.study import Study
 from nessflow.parts import Strict
-from nessflow.pipeline.gather import gather_study
-from nessflow.pipeline.grid import Axis, Ensemble, blocks_of, label_of
-from nessflow.pipeline.solve import solve_block
-from nessflow.pipeline.study import Study
+from nessflow.run.gather import gather_study
+from nessflow.run.solve import solve_block
 from nessflow.studies.kind import Coordinate, Outcome, Variable
 
 DIGEST = "0123456789abcdef"

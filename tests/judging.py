@@ -1,6 +1,6 @@
 """The verdict on a point of a kind, for tests."""
 
-from nessflow.pipeline.judge import judge
+from nessflow.run.judge import judge
 
 
 def judged(kind, parameters, rng=None):

@@ -3,7 +3,6 @@
 import numpy as np
 import scipy.sparse
 
-from nessflow.scattering.matrices import Tridiagonal, as_dense, from_elements
 from nessflow.systems.channels.bond import Bond
 from nessflow.systems.disorder.uniform import Uniform
 from nessflow.systems.lattices.chain import Chain
@@ -13,6 +12,7 @@ from nessflow.systems.lattices.ring import Ring
 from nessflow.systems.lattices.ssh import SSH
 from nessflow.systems.lattices.star import Star
 from nessflow.systems.lattices.strip import Strip
+from nessflow.systems.matrices import Tridiagonal, as_dense, from_elements
 
 
 def chain(sites, hopping, onsite):

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from nessflow.pipeline.document import Place, parse
+from nessflow.config.document import Place, parse
 
 _NUMBERS = [0, -1, 1, 2.5, -0.0, 1e-320, 1e300, -1e299, 1e15, 10**30, 10**400, 7, 1e6, 99999999]
 _WORDS = ["", "x", " ", "None", "nan", "inf", "1e-4", "yes", "0x10", "1+2i", "1+2k", "[1]", "~"]

@@ -4,8 +4,8 @@ import numpy as np
 
 from attached import chain_at
 from lattices import chain
-from nessflow.scattering.probes import Probe
-from nessflow.scattering.system import OpenSystem, Tridiagonal
+from nessflow.probes.problem import Probe
+from nessflow.systems.system import OpenSystem, Tridiagonal
 
 BIAS = 0.1
 OPEN = BIAS / (2 * np.pi)

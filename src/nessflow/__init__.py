@@ -28,10 +28,10 @@ def load(study, root="results"):
 
     Raises
     ------
-    nessflow.pipeline.files.StoreError
+    nessflow.store.files.StoreError
         When the file is missing, damaged, was changed after it was written, or is not of the
         study as its file in the project has it now.
     """
-    from nessflow.loading import load_study
+    from nessflow.verbs.load import load_study
 
     return load_study(study, root)

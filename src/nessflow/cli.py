@@ -12,11 +12,11 @@ from typing import TextIO
 
 import click
 
+from nessflow.config.project import ConfigError, load_study
 from nessflow.errors import Problem, nearest
-from nessflow.pipeline.config import ConfigError, load_study
 from nessflow.registry import faults, find_kind, kind_names, use_project
 from nessflow.studies.kind import Status
-from nessflow.workflow import digest_of, impossible_lines, read_project
+from nessflow.verbs.workflow import digest_of, impossible_lines, read_project
 
 STUDIES = Path("config/studies")
 TIER = click.option(
@@ -71,8 +71,8 @@ def commands():
 @click.option("--probe", is_flag=True, help="Time two points of studies that never ran.")
 def plan(studies, tier, allow_large, probe):
     """List what would run and why, what is reused and how long it may take."""
-    from nessflow.pipeline.plan import JOB_MINUTES, blocks_per_job, plan_study, plan_table
-    from nessflow.rerun import rerun_lines
+    from nessflow.run.plan import JOB_MINUTES, blocks_per_job, plan_study, plan_table
+    from nessflow.verbs.rerun import rerun_lines
 
     choices = {"tier": tier, "studies": studies or None, "allow_large": allow_large}
     project = read_project(Path(), is_tolerant=True, **choices)
@@ -105,7 +105,7 @@ def plan(studies, tier, allow_large, probe):
 @TIER
 def point(study, overrides, sample, as_json, tier):
     """Evaluate one point; an axis that is not set takes its first value."""
-    from nessflow.point import evaluate_point, point_table
+    from nessflow.verbs.point import evaluate_point, point_table
 
     loaded = load_study(
         _study_file(study),
@@ -136,9 +136,9 @@ def point(study, overrides, sample, as_json, tier):
 @LOG
 def solve(study, block, tier, allow_large, log):
     """Compute one block of a study (called by the workflow)."""
-    from nessflow.pipeline.grid import blocks_of
-    from nessflow.pipeline.solve import solve_block
-    from nessflow.pipeline.supervision import watched
+    from nessflow.config.grid import blocks_of
+    from nessflow.run.solve import solve_block
+    from nessflow.run.supervision import watched
 
     # The clock of a child starts anew.
     before = time.process_time()
@@ -176,7 +176,7 @@ def solve(study, block, tier, allow_large, log):
 @LOG
 def gather(study, tier, allow_large, log):
     """Collect the blocks of a study into data.nc (called by the workflow)."""
-    from nessflow.pipeline.gather import gather_study
+    from nessflow.run.gather import gather_study
 
     project, loaded = _project_study(study, tier, allow_large)
     gather_study(
@@ -196,8 +196,8 @@ def gather(study, tier, allow_large, log):
 @LOG
 def figure(study, figures, tier, allow_large, log):
     """Draw figures of a study from its data, all by default (called by the workflow)."""
-    from nessflow.drawing import draw_study
-    from nessflow.workflow import read_with_sources
+    from nessflow.verbs.draw import draw_study
+    from nessflow.verbs.workflow import read_with_sources
 
     project, _ = read_with_sources(Path(), [study], figures, tier=tier, allow_large=allow_large)
     loaded = project.studies[study]
@@ -215,7 +215,7 @@ def figure(study, figures, tier, allow_large, log):
 @ALLOW_LARGE
 def captions(study, tier, allow_large):
     """Write captions and manifest of the figures of a study (called by the workflow)."""
-    from nessflow.drawing import list_figures
+    from nessflow.verbs.draw import list_figures
 
     project, loaded = _project_study(study, tier, allow_large)
     list_figures(loaded, project.results)
@@ -226,9 +226,9 @@ def captions(study, tier, allow_large):
 @TIER
 def verify(studies, tier):
     """Check every stored file: against its checksum, and that it is of the study as it is now."""
-    from nessflow.pipeline.manifest import BLOCKS
-    from nessflow.verification import report_faults, study_faults
-    from nessflow.workflow import read_with_sources
+    from nessflow.store.manifest import BLOCKS
+    from nessflow.verbs.verify import report_faults, study_faults
+    from nessflow.verbs.workflow import read_with_sources
 
     choices = {"tier": tier, "allow_large": True, "is_tolerant": True}
     project, chosen = read_with_sources(Path(), studies or None, **choices)
@@ -256,7 +256,7 @@ def report(studies, tier, allow_large, log):
 
     What is damaged or not of its study is named in its place, here and by exit status 2.
     """
-    from nessflow.reporting import write_report
+    from nessflow.verbs.report import write_report
 
     project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
     printer = _printer(log)
@@ -270,7 +270,7 @@ def report(studies, tier, allow_large, log):
 @click.argument("file", type=click.Path(path_type=Path))
 def explain(file):
     """Print which data, parameters, code and command a figure or dataset comes from."""
-    from nessflow.explanation import explain as explanation
+    from nessflow.verbs.explain import explain as explanation
 
     click.echo(explanation(file))
 
@@ -280,8 +280,8 @@ def explain(file):
 @TIER
 def retry(studies, tier):
     """Have the next run compute failed points again, and nothing else."""
-    from nessflow.pipeline.lock import hold_run_lock
-    from nessflow.pipeline.retry import release_failures
+    from nessflow.run.retry import release_failures
+    from nessflow.store.lock import hold_run_lock
 
     choices = {"tier": tier, "studies": studies or None, "allow_large": True}
     project = read_project(Path(), is_tolerant=True, **choices)
@@ -298,10 +298,10 @@ def retry(studies, tier):
 @TIER
 def describe(name, schema, tier):
     """Describe a study, or a kind with its keys and an example, or list the kinds."""
-    from nessflow.description import describe_kind, describe_kinds, describe_study
+    from nessflow.verbs.describe import describe_kind, describe_kinds, describe_study
 
     if schema:
-        from nessflow.pipeline.schema import study_schema
+        from nessflow.config.schema import study_schema
 
         click.echo(json.dumps(study_schema({n: find_kind(n) for n in kind_names()}), indent=1))
     elif name is None:
@@ -330,7 +330,7 @@ def archive():
 @ALLOW_LARGE
 def create(studies, blocks, tier, allow_large):
     """Pack results and source into archive.zip in the results folder, an RO-Crate."""
-    from nessflow.archiving import create_archive
+    from nessflow.verbs.archive import create_archive
 
     project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
     create_archive(project, blocks=blocks, progress=click.echo)
@@ -340,7 +340,7 @@ def create(studies, blocks, tier, allow_large):
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file):
     """Compare an archive, zip file or unpacked folder, with its manifest."""
-    from nessflow.pipeline.archive import check_archive
+    from nessflow.publish.archive import check_archive
 
     click.echo(f"{file}: {check_archive(file)} files, all as they were packed")
 

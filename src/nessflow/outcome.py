@@ -23,7 +23,7 @@ class Limits:
     """Where the values of a variable lie by mathematics, whatever the parameters.
 
     A point with a value beyond them by more than its error, or with an error larger than the whole
-    range, is suspect (``nessflow.pipeline.judge``).
+    range, is suspect (``nessflow.run.judge``).
 
     Attributes
     ----------

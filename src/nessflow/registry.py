@@ -3,7 +3,7 @@
 A part is a class that derives from its family (`nessflow.parts.Part`: lattices, leads, ...) and
 says its ``kind``; a kind of study is a module (`nessflow.studies.kind`).  They are looked for in
 
-* the package: the family's ``home``, and ``nessflow.studies`` for kinds;
+* the package: the family's ``home``, and ``nessflow.kinds`` for kinds;
 * the project: the files ``parts/*.py`` beside ``config/``, each imported alone; by
   ``from .name import ...`` one takes from another;
 * installed packages: entry points of the group ``nessflow.parts``, each a class or a module; one
@@ -34,7 +34,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 GROUP = "nessflow.parts"
 FOLDER = "parts"
-_KINDS = "nessflow.studies"
+_KINDS = "nessflow.kinds"
 _KIND_NEEDS = ("Parameters", "VARIABLES", "CONVENTIONS", "coordinates", "is_random", "evaluate")
 
 

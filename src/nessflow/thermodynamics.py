@@ -12,8 +12,8 @@ import numpy as np
 from nessflow.estimate import Estimate, undefined
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.entropy import gain_to_loss_ratio
-from nessflow.scattering.system import OpenSystem, Terminal
 from nessflow.scattering.transport import Transport
+from nessflow.systems.system import OpenSystem, Terminal
 
 
 def _weighted_sum(weights: np.ndarray, terms: Estimate) -> Estimate:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from nessflow.pipeline.digest import source_digest
-from nessflow.pipeline.grid import blocks_of
-from nessflow.pipeline.solve import solve_block
+from nessflow.config.grid import blocks_of
 from nessflow.registry import find_kind
-from nessflow.workflow import read_project
+from nessflow.run.digest import source_digest
+from nessflow.run.solve import solve_block
+from nessflow.verbs.workflow import read_project
 
 project = read_project(Path.cwd(), tier="smoke")
 for study in project.studies.values():

@@ -16,7 +16,7 @@ import pytest
 from slurm_cluster import missing_programs, slurm_cluster
 
 from conftest import CHAIN, ROOT, SPECTRUM, Project, copy_project
-from nessflow.workflow import read_project
+from nessflow.verbs.workflow import read_project
 
 pytestmark = pytest.mark.cluster
 

@@ -14,15 +14,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from conftest import SPECTRUM, Project, copy_project, git_checkout
-from nessflow.archiving import create_archive
-from nessflow.explanation import explain
 from nessflow.figures.record import RecordError
-from nessflow.loading import load_study
-from nessflow.pipeline.archive import ArchiveError
-from nessflow.pipeline.files import StoreError
-from nessflow.reporting import write_report
-from nessflow.verification import study_faults
-from nessflow.workflow import read_project
+from nessflow.publish.archive import ArchiveError
+from nessflow.store.files import StoreError
+from nessflow.verbs.archive import create_archive
+from nessflow.verbs.explain import explain
+from nessflow.verbs.load import load_study
+from nessflow.verbs.report import write_report
+from nessflow.verbs.verify import study_faults
+from nessflow.verbs.workflow import read_project
 
 AXES = "t_S: {inner: [0.5, 1.0]}"
 STUDIES = {

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from nessflow.pipeline.store import read_dataset
-from nessflow.workflow import open_project
+from nessflow.store.store import read_dataset
+from nessflow.verbs.workflow import open_project
 
 CASES = {
     "misspelt key": ("rate: 0.1", "raet: 0.1", ["chain.yaml:6", "system.loss", "raet", "rate"]),
@@ -165,7 +165,7 @@ def test_a_truncated_block_is_named_and_computed_again(ready, finished):
 
 def test_damaged_data_are_not_served(ready, monkeypatch):
     import nessflow
-    from nessflow.pipeline.files import StoreError
+    from nessflow.store.files import StoreError
 
     data = ready.folder / "results/chain/data.nc"
     content = bytearray(data.read_bytes())

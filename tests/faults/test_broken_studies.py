@@ -68,7 +68,7 @@ def test_all_studies_are_refused_with_the_broken_one(beside):
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_any_fault_of_a_file_beside(project, name, capsys, monkeypatch):
-    from nessflow.workflow import open_project
+    from nessflow.verbs.workflow import open_project
 
     project.study("broken").write_bytes(BROKEN[name].encode("latin-1"))
     (project.folder / "config/studies/Other Name.yaml").write_text(SPECTRUM)

@@ -10,14 +10,14 @@ from damaging import DAMAGES, broken, repaired, served, stored
 
 import nessflow
 from conftest import Project
-from nessflow.drawing import draw_study, list_figures
-from nessflow.pipeline.digest import source_digest
-from nessflow.pipeline.files import StoreError
-from nessflow.pipeline.gather import gather_study
-from nessflow.pipeline.manifest import MANIFEST, settle
 from nessflow.registry import find_kind
-from nessflow.verification import report_faults, study_faults
-from nessflow.workflow import jobs_of, old_figures, read_project
+from nessflow.run.digest import source_digest
+from nessflow.run.gather import gather_study
+from nessflow.store.files import StoreError
+from nessflow.store.manifest import MANIFEST, settle
+from nessflow.verbs.draw import draw_study, list_figures
+from nessflow.verbs.verify import report_faults, study_faults
+from nessflow.verbs.workflow import jobs_of, old_figures, read_project
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_data_of_another_tier_or_source_are_not_served(project, monkeypatch):
     shutil.copytree(results_of(project) / "chain", results_of(project) / "smoke" / "chain")
     with pytest.raises(StoreError, match="holds the data of the tier 'paper'"):
         nessflow.load("chain", "results/smoke")
-    monkeypatch.setattr("nessflow.loading.digest_of", lambda study: "0" * 16)
+    monkeypatch.setattr("nessflow.verbs.load.digest_of", lambda study: "0" * 16)
     with pytest.raises(StoreError, match="with another version of the source"):
         nessflow.load("chain")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conftest import Project, copy_project
-from nessflow.pipeline.store import read_dataset
+from nessflow.store.store import read_dataset
 
 KIND = Path(__file__).with_name("deadly.py")
 STUDY = """\

@@ -80,7 +80,7 @@ def test_two_runs_at_once(undisturbed, slow):
 
 
 def test_a_run_beside_another_names_it(slow):
-    from nessflow.pipeline.lock import hold_run_lock
+    from nessflow.store.lock import hold_run_lock
 
     (slow.folder / "results").mkdir()
     held = hold_run_lock(slow.folder / "results")

@@ -17,11 +17,11 @@ import xarray as xr
 
 import fake_study as fake
 from fake_study import AXES, study_of
-from nessflow.pipeline import solve as solver
-from nessflow.pipeline.files import StoreError
-from nessflow.pipeline.grid import Ensemble, blocks_of
-from nessflow.pipeline.manifest import file_faults, state_of
-from nessflow.pipeline.store import read_dataset, write_dataset
+from nessflow.config.grid import Ensemble, blocks_of
+from nessflow.run import solve as solver
+from nessflow.store.files import StoreError
+from nessflow.store.manifest import file_faults, state_of
+from nessflow.store.store import read_dataset, write_dataset
 
 SMALL = study_of(axes=AXES[:2], ensemble=Ensemble(2, 2, 1))
 TINY = study_of(axes=[fake.numbers("V", [0.1, 0.2])], ensemble=None)
@@ -151,7 +151,7 @@ def test_a_full_disk_is_named_and_the_next_run_completes(reference, tmp_path, li
         "import resource\n"
         "from pathlib import Path\n"
         "import test_store_faults as faults\n"
-        "from nessflow.pipeline.files import StoreError\n"
+        "from nessflow.store.files import StoreError\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "try:\n"
         f"    faults.run(Path({str(tmp_path)!r}))\n"
@@ -277,7 +277,7 @@ def test_a_reader_beside_a_writer_has_old_or_new_data(sound, tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from nessflow.pipeline.store import read_dataset, write_dataset
+from nessflow.store.store import read_dataset, write_dataset
 path, source = map(Path, sys.argv[1:])
 data = read_dataset(source)
 for trial in range(60):

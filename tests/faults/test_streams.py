@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from nessflow.pipeline.store import read_dataset
+from nessflow.store.store import read_dataset
 
 SOLVE = ("nessflow", "solve", "spectrum", "points.nc")
 

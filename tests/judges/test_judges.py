@@ -13,13 +13,13 @@ import pytest
 from judge import JUDGES, judge, needs_judges
 
 from conftest import ROOT, git_checkout
-from nessflow.pipeline.config import load_study
-from nessflow.pipeline.ensemble import with_statistics
-from nessflow.pipeline.layout import OK, pending_dataset
-from nessflow.pipeline.provenance import origin, origins_json, provenance
-from nessflow.pipeline.solve import coordinates_of
-from nessflow.pipeline.store import write_dataset
+from nessflow.config.project import load_study
 from nessflow.registry import find_kind, kind_names
+from nessflow.run.ensemble import with_statistics
+from nessflow.run.provenance import origin, origins_json, provenance
+from nessflow.run.solve import coordinates_of
+from nessflow.store.layout import OK, pending_dataset
+from nessflow.store.store import write_dataset
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,10 @@ from nessflow.lindblad.equation import MasterEquation
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.matrices import Tridiagonal, as_dense
 from nessflow.scattering.noise import terminal_noise
 from nessflow.scattering.profiles import terminal_currents
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.matrices import Tridiagonal, as_dense
+from nessflow.systems.system import OpenSystem
 from small_rings import many_body_current
 
 TIMES = np.array([0.0, 0.2, 1.0, 4.0, 20.0])

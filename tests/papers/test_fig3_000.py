@@ -19,7 +19,7 @@ from nessflow.scattering.linear_response import (
     logarithmic_derivatives,
     sommerfeld_lorenz_ratio,
 )
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.system import OpenSystem
 
 H = 2 * np.pi
 GAMMA = 1.1

@@ -19,10 +19,10 @@ from nessflow.scattering.currents import (
     steady_currents,
     transmission,
 )
-from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.occupation import fermi
-from nessflow.scattering.quadrature import integrate, line_mesh
-from nessflow.scattering.system import OpenSystem
+from nessflow.spectrum.occupation import fermi
+from nessflow.spectrum.quadrature import integrate, line_mesh
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import OpenSystem
 
 H = 2 * np.pi
 GAMMA = 1.1

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from lattices import onsite_rates
 from nessflow.classical import lattice
 from nessflow.classical.lattice import MoverLattice
-from nessflow.scattering import wire_formulas
-from nessflow.scattering.pairwise import pair_transmission
-from nessflow.scattering.probe_expansion import third_order_probes
-from nessflow.scattering.probe_linear import linear_probes
+from nessflow.probes import wire_formulas
+from nessflow.probes.linear import linear_probes
+from nessflow.probes.third_order import third_order_probes
+from nessflow.probes.wire_formulas import wire_of
 from nessflow.scattering.profiles import profiles
-from nessflow.scattering.wire_formulas import wire_of
+from nessflow.solvers.pairwise import pair_transmission
 from probed_wires import BIAS, OPEN, nonreciprocal_current, wire
 
 # --- probes on every site -----------------------------------------------------------------

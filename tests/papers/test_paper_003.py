@@ -23,13 +23,13 @@ from nessflow.lindblad.counting import transport
 from nessflow.lindblad.equation import non_markovianity
 from nessflow.lindblad.propagator import asymptotic_equation
 from nessflow.lindblad.propagator import evolve as evolve_approximately
-from nessflow.scattering.bound_states import require_no_bound_state
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.evolution import evolve
 from nessflow.scattering.noise import currents_and_noise
-from nessflow.scattering.rates import Rates
-from nessflow.scattering.system import OpenSystem
+from nessflow.spectrum.bound_states import require_no_bound_state
+from nessflow.spectrum.rates import Rates
+from nessflow.systems.system import OpenSystem
 
 
 class TwoSites:

@@ -156,7 +156,7 @@ def test_non_markovianity_of_temperatures():
 
 def test_largest_non_markovianity():
     """The maxima of the map over mu in [0, 2], grid 0.1, at three temperatures."""
-    from nessflow.studies import asymptotic_rates as kind
+    from nessflow.kinds import asymptotic_rates as kind
 
     def largest(temperature):
         def nu(left, right):

@@ -4,8 +4,8 @@ import numpy as np
 import one_point
 import pytest
 
-from nessflow.pipeline.config import ConfigError
-from nessflow.studies import mixture_conductance, mixture_counting, mixture_transport
+from nessflow.config.project import ConfigError
+from nessflow.kinds import mixture_conductance, mixture_counting, mixture_transport
 from nessflow.studies.kind import Status
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from nessflow.scattering.pairwise import pair_transmission
-from nessflow.scattering.probe_linear import linear_probes
+from nessflow.probes.linear import linear_probes
+from nessflow.solvers.pairwise import pair_transmission
 from probed_wires import BIAS, OPEN, wire
 
 

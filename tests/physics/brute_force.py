@@ -9,9 +9,9 @@ from math import factorial
 import numpy as np
 
 from fock import annihilators
-from nessflow.scattering.leads import SemiInfiniteChain
-from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.leads import SemiInfiniteChain
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import OpenSystem
 
 # --- quantum jumps --------------------------------------------------------------------------------
 

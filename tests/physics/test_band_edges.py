@@ -6,15 +6,15 @@ import pytest
 from attached import chain_at, wide_band_at
 from judging import judged
 from lattices import chain, onsite_rates
-from nessflow.scattering.band_edges import on_band_edge
+from nessflow.kinds import linear_response as linear_response_kind
+from nessflow.kinds import network_transmission
+from nessflow.kinds import transmission as transmission_kind
 from nessflow.scattering.currents import open_channels, reflection, transmission
 from nessflow.scattering.linear_response import conductance_matrices, linear_response
-from nessflow.scattering.matrices import Tridiagonal, as_dense
-from nessflow.scattering.system import OpenSystem
-from nessflow.studies import linear_response as linear_response_kind
-from nessflow.studies import network_transmission
-from nessflow.studies import transmission as transmission_kind
+from nessflow.spectrum.band_edges import on_band_edge
 from nessflow.studies.kind import Status
+from nessflow.systems.matrices import Tridiagonal, as_dense
+from nessflow.systems.system import OpenSystem
 
 EDGES = [-2.0, 2.0]
 BESIDE = 1e-9

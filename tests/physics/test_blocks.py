@@ -6,11 +6,11 @@ import scipy.sparse
 
 from attached import chain_at
 from lattices import ladder, long_range_chain, ring, star, strip
-from nessflow.scattering import blocks, pairwise
-from nessflow.scattering.dark_states import dark_states
-from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.sparse import banded_matrices
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers import blocks, pairwise
+from nessflow.solvers.banded import banded_matrices
+from nessflow.solvers.dark_states import dark_states
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import OpenSystem
 
 ENERGIES = np.linspace(-2.3, 2.2, 7)
 LATTICES = {

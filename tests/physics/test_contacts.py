@@ -15,7 +15,11 @@ from lattices import chain, onsite_rates, ring, strip
 from nessflow.lindblad.additive import global_equation, local_equation
 from nessflow.lindblad.counting import transport
 from nessflow.lindblad.propagator import asymptotic_equation
-from nessflow.scattering.bound_states import bound_states
+from nessflow.probes.exact import probe_capacity, solve_probes
+from nessflow.probes.linear import linear_probes
+from nessflow.probes.noise import probe_noise
+from nessflow.probes.problem import Probe
+from nessflow.probes.third_order import conductance_derivatives
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.counting import generating_function, lead_cumulants
 from nessflow.scattering.currents import (
@@ -25,29 +29,25 @@ from nessflow.scattering.currents import (
     steady_currents,
     transmission,
 )
-from nessflow.scattering.dark_states import dark_states
-from nessflow.scattering.dense import scattering_matrix
 from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.evolution import evolve
-from nessflow.scattering.leads import (
+from nessflow.scattering.linear_response import conductance_matrices, linear_response
+from nessflow.scattering.noise import lead_noise, terminal_noise
+from nessflow.scattering.profiles import profiles, terminal_currents
+from nessflow.solvers.dark_states import dark_states
+from nessflow.solvers.dense import scattering_matrix
+from nessflow.spectrum.bound_states import bound_states
+from nessflow.spectrum.mesh import known_poles, resonances
+from nessflow.spectrum.rates import Rates
+from nessflow.systems.leads import (
     Lorentzian,
     SemiInfiniteChain,
     SemiInfiniteSSH,
     SemiInfiniteStrip,
     WideBand,
 )
-from nessflow.scattering.linear_response import conductance_matrices, linear_response
-from nessflow.scattering.matrices import Tridiagonal, as_dense
-from nessflow.scattering.mesh import known_poles, resonances
-from nessflow.scattering.noise import lead_noise, terminal_noise
-from nessflow.scattering.probe_exact import probe_capacity, solve_probes
-from nessflow.scattering.probe_expansion import conductance_derivatives
-from nessflow.scattering.probe_linear import linear_probes
-from nessflow.scattering.probe_noise import probe_noise
-from nessflow.scattering.probes import Probe
-from nessflow.scattering.profiles import profiles, terminal_currents
-from nessflow.scattering.rates import Rates
-from nessflow.scattering.system import AttachedLead, OpenSystem, attached_leads
+from nessflow.systems.matrices import Tridiagonal, as_dense
+from nessflow.systems.system import AttachedLead, OpenSystem, attached_leads
 
 ENERGIES = np.array([-2.41, -1.3, -0.37, 0.11, 0.82, 1.57, 2.7])
 MODELS = {
@@ -116,7 +116,7 @@ def same(pair, function, name=None, error=None):
 @pytest.mark.parametrize("storage", [np.asarray, scipy.sparse.csr_array])
 def test_transmissions_are_traces(pair, storage, monkeypatch):
     """Against matrices, every channel; by dense and by banded elimination."""
-    monkeypatch.setattr("nessflow.scattering.response._SMALL", 0)
+    monkeypatch.setattr("nessflow.solvers.solver._SMALL", 0)
     _, system = pair
     system = replace(
         system, **{x: storage(as_dense(getattr(system, x))) for x in ("hamiltonian", "loss")}
@@ -263,7 +263,7 @@ def coherent(storage, loss=0.05):
 
 @pytest.fixture(params=["dense", "banded", "chain"])
 def dots(request, monkeypatch):
-    monkeypatch.setattr("nessflow.scattering.response._SMALL", 0)
+    monkeypatch.setattr("nessflow.solvers.solver._SMALL", 0)
     return coherent(request.param)
 
 
@@ -413,7 +413,7 @@ def test_a_continued_strip_has_the_conductance_of_its_open_channels(width, mu):
 @pytest.mark.parametrize("width", [2, 3])
 def test_a_strip_does_not_know_where_its_leads_begin(width, storage, monkeypatch):
     """Columns moved from the leads into the system change nothing."""
-    monkeypatch.setattr("nessflow.scattering.response._SMALL", 0)
+    monkeypatch.setattr("nessflow.solvers.solver._SMALL", 0)
     rng = np.random.default_rng(4)
     inner, loss = 0.5 * rng.normal(size=3 * width), np.zeros(3 * width)
     loss[width] = 0.2

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from attached import chain_at, wide_band_at
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import OpenSystem
 
 
 def random_system(rng, sites, full):
@@ -125,8 +125,8 @@ def test_a_state_without_coupling_is_named():
 @pytest.mark.parametrize("coupling", [0.3, 0.9])
 def test_the_norm_is_missing_exactly_where_a_bound_state_is(coupling):
     """int A dw/2pi = 1 without bound states: brute quadrature against the criterion."""
-    from nessflow.scattering.bound_states import levels_outside
-    from nessflow.scattering.dense import green
+    from nessflow.solvers.dense import green
+    from nessflow.spectrum.bound_states import levels_outside
 
     for level in (1.2, 1.4, 1.55, 1.7, 1.85, 1.97):
         zero = np.zeros((1, 1))

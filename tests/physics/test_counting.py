@@ -15,10 +15,10 @@ from nessflow.scattering.counting import (
     lead_cumulants,
     transfer_matrices,
 )
-from nessflow.scattering.dense import scattering_matrix
 from nessflow.scattering.noise import currents_and_noise
-from nessflow.scattering.rates import Rates
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.dense import scattering_matrix
+from nessflow.spectrum.rates import Rates
+from nessflow.systems.system import OpenSystem
 
 
 def wide(sites, mu=(0.3, -0.2), temperature=(0.1, 0.1), broadening=(1.1, 0.7)):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from nessflow.studies import counting_statistics, steady_current
+from nessflow.kinds import counting_statistics, steady_current
 from nessflow.studies.kind import Status
 
 LEAD = {"kind": "wide-band", "broadening": 0.6, "temperature": 0.1}

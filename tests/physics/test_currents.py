@@ -16,10 +16,10 @@ from nessflow.scattering.currents import (
     steady_currents,
     transmission,
 )
-from nessflow.scattering.mesh import resonances
-from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.scattering.quadrature import integrate, line_mesh
-from nessflow.scattering.system import OpenSystem, Tridiagonal
+from nessflow.spectrum.mesh import resonances
+from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
+from nessflow.spectrum.quadrature import integrate, line_mesh
+from nessflow.systems.system import OpenSystem, Tridiagonal
 
 PARTS = ("net", "landauer", "reservoir", "reference", "response")
 

@@ -11,25 +11,26 @@ import scipy.sparse
 from attached import chain_at, wide_band_at
 from lattices import chain as any_chain
 from lattices import onsite_rates, ring, star, strip
-from nessflow.scattering import dense, sparse
-from nessflow.scattering.bound_states import bound_states, require_decay, require_no_bound_state
+from nessflow.probes.exact import solve_probes
+from nessflow.probes.linear import linear_probes
+from nessflow.probes.problem import NoSolution, Probe
+from nessflow.probes.third_order import third_order_probes
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.currents import disorder_susceptibility, transmission
-from nessflow.scattering.dark_states import _by_inverse_iteration, dark_states, unreached_sites
 from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.evolution import evolve
 from nessflow.scattering.linear_response import linear_response
-from nessflow.scattering.matrices import Tridiagonal, as_dense
 from nessflow.scattering.noise import currents_and_noise
-from nessflow.scattering.pairwise import Source, pair_transmission, site_sums
-from nessflow.scattering.probe_exact import solve_probes
-from nessflow.scattering.probe_expansion import third_order_probes
-from nessflow.scattering.probe_linear import linear_probes
-from nessflow.scattering.probes import NoSolution, Probe
 from nessflow.scattering.profiles import profiles
-from nessflow.scattering.response import contact_response
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers import banded as sparse
+from nessflow.solvers import dense
+from nessflow.solvers.dark_states import _by_inverse_iteration, dark_states, unreached_sites
+from nessflow.solvers.pairwise import Source, pair_transmission, site_sums
+from nessflow.solvers.solver import contact_response
+from nessflow.spectrum.bound_states import bound_states, require_decay, require_no_bound_state
+from nessflow.systems.matrices import Tridiagonal, as_dense
+from nessflow.systems.system import OpenSystem
 
 
 def chain(sites, hopping=1.0, onsite=0.0):

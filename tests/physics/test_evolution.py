@@ -16,8 +16,8 @@ from nessflow.lindblad.propagator import evolve as evolve_approximately
 from nessflow.scattering.bosons import boson_transport
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.evolution import evolve
-from nessflow.scattering.rates import Rates
-from nessflow.scattering.system import OpenSystem
+from nessflow.spectrum.rates import Rates
+from nessflow.systems.system import OpenSystem
 
 TIMES = [0.0, 0.4, 7.0, 33.0]
 

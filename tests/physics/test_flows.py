@@ -6,9 +6,7 @@ from brute_force import FiniteLeads
 from test_evolution import TIMES, random_occupations, three_sites
 
 from judging import judged
-from nessflow.lindblad.propagator import evolve as evolve_approximately
-from nessflow.scattering.evolution import evolve
-from nessflow.studies import (
+from nessflow.kinds import (
     asymptotic_rates,
     classical_lattice,
     classical_relaxation,
@@ -28,6 +26,8 @@ from nessflow.studies import (
     steady_current,
     zero_current,
 )
+from nessflow.lindblad.propagator import evolve as evolve_approximately
+from nessflow.scattering.evolution import evolve
 from nessflow.studies.kind import FLOWS, Status
 
 

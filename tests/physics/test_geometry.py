@@ -17,8 +17,8 @@ from lattices import (
     strip_site,
 )
 from nessflow.scattering.currents import steady_currents, transmission
-from nessflow.scattering.matrices import Tridiagonal
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.matrices import Tridiagonal
+from nessflow.systems.system import OpenSystem
 
 ENERGIES = np.array([-1.7, -0.6, 0.0, 0.45, 1.3])
 

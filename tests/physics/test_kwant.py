@@ -19,10 +19,10 @@ from nessflow.scattering.currents import (
     steady_currents,
     transmission,
 )
-from nessflow.scattering.leads import SemiInfiniteChain, SemiInfiniteStrip
-from nessflow.scattering.matrices import Tridiagonal, as_dense
 from nessflow.scattering.noise import lead_noise
-from nessflow.scattering.system import AttachedLead, OpenSystem, attached_leads
+from nessflow.systems.leads import SemiInfiniteChain, SemiInfiniteStrip
+from nessflow.systems.matrices import Tridiagonal, as_dense
+from nessflow.systems.system import AttachedLead, OpenSystem, attached_leads
 
 kwant = pytest.importorskip("kwant")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lattices import bond_rates, chain, onsite_rates, uniform_disorder
-from nessflow.scattering.matrices import Tridiagonal
+from nessflow.systems.matrices import Tridiagonal
 
 
 def sum_over_channels(channels, gain):

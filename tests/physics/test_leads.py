@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 import scipy.integrate
 
+from nessflow.probes.third_order import conductance_derivatives
 from nessflow.registry import members
-from nessflow.scattering.bound_states import bound_states
 from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.leads import (
+from nessflow.scattering.noise import lead_noise
+from nessflow.scattering.profiles import profiles
+from nessflow.spectrum.bound_states import bound_states
+from nessflow.spectrum.mesh import resonances
+from nessflow.spectrum.rates import Rates
+from nessflow.systems.leads import (
     Lead,
     Lorentzian,
     SemiInfiniteChain,
@@ -20,12 +25,7 @@ from nessflow.scattering.leads import (
     WideBand,
     bordered,
 )
-from nessflow.scattering.mesh import resonances
-from nessflow.scattering.noise import lead_noise
-from nessflow.scattering.probe_expansion import conductance_derivatives
-from nessflow.scattering.profiles import profiles
-from nessflow.scattering.rates import Rates
-from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
+from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 
 LEADS = {
     "wide band": WideBand(broadening=0.7),

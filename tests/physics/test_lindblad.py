@@ -27,7 +27,7 @@ from nessflow.lindblad.equation import (
 from nessflow.lindblad.propagator import asymptotic_equation, evolve, propagator_hamiltonian
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.system import OpenSystem
 
 ADDITIVE = (
     local_equation,

@@ -21,7 +21,7 @@ from nessflow.scattering.linear_response import (
     sommerfeld_lorenz_ratio,
 )
 from nessflow.scattering.noise import lead_noise
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.system import OpenSystem
 
 H = 2 * np.pi
 

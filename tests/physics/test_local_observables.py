@@ -12,12 +12,12 @@ from nessflow.observables.local_density_of_states import LocalDensityOfStates
 from nessflow.observables.observable import evaluate
 from nessflow.outcome import Status
 from nessflow.scattering.correlations import correlation_matrix
-from nessflow.scattering.dark_states import dark_states
-from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.occupation import fermi
-from nessflow.scattering.pairwise import bonds
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.dark_states import dark_states
+from nessflow.solvers.pairwise import bonds
+from nessflow.spectrum.occupation import fermi
 from nessflow.studies import systems
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import OpenSystem
 from precise import solved
 
 BAND = {"kind": "semi-infinite-chain", "temperature": 0.1}

@@ -9,6 +9,7 @@ from scipy.special import expit, zeta
 from attached import chain_at
 from judging import judged
 from lattices import chain, onsite_rates
+from nessflow.kinds import mixture_conductance, mixture_spectrum
 from nessflow.mixture import closed_form
 from nessflow.mixture.conductance import _ratio, gate_conductances
 from nessflow.mixture.counting import (
@@ -33,8 +34,7 @@ from nessflow.mixture.state import (
 from nessflow.mixture.transport import Measured, transport
 from nessflow.scattering.currents import steady_currents, transmission
 from nessflow.scattering.noise import lead_noise
-from nessflow.scattering.system import OpenSystem
-from nessflow.studies import mixture_conductance, mixture_spectrum
+from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_production
 
 TWO_PI = 2 * np.pi

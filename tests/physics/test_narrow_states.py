@@ -7,14 +7,14 @@ from scipy.special import expit
 
 from attached import chain_at, wide_band_at
 from lattices import ring
-from nessflow.scattering.bound_states import bound_states
+from nessflow.probes.exact import solve_probes
+from nessflow.probes.problem import Probe
 from nessflow.scattering.correlations import correlation_matrix
-from nessflow.scattering.dark_states import dark_states
-from nessflow.scattering.matrices import Tridiagonal
-from nessflow.scattering.probe_exact import solve_probes
-from nessflow.scattering.probes import Probe
 from nessflow.scattering.profiles import profiles
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.dark_states import dark_states
+from nessflow.spectrum.bound_states import bound_states
+from nessflow.systems.matrices import Tridiagonal
+from nessflow.systems.system import OpenSystem
 
 
 def open_system(h, leads, loss=None, gain=None):

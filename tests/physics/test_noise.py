@@ -10,20 +10,24 @@ from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
 from lattices import bond_rates, chain, onsite_rates
+from nessflow.kinds import steady_current
 from nessflow.observables.noise import Noise
-from nessflow.scattering import dense, response, sparse, tridiagonal
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.dense import scattering_matrix
 from nessflow.scattering.linear_response import conductance_matrices
-from nessflow.scattering.mesh import energy_mesh
 from nessflow.scattering.noise import currents_and_noise, lead_noise, terminal_noise
-from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.scattering.quadrature import integrate
-from nessflow.scattering.rates import Rates
-from nessflow.scattering.response import contact_correlations, contact_response
-from nessflow.scattering.system import OpenSystem, Tridiagonal
-from nessflow.studies import steady_current, systems
+from nessflow.solvers import banded as sparse
+from nessflow.solvers import chain_ends as tridiagonal
+from nessflow.solvers import dense
+from nessflow.solvers import solver as response
+from nessflow.solvers.dense import scattering_matrix
+from nessflow.solvers.solver import contact_correlations, contact_response
+from nessflow.spectrum.mesh import energy_mesh
+from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
+from nessflow.spectrum.quadrature import integrate
+from nessflow.spectrum.rates import Rates
+from nessflow.studies import systems
 from nessflow.studies.kind import Status
+from nessflow.systems.system import OpenSystem, Tridiagonal
 
 SOLVERS = {"dense": dense, "recurrence": tridiagonal, "sparse": sparse}
 

@@ -5,10 +5,10 @@ import pytest
 
 from attached import chain_at, wide_band_at
 from lattices import bond_rates, chain, onsite_rates
-from nessflow.scattering import pairwise
 from nessflow.scattering.currents import transmission
-from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.system import OpenSystem, Tridiagonal
+from nessflow.solvers import pairwise
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import OpenSystem, Tridiagonal
 
 ENERGIES = np.array([-1.3, 0.2, 0.5, 3.0])
 

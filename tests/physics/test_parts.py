@@ -7,7 +7,6 @@ from fock import annihilators
 from nessflow.registry import members
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.matrices import Tridiagonal, as_dense, checked
 from nessflow.studies.systems import System, open_system
 from nessflow.systems.channels.bond import Bond
 from nessflow.systems.channels.channel import Channels
@@ -25,6 +24,7 @@ from nessflow.systems.lattices.ring import Ring
 from nessflow.systems.lattices.ssh import SSH
 from nessflow.systems.lattices.star import Star
 from nessflow.systems.lattices.strip import Strip
+from nessflow.systems.matrices import Tridiagonal, as_dense, checked
 
 DENSE = Matrix(hamiltonian=((0.1, 0.5 + 0.2j, 0), (0.5 - 0.2j, -0.3, -1j), (0, 1j, 0)))
 LATTICES = {

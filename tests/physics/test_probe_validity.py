@@ -11,12 +11,12 @@ import pytest
 
 from attached import chain_at, wide_band_at
 from lattices import long_range_chain, onsite_rates
-from nessflow.scattering.probe_exact import solve_probes
-from nessflow.scattering.probe_expansion import physical_solution, third_order_probes
-from nessflow.scattering.probe_linear import linear_probes
-from nessflow.scattering.probe_response import conductance_matrix, flows
-from nessflow.scattering.probe_validity import current_change
-from nessflow.scattering.probes import NoSolution, moved
+from nessflow.probes.derivatives import conductance_matrix, flows
+from nessflow.probes.exact import solve_probes
+from nessflow.probes.linear import linear_probes
+from nessflow.probes.problem import NoSolution, moved
+from nessflow.probes.third_order import physical_solution, third_order_probes
+from nessflow.probes.validity import current_change
 from probed_wires import BIAS, OPEN, wire
 
 SPARSE = {"sources": range(2, 57, 6), "drains": range(5, 60, 6)}

@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
 from lattices import chain, onsite_rates, ring
+from nessflow.probes.derivatives import conductance_matrix
+from nessflow.probes.exact import probe_capacity, solve_probes
+from nessflow.probes.linear import linear_probes
+from nessflow.probes.noise import combined_noise, probe_noise
+from nessflow.probes.problem import NoSolution, Probe, moved
+from nessflow.probes.third_order import conductance_derivatives, third_order_probes
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.leads import SemiInfiniteSSH
 from nessflow.scattering.noise import lead_noise, terminal_noise
-from nessflow.scattering.pairwise import pair_transmission
-from nessflow.scattering.probe_exact import probe_capacity, solve_probes
-from nessflow.scattering.probe_expansion import conductance_derivatives, third_order_probes
-from nessflow.scattering.probe_linear import linear_probes
-from nessflow.scattering.probe_noise import combined_noise, probe_noise
-from nessflow.scattering.probe_response import conductance_matrix
-from nessflow.scattering.probes import NoSolution, Probe, moved
 from nessflow.scattering.profiles import joule_heat, profiles, terminal_currents
-from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal
+from nessflow.solvers.pairwise import pair_transmission
+from nessflow.systems.leads import SemiInfiniteSSH
+from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 from nessflow.thermodynamics import entropy_production, heat_current
 from probed_wires import BIAS, OPEN, nonreciprocal_current, potential, wire
 

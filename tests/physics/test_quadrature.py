@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import digamma, expit
 
-from nessflow.scattering.quadrature import GAUSS, KRONROD, NODES, graded, integrate, line_mesh
+from nessflow.spectrum.quadrature import GAUSS, KRONROD, NODES, graded, integrate, line_mesh
 
 
 def plain(function):

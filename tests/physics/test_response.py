@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
 from lattices import bond_rates, chain, onsite_rates
-from nessflow.scattering import dense, response, tridiagonal
-from nessflow.scattering.response import contact_response, interior_response
-from nessflow.scattering.system import OpenSystem, Tridiagonal
+from nessflow.solvers import chain_ends as tridiagonal
+from nessflow.solvers import dense
+from nessflow.solvers import solver as response
+from nessflow.solvers.solver import contact_response, interior_response
+from nessflow.systems.system import OpenSystem, Tridiagonal
 
 GAMMA = 1.1
 SOLVERS = {"dense": dense, "recurrence": tridiagonal}

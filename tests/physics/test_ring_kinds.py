@@ -7,6 +7,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from nessflow.kinds import (
+    ring_exact,
+    ring_occupations,
+    ring_peak_current,
+    ring_relaxation,
+    ring_steady_state,
+    ring_symmetry,
+)
 from nessflow.kinetic.bands import bloch_bands, chain_bands, momenta, rashba_bands, smallest_gap
 from nessflow.kinetic.equation import gibbs_log_odds, rate_equation
 from nessflow.kinetic.exclusion import (
@@ -18,14 +26,6 @@ from nessflow.kinetic.exclusion import (
 )
 from nessflow.kinetic.rates import operator_channels, thermal_channel
 from nessflow.kinetic.steady import steady_state
-from nessflow.studies import (
-    ring_exact,
-    ring_occupations,
-    ring_peak_current,
-    ring_relaxation,
-    ring_steady_state,
-    ring_symmetry,
-)
 from nessflow.studies.kind import Status
 from small_rings import exclusion_process, many_body_current
 

@@ -8,14 +8,14 @@ from scipy.special import expit
 
 from attached import chain_at, wide_band_at
 from lattices import ring
+from nessflow.kinds import transmission as spectra
 from nessflow.scattering.counting import lead_cumulants
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.linear_response import linear_response
 from nessflow.scattering.noise import lead_noise
-from nessflow.scattering.rates import Rates
-from nessflow.scattering.system import OpenSystem, Tridiagonal
-from nessflow.studies import transmission as spectra
+from nessflow.spectrum.rates import Rates
+from nessflow.systems.system import OpenSystem, Tridiagonal
 from precise import solved
 
 ENERGIES = np.linspace(-1.73, 1.61, 12)

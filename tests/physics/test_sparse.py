@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
 from lattices import bond_rates, chain, ladder, onsite_rates, ring, star, strip
-from nessflow.scattering import dense, matrices, sparse, tridiagonal
 from nessflow.scattering.closed_form import closed_form_currents
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.matrices import (
+from nessflow.solvers import banded as sparse
+from nessflow.solvers import chain_ends as tridiagonal
+from nessflow.solvers import dense
+from nessflow.solvers.solver import contact_response, interior_response
+from nessflow.systems import matrices
+from nessflow.systems.matrices import (
     Sparse,
     Tridiagonal,
     as_dense,
@@ -19,8 +23,7 @@ from nessflow.scattering.matrices import (
     gershgorin,
     overlap,
 )
-from nessflow.scattering.response import contact_response, interior_response
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.system import OpenSystem
 
 FUNCTIONS = ("contact_rows", "contact_correlations", "interior_traces")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from judging import judged
-from nessflow.studies import master_equations, network_transmission, steady_current, transmission
+from nessflow.kinds import master_equations, network_transmission, steady_current, transmission
 from nessflow.studies.kind import Status
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(40)

@@ -5,8 +5,8 @@ import pytest
 
 from attached import chain_at, wide_band_at
 from lattices import chain, onsite_rates
-from nessflow.scattering.response import contact_response
-from nessflow.scattering.system import OpenSystem, Tridiagonal
+from nessflow.solvers.solver import contact_response
+from nessflow.systems.system import OpenSystem, Tridiagonal
 
 ENERGIES = np.array([-50.0, -2.3, -1.7, -1.1, 0.0, 0.3, 0.9, 1.5, 2.4, 1e3])
 

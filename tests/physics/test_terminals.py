@@ -18,15 +18,15 @@ from nessflow.scattering.counting import (
     lead_cumulants,
 )
 from nessflow.scattering.currents import disorder_susceptibility, steady_currents, transmission
-from nessflow.scattering.dense import scattering_matrix
 from nessflow.scattering.entropy import _integrand, scattering_entropy_production
 from nessflow.scattering.linear_response import conductance_matrices, linear_response
-from nessflow.scattering.matrices import Tridiagonal
 from nessflow.scattering.noise import lead_noise, terminal_noise
-from nessflow.scattering.occupation import fermi
 from nessflow.scattering.profiles import terminal_currents
-from nessflow.scattering.rates import Rates
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.dense import scattering_matrix
+from nessflow.spectrum.occupation import fermi
+from nessflow.spectrum.rates import Rates
+from nessflow.systems.matrices import Tridiagonal
+from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_production, heat_current
 
 GROUPS = ("source", None, "drain", "source", "drain", "drain")

@@ -19,7 +19,7 @@ from nessflow.scattering.entropy import (
     scattering_entropy_production,
 )
 from nessflow.scattering.linear_response import linear_response
-from nessflow.scattering.system import OpenSystem, as_dense
+from nessflow.systems.system import OpenSystem, as_dense
 from nessflow.thermodynamics import (
     carnot_efficiency,
     efficiency,

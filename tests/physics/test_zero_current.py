@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from nessflow.kinds import zero_current
 from nessflow.scattering.currents import steady_currents
-from nessflow.studies import zero_current
 from nessflow.studies.kind import Status
 from nessflow.studies.systems import open_system
 

@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, model_validator
 
-from nessflow.pipeline.config import (
+from nessflow.config.document import Place, parse, read_document
+from nessflow.config.grid import blocks_of, points_of
+from nessflow.config.project import (
     ConfigError,
     Study,
     load_project,
@@ -24,8 +26,6 @@ from nessflow.pipeline.config import (
     study_schema,
     template_json,
 )
-from nessflow.pipeline.document import Place, parse, read_document
-from nessflow.pipeline.grid import blocks_of, points_of
 
 TEXT = """\
 title: Disorder-induced current

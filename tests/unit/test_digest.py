@@ -2,7 +2,7 @@ import textwrap
 
 import pytest
 
-from nessflow.pipeline.digest import closure, source_digest, style_digest
+from nessflow.run.digest import closure, source_digest, style_digest
 
 FILES = {
     "__init__.py": "from nessflow.unused import everything\n",
@@ -121,8 +121,9 @@ def test_an_unknown_module_is_an_error(tree):
 
 
 def test_the_digest_of_this_package_covers_the_physics_that_a_kind_uses():
-    names = closure("nessflow.studies.steady_current")
+    names = closure("nessflow.kinds.steady_current")
     assert "nessflow.studies.kind" in names
-    assert any(name.startswith("nessflow.scattering.") for name in names)
-    assert not any(name.startswith(("nessflow.pipeline", "nessflow.figures")) for name in names)
-    assert len(source_digest("nessflow.studies.steady_current")) == 16
+    assert "nessflow.systems.system" in names
+    assert "nessflow.spectrum.quadrature" in closure("nessflow.observables.currents")
+    assert not any(name.startswith(("nessflow.run", "nessflow.figures")) for name in names)
+    assert len(source_digest("nessflow.kinds.steady_current")) == 16

@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from nessflow.description import (
+from nessflow.config.expressions import CONSTANTS, FUNCTIONS
+from nessflow.config.grid import points_of
+from nessflow.config.project import load_study
+from nessflow.config.study import parameters_of
+from nessflow.config.study_file import KEYS
+from nessflow.figures.specs import SPEC
+from nessflow.registry import find_kind, kind_names
+from nessflow.studies.kind import Status
+from nessflow.verbs.describe import (
     EXAMPLES,
     data_dictionary,
     describe_kind,
     describe_kinds,
     describe_study,
 )
-from nessflow.figure_checks import figure_problems, layout_of
-from nessflow.figures.specs import SPEC
-from nessflow.pipeline.config import load_study
-from nessflow.pipeline.expressions import CONSTANTS, FUNCTIONS
-from nessflow.pipeline.grid import points_of
-from nessflow.pipeline.study import parameters_of
-from nessflow.pipeline.study_file import KEYS
-from nessflow.registry import find_kind, kind_names
-from nessflow.studies.kind import Status
+from nessflow.verbs.figure_checks import figure_problems, layout_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = re.compile(r"\| *((?:`[a-z0-9-]+`(?:, | and )?)+) *(?=\|)")

@@ -5,15 +5,16 @@ import itertools
 import numpy as np
 import pytest
 
-from nessflow.pipeline.grid import Axis, Ensemble, blocks_of, label_of
-from nessflow.pipeline.solve import generator, solve_block
-from nessflow.pipeline.store import read_dataset
-from nessflow.pipeline.study import Study, template_json
-from nessflow.point import evaluate_point
-from nessflow.scattering.matrices import as_dense
-from nessflow.studies import steady_current, systems, transmission
+from nessflow.config.grid import Axis, Ensemble, blocks_of, label_of
+from nessflow.config.study import Study, template_json
+from nessflow.kinds import steady_current, transmission
+from nessflow.run.solve import generator, solve_block
+from nessflow.store.store import read_dataset
+from nessflow.studies import systems
 from nessflow.studies.draws import stream
 from nessflow.studies.systems import System
+from nessflow.systems.matrices import as_dense
+from nessflow.verbs.point import evaluate_point
 
 LEADS = {
     "left": {

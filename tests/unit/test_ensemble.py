@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from nessflow.pipeline.ensemble import (
+from nessflow.run.ensemble import (
     mean_and_sem,
     pairwise_sum,
     power_law,
@@ -12,7 +12,7 @@ from nessflow.pipeline.ensemble import (
     with_fits,
     with_statistics,
 )
-from nessflow.pipeline.layout import described, status_variable
+from nessflow.store.layout import described, status_variable
 
 RNG = np.random.default_rng(7)
 

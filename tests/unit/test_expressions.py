@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nessflow.pipeline.expressions import (
+from nessflow.config.expressions import (
     ExpressionError,
     evaluated,
     expression,

@@ -2,11 +2,11 @@
 
 import pytest
 
-from nessflow.description import EXAMPLES
-from nessflow.figure_checks import figure_problems, layout_of
+from nessflow.config.project import load_study
 from nessflow.figures.specs import SPEC
-from nessflow.pipeline.config import load_study
 from nessflow.registry import find_kind, kind_names
+from nessflow.verbs.describe import EXAMPLES
+from nessflow.verbs.figure_checks import figure_problems, layout_of
 
 LINE = "y: transmission, hue: gamma, sel: {terminal: left, terminal_2: right}"
 MAP = "plot: map, x: energy, y: gamma, z: transmission, sel: {terminal: left, terminal_2: right}"

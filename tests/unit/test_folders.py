@@ -6,8 +6,8 @@ import unicodedata
 import pytest
 from test_config import TEXT, find_kind, project
 
-from nessflow.pipeline.config import ConfigError, load_project
-from nessflow.pipeline.folders import PROJECT, results_fault
+from nessflow.config.folders import PROJECT, results_fault
+from nessflow.config.project import ConfigError, load_project
 
 ACCEPTED = [
     "results",

@@ -7,15 +7,15 @@ import xarray as xr
 
 import fake_study as fake
 from fake_study import AXES, numbers, outcome_of, study_of
-from nessflow.loading import load_study
-from nessflow.pipeline import provenance
-from nessflow.pipeline.files import StoreError
-from nessflow.pipeline.gather import gather_study, joined, set_blocks_aside
-from nessflow.pipeline.grid import Ensemble, blocks_of
-from nessflow.pipeline.manifest import settle, state_of
-from nessflow.pipeline.solve import partial_path
-from nessflow.pipeline.store import read_dataset, write_dataset
+from nessflow.config.grid import Ensemble, blocks_of
+from nessflow.run import provenance
+from nessflow.run.gather import gather_study, joined, set_blocks_aside
+from nessflow.run.solve import partial_path
+from nessflow.store.files import StoreError
+from nessflow.store.manifest import settle, state_of
+from nessflow.store.store import read_dataset, write_dataset
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.verbs.load import load_study
 
 FILES = ("data.nc", "failures.csv")
 

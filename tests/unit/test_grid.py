@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nessflow.pipeline.grid import (
+from nessflow.config.grid import (
     Axis,
     Block,
     Ensemble,

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from nessflow.description import EXAMPLES
-from nessflow.pipeline.config import load_study, parameters_of
-from nessflow.pipeline.judge import judge
+from nessflow.config.project import load_study, parameters_of
 from nessflow.registry import find_kind, kind_names
+from nessflow.run.judge import judge
 from nessflow.studies.kind import (
     COVARIANCE,
     NOT_NEGATIVE,
@@ -17,6 +16,7 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
+from nessflow.verbs.describe import EXAMPLES
 
 SITES = {"site": np.array([1, 2, 3])}
 LEADS = {"lead": np.array(["left", "right"]), "lead_2": np.array(["left", "right"])}

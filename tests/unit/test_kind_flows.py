@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nessflow.description import EXAMPLES
-from nessflow.pipeline.config import load_study, parameters_of
-from nessflow.pipeline.grid import Ensemble, points_of
-from nessflow.pipeline.judge import judge
-from nessflow.pipeline.solve import generator
+from nessflow.config.grid import Ensemble, points_of
+from nessflow.config.project import load_study, parameters_of
 from nessflow.registry import find_kind, kind_names
+from nessflow.run.judge import judge
+from nessflow.run.solve import generator
 from nessflow.studies.kind import FLOWS, Status
+from nessflow.verbs.describe import EXAMPLES
 
 STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
 FILES = [*sorted(EXAMPLES.glob("*.yaml")), *sorted(STUDIES.glob("*.yaml"))]

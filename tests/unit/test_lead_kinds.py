@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from nessflow.description import describe_kind
-from nessflow.pipeline.config import load_study
-from nessflow.pipeline.study import parameters_of
+from nessflow.config.project import load_study
+from nessflow.config.study import parameters_of
 from nessflow.registry import find_kind, kind_names, members
-from nessflow.scattering.leads import Lead
 from nessflow.studies.kind import Status
+from nessflow.systems.leads import Lead
+from nessflow.verbs.describe import describe_kind
 
 LEADS = {
     "wide-band": "kind: wide-band, broadening: 0.8",

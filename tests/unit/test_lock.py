@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from nessflow.pipeline import lock
-from nessflow.pipeline.lock import LockError, hold_run_lock, sole_writer
+from nessflow.store import lock
+from nessflow.store.lock import LockError, hold_run_lock, sole_writer
 
 
 def test_a_full_disk_takes_no_lock_away(tmp_path, monkeypatch):
@@ -27,7 +27,7 @@ def holder(tmp_path):
     script = (
         "import sys, subprocess\n"
         "from pathlib import Path\n"
-        "from nessflow.pipeline.lock import hold_run_lock\n"
+        "from nessflow.store.lock import hold_run_lock\n"
         f"hold_run_lock(Path({str(tmp_path)!r}))\n"
         "child = subprocess.Popen(['sleep', '60'])\n"
         "print(child.pid, flush=True)\n"

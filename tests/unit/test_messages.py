@@ -7,14 +7,14 @@ import pytest
 import xarray as xr
 
 from nessflow import matrix
-from nessflow.description import EXAMPLES
+from nessflow.config.project import ConfigError, load_study, parameters_of
+from nessflow.config.study_file import ProjectFile, StudyFile
 from nessflow.figures.labels import value_label
 from nessflow.figures.specs import SPEC
 from nessflow.parts import KeyedError, at_key
-from nessflow.pipeline.config import ConfigError, load_study, parameters_of
-from nessflow.pipeline.study_file import ProjectFile, StudyFile
 from nessflow.registry import find_kind, kind_names
 from nessflow.validation import WORDS, schema_of
+from nessflow.verbs.describe import EXAMPLES
 
 OPTIONS = {"find_kind": find_kind, "kind_names": kind_names(), "figure_specs": SPEC}
 WIRE = """\

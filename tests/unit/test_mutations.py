@@ -3,11 +3,11 @@
 import pytest
 
 from mutated_studies import mutations
-from nessflow.description import EXAMPLES
-from nessflow.pipeline.config import ConfigError
-from nessflow.pipeline.grid import block_count
-from nessflow.pipeline.study_file import MOST_BLOCKS
-from nessflow.workflow import jobs_of, read_project
+from nessflow.config.grid import block_count
+from nessflow.config.project import ConfigError
+from nessflow.config.study_file import MOST_BLOCKS
+from nessflow.verbs.describe import EXAMPLES
+from nessflow.verbs.workflow import jobs_of, read_project
 
 PARTS = 4
 _OF_THE_FILE = ("expected YAML", "a mapping of keys to values", "text in UTF-8", "at most")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nessflow.studies import network_transmission
+from nessflow.kinds import network_transmission
 from nessflow.studies.networks import Network
 from precise import solved
 

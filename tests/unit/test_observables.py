@@ -6,22 +6,22 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from nessflow.config.grid import blocks_of
+from nessflow.config.project import load_study
+from nessflow.config.study import variables_of
 from nessflow.errors import ConfigError
+from nessflow.kinds import steady_current
 from nessflow.observables import observable
 from nessflow.observables.observable import chosen, observable_kinds
 from nessflow.outcome import Coordinate, Status
-from nessflow.pipeline.config import load_study
-from nessflow.pipeline.gather import gather_study
-from nessflow.pipeline.grid import blocks_of
-from nessflow.pipeline.judge import judge
-from nessflow.pipeline.layout import REASONS, stored_variables
-from nessflow.pipeline.plan import plan_study
-from nessflow.pipeline.solve import prepared_block, solve_block
-from nessflow.pipeline.sources import study_digest
-from nessflow.pipeline.store import read_dataset
-from nessflow.pipeline.study import variables_of
 from nessflow.registry import find_kind
-from nessflow.studies import steady_current
+from nessflow.run.gather import gather_study
+from nessflow.run.judge import judge
+from nessflow.run.plan import plan_study
+from nessflow.run.solve import prepared_block, solve_block
+from nessflow.run.sources import study_digest
+from nessflow.store.layout import REASONS, stored_variables
+from nessflow.store.store import read_dataset
 
 GRID = {"start": -2.5, "stop": 2, "points": 7}
 GIVEN = {"local-density-of-states": {"energies": GRID}}
@@ -322,7 +322,7 @@ def test_reasons_of_kept_and_new_variables_stand_together(run, fresh):
 
 
 def test_an_observable_of_another_source_is_all_that_is_computed(run, monkeypatch):
-    from nessflow.pipeline import sources
+    from nessflow.run import sources
 
     data, _ = run(f"currents, {DENSITY}, entropy-production")
     digest = sources.joint_digest
@@ -339,7 +339,7 @@ def test_an_observable_of_another_source_is_all_that_is_computed(run, monkeypatc
 
 def test_what_was_set_aside_is_filled_in_again(run, fresh):
     """The workflow sets blocks of other observables aside before it runs."""
-    from nessflow.pipeline.gather import set_blocks_aside
+    from nessflow.run.gather import set_blocks_aside
 
     def aside(observables):
         found = study(run.folder, observables)

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nessflow.pipeline.config import load_study
-from nessflow.point import evaluate_point
+from nessflow.config.project import load_study
 from nessflow.registry import find_kind, members, use_project
-from nessflow.scattering.leads import Lead, SemiInfiniteChain
+from nessflow.systems.leads import Lead, SemiInfiniteChain
+from nessflow.verbs.point import evaluate_point
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parts.md").read_text()
 BLOCKS = dict(re.findall(r"```python\n# (parts/\w+\.py)\n(.*?)```", PAGE, re.DOTALL))

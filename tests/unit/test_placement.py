@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from judging import judged
-from nessflow.studies import classical_lattice, classical_relaxation, resistor_circuit
+from nessflow.kinds import classical_lattice, classical_relaxation, resistor_circuit
 from nessflow.studies.kind import Status
 from nessflow.studies.placement import Injection
 

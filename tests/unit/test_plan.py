@@ -3,8 +3,8 @@
 import pytest
 
 import fake_study as fake
-from nessflow.pipeline.grid import Ensemble
-from nessflow.pipeline.plan import Plan, blocks_per_job, plan_study, plan_table
+from nessflow.config.grid import Ensemble
+from nessflow.run.plan import Plan, blocks_per_job, plan_study, plan_table
 
 
 def plan_of(waiting, seconds):

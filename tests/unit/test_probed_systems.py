@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from nessflow.kinds import current_nonreciprocity, nonreciprocity, probe_roots, probes
+from nessflow.kinds.bias_reversal import asymmetries
 from nessflow.scattering.profiles import terminal_currents
-from nessflow.studies import current_nonreciprocity, nonreciprocity, probe_roots, probes
-from nessflow.studies.bias_reversal import asymmetries
 from nessflow.studies.kind import Status
 from nessflow.studies.probed_systems import ProbedSystem, open_system, probe_names
 from nessflow.validation import quantity_at, validated

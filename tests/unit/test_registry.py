@@ -15,15 +15,15 @@ import pytest
 from click.testing import CliRunner
 
 from nessflow.cli import commands
-from nessflow.pipeline.config import load_study
-from nessflow.pipeline.digest import closure, source_digest
-from nessflow.pipeline.study import possible_parameters
+from nessflow.config.project import load_study
+from nessflow.config.study import possible_parameters
 from nessflow.registry import find_kind, kind_names, members, sources_of, use_project
-from nessflow.scattering.leads import Lead, SemiInfiniteChain
-from nessflow.scattering.matrices import as_dense
+from nessflow.run.digest import closure, source_digest
 from nessflow.studies.systems import System, open_system
 from nessflow.systems.lattices.lattice import Lattice
-from nessflow.workflow import digest_of, read_project
+from nessflow.systems.leads import Lead, SemiInfiniteChain
+from nessflow.systems.matrices import as_dense
+from nessflow.verbs.workflow import digest_of, read_project
 
 LATTICE = '''
 """Zigzag chain."""
@@ -66,7 +66,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from nessflow.parts import quantity
-from nessflow.scattering.leads import Lead
+from nessflow.systems.leads import Lead
 
 
 class Wire(Lead):
@@ -303,7 +303,7 @@ def test_an_edit_of_a_part_of_the_package_makes_the_studies_old_that_name_it(par
 
 
 def test_a_kind_does_not_depend_on_parts():
-    names = closure("nessflow.studies.steady_current")
+    names = closure("nessflow.kinds.steady_current")
     found = [name for name in names if name.startswith("nessflow.systems.")]
     assert found == [
         "nessflow.systems.channels.channel",
@@ -359,7 +359,7 @@ def test_a_name_that_is_there_twice_is_refused_with_both_places(project):
     (line,) = broken(root)["chain"].splitlines()
     assert "chain.yaml:3: study = steady-current: expected one of the kinds" not in line
     assert (
-        "study = steady-current: the package (nessflow/studies/steady_current.py) and "
+        "study = steady-current: the package (nessflow/kinds/steady_current.py) and "
         "parts/steady_current.py both have a kind of this name; rename one"
     ) in line
 
@@ -401,7 +401,7 @@ broken = others.nothing
 """
 DIGESTS = """
 from pathlib import Path
-from nessflow.workflow import digest_of, read_project
+from nessflow.verbs.workflow import digest_of, read_project
 project = read_project(Path(), is_tolerant=True)
 assert not project.broken, project.broken
 print({name: digest_of(study) for name, study in project.studies.items()})

@@ -11,13 +11,13 @@ import xarray as xr
 
 import fake_study as fake
 from fake_study import AXES, SITES, numbers, outcome_of, study_of
-from nessflow.pipeline import solve as solver
-from nessflow.pipeline.files import StoreError
-from nessflow.pipeline.grid import Block, Ensemble, blocks_of
-from nessflow.pipeline.layout import PENDING, STATUS_MEANINGS
-from nessflow.pipeline.retry import release_failures
-from nessflow.pipeline.solve import Counts, interrupts, one_line, partial_path, span
-from nessflow.pipeline.store import read_dataset
+from nessflow.config.grid import Block, Ensemble, blocks_of
+from nessflow.run import solve as solver
+from nessflow.run.retry import release_failures
+from nessflow.run.solve import Counts, interrupts, one_line, partial_path, span
+from nessflow.store.files import StoreError
+from nessflow.store.layout import PENDING, STATUS_MEANINGS
+from nessflow.store.store import read_dataset
 from nessflow.studies.kind import Status
 
 FLAT = study_of(axes=(numbers("V", [0.1, 0.2, 0.5]),), ensemble=None)
@@ -359,7 +359,7 @@ def test_a_kill_keeps_what_was_flushed(tmp_path):
         "import os\n"
         "from pathlib import Path\n"
         "import fake_study as fake\n"
-        "from nessflow.pipeline import solve\n"
+        "from nessflow.run import solve\n"
         "solve.FLUSH_SECONDS = -1.0\n"
         "def evaluate(p, rng):\n"
         "    if p.V == 0.5: os.kill(os.getpid(), 9)\n"

@@ -11,10 +11,10 @@ import xarray as xr
 
 import fake_study as fake
 import nessflow
-from nessflow.loading import load_study
-from nessflow.pipeline.files import StoreError, set_aside, write_atomically, write_text
-from nessflow.pipeline.manifest import Foreign, file_faults, read_manifest, state_of
-from nessflow.pipeline.store import RECORD, content_sha256, read_dataset, write_dataset
+from nessflow.store.files import StoreError, set_aside, write_atomically, write_text
+from nessflow.store.manifest import Foreign, file_faults, read_manifest, state_of
+from nessflow.store.store import RECORD, content_sha256, read_dataset, write_dataset
+from nessflow.verbs.load import load_study
 
 
 def attributes(**more):
@@ -337,7 +337,7 @@ def test_a_writer_that_was_killed_leaves_no_file_with_the_final_name(tmp_path):
     script = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from nessflow.pipeline import files\n"
+        "from nessflow.store import files\n"
         "os.replace = lambda *names: os.kill(os.getpid(), 9)\n"
         f"files.write_text(Path({str(tmp_path)!r}) / 'a.txt', 'text')\n"
     )

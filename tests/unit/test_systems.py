@@ -5,8 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 import lattices as geometry
-from nessflow.scattering.matrices import Sparse, Tridiagonal, as_dense
-from nessflow.studies import (
+from nessflow.kinds import (
     disorder_response,
     linear_response,
     steady_current,
@@ -15,6 +14,7 @@ from nessflow.studies import (
 )
 from nessflow.studies.kind import Status
 from nessflow.studies.systems import System, open_system
+from nessflow.systems.matrices import Sparse, Tridiagonal, as_dense
 
 LEAD = {"kind": "wide-band", "broadening": 1.0, "chemical_potential": 0.1, "temperature": 0.05}
 LEADS = {"left": {**LEAD, "chemical_potential": 0.4}, "right": LEAD}

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import nessflow.threads as threads
-from nessflow.pipeline.config import load_study
-from nessflow.pipeline.digest import SOURCE
-from nessflow.pipeline.grid import blocks_of
-from nessflow.pipeline.solve import solve_block
-from nessflow.pipeline.store import read_dataset
+from nessflow.config.grid import blocks_of
+from nessflow.config.project import load_study
 from nessflow.registry import find_kind, kind_names
+from nessflow.run.digest import SOURCE
+from nessflow.run.solve import solve_block
+from nessflow.store.store import read_dataset
 
 GETTERS = (
     "scipy_openblas_get_num_threads64_",

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import nessflow.studies
+import nessflow.kinds
+from nessflow.config.project import load_study
 from nessflow.mixture.closed_form import lorenz_number, seebeck_number
-from nessflow.pipeline.config import load_study
-from nessflow.point import evaluate_point
 from nessflow.registry import find_kind
+from nessflow.verbs.point import evaluate_point
 
-EXAMPLES = Path(nessflow.studies.__file__).parent / "examples"
+EXAMPLES = Path(nessflow.kinds.__file__).parent / "examples"
 FAR = '{"kind": "semi-infinite-chain", "chemical_potential": %s, "temperature": 0.1}'
 LEADS = {
     "system.leads.left": FAR % -90,

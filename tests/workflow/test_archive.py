@@ -12,10 +12,10 @@ import zipfile
 import pytest
 
 from conftest import ROOT, Project, git_checkout
-from nessflow.pipeline.archive import MANIFEST, ArchiveError, check_archive, write_archive
-from nessflow.pipeline.checkout import read_checkout
-from nessflow.pipeline.provenance import git_state
-from nessflow.pipeline.store import read_dataset
+from nessflow.publish.archive import MANIFEST, ArchiveError, check_archive, write_archive
+from nessflow.publish.checkout import read_checkout
+from nessflow.run.provenance import git_state
+from nessflow.store.store import read_dataset
 
 
 @pytest.fixture(scope="module")
@@ -407,7 +407,7 @@ def test_a_forged_manifest_is_found_by_the_seal(tmp_path):
 
 CHECKED = """
 import resource, sys
-from nessflow.pipeline.archive import ArchiveError, check_archive
+from nessflow.publish.archive import ArchiveError, check_archive
 used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = used()
 try:

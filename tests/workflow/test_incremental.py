@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 
-from nessflow.pipeline.store import read_dataset
+from nessflow.store.store import read_dataset
 
 NEW_BLOCKS = {
     "block": 2,
@@ -123,7 +123,7 @@ def test_touched_files_rerun_nothing(ready):
 
 
 def test_a_changed_solver_reruns_its_studies_only(ready):
-    kind = ready.folder / "src/nessflow/studies/transmission.py"
+    kind = ready.folder / "src/nessflow/kinds/transmission.py"
     kind.write_text(kind.read_text() + "\nCHANGED = 1\n")
     jobs = ready.jobs()
     assert jobs["block"] == 1

@@ -8,18 +8,18 @@ import pytest
 from click.testing import CliRunner
 
 from nessflow.cli import commands
-from nessflow.drawing import draw_study
+from nessflow.config.grid import blocks_of
 from nessflow.figures.units import FigureError
-from nessflow.pipeline.gather import gather_study
-from nessflow.pipeline.grid import blocks_of
-from nessflow.pipeline.plan import plan_study
-from nessflow.pipeline.reasons import changed
-from nessflow.pipeline.retry import release_failures
-from nessflow.pipeline.solve import solve_block, stale_path
-from nessflow.pipeline.store import read_dataset, write_dataset
 from nessflow.registry import find_kind
-from nessflow.rerun import rerun_lines
-from nessflow.workflow import digest_of, read_project
+from nessflow.run.gather import gather_study
+from nessflow.run.plan import plan_study
+from nessflow.run.reasons import changed
+from nessflow.run.retry import release_failures
+from nessflow.run.solve import solve_block, stale_path
+from nessflow.store.store import read_dataset, write_dataset
+from nessflow.verbs.draw import draw_study
+from nessflow.verbs.rerun import rerun_lines
+from nessflow.verbs.workflow import digest_of, read_project
 
 CHAIN = """\
 title: A lossy chain

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from conftest import SPECTRUM
-from nessflow.pipeline.store import read_dataset
+from nessflow.store.store import read_dataset
 
 LEFT_OVER = (".*.tmp*", "*.damaged", "*.stale", "*.partial.nc")
 
@@ -105,7 +105,7 @@ def test_figures_of_other_data_are_not_listed_and_drawn_again_whatever_their_tim
 
 def test_data_that_cannot_be_gathered_anew_are_kept(ready):
     """Snakemake would remove the outputs of a job before it starts, and when it fails."""
-    gather = "src/nessflow/pipeline/gather.py"
+    gather = "src/nessflow/run/gather.py"
     fault = '    raise StoreError(folder, "no space left", "free some")\n'
     ready.edit(
         gather, "    write_text(folder / FAILURES", f"{fault}    write_text(folder / FAILURES"

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from nessflow.pipeline.store import read_dataset, write_dataset
-from nessflow.reporting import write_report
-from nessflow.workflow import read_project
+from nessflow.store.store import read_dataset, write_dataset
+from nessflow.verbs.report import write_report
+from nessflow.verbs.workflow import read_project
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 TITLE = "<script>alert('title')</script> & more"

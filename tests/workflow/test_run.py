@@ -8,9 +8,9 @@ from dataclasses import replace
 import xarray as xr
 from PIL import Image
 
-from nessflow.explanation import explain
 from nessflow.figures.record import read_record
-from nessflow.pipeline.store import read_dataset
+from nessflow.store.store import read_dataset
+from nessflow.verbs.explain import explain
 
 
 def test_every_study_has_data_and_figures(finished):

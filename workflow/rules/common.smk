@@ -14,8 +14,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
 NESSFLOW = f"{shlex.quote(sys.executable)} -m nessflow"
 
-from nessflow.workflow import broken_lines, impossible_lines, make_ready
-from nessflow.workflow import open_project, refuse, run_lock
+from nessflow.verbs.workflow import broken_lines, impossible_lines, make_ready
+from nessflow.verbs.workflow import open_project, refuse, run_lock
 
 PROJECT = open_project(ROOT, config)
 if workflow.is_main_process:

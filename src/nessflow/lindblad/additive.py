@@ -22,12 +22,12 @@ from nessflow.lindblad.propagator import (
     propagator_hamiltonian,
     with_loss_and_gain,
 )
-from nessflow.scattering.dark_states import bright_damping_matrix
-from nessflow.scattering.matrices import as_dense, expectation
-from nessflow.scattering.mesh import energy_mesh
-from nessflow.scattering.quadrature import integrate
-from nessflow.scattering.statistics import occupation, require_bosonic_leads
-from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal, outermost_edges
+from nessflow.solvers.dark_states import bright_damping_matrix
+from nessflow.spectrum.mesh import energy_mesh
+from nessflow.spectrum.quadrature import integrate
+from nessflow.spectrum.statistics import occupation, require_bosonic_leads
+from nessflow.systems.matrices import as_dense, expectation
+from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal, outermost_edges
 
 _DEGENERATE = 1e-10
 """Level spacing, relative to the norm, below which levels have no modes of their own."""

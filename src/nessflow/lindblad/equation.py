@@ -10,7 +10,7 @@ the density ``n_ij = <c_j^+ c_i>``, the transposed correlation matrix, obeys
     dn/dt = -i (X n - n X^+) + Lambda,   X = h - i Gamma/2,   Gamma = sum_a loss_a - s gain_a,
 
 ``Lambda = sum_a gain_a``: (48) of paper non-additive-dissipation.  Rates are those of populations:
-loss is ``2P`` and gain ``2Q`` of `nessflow.scattering.system`.
+loss is ``2P`` and gain ``2Q`` of `nessflow.systems.system`.
 """
 
 from dataclasses import dataclass

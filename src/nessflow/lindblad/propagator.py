@@ -27,14 +27,14 @@ from nessflow.scattering.correlations import (
     hermitian_matrix,
     hermitian_result,
 )
-from nessflow.scattering.dark_states import bright_damping_matrix
 from nessflow.scattering.evolution import panel_error, panels_resolving, require_times
-from nessflow.scattering.leads import listed_bands
-from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.mesh import energy_mesh, energy_scale
-from nessflow.scattering.quadrature import KRONROD, integrate
-from nessflow.scattering.statistics import occupation, require_bosonic_leads
-from nessflow.scattering.system import AttachedLead, OpenSystem, Tridiagonal, outermost_edges
+from nessflow.solvers.dark_states import bright_damping_matrix
+from nessflow.spectrum.mesh import energy_mesh, energy_scale
+from nessflow.spectrum.quadrature import KRONROD, integrate
+from nessflow.spectrum.statistics import occupation, require_bosonic_leads
+from nessflow.systems.leads import listed_bands
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal, outermost_edges
 
 
 def level_broadenings(system: OpenSystem, lead: AttachedLead) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nessflow.mixture.state import BOSONS, Mixture
-from nessflow.scattering.quadrature import KRONROD, NODES, node_sums, panel_estimates
+from nessflow.spectrum.quadrature import KRONROD, NODES, node_sums, panel_estimates
 
 _STEP = np.array([-80.0, -40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0, 80.0])
 """Break points of a distribution, in temperatures from the chemical potential or from 0."""

@@ -7,9 +7,9 @@ import numpy as np
 from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable, flows
 from nessflow.outcome import Status, Variable, with_errors
-from nessflow.scattering.pairwise import bonds
 from nessflow.scattering.profiles import LocalIntegrals, divergence, local_integrals
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.pairwise import bonds
+from nessflow.systems.system import OpenSystem
 
 
 class BondCurrents(Observable):

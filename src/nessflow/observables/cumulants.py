@@ -8,8 +8,8 @@ from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable, flows, fluctuates
 from nessflow.outcome import Variable, with_errors
 from nessflow.scattering.counting import ParticleCumulants, cumulants_observable
-from nessflow.scattering.rates import Observable as Integrals
-from nessflow.scattering.system import OpenSystem
+from nessflow.spectrum.rates import Observable as Integrals
+from nessflow.systems.system import OpenSystem
 
 _ORDERS = {"third_cumulant": 2, "fourth_cumulant": 3}
 

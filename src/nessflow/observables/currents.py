@@ -12,8 +12,8 @@ from nessflow.scattering.currents import (
     SteadyCurrents,
     currents_observable,
 )
-from nessflow.scattering.rates import Observable as Integrals
-from nessflow.scattering.system import OpenSystem
+from nessflow.spectrum.rates import Observable as Integrals
+from nessflow.systems.system import OpenSystem
 
 _UNITS = {"particle": "t/hbar", "energy": "t^2/hbar"}
 

@@ -8,7 +8,7 @@ from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable
 from nessflow.outcome import PROBABILITY, Status, Variable, with_errors
 from nessflow.scattering.profiles import LocalIntegrals, local_integrals, undamped_weight
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.system import OpenSystem
 
 
 class Density(Observable):

@@ -9,7 +9,7 @@ from nessflow.observables.currents import Currents
 from nessflow.observables.observable import Observable, flows, is_driven
 from nessflow.outcome import SECOND_LAW, Limits, Variable, with_errors
 from nessflow.scattering.currents import SteadyCurrents
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import (
     entropy_production,
     heat_current,

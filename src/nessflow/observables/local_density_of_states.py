@@ -9,11 +9,11 @@ from nessflow.estimate import Estimate
 from nessflow.grids import EnergyGrid
 from nessflow.observables.observable import Observable
 from nessflow.outcome import NOT_NEGATIVE, Coordinate, Variable, with_errors
-from nessflow.scattering.band_edges import continuous, why_undefined
-from nessflow.scattering.mesh import energy_scale
-from nessflow.scattering.pairwise import Source, lead_broadening, site_sums
-from nessflow.scattering.rounding import with_moved_levels
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.pairwise import Source, lead_broadening, site_sums
+from nessflow.spectrum.band_edges import continuous, why_undefined
+from nessflow.spectrum.mesh import energy_scale
+from nessflow.spectrum.rounding import with_moved_levels
+from nessflow.systems.system import OpenSystem
 
 _NAME = "local_density_of_states"
 _ROUNDING = 16 * np.finfo(float).eps

@@ -16,8 +16,8 @@ from nessflow.outcome import (
     with_errors,
 )
 from nessflow.scattering.noise import ParticleNoise, noise_observable
-from nessflow.scattering.rates import Observable as Integrals
-from nessflow.scattering.system import OpenSystem
+from nessflow.spectrum.rates import Observable as Integrals
+from nessflow.systems.system import OpenSystem
 
 
 class Noise(Observable):

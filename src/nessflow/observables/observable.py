@@ -36,8 +36,8 @@ from nessflow.outcome import (
 )
 from nessflow.parts import KeyedError, Strict
 from nessflow.registry import Source, members, project, refusal, source_of
-from nessflow.scattering import rates
-from nessflow.scattering.system import OpenSystem, share_states
+from nessflow.spectrum import rates
+from nessflow.systems.system import OpenSystem, share_states
 
 
 class Observable(Strict):

@@ -8,7 +8,7 @@ from nessflow.estimate import Estimate, undefined
 from nessflow.observables.observable import Observable, flows
 from nessflow.outcome import NOT_NEGATIVE, Variable, with_errors
 from nessflow.scattering.entropy import needs_dense, scattering_entropy_production
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.system import OpenSystem
 
 _NAME = "scattering_entropy_production"
 _LARGEST_DENSE = 32

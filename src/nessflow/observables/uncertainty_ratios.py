@@ -12,7 +12,7 @@ from nessflow.observables.observable import Observable
 from nessflow.outcome import NOT_NEGATIVE, Variable, with_errors
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.noise import ParticleNoise
-from nessflow.scattering.system import OpenSystem
+from nessflow.systems.system import OpenSystem
 
 
 class UncertaintyRatios(Observable):

@@ -12,12 +12,12 @@ loss or gain.
 
 import numpy as np
 
-from nessflow.scattering.mesh import energy_mesh
-from nessflow.scattering.quadrature import integrate
-from nessflow.scattering.rates import Rates
-from nessflow.scattering.statistics import bosonic_range, occupation
-from nessflow.scattering.system import OpenSystem
 from nessflow.scattering.transport import Transport
+from nessflow.spectrum.mesh import energy_mesh
+from nessflow.spectrum.quadrature import integrate
+from nessflow.spectrum.rates import Rates
+from nessflow.spectrum.statistics import bosonic_range, occupation
+from nessflow.systems.system import OpenSystem
 
 
 def _difference(filled: np.ndarray) -> np.ndarray:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma
 
-from nessflow.scattering.dark_states import bright_damping_matrix
-from nessflow.scattering.leads import WideBand
-from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.system import AttachedLead, OpenSystem
+from nessflow.solvers.dark_states import bright_damping_matrix
+from nessflow.systems.leads import WideBand
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import AttachedLead, OpenSystem
 
 _LARGEST_CONDITION = 1e4
 """Errors grow as the condition number squared: 1e-8 of the largest term here."""

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nessflow.scattering.bound_states import require_decay, require_no_bound_state
-from nessflow.scattering.dense import green
-from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.mesh import energy_mesh, known_poles
-from nessflow.scattering.narrow_states import background, narrow_states
-from nessflow.scattering.quadrature import Integral, integrate
-from nessflow.scattering.statistics import bosonic_range, occupation
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.dense import green
+from nessflow.spectrum.bound_states import require_decay, require_no_bound_state
+from nessflow.spectrum.mesh import energy_mesh, known_poles
+from nessflow.spectrum.narrow_states import background, narrow_states
+from nessflow.spectrum.quadrature import Integral, integrate
+from nessflow.spectrum.statistics import bosonic_range, occupation
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import OpenSystem
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +174,7 @@ def correlation_matrix(
     Raises
     ------
     ValueError
-        When there is a bound state, `nessflow.scattering.bound_states`, or bosons have loss, gain
+        When there is a bound state, `nessflow.spectrum.bound_states`, or bosons have loss, gain
         or a chemical potential that is not below all bands.
     """
     require_decay(system)

@@ -30,9 +30,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.scattering.quadrature import Integral
-from nessflow.scattering.rates import Exchange, Observable, Rates, integrate_observables
-from nessflow.scattering.system import OpenSystem
+from nessflow.spectrum.quadrature import Integral
+from nessflow.spectrum.rates import Exchange, Observable, Rates, integrate_observables
+from nessflow.systems.system import OpenSystem
 
 Terms = tuple[Sequence[np.ndarray], Sequence[np.ndarray]]
 """Values of integrands and the magnitudes that set their rounding errors."""

@@ -14,14 +14,14 @@ from itertools import product
 
 import numpy as np
 
-from nessflow.scattering.band_edges import continuous, on_band_edge
-from nessflow.scattering.dense import inverse_green, solved
-from nessflow.scattering.matrices import Matrix, as_dense, expectation, overlap
-from nessflow.scattering.mesh import energy_mesh
-from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.scattering.quadrature import Integral, integrate
-from nessflow.scattering.rates import Observable, Rates, integrate_observables
-from nessflow.scattering.system import OpenSystem, Terminal
+from nessflow.solvers.dense import inverse_green, solved
+from nessflow.spectrum.band_edges import continuous, on_band_edge
+from nessflow.spectrum.mesh import energy_mesh
+from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
+from nessflow.spectrum.quadrature import Integral, integrate
+from nessflow.spectrum.rates import Observable, Rates, integrate_observables
+from nessflow.systems.matrices import Matrix, as_dense, expectation, overlap
+from nessflow.systems.system import OpenSystem, Terminal
 
 # --- transmissions -----------------------------------------------------------------------------
 

@@ -23,12 +23,12 @@ import numpy as np
 import scipy.sparse
 from scipy.special import xlog1py, xlogy
 
-from nessflow.scattering.dense import scattering_matrix
-from nessflow.scattering.matrices import Matrix, Sparse, Tridiagonal, diagonal
-from nessflow.scattering.mesh import energy_mesh
-from nessflow.scattering.quadrature import integrate
-from nessflow.scattering.rates import Exchange, Rates
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.dense import scattering_matrix
+from nessflow.spectrum.mesh import energy_mesh
+from nessflow.spectrum.quadrature import integrate
+from nessflow.spectrum.rates import Exchange, Rates
+from nessflow.systems.matrices import Matrix, Sparse, Tridiagonal, diagonal
+from nessflow.systems.system import OpenSystem
 
 _ROUNDING = 1e-12
 """Departure of one matrix from a multiple of another, relative, taken for rounding."""

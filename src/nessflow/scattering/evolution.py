@@ -23,15 +23,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.scattering.bound_states import require_no_bound_state
-from nessflow.scattering.contacts import Contacts
-from nessflow.scattering.dark_states import dark_states
-from nessflow.scattering.dense import green
-from nessflow.scattering.matrices import as_dense
-from nessflow.scattering.mesh import energy_mesh
-from nessflow.scattering.quadrature import KRONROD, Panels, panel_estimates
-from nessflow.scattering.statistics import bosonic_range, occupation
-from nessflow.scattering.system import AttachedLead, OpenSystem, outermost_edges
+from nessflow.solvers.dark_states import dark_states
+from nessflow.solvers.dense import green
+from nessflow.spectrum.bound_states import require_no_bound_state
+from nessflow.spectrum.mesh import energy_mesh
+from nessflow.spectrum.quadrature import KRONROD, Panels, panel_estimates
+from nessflow.spectrum.statistics import bosonic_range, occupation
+from nessflow.systems.contacts import Contacts
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import AttachedLead, OpenSystem, outermost_edges
 
 _PHASE = 4.0
 """Largest phase ``|w - w'| t`` over half a panel of energies."""
@@ -280,7 +280,7 @@ def panels_resolving(
 def panel_error(values: np.ndarray, slope: np.ndarray) -> np.ndarray:
     """Return what integrals may be wrong by.
 
-    The estimate of `nessflow.scattering.quadrature`, without its rounding errors.
+    The estimate of `nessflow.spectrum.quadrature`, without its rounding errors.
 
     Parameters
     ----------

@@ -25,7 +25,6 @@ from functools import cache
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from nessflow.scattering.band_edges import continuous, why_undefined
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
     SteadyCurrents,
@@ -34,14 +33,15 @@ from nessflow.scattering.currents import (
     response_transmission,
     steady_currents,
 )
-from nessflow.scattering.matrices import as_sparse
-from nessflow.scattering.mesh import UNDERFLOW, energy_mesh, energy_scale
-from nessflow.scattering.occupation import fermi, fermi_holes
-from nessflow.scattering.quadrature import integrate
-from nessflow.scattering.rates import Rates
-from nessflow.scattering.rounding import blur, times_element_sizes, with_moved_levels
-from nessflow.scattering.sparse import solve_at, solve_both
-from nessflow.scattering.system import OpenSystem, share_states
+from nessflow.solvers.banded import solve_at, solve_both
+from nessflow.spectrum.band_edges import continuous, why_undefined
+from nessflow.spectrum.mesh import UNDERFLOW, energy_mesh, energy_scale
+from nessflow.spectrum.occupation import fermi, fermi_holes
+from nessflow.spectrum.quadrature import integrate
+from nessflow.spectrum.rates import Rates
+from nessflow.spectrum.rounding import blur, times_element_sizes, with_moved_levels
+from nessflow.systems.matrices import as_sparse
+from nessflow.systems.system import OpenSystem, share_states
 
 LORENZ_NUMBER = np.pi**2 / 3
 """``K / (G T)`` of the Wiedemann-Franz law, in (k_B/e)^2."""
@@ -208,7 +208,7 @@ def _at_one_energy(
 def _rounding_errors(system: OpenSystem) -> np.ndarray:
     """Return what rounding of each matrix element makes of the transmissions at ``mu``, (t, t).
 
-    See `nessflow.scattering.rounding`.  On the diagonal what leaves the terminal.
+    See `nessflow.spectrum.rounding`.  On the diagonal what leaves the terminal.
     """
     mu, _ = _common_state(system)
     count, of_vector = len(system.terminals), system.coupling.of_lead

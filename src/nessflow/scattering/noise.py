@@ -15,7 +15,7 @@ and gain is needed.  With the blocks ``N_ab = (s n s^+)_ab`` between the leads o
     S_ab = -int dw/2pi {f_a h_a T_ba + f_b h_b T_ab + Tr[N_ab N_ab^+]},   a != b,
 
 where ``h = 1 - f``, ``r = s_aa`` and ``N' + r r^+ f_a = N_aa``, ``H'`` the same of the vacancies
-(`nessflow.scattering.rates.Exchange`).  No term cancels another, so that small noise keeps its
+(`nessflow.spectrum.rates.Exchange`).  No term cancels another, so that small noise keeps its
 digits.
 
 Between two leads alone this is ``T (f_L h_L + f_R h_R) + T (1 - T) (f_L - f_R)^2``.  With loss and
@@ -29,10 +29,10 @@ from itertools import combinations, product
 import numpy as np
 
 from nessflow.scattering.currents import SteadyCurrents, currents_observable, terminal_names
-from nessflow.scattering.dense import scattering_matrix
-from nessflow.scattering.quadrature import Integral
-from nessflow.scattering.rates import Exchange, Observable, Rates, integrate_observables
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.dense import scattering_matrix
+from nessflow.spectrum.quadrature import Integral
+from nessflow.spectrum.rates import Exchange, Observable, Rates, integrate_observables
+from nessflow.systems.system import OpenSystem
 
 
 @dataclass(frozen=True, eq=False)

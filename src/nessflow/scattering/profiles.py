@@ -11,13 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.scattering.bound_states import BoundStates, bound_states
 from nessflow.scattering.currents import SteadyCurrents, divergent_rows, terminal_names
-from nessflow.scattering.dark_states import dark_states
-from nessflow.scattering.matrices import Sparse, Tridiagonal, diagonal
-from nessflow.scattering.mesh import known_poles
-from nessflow.scattering.narrow_states import NarrowStates, background, narrow_states
-from nessflow.scattering.pairwise import (
+from nessflow.scattering.terminal_flows import (
+    by_terminal,
+    fermi_occupations,
+    integrated,
+    lead_flow,
+    pairs_by_terminal,
+    terminal_potentials,
+)
+from nessflow.solvers.dark_states import dark_states
+from nessflow.solvers.pairwise import (
     Source,
     bonds,
     keeps_site_digits,
@@ -25,13 +29,11 @@ from nessflow.scattering.pairwise import (
     pair_transmission,
     site_sums,
 )
-from nessflow.scattering.probes import by_terminal, pairs_by_terminal, terminal_potentials
-from nessflow.scattering.system import OpenSystem
-from nessflow.scattering.terminal_flows import (
-    fermi_occupations,
-    integrated,
-    lead_flow,
-)
+from nessflow.spectrum.bound_states import BoundStates, bound_states
+from nessflow.spectrum.mesh import known_poles
+from nessflow.spectrum.narrow_states import NarrowStates, background, narrow_states
+from nessflow.systems.matrices import Sparse, Tridiagonal, diagonal
+from nessflow.systems.system import OpenSystem
 
 # --- currents of all terminals --------------------------------------------------------------------
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.scattering.band_edges import continuous, why_undefined
 from nessflow.scattering.bosons import boson_terms
 from nessflow.scattering.noise import noise_integrand, noise_matrix
-from nessflow.scattering.pairwise import in_batches
-from nessflow.scattering.rates import Rates
-from nessflow.scattering.rounding import blur, with_moved_levels
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.pairwise import in_batches
+from nessflow.spectrum.band_edges import continuous, why_undefined
+from nessflow.spectrum.rates import Rates
+from nessflow.spectrum.rounding import blur, with_moved_levels
+from nessflow.systems.system import OpenSystem
 
 _ROUNDING = 16 * np.finfo(float).eps
 _AGREEMENT = 1e-4

@@ -15,11 +15,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from nessflow.scattering.mesh import energy_mesh, known_poles
-from nessflow.scattering.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.scattering.pairwise import Source, in_batches, lead_broadening, site_sums
-from nessflow.scattering.quadrature import Integral, integrate
-from nessflow.scattering.system import OpenSystem
+from nessflow.solvers.pairwise import Source, in_batches, lead_broadening, site_sums
+from nessflow.spectrum.mesh import energy_mesh, known_poles
+from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
+from nessflow.spectrum.quadrature import Integral, integrate
+from nessflow.systems.system import OpenSystem
 
 
 def with_occupations(
@@ -76,6 +76,62 @@ def temperatures(system: OpenSystem) -> np.ndarray:
         In t.
     """
     return np.array([lead.temperature for lead in system.leads], float)
+
+
+def by_terminal(system: OpenSystem, values: np.ndarray) -> np.ndarray:
+    """Return the sums over the leads of each terminal.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    values : (l, ...) array
+        One number or row for each lead.
+
+    Returns
+    -------
+    (t, ...) array
+        The same object where each lead is a terminal.
+    """
+    if len(system.terminals) == len(system.leads):
+        return values
+    result = np.zeros((len(system.terminals), *values.shape[1:]))
+    np.add.at(result, system.terminal_of_lead, values)
+    return result
+
+
+def pairs_by_terminal(system: OpenSystem, matrix: np.ndarray) -> np.ndarray:
+    """Return the sums over the leads of each pair of terminals.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    matrix : (l, l) array
+        Between leads.
+
+    Returns
+    -------
+    (t, t) array
+        Between terminals.
+    """
+    return by_terminal(system, by_terminal(system, matrix).T).T
+
+
+def terminal_potentials(system: OpenSystem) -> np.ndarray:
+    """Return the chemical potentials of all terminals but loss and gain.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (t,) float array
+        In t.
+    """
+    return np.array([terminal.chemical_potential for terminal in system.terminals])
 
 
 def lead_occupations(system: OpenSystem, energies: np.ndarray, function: Callable) -> np.ndarray:

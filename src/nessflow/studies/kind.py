@@ -1,6 +1,6 @@
 """What a kind of study has to provide.
 
-A kind is a module in ``nessflow.studies``, a file of the project's folder ``parts`` or an entry
+A kind is a module in ``nessflow.kinds``, a file of the project's folder ``parts`` or an entry
 point (`nessflow.registry`); ``steady-current`` is the module ``steady_current``.  It defines
 
 ``Parameters``

@@ -9,11 +9,11 @@ from nessflow.scattering.bosons import boson_transport
 from nessflow.scattering.counting import cumulants_observable
 from nessflow.scattering.currents import currents_observable
 from nessflow.scattering.noise import noise_observable
-from nessflow.scattering.rates import integrate_observables
-from nessflow.scattering.system import OpenSystem
 from nessflow.scattering.transport import Transport
+from nessflow.spectrum.rates import integrate_observables
 from nessflow.studies import networks
 from nessflow.studies.kind import COVARIANCE, SECOND_LAW, Limits, Variable
+from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_production
 
 CONVENTIONS = (

@@ -8,12 +8,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nessflow.parts import KeyedError, Strict, at_key, quantity
-from nessflow.scattering.bound_states import require_decay
-from nessflow.scattering.leads import SemiInfiniteChain
-from nessflow.scattering.matrices import Tridiagonal
-from nessflow.scattering.statistics import require_bosonic_leads
-from nessflow.scattering.system import AttachedLead, OpenSystem
+from nessflow.spectrum.bound_states import require_decay
+from nessflow.spectrum.statistics import require_bosonic_leads
 from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Limits, Variable
+from nessflow.systems.leads import SemiInfiniteChain
+from nessflow.systems.matrices import Tridiagonal
+from nessflow.systems.system import AttachedLead, OpenSystem
 
 TERMINALS = ("left", "right")
 

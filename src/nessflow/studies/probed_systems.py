@@ -9,13 +9,13 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nessflow.matrix import Complex
 from nessflow.parts import KeyedError, Strict, quantity
+from nessflow.probes.problem import Probe
 from nessflow.registry import AnyOf
-from nessflow.scattering.leads import Lead
-from nessflow.scattering.probes import Probe
-from nessflow.scattering.system import OpenSystem, Place, attached_leads
 from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate
 from nessflow.studies.placement import listed
+from nessflow.systems.leads import Lead
+from nessflow.systems.system import OpenSystem, Place, attached_leads
 
 CONVENTIONS = (
     *systems.CONVENTIONS,
@@ -180,7 +180,7 @@ def open_system(
 
 def bond_count(system: ProbedSystem) -> int:
     """Return the number of bonds of the lattice, those of bond loss and gain included."""
-    from nessflow.scattering.pairwise import bonds
+    from nessflow.solvers.pairwise import bonds
 
     rng = np.random.default_rng(0)
     return len(bonds(systems.open_system(system, rng)))

@@ -6,10 +6,10 @@ from nessflow import outcome
 from nessflow.estimate import Estimate
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.noise import ParticleNoise
-from nessflow.scattering.system import OpenSystem, share_states
 from nessflow.studies import systems
 from nessflow.studies.kind import SECOND_LAW, Coordinate, Limits, Variable
 from nessflow.studies.variables import allow_for_underflow, with_errors
+from nessflow.systems.system import OpenSystem, share_states
 from nessflow.thermodynamics import entropy_production
 
 CONVENTIONS = (

@@ -10,14 +10,14 @@ from pydantic import Field, field_validator, model_validator
 from nessflow.matrix import Complex
 from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.registry import AnyOf
-from nessflow.scattering.leads import Lead
-from nessflow.scattering.system import OpenSystem, Place, Tridiagonal, attached_leads
 from nessflow.studies.draws import stream
 from nessflow.studies.kind import Coordinate
 from nessflow.studies.placement import require_different
 from nessflow.systems.channels.channel import Channels, Site
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Lattice
+from nessflow.systems.leads import Lead
+from nessflow.systems.system import OpenSystem, Place, Tridiagonal, attached_leads
 
 CONVENTIONS = (
     "Lattices: h = -hopping between coupled sites.  Sites are numbered from 1: along a chain or a "

@@ -7,9 +7,9 @@ from pydantic import Field
 from scipy.sparse import csr_array
 
 from nessflow.parts import KeyedError, quantity
-from nessflow.scattering.matrices import Tridiagonal, from_elements
 from nessflow.systems.channels.channel import Channels, Site
 from nessflow.systems.lattices.lattice import Lattice
+from nessflow.systems.matrices import Tridiagonal, from_elements
 
 
 class Bond(Channels):

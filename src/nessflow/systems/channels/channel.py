@@ -7,8 +7,8 @@ from pydantic import Field
 from scipy.sparse import csr_array
 
 from nessflow.parts import Part
-from nessflow.scattering.matrices import Tridiagonal
 from nessflow.systems.lattices.lattice import Lattice
+from nessflow.systems.matrices import Tridiagonal
 
 Site = Annotated[int, Field(ge=1)]
 
@@ -17,7 +17,7 @@ class Channels(Part, ABC):
     """Channels: fields are their keys in a study file, ``matrix`` the physics.
 
     Channel m is ``L_m = sum_j v_mj c_j`` as loss and ``L_m = sum_j v_mj c_j^+`` as gain; see
-    `nessflow.scattering.system` for the factors of the master equation.
+    `nessflow.systems.system` for the factors of the master equation.
     """
 
     home: ClassVar = __package__

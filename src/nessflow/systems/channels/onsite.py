@@ -5,9 +5,9 @@ from typing import Literal
 import numpy as np
 
 from nessflow.parts import quantity
-from nessflow.scattering.matrices import Tridiagonal
 from nessflow.systems.channels.channel import Channels
 from nessflow.systems.lattices.lattice import Lattice
+from nessflow.systems.matrices import Tridiagonal
 
 
 class Onsite(Channels):

@@ -6,9 +6,9 @@ import numpy as np
 from pydantic import Field
 
 from nessflow.parts import quantity
-from nessflow.scattering.matrices import Tridiagonal
 from nessflow.systems.channels.channel import Channels, Site
 from nessflow.systems.lattices.lattice import Lattice
+from nessflow.systems.matrices import Tridiagonal
 
 Rate = Annotated[float, Field(ge=0)]
 

@@ -8,9 +8,9 @@ from scipy.sparse import csr_array
 
 from nessflow.matrix import Complex
 from nessflow.parts import KeyedError, quantity
-from nessflow.scattering.matrices import Tridiagonal, narrowed
 from nessflow.systems.channels.channel import Channels, Site
 from nessflow.systems.lattices.lattice import Lattice
+from nessflow.systems.matrices import Tridiagonal, narrowed
 
 Vector = Annotated[dict[Site, Complex], Field(min_length=1)]
 

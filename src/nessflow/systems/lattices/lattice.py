@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from scipy.sparse import csr_array
 
 from nessflow.parts import KeyedError, Part, quantity
-from nessflow.scattering.matrices import Tridiagonal, from_elements
+from nessflow.systems.matrices import Tridiagonal, from_elements
 
 Length = Annotated[int, Field(ge=1, le=10_000_000)]
 

@@ -1,0 +1,94 @@
+"""What fits and figures read, checked against what the data of a study will hold."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+
+from nessflow.config.axes import axis_entries
+from nessflow.config.document import Document
+from nessflow.config.study import variables_of
+from nessflow.config.study_file import DERIVED
+from nessflow.errors import Problem, nearest, shown
+from nessflow.validation import Key
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The name of an axis, dimension or variable that a fit or a figure reads."""
+
+    entry: Key
+    part: Key
+    name: str
+    source: str | None
+    """The study in ``from``; None for the study itself."""
+
+
+def _references(value: object, key: Key) -> Iterator[Reference]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _references(item, (*key, index))
+    if not isinstance(value, dict):
+        return
+    source = value.get("from") if isinstance(value.get("from"), str) else None
+    for part, item in value.items():
+        if part in ("x", "y", "z", "hue", "every") and isinstance(item, str):
+            yield Reference(key, (part,), item, source)
+        elif part == "sel" and isinstance(item, dict):
+            yield from (Reference(key, (part, name), name, source) for name in item)
+        else:
+            yield from _references(item, (*key, part))
+
+
+def references_of(document: Document) -> list[Reference]:
+    """Return what the fits and figures of a study read."""
+    return [
+        reference
+        for part in ("fits", "figures")
+        for reference in _references(items_of(document, part), (part,))
+    ]
+
+
+def reference_problems(
+    references: Iterable[Reference], document: Document, source: Document, kind: ModuleType
+) -> list[Problem]:
+    """Check that what ``document`` reads is in the data of the study ``source``."""
+    variables = variables_of(kind, source.data)
+    dims = {dim for variable in variables.values() for dim in variable.dims}
+    known = [*axis_entries(source), *variables, *sorted(dims), "sample", "status", "n_samples"]
+    # Whether each has means and errors is known with the study (nessflow.verbs.figure_checks).
+    named = [str(fit.get("name")) for fit in items_of(source, "fits") if isinstance(fit, dict)]
+    fits = tuple(f"{name.replace('-', '_')}_" for name in named)
+    problems = []
+    for reference in references:
+        name = reference.name
+        base = DERIVED.sub("", name)
+        if name in known or base in variables or name.startswith(fits):
+            continue
+        valid = [*known, *(variable + name.removeprefix(base) for variable in variables)]
+        hint = nearest(name, valid) or f"`nessflow describe {source.data['study']}` lists them"
+        expected = "an axis, a dimension or a variable of the data"
+        key = (*reference.entry, *reference.part)
+        problems.append(document.problem(key, expected, hint, shown(name)))
+    return problems
+
+
+def repeated_names(document: Document) -> list[Problem]:
+    """Check that no two fits or figures have the same name, and no figure that of their list."""
+    problems = []
+    for part in ("fits", "figures"):
+        seen = set()
+        for index in range(len(items_of(document, part))):
+            name = document.get((part, index, "name"))
+            if isinstance(name, str) and name in seen:
+                problems.append(document.problem((part, index, "name"), "each name once"))
+            if (part, name) == ("figures", "manifest"):
+                hint = "figures/manifest.json lists the files of all figures"
+                problems.append(document.problem((part, index, "name"), "another name", hint))
+            seen.add(name if isinstance(name, str) else None)
+    return problems
+
+
+def items_of(document: Document, part: str) -> list[object]:
+    """Return the fits or figures as written, or none when they are no list."""
+    items = document.data.get(part)
+    return items if isinstance(items, list) else []

@@ -1,0 +1,151 @@
+"""Rates of the asymptotic master equation of a network, their parts and the flows they make."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from nessflow.estimate import Estimate
+from nessflow.lindblad.counting import transport
+from nessflow.lindblad.decomposition import joint_rate, split
+from nessflow.lindblad.equation import MasterEquation, canonical_rates, non_markovianity
+from nessflow.lindblad.propagator import asymptotic_gain, damping_matrix, propagator_hamiltonian
+from nessflow.studies import network_flows, networks
+from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Coordinate, Outcome, Variable
+from nessflow.studies.networks import NetworkParameters as Parameters
+from nessflow.studies.variables import never_random, with_errors
+from nessflow.systems.matrices import as_dense
+
+_RATE = "t/hbar"
+
+CONVENTIONS = (
+    *networks.CONVENTIONS,
+    *network_flows.CONVENTIONS,
+    "Rates are those of populations, D[L] rho = L rho L^+ - {L^+ L, rho}/2, in the exponential-"
+    "propagator approximation; band edges are kept.",
+    "Canonical rates: eigenvalues of the total rate matrices; non-Markovianity: minus the sum of "
+    "the negative ones (of gain and loss).",
+    "Reservoir rates: what each reservoir does to each mode (diagonal of its rate matrix between "
+    "modes).  Interference rate: largest eigenvalue of what is left between modes, for two sites "
+    "|Lambda_12|; delocalised rates: the same for what is left between sites.",
+)
+
+VARIABLES = with_errors(
+    network_flows.FLOWS
+    | {
+        "canonical_gain_rate": Variable(("mode",), _RATE, "canonical rate of gain, ascending"),
+        "canonical_loss_rate": Variable(("mode",), _RATE, "canonical rate of loss, ascending"),
+        "non_markovianity": Variable((), _RATE, "asymptotic non-Markovianity", NOT_NEGATIVE),
+        "relative_non_markovianity": Variable(
+            (), "1", "asymptotic non-Markovianity over the coupling", NOT_NEGATIVE
+        ),
+        "reservoir_gain_rate": Variable(
+            ("terminal", "mode"), _RATE, "gain rate of the mode due to the reservoir"
+        ),
+        "reservoir_loss_rate": Variable(
+            ("terminal", "mode"), _RATE, "loss rate of the mode due to the reservoir"
+        ),
+        "interference_rate": Variable(
+            (), _RATE, "rate of the interference term between modes", NOT_NEGATIVE
+        ),
+        "delocalised_gain_rate": Variable(
+            (), _RATE, "rate of the gain shared by different sites", NOT_NEGATIVE
+        ),
+        "delocalised_loss_rate": Variable(
+            (), _RATE, "rate of the loss shared by different sites", NOT_NEGATIVE
+        ),
+    }
+) | {
+    "upper_level": Variable((), "t", "highest energy of the network"),
+    "lower_level": Variable((), "t", "lowest energy of the network"),
+}
+is_random = never_random
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return reservoirs and modes."""
+    return {
+        **networks.terminal_coordinates(),
+        "mode": networks.numbered("mode", parameters.network.sites),
+    }
+
+
+@lru_cache(maxsize=4096)
+def _gain(network, bandwidth, coupling, name, reservoir, bosonic) -> tuple[np.ndarray, float]:
+    """Return the gain matrix of one reservoir between sites, and its error.
+
+    It knows nothing of the other reservoir's occupation, so that a map of two of them needs as
+    many integrals as it has rows and columns.
+    """
+    reservoirs = networks.Reservoirs(
+        bandwidth=bandwidth, coupling=coupling, left=reservoir, right=reservoir
+    )
+    system = Parameters(
+        network=network,
+        reservoirs=reservoirs,
+        statistics="bosons" if bosonic else "fermions",
+    ).system()
+    lead = system.leads[networks.TERMINALS.index(name)]
+    value, error = asymptotic_gain(system, lead, propagator_hamiltonian(system), bosonic)
+    return value, float(error.max())
+
+
+@lru_cache(maxsize=256)
+def _damping(network, bandwidth, coupling) -> np.ndarray:
+    """Return ``Gamma_a`` of both reservoirs between sites, (2, N, N)."""
+    cold = networks.Reservoir(chemical_potential=-2 * bandwidth, temperature=0)
+    reservoirs = networks.Reservoirs(bandwidth=bandwidth, coupling=coupling, left=cold, right=cold)
+    system = Parameters(network=network, reservoirs=reservoirs).system()
+    return np.array([damping_matrix(system, lead) for lead in system.leads])
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the rates (55), their parts (56)-(58), (69)-(75) and their negativity (82)."""
+    network, own = parameters.network, parameters.reservoirs
+    band = own.bandwidth, own.coupling
+    found = [
+        _gain(network, *band, name, getattr(own, name), parameters.bosonic)
+        for name in networks.TERMINALS
+    ]
+    gain = np.array([value for value, _ in found])
+    loss = _damping(network, *band) + (1 if parameters.bosonic else -1) * gain
+    levels, modes = networks.modes_of(network)
+    # What an eigenvalue may be wrong by is less than the sum of the errors of a row.
+    error = network.sites * sum(wrong for _, wrong in found)
+    own_gain, interference = split(gain, modes)
+    own_loss, _ = split(loss, modes)
+    nu = non_markovianity(gain.sum(axis=0), loss.sum(axis=0))
+    values = {
+        "canonical_gain_rate": canonical_rates(gain.sum(axis=0)),
+        "canonical_loss_rate": canonical_rates(loss.sum(axis=0)),
+        "non_markovianity": nu,
+        "relative_non_markovianity": nu / own.coupling,
+        "reservoir_gain_rate": own_gain,
+        "reservoir_loss_rate": own_loss,
+        "interference_rate": joint_rate(interference),
+        "delocalised_gain_rate": joint_rate(split(gain)[1]),
+        "delocalised_loss_rate": joint_rate(split(loss)[1]),
+    }
+    errors = {f"{name}_error": np.full(np.shape(value), error) for name, value in values.items()}
+    errors["non_markovianity_error"] = 2 * network.sites * error
+    errors["relative_non_markovianity_error"] = 2 * network.sites * error / own.coupling
+    values |= errors | {"upper_level": float(levels[0]), "lower_level": float(levels[-1])}
+    notes = {}
+    for name, estimate in _flows(parameters, gain, loss, max(wrong for _, wrong in found)).items():
+        values[name], values[f"{name}_error"], notes[name] = estimate
+    # Where no rate is negative charges are counted by a classical process.
+    positive = min(canonical_rates(x).min() for x in (gain, loss)) >= -error
+    limits = {"particle_noise": COVARIANCE} if positive else {}
+    return Outcome(values, notes=notes, limits=limits)
+
+
+def _flows(
+    parameters: Parameters, gain: np.ndarray, loss: np.ndarray, error: float
+) -> dict[str, Estimate]:
+    """Return what the equation of these rates says of currents, noise and entropy production."""
+    system = parameters.system()
+    h = as_dense(system.hamiltonian)
+    equation = MasterEquation(networks.TERMINALS, h, loss, gain, parameters.bosonic, error)
+    try:
+        return network_flows.flows(system, transport(equation))
+    except ValueError as reason:
+        return network_flows.undefined_flows(str(reason))

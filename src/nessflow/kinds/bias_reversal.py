@@ -1,0 +1,239 @@
+"""A system with sources and drains at forward and at reverse bias: what its kinds share."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow.parts import KeyedError, Strict, at_key
+from nessflow.probes import wire_formulas
+from nessflow.probes.exact import solve_probes
+from nessflow.probes.linear import linear_probes
+from nessflow.probes.problem import Probe, ProbeSolution
+from nessflow.probes.third_order import physical_solution, third_order_probes
+from nessflow.scattering.profiles import joule_heat
+from nessflow.studies import probed_systems
+from nessflow.studies.kind import NOT_NEGATIVE, Limits, Status, Variable
+from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
+from nessflow.studies.variables import with_errors
+from nessflow.systems.system import OpenSystem
+from nessflow.thermodynamics import without_temperature
+
+CONVENTIONS = (
+    "Forward bias: leads as given; reverse bias: the chemical potentials of left and right "
+    "exchanged, the demanded currents as they are.",
+    "Nonreciprocity |I(reverse)| - |I(forward)|, nonreciprocal current -(I(reverse) + I(forward)), "
+    "I the left lead's current: equal as long as the forward current has not changed its sign.  "
+    "Reference current: |bias| / 2 pi, that of one open channel.",
+    "Methods: linear about the mean of the given chemical potentials, third-order about it at "
+    "temperature 0, exact.",
+    "Linear response is that of small biases and currents.  Band excess, relative departure (below "
+    "1 is I_g < 2 gamma^2 I_o at weak coupling) and neglected orders (the true current at the "
+    "potentials found less the one solved for, over its first-order terms) say how far from small "
+    "the given ones are.  A point is suspect where a probe would leave its band, so that there is "
+    "no such state, or where more was left out than the first order holds.",
+)
+SCALARS = (
+    NONRECIPROCITY
+    | with_errors(
+        {
+            "relative_nonreciprocity": Variable(
+                (), "1", "nonreciprocity over the mean magnitude of both currents", Limits(-2, 2)
+            ),
+            "conductance": Variable(
+                (), "e^2/hbar", "difference of forward and reverse current over twice the bias"
+            ),
+        }
+    )
+    | {
+        "reference_current": Variable(
+            (), "t/hbar", "current of an open channel at this bias", NOT_NEGATIVE
+        )
+    }
+)
+VALIDITY = {
+    "band_excess": Variable(
+        (), "t", "largest distance of a probe's chemical potential beyond its band"
+    ),
+    "relative_departure": Variable(
+        (),
+        "1",
+        "largest departure of a probe's chemical potential from the mean over the bias",
+        NOT_NEGATIVE,
+    ),
+    "neglected_orders": Variable(
+        (),
+        "1",
+        "change of a current by the orders left out over its first-order terms, largest",
+        NOT_NEGATIVE,
+    ),
+}
+
+
+class BiasedSystem(Strict):
+    """One system, solved at forward and at reverse bias."""
+
+    system: probed_systems.ProbedSystem = Field(
+        description="lattice, disorder, loss, gain, leads left and right, and probes"
+    )
+    method: Literal["linear", "third-order", "exact"] = Field(
+        "linear", description="order in bias and currents to which the probes are solved"
+    )
+
+    @model_validator(mode="after")
+    def _sources_and_drains_balance(self):
+        names = probed_systems.lead_names(self.system)
+        if set(names) != {"left", "right"}:
+            raise KeyedError(
+                f"nonreciprocity needs the leads left and right, got {', '.join(names)}",
+                "system",
+                "leads",
+            )
+        groups = self.system.probes.items()
+        currents = [group.current for name, group in groups for _ in group.places(name)]
+        total, size = sum(currents), sum(map(abs, currents))
+        if abs(total) > 1e-12 * size:
+            raise KeyedError(
+                f"the currents of the probes add up to {total:g}, so that the currents of left and "
+                "right differ; as many sources as drains are needed, pairs of both on an even "
+                "number of sites",
+                "system",
+                "probes",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _temperatures_suit_the_method(self):
+        if self.method == "third-order":
+            with at_key("system"):
+                probed_systems.require_cold(self.system, "the third order")
+        found = {x.temperature for x in (*self.system.leads.values(), *self.system.probes.values())}
+        if self.method == "linear" and (len(found) > 1 or None in found):
+            raise KeyedError(
+                "linear response needs leads and probes of one given temperature; for others use "
+                "method: exact",
+                "system",
+            )
+        return self
+
+
+def solved(system: OpenSystem, probes: list[Probe], method: str) -> ProbeSolution:
+    """Return the system with its probes solved for.
+
+    Raises
+    ------
+    NoSolution
+        When no chemical potentials give the demanded currents.
+    """
+    if method == "exact":
+        return solve_probes(system, probes)
+    if method == "linear":
+        return linear_probes(system, probes)
+    return physical_solution(third_order_probes(system, probes))
+
+
+def expanded_heat(solved: ProbeSolution, mean: float) -> tuple[dict, dict[str, str]]:
+    """Return heat and entropy production in the leading order of the biases, and notes."""
+    system = solved.system
+    heat = -joule_heat(system, mean)
+    rounding = 64 * np.finfo(float).eps * abs(heat)
+    closed = not (system.loss.any() or system.gain.any())
+    notes = {}
+    if not closed:
+        heat, rounding = np.full(heat.size, np.nan), np.full(heat.size, np.nan)
+        reason = "with loss or gain heat is that of the exact method"
+        notes = dict.fromkeys(("heat_current", "joule_heat", "entropy_production"), reason)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        entropy, entropy_error = -(heat / solved.temperature).sum(), 0.0
+        entropy_error = (rounding / solved.temperature).sum()
+    cold = without_temperature(system)
+    if closed and cold:
+        entropy = entropy_error = np.nan
+        notes["entropy_production"] = cold
+    return {
+        "heat_current": heat,
+        "heat_current_error": rounding,
+        "joule_heat": -heat.sum(),
+        "joule_heat_error": rounding.sum(),
+        "entropy_production": entropy,
+        "entropy_production_error": entropy_error,
+    }, notes
+
+
+def how_valid(solutions: Sequence[ProbeSolution]) -> tuple[dict[str, float], dict[str, str]]:
+    """Return what `VALIDITY` lists, the worse of the directions of the bias, and notes."""
+    found = [solution.validity for solution in solutions]
+    system = solutions[0].system
+    bias = abs(np.subtract(*(_terminal(system, x).chemical_potential for x in ("left", "right"))))
+    departure = max(x.departure for x in found)
+    values = {
+        "band_excess": max(x.band_excess for x in found),
+        "relative_departure": departure / bias if bias else np.nan,
+        "neglected_orders": max(x.neglected for x in found),
+    }
+    return values, {} if bias else {"relative_departure": "there is no bias"}
+
+
+def judged(solutions: Sequence[ProbeSolution]) -> tuple[Status, str]:
+    """Return the status of a point by its solutions, and why it is not ok."""
+    if not all(solution.converged for solution in solutions):
+        return Status.NOT_CONVERGED, "an energy integral did not converge"
+    reason = next((x.validity.reason for x in solutions if x.validity.reason), "")
+    return (Status.SUSPECT, reason) if reason else (Status.OK, "")
+
+
+def both_directions(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:
+    """Return the system as it is, and with the chemical potentials of left and right exchanged."""
+    left, right = (_terminal(system, name).chemical_potential for name in ("left", "right"))
+    other = {"left": right, "right": left}
+    names = [system.terminals[k].name for k in system.terminal_of_lead]
+    leads = [
+        replace(lead, chemical_potential=other[name]) if name in other else lead
+        for lead, name in zip(system.leads, names, strict=True)
+    ]
+    return system, replace(system, leads=leads)
+
+
+def _terminal(system: OpenSystem, name: str):
+    return next(terminal for terminal in system.terminals if terminal.name == name)
+
+
+def left_terminal(system: OpenSystem) -> int:
+    """Return the place of the left lead among the terminals."""
+    return [terminal.name for terminal in system.terminals].index("left")
+
+
+def asymmetries(
+    forward: OpenSystem, current: np.ndarray, error: np.ndarray
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Return what `SCALARS` lists, and notes, from the left currents (forward, reverse)."""
+    bias = _terminal(forward, "left").chemical_potential
+    bias -= _terminal(forward, "right").chemical_potential
+    values, notes = nonreciprocity(current, error), {}
+    mean, total = abs(current).mean(), error.sum()
+    flows = mean > total
+    relative = values["nonreciprocity"] / mean if flows else np.nan
+    # Over the least magnitude that the errors allow.
+    relative_error = (1 + abs(relative) / 2) * total / (mean - total / 2) if flows else np.nan
+    values |= {
+        "relative_nonreciprocity": relative,
+        "relative_nonreciprocity_error": relative_error,
+        "conductance": (current[0] - current[1]) / (2 * bias) if bias else np.nan,
+        "conductance_error": total / abs(2 * bias) if bias else np.nan,
+        "reference_current": abs(bias) / (2 * np.pi),
+    }
+    if not flows:
+        notes["relative_nonreciprocity"] = "no current flows in either direction, within the errors"
+    if not bias:
+        notes["conductance"] = "without bias there is no conductance"
+    return values, notes
+
+
+def wire_of(system: OpenSystem, probes: list[Probe]) -> tuple[wire_formulas.Wire | None, str]:
+    """Return what the closed forms of the uniform wire need, or None and the reason."""
+    try:
+        return wire_formulas.wire_of(system, probes), ""
+    except ValueError as error:
+        return None, str(error)

@@ -1,0 +1,261 @@
+"""Linear response of an open system between leads: conductances, thermopower, noise, entropy."""
+
+import math
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow.parts import KeyedError, Strict
+from nessflow.scattering.currents import SteadyCurrents
+from nessflow.scattering.linear_response import (
+    LORENZ_NUMBER,
+    conductance_matrices,
+    linear_response,
+    sommerfeld_lorenz_ratio,
+)
+from nessflow.scattering.noise import currents_and_noise
+from nessflow.spectrum.band_edges import why_undefined
+from nessflow.studies import steady_flows, systems
+from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Limits, Outcome, Status, Variable
+from nessflow.studies.variables import CHARGE, Charge, with_errors
+from nessflow.systems.system import OpenSystem
+from nessflow.thermodynamics import without_temperature
+
+
+class Parameters(Strict):
+    """One system, all leads at the same chemical potential and temperature."""
+
+    system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
+    charge: Charge = 1
+
+    @model_validator(mode="after")
+    def _equal_leads(self):
+        for name in ("chemical_potential", "temperature"):
+            values = {lead: getattr(x, name) for lead, x in self.system.leads.items()}
+            if len(set(values.values())) > 1:
+                found = " and ".join(f"{value:g} ({lead})" for lead, value in values.items())
+                first, *others = values
+                other = next(lead for lead in others if values[lead] != values[first])
+                raise KeyedError(
+                    f"linear response needs leads of equal {name}, got {found}; "
+                    "for leads that differ use study: steady-current",
+                    "system",
+                    "leads",
+                    other,
+                    name,
+                )
+        return self
+
+
+CONVENTIONS = (
+    *systems.CONVENTIONS,
+    "Responses of the net currents to a small difference of the left lead's chemical potential or "
+    "temperature; the thermal conductance at unchanged net particle current.  They are defined "
+    "with exactly two leads, the matrices with any number.",
+    CHARGE,
+    "Matrices: a change d mu_b, d T_b of lead b changes the currents of lead a into the system by "
+    "M0_ab d mu_b + M1_ab d T_b / T (particles) and M1_ab d mu_b + M2_ab d T_b / T (heat): "
+    "conductance, thermoelectric and heat matrix.  Without loss and gain rows add up to zero.",
+    "Heat counts from the fixed chemical potential, which makes the Onsager matrix symmetric. "
+    "Quantities called own_potential count each lead's heat from its own chemical potential; they "
+    "differ where gain or loss drives a current without bias.",
+    *steady_flows.CONVENTIONS,
+    "Currents, noise and entropy production are those without differences: without loss and gain "
+    "equilibrium, noise T (M0_ab + M0_ba) and nothing else.  Small differences produce the entropy "
+    "sum_ab [d mu_a M0_ab d mu_b + d mu_a (M1_ab + M1_ba) x_b + x_a M2_ab x_b]/T, x = d T/T; bias "
+    "entropy production is the symmetric matrix of the first term.  With loss or gain the change "
+    "is of first order.",
+)
+
+_CONDUCTANCE = "e^2/hbar"
+_THERMAL = "t/hbar"
+_SEEBECK = "k_B/e"
+_LORENZ = "(k_B/e)^2"
+
+_RESPONSE = {
+    "electrical_conductance": Variable((), _CONDUCTANCE, "electrical conductance", NOT_NEGATIVE),
+    "thermal_conductance": Variable((), _THERMAL, "thermal conductance", NOT_NEGATIVE),
+    "seebeck_coefficient": Variable((), _SEEBECK, "Seebeck coefficient (charge +1 unless told)"),
+    "peltier_coefficient": Variable((), "t/e", "Peltier coefficient (charge +1 unless told)"),
+    "lorenz_ratio": Variable(
+        (), _LORENZ, "thermal over electrical conductance over temperature", NOT_NEGATIVE
+    ),
+    "figure_of_merit": Variable((), "1", "thermoelectric figure of merit ZT", NOT_NEGATIVE),
+    "peltier_coefficient_own_potential": Variable(
+        (),
+        "t/e",
+        "Peltier coefficient (charge +1 unless told), heat counted from each lead's own chemical "
+        "potential",
+    ),
+    "thermal_conductance_own_potential": Variable(
+        (), _THERMAL, "thermal conductance, heat counted from each lead's own chemical potential"
+    ),
+    "reference_current": Variable(
+        (), _THERMAL, "particle current that the left lead loses without any difference"
+    ),
+}
+_OF_CHARGE = ("seebeck_coefficient", "peltier_coefficient", "peltier_coefficient_own_potential")
+_RATIOS = {
+    "conductance_ratio": Variable(
+        (), "k_B^2*t/e^2", "thermal over electrical conductance", NOT_NEGATIVE
+    ),
+    "sommerfeld_lorenz_ratio": Variable(
+        (), _LORENZ, "Lorenz ratio by the Sommerfeld expansion to second order in temperature"
+    ),
+    "sommerfeld_conductance_ratio": Variable(
+        (),
+        "k_B^2*t/e^2",
+        "conductance ratio by the Sommerfeld expansion to second order in temperature",
+    ),
+}
+
+_PAIRS = ("lead", "lead_2")
+_MATRICES = {
+    "conductance_matrix": Variable(
+        _PAIRS,
+        _CONDUCTANCE,
+        "particle current from the lead per chemical potential of lead_2",
+        COVARIANCE,
+    ),
+    "thermoelectric_matrix": Variable(
+        _PAIRS, "t/hbar", "heat current from the lead per chemical potential of lead_2"
+    ),
+    "heat_matrix": Variable(
+        _PAIRS,
+        "t^2/hbar",
+        "heat current from the lead per relative temperature of lead_2",
+        COVARIANCE,
+    ),
+}
+_BIAS = "bias_entropy_production"
+
+VARIABLES = (
+    with_errors(
+        _RESPONSE
+        | _RATIOS
+        | _MATRICES
+        | {
+            _BIAS: Variable(
+                _PAIRS,
+                "k_B/(t*hbar)",
+                "entropy production of small chemical potentials of lead and lead_2, over both",
+                COVARIANCE,
+            ),
+        }
+    )
+    | steady_flows.VARIABLES
+    | {
+        "wiedemann_franz_conductance_ratio": Variable(
+            (),
+            "k_B^2*t/e^2",
+            "thermal over electrical conductance by the Wiedemann-Franz law",
+            NOT_NEGATIVE,
+        ),
+    }
+)
+
+
+def coordinates(parameters: Parameters) -> dict:
+    """Return the terminals and the leads."""
+    return steady_flows.coordinates(parameters.system)
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return whether the system draws disorder."""
+    return systems.is_random(parameters.system)
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the response of one system (paper 000, S32 to S37 with errata E1 to E3)."""
+    system = systems.open_system(parameters.system, rng)
+    temperature = system.terminals[0].temperature
+    limits = _limits(system)
+    matrices = conductance_matrices(system)
+    values: dict[str, np.ndarray | float] = dict(zip(_MATRICES, matrices[0], strict=True))
+    values |= zip((f"{name}_error" for name in _MATRICES), matrices[1], strict=True)
+    values["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
+    at_edge = why_undefined(system, system.terminals[0].chemical_potential)
+    notes = {"conductance_matrix": f"at temperature 0, {at_edge}"}
+    currents, flows, more = _flows(system, *(part[0] for part in matrices))
+    values, notes = values | flows, notes | more
+    reason = systems.without_two_leads(parameters.system, "the response of the net current")
+    if reason:
+        undefined = with_errors(_RESPONSE | _RATIOS)
+        notes |= {name: reason for name in undefined if not name.endswith("_error")}
+        values |= dict.fromkeys(undefined, math.nan)
+        return Outcome(values, notes=notes, limits=limits)
+    response = linear_response(system, currents=currents)
+    values |= {name: getattr(response, name) for name in with_errors(_RESPONSE)}
+    values |= {name: parameters.charge * values[name] for name in _OF_CHARGE}
+    ratio, ratio_error = sommerfeld_lorenz_ratio(system)
+    values |= {
+        "conductance_ratio": response.lorenz_ratio * temperature,
+        "conductance_ratio_error": response.lorenz_ratio_error * temperature,
+        "sommerfeld_lorenz_ratio": ratio,
+        "sommerfeld_lorenz_ratio_error": ratio_error,
+        "sommerfeld_conductance_ratio": ratio * temperature,
+        "sommerfeld_conductance_ratio_error": ratio_error * temperature,
+    }
+    notes |= response.notes
+    if "lorenz_ratio" in notes:
+        notes["conductance_ratio"] = notes["lorenz_ratio"]
+    if math.isnan(ratio):
+        reason = "the transmission at the chemical potential is zero or not smooth"
+        notes["sommerfeld_lorenz_ratio"] = notes["sommerfeld_conductance_ratio"] = reason
+    status = Status.OK, ""
+    if not response.converged:
+        status = Status.NOT_CONVERGED, "an energy integral did not converge"
+    return Outcome(values, *status, notes, limits)
+
+
+def _flows(
+    system: OpenSystem, conductance: np.ndarray, error: np.ndarray
+) -> tuple[SteadyCurrents | None, dict[str, np.ndarray | float], dict[str, str]]:
+    """Return flows without differences, entropy production of small ones, and notes."""
+    if system.loss.any() or system.gain.any():
+        currents, noise = currents_and_noise(system)
+        values, notes = steady_flows.flows(system, currents, noise)
+        nothing = np.full(conductance.shape, np.nan)
+        notes[_BIAS] = "with loss or gain differences change the entropy production at first order"
+        return currents, values | dict.fromkeys((_BIAS, f"{_BIAS}_error"), nothing), notes
+    temperature = system.terminals[0].temperature
+    both = conductance + conductance.T, error + error.T
+    values = dict.fromkeys(("entropy_production", "entropy_production_error"), 0.0)
+    at_rest = np.zeros(len(conductance) + 2)
+    values |= dict.fromkeys(("particle_current", "particle_current_error"), at_rest)
+    names = [f"{name}{part}" for name in ("particle_noise", _BIAS) for part in ("", "_error")]
+    if temperature == 0:
+        silent, nothing = np.zeros(conductance.shape), np.full(conductance.shape, np.nan)
+        values |= zip(names, (silent, silent, nothing, nothing), strict=True)
+        return None, values, {_BIAS: without_temperature(system)}
+    scaled = [part * x for x in (temperature, 0.5 / temperature) for part in both]
+    values |= zip(names, scaled, strict=True)
+    edge = why_undefined(system, system.terminals[0].chemical_potential)
+    lost = {} if np.isfinite(conductance).all() else dict.fromkeys(("particle_noise", _BIAS), edge)
+    return None, values, lost
+
+
+def _limits(system: OpenSystem) -> dict[str, Limits]:
+    """Return the limits that a number of channels sets: each transmits 1 at most."""
+    temperature = system.terminals[0].temperature
+    channels = np.array([len(terminal.channels) for terminal in system.terminals])
+    own = np.eye(channels.size, dtype=bool)
+    most = np.minimum(channels[:, None], channels) / (2 * np.pi)
+    # Integrals of |w - mu|^k (-f') over all energies, k = 0, 1, 2.
+    moments = 1.0, 2 * math.log(2) * temperature, LORENZ_NUMBER * temperature**2
+
+    def matrix(k: int, lower: float) -> Limits:
+        size = moments[k] * most
+        return Limits(
+            np.where(own, lower * size, -size),
+            np.where(own, size, -lower * size),
+            semidefinite=k != 1,
+        )
+
+    return steady_flows.limits(system) | {
+        "electrical_conductance": Limits(0, most[0, 0]),
+        "thermal_conductance": Limits(0, LORENZ_NUMBER * temperature * most[0, 0]),
+        "conductance_matrix": matrix(0, 0.0),
+        "thermoelectric_matrix": matrix(1, -1.0),
+        "heat_matrix": matrix(2, 0.0),
+    }

@@ -1,0 +1,243 @@
+"""Steady state with probes whose chemical potentials, perhaps temperatures, are solved for."""
+
+import numpy as np
+from pydantic import Field
+
+from nessflow.estimate import Estimate
+from nessflow.outcome import current_limits, noise_limits
+from nessflow.parts import Strict
+from nessflow.probes.exact import solve_probes
+from nessflow.probes.noise import ProbeNoise, bare_noise, probe_noise
+from nessflow.probes.problem import NoSolution, Probe, ProbeSolution
+from nessflow.scattering.currents import SteadyCurrents
+from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
+from nessflow.studies import probed_systems
+from nessflow.studies.kind import (
+    COVARIANCE,
+    NOT_NEGATIVE,
+    PROBABILITY,
+    SECOND_LAW,
+    Coordinate,
+    Limits,
+    Outcome,
+    Status,
+    Variable,
+)
+from nessflow.studies.variables import failed, with_errors
+from nessflow.systems.system import OpenSystem
+from nessflow.thermodynamics import entropy_production, heat_current
+
+_PARTICLE = "t/hbar"
+_ENERGY = "t^2/hbar"
+_NOISE_PROBES = 100
+"""Probes up to which noise takes seconds; at temperature 0 its cost grows as their third power."""
+CONVENTIONS = (
+    *probed_systems.CONVENTIONS,
+    "Noise: zero frequency, symmetrised, no factor 2, between the leads of given chemical "
+    "potential.  Bare: the probes' chemical potentials are constant in time.  Floating: they "
+    "follow at low frequency so that the probes' currents do not fluctuate.",
+    "Occupations are those of the states that the terminals fill; a state bound outside all bands, "
+    "or dark, coupled to no terminal, keeps what it held at first; the weight of these states on "
+    "each site is bound_weight.",
+    "Local deviation: occupation of a terminal's site less the one in equilibrium with that "
+    "terminal.",
+    "Entropy production is that of all terminals, probes included.",
+)
+
+STATE = with_errors(
+    {
+        "chemical_potential": Variable(("lead",), "t", "chemical potential of leads and probes"),
+        "temperature": Variable(("lead",), "t", "temperature of leads and probes", NOT_NEGATIVE),
+    }
+) | {
+    "site_chemical_potential": Variable(
+        ("site",), "t", "chemical potential of the lead or probe on a site"
+    ),
+    "residual": Variable((), _PARTICLE, "largest departure of a current from the demanded one"),
+}
+FLOWS = with_errors(
+    {
+        "particle_current": Variable(
+            ("terminal",), _PARTICLE, "particle current from the terminal into the system"
+        ),
+        "energy_current": Variable(
+            ("terminal",), _ENERGY, "energy current from the terminal into the system"
+        ),
+    }
+) | {
+    "conservation_defect": Variable(
+        (), _PARTICLE, "sum of the particle currents of all terminals, zero by conservation"
+    ),
+}
+_HEAT = with_errors(
+    {
+        "heat_current": Variable(("lead",), _ENERGY, "heat current from the lead into the system"),
+        "joule_heat": Variable((), _ENERGY, "heat that all leads and probes take up"),
+    }
+)
+ENTROPY = with_errors(
+    {
+        "entropy_production": Variable(
+            (), "k_B*t/hbar", "entropy production of all terminals, probes included", SECOND_LAW
+        ),
+    }
+)
+THERMODYNAMICS = _HEAT | ENTROPY
+PROFILES = with_errors(
+    {
+        "occupation": Variable(("site",), "1", "occupation of the site", PROBABILITY),
+        "bond_current": Variable(
+            ("bond",), _PARTICLE, "particle current through the bond, by hopping"
+        ),
+        "local_deviation": Variable(
+            ("lead",),
+            "1",
+            "occupation of the lead's site less that of local equilibrium",
+            Limits(-1, 1),
+        ),
+        "bound_weight": Variable(
+            ("site",), "1", "weight of bound and dark states on the site", PROBABILITY
+        ),
+    }
+)
+NOISE = with_errors(
+    {
+        "bare_particle_noise": Variable(
+            ("contact", "contact_2"),
+            _PARTICLE,
+            "zero-frequency noise of particle currents, probes' potentials constant",
+            COVARIANCE,
+        ),
+        "floating_particle_noise": Variable(
+            ("contact", "contact_2"),
+            _PARTICLE,
+            "zero-frequency noise of particle currents, probes' currents constant",
+            COVARIANCE,
+        ),
+    }
+)
+VARIABLES = STATE | FLOWS | THERMODYNAMICS | PROFILES | NOISE
+
+
+class Parameters(Strict):
+    """One system."""
+
+    system: probed_systems.PerhapsProbedSystem = Field(
+        description="lattice, disorder, loss, gain, leads and probes"
+    )
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return terminals, sites and bonds."""
+    return probed_systems.coordinates(parameters.system)
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return whether the system draws disorder."""
+    return probed_systems.systems.is_random(parameters.system)
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the steady state of one system, solved exactly."""
+    system, probes = probed_systems.open_system(parameters.system, rng)
+    try:
+        solved = solve_probes(system, probes)
+    except NoSolution as error:
+        return failed(VARIABLES, coordinates(parameters), str(error))
+    currents, inside = terminal_currents(solved.system), profiles(solved.system)
+    values = {name: getattr(currents, name) for name in FLOWS}
+    values |= {name: getattr(inside, name) for name in PROFILES}
+    state, notes = state_of(solved)
+    values |= state
+    notes |= currents.notes
+    for part, more in (thermodynamics(solved.system, currents), noise(solved.system, probes)):
+        values |= part
+        notes |= more
+    return Outcome(values, *judged(solved, currents, inside), notes, limits_of(system, probes))
+
+
+def limits_of(system: OpenSystem, probes: list[Probe]) -> dict[str, Limits]:
+    """Return the limits that depend on the system."""
+    leads = len(system.terminals)
+    return {
+        "particle_current": current_limits(leads),
+        "bare_particle_noise": noise_limits(leads - len(probes)),
+    }
+
+
+def state_of(solved: ProbeSolution) -> tuple[dict, dict[str, str]]:
+    """Return what `STATE` lists, and notes."""
+    names = ("chemical_potential", "temperature")
+    values = {name: getattr(solved, name) for base in names for name in (base, f"{base}_error")} | {
+        "residual": solved.residual
+    }
+    on_sites = probed_systems.by_site(solved.system, solved.chemical_potential)
+    values["site_chemical_potential"] = on_sites
+    if np.isnan(on_sites).any():
+        return values, {"site_chemical_potential": "sites without lead or probe have none"}
+    return values, {}
+
+
+def thermodynamics(system: OpenSystem, currents: SteadyCurrents) -> tuple[dict, dict[str, str]]:
+    """Return what `THERMODYNAMICS` lists, and notes."""
+    heat = heat_current(system, currents)
+    total = Estimate(-heat.value.sum(), np.sum(heat.error), heat.undefined)
+    entropy = entropy_production(system, currents)
+    found = {"heat_current": heat, "joule_heat": total, "entropy_production": entropy}
+    values, notes = {}, {}
+    for name, (value, error, undefined) in found.items():
+        values[name], values[f"{name}_error"] = value, error
+        if undefined:
+            notes[name] = undefined
+    return values, notes
+
+
+def noise(system: OpenSystem, probes: list[Probe]) -> tuple[dict, dict[str, str]]:
+    """Return what `NOISE` lists, and notes."""
+    count = len(system.terminals) - len(probes)
+    values = dict.fromkeys(NOISE, np.full((count, count), np.nan))
+    if len(probes) > _NOISE_PROBES:
+        return values, dict.fromkeys(NOISE, f"not computed for more than {_NOISE_PROBES} probes")
+    found, reason = None, ""
+    if any(probe.heat_current is not None for probe in probes):
+        reason = "temperature probes: the noise of heat that they respond to is not computed"
+    else:
+        try:
+            found = probe_noise(system, probes)
+        except NoSolution as error:
+            reason = str(error)
+    if found is None:
+        bare, bare_error, converged = bare_noise(system, probes)
+        values |= {"bare_particle_noise": bare, "bare_particle_noise_error": bare_error}
+        notes = {"floating_particle_noise": reason}
+    else:
+        converged, notes = found.converged, {}
+        values |= noise_values(found)
+    if not converged:
+        nothing = dict.fromkeys(NOISE, np.full((count, count), np.nan))
+        return nothing, dict.fromkeys(NOISE, "its energy integral did not converge")
+    return values, notes
+
+
+def noise_values(found: ProbeNoise) -> dict[str, np.ndarray]:
+    """Return what `NOISE` lists."""
+    return {
+        f"{name}_particle_noise{part}": getattr(found, f"{name}{part}")
+        for name in ("bare", "floating")
+        for part in ("", "_error")
+    }
+
+
+def judged(
+    solved: ProbeSolution, currents: SteadyCurrents | None, inside: Profiles | None
+) -> tuple[Status, str]:
+    """Return the status of a point, and why it is not ok; None is what was not computed."""
+    if not solved.converged:
+        return Status.NOT_CONVERGED, (
+            f"the currents of the probes depart by {solved.residual:.1e} from the demanded ones"
+        )
+    fault = currents.fault if currents is not None else ""
+    if fault or not (inside is None or inside.converged):
+        return Status.NOT_CONVERGED, fault or "an energy integral did not converge"
+    doubt = solved.validity.reason
+    return (Status.SUSPECT, doubt) if doubt else (Status.OK, "")

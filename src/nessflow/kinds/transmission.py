@@ -1,0 +1,232 @@
+"""Spectra of an open system between leads: transmissions, currents, noise, entropy production."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from nessflow import outcome
+from nessflow.estimate import Estimate
+from nessflow.grids import EnergyGrid
+from nessflow.parts import Strict
+from nessflow.scattering.currents import (
+    UNITARITY_TOLERANCE,
+    open_channels,
+    reference_transmission,
+    reflection,
+    response_transmission,
+    transmission,
+)
+from nessflow.scattering.spectra import spectral_flows
+from nessflow.spectrum.band_edges import why_undefined
+from nessflow.spectrum.rates import Rates
+from nessflow.spectrum.rounding import with_moved_levels
+from nessflow.studies import systems
+from nessflow.studies.kind import (
+    NOT_NEGATIVE,
+    SECOND_LAW,
+    Coordinate,
+    Limits,
+    Outcome,
+    Status,
+    Variable,
+)
+from nessflow.studies.variables import allow_for_underflow, with_errors
+from nessflow.systems.system import OpenSystem
+from nessflow.thermodynamics import entropy_density
+
+
+class Parameters(Strict):
+    """One system and the energies of its spectrum."""
+
+    system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
+    energies: Annotated[EnergyGrid, Field(description="energies of the spectrum")]
+
+
+SPECTRAL = (
+    "Spectral particle current, noise and entropy production: at the leads' chemical potentials "
+    "and temperatures, for each energy; their integrals over all energies are the steady ones "
+    "(hbar = 1: 1/2 pi is part of them).  Noise: zero frequency, no factor 2."
+)
+CONVENTIONS = (
+    *systems.CONVENTIONS,
+    "Reflection of a lead: Tr[s^+ s] of its own block of the scattering matrix; with the "
+    "transmissions from all others it makes the number of its open channels.  At a band edge, "
+    "where a channel opens, what differs between below and above is undefined.",
+    SPECTRAL,
+)
+
+_DIAGONAL = "the diagonal is no transmission between terminals, see reflection"
+_ROUNDING = 16 * np.finfo(float).eps
+_OF_TWO_LEADS = {
+    "loss_transmission": lambda system, energies: reference_transmission(system, energies)[0],
+    "gain_transmission": lambda system, energies: reference_transmission(system, energies)[1],
+    "response_transmission": response_transmission,
+}
+
+_QUANTITIES = {
+    "transmission": Variable(
+        ("terminal", "terminal_2", "energy"),
+        "1",
+        "transmission into terminal from terminal_2",
+        NOT_NEGATIVE,
+    ),
+    "reflection": Variable(
+        ("terminal", "energy"),
+        "1",
+        "what the terminal sends back into itself, between its channels included",
+        NOT_NEGATIVE,
+    ),
+    "loss_transmission": Variable(("energy",), "1", "transmission of the loss-induced net current"),
+    "gain_transmission": Variable(("energy",), "1", "transmission of the gain-induced net current"),
+    "response_transmission": Variable(
+        ("energy",),
+        "1",
+        "transmission of the response to a difference of the leads",
+        NOT_NEGATIVE,
+    ),
+    "spectral_particle_current": Variable(
+        ("lead", "energy"), "1/hbar", "particle current from the lead into the system, by energy"
+    ),
+    "spectral_particle_noise": Variable(
+        ("lead", "lead_2", "energy"),
+        "1/hbar",
+        "zero-frequency noise of the leads' particle currents, by energy",
+    ),
+    "spectral_entropy_production": Variable(
+        ("energy",), "k_B/hbar", "entropy production of all terminals, by energy", SECOND_LAW
+    ),
+}
+SPECTRAL_NAMES = tuple(name for name in _QUANTITIES if name.startswith("spectral_"))
+VARIABLES = with_errors(_QUANTITIES)
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return leads and energies."""
+    terminals = np.array(systems.terminals(parameters.system))
+    return {
+        "terminal": Coordinate(terminals[:-2], "1", "terminal"),
+        "terminal_2": Coordinate(terminals, "1", "second terminal"),
+        **systems.lead_coordinates(parameters.system),
+        "energy": Coordinate(parameters.energies.values(), "t", "energy"),
+    }
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return whether the system draws disorder."""
+    return systems.is_random(parameters.system)
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the spectra of one system (paper 000, S26)."""
+    system = systems.open_system(parameters.system, rng)
+    energies, count = parameters.energies.values(), len(system.terminals)
+    values = _spectrum(system, energies, "transmission", lambda w: transmission(system, w)[:count])
+    values |= _spectrum(system, energies, "reflection", lambda w: reflection(system, w))
+    table, reflected = values["transmission"], values["reflection"]
+    fault = _unitarity_fault(table, reflected, open_channels(system, energies))
+    _add_rounding(system, energies, values)
+    for name in ("transmission", "transmission_error"):
+        values[name][range(count), range(count)] = np.nan
+    notes = {name: _why(system, energies, values[name]) for name in ("transmission", "reflection")}
+    notes["transmission"] = "; ".join(filter(None, (_DIAGONAL, notes["transmission"])))
+    reason = systems.without_two_leads(parameters.system, "the net current")
+    for name, function in _OF_TWO_LEADS.items():
+        if reason:
+            values |= dict.fromkeys((name, f"{name}_error"), np.full(energies.size, np.nan))
+            notes[name] = reason
+            continue
+        values |= _spectrum(system, energies, name, lambda w, f=function: f(system, w))
+        # Halves of sums and differences of transmissions into the leads.
+        values[f"{name}_error"] += 0.5 * np.nansum(values["transmission_error"], axis=(0, 1))
+        notes[name] = _why(system, energies, values[name])
+    flows, more = spectra(system, energies)
+    values, notes = values | flows, notes | more
+    status = Status.NOT_CONVERGED if fault else Status.OK
+    return Outcome(values, status, fault, notes, _limits(system))
+
+
+def _spectrum(
+    system: OpenSystem, energies: np.ndarray, name: str, function: Callable
+) -> dict[str, np.ndarray]:
+    """Return a spectrum, and as its error by how much rounded levels move it."""
+    value, moved = with_moved_levels(system, energies, function)
+    return {name: value, f"{name}_error": np.where(np.isnan(value), np.nan, moved)}
+
+
+def spectra(
+    system: OpenSystem, energies: np.ndarray, bosonic: bool = False
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the spectral current, noise and entropy production, and notes."""
+    found = spectral_flows(system, energies, bosonic)
+    current = Estimate(found.particle_current, found.particle_current_error, found.undefined)
+    noise = Estimate(found.particle_noise, found.particle_noise_error, found.undefined)
+    entropy = entropy_density(system, energies, current)
+    values, notes = {}, {}
+    for name, estimate in (
+        ("particle_current", current),
+        ("particle_noise", noise),
+        ("entropy_production", entropy),
+    ):
+        key = f"spectral_{name}"
+        values[key], values[f"{key}_error"], notes[key] = estimate
+    if any(lead.temperature > 0 for lead in system.leads):
+        # Occupations end nowhere in the bands.
+        inside = open_channels(system, energies).any(axis=0)
+        allow_for_underflow(values, SPECTRAL_NAMES, inside)
+    return values, notes
+
+
+def noise_limits(leads: int) -> Limits:
+    """Return the limits of the noise between leads at each energy."""
+    whole = outcome.noise_limits(leads)
+    return Limits(whole.lower[..., None], whole.upper[..., None])
+
+
+def _add_rounding(system: OpenSystem, energies: np.ndarray, values: dict) -> None:
+    """Add to the errors what rounding of amplitudes makes of transmissions and reflections."""
+    rates, count = Rates(system, energies), len(system.terminals)
+    sizes = abs(values["transmission"])
+    sizes[:, :count] += rates.cancelled
+    values["transmission_error"] += _ROUNDING * sizes
+    # A reflection is the square of an amplitude that 1 is subtracted from.
+    amplitude, size = (
+        np.array([part[np.ix_(x.channels, x.channels)].sum(axis=(0, 1)) for x in system.terminals])
+        for part in (abs(rates.amplitudes), rates.amplitude_sizes)
+    )
+    values["reflection_error"] += _ROUNDING * (1 + amplitude) * size
+
+
+def _why(system: OpenSystem, energies: np.ndarray, value: np.ndarray) -> str:
+    """Return why a spectrum is undefined at some energies, its diagonal apart."""
+    value = value.copy()
+    if value.ndim == 3:
+        value[range(len(value)), range(len(value))] = 0.0
+    lost = ~np.isfinite(value).all(axis=tuple(range(value.ndim - 1)))
+    return why_undefined(system, energies[lost])
+
+
+def _unitarity_fault(table: np.ndarray, reflected: np.ndarray, channels: np.ndarray) -> str:
+    """Return what is wrong with the sums over all terminals, or an empty text."""
+    defect = abs(table.sum(axis=1) + reflected - channels)
+    # At a band edge there is no sum.
+    worst = np.nanmax(defect, initial=0.0)
+    allowed = UNITARITY_TOLERANCE * channels.max(initial=1.0)
+    return f"unitarity violated by {worst:.1e}, more than {allowed:.0e}" if worst > allowed else ""
+
+
+def _limits(system: OpenSystem) -> dict[str, Limits]:
+    """Return the limits that numbers of channels set: each takes and gives 1 at most."""
+    channels = np.array([len(terminal.channels) for terminal in system.terminals])
+    # What loss and gain send is limited by the lead that takes it.
+    most = np.minimum(channels[:, None], [*channels, np.inf, np.inf])
+    half = Limits(-channels.max() / 2, channels.max() / 2)
+    return {
+        "transmission": Limits(0, most[..., None]),
+        "reflection": Limits(0, channels[:, None]),
+        "loss_transmission": half,
+        "gain_transmission": half,
+        "response_transmission": Limits(0, channels[0]),
+        "spectral_particle_noise": noise_limits(channels.size),
+    }

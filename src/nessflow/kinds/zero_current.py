@@ -1,0 +1,168 @@
+"""Chemical potential at which a system exchanges no net particles with its gain and loss."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow.parts import KeyedError, Strict, quantity
+from nessflow.scattering.currents import steady_currents
+from nessflow.scattering.noise import lead_noise
+from nessflow.studies import steady_flows, systems
+from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
+from nessflow.studies.variables import failed, with_errors
+from nessflow.systems.matrices import diagonal
+from nessflow.systems.system import OpenSystem
+
+
+class Parameters(Strict):
+    """One system; the chemical potential of both leads is solved for within the bracket."""
+
+    system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
+    lower: float = quantity("lowest chemical potential tried", "t")
+    upper: float = quantity("highest chemical potential tried", "t")
+
+    @model_validator(mode="after")
+    def _bracket(self):
+        reason = systems.without_two_leads(self.system, "the zero of the exchange current")
+        if reason:
+            raise KeyedError(
+                f"{reason}; for others scan chemical_potential with steady-current",
+                "system",
+                "leads",
+            )
+        if not self.lower < self.upper:
+            raise KeyedError(f"lower {self.lower:g} is not below upper {self.upper:g}", "upper")
+        return self
+
+
+CONVENTIONS = (
+    *systems.CONVENTIONS,
+    "Currents, noise and entropy production are those at the chemical potential found; what they "
+    "change by within its error is part of their own.",
+    *steady_flows.CONVENTIONS,
+)
+
+_ROOT = (
+    with_errors(
+        {
+            "chemical_potential": Variable(
+                (), "t", "chemical potential of both leads without particle exchange"
+            ),
+            "reduced_chemical_potential": Variable((), "1", "chemical potential over temperature"),
+        }
+    )
+    | steady_flows.VARIABLES
+)
+VARIABLES = _ROOT | {
+    "low_energy_law": Variable((), "1", "logarithm of the ratio of gain to loss"),
+}
+
+
+def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
+    """Return the terminals and the leads."""
+    return steady_flows.coordinates(parameters.system)
+
+
+def is_random(parameters: Parameters) -> bool:
+    """Return whether the system draws disorder."""
+    return systems.is_random(parameters.system)
+
+
+def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+    """Return the root of I_L(mu) + I_R(mu), both leads at one chemical potential.
+
+    The sum is what loss and gain take.  It grows with mu, so that there is one root at most.  Where
+    both halves of the system are alike, each lead by itself exchanges nothing there.  At low energy
+    the root obeys mu / kT = ln(Q / P) (paper 000, text below eq. 8; its remark
+    mu / kT = gamma_g / gamma_l is erratum E4).
+    """
+    system = systems.open_system(parameters.system, rng)
+    nothing = failed(VARIABLES, coordinates(parameters), "")
+    values, notes = dict(nothing.values), {}
+    loss, gain = (float(np.sum(diagonal(x))) for x in (system.loss, system.gain))
+    if loss > 0 and gain > 0:
+        values["low_energy_law"] = math.log(gain / loss)
+    else:
+        notes["low_energy_law"] = "it needs both loss and gain"
+
+    @cache
+    def at(mu):
+        # To rounding: near the root what one lead takes and the other gives are not small.
+        return steady_currents(_with_potential(system, mu), rtol=1e-14)
+
+    def flows(mu):
+        there = _with_potential(system, mu)
+        return steady_flows.flows(there, at(mu), lead_noise(there))
+
+    def exchange(mu):
+        currents = at(mu)
+        # What the leads exchange with each other adds up to nothing only with what they exchange
+        # with loss and gain: without reciprocity T_LR and T_RL differ.
+        flows, errors = currents.particle_current, currents.particle_current_error
+        return float(flows[:2].sum()), float(errors[:2].sum())
+
+    lower, upper = parameters.lower, parameters.upper
+    (low, low_error), (high, high_error) = exchange(lower), exchange(upper)
+    if low == high == 0:
+        reason = "no particles are exchanged at any chemical potential"
+        return Outcome(values, notes=notes | dict.fromkeys(_ROOT, reason))
+    if not (low < -low_error and high > high_error):
+        return Outcome(
+            values,
+            Status.NOT_CONVERGED,
+            f"no root: the exchange does not change its sign between {lower:g} and {upper:g}",
+            notes,
+        )
+    mu, error = _root(exchange, lower, upper)
+    values |= {"chemical_potential": mu, "chemical_potential_error": error}
+    temperatures = {lead.temperature for lead in system.leads}
+    if temperatures == {0.0}:
+        notes["reduced_chemical_potential"] = "the temperature is zero"
+    elif len(temperatures) > 1:
+        notes["reduced_chemical_potential"] = "the leads differ in temperature"
+    else:
+        (temperature,) = temperatures
+        values["reduced_chemical_potential"] = mu / temperature
+        values["reduced_chemical_potential_error"] = error / temperature
+    found, more = flows(mu)
+    for end in (max(mu - error, lower), min(mu + error, upper)):
+        beside, _ = flows(end)
+        for name in found:
+            if not name.endswith("_error"):
+                found[f"{name}_error"] += abs(beside[name] - found[name])
+    fault = at(mu).fault
+    status = Status.NOT_CONVERGED if fault else Status.OK
+    return Outcome(values | found, status, fault, notes | more, steady_flows.limits(system))
+
+
+def _with_potential(system: OpenSystem, mu: float) -> OpenSystem:
+    """Return the system with its leads at a chemical potential."""
+    leads = tuple(dataclasses.replace(lead, chemical_potential=mu) for lead in system.leads)
+    return dataclasses.replace(system, leads=leads)
+
+
+def _root(
+    function: Callable[[float], tuple[float, float]], lower: float, upper: float
+) -> tuple[float, float]:
+    """Return the root of a rising function, given with its error, and the root's error.
+
+    At the distance of its error from the root the function is surely below, and surely above zero.
+    """
+    from scipy.optimize import brentq
+
+    root = float(brentq(lambda x: function(x)[0], lower, upper, xtol=1e-13, rtol=1e-14))
+    error = 1e-14 * max(abs(root), 1.0)
+
+    def surely(sign: int, x: float) -> bool:
+        if not lower < x < upper:
+            return True
+        value, uncertain = function(x)
+        return sign * value > uncertain
+
+    while not (surely(-1, root - error) and surely(1, root + error)):
+        error *= 2
+    return root, error

@@ -1,0 +1,434 @@
+"""Probes: terminals whose chemical potential, perhaps temperature, follows from their currents.
+
+A voltage probe draws no current, a source or drain injects or draws a given one, a temperature
+probe has a given heat current (usually none) as well.  As in Buettiker's model of inelastic
+scattering, a probe fixes its current and not the energy of a particle that comes back.
+
+`nessflow.probes.linear` solves them to first order in the biases, `probe_expansion` to
+third order and `probe_exact` at any bias and temperature.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+from scipy.sparse.csgraph import connected_components
+
+from nessflow.scattering.terminal_flows import terminal_potentials, with_occupations
+from nessflow.systems.matrices import as_sparse, diagonal, expectation
+from nessflow.systems.system import OpenSystem, outermost_edges
+
+_EPSILON = np.finfo(float).eps
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Terminal of a system whose chemical potential follows from its current.
+
+    Parameters
+    ----------
+    name : str
+        Name of the terminal.
+    current : float
+        Particle current from the probe into the system, in t/hbar; 0 for a voltage probe.
+    heat_current : float, optional
+        Heat current from the probe into the system, in t^2/hbar; with it the temperature follows
+        as well.
+    """
+
+    name: str
+    current: float = 0.0
+    heat_current: float | None = None
+
+
+class NoSolution(ValueError):
+    """No chemical potentials give the demanded currents."""
+
+
+@dataclass(frozen=True)
+class Validity:
+    """How far a solution for probes is valid.
+
+    Attributes
+    ----------
+    band_excess : float
+        Largest distance of a probe's chemical potential beyond its band, or beyond all states of
+        the system, in t; 0 where all are inside.
+    departure : float
+        Largest departure of a probe's chemical potential from the mean of the given ones, in t.
+        Paper nonreciprocal-gain-loss wants it below the bias, which for weak coupling is its
+        ``I_g < 2 gamma^2 I_o`` (text below (17)).
+    neglected : float
+        What the orders left out change the current of a terminal by, over the magnitudes of the
+        first-order terms in it; the largest of all terminals.  0 for an exact solution.
+    reason : str
+        Why the solution is in doubt; empty where it is not.
+    """
+
+    band_excess: float
+    departure: float
+    neglected: float
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeSolution:
+    """Chemical potentials, temperatures and currents of all terminals but loss and gain.
+
+    Attributes
+    ----------
+    system : OpenSystem
+        The system, its leads at the solved chemical potentials and temperatures.
+    terminals : tuple of str
+        Names.
+    chemical_potential, chemical_potential_error : (t,) float
+        In t.  The error is what the errors of the currents and what is left of the residual
+        change it by.
+    temperature, temperature_error : (t,) float
+        In t.
+    particle_current, particle_current_error : (t,) float
+        From each terminal into the system, in t/hbar.
+    residual : float
+        Largest departure of a current from the demanded one.
+    converged : bool
+        Whether the residual is within the errors of the integrals.
+    iterations : int
+        Newton steps.
+    validity : Validity
+        How far the order that was solved to is valid.
+    """
+
+    system: OpenSystem
+    terminals: tuple[str, ...]
+    chemical_potential: np.ndarray
+    chemical_potential_error: np.ndarray
+    temperature: np.ndarray
+    temperature_error: np.ndarray
+    particle_current: np.ndarray
+    particle_current_error: np.ndarray
+    residual: float
+    converged: bool
+    iterations: int
+    validity: Validity
+
+
+# --- what is asked for ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Which terminals are probes, as places among the terminals, and what they are to carry.
+
+    Attributes
+    ----------
+    potentials : (p,) int
+        Places of the probes.
+    heats : (q,) int
+        Places of the probes of unknown temperature.
+    demanded : (p + q,) float
+        Particle currents in t/hbar, then heat currents in t^2/hbar.
+    """
+
+    potentials: np.ndarray
+    heats: np.ndarray
+    demanded: np.ndarray
+
+
+def terminal_temperatures(system: OpenSystem) -> np.ndarray:
+    """Return the temperatures of all terminals but loss and gain.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (t,) float array
+        In t.
+    """
+    return np.array([terminal.temperature for terminal in system.terminals])
+
+
+def terminal_bands(system: OpenSystem) -> np.ndarray:
+    """Return the lowest and the highest energy that each terminal has states at.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (t, 2) float array
+        In t; infinite for wide-band leads.
+    """
+    return np.array(
+        [outermost_edges(system.leads[k] for k in x.channels) for x in system.terminals]
+    )
+
+
+def distance_from_bands(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return how far an energy for each terminal is from the next at which it has states.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (t,) array
+        In t.
+
+    Returns
+    -------
+    (t,) float array
+        In t; 0 within a band, its edges included.
+    """
+    bands = [
+        np.array([band for k in x.channels for band in system.leads[k].model.bands])
+        for x in system.terminals
+    ]
+    pairs = zip(bands, energies, strict=True)
+    apart = [np.maximum(band[:, 0] - energy, energy - band[:, 1]).min() for band, energy in pairs]
+    return np.maximum(apart, 0.0)
+
+
+def _require_joined(system: OpenSystem, probes: set[int]) -> None:
+    """Check that no probes are cut off from everything that is given, by no element of a matrix."""
+    sites, terminals = system.sites, len(system.terminals)
+    # Nodes: the sites, the terminals, and one for loss and gain.
+    rates = np.flatnonzero(diagonal(system.loss) + diagonal(system.gain))
+    joined = sum(abs(as_sparse(m).matrix) for m in (system.hamiltonian, system.loss, system.gain))
+    joined = joined.tocoo()
+    pairs = zip(system.leads, system.terminal_of_lead, strict=True)
+    contacts = [(site, k) for lead, k in pairs for site in lead.sites]
+    at, terminal = np.transpose(contacts)
+    first = [joined.coords[0], at, rates]
+    second = [joined.coords[1], sites + terminal, np.full(rates.size, sites + terminals)]
+    edges = tuple(np.concatenate(ends).astype(int) for ends in (first, second))
+    size = sites + terminals + 1
+    graph = scipy.sparse.coo_array((np.ones(edges[0].size), edges), shape=(size, size))
+    _, part = connected_components(graph, directed=False)
+    given = {part[sites + k] for k in range(terminals + 1) if k not in probes}
+    alone = [k for k in sorted(probes) if part[sites + k] not in given]
+    if alone:
+        raise NoSolution(
+            f"probe {system.terminals[alone[0]].name!r} is in a part of the system without any "
+            "lead of given chemical potential, loss or gain: its own is undefined; join the parts"
+        )
+
+
+def task_of(system: OpenSystem, probes: Sequence[Probe]) -> Task:
+    """Return what is asked for.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    probes : sequence of Probe
+        What the probes are to carry.
+
+    Returns
+    -------
+    Task
+        By places among the terminals.
+
+    Raises
+    ------
+    NoSolution
+        When a probe is in a part of the system that has no other terminal.
+    ValueError
+        When a probe does not fit the system, or every terminal is a probe.
+    """
+    names = [terminal.name for terminal in system.terminals]
+    for probe in probes:
+        if probe.name not in names:
+            raise ValueError(f"probe {probe.name!r} is no terminal of the system")
+        _check_probe(system, probe, system.terminals[names.index(probe.name)].channels)
+    if len({probe.name for probe in probes}) < len(probes):
+        raise ValueError("two probes are the same terminal")
+    if len(probes) == len(names):
+        raise ValueError(
+            "every terminal is a probe: chemical potentials are only fixed relative to a lead of "
+            "given chemical potential, the system needs one"
+        )
+    _require_joined(system, {names.index(probe.name) for probe in probes})
+    warm = [probe for probe in probes if probe.heat_current is not None]
+    return Task(
+        np.array([names.index(probe.name) for probe in probes], int),
+        np.array([names.index(probe.name) for probe in warm], int),
+        np.array([x.current for x in probes] + [x.heat_current for x in warm], float),
+    )
+
+
+def _check_probe(system: OpenSystem, probe: Probe, channels: Sequence[int]) -> None:
+    leads = [system.leads[a] for a in channels]
+    if not any(lead.model.is_coupled for lead in leads):
+        raise ValueError(
+            f"probe {probe.name!r} is not coupled to the system (coupling or broadening 0), its "
+            "current is always 0 and fixes no chemical potential"
+        )
+    if not np.isfinite([probe.current, probe.heat_current or 0.0]).all():
+        raise ValueError(f"probe {probe.name!r}: the demanded current must be finite")
+    if probe.heat_current is None:
+        return
+    for lead in leads:
+        at = lead.sites, lead.amplitudes
+        rate = sum(expectation(matrix, *at) for matrix in (system.loss, system.gain))
+        if lead.model.tail * rate > 0:
+            sites = ", ".join(str(site + 1) for site in lead.sites)
+            raise ValueError(
+                f"probe {probe.name!r} has no finite heat current: its band never ends and site "
+                f"{sites} has loss or gain, so that the energy integral diverges; "
+                "give its temperature, or make it a semi-infinite chain"
+            )
+
+
+def moved(
+    system: OpenSystem, potentials: np.ndarray, warmth: np.ndarray | None = None
+) -> OpenSystem:
+    """Return the system with its terminals at other chemical potentials and temperatures.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    potentials : (t,) array
+        In t.
+    warmth : (t,) array, optional
+        Temperatures in t; those of the system unless told.
+
+    Returns
+    -------
+    OpenSystem
+        The other system.
+    """
+    of_lead = system.terminal_of_lead
+    warmth = terminal_temperatures(system) if warmth is None else warmth
+    return with_occupations(system, potentials[of_lead], warmth[of_lead])
+
+
+def mean_chemical_potential(system: OpenSystem, probes: Sequence[Probe]) -> float:
+    """Return the middle between the highest and the lowest given chemical potential.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    probes : sequence of Probe
+        Terminals whose chemical potential is not given.
+
+    Returns
+    -------
+    float
+        In t.
+    """
+    names = {probe.name for probe in probes}
+    given = [x.chemical_potential for x in system.terminals if x.name not in names]
+    return 0.5 * (max(given) + min(given))
+
+
+# --- what is found --------------------------------------------------------------------------------
+
+
+def no_response(system: OpenSystem, task: Task, matrix: np.ndarray) -> NoSolution:
+    """Return why currents of probes do not fix their chemical potentials, as an exception.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        All terminals.
+    task : Task
+        What was asked for.
+    matrix : (p + q, p + q) array
+        Derivatives of the probes' currents, singular.
+
+    Returns
+    -------
+    NoSolution
+        It names the probe that responds least.
+    """
+    weakest = task.potentials[np.argmin(abs(np.diag(matrix))[: task.potentials.size])]
+    return NoSolution(
+        f"probe {system.terminals[weakest].name!r} carries no current at its chemical potential, "
+        "which lies outside the bands or at their edge, or exchanges nothing with the given leads"
+    )
+
+
+def _inverse(matrix: np.ndarray, system: OpenSystem, task: Task) -> np.ndarray:
+    try:
+        found = np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        raise no_response(system, task, matrix) from None
+    if not np.isfinite(found).all():
+        raise no_response(system, task, matrix)
+    return found
+
+
+def solution(
+    system: OpenSystem,
+    task: Task,
+    value: np.ndarray,
+    error: np.ndarray,
+    jacobian: np.ndarray,
+    converged: bool,
+    iterations: int,
+    valid: Validity,
+) -> ProbeSolution:
+    """Return the solution with its errors.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The terminals at the chemical potentials and temperatures that were found.
+    task : Task
+        What was asked for.
+    value, error : (t + q,) float
+        Particle currents of all terminals, then heat currents of probes of unknown temperature.
+    jacobian : (t + q, p + q) float
+        Their derivatives with respect to what was unknown.
+    converged : bool
+        Whether all integrals met the tolerance or their rounding errors.
+    iterations : int
+        Newton steps.
+    valid : Validity
+        How far the order that was solved to is valid.
+
+    Returns
+    -------
+    ProbeSolution
+        Converged where also the residual is within 16 times the errors of the currents.
+
+    Raises
+    ------
+    NoSolution
+        When the probes' currents do not respond to what was unknown.
+    """
+    count, p = len(system.terminals), task.potentials.size
+    rows = np.concatenate([task.potentials, count + np.arange(task.heats.size)]).astype(int)
+    left = value[rows] - task.demanded
+    inverse = abs(_inverse(jacobian[rows], system, task))
+    uncertain = inverse @ (error[rows] + abs(left))
+    # A demanded current is what it is; what a chemical potential may be off by moves the others.
+    given = np.setdiff1d(np.arange(count), task.potentials)
+    current_error = error[:count] + 0.0
+    current_error[given] += abs(jacobian[given]) @ uncertain
+    current_error[task.potentials] += abs(left[:p])
+    potential_error, temperature_error = np.zeros((2, count))
+    potential_error[task.potentials] = uncertain[:p]
+    temperature_error[task.heats] = uncertain[p:]
+    mu, warmth = terminal_potentials(system), terminal_temperatures(system)
+    return ProbeSolution(
+        system,
+        tuple(terminal.name for terminal in system.terminals),
+        mu,
+        potential_error + _EPSILON * abs(mu),
+        warmth,
+        temperature_error,
+        value[:count],
+        current_error,
+        float(abs(left).max(initial=0.0)),
+        converged and bool((abs(left) <= 16 * error[rows]).all()),
+        iterations,
+        valid,
+    )

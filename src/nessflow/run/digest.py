@@ -1,0 +1,188 @@
+"""Digest of the source that a result depends on.
+
+The digest of a module covers what it imports from nessflow, directly or not, and ignores
+comments, docstrings, layout and place: editing a solver makes the results of its studies old, and
+no others.
+"""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from nessflow.registry import Source
+
+SOURCE = Path(__file__).parents[2]
+_PACKAGE = "nessflow"
+_WORDS = {f"{_PACKAGE}.{name}" for name in ("errors", "registry", "validation")}
+"""Modules that find things and say what is wrong with values, and make none."""
+Roots = tuple[tuple[str, Path], ...]
+"""Top-level packages whose modules count, and the folder of each."""
+
+
+def joint_digest(sources: Iterable[Source]) -> str:
+    """Return 16 hexadecimal digits for what several parts, some from outside, depend on."""
+    sources = list(sources)
+    outside = {source.name.split(".")[0]: source.root for source in sources}
+    outside.pop(_PACKAGE, None)
+    return source_digest([source.name for source in sources], outside=outside)
+
+
+def source_digest(
+    module: str | Iterable[str],
+    root: Path = SOURCE,
+    outside: Mapping[str, Path] = MappingProxyType({}),
+) -> str:
+    """Return 16 hexadecimal digits for the source of ``module`` and of all it imports.
+
+    Parameters
+    ----------
+    module : str or iterable of str
+        Dotted name, such as ``nessflow.kinds.steady_current``, or several.
+    root : Path, optional
+        Folder that holds the package.
+    outside : mapping of str to Path
+        Top-level packages beside nessflow whose source counts, and the folder of each.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        When there is no such module.
+    """
+    roots = ((_PACKAGE, root), *sorted(outside.items()))
+    modules = [module] if isinstance(module, str) else module
+    names = {name for each in modules for name in _closure(each, roots)}
+    return _digest(tuple(sorted(names)), roots)
+
+
+@functools.cache
+def style_digest(root: Path = SOURCE) -> str:
+    """Return 16 hexadecimal digits for what draws the figures: modules and style files."""
+    return _package_digest("figures", "*.mplstyle", root)
+
+
+@functools.cache
+def report_digest(root: Path = SOURCE) -> str:
+    """Return hexadecimal digits for what makes the report page: modules, template, scripts."""
+    verb = source_digest(f"{_PACKAGE}.verbs.report", root)
+    return verb + _package_digest("report", "page.*", root)
+
+
+def _package_digest(package: str, files: str, root: Path) -> str:
+    """Return the digest of all modules of a package and of the other files that it has."""
+    folder = root / _PACKAGE / package
+    modules = set()
+    for path in sorted(folder.glob("*.py")):
+        name = path.stem if path.stem != "__init__" else ""
+        modules.update(closure(f"{_PACKAGE}.{package}.{name}".rstrip("."), root))
+    others = [path for path in sorted(folder.glob(files)) if path.suffix != ".py"]
+    return _digest(tuple(sorted(modules)), ((_PACKAGE, root),), tuple(others))
+
+
+def closure(module: str, root: Path = SOURCE) -> tuple[str, ...]:
+    """Return the names of ``module`` and all nessflow modules it imports, directly or not, sorted.
+
+    Imports inside functions count.  A package counts only when its ``__init__`` has code; the
+    top-level one, which every module imports, never does.
+    """
+    return _closure(module, ((_PACKAGE, root),))
+
+
+@functools.cache
+def _closure(module: str, roots: Roots) -> tuple[str, ...]:
+    if _path(module, roots) is None:
+        folder = dict(roots).get(module.split(".")[0])
+        raise ModuleNotFoundError(f"no module {module} in {folder}", name=module)
+    found, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_imported(name, roots))
+    return tuple(sorted(name for name in found if _counts(name, roots)))
+
+
+@functools.cache
+def _digest(modules: tuple[str, ...], roots: Roots, files: tuple[Path, ...] = ()) -> str:
+    digest = hashlib.sha256()
+    for name in modules:
+        digest.update(f"{name}\n{_normal_text(name, roots)}\n".encode())
+    for path in files:
+        # Universal newlines: a checkout with other line endings is the same style.
+        digest.update(f"{path.name}\n{path.read_text()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _counts(name: str, roots: Roots) -> bool:
+    path = _path(name, roots)
+    return path.name != "__init__.py" or bool(_normal_text(name, roots))
+
+
+@functools.cache
+def _path(module: str, roots: Roots) -> Path | None:
+    """Return the file of a module, None when ``module`` is something else."""
+    names = module.split(".")
+    base = dict(roots)[names[0]].joinpath(*names)
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    # A folder without __init__ is a namespace package: nothing to digest, but modules below it.
+    return None
+
+
+@functools.cache
+def _tree(module: str, roots: Roots) -> ast.Module:
+    return ast.parse(_path(module, roots).read_bytes())
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a module and every statement in it; expressions, most of a tree, are passed over."""
+    yield node
+    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for child in getattr(node, name, ()):
+            yield from _statements(child)
+
+
+@functools.cache
+def _normal_text(module: str, roots: Roots) -> str:
+    """Return the source of a module without comments, docstrings and layout.
+
+    ``ast.unparse`` rather than ``ast.dump``, whose text changes with the version of Python.
+    """
+    tree = _tree(module, roots)
+    for node in _statements(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:]
+    return ast.unparse(tree)
+
+
+@functools.cache
+def _imported(module: str, roots: Roots) -> frozenset[str]:
+    """Return the modules that count and that a module imports, and the packages above it."""
+    tops = dict(roots).keys()
+    package = module if _path(module, roots).name == "__init__.py" else module.rpartition(".")[0]
+    names = [package]
+    for node in _statements(_tree(module, roots)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, *filter(None, [base])])
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    prefixes = {
+        ".".join(parts[: n + 1])
+        for parts in (name.split(".") for name in names)
+        if parts[0] in tops
+        for n in range(1, len(parts))
+    }
+    return frozenset(x for x in prefixes - _WORDS if _path(x, roots) is not None)

@@ -1,0 +1,342 @@
+"""Collect the blocks of a study into one dataset that knows nothing of blocks."""
+
+import csv
+import io
+import itertools
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import xarray as xr
+
+from nessflow.config.grid import Block, blocks_of, canonical_json, label_of
+from nessflow.config.study import Study, variables_of
+from nessflow.run.ensemble import with_fits, with_statistics
+from nessflow.run.provenance import origins_json, origins_of, provenance
+from nessflow.run.solve import (
+    block_attributes,
+    block_of,
+    coordinates_of,
+    partial_path,
+    stale_path,
+    to_stderr,
+)
+from nessflow.run.sources import variable_digests
+from nessflow.store.files import (
+    Damaged,
+    StoreError,
+    remove_leftovers,
+    set_aside,
+    write_text,
+)
+from nessflow.store.layout import (
+    OK,
+    PENDING,
+    REASONS,
+    STATUS_MEANINGS,
+    pending_dataset,
+    point_labels,
+    stored_variables,
+)
+from nessflow.store.manifest import (
+    BLOCKS,
+    DATA,
+    FAILURES,
+    MARKERS,
+    state_of,
+    write_manifest,
+)
+from nessflow.store.store import read_dataset, write_dataset
+
+Coordinates = Mapping[str, xr.Variable]
+
+
+def gather_study(
+    study: Study,
+    kind: ModuleType,
+    folder: Path,
+    *,
+    digest: str,
+    progress: Callable[[str], None] = to_stderr,
+) -> xr.Dataset:
+    """Check all blocks of a study and write ``data.nc``, ``failures.csv``, ``manifest.json``.
+
+    The data are the same, bit for bit, for every block size and every order of computation.
+
+    Parameters
+    ----------
+    study : Study
+        The checked study.
+    kind : module
+        The kind of the study.
+    folder : Path
+        Folder of the study's results.
+    digest : str
+        Source digest of the kind.
+    progress : callable, optional
+        Gets a line when points failed or were computed with different libraries.
+
+    Returns
+    -------
+    xarray.Dataset
+        What was written.
+
+    Raises
+    ------
+    StoreError
+        Naming all blocks that are missing, damaged, of other parameters or source, or incomplete.
+        They are set aside, so that running again computes them and nothing else.
+    """
+    folder = Path(folder)
+    shutil.rmtree(folder / MARKERS, ignore_errors=True)
+    blocks = blocks_of(study.axes, study.ensemble)
+    coordinates = _coordinates(study, blocks, kind)
+    digests = variable_digests(study, kind, digest)
+    dataset = _pending(study, kind, coordinates.values(), digests)
+    faults, origins = [], set()
+    for block in blocks:
+        try:
+            source = read_block(study, block, folder, digest, coordinates[_key(block)])
+        except StoreError as error:
+            faults.append(str(error))
+            continue
+        _place(dataset, source, study, block)
+        origins |= origins_of(source.attrs)
+    if faults:
+        raise StoreError(
+            folder,
+            f"{len(faults)} of {len(blocks)} blocks cannot be used:\n  " + "\n  ".join(faults),
+            "run again: these are computed anew and all others are kept",
+        )
+    status = dataset["status"].values
+    if failed := int((status != OK).sum()):
+        progress(f"{study.name}: {failed} of {status.size} points failed, see failures.csv")
+    if len({canonical_json(json.loads(text)["versions"]) for text in origins}) > 1:
+        progress(f"{study.name}: points were computed with different libraries, see origins")
+    dataset = _described(dataset, study, digest, origins)
+    if study.ensemble is not None:
+        dataset = with_statistics(dataset)
+    dataset = with_fits(dataset, study.fits)
+    write_text(folder / FAILURES, failures_csv(dataset, study))
+    write_dataset(dataset, folder / DATA)
+    names = [f"{BLOCKS}{block.path.as_posix()}" for block in blocks]
+    write_manifest(folder, state_of(study, digest), [DATA, FAILURES, *names])
+    remove_leftovers(folder)
+    return dataset
+
+
+def set_blocks_aside(
+    study: Study, kind: ModuleType, folder: Path, *, digest: str
+) -> list[StoreError]:
+    """Rename the blocks that cannot be gathered, so that a run computes them from the start.
+
+    Parameters
+    ----------
+    study, kind, folder, digest
+        As for ``gather_study``.
+
+    Returns
+    -------
+    list of StoreError
+        Each with what was wrong with a block; blocks that are not there are not among them.
+    """
+    faults = []
+    blocks = [b for b in blocks_of(study.axes, study.ensemble) if _path(folder, b).exists()]
+    coordinates = _coordinates(study, blocks, kind)
+    for block in blocks:
+        try:
+            read_block(study, block, folder, digest, coordinates[_key(block)])
+        except StoreError as error:
+            faults.append(error)
+    return faults
+
+
+def _path(folder: Path, block: Block) -> Path:
+    return Path(folder) / BLOCKS / block.path
+
+
+def read_block(
+    study: Study, block: Block, folder: Path, digest: str, coordinates: Coordinates
+) -> xr.Dataset:
+    """Read the file of a block and make sure that it is the one that is wanted.
+
+    A file that must not be used is renamed, so that the next run computes it.
+
+    Raises
+    ------
+    StoreError
+        When the file is missing, damaged, of another block, of other parameters, of another
+        source, of other coordinates, or incomplete.
+    """
+    path = _path(folder, block)
+    try:
+        source = read_dataset(path)
+    except Damaged as error:
+        raise set_aside(path, error.cause) from error
+    expected = block_attributes(study, block, digest)
+    # The study may have another name by now: the block, not the name, makes the points.
+    if block_of(source.attrs) != block_of(expected):
+        raise _stale(path, source, "holds another block")
+    for key, text in (
+        ("parameters", "was computed with other parameters"),
+        ("source_digest", "was computed with another version of the source"),
+    ):
+        if source.attrs.get(key) != expected[key]:
+            raise _stale(path, source, text)
+    if missing := missing_points(study, block, source):
+        # Beside a partial file of an interrupted run: the next one takes points from both.
+        reason = f"{missing} points are missing"
+        if partial_path(path).exists():
+            raise _stale(path, source, reason)
+        raise set_aside(path, reason, partial_path(path).name)
+    if fault := _unlike(source, coordinates):
+        raise _stale(path, source, fault)
+    return source
+
+
+def _stale(path: Path, source: xr.Dataset, reason: str) -> StoreError:
+    return set_aside(path, reason, stale_path(path, source.attrs).name)
+
+
+def missing_points(study: Study, block: Block, source: xr.Dataset) -> int:
+    """Return how many points of a block its file has not."""
+    places = _source_places(study, block, source)
+    wanted = int(np.prod([len(place) for place in places], dtype=int))
+    if any(None in place for place in places):
+        found = int(np.prod([sum(i is not None for i in place) for place in places], dtype=int))
+        return wanted - found
+    return int((source["status"].values[_grid(places)] == PENDING).sum())
+
+
+def _source_places(study: Study, block: Block, source: xr.Dataset) -> list[list[int | None]]:
+    """Return, for each dimension of the points in a block, where the wanted labels stand."""
+    labels = point_labels(source, study.axes)
+    wanted = {axis.name: axis.labels for axis in study.axes if not axis.outer}
+    if block.samples is not None:
+        labels["sample"] = source["sample"].values.tolist()
+        wanted["sample"] = block.samples
+    places = []
+    for name, values in wanted.items():
+        where = {label: i for i, label in enumerate(labels[name])}
+        places.append([where.get(value) for value in values])
+    return places
+
+
+def _grid(places: list[list[int]]) -> tuple[np.ndarray, ...]:
+    return np.ix_(*(np.array(place, dtype=int) for place in places))
+
+
+def _coordinates(study: Study, blocks: list[Block], kind: ModuleType) -> dict[tuple, Coordinates]:
+    """Return the kind's coordinates for the outer labels of each block."""
+    outer = {_key(block): block.outer for block in blocks}
+    return {key: coordinates_of(study, labels, kind) for key, labels in outer.items()}
+
+
+def _key(block: Block) -> tuple[str, ...]:
+    return tuple(block.outer.values())
+
+
+def _pending(
+    study: Study, kind: ModuleType, parts: Iterable[Coordinates], digests: Mapping[str, str]
+) -> xr.Dataset:
+    parts = list(parts)
+    coordinates = {name: joined([part[name] for part in parts]) for name in parts[0]}
+    samples = range(study.ensemble.samples) if study.ensemble else None
+    variables = variables_of(kind, study.template)
+    return pending_dataset(study.axes, {}, samples, variables, coordinates, digests)
+
+
+def joined(parts: list[xr.Variable]) -> xr.Variable:
+    """Return one coordinate with every value of several, whatever their order.
+
+    Numbers are sorted, and as everywhere one number when 12 digits agree; names have the order of
+    the longest list, others follow.  What is the same everywhere stays as it is.
+
+    Raises
+    ------
+    ValueError
+        When two numbers of one part agree to 12 digits.
+    """
+    first = parts[0]
+    if all(np.array_equal(part.values, first.values) for part in parts):
+        return first
+    if any(len(set(_names(part))) < part.size for part in parts):
+        raise ValueError(f"{first.dims[0]}: two values that agree to 12 digits")
+    lists = sorted((part.values.tolist() for part in parts), key=lambda v: (-len(v), v))
+    values = np.array(list(dict.fromkeys(itertools.chain(*lists))))
+    if values.dtype.kind in "iuf":
+        values = np.sort(values)
+        _, kept = np.unique(_names(xr.Variable(first.dims, values)), return_index=True)
+        values = values[np.sort(kept)]
+    note = {"joined": "differs between points: NaN where a point has no such value"}
+    return xr.Variable(first.dims, values, first.attrs | note)
+
+
+def _names(coordinate: xr.Variable) -> list:
+    """Return what tells the values of a coordinate apart: the labels of floating-point numbers."""
+    values = coordinate.values.tolist()
+    return [label_of(value) for value in values] if coordinate.dtype.kind == "f" else values
+
+
+def _unlike(source: xr.Dataset, coordinates: Coordinates) -> str:
+    """Return what is wrong with the coordinates of a block, if anything."""
+    for name, expected in coordinates.items():
+        if not np.array_equal(source[name].values, expected.values):
+            return f"has another coordinate {name}"
+    return ""
+
+
+def _place(dataset: xr.Dataset, source: xr.Dataset, study: Study, block: Block) -> None:
+    """Copy a block to its place."""
+    places = {dim: range(size) for dim, size in dataset.sizes.items()}
+    for axis in study.axes:
+        if axis.outer:
+            places[axis.name] = [axis.labels.index(block.outer[axis.name])]
+    if block.samples is not None:
+        places["sample"] = block.samples
+    for dim in dataset.sizes.keys() & source.sizes.keys():
+        if "joined" in dataset[dim].attrs:
+            where = {name: i for i, name in enumerate(_names(dataset[dim].variable))}
+            places[dim] = [where[name] for name in _names(source[dim].variable)]
+    origin = _grid(_source_places(study, block, source))
+    for name in [*stored_variables(dataset), "status", "message", REASONS]:
+        whole, target = dataset[name].values, [places[dim] for dim in dataset[name].dims]
+        values = np.asarray(source[name].values[origin], dtype=whole.dtype)
+        # Without dimensions the place is all there is; `()` would store an array in an object.
+        whole[_grid(target) or ...] = values.reshape([len(place) for place in target])
+
+
+def _described(dataset: xr.Dataset, study: Study, digest: str, origins: set[str]) -> xr.Dataset:
+    """Return the dataset with its global attributes and the reasons for undefined values."""
+    found = {}
+    for text in sorted(set(dataset[REASONS].values.flat) - {""}):
+        for name, reason in json.loads(text).items():
+            found.setdefault(name, set()).add(reason)
+    for name in stored_variables(dataset):
+        partial = [dim for dim in dataset[name].dims if "joined" in dataset[dim].attrs]
+        reasons = found.get(name, set()) | {f"the point has no such {dim}" for dim in partial}
+        if reasons:
+            dataset[name].attrs["undefined"] = "; ".join(sorted(reasons))
+    dataset = dataset.drop_vars(REASONS)
+    return dataset.assign_attrs(provenance(study, digest), origins=origins_json(origins))
+
+
+def failures_csv(dataset: xr.Dataset, study: Study) -> str:
+    """Return the failed points as a table: axes, sample, status, message."""
+    status = dataset["status"].values
+    columns = {axis.name: axis.labels for axis in study.axes}
+    if study.ensemble is not None:
+        columns["sample"] = range(study.ensemble.samples)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([*(axis.name for axis in study.axes), "sample", "status", "message"])
+    for index in np.argwhere(status != OK):
+        place = [values[i] for values, i in zip(columns.values(), index, strict=True)]
+        if study.ensemble is None:
+            place.append("")
+        at = tuple(index)
+        table.writerow([*place, STATUS_MEANINGS[status[at]], dataset["message"].values[at]])
+    return text.getvalue()

@@ -1,0 +1,171 @@
+"""What a run would compute and what it would keep, from the files that are there."""
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from nessflow.config.grid import blocks_of
+from nessflow.config.study import Study, parameters_of
+from nessflow.run.reasons import block_reason
+from nessflow.run.solve import block_attributes, generator, prepared_block
+from nessflow.store.layout import PENDING
+from nessflow.store.manifest import BLOCKS, DATA, FAILURES, named_faults, state_of
+from nessflow.store.store import read_dataset
+
+JOB_MINUTES = 10
+"""What a job on a cluster should last: long beside its start, short beside a time limit."""
+_START_UP = 3.0
+"""Seconds in which a block starts, where no measured block says so."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Points and blocks of a study, those to compute, and their expected cost.
+
+    ``seconds`` is the (lowest, highest) time of one core for the missing points, at the measured
+    cost per point of the blocks that have run, or else of the first and the last point; None where
+    nothing was measured.
+    """
+
+    study: str
+    points: int
+    reused: int
+    blocks: int
+    waiting: int
+    failed: int
+    seconds: tuple[float, float] | None
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Why blocks run, and how many for each reason."""
+
+
+def plan_study(
+    study: Study, kind: ModuleType, folder: Path, *, digest: str, probe: bool = False
+) -> Plan:
+    """Compare the blocks of a study with the points that their files hold.
+
+    Parameters
+    ----------
+    study : Study
+        The checked study.
+    kind : module
+        Its kind.
+    folder : Path
+        ``results/<study>``.
+    digest : str
+        Source digest of the kind.
+    probe : bool, optional
+        Evaluate the first and the last point where no block has run.
+    """
+    points = reused = waiting = failed = 0
+    blocks = blocks_of(study.axes, study.ensemble)
+    # Blocks that have been gathered are of no more use, and an archive may leave them out.
+    is_done = not named_faults(folder, state_of(study, digest), [DATA, FAILURES])
+    if is_done and not (folder / BLOCKS).is_dir():
+        status = read_dataset(folder / DATA)["status"].values
+        failed = int((status > 0).sum())
+        return Plan(study.name, status.size, status.size, len(blocks), 0, failed, None)
+    costs, reasons = [], {}
+    for block in blocks:
+        prepared = prepared_block(study, block, kind, folder / "blocks" / block.path, digest)
+        status = prepared.dataset["status"].values
+        pending = int((status == PENDING).sum())
+        path = folder / "blocks" / block.path
+        attributes = block_attributes(study, block, digest)
+        if why := block_reason(study, block, kind, path, attributes):
+            reasons[why] = reasons.get(why, 0) + 1
+        points += status.size
+        reused += status.size - pending
+        failed += int((status > 0).sum())
+        waiting += pending > 0
+        seconds = measured_seconds(folder / "benchmarks" / block.path.with_suffix(".tsv"))
+        if seconds is not None:
+            costs.append(seconds / status.size)
+    missing = points - reused
+    cost = (min(costs) * missing, max(costs) * missing) if costs else None
+    if probe and missing and not costs:
+        cost = tuple(seconds * missing + _START_UP * waiting for seconds in probed(study, kind))
+    return Plan(study.name, points, reused, len(blocks), waiting, failed, cost, reasons)
+
+
+def probed(study: Study, kind: ModuleType) -> tuple[float, float]:
+    """Return the (shorter, longer) time in seconds of the first and the last point of a study.
+
+    A point that fails counts with the time it took to fail.
+    """
+    first = {axis.name: axis.labels[0] for axis in study.axes}
+    last = {axis.name: axis.labels[-1] for axis in study.axes}
+    # The first call also compiles kernels.
+    if _seconds(study, kind, first) > 1:
+        seconds = [_seconds(study, kind, last)] * 2
+    else:
+        seconds = [_seconds(study, kind, labels) for labels in (first, last)]
+    return min(seconds), max(seconds)
+
+
+def _seconds(study, kind, labels) -> float:
+    start = time.monotonic()
+    with suppress(Exception):
+        parameters = parameters_of(study, labels, kind)
+        random = study.ensemble is not None and kind.is_random(parameters)
+        kind.evaluate(parameters, generator(study.ensemble, labels, 0) if random else None)
+    return time.monotonic() - start
+
+
+def blocks_per_job(plans: list[Plan]) -> int | None:
+    """Return how many blocks make a cluster job of ``JOB_MINUTES``, None where costs are unknown.
+
+    The jobs of a run take blocks of all its studies, so that the mean over them counts.
+    """
+    waiting = [plan for plan in plans if plan.waiting]
+    if not waiting or any(plan.seconds is None for plan in waiting):
+        return None
+    seconds = sum(sum(plan.seconds) / 2 for plan in waiting)
+    blocks = sum(plan.waiting for plan in waiting)
+    return min(blocks, max(1, round(60 * JOB_MINUTES * blocks / seconds)))
+
+
+def measured_seconds(path: Path) -> float | None:
+    """Return the wall time in a benchmark file of Snakemake, None where there is none."""
+    try:
+        header, values = path.read_text().splitlines()[:2]
+        return float(dict(zip(header.split("\t"), values.split("\t"), strict=True))["s"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def plan_table(plans: list[Plan]) -> str:
+    """Return the plans as a table with a line of totals."""
+    rows = [("study", "points", "reused", "new", "failed", "blocks", "to run", "core time")]
+    rows += [_row(plan) for plan in plans]
+    if len(plans) > 1:
+        numbers = [
+            sum(getattr(plan, key) for plan in plans)
+            for key in ("points", "reused", "blocks", "waiting", "failed")
+        ]
+        known = [plan.seconds for plan in plans if plan.reused < plan.points]
+        total = tuple(map(sum, zip(*known, strict=True))) if known and all(known) else None
+        rows.append(_row(Plan("all", *numbers, total if known else (0.0, 0.0))))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _row(plan: Plan) -> tuple[str, ...]:
+    missing = plan.points - plan.reused
+    numbers = (plan.points, plan.reused, missing, plan.failed, plan.blocks, plan.waiting)
+    if not missing:
+        cost = "none"
+    elif plan.seconds is None:
+        cost = "not measured"
+    else:
+        low, high = (f"{float(f'{value:.2g}'):g}" for value in plan.seconds)
+        cost = f"{low} s" if low == high else f"{low} to {high} s"
+    return (plan.study, *map(str, numbers), cost)

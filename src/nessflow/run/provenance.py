@@ -1,0 +1,169 @@
+"""Where a dataset comes from: study, source, versions; nothing of the host and no time."""
+
+import functools
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import nessflow
+from nessflow.config.grid import Labels, canonical_json
+from nessflow.config.study import OBSERVABLES, Study, template_json
+from nessflow.store.store import RECORD
+from nessflow.validation import with_whole_numbers
+
+ROOT = Path(__file__).parents[3]
+_NUMBERS = ("numpy", "scipy", "xarray", "netcdf4", "numba")
+_UNKNOWN = "unknown"
+_JSON = ("parameters", OBSERVABLES, "axes", "versions")
+_WHOLE = ("seed", "git_dirty")
+_SAID = ("title", "references", *RECORD, OBSERVABLES, "axes", *_WHOLE, "content_sha256")
+
+
+def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[str, str | int]:
+    """Return the global attributes that say where data come from.
+
+    Parameters
+    ----------
+    study : Study
+        The checked study.
+    digest : str
+        Source digest of its kind.
+    outer : mapping of str to str, optional
+        Labels of the outer axes, for the data of one block; else the axes are recorded too.
+    """
+    commit, dirty = git_state()
+    attributes = {
+        **definition(study, digest, outer),
+        "title": study.title,
+        "summary": " ".join(study.notes.split()) or study.title,
+        "keywords": ", ".join(
+            filter(None, ("open quantum systems", study.kind, study.reference.get("paper")))
+        ),
+        "references": reference_text(study.reference),
+        "command": command(study.name, study.tier),
+        "license": nessflow.__license__,
+        "nessflow_version": nessflow.__version__,
+        "versions": versions(),
+        "lock_sha256": lock_sha256(),
+        "git_commit": commit,
+        "git_dirty": dirty,
+    }
+    if study.ensemble is not None:
+        attributes["seed"] = study.ensemble.seed
+    return {name: value for name, value in attributes.items() if value not in (None, "")}
+
+
+def definition(study: Study, digest: str, outer: Labels | None = None) -> dict[str, str]:
+    """Return the attributes by which data belong to a study, in the way of ``provenance``."""
+    attributes = {
+        "study": study.name,
+        "kind": study.kind,
+        "tier": study.tier,
+        "parameters": template_json(study, outer),
+        "source_digest": digest,
+    }
+    if OBSERVABLES in study.template:
+        attributes[OBSERVABLES] = canonical_json(with_whole_numbers(study.template[OBSERVABLES]))
+    if outer is None:
+        attributes["axes"] = canonical_json({axis.name: axis.labels for axis in study.axes})
+        if study.fits:
+            attributes["fits"] = canonical_json([dict(fit) for fit in study.fits])
+    return attributes
+
+
+def command(study: str, tier: str) -> str:
+    """Return what computes and draws a study again, and only what is not there already."""
+    return f"snakemake --cores all {study} --config tier={tier}"
+
+
+def record_of(attributes: Mapping[str, object]) -> dict[str, object]:
+    """Return the provenance in the attributes of a dataset, texts in JSON opened."""
+    record = {key: attributes[key] for key in _SAID if key in attributes}
+    opened = {key: json.loads(record[key]) for key in _JSON if key in record}
+    numbers = {key: int(record[key]) for key in _WHOLE if key in record}
+    return record | opened | numbers
+
+
+def reference_text(reference: Mapping[str, str]) -> str:
+    """Return the reference of a study as one line: ``paper: x, figure: 2(c,d)``."""
+    return ", ".join(f"{key}: {value}" for key, value in reference.items() if value)
+
+
+def origins_json(origins: Iterable[str]) -> str:
+    """Return distinct origins, each the JSON of ``origin``, as one JSON list."""
+    return f"[{','.join(sorted(set(origins)))}]"
+
+
+def origins_of(attributes: Mapping[str, object]) -> set[str]:
+    """Return the origins that the attribute ``origins`` of a dataset lists."""
+    return {canonical_json(origin) for origin in json.loads(attributes["origins"])}
+
+
+def origin() -> str:
+    """Return which commit and which libraries compute points now, as JSON."""
+    commit, dirty = git_state()
+    found = {
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "lock_sha256": lock_sha256(),
+        "versions": json.loads(versions()),
+    }
+    return canonical_json({key: value for key, value in found.items() if value is not None})
+
+
+@functools.cache
+def versions(libraries: Iterable[str] = _NUMBERS) -> str:
+    """Return the versions of Python and of libraries, by default those of the numbers, as JSON."""
+    found = {"python": platform.python_version()}
+    for name in libraries:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = _UNKNOWN
+    return canonical_json(found)
+
+
+@functools.cache
+def lock_sha256(root: Path = ROOT) -> str:
+    """Return the SHA-256 of the locked environment, ``unknown`` outside a checkout."""
+    path = root / "envs" / "requirements.lock"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else _UNKNOWN
+
+
+@functools.cache
+def git_state(root: Path = ROOT) -> tuple[str, int | None]:
+    """Return the commit of the checkout and 1 where it has changes beside results, else 0.
+
+    ``("unknown", None)`` without git or when ``root`` is not the top of a working tree, None for
+    the changes where git cannot tell: nobody knows then whether the source is that of a commit.
+    """
+    top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD") or ("", "")
+    if not top or Path(top).resolve() != root.resolve():
+        return _UNKNOWN, None
+    status = ("status", "--porcelain", "-z", "--no-renames", "-uall", "--", ".", ":!results")
+    found = _git(root, *status)
+    if found is None:
+        return commit, None
+    changes = "\n".join(found).split("\0")
+    return commit, int(not all(_is_new_link(root, line) for line in filter(None, changes)))
+
+
+def _is_new_link(root: Path, change: str) -> bool:
+    """Tell whether git does not know a link to a folder: results on another disk, no source."""
+    path = root / change[3:]
+    return change.startswith("??") and path.is_symlink() and path.is_dir()
+
+
+def _git(root: Path, *arguments: str) -> list[str] | None:
+    """Return the lines that git prints, None when it fails."""
+    command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return os.fsdecode(done.stdout).splitlines()

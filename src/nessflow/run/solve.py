@@ -1,0 +1,565 @@
+"""Compute the points of one block, keeping every point that is already there."""
+
+import json
+import re
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from types import ModuleType
+
+import numpy as np
+import xarray as xr
+
+from nessflow.config.grid import Block, Ensemble, Labels, canonical_json, seed_entropy
+from nessflow.config.study import (
+    Study,
+    inner_cases,
+    parameters_of,
+    possible_parameters,
+    variables_of,
+)
+from nessflow.errors import ConfigError
+from nessflow.run.judge import judge
+from nessflow.run.provenance import origin, origins_json, origins_of, provenance
+from nessflow.run.sources import reduced, variable_digests
+from nessflow.run.supervision import Watch
+from nessflow.store.files import Damaged, Missing, remove, set_aside
+from nessflow.store.layout import (
+    EXCEPTION,
+    OK,
+    PENDING,
+    POINT_VARIABLES,
+    REASONS,
+    SOURCE_DIGEST,
+    TIME_LIMIT,
+    described,
+    pending_dataset,
+    point_labels,
+    stored_variables,
+)
+from nessflow.store.lock import sole_writer
+from nessflow.store.manifest import short_hash
+from nessflow.store.store import read_dataset, write_dataset
+
+FLUSH_SECONDS = 60.0
+FIRST_LINE_SECONDS = 5.0
+NEXT_LINE_SECONDS = 10.0
+_MESSAGE_LENGTH = 300
+_TOGETHER = 500
+"""Points that a kind is asked to evaluate together; a signal loses no more than these."""
+_SAME = ("parameters", "source_digest")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Points of a block that were kept, that were computed now, and all that failed.
+
+    Of those computed ``filled`` had some of their variables already.
+    """
+
+    reused: int
+    computed: int
+    failed: int
+    filled: int = 0
+
+
+class Interrupted(BaseException):
+    """SIGTERM or SIGINT arrived; not an Exception, so that no kind catches it."""
+
+    def __init__(self, signum: int):
+        super().__init__(signum)
+        self.signum = signum
+
+
+class TimeLimit(BaseException):
+    """A point took longer than it may; not an Exception, so that no kind catches it."""
+
+
+class _Died(Exception):
+    """Two processes died of a signal while they computed a point."""
+
+    def __init__(self, name: str):
+        hint = "; out of memory?" if name == "SIGKILL" else ""
+        super().__init__(f"the process that computed it was ended twice, by {name}{hint}")
+
+
+def to_stderr(line: str) -> None:
+    """Print a line to standard error at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def solve_block(
+    study: Study,
+    block: Block,
+    kind: ModuleType,
+    path: Path,
+    *,
+    digest: str,
+    progress: Callable[[str], None] = to_stderr,
+    watch: Watch | None = None,
+) -> Counts:
+    """Compute the missing points of a block and write its file.
+
+    Variables of the same parameters and source are kept from the file, from the unfinished
+    ``<stem>.partial.nc`` beside it, from files that were set aside and from files with other ranges
+    of samples; where a point that is ok lacks variables these alone are computed.  Finished points
+    are flushed to the partial file every minute and on SIGTERM and SIGINT.  A point that ended an
+    earlier process is computed last, after a flush; one that ended two has failed.
+
+    Parameters
+    ----------
+    study : Study
+        The checked study.
+    block : Block
+        The points to compute.
+    kind : module
+        The kind of the study (``nessflow.studies.kind``).
+    path : Path
+        The file of the block.
+    digest : str
+        Source digest of the kind.
+    progress : callable, optional
+        Gets lines on the progress.
+    watch : Watch, optional
+        What watches this process, if anything does.
+
+    Raises
+    ------
+    StoreError
+        When the disk refuses.
+    SystemExit
+        With 128 + signal number after SIGTERM or SIGINT, finished points kept.
+    """
+    path = Path(path)
+    wait = f"{study.name} {block.path}: another process computes this block; waiting for it"
+    with sole_writer(path, lambda: progress(wait)):
+        return _solved(study, block, kind, path, digest, progress, watch or Watch())
+
+
+def _solved(study, block, kind, path, digest, progress, watch) -> Counts:
+    partial = partial_path(path)
+    for own in (path, partial):
+        if damage := _damage(own):
+            progress(str(set_aside(own, damage)))
+    prepared = prepared_block(study, block, kind, path, digest)
+    dataset, origins = prepared.dataset, prepared.origins
+    status = dataset["status"].values
+    waiting = [index for index in np.ndindex(status.shape) if status[index] == PENDING]
+    filled = sum(not all(x[index] for x in prepared.missing.values()) for index in waiting)
+    if waiting:
+        origins.add(origin())
+    dataset.attrs["origins"] = origins_json(origins)
+    with interrupts():
+        try:
+            _compute(prepared, study, block, kind, waiting, partial, progress, watch)
+            write_dataset(dataset, path)
+        except Interrupted as interrupt:
+            if (status != PENDING).any():
+                write_dataset(dataset, partial)
+            raise SystemExit(128 + interrupt.signum) from None
+        remove(partial)
+    failed = int((status != OK).sum())
+    return Counts(status.size - len(waiting), len(waiting), failed, filled)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A block with all that is there already.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset
+        Points that are not complete have the status ``PENDING``.
+    missing : mapping of str to array of bool
+        At which points a variable is still to be computed.
+    origins : set of str
+        Where what is there comes from.
+    """
+
+    dataset: xr.Dataset
+    missing: Mapping[str, np.ndarray]
+    origins: set[str]
+
+
+def prepared_block(
+    study: Study, block: Block, kind: ModuleType, path: Path, digest: str
+) -> Prepared:
+    """Return a block with every variable of every point that is there already."""
+    attributes = block_attributes(study, block, digest)
+    dataset = _pending(study, block, kind, digest).assign_attrs(attributes)
+    shape = dataset["status"].shape
+    missing = {name: np.ones(shape, bool) for name in stored_variables(dataset)}
+    prepared = Prepared(dataset, missing, set())
+    for candidate in _candidates(path, block, attributes):
+        prepared.origins.update(adopt(prepared, candidate, attributes, study))
+    return prepared
+
+
+def partial_path(path: Path) -> Path:
+    """Return the file beside a block's that holds the points of an unfinished run."""
+    return path.with_name(f"{path.stem}.partial.nc")
+
+
+def stale_path(path: Path, attributes: Mapping[str, object]) -> Path:
+    """Return the file beside a block's that keeps it while it is not of the study as it is.
+
+    It is named after what the points depend on, so that of several changes each can be taken back.
+    """
+    parts = [block_of(attributes), *(attributes.get(key) for key in _SAME)]
+    return path.with_name(f"{path.name}.{short_hash(canonical_json(parts))}.stale")
+
+
+def block_attributes(study: Study, block: Block, digest: str) -> dict[str, str | int]:
+    """Return the global attributes of a block's file."""
+    attributes = provenance(study, digest, block.outer)
+    if cases := inner_cases(study.axes):
+        attributes["cases"] = canonical_json(cases)
+    return attributes | {"block_identity": f"{study.name}/{block.path.as_posix()}"}
+
+
+def block_of(attributes: Mapping[str, object]) -> str:
+    """Return the path of a block below the blocks of its study, whatever the study was called."""
+    return str(attributes.get("block_identity")).partition("/")[2]
+
+
+def _pending(study, block, kind, digest) -> xr.Dataset:
+    coordinates = coordinates_of(study, block.outer, kind)
+    variables = variables_of(kind, study.template)
+    digests = variable_digests(study, kind, digest)
+    return pending_dataset(study.axes, block.outer, block.samples, variables, coordinates, digests)
+
+
+def coordinates_of(study: Study, outer: Labels, kind: ModuleType) -> dict[str, xr.Variable]:
+    """Return the coordinates that the kind gives to the points of one value of each outer axis."""
+    given = kind.coordinates(possible_parameters(study, outer, kind))
+    return {
+        name: described((name,), each.values, each.natural_units, each.long_name)
+        for name, each in given.items()
+    }
+
+
+# Points that are already there
+
+
+def _damage(path: Path) -> str:
+    try:
+        read_dataset(path)
+    except Damaged as error:
+        return error.cause
+    except Missing:
+        pass
+    return ""
+
+
+def _candidates(path: Path, block: Block, attributes: Mapping[str, object]) -> Iterator[Path]:
+    """Yield the files that may hold points of a block, its own ones first."""
+    own = (path, partial_path(path), stale_path(path, attributes))
+    yield from own
+    # Set aside when other observables were asked for, or one of them was another.
+    yield from (x for x in sorted(path.parent.glob(f"{path.name}.*.stale")) if x not in own)
+    if block.samples is None:
+        return
+    for other in sorted(path.parent.glob("seeds~*.nc")):
+        match = re.match(r"seeds~(\d+)-(\d+)\.", other.name)
+        first, last = map(int, match.groups()) if match else (0, -1)
+        if other not in own and first < block.samples.stop and last >= block.samples.start:
+            yield other
+
+
+def adopt(prepared: Prepared, path: Path, attributes: Mapping, study: Study) -> set[str]:
+    """Copy what a file has of the pending points of a block, by label.
+
+    Of points that are ok every variable that depends on the same source; others only whole and
+    where nothing else was asked for, since their status is that of all variables.  A file that is
+    missing, damaged or of other parameters gives nothing.
+
+    Returns
+    -------
+    set of str
+        The origins of what was copied.
+    """
+    dataset, missing = prepared.dataset, prepared.missing
+    try:
+        source = read_dataset(path)
+    except (Missing, Damaged):
+        return set()
+    name = re.sub(r"(\.partial)?\.nc(\.\w+\.stale)?$", ".nc", path.name)
+    expected = Path(block_of(attributes)).with_name(name).as_posix()
+    same = source.attrs.get("parameters") == attributes["parameters"]
+    if not same or block_of(source.attrs) != expected:
+        return set()
+    names = stored_variables(dataset)
+    kept = [name for name in names if _is_same(source, dataset[name])]
+    is_whole = kept == names == stored_variables(source)
+    arrays = {
+        name: (dataset[name].values, source[name].values) for name in (*kept, *POINT_VARIABLES)
+    }
+    status, found = arrays["status"]
+    places, taken = _places(source, study), False
+    for key, index in _places(dataset, study).items():
+        origin = places.get(key)
+        if origin is None or status[index] != PENDING or found[origin] == PENDING:
+            continue
+        if is_whole:
+            new = arrays.keys()
+        elif found[origin] == OK:
+            new = [name for name in kept if missing[name][index]]
+        else:
+            continue
+        for name in new:
+            target, values = arrays[name]
+            target[index] = values[origin]
+            if name in missing:
+                missing[name][index] = False
+        if not is_whole and new:
+            reasons, values = arrays[REASONS]
+            reasons[index] = _merged(reasons[index], values[origin], new)
+            if not any(missing[name][index] for name in names):
+                status[index] = OK
+        taken = taken or bool(new)
+    return origins_of(source.attrs) if taken else set()
+
+
+def _is_same(source: xr.Dataset, variable: xr.DataArray) -> bool:
+    """Tell whether a dataset has a variable that depends on the same source."""
+    if variable.name not in source:
+        return False
+    return source[variable.name].attrs.get(SOURCE_DIGEST) == variable.attrs[SOURCE_DIGEST]
+
+
+def _merged(first: str, second: str, names: Iterable[str]) -> str:
+    """Return the reasons of a point with those that another has for some variables, as JSON."""
+    more = {name: why for name, why in json.loads(second or "{}").items() if name in names}
+    reasons = json.loads(first or "{}") | more
+    return canonical_json(reasons) if reasons else ""
+
+
+def _places(dataset: xr.Dataset, study: Study) -> dict[tuple, tuple[int, ...]]:
+    """Return labels and sample number -> index for every point of a dataset."""
+    names = _point_names(dataset, study)
+    return {names(index): index for index in np.ndindex(dataset["status"].shape)}
+
+
+def _point_names(dataset: xr.Dataset, study: Study) -> Callable[[tuple], tuple]:
+    """Return a function from the index of a point to its labels and sample number."""
+    columns = point_labels(dataset, study.axes)
+    if "sample" in dataset.dims:
+        columns["sample"] = dataset["sample"].values.tolist()
+    return lambda index: tuple(
+        (name, column[i]) for (name, column), i in zip(columns.items(), index, strict=True)
+    )
+
+
+# Points to compute
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A point that was evaluated together with others."""
+
+    parameters: object
+    result: object
+    seconds: float
+
+
+def _compute(prepared, study, block, kind, waiting, partial, progress, watch) -> None:
+    dataset = prepared.dataset
+    # Looked up once: xarray takes longer for it than a fast kind for a point.
+    arrays = {name: dataset[name].values for name in stored_variables(dataset)}
+    coordinates = {name: variable.values for name, variable in dataset.coords.items()}
+    status, messages, notes = (dataset[x].values for x in ("status", "message", REASONS))
+    names = _point_names(dataset, study)
+    report = _Progress(f"{study.name} {block.path.with_suffix('')}", status.size, len(waiting))
+    flushed = time.monotonic()
+    labels, parameters, seen = None, None, set()
+    part, variables = study, variables_of(kind, study.template)
+    last_missing = tuple(variables)
+    numbers = {index: int(np.ravel_multi_index(index, status.shape)) for index in waiting}
+    waiting = sorted(waiting, key=lambda index: numbers[index] in watch.again)
+    for index, ready in _with_ready(study, block, kind, waiting, names, watch):
+        point = dict(names(index))
+        if numbers[index] in watch.again and numbers[index] not in watch.lost:
+            signal_name = watch.again[numbers[index]]
+            progress(f"{report.name}: process ended by {signal_name} at {point}; tried once more")
+            write_dataset(dataset, partial)
+        sample = point.pop("sample", None)
+        point |= block.outer
+        start = time.monotonic() - (ready.seconds if ready else 0.0)
+        missing = tuple(name for name in arrays if prepared.missing[name][index])
+        if missing != last_missing:
+            part, labels, last_missing = reduced(study, kind, missing), None, missing
+            variables = variables_of(kind, part.template)
+        try:
+            if point != labels:
+                parameters = ready.parameters if ready else parameters_of(part, point, kind)
+                _require_coordinates(coordinates, kind.coordinates(parameters))
+                labels = point
+            rng = None
+            if sample is not None and kind.is_random(parameters):
+                rng = generator(study.ensemble, point, sample)
+            if ready:
+                result = ready.result
+            elif numbers[index] in watch.lost:
+                raise _Died(watch.lost[numbers[index]])
+            else:
+                watch.at(numbers[index])
+                with limited(study.time_limit):
+                    result = kind.evaluate(parameters, rng)
+            values, outcome, message, reasons = judge(result, variables, coordinates)
+        except TimeLimit:
+            values, outcome, reasons = {}, TIME_LIMIT, {}
+            message = f"longer than time_limit = {study.time_limit:g} s"
+        except ConfigError as error:
+            labels = None
+            values, outcome, reasons = {}, EXCEPTION, {}
+            message = f"not possible: {'; '.join(map(str, error.problems))}"
+        except (Exception, SystemExit) as error:
+            # One bad point must not stop the others, whatever it raises.
+            labels = None
+            values, outcome, reasons = {}, EXCEPTION, {}
+            message = f"{type(error).__name__}: {error}"
+            if message not in seen:
+                seen.add(message)
+                progress(f"{point} sample {sample}: {traceback.format_exc()}")
+        watch.at_none()
+        for name in values or arrays:
+            arrays[name][index] = values.get(name, np.nan)
+        messages[index] = one_line(message)
+        notes[index] = _merged(notes[index] if values else "", canonical_json(reasons), reasons)
+        # Last, so that a point interrupted above is still pending.
+        status[index] = outcome
+        now = time.monotonic()
+        if line := report.line(now, now - start):
+            progress(line)
+        if now - flushed > FLUSH_SECONDS:
+            write_dataset(dataset, partial)
+            flushed = time.monotonic()
+
+
+def _with_ready(study, block, kind, waiting, names, watch) -> Iterator[tuple[tuple, _Ready | None]]:
+    """Yield the indices of points, with what the kind's ``evaluate_many`` says of them, if any.
+
+    It is asked for some points at a time.  Where it fails, each of them is evaluated alone.
+    """
+    alone = not hasattr(kind, "evaluate_many") or block.samples is not None or study.time_limit
+    alone = alone or watch.alone
+    for first in range(0, len(waiting), _TOGETHER):
+        indices = waiting[first : first + _TOGETHER]
+        ready = {}
+        if not alone and len(indices) > 1:
+            start = time.monotonic()
+            with suppress(Exception):
+                parameters = {}
+                for index in indices:
+                    # One that is not possible fails when it is evaluated alone.
+                    with suppress(ConfigError):
+                        point = dict(names(index)) | block.outer
+                        parameters[index] = parameters_of(study, point, kind)
+                watch.at_several()
+                results = kind.evaluate_many(list(parameters.values()))
+                seconds = (time.monotonic() - start) / len(indices)
+                triples = zip(parameters.items(), results, strict=True)
+                ready = {index: _Ready(each, result, seconds) for (index, each), result in triples}
+            watch.at_none()
+        yield from ((index, ready.get(index)) for index in indices)
+
+
+def _require_coordinates(expected: Mapping, coordinates: Mapping) -> None:
+    for name, given in coordinates.items():
+        if not np.array_equal(expected[name], given.values):
+            raise ValueError(f"{name} has other values than at the first point of the block")
+
+
+def generator(ensemble: Ensemble, labels: Labels, sample: int) -> np.random.Generator:
+    """Return the random generator of one sample of one point."""
+    return np.random.default_rng(np.random.SeedSequence(seed_entropy(ensemble, labels, sample)))
+
+
+def one_line(text: str) -> str:
+    """Return a text that can stand in a table: one line, printable, not long."""
+    text = " ".join(text.split())
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    return text if len(text) <= _MESSAGE_LENGTH else f"{text[: _MESSAGE_LENGTH - 3]}..."
+
+
+class _Progress:
+    """Says how far a block is, after a few seconds and then now and again."""
+
+    def __init__(self, name: str, points: int, waiting: int):
+        self.name, self.points, self.waiting = name, points, waiting
+        self.costs: list[float] = []
+        self.next = time.monotonic() + FIRST_LINE_SECONDS
+
+    def line(self, now: float, cost: float) -> str:
+        """Count a point that took ``cost`` seconds; return a line when one is due."""
+        self.costs.append(cost)
+        if now < self.next:
+            return ""
+        self.next = now + NEXT_LINE_SECONDS
+        left = self.waiting - len(self.costs)
+        done = self.points - left
+        share = 100 * done / self.points
+        line = f"{self.name}: {done} of {self.points} points ({share:.0f} %)"
+        # Kernels are compiled during the first point, which says nothing about the others.
+        others = self.costs[1:]
+        return f"{line}, {span(median(others) * left)} left" if others else line
+
+
+def span(seconds: float) -> str:
+    """Return a duration as text: ``about 3 min``."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"about {seconds / size:.0f} {unit}"
+    return f"about {seconds:.0f} s"
+
+
+@contextmanager
+def limited(seconds: float | None) -> Iterator[None]:
+    """Raise ``TimeLimit`` in the main thread after some seconds; compiled code ends first.
+
+    Python delivers the signal between two of its own instructions: a long call of LAPACK or of a
+    compiled kernel is not cut short, the point stops when the call returns.
+    """
+    if seconds is None:
+        yield
+        return
+
+    def stop(signum, frame):
+        raise TimeLimit
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+@contextmanager
+def interrupts() -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into one ``Interrupted``; later ones wait for the flush."""
+    watched = (signal.SIGTERM, signal.SIGINT)
+
+    def interrupt(signum, frame):
+        for each in watched:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(signum)
+
+    try:
+        previous = {each: signal.signal(each, interrupt) for each in watched}
+    except ValueError:
+        # Only the main thread can have handlers; elsewhere nothing is sent to us.
+        yield
+        return
+    try:
+        yield
+    finally:
+        for each, handler in previous.items():
+            signal.signal(each, handler)

@@ -1,0 +1,300 @@
+"""States that nothing damps: what they hold depends on how the system was prepared.
+
+A *bound* state is outside the bands of all leads that it is coupled to; others would damp it.  A
+*dark* state (`nessflow.solvers.dark_states`) is coupled to no terminal, at any energy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import scipy.sparse
+from scipy.optimize import brentq
+
+from nessflow.solvers.dark_states import (
+    constraints,
+    dark_states,
+    unreached_sites,
+    weakest_combinations,
+)
+from nessflow.spectrum.mesh import energy_scale, resonances
+from nessflow.systems.contacts import Contacts
+from nessflow.systems.leads import bordered
+from nessflow.systems.matrices import as_dense, as_sparse
+from nessflow.systems.system import AttachedLead, OpenSystem, outermost_edges
+
+_UNDAMPED = 1e-13
+"""Damping, relative to the norm of the Hamiltonian, that rounding cannot tell from none."""
+_REACHED = 1e-9
+"""Coupling to others, and distance of levels, relative to that norm, that are taken for none."""
+_ROUNDING = 8 * np.finfo(float).eps
+"""Rounding of levels, relative to the norm of the matrix that they come from."""
+_LARGEST = 400
+_MANY = 8
+"""Sites and levels up to which bound states are searched: each takes a dozen diagonalisations."""
+
+
+def levels_outside(system: OpenSystem, edge: float, above: bool) -> np.ndarray:
+    """Return eigenvalues of ``h + Re Sigma(edge)`` beyond an edge of all bands, sorted.
+
+    Those of dark states are left out.
+
+    There are as many bound states beyond that edge: outside the bands ``Sigma`` is real and falls
+    with the energy, so that each eigenvalue of ``h + Sigma(w)`` meets ``w`` once if at all.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    edge : float
+        Lower or upper edge of all bands, in t.
+    above : bool
+        Whether levels above the edge are wanted, or those below.
+
+    Returns
+    -------
+    (k,) float array
+        In t.
+    """
+    matrix = as_dense(system.hamiltonian).astype(complex)
+    dark, inside = dark_states(system), edge - 1.0 if above else edge + 1.0
+    matrix -= (dark.vectors * (dark.levels - inside)) @ dark.vectors.conj().T
+    matrix[system.coupling.elements] += system.coupling.summed(_shifts(system.leads, edge))
+    matrix = bordered(matrix, [lead.attached for lead in system.leads])
+    levels = np.linalg.eigvalsh(matrix)
+    return levels[levels > edge] if above else levels[levels < edge]
+
+
+def _shifts(leads: Sequence[AttachedLead], energy: float) -> np.ndarray:
+    """Return the real parts of the self-energies of leads, without their poles, (l,)."""
+    found = [lead.model.regular_self_energy(energy).real for lead in leads]
+    return np.array(found, float)
+
+
+@dataclass(frozen=True, eq=False)
+class BoundStates:
+    """States outside the bands of the leads that they are coupled to.
+
+    Attributes
+    ----------
+    levels : (b,) float
+        Their energies, in t.
+    vectors : (N, b) complex
+        Their part on the sites of the system, in columns; the rest of the norm is in the leads.
+    errors : (b,) float
+        Relative error of the weights ``|vectors|^2``: near an edge they follow the distance of
+        the level from it, which rounding blurs.
+    """
+
+    levels: np.ndarray
+    vectors: np.ndarray
+    errors: np.ndarray
+
+
+def bound_states(system: OpenSystem) -> BoundStates | None:
+    """Return all states that are bound; dark states are not among them.
+
+    Between two edges of bands the self-energy of a lead without states there is real and falls with
+    the energy, so that each eigenvalue of ``h + Re Sigma(w) - w`` falls and crosses 0 once if at
+    all.  Other leads, loss and gain must not reach the state.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    BoundStates or None
+        Weight ``1/(1 - psi^+ Sigma'(E) psi)`` in the system; None where there are very many.
+    """
+    edges = sorted({edge for lead in system.leads for edge in lead.model.edges})
+    found = []
+    for lower, upper in pairwise([-np.inf, *edges, np.inf]):
+        inside = _inside(lower, upper)
+        closed, reaching = [], []
+        for lead in system.leads:
+            (reaching if lead.model.has_states(inside) else closed).append(lead)
+        if lower < upper and any(lead.model.is_coupled for lead in closed):
+            between = _bound_between(system, closed, reaching, lower, upper)
+            if between is None:
+                return None
+            found += between
+    levels = np.array([level for level, _, _ in found])
+    vectors = np.array([vector for _, vector, _ in found]).reshape(-1, system.sites).T
+    return BoundStates(levels, vectors, np.array([error for _, _, error in found]))
+
+
+def _inside(lower: float, upper: float) -> float:
+    """Return an energy between two, either of which may be infinite."""
+    if np.isinf(lower) and np.isinf(upper):
+        return 0.0
+    if np.isinf(lower) or np.isinf(upper):
+        return upper - 1.0 if np.isinf(lower) else lower + 1.0
+    return 0.5 * (lower + upper)
+
+
+def _bound_between(
+    system: OpenSystem,
+    closed: list[AttachedLead],
+    reaching: list[AttachedLead],
+    lower: float,
+    upper: float,
+) -> list[tuple[float, np.ndarray, float]] | None:
+    """Return energies, vectors and errors of the states bound between two edges, if not many."""
+    sites = unreached_sites(_without(system, closed, reaching, _inside(lower, upper)))
+    if sites.size == 0:
+        return []
+    if sites.size > _LARGEST:
+        return None
+    scale = energy_scale(system)
+    dark = dark_states(system).vectors[sites]
+    # What is dark is no candidate: it is moved far away.
+    fixed = as_dense(system.hamiltonian)[np.ix_(sites, sites)]
+    fixed = fixed + 1e3 * scale * (dark @ dark.conj().T)
+    place = {site: k for k, site in enumerate(sites.tolist())}
+    parts = [[(place[j], v) for j, v in x.coupling if j in place] for x in closed]
+    attached = [replace(x, site=dict(part)) for x, part in zip(closed, parts, strict=True) if part]
+    contacts = Contacts.of([lead.coupling for lead in attached])
+    real = np.isrealobj(fixed) and not np.iscomplexobj(contacts.inner)
+    fixed = bordered(fixed, [lead.attached for lead in attached])
+    fixed = fixed.real if real else fixed.astype(complex)
+
+    def matrix(energy: float) -> np.ndarray:
+        result = fixed - energy * np.eye(len(fixed))
+        result[contacts.elements] += contacts.summed(_shifts(attached, energy))
+        return result
+
+    def level(energy: float, place: int) -> float:
+        return np.linalg.eigvalsh(matrix(energy))[place]
+
+    low, high = max(lower, -2 * scale), min(upper, 2 * scale)
+    rounding = _ROUNDING * max(scale, abs(fixed).max())
+    # A level at the edge itself is spread over the whole lead.
+    falling = (
+        np.linalg.eigvalsh(matrix(low)) > rounding,
+        np.linalg.eigvalsh(matrix(high)) < -rounding,
+    )
+    crossing, found = np.flatnonzero(falling[0] & falling[1]), []
+    if crossing.size > _MANY:
+        return None
+    roots = [
+        brentq(level, low, high, (place,), xtol=4 * np.finfo(float).eps * scale)
+        for place in crossing
+    ]
+    for place, energy in zip(crossing, roots, strict=True):
+        if any(abs(energy - known) < _REACHED * scale for known, _, _ in found):
+            continue  # levels that coincide were taken together
+        distance = min(energy - lower, upper - energy)
+        error = rounding / max(distance, rounding)
+        energy = min(max(energy, lower + rounding), upper - rounding)
+        values, vectors = np.linalg.eigh(matrix(energy))
+        vectors = vectors[:, abs(values - values[place]) < _REACHED * scale]
+        coupling = constraints(_without(system, closed, reaching, energy), sites)
+        sizes, vectors = weakest_combinations(coupling @ vectors[: sites.size], vectors)
+        vectors = vectors[:, sizes < _REACHED * scale]
+        slopes = [lead.model.regular_derivatives(energy)[1].real for lead in attached]
+        reached = contacts.columns(sites.size)[:, contacts.of_lead].conj().T @ vectors[: sites.size]
+        change = (reached.conj().T * slopes) @ reached
+        weights, turn = np.linalg.eigh(np.eye(vectors.shape[1]) - change)
+        for vector in (vectors @ (turn / np.sqrt(weights))).T:
+            whole = np.zeros(system.sites, complex)
+            whole[sites] = vector[: sites.size]
+            found.append((float(energy), whole, error))
+    return found
+
+
+def _without(
+    system: OpenSystem, closed: list[AttachedLead], reaching: list[AttachedLead], energy: float
+) -> OpenSystem:
+    """Return the system with some leads alone, the others in its Hamiltonian.
+
+    On one site these are a matter of that site; on several they join them as a bond does.
+    """
+    joining = [lead for lead in closed if len(lead.coupling) > 1]
+    if not joining:
+        return replace(system, leads=reaching)
+    contacts = Contacts.of([lead.coupling for lead in joining])
+    shifts = np.array([lead.self_energy(np.array([energy]))[0].real for lead in joining])
+    hamiltonian = as_sparse(system.hamiltonian).matrix
+    elements = contacts.summed(shifts), contacts.elements
+    joined = scipy.sparse.coo_array(elements, shape=hamiltonian.shape)
+    return replace(system, hamiltonian=hamiltonian + joined, leads=reaching)
+
+
+_ADVICE = "what it holds depends on the initial state and it carries no steady current; "
+_COUPLE = "couple every part of the system to a lead with a band there, or give it loss or gain"
+
+
+def require_decay(system: OpenSystem) -> None:
+    """Check that every state of a system decays.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Raises
+    ------
+    ValueError
+        When a state is coupled to no terminal, or bound.
+
+    Notes
+    -----
+    For two sites of paper non-additive-dissipation the condition is ``|E_j| < Omega - Gamma/2``;
+    its (34) is sufficient only.
+    """
+    dark = dark_states(system).levels
+    if dark.size:
+        raise ValueError(
+            f"a state near energy {dark[0]:g} is coupled to no terminal: {_ADVICE}{_COUPLE}"
+        )
+    _require_levels_inside(system)
+    bound = bound_states(system)
+    if bound is None or bound.levels.size:
+        where = "" if bound is None else f" at energy {bound.levels[0]:g}"
+        raise ValueError(
+            f"bound state{where}, where no lead that it is coupled to has states: "
+            f"{_ADVICE}{_COUPLE}"
+        )
+
+
+def require_no_bound_state(system: OpenSystem) -> None:
+    """Check that every state of a system but dark ones decays, and not too slowly for quadratures.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Raises
+    ------
+    ValueError
+        When there is a bound state outside the leads' bands, or a state inside that decays too
+        slowly for double precision.
+    """
+    _require_levels_inside(system)
+    poles = resonances(system)
+    slow = abs(poles.imag) < _UNDAMPED * energy_scale(system)
+    if system.leads and slow.any():
+        raise ValueError(
+            f"a state near energy {poles.real[slow][0]:g} is coupled too weakly for double "
+            f"precision to tell from not at all: {_COUPLE}"
+        )
+
+
+def _require_levels_inside(system: OpenSystem) -> None:
+    if not system.leads:
+        if (as_dense(system.loss) + as_dense(system.gain)).any():
+            return
+        raise ValueError("the system has no terminal, so that nothing decays")
+    if not (system.loss.any() or system.gain.any()):
+        lower, upper = outermost_edges(system.leads)
+        for edge, above in ((lower, False), (upper, True)):
+            if np.isfinite(edge) and levels_outside(system, edge, above).size:
+                raise ValueError(
+                    f"bound state {'above' if above else 'below'} the leads' bands "
+                    f"[{lower:g}, {upper:g}]: {_ADVICE}widen the bands (hopping of the leads), "
+                    "weaken the coupling or move the levels inside"
+                )

@@ -1,0 +1,381 @@
+"""Where an integral over the energy needs its first panels: steps, band edges, resonances."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+
+from nessflow.solvers.dark_states import bright_damping_matrix
+from nessflow.solvers.dense import solved
+from nessflow.spectrum.quadrature import NODES, Panels, line_mesh
+from nessflow.systems.contacts import Contacts
+from nessflow.systems.leads import Lead, bordered
+from nessflow.systems.matrices import gershgorin
+from nessflow.systems.system import OpenSystem
+
+_FERMI_POINTS = np.array([-40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0])
+"""Break points of a Fermi function, in temperatures from the chemical potential."""
+UNDERFLOW = 750.0
+"""Temperatures beyond which ``exp`` underflows and the Fermi function is exactly 0 or 1."""
+_NARROWEST = 1e-14
+"""Half width, relative to the norm of the Hamiltonian, below which rounding hides a resonance."""
+_CONTACTS = 8
+"""Contacts of leads with a band up to which resonances are found to all orders."""
+_STEPS = 40
+_CLOSE = 0.01
+"""Last step of a resonance, relative to its half width."""
+_LARGEST = 3000
+"""Sites of a system whose eigenvalues take about a minute."""
+
+
+def _damping_bounds(system: OpenSystem) -> tuple[float, float]:
+    """Return bounds of the eigenvalues of ``P + Q``, in t/hbar."""
+    low, high = np.transpose([gershgorin(system.loss), gershgorin(system.gain)])
+    return max(low[0], 0.0) + max(low[1], 0.0), high.sum()
+
+
+def _largest_self_energy(lead: Lead) -> float:
+    inside = np.array([*lead.edges, lead.reference_energy])
+    orbitals = sum(np.sqrt(residue) for _, residue in lead.poles)
+    return float(abs(lead.regular_self_energy(inside)).max() + orbitals)
+
+
+def _smallest_damping(system: OpenSystem) -> float:
+    """Return a bound of how far every pole is below the real line, roughly within the bands."""
+    contacts = dict.fromkeys(system.contacts, 0.0)
+    for lead in system.leads:
+        if len(lead.coupling) > 1:
+            continue  # it damps one combination of its sites
+        ((site, amplitude),) = lead.coupling
+        centre = np.array([lead.model.reference_energy])
+        damping = -float(lead.model.regular_self_energy(centre)[0].imag)
+        contacts[site] += abs(amplitude) ** 2 * damping
+    everywhere = len(contacts) == system.sites
+    sites = _damping_bounds(system)[0] + (min(contacts.values()) if everywhere else 0.0)
+    return min([sites, *(-pole.imag for pole in _lead_poles(system))])
+
+
+def _lead_poles(system: OpenSystem) -> list[complex]:
+    return [pole for lead in system.leads for pole, _ in lead.model.poles]
+
+
+@functools.lru_cache(maxsize=2)  # currents, noise and entropy of a system have one mesh
+def known_poles(system: OpenSystem) -> np.ndarray:
+    """Return where poles of the Green's function are, or lie above.
+
+    Every pole is at least the smallest damping below the real line.  Where that is large against
+    the level spacing, a row of points at that depth serves as well as the eigenvalues and costs
+    nothing.  Occupations of the leads do not matter.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (p,) complex array
+        In t.
+
+    Raises
+    ------
+    ValueError
+        As `resonances`, where that is needed.
+    """
+    low, high, reach = _spectrum(system)
+    real = any(lead.model.is_banded for lead in system.leads)
+    levels = [pole.real for pole in _lead_poles(system)]
+    low, high = min([low, *levels]), max([high, *levels])
+    spectrum = (low - reach, high + reach) if real else (low, high)
+    depth = _smallest_damping(system)
+    if depth > 0 and spectrum[1] - spectrum[0] <= 4 * system.sites * depth:
+        count = int((spectrum[1] - spectrum[0]) / depth) + 2
+        poles = np.linspace(*spectrum, count) - 1j * depth
+    else:
+        poles = resonances(system)
+    poles.setflags(write=False)
+    return poles
+
+
+def resonances(system: OpenSystem) -> np.ndarray:
+    """Return the poles of the Green's function; states that no terminal reaches have none.
+
+    Eigenvalues of ``X + Sigma``, with the self-energies of leads that have a band at the real part
+    of each pole, by perturbation theory of Brillouin and Wigner: to all orders on up to 8 contacts
+    of such leads, to first order on more.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; O(N^3).
+
+    Returns
+    -------
+    (N + p,) complex array
+        In t; with p poles of the leads' self-energies.
+
+    Raises
+    ------
+    ValueError
+        When there are too many sites for eigenvalues, which take O(N^3).
+    """
+    if system.sites > _LARGEST:
+        raise ValueError(
+            f"integrals over the energy need the resonances of a weakly damped system, and "
+            f"{system.sites} sites are too many for eigenvalues (at most {_LARGEST}); "
+            "make the system smaller, give every site loss or gain, or use transmission"
+        )
+    matrix = bordered(bright_damping_matrix(system), [lead.attached for lead in system.leads])
+    matrix[system.coupling.elements] += system.regular_self_energy()
+    banded = [lead for lead in system.leads if lead.model.is_banded]
+    if not banded:
+        return np.linalg.eigvals(matrix)
+    poles, right = np.linalg.eig(matrix)
+    left = np.linalg.pinv(right)
+    coupling = Contacts.of([lead.coupling for lead in banded])
+    columns = coupling.columns(system.sites)
+
+    def change(energies: np.ndarray) -> np.ndarray:
+        total = np.zeros((energies.size, coupling.count), complex)
+        for at, lead in zip(coupling.of_lead, banded, strict=True):
+            centre = lead.model.regular_self_energy(lead.model.reference_energy)
+            total[:, at] += lead.model.regular_self_energy(energies) - centre
+        return total
+
+    inside = left[:, : system.sites] @ columns, right[: system.sites].T @ columns.conj()
+    return _shifted(poles, *inside, change)
+
+
+def _shifted(
+    poles: np.ndarray, left: np.ndarray, right: np.ndarray, change: Callable
+) -> np.ndarray:
+    """Return where the poles of a matrix go with a diagonal change that depends on the energy.
+
+    ``z = z_k + <k| C (1 - S C)^-1 |k>``, with the change ``C`` at Re z and ``S`` the resolvent at z
+    of all poles but ``z_k``, solved from first order by the secant method.
+
+    Parameters
+    ----------
+    poles : (N,) complex array
+        ``z_k``.
+    left, right : (N, c) complex array
+        Eigenvectors on the contacts that change.
+    change : callable
+        ``C`` on these contacts at real energies, (N,) -> (N, c).
+    """
+    found = poles + (left * change(poles.real) * right).sum(axis=1)
+    if left.shape[1] > _CONTACTS:
+        return found
+    products = (right[:, :, None] * left[:, None, :]).reshape(poles.size, -1)
+    last = missed = np.full_like(found, np.nan)
+    rounding = 8 * np.finfo(float).eps * abs(poles).max()
+    for _ in range(_STEPS):
+        with np.errstate(all="ignore"):  # poles that coincide, which stay where they are
+            reduced = 1 / (found[:, None] - poles)
+            np.fill_diagonal(reduced, 0.0)
+            matrix = change(found.real)[:, :, None]
+            between = (reduced @ products).reshape(-1, *matrix.shape[1:2] * 2)
+            fine = np.isfinite(between).all(axis=(1, 2))
+            inner = np.eye(left.shape[1]) - between[fine] * matrix[fine].swapaxes(1, 2)
+            state = solved(inner, right[fine, :, None])
+            better = poles[fine] + (left[fine] * (matrix[fine] * state)[..., 0]).sum(axis=1)
+            moved = found.copy()
+            moved[fine] = np.where(np.isfinite(better), better, found[fine])
+            miss = moved - found
+            secant = found - miss * (found - last) / (miss - missed)
+        last, missed = found, miss
+        found = np.where(np.isfinite(secant), secant, moved)
+        if np.all(abs(found - last) <= np.maximum(_CLOSE * abs(found.imag), rounding)):
+            break
+    return found
+
+
+def _limits(system: OpenSystem) -> tuple[float, float]:
+    """Return the range of energies in which any current flows.
+
+    Without gain nothing flows above all Fermi steps, without loss nothing below; the leads'
+    bands end it unless gain feeds loss.
+    """
+    lower, upper = -np.inf, np.inf
+    loss, gain = system.loss.any(), system.gain.any()
+    if system.leads and not gain:
+        upper = max(x.chemical_potential + UNDERFLOW * x.temperature for x in system.leads)
+    if system.leads and not loss:
+        lower = min(x.chemical_potential - UNDERFLOW * x.temperature for x in system.leads)
+    if system.leads and not (loss and gain):
+        upper = min(upper, max(x.model.top for x in system.leads))
+        lower = max(lower, min(x.model.bottom for x in system.leads))
+    return lower, upper
+
+
+@dataclass(frozen=True, eq=False)
+class EnergyMesh:
+    """First panels of the integrals over the energy of one system.
+
+    Attributes
+    ----------
+    panels : Panels
+        Panels on the range where any current flows.
+    scale : float
+        Norm of the Hamiltonian, in t: what rounding errors of resonances are relative to.
+    unresolved : float
+        Bound of what transmissions integrate to on resonances too narrow for double precision.
+    blurred : float
+        The same, and their product with the energy, about warm Fermi steps too steep for it.
+    """
+
+    panels: Panels
+    scale: float
+    unresolved: float
+    blurred: float
+
+
+def _edges(system: OpenSystem) -> list[float]:
+    return [edge for lead in system.leads for edge in lead.model.edges]
+
+
+def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
+    """Return bounds of the Hamiltonian's spectrum, and by how much the leads may move it."""
+    return *gershgorin(system.hamiltonian), _reach(system)
+
+
+@functools.lru_cache(maxsize=4)
+def _reach(system: OpenSystem) -> float:
+    """Return a bound of the norm of all self-energies."""
+    largest = np.array([_largest_self_energy(lead.model) for lead in system.leads])
+    elements = system.coupling.summed(largest)
+    if system.coupling.are_points:
+        return float(elements.max(initial=0.0))
+    matrix = scipy.sparse.coo_array((elements, system.coupling.elements)).toarray()
+    return float(np.linalg.norm(matrix, 2))
+
+
+def _structure(system: OpenSystem) -> tuple[float, float]:
+    """Return centre and radius of a disc that holds all singularities of the Green's function."""
+    low, high, reach = _spectrum(system)
+    centre = 0.5 * (low + high)
+    radius = 0.5 * (high - low) + reach + _damping_bounds(system)[1]
+    radius = max([radius, *(abs(edge - centre) for edge in _edges(system))])
+    # One level that nothing reaches: any width will do.
+    return centre, radius or abs(centre) or 1.0
+
+
+def spectral_range(system: OpenSystem) -> tuple[float, float]:
+    """Return between which energies the system has states, shifted by its leads as may be.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    low, high : float
+        In t; without the width that leads, loss and gain give.
+    """
+    low, high, reach = _spectrum(system)
+    return low - reach, high + reach
+
+
+def energy_scale(system: OpenSystem) -> float:
+    """Return the norm of the Hamiltonian and self-energies: rounding errors go with it.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    float
+        In t.
+    """
+    centre, radius = _structure(system)
+    return radius + abs(centre)
+
+
+def _steps(system: OpenSystem) -> np.ndarray:
+    """Return the break points of the leads' Fermi functions, each once per quarter temperature."""
+    table = [
+        (lead.chemical_potential + lead.temperature * x, lead.temperature)
+        for lead in system.leads
+        for x in _FERMI_POINTS
+    ]
+    kept: list[float] = []
+    for point, temperature in sorted(table):
+        if not kept or temperature == 0 or point - kept[-1] > 0.25 * temperature:
+            kept.append(point)
+    return np.array(kept)
+
+
+def energy_mesh(
+    system: OpenSystem,
+    limits: tuple[float, float] = (-np.inf, np.inf),
+    poles: np.ndarray | None = None,
+    everywhere: bool = False,
+    windows: Sequence[tuple[float, float]] = (),
+    rtol: float = 1e-10,
+) -> EnergyMesh:
+    """Return the first panels for the integrals over the energy of a system's currents.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    limits : tuple of float
+        Range beyond which the integrand vanishes, in t; the mesh ends there, or earlier where no
+        current flows.
+    poles : (p,) complex array, optional
+        `known_poles` of the system, where they were computed before.
+    everywhere : bool
+        Whether the mesh goes on where no current flows, for occupations.
+    windows : sequence of tuple of float
+        Energies that are left out, with all poles in them.
+    rtol : float
+        Relative error aimed at.
+
+    Returns
+    -------
+    EnergyMesh
+        Without panels where no current flows at any energy.
+
+    Raises
+    ------
+    ValueError
+        When the poles are not given and there are too many sites for them, see `known_poles`.
+    """
+    centre, radius = _structure(system)
+    edges = _edges(system)
+    scale = radius + abs(centre)
+    poles = known_poles(system) if poles is None else poles
+    for lower, upper in windows:
+        inside = (lower < poles.real) & (poles.real < upper)
+        poles = np.append(poles[~inside], 0.5 * (lower + upper) - 0.5j * (upper - lower))
+    # An eigenvalue is rounded by a few epsilon times the norm.
+    depth = np.maximum(abs(poles.imag), 8 * np.finfo(float).eps * scale)
+    interior = (centre - 2 * radius, centre + 2 * radius)
+    if not everywhere:
+        lower, upper = _limits(system)
+        limits = max(lower, limits[0]), min(upper, limits[1])
+    within = (limits[0] <= poles.real) & (poles.real <= limits[1])
+    hidden = depth[within & (depth < _NARROWEST * scale)].sum()
+    poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
+    points = np.concatenate([_steps(system), np.ravel(windows)])
+    panels = line_mesh(interior, points, edges, poles, limits, rtol)
+    if windows:
+        middle = panels.nodes()[0][:, NODES.size // 2]
+        left_out = [(lower < middle) & (middle < upper) for lower, upper in windows]
+        panels = panels[~np.any(left_out, axis=0)]
+    # A resonance of half width g carries at most int T dw = pi g between two terminals.
+    return EnergyMesh(panels, scale, np.pi * hidden, _blurred(system, scale))
+
+
+def _blurred(system: OpenSystem, scale: float) -> float:
+    widths = [np.finfo(float).eps * (scale + abs(x.chemical_potential)) for x in system.leads]
+    return sum(
+        width * max(1.0, abs(lead.chemical_potential))
+        for lead, width in zip(system.leads, widths, strict=True)
+        if 0 < lead.temperature < width
+    )

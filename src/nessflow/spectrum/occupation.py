@@ -1,0 +1,86 @@
+"""Occupations of leads: Fermi functions, holes and differences, without cancellation."""
+
+import numpy as np
+from scipy.special import expit
+
+from nessflow.systems.system import AttachedLead, Terminal
+
+
+def _reduced(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
+    offset = np.asarray(energies, float) - chemical_potential
+    if temperature == 0:
+        return np.where(offset == 0, 0.0, np.copysign(np.inf, offset))
+    with np.errstate(over="ignore"):
+        return offset / temperature
+
+
+def fermi(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
+    """Return ``f = 1/(exp((w - mu)/T) + 1)``, the step at temperature 0 (1/2 at ``mu``).
+
+    The minus sign behind "exp((w - mu)/k_B T" that (S18) of paper extended-landauer-buttiker
+    seems to have is its bracket misplaced: the 1 stands outside the exponent.
+
+    Parameters
+    ----------
+    energies : (E,) array
+        Energies w, in t.
+    chemical_potential, temperature : float
+        In t.
+
+    Returns
+    -------
+    (E,) float array
+        ``f``.
+    """
+    return expit(-_reduced(energies, chemical_potential, temperature))
+
+
+def fermi_holes(energies: np.ndarray, chemical_potential: float, temperature: float) -> np.ndarray:
+    """Return ``1 - f`` without cancellation.
+
+    Parameters
+    ----------
+    energies : (E,) array
+        Energies w, in t.
+    chemical_potential, temperature : float
+        In t.
+
+    Returns
+    -------
+    (E,) float array
+        ``1 - f``.
+    """
+    return expit(_reduced(energies, chemical_potential, temperature))
+
+
+def fermi_difference(
+    energies: np.ndarray, first: AttachedLead | Terminal, second: AttachedLead | Terminal
+) -> np.ndarray:
+    """Return ``f_first - f_second`` without cancellation.
+
+    Parameters
+    ----------
+    energies : (E,) array
+        Energies w, in t.
+    first, second : lead or Terminal
+        Whose chemical potentials and temperatures are taken.
+
+    Returns
+    -------
+    (E,) float array
+    """
+    mu_1, mu_2 = first.chemical_potential, second.chemical_potential
+    t_1, t_2 = first.temperature, second.temperature
+    f_1, f_2 = fermi(energies, mu_1, t_1), fermi(energies, mu_2, t_2)
+    h_1, h_2 = fermi_holes(energies, mu_1, t_1), fermi_holes(energies, mu_2, t_2)
+    if t_1 == 0 or t_2 == 0:
+        # One product is zero off the step; f_1 - f_2 would cancel where both leads are full.
+        return f_1 * h_2 - f_2 * h_1
+    with np.errstate(over="ignore", invalid="ignore"):
+        x_1, x_2 = (energies - mu_1) / t_1, (energies - mu_2) / t_2
+        # x_1 - x_2 in two ways: the second is exact when the leads differ little.
+        hotter, higher = x_1 * ((t_2 - t_1) / t_2), (mu_2 - mu_1) / t_2
+        direct = abs(x_1) + abs(x_2) < abs(hotter) + abs(higher)
+        x = np.where(direct, x_1 - x_2, hotter + higher)
+    small = np.expm1(-abs(x))
+    return np.where(x < 0, -f_1 * h_2 * small, f_2 * h_1 * small)

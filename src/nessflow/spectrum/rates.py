@@ -1,0 +1,431 @@
+"""Transmissions between terminals, and integrals over the energy of what is made of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from nessflow.solvers.solver import (
+    ContactCorrelations,
+    ContactResponse,
+    InteriorResponse,
+    contact_correlations,
+    contact_response,
+    interior_response,
+    keeps_digits,
+)
+from nessflow.spectrum.mesh import energy_mesh, energy_scale
+from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
+from nessflow.spectrum.quadrature import Integral, integrate
+from nessflow.spectrum.rounding import green_sizes
+from nessflow.systems.system import OpenSystem
+
+Result = TypeVar("Result")
+
+_CANCELLED = 1e-2
+"""``|G_ab|^2`` over ``|G_aa G_bb|`` below which waves may have cancelled."""
+_ROUNDING = 16 * np.finfo(float).eps
+"""Relative rounding error of Green's function."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """What one terminal exchanges with all others, as matrices between its m leads.
+
+    Each is computed when first asked for.
+
+    With ``r`` the reflection into the terminal itself and ``s_c`` the amplitudes from the others,
+
+        N' = sum_c s_c f_c s_c^+,    H' = sum_c s_c (1 - f_c) s_c^+,    r r^+ + N' + H' = 1.
+
+    Attributes
+    ----------
+    rates : Rates
+        Transmissions and occupations at some energies.
+    terminal : int
+        Place of the terminal in the system.
+    """
+
+    rates: "Rates"
+    terminal: int
+
+    @property
+    def filled(self) -> np.ndarray:
+        """Occupation f of the terminal, (E,)."""
+        return self.rates.filled[self.terminal]
+
+    @property
+    def empty(self) -> np.ndarray:
+        """``1 - f``, (E,)."""
+        return self.rates.empty[self.terminal]
+
+    @property
+    def _leads(self) -> list[int]:
+        return list(self.rates.system.terminals[self.terminal].channels)
+
+    def _inside(self, matrix: np.ndarray) -> np.ndarray:
+        leads = np.array(self._leads)
+        return matrix[leads[:, None], leads]
+
+    @cached_property
+    def reflection(self) -> np.ndarray:
+        """``r``, (m, m, E) complex."""
+        return self._inside(self.rates.amplitudes)
+
+    @cached_property
+    def reflection_size(self) -> np.ndarray:
+        """Magnitude of what the elements of ``r`` are a difference of, (m, m, E)."""
+        return self._inside(self.rates.amplitude_sizes)
+
+    @cached_property
+    def reflected(self) -> np.ndarray:
+        """``r r^+``, (m, m, E) complex."""
+        return np.einsum("ace,bce->abe", self.reflection, self.reflection.conj())
+
+    def _scattered(self, weights: np.ndarray) -> np.ndarray:
+        """Return ``sum_c s_c w_c s_c^+`` of a weight for each other terminal, (m, m, E)."""
+        of_lead = self.rates.system.terminal_of_lead
+        others = of_lead != self.terminal
+        amplitudes, weights = (
+            self.rates.amplitudes[self._leads][:, others],
+            weights[of_lead[others]],
+        )
+        return np.einsum("ace,ce,bce->abe", amplitudes, weights, amplitudes.conj())
+
+    @cached_property
+    def incoming(self) -> np.ndarray:
+        """``N'``, (m, m, E) complex, float for one lead."""
+        if len(self._leads) == 1:
+            return self.rates.incoming[None, [self.terminal]]
+        return self._scattered(self.rates.filled) + self._inside(self.rates.gain_correlations)
+
+    @cached_property
+    def vacant(self) -> np.ndarray:
+        """``H'``, (m, m, E) complex, float for one lead."""
+        if len(self._leads) == 1:
+            return self.rates.vacant[None, [self.terminal]]
+        return self._scattered(self.rates.empty) + self._inside(self.rates.loss_correlations)
+
+    @cached_property
+    def change(self) -> np.ndarray:
+        """``f H' - (1 - f) N'`` without cancellation, (m, m, E) complex, float for one lead."""
+        if len(self._leads) == 1:
+            return self.rates.mean[None, [self.terminal]]
+        loss, gain = map(self._inside, (self.rates.loss_correlations, self.rates.gain_correlations))
+        between = self._scattered(self.rates.difference[self.terminal])
+        return between + self.filled * loss - self.empty * gain
+
+
+@dataclass(frozen=True, eq=False)
+class Rates:
+    """Transmissions and occupations at given energies, each computed when first asked for.
+
+    ``T_ab = Tr[Gamma_a G Gamma_b G^+]``: the first index of arrays is where to.  Terminals and
+    leads are in the order of the system; (terminals, ..., E) float unless stated.
+
+    Attributes
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) float
+        In t.
+    """
+
+    system: OpenSystem
+    energies: np.ndarray
+
+    def __post_init__(self):
+        object.__setattr__(self, "energies", np.atleast_1d(np.asarray(self.energies, float)))
+
+    @cached_property
+    def _contact(self) -> ContactResponse:
+        return contact_response(self.system, self.energies)
+
+    @cached_property
+    def _interior(self) -> InteriorResponse:
+        return interior_response(self.system, self.energies, self._contact)
+
+    @cached_property
+    def _correlations(self) -> ContactCorrelations:
+        return contact_correlations(self.system, self.energies, self._contact)
+
+    @property
+    def _at(self) -> np.ndarray:
+        """Contact of each lead."""
+        return self.system.coupling.of_lead
+
+    def _between_leads(self, matrix: np.ndarray) -> np.ndarray:
+        return matrix.transpose(1, 2, 0)[self._at[:, None], self._at]
+
+    @cached_property
+    def broadening(self) -> np.ndarray:
+        """Gamma of each lead, (l, E)."""
+        rows = [lead.broadening_at(self.energies) for lead in self.system.leads]
+        return np.array(rows).reshape(len(rows), self.energies.size)
+
+    @cached_property
+    def green(self) -> np.ndarray:
+        """Green's function between the leads, ``v_a^+ G v_b``, (l, l, E) complex."""
+        return self._between_leads(self._contact.green)
+
+    @cached_property
+    def _cancelled(self) -> np.ndarray:
+        """What cancelled in elements of Green's function between leads, (l, l, E) float.
+
+        Zero where they are not small against those on the diagonal: they are rounded as they are.
+        """
+        size = abs(self.green)
+        result = np.zeros_like(size)
+        if not keeps_digits(self.system):
+            own = np.diagonal(size).T
+            small = (size**2 < _CANCELLED * own[:, None] * own).any(axis=(0, 1))
+            for k in np.flatnonzero(small):
+                sizes = green_sizes(self.system, self.energies[k])
+                result[:, :, k] = np.where(np.isfinite(sizes), sizes, 0.0)
+        return result
+
+    def _by_terminal(self, array: np.ndarray, axes: tuple[int, ...] = (0,)) -> np.ndarray:
+        """Return the sums over the leads of each terminal, along some axes."""
+        terminals = self.system.terminals
+        if len(terminals) < len(self.system.leads):
+            for axis in axes:
+                parts = [np.take(array, x.channels, axis).sum(axis) for x in terminals]
+                array = np.stack(parts, axis)
+        return array
+
+    @cached_property
+    def leads(self) -> np.ndarray:
+        """Sums of ``Gamma_a Gamma_b |G_ab|^2`` over the leads of two terminals, (t, t, E)."""
+        modulus = self.green.real**2 + self.green.imag**2
+        return self._by_terminal(self.broadening[:, None] * self.broadening * modulus, (0, 1))
+
+    @cached_property
+    def lead_sizes(self) -> np.ndarray:
+        """What `leads` are sums of, which sets their rounding errors, (t, t, E)."""
+        return self.leads + self.cancelled
+
+    @cached_property
+    def cancelled(self) -> np.ndarray:
+        """What interference leaves out of `leads`, times how far it is rounded, (t, t, E)."""
+        lost = self._cancelled * (2 * abs(self.green) + np.finfo(float).eps * self._cancelled)
+        return self._by_terminal(self.broadening[:, None] * self.broadening * lost, (0, 1))
+
+    @property
+    def cancelled_exchange(self) -> np.ndarray:
+        """`cancelled` between a terminal and all others, with a bound of occupations, (t, E)."""
+        f, h = self.filled, self.empty
+        occupation = f[:, None] * (h + h[:, None]) + f * (h + h[:, None])
+        others = 1.0 - np.eye(len(f))
+        return np.einsum("ab,abe,abe->ae", others, self.cancelled, occupation)
+
+    @cached_property
+    def from_loss(self) -> np.ndarray:
+        """From the loss terminal to the leads, (t, E)."""
+        return self._by_terminal(self.broadening * self._contact.loss.T[self._at])
+
+    @cached_property
+    def from_gain(self) -> np.ndarray:
+        """From the gain terminal to the leads, (t, E)."""
+        return self._by_terminal(self.broadening * self._contact.gain.T[self._at])
+
+    @cached_property
+    def to_loss(self) -> np.ndarray:
+        """From the leads to the loss terminal, (t, E)."""
+        return self._by_terminal(self.broadening * self._interior.loss.T[self._at])
+
+    @cached_property
+    def to_gain(self) -> np.ndarray:
+        """From the leads to the gain terminal, (t, E)."""
+        return self._by_terminal(self.broadening * self._interior.gain.T[self._at])
+
+    @property
+    def loss_gain(self) -> np.ndarray:
+        """From gain to loss, (E,)."""
+        return self._interior.loss_gain
+
+    @property
+    def gain_loss(self) -> np.ndarray:
+        """From loss to gain, (E,)."""
+        return self._interior.gain_loss
+
+    @property
+    def spectral(self) -> np.ndarray:
+        """Sum of ``Gamma_a A_aa = -2 Gamma_a Im G_aa`` over the leads of a terminal, (t, E)."""
+        return self._by_terminal(-2 * self.broadening * np.diagonal(self.green).T.imag)
+
+    @cached_property
+    def absorbed(self) -> np.ndarray:
+        """What a terminal takes up from all, itself included, ``sum_c T_ac``, (t, E)."""
+        return self.leads.sum(axis=1) + self.from_loss + self.from_gain
+
+    @cached_property
+    def unitarity_violation(self) -> np.ndarray:
+        """``Gamma_a A_aa - sum_c T_ac`` beyond what rounding makes of it, (t, E).
+
+        The spectral function is the small part of Green's function where broadenings are small,
+        and rounded as the whole of it, beside a resonance more than elsewhere.
+        """
+        size = abs(np.diagonal(self.green).T)
+        rounding = _ROUNDING * size * (1 + energy_scale(self.system) * size)
+        difference = self.spectral - self.absorbed
+        beyond = abs(difference) - self._by_terminal(2 * self.broadening * rounding)
+        return np.sign(difference) * np.maximum(beyond, 0.0)
+
+    @cached_property
+    def _root(self) -> np.ndarray:
+        """``sqrt(Gamma_a Gamma_b)``, (l, l, E)."""
+        root = np.sqrt(self.broadening)
+        return root[:, None] * root[None]
+
+    @cached_property
+    def amplitudes(self) -> np.ndarray:
+        """Scattering matrix ``s_ab = -delta_ab + i sqrt(Gamma_a Gamma_b) G_ab``, (l, l, E)."""
+        result = self._root * self.green
+        result *= 1j
+        np.einsum("aae->ae", result)[:] -= 1.0
+        return result
+
+    @cached_property
+    def loss_correlations(self) -> np.ndarray:
+        """``sqrt(Gamma_a Gamma_b) (G 2P G^+)_ab``, (l, l, E) complex."""
+        return self._root * self._between_leads(self._correlations.loss)
+
+    @cached_property
+    def gain_correlations(self) -> np.ndarray:
+        """``sqrt(Gamma_a Gamma_b) (G 2Q G^+)_ab``, (l, l, E) complex."""
+        return self._root * self._between_leads(self._correlations.gain)
+
+    def _occupations(self, function: Callable) -> np.ndarray:
+        rows = [
+            function(self.energies, terminal.chemical_potential, terminal.temperature)
+            for terminal in self.system.terminals
+        ]
+        return np.array(rows).reshape(len(rows), self.energies.size)
+
+    @cached_property
+    def filled(self) -> np.ndarray:
+        """Occupation of each terminal, (t, E)."""
+        return self._occupations(fermi)
+
+    @cached_property
+    def empty(self) -> np.ndarray:
+        """One minus the occupation of each terminal, without cancellation, (t, E)."""
+        return self._occupations(fermi_holes)
+
+    def _from_others(self, occupation: np.ndarray) -> np.ndarray:
+        """Sum over the other terminals of transmission times occupation, (t, E)."""
+        others = 1.0 - np.eye(len(self.system.terminals))
+        return np.einsum("ab,abe,be->ae", others, self.leads, occupation)
+
+    @cached_property
+    def incoming(self) -> np.ndarray:
+        """Occupation that reaches a terminal from elsewhere, ``sum_c T_ac f_c``, (t, E)."""
+        return self._from_others(self.filled) + self.from_gain
+
+    @cached_property
+    def vacant(self) -> np.ndarray:
+        """The same for vacancies, ``sum_c T_ac (1 - f_c)``, (t, E)."""
+        return self._from_others(self.empty) + self.from_loss
+
+    @cached_property
+    def difference(self) -> np.ndarray:
+        """``f_a - f_b`` without cancellation, (t, t, E)."""
+        terminals = self.system.terminals
+        result = np.zeros((len(terminals), len(terminals), self.energies.size))
+        for a, terminal in enumerate(terminals):
+            for b in range(a):
+                result[a, b] = fermi_difference(self.energies, terminal, terminals[b])
+                result[b, a] = -result[a, b]
+        return result
+
+    @cached_property
+    def amplitude_sizes(self) -> np.ndarray:
+        """What amplitudes are sums of, which sets their rounding errors, (l, l, E)."""
+        result = self._root * (abs(self.green) + self._cancelled)
+        np.einsum("aae->ae", result)[:] += 1.0
+        return result
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """``f_a sum_c T_ac (1 - f_c) - (1 - f_a) sum_c T_ac f_c``, without cancellation, (t, E)."""
+        between = np.einsum("abe,abe->ae", self.leads, self.difference)
+        return between + self.from_loss * self.filled - self.from_gain * self.empty
+
+    @property
+    def exchange(self) -> tuple[Exchange, ...]:
+        """What each terminal exchanges with all others; not kept, as they refer to these rates."""
+        return tuple(Exchange(self, k) for k in range(len(self.system.terminals)))
+
+
+@dataclass(frozen=True)
+class Observable(Generic[Result]):
+    """Something that is made of integrals over the energy.
+
+    Attributes
+    ----------
+    integrand : callable
+        ``integrand(Rates) -> (values (m, E), magnitudes (m, E))`` as `quadrature.integrate` wants.
+    result : callable
+        Makes the result of the integrals of these m components over ``dw / 2 pi``.
+    """
+
+    integrand: Callable[[Rates], tuple[np.ndarray, np.ndarray]]
+    result: Callable[[Integral], Result]
+
+
+_ELEMENTS = 400_000
+"""Elements of a matrix between leads, over all energies, that are computed at a time and kept for
+the next observable; some 50 MB with all matrices."""
+
+
+def integrate_observables(
+    system: OpenSystem, observables: Sequence[Observable], rtol: float = 1e-10
+) -> list:
+    """Return the results of several observables from common transmissions.
+
+    Each observable refines its own panels.  The transmissions on panels that several have in
+    common, at least the first ones, are computed once.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    observables : sequence of Observable
+        What to integrate.
+    rtol : float
+        Error over value aimed at, for every component by itself.  Rounding errors that are larger
+        take its place and are part of the errors.
+
+    Returns
+    -------
+    list
+        What `Observable.result` makes of each, in their order.
+    """
+    mesh = energy_mesh(system, rtol=rtol)
+    known: dict[bytes, Rates] = {}
+    at_a_time = max(1, _ELEMENTS // max(1, len(system.leads)) ** 2)
+
+    def rates_at(energies: np.ndarray) -> Rates:
+        key = energies.tobytes()
+        if key in known:
+            return known[key]
+        rates = Rates(system, energies)
+        if sum(other.energies.size for other in known.values()) < at_a_time:
+            known[key] = rates
+        return rates
+
+    def integral(observable: Observable) -> Integral:
+        def integrand(energies):
+            starts = range(0, max(energies.size, 1), at_a_time)  # none where nothing flows
+            parts = [energies[start : start + at_a_time] for start in starts]
+            both = zip(*(observable.integrand(rates_at(part)) for part in parts), strict=True)
+            return tuple(np.concatenate(column, axis=1) for column in both)
+
+        found = integrate(integrand, mesh.panels, rtol, mesh.scale)
+        error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0) + mesh.blurred
+        columns = (column / (2 * np.pi) for column in (found.value, error, found.size))
+        return Integral(*columns, found.converged, found.evaluations)
+
+    return [observable.result(integral(observable)) for observable in observables]

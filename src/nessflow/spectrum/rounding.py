@@ -1,0 +1,118 @@
+"""What rounding makes of Green's function, on flanks of resonances and where waves cancel.
+
+A solution of linear equations is that of a matrix ``M = w - X - Sigma`` with every element off by
+some epsilon, so that ``|dG| <= epsilon |G| |M| |G|``, element by element.  Where waves decay this
+is some epsilon times ``|G|``; where they cancel it is what was cancelled.
+"""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import scipy.sparse
+
+from nessflow.solvers.banded import solve_both
+from nessflow.spectrum.mesh import energy_scale
+from nessflow.systems.matrices import as_sparse
+from nessflow.systems.system import OpenSystem
+
+
+def blur(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return what levels, and energies beside them, are rounded by.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : array
+        Energies, in t.
+
+    Returns
+    -------
+    float array
+        In t, of the shape of the energies.
+    """
+    return 2 * np.finfo(float).eps * (energy_scale(system) + abs(energies))
+
+
+def with_moved_levels(
+    system: OpenSystem, energies: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a function of the energy, and what it changes by when all levels are rounded.
+
+    Levels are rounded by epsilon times the norm of the Hamiltonian, which changes much on the flank
+    of a narrow resonance.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+    function : callable
+        Takes energies (e,) and returns real numbers, (..., e).
+
+    Returns
+    -------
+    value, moved : (..., E) float array
+        In the unit of the function.
+    """
+    shift = blur(system, energies)
+    found = function(np.concatenate([energies - shift, energies, energies + shift]))
+    below, value, above = np.split(found, 3, axis=-1)
+    return value, np.fmax(abs(above - value), abs(below - value))
+
+
+@functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system
+def _constant_sizes(system: OpenSystem) -> scipy.sparse.csr_array:
+    parts = (as_sparse(x).matrix for x in (system.hamiltonian, system.loss, system.gain))
+    return sum(abs(part) for part in parts).tocsr()
+
+
+def times_element_sizes(system: OpenSystem, energy: float, states: np.ndarray) -> np.ndarray:
+    """Return ``|M| |states|``, with ``|M|`` what elements of ``w - X - Sigma`` are sums of.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energy : float
+        In t.
+    states : (N, s) array
+        Columns.
+
+    Returns
+    -------
+    (N, s) float array
+        In t times the unit of the states.
+    """
+    states = abs(states)
+    diagonal = np.full(system.sites, abs(energy))
+    spread = np.zeros_like(states)
+    for lead in system.leads:
+        size, v = abs(lead.self_energy(np.array([energy]))[0]), abs(lead.amplitudes)
+        diagonal[lead.sites] += size * v**2
+        if v.size > 1:
+            at = states[lead.sites]
+            spread[lead.sites] += size * v[:, None] * (v @ at - v[:, None] * at)
+    return _constant_sizes(system) @ states + diagonal[:, None] * states + spread
+
+
+def green_sizes(system: OpenSystem, energy: float) -> np.ndarray:
+    """Return ``|G| |M| |G|`` between the leads.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energy : float
+        In t.
+
+    Returns
+    -------
+    (l, l) float array
+        In 1/t; nan where the energy is a pole.
+    """
+    contacts = system.coupling.columns(system.sites)[:, system.coupling.of_lead]
+    columns, rows = solve_both(system, energy, contacts)
+    return abs(rows).T @ times_element_sizes(system, energy, columns)

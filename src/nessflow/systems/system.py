@@ -1,0 +1,426 @@
+"""Open quadratic systems: a Hamiltonian, Markovian loss and gain, and leads.
+
+Units hbar = k_B = e = 1, energies in the hopping t.  Loss ``P`` and gain ``Q`` are those of paper
+extended-landauer-buttiker, eq (5): channels ``L = sum_j u_j c_j`` enter the master equation as
+``2 L rho L^+ - {L^+ L, rho}``, so ``P_jk = sum u_j^* u_k``, the damping matrix is
+``X = h - i (P + Q)``, ``G = (w - X - Sigma)^-1``, and populations decay with the rate ``2 P``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from nessflow.systems.contacts import Contacts, Coupling
+from nessflow.systems.leads import Attached, Lead
+from nessflow.systems.matrices import (
+    Matrix,
+    Sparse,
+    Tridiagonal,
+    as_dense,
+    as_sparse,
+    check_positive,
+    checked,
+)
+
+
+def _require(fine: bool, name: str, what: str, got: object) -> None:
+    if not fine:
+        raise ValueError(f"lead {name!r}: {what}, got {got}")
+
+
+@dataclass(frozen=True)
+class AttachedLead:
+    """One channel: a lead, the sites that it couples to, its occupation.
+
+    Parameters
+    ----------
+    name : str
+        Name of the lead.
+    site : int or mapping of int to complex
+        Site of the contact, counted from 0; or the amplitudes v of several, which couple
+        coherently: the self-energy is ``v sigma v^+``.
+    model : Lead
+        Self-energy ``sigma`` and bands.
+    chemical_potential, temperature : float
+        In t; temperature 0 is allowed.
+    terminal : str, optional
+        Terminal that the lead is a channel of, see `OpenSystem.terminals`; its own name if None.
+    charge : int
+        What a particle of this channel counts.
+    energy_offset : float
+        Energy of its particles less that of the system's, in t.
+
+    Raises
+    ------
+    ValueError
+        When a value is out of range, or one that no solver knows of yet (a charge that is not 1,
+        an offset that is not 0).
+    """
+
+    name: str
+    site: int | Mapping[int, complex] | Coupling
+    model: Lead
+    chemical_potential: float
+    temperature: float
+    terminal: str | None = None
+    charge: int = 1
+    energy_offset: float = 0.0
+
+    def __post_init__(self):
+        if not isinstance(self.site, int | np.integer):
+            pairs = tuple(sorted(dict(self.site).items()))
+            _require(bool(pairs), self.name, "site needs at least one amplitude", self.site)
+            _require(
+                all(x != 0 and np.isfinite(x) for _, x in pairs),
+                self.name,
+                "amplitudes must be finite and not 0",
+                dict(pairs),
+            )
+            object.__setattr__(self, "site", pairs)
+        lowest = self.coupling[0][0]
+        _require(lowest >= 0, self.name, "site must be 0 or more (counted from 0)", lowest)
+        mu, temperature = self.chemical_potential, self.temperature
+        _require(np.isfinite(mu), self.name, "chemical_potential must be finite", mu)
+        fine = temperature >= 0 and np.isfinite(temperature)
+        _require(fine, self.name, "temperature must be finite and 0 or more", temperature)
+        kind = self.charge, self.energy_offset
+        _require(kind == (1, 0), self.name, "charge and energy_offset must be 1 and 0", kind)
+
+    @property
+    def coupling(self) -> Coupling:
+        """Sites, ascending, and amplitudes."""
+        return self.site if isinstance(self.site, tuple) else ((self.site, 1.0),)
+
+    @property
+    def sites(self) -> np.ndarray:
+        """Sites that it couples to, ascending; (k,) int."""
+        return np.array([site for site, _ in self.coupling])
+
+    @property
+    def amplitudes(self) -> np.ndarray:
+        """Amplitudes v on these sites, (k,) float or complex."""
+        return np.array([amplitude for _, amplitude in self.coupling])
+
+    def vector(self, sites: int) -> np.ndarray:
+        """Return the amplitudes on all sites.
+
+        Parameters
+        ----------
+        sites : int
+            Number of sites N.
+
+        Returns
+        -------
+        (N,) array
+            Zero where the lead does not couple.
+        """
+        result = np.zeros(sites, self.amplitudes.dtype)
+        result[self.sites] = self.amplitudes
+        return result
+
+    @property
+    def attached(self) -> Attached:
+        """Sites, amplitudes and lead, as `nessflow.systems.leads.bordered` wants them."""
+        return self.sites, self.amplitudes, self.model
+
+    @property
+    def conjugate(self) -> "AttachedLead":
+        """The channel with complex conjugate amplitudes; the same object if they are real."""
+        if not np.iscomplex(self.amplitudes).any():
+            return self
+        return replace(self, site={site: np.conj(x) for site, x in self.coupling})
+
+    def self_energy(self, energies: np.ndarray) -> np.ndarray:
+        """Return the retarded self-energy, see `Lead.self_energy`."""
+        return self.model.self_energy(energies)
+
+    def broadening_at(self, energies: np.ndarray) -> np.ndarray:
+        """Return ``Gamma = -2 Im Sigma``, see `Lead.broadening_at`."""
+        return self.model.broadening_at(energies)
+
+
+Place = int | Sequence[int] | Mapping[int, complex]
+"""A site; several, on each of which a lead has channels; amplitudes on several."""
+
+
+def attached_leads(
+    name: str, model: Lead, site: Place, chemical_potential: float, temperature: float
+) -> list[AttachedLead]:
+    """Return the channels of a lead, one terminal.
+
+    Parameters
+    ----------
+    name : str
+        Name of the lead.
+    model : Lead
+        What it is.
+    site : int, sequence of int, or mapping of int to complex
+        Where it couples, counted from 0: one channel on one site or, with the amplitudes of a
+        mapping, coherently on several; the channels of `Lead.channels` on a sequence.
+    chemical_potential, temperature : float
+        In t.
+
+    Returns
+    -------
+    list of AttachedLead
+        One for each channel.
+    """
+    filling = chemical_potential, temperature
+    if isinstance(site, int | np.integer | Mapping):
+        return [AttachedLead(name, site, model, *filling)]
+    found = []
+    for number, (vector, lead) in enumerate(model.channels(len(site)), 1):
+        pairs = {j: x for j, x in zip(site, vector.tolist(), strict=True) if x != 0}
+        ((first, amplitude), *others) = pairs.items()
+        is_point = not others and amplitude == 1
+        own = f"{name}, mode {number}" if model.has_rows else f"{name} on site {first + 1}"
+        found.append((own, first if is_point else pairs, lead))
+    if len(found) == 1:
+        return [AttachedLead(name, *found[0][1:], *filling)]
+    return [AttachedLead(*channel, *filling, name) for channel in found]
+
+
+def outermost_edges(leads: Iterable[AttachedLead]) -> tuple[float, float]:
+    """Return the lowest and the highest edge of the bands of leads, in t.
+
+    Parameters
+    ----------
+    leads : iterable of AttachedLead
+        At least one.
+
+    Returns
+    -------
+    low, high : float
+        In t.
+    """
+    models = [lead.model for lead in leads]
+    return min(x.bottom for x in models), max(x.top for x in models)
+
+
+def share_states(leads: Iterable[AttachedLead]) -> bool:
+    """Return whether there are energies at which all terminals of leads have states."""
+    bands_of: dict[str, set] = {}
+    for lead in leads:
+        bands_of.setdefault(lead.terminal or lead.name, set()).update(lead.model.bands)
+    shared = [(-np.inf, np.inf)]
+    for bands in bands_of.values():
+        both = [(x, y) for x in shared for y in bands]
+        cuts = [(max(x[0], y[0]), min(x[1], y[1])) for x, y in both]
+        shared = [(low, high) for low, high in cuts if low < high]
+    return bool(shared)
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """Leads that are counted as one, of one chemical potential and temperature.
+
+    Attributes
+    ----------
+    name : str
+        Name, that of the lead where it is one.
+    chemical_potential, temperature : float
+        In t.
+    channels : tuple of int
+        Places of the leads among those of the system.
+    """
+
+    name: str
+    chemical_potential: float
+    temperature: float
+    channels: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class OpenSystem:
+    """Quadratic fermions with Markovian loss and gain, attached to leads.
+
+    Parameters
+    ----------
+    hamiltonian : Tridiagonal, (N, N) matrix of scipy.sparse or (N, N) array
+        ``h``, Hermitian, in t.
+    loss, gain : Tridiagonal, (N, N) matrix of scipy.sparse or (N, N) array
+        ``P`` and ``Q``, Hermitian and positive semi-definite, in t/hbar.
+    leads : sequence of AttachedLead
+        With names that are all different; several may share a site.  Leads of the same
+        ``terminal`` must have the same chemical potential and temperature.
+
+    One dense matrix makes all three dense; otherwise one `Sparse` makes all three sparse.
+
+    Raises
+    ------
+    ValueError
+        When a matrix is not what it should be, sizes differ, or a lead does not fit.
+    """
+
+    hamiltonian: Matrix
+    loss: Matrix
+    gain: Matrix
+    leads: tuple[AttachedLead, ...]
+
+    def __post_init__(self):
+        names = ("hamiltonian", "loss", "gain")
+        matrices = {name: checked(name, getattr(self, name)) for name in names}
+        if len({matrix.shape for matrix in matrices.values()}) > 1:
+            shapes = ", ".join(f"{name} {matrix.shape}" for name, matrix in matrices.items())
+            raise ValueError(f"the matrices must have one size, got {shapes}")
+        check_positive("loss", matrices["loss"])
+        check_positive("gain", matrices["gain"])
+        for kind, convert in ((np.ndarray, as_dense), (Sparse, as_sparse)):
+            if any(isinstance(matrix, kind) for matrix in matrices.values()):
+                matrices = {name: convert(matrix) for name, matrix in matrices.items()}
+        for name, matrix in matrices.items():
+            object.__setattr__(self, name, matrix)
+        object.__setattr__(self, "leads", tuple(self.leads))
+        self._check_leads()
+
+    def _check_leads(self) -> None:
+        seen = set()
+        for lead in self.leads:
+            last = lead.coupling[-1][0]
+            fits = last < self.sites
+            _require(fits, lead.name, f"site must be below the {self.sites} sites", last)
+            if lead.name in seen:
+                raise ValueError(f"two leads have the name {lead.name!r}")
+            seen.add(lead.name)
+        for terminal in self.terminals:
+            for key in ("chemical_potential", "temperature"):
+                values = {getattr(self.leads[a], key) for a in terminal.channels}
+                if len(values) > 1:
+                    found = ", ".join(f"{value:g}" for value in sorted(values))
+                    raise ValueError(
+                        f"the leads of terminal {terminal.name!r} must have one {key}, got {found}"
+                    )
+
+    @cached_property
+    def terminals(self) -> tuple[Terminal, ...]:
+        """Terminals other than loss and gain, ordered by their first lead."""
+        channels: dict[str, list[int]] = {}
+        for a, lead in enumerate(self.leads):
+            channels.setdefault(lead.terminal or lead.name, []).append(a)
+        firsts = {name: self.leads[mine[0]] for name, mine in channels.items()}
+        return tuple(
+            Terminal(name, lead.chemical_potential, lead.temperature, tuple(channels[name]))
+            for name, lead in firsts.items()
+        )
+
+    @cached_property
+    def terminal_of_lead(self) -> np.ndarray:
+        """Place of each lead's terminal among `terminals`, (l,) int."""
+        result = np.empty(len(self.leads), int)
+        for k, terminal in enumerate(self.terminals):
+            result[list(terminal.channels)] = k
+        return result
+
+    @property
+    def sites(self) -> int:
+        """Number of sites N."""
+        return self.hamiltonian.shape[0]
+
+    @property
+    def is_tridiagonal(self) -> bool:
+        """Whether all matrices are stored as `Tridiagonal`."""
+        return isinstance(self.hamiltonian, Tridiagonal)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether all matrices are stored with all their elements."""
+        return isinstance(self.hamiltonian, np.ndarray)
+
+    def regular_self_energy(self, energy: float | None = None) -> np.ndarray:
+        """Return the elements of the leads' self-energies at one energy, without their poles.
+
+        Parameters
+        ----------
+        energy : float, optional
+            In t; the reference energy of each lead unless told.
+
+        Returns
+        -------
+        (p,) complex array
+            In t, at the rows and columns of `Contacts.elements`.
+        """
+        models = [lead.model for lead in self.leads]
+        at = [x.reference_energy if energy is None else energy for x in models]
+        found = [x.regular_self_energy(w) for x, w in zip(models, at, strict=True)]
+        return self.coupling.summed(np.array(found, complex))
+
+    @cached_property
+    def coupling(self) -> Contacts:
+        """Vectors by which the leads couple."""
+        return Contacts.of([lead.coupling for lead in self.leads])
+
+    @property
+    def contacts(self) -> np.ndarray:
+        """Distinct sites that have a lead, sorted; (k,) int."""
+        return self.coupling.sites
+
+    @property
+    def is_wired_chain(self) -> bool:
+        """Whether it is a chain, each lead on one site: what compiled kernels take."""
+        return self.is_tridiagonal and self.coupling.are_points
+
+    @cached_property
+    def alike_leads(self) -> tuple[tuple[AttachedLead, list[int]], ...]:
+        """Leads that differ in their self-energies, each with the places of all that are alike."""
+        groups: dict[Lead, list[int]] = {}
+        for a, lead in enumerate(self.leads):
+            groups.setdefault(lead.model, []).append(a)
+        return tuple((self.leads[members[0]], members) for members in groups.values())
+
+    def self_energies(self, energies: np.ndarray) -> list[np.ndarray]:
+        """Return the self-energy of each lead.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Energies, in t.
+
+        Returns
+        -------
+        list of (E,) complex array
+            In t; leads that are alike share one array.
+        """
+        result = [np.empty(0, complex)] * len(self.leads)
+        for lead, members in self.alike_leads:
+            row = lead.self_energy(energies)
+            for a in members:
+                result[a] = row
+        return result
+
+    def contact_self_energy(self, energies: np.ndarray) -> np.ndarray:
+        """Return the elements of the sum of the leads' self-energies, a matrix between contacts.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Energies w, in t.
+
+        Returns
+        -------
+        (E, p) complex array
+            In t, at the rows and columns of `Contacts.elements`: by contact site, where each lead
+            is on one.
+        """
+        total = np.zeros((self.coupling.count, np.size(energies)), complex)
+        for at, row in zip(self.coupling.of_lead, self.self_energies(energies), strict=True):
+            total[at] += row
+        return self.coupling.spread(total).T
+
+    def damping_matrix(self) -> np.ndarray:
+        """Return ``X = h - i (P + Q)`` as an (N, N) complex array, in t."""
+        return as_dense(self.hamiltonian) - 1j * (as_dense(self.loss) + as_dense(self.gain))
+
+    @cached_property
+    def T(self) -> "OpenSystem":
+        """System with every matrix transposed; its Green's function is the transposed one.
+
+        The same object if all matrices are real tridiagonal ones and all amplitudes are real.
+        """
+        matrices = self.hamiltonian, self.loss, self.gain
+        leads = tuple(lead.conjugate for lead in self.leads)
+        real = all(own is lead for own, lead in zip(leads, self.leads, strict=True))
+        if real and all(isinstance(x, Tridiagonal) and x.T is x for x in matrices):
+            return self
+        return OpenSystem(*(matrix.T for matrix in matrices), leads)

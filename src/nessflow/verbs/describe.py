@@ -1,0 +1,191 @@
+"""What a study computes, in words: parameters, conventions, axes and observables."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+from pydantic import BaseModel
+
+from nessflow.config.grid import blocks_of, point_count
+from nessflow.config.keys import key_lines
+from nessflow.config.project import Study
+from nessflow.config.study import possible_parameters, variables_of
+from nessflow.observables.observable import Observable, observable_kinds, summary
+from nessflow.outcome import Status, Variable
+from nessflow.registry import find_kind, kind_names
+
+UNITS = (
+    "Units: hbar = k_B = e = 1, energies in the hopping t; a current in t/h is 2 pi times larger."
+)
+
+
+EXAMPLES = Path(__file__).parents[1] / "kinds" / "examples"
+"""A small study of each kind, ``<kind>.yaml``; those of others lie beside their modules as well."""
+
+
+def describe_kinds() -> str:
+    """Return the kinds of study, one line each."""
+    lines = [f"{name}: {_summary(find_kind(name))}" for name in kind_names()]
+    return "\n".join([*lines, "", "nessflow describe KIND: its keys, observables and an example"])
+
+
+def describe_kind(name: str) -> str:
+    """Return keys, observables and an example of a kind: what ``nessflow describe KIND`` prints."""
+    kind = find_kind(name)
+    example = Path(kind.__file__).parent / EXAMPLES.name / f"{name}.yaml"
+    lines = [f"{name}: {_summary(kind)}", "", UNITS, *kind.CONVENTIONS]
+    lines += [
+        "",
+        "Keys beside those of every study (docs/study-files.md); a number may be $axis or",
+        "$(formula of axes), a mapping of names is written as key ->",
+        *key_lines(kind.Parameters),
+        "",
+        "Observables (NAME_error: numerical error of an integrated one)",
+        *(_choice(kind) if hasattr(kind, "chosen") else _variables(kind.VARIABLES)),
+    ]
+    if example.is_file():
+        text = example.read_text().rstrip()
+        lines += ["", "Example: save it as config/studies/NAME.yaml", "", text]
+    return "\n".join(lines)
+
+
+def describe_study(study: Study, kind: ModuleType) -> str:
+    """Return the description of one study: what ``nessflow describe STUDY`` prints."""
+    parameters = possible_parameters(study, {}, kind)
+    lines = [f"{study.name}: {study.title}", f"kind {study.kind}: {_summary(kind)}"]
+    if study.reference:
+        lines.append("reference: " + ", ".join(f"{k} {v}" for k, v in study.reference.items()))
+    if study.notes:
+        lines.append("notes: " + " ".join(study.notes.split()))
+    lines += ["", UNITS, *kind.CONVENTIONS]
+    lines += ["", "Axes (parameters below are those of the first point)"]
+    lines += [
+        f"  {axis.name}: {len(axis.labels)} values, {axis.labels[0]} to {axis.labels[-1]}, "
+        f"{axis.long_name} ({axis.natural_units}), {'one job each' if axis.outer else 'in one job'}"
+        for axis in study.axes
+    ]
+    if study.ensemble:
+        e = study.ensemble
+        lines.append(f"  {e.samples} samples, {e.per_block} in one job, root seed {e.seed}")
+        lines.append(
+            f"  sample k is {'another' if e.independent else 'the same'} draw at each point"
+        )
+    count = point_count(study.axes, study.ensemble)
+    lines.append(f"  {count} points in {len(blocks_of(study.axes, study.ensemble))} blocks")
+    lines += [
+        "",
+        f"Parameters (nessflow describe {study.kind}: every key)",
+        *_parameters(parameters, ""),
+    ]
+    lines += ["", "Observables", *_variables(variables_of(kind, study.template))]
+    return "\n".join(lines)
+
+
+def _summary(kind: ModuleType) -> str:
+    return (kind.__doc__ or "").strip().partition("\n")[0]
+
+
+def _parameters(model: BaseModel, prefix: str) -> list[str]:
+    """Return one line for each number: dotted key, value, unit, meaning."""
+    lines = []
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        key = f"{prefix}{field.alias or name}"
+        models = {key: value}
+        if isinstance(value, Mapping):
+            models = {f"{key}.{part}": item for part, item in value.items()}
+        if models and all(isinstance(item, BaseModel) for item in models.values()):
+            for part, item in models.items():
+                lines += _parameters(item, f"{part}.")
+            continue
+        units = (field.json_schema_extra or {}).get("natural_units", "").removeprefix("1")
+        lines.append(
+            f"  {key} = {value} {units}".rstrip()
+            + (f"  # {field.description}" if field.description else "")
+        )
+    return lines
+
+
+def _variables(variables: Mapping[str, Variable], indent: str = "  ") -> list[str]:
+    return [
+        f"{indent}{name} [{', '.join(v.dims)}] ({v.natural_units}): {v.long_name}"
+        + (f"; {v.limits}" if str(v.limits) else "")
+        for name, v in variables.items()
+        if not name.endswith("_error")
+    ]
+
+
+def _choice(kind: ModuleType) -> list[str]:
+    """Return the observables that a study may choose, those of the default first."""
+    default, lines = kind.chosen(None), []
+    for name, each in _all_observables(kind).items():
+        when = "" if name in default else " (where a study lists it)"
+        lines.append(f"  {name}{when}: {summary(each)}")
+        if name not in default:
+            lines += [f"    {line}" for line in each.conventions]
+        lines += _variables(each.variables, "    ")
+    return lines
+
+
+def _all_observables(kind: ModuleType) -> dict[str, type[Observable]]:
+    names = dict.fromkeys([*kind.chosen(None), *observable_kinds()])
+    return {name: observable_kinds()[name] for name in names}
+
+
+def data_dictionary() -> str:
+    """Return ``docs/data-dictionary.md``: every variable of every kind."""
+    lines = [
+        "# Data dictionary",
+        "",
+        "Made by `make docs` from the kinds of study; a test keeps it true.",
+        "",
+        f"{UNITS} Every variable has `units` (CF: `1`, since natural units have no dimension), "
+        "`natural_units` and `long_name`.",
+        "",
+        "Dimensions: one for each axis of the study in the order of its file, `sample` for an "
+        "ensemble, then those listed below. Beside each variable:",
+        "",
+        "* `<name>_error`: estimate of the numerical error of an integrated number",
+        "* `<name>_mean`, `<name>_sem`, `<name>_mean_square`, `<name>_mean_square_sem`: mean and "
+        "standard error over the samples that are ok, of the value and of its square; "
+        "`n_samples`: how many these are",
+        "* `status` of each point: "
+        + ", ".join(f"{s.value} {s.name.lower().replace('_', ' ')}" for s in Status),
+        "* `message`: why a point is not ok; `failures.csv` lists these points. A point is suspect "
+        "where a value is beyond its range by more than its error, where the error is larger than "
+        "the whole range, or where a value is not finite and no reason is given",
+        "* `<fit>_exponent`, `<fit>_prefactor` and their `_error`: fits of the study file",
+        "",
+        "A value is NaN where the point failed, or where the quantity is not defined; then an "
+        "attribute `undefined` of the variable says why. A dimension whose values differ between "
+        "points, such as the sites of chains of several lengths, has all of them (attribute "
+        "`joined`), and NaN where a point has no such value. The range is what mathematics "
+        "allows; where it depends on the point (channels of a lead, statistics, loss and gain) the "
+        "point is judged by its own.",
+    ]
+    for name in kind_names():
+        kind = find_kind(name)
+        lines += ["", f"## {name}", "", _summary(kind), ""]
+        lines += [f"* {line}" for line in kind.CONVENTIONS]
+        lines += ["", *_table(kind.VARIABLES)]
+        if hasattr(kind, "chosen"):
+            lines += ["", "Where a study lists them among its `observables`:"]
+            for each in _all_observables(kind).values():
+                if each.name not in kind.chosen(None):
+                    lines += ["", f"**{each.name}**: {summary(each)}"]
+                    lines += ["", *(f"* {line}" for line in each.conventions)]
+                    lines += [*[""] * bool(each.conventions), *_table(each.variables)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(variables: Mapping[str, Variable]) -> list[str]:
+    return [
+        "| variable | dimensions | natural units | range | meaning |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{v}` | {', '.join(m.dims) or 'none'} | {m.natural_units} | {m.limits} | "
+            f"{m.long_name} |"
+            for v, m in variables.items()
+            if not v.endswith("_error")
+        ),
+    ]

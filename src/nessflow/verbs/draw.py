@@ -1,0 +1,183 @@
+"""Figures of a study: from checked data to files that carry their provenance."""
+
+import json
+import shutil
+import traceback
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+import nessflow
+from nessflow.config.project import Project, Study
+from nessflow.figures.plots import draw
+from nessflow.figures.save import record_json, save
+from nessflow.figures.specs import Spec, studies_of
+from nessflow.figures.units import FigureError
+from nessflow.run.digest import style_digest
+from nessflow.run.provenance import command, lock_sha256, record_of, reference_text, versions
+from nessflow.run.reader import read_data
+from nessflow.store.files import (
+    StoreError,
+    file_sha256,
+    remove,
+    remove_leftovers,
+    write_atomically,
+    write_text,
+)
+from nessflow.store.manifest import (
+    DATA,
+    FIGURES,
+    MANIFEST,
+    MARKERS,
+    sealed_text,
+    write_manifest,
+)
+from nessflow.verbs.workflow import (
+    CAPTIONS,
+    FORMATS,
+    SIDECAR,
+    SUFFIXES,
+    caption_of,
+    captions_of,
+    data_of,
+    digest_of,
+    figure_faults,
+    figure_state,
+    old_figures,
+    written_spec,
+)
+
+_DRAWING = ("matplotlib", "numpy", "pillow")
+_LAYOUT = "(?i)(constrained_layout|tight.?layout|the figure layout)"
+"""How warnings of matplotlib begin that say that a figure has no room for its parts."""
+
+
+def draw_study(
+    study: Study,
+    project: Project,
+    progress: Callable[[str], None],
+    names: Sequence[str] = (),
+) -> None:
+    """Write figures of ``study`` below ``results/<study>/figures``, each that can be drawn.
+
+    Parameters
+    ----------
+    study : Study
+        The study; its figures may read the data of others.
+    project : Project
+        The project with every study that is read.
+    progress : callable
+        Takes one line of text for each figure.
+    names : sequence of str, optional
+        The figures to draw, and not the list of all; all, and their list, by default.
+
+    Raises
+    ------
+    StoreError
+        When data are missing, damaged or not those of their study.
+    FigureError
+        When a figure asks for something that the data do not have, has no room for its parts or
+        cannot be written; after all others were drawn.
+    """
+    chosen = [spec for spec in study.figures if not names or spec.name in names]
+    needed = {name for spec in chosen for name in studies_of(spec, study.name)}
+    datasets = {name: _data(project, name) for name in sorted(needed)}
+    folder = project.results / study.name / FIGURES
+    # The list of figures is none of the files to come.
+    shutil.rmtree(folder / MARKERS, ignore_errors=True)
+    remove(folder / MANIFEST)
+    faults = []
+    for spec in chosen:
+        try:
+            record = figure_record(study, spec, datasets)
+            write_figure(drawn(spec, datasets, study.name), folder, spec.name, record)
+        except Exception as error:
+            # One bad figure must not stop the others, whatever it raises.
+            if not isinstance(error, FigureError | StoreError):
+                progress(traceback.format_exc())
+            is_named = isinstance(error, FigureError)
+            faults.append(f"{'' if is_named else f'figure {spec.name} of {study.name}: '}{error}")
+        else:
+            progress(f"{study.name}: figure {spec.name}")
+    if faults:
+        raise FigureError("\n".join(faults))
+    if not names:
+        list_figures(study, project.results)
+
+
+def _data(project: Project, name: str) -> xr.Dataset:
+    study = project.studies[name]
+    return read_data(study, project.results / name, digest_of(study))
+
+
+def list_figures(study: Study, results: Path) -> None:
+    """Write captions and manifest of the figures of a study, all of which have been drawn.
+
+    Raises
+    ------
+    StoreError
+        When one is missing, not as it was drawn, or drawn otherwise or from other data.
+    """
+    folder = results / study.name / FIGURES
+    if faults := [*figure_faults(study, folder), *old_figures(study, results)]:
+        raise faults[0]
+    data = {name: file_sha256(results / name / DATA) for name in data_of(study)}
+    write_text(folder / CAPTIONS, "\n".join(f"{line}\n" for line in captions_of(study)))
+    names = [f"{spec.name}.{suffix}" for spec in study.figures for suffix in SUFFIXES]
+    write_manifest(folder, figure_state(study, data), [CAPTIONS, *names])
+    remove_leftovers(folder)
+
+
+def drawn(spec: Spec, datasets: Mapping[str, xr.Dataset], study: str) -> Figure:
+    """Return a figure; one that does not fit its place counts as a fault.
+
+    Raises
+    ------
+    FigureError
+        As `draw`, and where matplotlib warns that the layout could not be made.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", _LAYOUT, UserWarning)
+        try:
+            return draw(spec, datasets, study)
+        except UserWarning as warning:
+            way_out = "shorten labels or legend, or draw it over both columns (width: double)"
+            raise FigureError(f"figure {spec.name} of {study}: {warning}; {way_out}") from None
+
+
+def figure_record(
+    study: Study, spec: Spec, datasets: Mapping[str, xr.Dataset]
+) -> dict[str, object]:
+    """Return where a figure comes from: data, parameters, code, and what draws it again."""
+    return {
+        "figure": spec.name,
+        "study": study.name,
+        "title": study.title,
+        "references": reference_text(study.reference),
+        "caption": caption_of(study, spec),
+        "specification": written_spec(spec),
+        "tier": study.tier,
+        "command": command(study.name, study.tier),
+        "data": [record_of(datasets[name].attrs) for name in studies_of(spec, study.name)],
+        "figure_digest": style_digest(),
+        "nessflow_version": nessflow.__version__,
+        "versions": json.loads(versions(_DRAWING)),
+        "lock_sha256": lock_sha256(),
+        "license": nessflow.__license__,
+    }
+
+
+def write_figure(figure: Figure, folder: Path, name: str, record: Mapping[str, object]) -> None:
+    """Write a figure in every format, each file as a whole or not at all, and then its record.
+
+    The record vouches for the pictures where no list of figures does: one of them may have failed.
+    """
+    for suffix in FORMATS:
+        write_atomically(folder / f"{name}.{suffix}", lambda path: save(figure, path, record))
+    pictures = [f"{name}.{suffix}" for suffix in FORMATS]
+    sums = {picture: file_sha256(folder / picture) for picture in pictures}
+    text = sealed_text({**json.loads(record_json(record)), "files": sums})
+    write_text(folder / f"{name}.{SIDECAR}", text)

@@ -1,0 +1,108 @@
+"""One point of a study, evaluated with no workflow and no file."""
+
+import math
+from types import ModuleType
+
+import numpy as np
+
+from nessflow.config.grid import Ensemble
+from nessflow.config.project import Study, parameters_of
+from nessflow.config.study import variables_of
+from nessflow.run.judge import judge
+from nessflow.run.solve import generator
+
+
+def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
+    """Return every observable of the first point of a study as plain JSON values.
+
+    Parameters
+    ----------
+    study : Study
+        With the axes fixed that the user set; a free axis takes its first value.
+    kind : module
+        The kind of the study.
+    sample : int
+        Disorder sample; ignored where nothing is random.
+
+    Returns
+    -------
+    dict
+        ``study``, ``point``, ``sample`` (where something is random), ``status``, ``message``,
+        ``coordinates`` and ``observables``: name -> ``value`` (number or nested lists, None
+        where undefined), ``error`` (numerical error estimate, same shape), ``units``, ``dims``,
+        ``long_name`` and, where a value is None, ``undefined`` with the reason.
+    """
+    labels = {axis.name: axis.labels[0] for axis in study.axes}
+    parameters = parameters_of(study, labels, kind)
+    random = kind.is_random(parameters)
+    ensemble = study.ensemble or Ensemble(1, 1, 0)
+    rng = generator(ensemble, labels, sample) if random else None
+    coordinates = {name: c.values for name, c in kind.coordinates(parameters).items()}
+    variables = variables_of(kind, study.template)
+    verdict = judge(kind.evaluate(parameters, rng), variables, coordinates)
+    result = {
+        "study": study.name,
+        "point": {axis.name: axis.value(labels[axis.name]) for axis in study.axes},
+    }
+    if random:
+        result["sample"] = sample
+    return result | {
+        "status": verdict.status,
+        "message": verdict.message,
+        "coordinates": {name: values.tolist() for name, values in coordinates.items()},
+        "observables": {
+            name: _observable(name, variable, verdict)
+            for name, variable in variables.items()
+            if not name.endswith("_error")
+        },
+    }
+
+
+def _observable(name, variable, verdict) -> dict:
+    entry = {
+        "value": _plain(verdict.values[name]),
+        "error": _plain(verdict.values.get(f"{name}_error")),
+        "units": variable.natural_units,
+        "dims": list(variable.dims),
+        "long_name": variable.long_name,
+    }
+    if name in verdict.reasons:
+        entry["undefined"] = verdict.reasons[name]
+    return entry
+
+
+def _plain(value):
+    """Return nested lists of floats with None for what is not finite."""
+    if value is None:
+        return None
+    if np.ndim(value):
+        return [_plain(part) for part in value]
+    return float(value) if math.isfinite(value) else None
+
+
+def point_table(result: dict) -> str:
+    """Return ``evaluate_point``'s result as lines: name, coordinates, value, error, unit."""
+    title = result["study"] + (f", sample {result['sample']}" if "sample" in result else "")
+    lines = [title, *(f"  {name} = {value}" for name, value in result["point"].items())]
+    if result["message"]:
+        lines.append(f"  status {result['status']}: {result['message']}")
+    for name, entry in result["observables"].items():
+        names = [result["coordinates"][dim] for dim in entry["dims"]]
+        shape = tuple(len(values) for values in names)
+        for index in np.ndindex(shape):
+            where = ", ".join(str(names[k][i]) for k, i in enumerate(index))
+            lines.append(
+                f"{name}{f'[{where}]' if where else ''} = {_shown(entry, index)} {entry['units']}"
+            )
+        if "undefined" in entry:
+            lines.append(f"  {name} is undefined: {entry['undefined']}")
+    return "\n".join(lines)
+
+
+def _shown(entry, index) -> str:
+    value, error = entry["value"], entry["error"]
+    for i in index:
+        value, error = value[i], None if error is None else error[i]
+    if value is None:
+        return "undefined"
+    return f"{value:.15g}" + (f" +- {error:.1e}" if error is not None else "")

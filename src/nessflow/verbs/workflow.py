@@ -1,0 +1,483 @@
+"""What the Snakefile needs to know of the studies: files, and the parameters that make them old."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
+
+from nessflow.config.grid import blocks_of, canonical_json
+from nessflow.config.project import (
+    ConfigError,
+    Project,
+    Study,
+    is_study_name,
+    load_project,
+    template_json,
+)
+from nessflow.errors import Problem, nearest
+from nessflow.figures.specs import SPEC, Spec, studies_of
+from nessflow.registry import find_kind, use_project
+from nessflow.run.digest import report_digest, style_digest
+from nessflow.run.sources import study_digest
+from nessflow.store.files import (
+    Missing,
+    StoreError,
+    file_sha256,
+    remove,
+    set_aside,
+    write_text,
+)
+from nessflow.store.lock import LockError, hold_run_lock
+from nessflow.store.manifest import (
+    AGAIN,
+    BLOCKS,
+    CURRENT,
+    DATA,
+    FIGURES,
+    MANIFEST,
+    MARKERS,
+    Old,
+    State,
+    content_of,
+    read_manifest,
+    read_sealed,
+    settle,
+    short_hash,
+    state_of,
+    vouched_faults,
+)
+from nessflow.verbs.figure_checks import figure_problems, layout_of
+
+FORMATS = ("svg", "pdf", "png")
+SIDECAR = "json"
+SUFFIXES = (*FORMATS, SIDECAR)
+CAPTIONS = "captions.txt"
+REPORT, PAGE = "report", "index.html"
+_CHOICES = ("tier", "studies", "allow_large")
+"""What ``snakemake --config`` may say."""
+_LISTED = 3
+"""Blocks that are set aside for one reason and named one by one; more are counted."""
+_ELSEWHERE = "make room for the results or choose another folder by `results` in config/config.yaml"
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Files of one study and the short texts whose change makes Snakemake run a rule again.
+
+    ``figures`` has the files of each figure, ``specs`` and ``captions`` what makes it old.
+    """
+
+    data: str
+    marker: str
+    blocks: list[str]
+    figures: Mapping[str, list[str]]
+    figure_list: list[str]
+    source: str
+    numbers: str
+    points: str
+    content: str
+    specs: Mapping[str, str]
+    captions: Mapping[str, str]
+    state: State
+    figure_marker: str
+
+    @property
+    def targets(self) -> list[str]:
+        """Return what a user asks for: the dataset and the figures."""
+        return [*self.gathered, *self.drawn]
+
+    @property
+    def drawn(self) -> list[str]:
+        """Return the figures with what is made of them all; none without any figure."""
+        return [*(path for paths in self.figures.values() for path in paths), *self.listed]
+
+    @property
+    def listed(self) -> list[str]:
+        """Return the list of all figures, and the marker without which they count as old."""
+        return [*self.figure_list, *filter(None, [self.figure_marker])]
+
+    @property
+    def figure_files(self) -> list[str]:
+        """Return the files of all figures and of their list; none without any figure."""
+        return [*(path for paths in self.figures.values() for path in paths), *self.figure_list]
+
+    @property
+    def gathered(self) -> list[str]:
+        """Return the dataset, and the marker without which it counts as one of another grid."""
+        return [self.data, self.marker]
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """The studies of a project as jobs.
+
+    ``jobs`` has the chosen studies and those whose data their figures need, ``chosen`` names the
+    former; ``sources`` names, for each figure of each study, the studies whose data it needs.
+    Studies with faults have no jobs, and figures that read them have none.
+    """
+
+    results: Path
+    tier: str
+    studies: Mapping[str, Study]
+    project: Project
+    jobs: Mapping[str, Jobs]
+    sources: Mapping[str, Mapping[str, list[str]]]
+    chosen: list[str]
+    flags: list[str]
+    figure_source: str
+    report_source: str
+
+    @property
+    def refused(self) -> list[str]:
+        """Return the studies with faults whose name can be asked for."""
+        return [name for name in self.project.broken if is_study_name(name)]
+
+
+def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
+    """Read and check the configuration for Snakemake; end the process with status 2 on a fault.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the Snakefile.
+    config : mapping
+        What the user gave with ``--config``: ``tier``, ``studies``, ``allow_large``.
+    """
+    if unknown := [name for name in config if name not in _CHOICES]:
+        _stop(ConfigError(map(_unknown_choice, unknown)))
+    if not any(os.access(path, os.W_OK) for path in (root, root / ".snakemake")):
+        _stop(f"{root}: cannot write; copy the project, results included, to where you can write")
+    allow_large = bool(config.get("allow_large", False))
+    choices = {"tier": config.get("tier"), "allow_large": allow_large, "is_tolerant": True}
+    try:
+        project, chosen = read_with_sources(root, config.get("studies"), **choices)
+    except ConfigError as error:
+        _stop(error)
+    # Relative, so that Snakemake's own records do not depend on where the project lies.
+    results = project.results.relative_to(root)
+    flags = ["--tier", project.tier, *(["--allow-large"] if allow_large else [])]
+    jobs = {
+        study.name: jobs_of(results, study, project.broken) for study in project.studies.values()
+    }
+    sources = {
+        study.name: {spec.name: sorted(set(studies_of(spec, study.name))) for spec in study.figures}
+        for study in project.studies.values()
+    }
+    return Workflow(
+        results=results,
+        tier=project.tier,
+        studies=project.studies,
+        project=project,
+        jobs=jobs,
+        sources=sources,
+        chosen=chosen,
+        flags=flags,
+        figure_source=style_digest(),
+        report_source=report_digest(),
+    )
+
+
+def _unknown_choice(name: str) -> Problem:
+    hint = nearest(name, _CHOICES) or "parameters stand in the files of config/studies"
+    expected = f"one of {', '.join(_CHOICES)}"
+    return Problem("command line", None, f"--config {name}", "", expected, hint)
+
+
+def read_project(root: Path, **choices) -> Project:
+    """Return the project with the kinds and plots that nessflow has.
+
+    Raises
+    ------
+    ConfigError
+        As ``load_project``, which says what ``choices`` are.
+    """
+    use_project(root)
+    project = load_project(root, find_kind=find_kind, figure_specs=SPEC, **choices)
+    studies = project.studies.values()
+    layouts = {study.name: layout_of(study, find_kind(study.kind)) for study in studies}
+    faults = {study.name: figure_problems(study, layouts) for study in studies}
+    project = project.parted({name: found for name, found in faults.items() if found})
+    if not choices.get("is_tolerant") or not project.studies:
+        project.require(project.broken)
+    return project
+
+
+def broken_lines(project: Project) -> list[str]:
+    """Return one line for each fault of the studies that cannot run."""
+    faults = [problem for error in project.broken.values() for problem in error.problems]
+    return [f"warning: {problem}" for problem in dict.fromkeys(faults)]
+
+
+def impossible_lines(project: Project) -> list[str]:
+    """Return one line for each value of an axis at which points are not possible."""
+    found = [problem for study in project.studies.values() for problem in study.warnings]
+    return [f"warning: {problem}; such points fail, and no others" for problem in found]
+
+
+def read_with_sources(
+    root: Path, studies: object, figures: Sequence[str] = (), **choices
+) -> tuple[Project, list[str]]:
+    """Return the project with those studies too whose data the figures of the chosen read.
+
+    Also returns the names of the chosen ones.  Of their figures those named count, all by default.
+    """
+    project = read_project(root, studies=studies, **choices)
+    chosen = list(project.studies)
+    needed = {
+        name for study in project.studies.values() for name in data_of(study, figures or None)
+    }
+    if needed - set(chosen):
+        broken = project.broken
+        project = read_project(root, studies=sorted({*chosen, *needed}), **choices)
+        project = replace(project, broken={**broken, **project.broken})
+    return project, [name for name in chosen if name in project.studies]
+
+
+def data_of(study: Study, figures: Sequence[str] | None = None) -> set[str]:
+    """Return the names of the studies whose data figures of ``study`` need, all by default."""
+    specs = [spec for spec in study.figures if figures is None or spec.name in figures]
+    return {name for spec in specs for name in studies_of(spec, study.name)}
+
+
+def jobs_of(results: Path, study: Study, broken: Collection[str] = ()) -> Jobs:
+    """Return the files and triggers of one study, less figures that read broken ones."""
+    sound = [s for s in study.figures if not set(broken) & set(studies_of(s, study.name))]
+    is_whole = bool(sound) and len(sound) == len(study.figures)
+    folder = results / study.name
+    blocks = [
+        (folder / "blocks" / block.path).as_posix()
+        for block in blocks_of(study.axes, study.ensemble)
+    ]
+    source = digest_of(study)
+    state = state_of(study, source)
+    figures = folder / FIGURES
+    drawn = figure_state(study, {})[CURRENT]
+    return Jobs(
+        data=(folder / DATA).as_posix(),
+        marker=(folder / MARKERS / state[CURRENT]).as_posix(),
+        blocks=blocks,
+        figures={
+            spec.name: [(figures / f"{spec.name}.{suffix}").as_posix() for suffix in SUFFIXES]
+            for spec in sound
+        },
+        figure_list=[(figures / x).as_posix() for x in (CAPTIONS, MANIFEST) if is_whole],
+        source=source,
+        numbers=short_hash(template_json(study)),
+        points=short_hash(canonical_json({a.name: a.labels for a in study.axes if not a.outer})),
+        content=short_hash(canonical_json(content_of(study))),
+        captions={spec.name: caption_of(study, spec) for spec in study.figures},
+        specs={spec.name: spec_hash(spec) for spec in study.figures},
+        state=state,
+        figure_marker=(figures / MARKERS / drawn).as_posix() if is_whole else "",
+    )
+
+
+def caption_of(study: Study, spec: Spec) -> str:
+    """Return title, source and remarks of a figure as one line of text."""
+    reference = ", ".join(f"{key} {value}" for key, value in study.reference.items())
+    parts = [study.title, reference, spec.caption, study.notes]
+    return " ".join(" ".join(part.split()).rstrip(".") + "." for part in parts if part)
+
+
+def captions_of(study: Study) -> list[str]:
+    """Return name and caption of each figure."""
+    return [f"{spec.name}: {caption_of(study, spec)}" for spec in study.figures]
+
+
+def spec_hash(spec: Spec) -> str:
+    """Return a short text that changes with what a figure shows."""
+    return short_hash(canonical_json(spec.model_dump(mode="json")))
+
+
+def written_spec(spec: Spec) -> dict[str, object]:
+    """Return a specification as the record of its figure has it."""
+    return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def figure_state(study: Study, data: Mapping[str, str]) -> State:
+    """Return what the figures of a study belong to.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    data : mapping of str to str
+        SHA-256 of the data of each study that its figures read.
+    """
+    specs = [spec_hash(spec) for spec in study.figures]
+    parts = [specs, captions_of(study), style_digest()]
+    return {
+        "study": study.name,
+        "tier": study.tier,
+        CURRENT: short_hash(canonical_json(parts)),
+        "data": dict(sorted(data.items())),
+    }
+
+
+def expected_figures(study: Study, results: Path) -> State:
+    """Return what the figures of a study must belong to, by the manifests of the data they read."""
+    data = {name: _data_sha256(results / name) for name in data_of(study)}
+    state = figure_state(study, data)
+    # Where the data are not known the figures cannot be compared with them.
+    return state if all(data.values()) else {key: state[key] for key in state if key != "data"}
+
+
+def _data_sha256(folder: Path) -> str:
+    try:
+        return read_manifest(folder, {"study": folder.name}).get(DATA, "")
+    except StoreError:
+        return ""
+
+
+def report_state(results: Path, tier: str, studies: Iterable[str]) -> State:
+    """Return what the page of the report belongs to: the data and figures of its studies."""
+    folders = {name: (results / name, results / name / FIGURES) for name in studies}
+    made = {name: [_manifest_sha256(each) for each in folders[name]] for name in sorted(folders)}
+    return {"study": REPORT, "tier": tier, CURRENT: PAGE, "results": made}
+
+
+def expected_report(results: Path, tier: str) -> State:
+    """Return what the page of the report must belong to, whichever studies are on it.
+
+    Studies that are not here, as in an archive of some of them, tell nothing.
+    """
+    then = {}
+    with suppress(StoreError):
+        then = read_sealed(results / REPORT / MANIFEST).get("results", {})
+    state = report_state(results, tier, then)
+    pairs = {name: zip(now, then[name], strict=True) for name, now in state["results"].items()}
+    return state | {"results": {name: [a or b for a, b in pairs[name]] for name in pairs}}
+
+
+def _manifest_sha256(folder: Path) -> str:
+    try:
+        return file_sha256(folder / MANIFEST)
+    except StoreError:
+        return ""
+
+
+def digest_of(study: Study) -> str:
+    """Return the digest of the source that the numbers of a study depend on.
+
+    That is the kind's, and that of the parts that the study names, those of others included.
+    """
+    return study_digest(study, find_kind(study.kind))
+
+
+def refuse(workflow: Workflow, names: Iterable[str]) -> None:
+    """End the process with status 2 where studies that were asked for have faults.
+
+    A study asks for those whose data its figures need.
+    """
+    read = {
+        source
+        for name in names
+        for sources in workflow.sources.get(name, {}).values()
+        for source in sources
+    }
+    if found := [name for name in workflow.project.broken if name in {*names, *read}]:
+        _stop(f"asked for, and refused: {', '.join(found)}; the faults are named above")
+
+
+def make_ready(workflow: Workflow) -> None:
+    """Hold the run lock, and take out of the way what a run must not use, before it is planned.
+
+    Then what is damaged, or does not belong to a study any more, is a missing file for Snakemake,
+    which one run makes anew.  Once in a process; ends it with status 2 beside another run.
+    """
+    if workflow.results in _ready:
+        return
+    run_lock(workflow)
+    for name, study in workflow.studies.items():
+        for line in _settled(study, workflow.jobs[name], workflow.results):
+            print(line, file=sys.stderr)
+    state = expected_report(workflow.results, workflow.tier)
+    for line in settle(workflow.results / REPORT, state):
+        print(line, file=sys.stderr)
+    _ready.add(workflow.results)
+
+
+_ready: set[Path] = set()
+
+
+def _settled(study: Study, jobs: Jobs, results: Path) -> Iterator[str]:
+    """Set aside what must not be used of one study; yield a line for each file or reason."""
+    folder = results / study.name
+    yield from settle(folder, jobs.state)
+    if not Path(jobs.marker).exists() and (folder / BLOCKS).is_dir():
+        from nessflow.run.gather import set_blocks_aside
+
+        faults = set_blocks_aside(study, find_kind(study.kind), folder, digest=jobs.source)
+        reasons = Counter(fault.cause for fault in faults)
+        yield from (str(fault) for fault in faults if reasons[fault.cause] <= _LISTED)
+        for reason, count in reasons.items():
+            if count > _LISTED:
+                yield f"{folder / BLOCKS}: {count} blocks: {reason}; renamed, to be computed anew"
+    if study.figures:
+        state = expected_figures(study, results)
+        yield from settle(folder / FIGURES, state)
+        if not Path(jobs.figure_marker).exists():
+            for fault in figure_faults(study, folder / FIGURES):
+                if not isinstance(fault, Missing):
+                    yield str(set_aside(fault.path, fault.cause))
+            for fault in old_figures(study, results):
+                remove(fault.path)
+
+
+def figure_faults(study: Study, folder: Path) -> list[StoreError]:
+    """Compare the figures of a study with their records, whatever the list of figures says."""
+    paths = [folder / f"{spec.name}.{SIDECAR}" for spec in study.figures]
+    return [fault for path in paths for fault in vouched_faults(path)]
+
+
+def old_figures(study: Study, results: Path) -> Iterator[StoreError]:
+    """Yield the records of figures that are drawn otherwise now, or from other data.
+
+    Times of files do not tell: copied results have new ones.  Data that are not there, or damaged,
+    tell nothing either: they are made anew, and their figures after them.
+    """
+    from nessflow.store.store import content_in
+
+    now = {name: content_in(results / name / DATA) for name in data_of(study)}
+    for spec in study.figures:
+        path = results / study.name / FIGURES / f"{spec.name}.{SIDECAR}"
+        with suppress(StoreError):
+            record = read_sealed(path)
+            if is_drawn_otherwise(study, spec, record):
+                yield Old(path, "of a figure that is drawn otherwise now", AGAIN)
+                continue
+            shown = {data["study"]: data["content_sha256"] for data in record["data"]}
+            if any(now.get(name) not in ("", shown[name]) for name in shown):
+                yield Old(path, "drawn from other data", AGAIN)
+
+
+def is_drawn_otherwise(study: Study, spec: Spec, record: Mapping[str, object]) -> bool:
+    """Tell whether a figure has another caption, specification or style than its record."""
+    now = (study.name, caption_of(study, spec), written_spec(spec), style_digest())
+    keys = ("study", "caption", "specification", "figure_digest")
+    return tuple(record.get(key) for key in keys) != now
+
+
+def run_lock(workflow: Workflow) -> None:
+    """Hold the run lock of the results folder for the life of this process.
+
+    A second run in the same folder ends with status 2 and the name of the first.
+    """
+    try:
+        hold_run_lock(workflow.results)
+        # Git knows no result, whatever the folder is called.
+        if not (workflow.results / ".gitignore").exists():
+            write_text(workflow.results / ".gitignore", "*\n")
+    except (LockError, StoreError) as error:
+        _stop(error)
+    except OSError as error:
+        _stop(f"{workflow.results}: cannot write: {error.strerror}; {_ELSEWHERE}")
+
+
+def _stop(message: object) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(2)
