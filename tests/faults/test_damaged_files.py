@@ -11,13 +11,12 @@ from damaging import DAMAGES, broken, repaired, served, stored
 import nessflow
 from conftest import Project
 from nessflow.registry import find_kind
-from nessflow.run.digest import source_digest
 from nessflow.run.gather import gather_study
 from nessflow.store.files import StoreError
 from nessflow.store.manifest import MANIFEST, settle
 from nessflow.verbs.draw import draw_study, list_figures
 from nessflow.verbs.verify import report_faults, study_faults
-from nessflow.verbs.workflow import jobs_of, old_figures, read_project
+from nessflow.verbs.workflow import digest_of, jobs_of, old_figures, read_project
 
 
 @pytest.fixture
@@ -172,7 +171,7 @@ def test_a_page_of_other_results_is_named(project, monkeypatch):
     loaded = read_project(Path(), studies="all")
     chain = loaded.studies["chain"]
     find = find_kind(chain.kind)
-    gather_study(chain, find, Path("results/chain"), digest=source_digest(find.__name__))
+    gather_study(chain, find, Path("results/chain"), digest=digest_of(chain))
     draw_study(chain, loaded, progress=lambda line: None)
     assert study_faults(loaded, chain) == []
     (fault,) = report_faults(loaded)
