@@ -11,13 +11,12 @@ from damaging import DAMAGES, broken, repaired, served, stored
 import nessflow
 from conftest import Project
 from nessflow.drawing import draw_study, list_figures
-from nessflow.pipeline.digest import source_digest
 from nessflow.pipeline.files import StoreError
 from nessflow.pipeline.gather import gather_study
 from nessflow.pipeline.manifest import MANIFEST, settle
 from nessflow.registry import find_kind
 from nessflow.verification import report_faults, study_faults
-from nessflow.workflow import jobs_of, old_figures, read_project
+from nessflow.workflow import digest_of, jobs_of, old_figures, read_project
 
 
 @pytest.fixture
@@ -172,7 +171,7 @@ def test_a_page_of_other_results_is_named(project, monkeypatch):
     loaded = read_project(Path(), studies="all")
     chain = loaded.studies["chain"]
     find = find_kind(chain.kind)
-    gather_study(chain, find, Path("results/chain"), digest=source_digest(find.__name__))
+    gather_study(chain, find, Path("results/chain"), digest=digest_of(chain))
     draw_study(chain, loaded, progress=lambda line: None)
     assert study_faults(loaded, chain) == []
     (fault,) = report_faults(loaded)
