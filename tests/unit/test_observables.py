@@ -164,6 +164,8 @@ def test_the_default_is_what_the_kind_says():
     found = steady_current.Parameters.model_validate(values).observables
     assert [x.name for x in found] == list(steady_current.OBSERVABLES)
     assert list(chosen(None, steady_current.OBSERVABLES)) == list(steady_current.OBSERVABLES)
+    both = {"system": SYSTEMS["wire"], "observables": [found[0], "noise"]}
+    assert steady_current.Parameters.model_validate(both).observables == found[:2]
     written = [item("local-density-of-states"), "nothing", "noise", {"noise": None}, 3, {}]
     assert list(chosen(written, ())) == ["local-density-of-states", "noise"]
 
