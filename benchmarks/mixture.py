@@ -18,7 +18,7 @@ from nessflow.mixture.transport import transport
 from nessflow.pipeline.config import load_study
 from nessflow.pipeline.grid import blocks_of
 from nessflow.pipeline.solve import solve_block
-from nessflow.studies.kind import find_kind, kind_names
+from nessflow.registry import find_kind, kind_names
 
 STUDY = Path(__file__).resolve().parents[1] / "config" / "studies" / "mixture-uncertainty.yaml"
 
