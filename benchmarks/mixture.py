@@ -17,8 +17,8 @@ from nessflow.config.grid import blocks_of
 from nessflow.config.project import load_study
 from nessflow.mixture.state import GaussianWeights, Mixture, Reservoir, StepWeights
 from nessflow.mixture.transport import transport
+from nessflow.registry import find_kind, kind_names
 from nessflow.run.solve import solve_block
-from nessflow.studies.kind import find_kind, kind_names
 
 STUDY = Path(__file__).resolve().parents[1] / "config" / "studies" / "mixture-uncertainty.yaml"
 

@@ -164,6 +164,8 @@ def test_the_default_is_what_the_kind_says():
     found = steady_current.Parameters.model_validate(values).observables
     assert [x.name for x in found] == list(steady_current.OBSERVABLES)
     assert list(chosen(None, steady_current.OBSERVABLES)) == list(steady_current.OBSERVABLES)
+    both = {"system": SYSTEMS["wire"], "observables": [found[0], "noise"]}
+    assert steady_current.Parameters.model_validate(both).observables == found[:2]
     written = [item("local-density-of-states"), "nothing", "noise", {"noise": None}, 3, {}]
     assert list(chosen(written, ())) == ["local-density-of-states", "noise"]
 
@@ -449,3 +451,20 @@ def test_blocks_of_the_default_hold_what_they_did(tmp_path):
     assert stored_variables(prepared.dataset) == list(steady_current.VARIABLES)
     assert all(np.all(x) for x in prepared.missing.values())
     assert not prepared.origins
+
+
+def test_a_system_without_probes_has_the_profiles_of_the_kind_probes():
+    system = SYSTEMS["lossy"]
+    kind = find_kind("probes")
+    found = kind.evaluate(kind.Parameters.model_validate({"system": system | {"probes": {}}}), None)
+    assert (found.status, found.message) == (Status.OK, "")
+    own = outcome_of("lossy", ["density", "bond-currents", "currents", "noise"])
+    for name in ("occupation", "bound_weight", "bond_current", "particle_current"):
+        assert (
+            abs(own.values[name] - found.values[name])
+            <= own.values[f"{name}_error"] + found.values[f"{name}_error"]
+        ).all(), name
+    noise, error = (found.values[f"bare_particle_noise{x}"] for x in ("", "_error"))
+    assert (abs(noise - own.values["particle_noise"]) <= error + 1e-9).all()
+    with pytest.raises(ValueError, match="at least 1 entries"):
+        find_kind("probe-roots").Parameters(system=system | {"probes": {}})

@@ -119,6 +119,11 @@ class Listed:
         return handler(_choice(project()).core_schema)
 
     def _validated(self, value, info):
+        if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
+            return _named(project(), value)
+        if isinstance(value, list | tuple) and any(isinstance(x, Observable) for x in value):
+            given = (x if isinstance(x, Observable) else _named(project(), (x,))[0] for x in value)
+            return _compatible(tuple(given))
         for number, item in enumerate(value if isinstance(value, list) else ()):
             for name in item if isinstance(item, Mapping) else [item]:
                 if why := refusal(Observable, name):
@@ -127,6 +132,11 @@ class Listed:
         if info.mode == "json":
             return choice.validate_json(json.dumps(value), strict=True)
         return choice.validate_python(value)
+
+
+@functools.cache  # the default, for every point
+def _named(root: Path, names: tuple[str, ...]) -> tuple[Observable, ...]:
+    return _choice(root).validate_python(names)
 
 
 @functools.cache
