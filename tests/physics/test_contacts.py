@@ -476,3 +476,28 @@ def test_channels_have_a_charge_and_an_energy_for_those_who_come():
         replace(lead, site={0: 0.0})
     with pytest.raises(ValueError, match="at least one"):
         replace(lead, site={})
+
+
+# --- what interference cancels --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flux", "site", "lossy"), [(0.0, {0: 1.0, 2: -1.0}, 1), (np.pi, 0, 2)], ids=["odd", "caged"]
+)
+def test_loss_that_interference_hides_is_zero_within_its_error(flux, site, lossy):
+    """Squares of rounding errors are no numbers to be integrated to ten digits."""
+    rates = np.zeros(4)
+    rates[lossy] = 0.1
+    lead = AttachedLead("a", site, WideBand(broadening=0.6), 0.1, 0.1)
+    system = OpenSystem(ring(4, 1.0, flux), onsite_rates(rates), Tridiagonal.zero(4), [lead])
+    currents = steady_currents(system)
+    assert currents.converged
+    assert currents.evaluations < 5000
+    assert np.all(abs(currents.particle_current) <= currents.particle_current_error)
+    assert currents.particle_current_error.max() < 1e-25
+    for found in (lead_noise(system), lead_cumulants(system)):
+        assert found.converged
+        assert found.evaluations < 5000
+    inside = profiles(system)
+    assert inside.converged
+    assert inside.occupation[lossy] <= inside.occupation_error[lossy] < 1e-25

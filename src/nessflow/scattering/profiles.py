@@ -209,10 +209,9 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
         # |C_ij| is at most the geometric mean of C_ii and C_jj.
         root = np.sqrt(sites[3])
         first, second = root[:, pairs[:, 0]], root[:, pairs[:, 1]]
-        products, hidden = first * second, 0.0
+        products = first * second
         if not keeps_site_digits(system):  # waves that cancel leave the rounding of the largest
             products = 0.5 * root.max(axis=1)[:, None] * (first + second)
-            hidden = np.finfo(float).eps * root.max(axis=1) ** 2
         size = 2 * abs(hopping)[:, None] * products.T
         size = size * np.maximum(abs(excess).max(axis=0), _driven(system))
         apart = at_leads[2] - at_leads[3] * excess
@@ -220,8 +219,7 @@ def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
         apart_size = at_leads[3] * np.maximum(abs(excess).max(axis=0), _driven(system))
         apart, apart_size = (by_terminal(system, x) for x in (apart, apart_size))
         values = [sites[0].T, sites[1].T, current, apart]
-        filling = (value + hidden for value in values[:2])
-        return np.concatenate(values), np.concatenate([*filling, size, apart_size])
+        return np.concatenate(values), np.concatenate([*values[:2], size, apart_size])
 
     bound = bound_states(system)
     poles = _without(known_poles(system), bound)
