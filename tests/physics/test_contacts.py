@@ -501,3 +501,17 @@ def test_loss_that_interference_hides_is_zero_within_its_error(flux, site, lossy
     inside = profiles(system)
     assert inside.converged
     assert inside.occupation[lossy] <= inside.occupation_error[lossy] < 1e-25
+
+
+def test_an_empty_wide_band_on_several_sites_is_loss_from_their_combination():
+    system = on_sites(MODELS["chain"], loss=0.0)
+    v = np.array([0.5, 0.3j, 0.0, 0.2 - 0.4j, 0.1])
+    loss = 0.35 * np.outer(v, v.conj())
+    lead = AttachedLead(
+        "drain", {j: x for j, x in enumerate(v) if x}, WideBand(broadening=0.7), 0, 0
+    )
+    own = transmission(replace(system, loss=loss), ENERGIES)
+    other = transmission(replace(system, leads=[*system.leads, lead]), ENERGIES)
+    np.testing.assert_allclose(
+        other[[0, 1, 2, 3, 5]][:, [0, 1, 2, 3, 5]], own[:, [0, 1, 2, 3, 4]], rtol=1e-11
+    )
