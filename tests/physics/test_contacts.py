@@ -476,3 +476,42 @@ def test_channels_have_a_charge_and_an_energy_for_those_who_come():
         replace(lead, site={0: 0.0})
     with pytest.raises(ValueError, match="at least one"):
         replace(lead, site={})
+
+
+# --- what interference cancels --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flux", "site", "lossy"), [(0.0, {0: 1.0, 2: -1.0}, 1), (np.pi, 0, 2)], ids=["odd", "caged"]
+)
+def test_loss_that_interference_hides_is_zero_within_its_error(flux, site, lossy):
+    """Squares of rounding errors are no numbers to be integrated to ten digits."""
+    rates = np.zeros(4)
+    rates[lossy] = 0.1
+    lead = AttachedLead("a", site, WideBand(broadening=0.6), 0.1, 0.1)
+    system = OpenSystem(ring(4, 1.0, flux), onsite_rates(rates), Tridiagonal.zero(4), [lead])
+    currents = steady_currents(system)
+    assert currents.converged
+    assert currents.evaluations < 5000
+    assert np.all(abs(currents.particle_current) <= currents.particle_current_error)
+    assert currents.particle_current_error.max() < 1e-25
+    for found in (lead_noise(system), lead_cumulants(system)):
+        assert found.converged
+        assert found.evaluations < 5000
+    inside = profiles(system)
+    assert inside.converged
+    assert inside.occupation[lossy] <= inside.occupation_error[lossy] < 1e-25
+
+
+def test_an_empty_wide_band_on_several_sites_is_loss_from_their_combination():
+    system = on_sites(MODELS["chain"], loss=0.0)
+    v = np.array([0.5, 0.3j, 0.0, 0.2 - 0.4j, 0.1])
+    loss = 0.35 * np.outer(v, v.conj())
+    lead = AttachedLead(
+        "drain", {j: x for j, x in enumerate(v) if x}, WideBand(broadening=0.7), 0, 0
+    )
+    own = transmission(replace(system, loss=loss), ENERGIES)
+    other = transmission(replace(system, leads=[*system.leads, lead]), ENERGIES)
+    np.testing.assert_allclose(
+        other[[0, 1, 2, 3, 5]][:, [0, 1, 2, 3, 5]], own[:, [0, 1, 2, 3, 4]], rtol=1e-11
+    )

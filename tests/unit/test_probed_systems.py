@@ -64,6 +64,37 @@ def test_one_probe_on_each_site():
     assert [x.current for x in asked] == [0.3 * OPEN] * 3 + [-0.3 * OPEN] * 3
 
 
+def test_a_strip_or_amplitudes_are_one_probe():
+    strip = {"kind": "semi-infinite-strip", "sites": [7, 10], "temperature": 0.1}
+    coherent = {"kind": "wide-band", "broadening": 0.4, "sites": {12: "0.5j", 9: 1}}
+    described = {
+        "lattice": {"kind": "strip", "length": 6, "width": 3},
+        "leads": {
+            "left": lead(0.3, kind="semi-infinite-strip", site=[1, 2, 3], temperature=0.1),
+            "right": lead(0.0, kind="semi-infinite-strip", site=[16, 17, 18], temperature=0.1),
+        },
+        "probes": {"top": strip, "low": coherent | {"temperature": 0.1}},
+    }
+    system, asked = open_system(ProbedSystem.model_validate(described), None)
+    assert [probe.name for probe in asked] == ["top", "low"]
+    assert [x.name for x in system.terminals] == ["left", "right", "top", "low"]
+    assert [len(x.channels) for x in system.terminals] == [3, 3, 2, 1]
+    outcome = evaluated(probes, described)
+    assert outcome.status == Status.OK
+    current, error = (outcome.values[f"particle_current{x}"] for x in ("", "_error"))
+    assert np.all(abs(current[2:4]) <= error[2:4])
+    assert abs(outcome.values["conservation_defect"]) < 1e-12
+    on_sites = outcome.values["site_chemical_potential"]
+    assert on_sites[6] == on_sites[9] == outcome.values["chemical_potential"][2]
+    assert on_sites[8] == on_sites[11] == outcome.values["chemical_potential"][3]
+
+
+def test_a_probe_is_no_lead():
+    group = {"kind": "semi-infinite-strip", "sites": [2, 3], "temperature": 0.0}
+    with pytest.raises(ValidationError, match="a terminal has that name"):
+        ProbedSystem.model_validate(described(probes={"left": group}))
+
+
 class TestNonreciprocity:
     def test_both_directions(self):
         values = evaluated(nonreciprocity, described()).values

@@ -169,6 +169,30 @@ def test_a_lead_on_a_column_of_a_strip_is_one_terminal():
     assert outcome.values["net_particle_current"] > 0.1
 
 
+@pytest.mark.parametrize(("mu", "count"), [(-2.5, 1), (-1.5, 2), (0.0, 3)])
+def test_leads_that_continue_a_strip_conduct_by_its_open_channels(mu, count):
+    strips = {"kind": "semi-infinite-strip", "chemical_potential": mu, "temperature": 0}
+    leads = {"left": column(1) | strips, "right": column(10) | strips}
+    lattice = {"kind": "strip", "length": 4, "width": 3}
+    parameters = linear_response.Parameters(system={"lattice": lattice, "leads": leads})
+    outcome = linear_response.evaluate(parameters, None)
+    assert outcome.status == Status.OK
+    found = outcome.values["electrical_conductance"]
+    assert found == pytest.approx(count / (2 * np.pi), abs=1e-13)
+    system = open_system(parameters.system, None)
+    assert [x.channels for x in system.terminals] == [(0, 1, 2), (3, 4, 5)]
+    assert [x.name for x in system.terminals] == ["left", "right"]
+
+
+def test_a_coherent_lead_has_one_channel_and_its_amplitudes():
+    left = {**CHAIN_LEAD, "site": {3: "0.2j", 1: 0.3}}
+    parameters = strip_between({"left": left, "right": CHAIN_LEAD | {"site": 12}})
+    system = open_system(parameters.system, None)
+    assert system.leads[0].coupling == ((0, 0.3), (2, 0.2j))
+    assert [x.channels for x in system.terminals] == [(0,), (1,)]
+    assert steady_current.evaluate(parameters, None).status == Status.OK
+
+
 def test_left_is_left_whichever_comes_first():
     system = strip_between({"right": column(10), "left": column(1)}).system
     assert [lead.name for lead in open_system(system, None).terminals] == ["left", "right"]

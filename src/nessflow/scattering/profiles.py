@@ -259,8 +259,6 @@ def local_integrals(
         for part in parts:
             if part in ("filled", "empty"):
                 value = size = sites[part].T
-                if not keeps_digits:  # waves that cancel leave the rounding of the largest
-                    size = value + np.finfo(float).eps * value.max(axis=0)
             elif part == "bonds" and not reverses:
                 value = 2 * (hopping * beside["filled"]).imag.T
                 size = products(sites["filled"])

@@ -15,10 +15,16 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from nessflow.solvers.pairwise import Source, in_batches, lead_broadening, site_sums
+from nessflow.solvers.pairwise import (
+    Source,
+    in_batches,
+    keeps_site_digits,
+    lead_broadening,
+    site_sums,
+)
 from nessflow.spectrum.mesh import energy_mesh, known_poles
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.spectrum.quadrature import Integral, integrate
+from nessflow.spectrum.quadrature import Integral, integrate, with_rounding
 from nessflow.systems.system import OpenSystem
 
 
@@ -281,8 +287,14 @@ def integrated(
     """
     poles = known_poles(system) if poles is None else poles
     mesh = energy_mesh(system, poles=poles, everywhere=everywhere, windows=windows, rtol=rtol)
+    exact = keeps_site_digits(system)
+
+    def rounded(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values, sizes = integrand(energies)
+        return values, sizes if exact else with_rounding(sizes)
+
     size = 4 * max(system.sites, len(system.leads))
-    found = integrate(in_batches(integrand, size), mesh.panels, rtol, mesh.scale)
+    found = integrate(in_batches(rounded, size), mesh.panels, rtol, mesh.scale)
     error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
     columns = (column / (2 * np.pi) for column in (found.value, error, found.size))
     return Integral(*columns, found.converged, found.evaluations)

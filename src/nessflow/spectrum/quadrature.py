@@ -373,6 +373,27 @@ def _panel_integrals(integrand: Callable, panels: Panels, scale: float) -> np.nd
     return np.stack([kronrod, error, _EPSILON * (_ROUNDING_ERRORS + place) * size, size])
 
 
+def with_rounding(sizes: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """Return magnitudes of integrands with what is left where waves cancel.
+
+    Squares of amplitudes that vanish by interference are those of the rounding of others.
+
+    Parameters
+    ----------
+    sizes : (m, E) array
+        Magnitudes of what is made of one Green's function.
+    *others : (n, E) array
+        What else is.
+
+    Returns
+    -------
+    (m, E) float array
+        At least epsilon times the largest at each energy.
+    """
+    largest = np.max([x.max(axis=0, initial=0.0) for x in (sizes, *others)], axis=0)
+    return np.maximum(sizes, _EPSILON * largest)
+
+
 def _to_refine(error: np.ndarray, floor: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return the panels whose errors, largest first, keep a component above its target."""
     failing = np.flatnonzero(error.sum(axis=1) > target)

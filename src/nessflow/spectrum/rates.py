@@ -18,7 +18,7 @@ from nessflow.solvers.solver import (
 )
 from nessflow.spectrum.mesh import energy_mesh, energy_scale
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.spectrum.quadrature import Integral, integrate
+from nessflow.spectrum.quadrature import Integral, integrate, with_rounding
 from nessflow.spectrum.rounding import green_sizes
 from nessflow.systems.system import OpenSystem
 
@@ -405,6 +405,7 @@ def integrate_observables(
     """
     mesh = energy_mesh(system, rtol=rtol)
     known: dict[bytes, Rates] = {}
+    exact = keeps_digits(system)
     at_a_time = max(1, _ELEMENTS // max(1, len(system.leads)) ** 2)
 
     def rates_at(energies: np.ndarray) -> Rates:
@@ -416,11 +417,15 @@ def integrate_observables(
             known[key] = rates
         return rates
 
+    def rounded(observable: Observable, rates: Rates) -> tuple[np.ndarray, np.ndarray]:
+        values, sizes = observable.integrand(rates)
+        return values, sizes if exact else with_rounding(sizes, rates.spectral)
+
     def integral(observable: Observable) -> Integral:
         def integrand(energies):
             starts = range(0, max(energies.size, 1), at_a_time)  # none where nothing flows
             parts = [energies[start : start + at_a_time] for start in starts]
-            both = zip(*(observable.integrand(rates_at(part)) for part in parts), strict=True)
+            both = zip(*(rounded(observable, rates_at(part)) for part in parts), strict=True)
             return tuple(np.concatenate(column, axis=1) for column in both)
 
         found = integrate(integrand, mesh.panels, rtol, mesh.scale)
