@@ -1,37 +1,54 @@
 """Currents, noise and entropy production of open quantum systems over parameter grids.
 
-Importing it sets the linear algebra of numpy and scipy to one thread (`nessflow.threads`).
+What a notebook needs is here, and loaded when it is first used.  Importing it sets the linear
+algebra of numpy and scipy to one thread (`nessflow.threads`).
 """
+
+from typing import TYPE_CHECKING, Any
 
 from nessflow.threads import set_one_thread
 
+if TYPE_CHECKING:
+    from nessflow.library import (
+        System,
+        channels,
+        disorder,
+        lattices,
+        leads,
+        load,
+        point,
+        solve,
+        study,
+        table,
+        transmission,
+    )
+
 __version__ = "0.1.0"
 __license__ = "BSD-3-Clause"
+__all__ = [
+    "System",
+    "channels",
+    "disorder",
+    "lattices",
+    "leads",
+    "load",
+    "point",
+    "solve",
+    "study",
+    "table",
+    "transmission",
+]
 
 set_one_thread()
 
 
-def load(study, root="results"):
-    """Read the checked dataset of a study.
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'nessflow' has no attribute {name!r}")
+    from nessflow import library
 
-    Parameters
-    ----------
-    study : str
-        Name of the study, the stem of its file in ``config/studies``.
-    root : str or path, optional
-        Results folder.
+    return getattr(library, name)
 
-    Returns
-    -------
-    xarray.Dataset
-        Every variable with ``units``, ``natural_units`` and ``long_name``.
 
-    Raises
-    ------
-    nessflow.store.files.StoreError
-        When the file is missing, damaged, was changed after it was written, or is not of the
-        study as its file in the project has it now.
-    """
-    from nessflow.verbs.load import load_study
-
-    return load_study(study, root)
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

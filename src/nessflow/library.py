@@ -1,0 +1,302 @@
+"""The library: systems as objects, their observables as labelled data, for notebooks and scripts.
+
+The arguments of a part are the keys of a study file, and so are defaults and messages: a part is
+the class of its ``kind`` in CamelCase.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from nessflow.config.grid import Ensemble
+from nessflow.config.project import load_study as read_study
+from nessflow.config.study import Study, parameters_of, variables_of
+from nessflow.outcome import Status
+from nessflow.registry import AnyOf, find_kind, kind_names
+from nessflow.run.judge import judge
+from nessflow.run.solve import generator
+from nessflow.store.layout import described
+from nessflow.studies.systems import LeadRole, System
+from nessflow.systems.channels.channel import Channels
+from nessflow.systems.disorder.disorder import Disorder
+from nessflow.systems.lattices.lattice import Lattice
+from nessflow.systems.leads import Lead
+from nessflow.verbs.load import load_study
+
+__all__ = [
+    "System",
+    "channels",
+    "disorder",
+    "lattices",
+    "leads",
+    "load",
+    "point",
+    "solve",
+    "study",
+    "table",
+    "transmission",
+]
+
+
+class Family:
+    """The parts of a family as attributes, those of the project and of installed packages too."""
+
+    def __init__(self, members: AnyOf):
+        self._members = members
+
+    def __dir__(self) -> list[str]:
+        return [part.__name__ for part in self._members.members.values()]
+
+    def __getattr__(self, name: str) -> Any:
+        for part in self._members.members.values():
+            if part.__name__ == name:
+                return part
+        raise AttributeError(f"there is no {name}; there are {', '.join(sorted(dir(self)))}")
+
+    def __repr__(self) -> str:
+        return ", ".join(sorted(dir(self)))
+
+
+lattices = Family(AnyOf(Lattice))
+leads = Family(AnyOf(Lead, LeadRole))
+channels = Family(AnyOf(Channels))
+disorder = Family(AnyOf(Disorder))
+
+
+def load(study: str, root: Path | str = "results") -> xr.Dataset:
+    """Read the checked dataset of a study.
+
+    Parameters
+    ----------
+    study : str
+        Name of the study, the stem of its file in ``config/studies``.
+    root : str or path, optional
+        Results folder.
+
+    Returns
+    -------
+    xarray.Dataset
+        Every variable with ``units``, ``natural_units`` and ``long_name``.
+
+    Raises
+    ------
+    nessflow.store.files.StoreError
+        When the file is missing, damaged, was changed after it was written, or is not of the
+        study as its file in the project has it now.
+    """
+    return load_study(study, root)
+
+
+def solve(
+    system: System,
+    observables: Sequence[str | Mapping[str, Any]] | None = None,
+    *,
+    sample: int = 0,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Return the steady state of an open system.
+
+    Parameters
+    ----------
+    system : System
+        Lattice, disorder, loss, gain and leads.
+    observables : sequence, optional
+        As in a study file: names, or mappings of a name to its parameters; left out, those that a
+        study of the kind ``steady-current`` has by default.
+    sample, seed : int
+        Number of the disorder sample, and root seed, as in a study.
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables, dimensions, units and errors as in ``data.nc``; see `point`.
+    """
+    asked = {} if observables is None else {"observables": list(observables)}
+    return point("steady-current", sample=sample, seed=seed, system=system, **asked)
+
+
+def point(kind: str, *, sample: int = 0, seed: int = 0, **parameters: Any) -> xr.Dataset:
+    """Return what a study of any kind stores at one point.
+
+    Parameters
+    ----------
+    kind : str
+        A kind of study; ``nessflow describe`` lists them.
+    sample, seed : int
+        Number of the disorder sample, and root seed, as in a study.
+    **parameters
+        Parameters of the kind, as in a study file: numbers, texts, lists, mappings, parts.
+
+    Returns
+    -------
+    xarray.Dataset
+        Variables, dimensions, units and errors as in ``data.nc``.  The attributes ``status`` and
+        ``message`` say how it went; the attribute ``undefined`` of a variable why it is NaN.
+
+    Raises
+    ------
+    ValueError
+        One line for each value that cannot be, as of a study file.
+    LookupError
+        When there is no such kind.
+
+    Warns
+    -----
+    UserWarning
+        When the status is not ok, with the message.
+    """
+    module = find_kind(kind)
+    checked = module.Parameters(**parameters)
+    variables = variables_of(module, {"observables": parameters.get("observables")})
+    return _evaluated(module, checked, variables, Ensemble(1, 1, seed), {}, sample)
+
+
+def _evaluated(kind, parameters, variables, ensemble, labels, sample) -> xr.Dataset:
+    rng = generator(ensemble, labels, sample) if kind.is_random(parameters) else None
+    given = kind.coordinates(parameters)
+    values = {name: each.values for name, each in given.items()}
+    verdict = judge(kind.evaluate(parameters, rng), variables, values)
+    data = {
+        name: described(each.dims, verdict.values[name], each.natural_units, each.long_name)
+        for name, each in variables.items()
+    }
+    for name, reason in verdict.reasons.items():
+        data[name].attrs["undefined"] = reason
+    coordinates = {
+        name: described((name,), each.values, each.natural_units, each.long_name)
+        for name, each in given.items()
+    }
+    status = Status(verdict.status).name.lower()
+    attributes = {"status": status, "message": verdict.message}
+    if verdict.status != Status.OK:
+        warnings.warn(f"{status}: {verdict.message}", stacklevel=3)
+    return xr.Dataset(data, coordinates, attributes)
+
+
+def transmission(system: System, energies: Iterable[float], *, sample: int = 0) -> xr.DataArray:
+    """Return the transmission into each lead from each terminal.
+
+    Parameters
+    ----------
+    system : System
+        Lattice, disorder, loss, gain and leads.
+    energies : iterable of float
+        In t, in any order.
+    sample : int
+        Number of the disorder sample, of root seed 0.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``T_ab`` from terminal_2 b into terminal a, over (terminal, terminal_2, energy), with the
+        coordinate ``error``; the diagonal is nan, as it is no transmission.
+    """
+    energies = np.atleast_1d(np.asarray(energies, float))
+    found = point("transmission", sample=sample, system=system, energies=energies)
+    array = found["transmission"]
+    return array.assign_coords(error=(array.dims, found["transmission_error"].values))
+
+
+class Points:
+    """A study of the project, to be evaluated point by point.
+
+    Parameters
+    ----------
+    name : str
+        Name of the study.
+    root : path, optional
+        Folder of the project.
+    """
+
+    def __init__(self, name: str, root: Path | str = "."):
+        self.name, self.root = name, Path(root)
+
+    def point(self, *, sample: int = 0, **changes: Any) -> xr.Dataset:
+        """Return one point; an axis that is not given takes its first value.
+
+        Parameters
+        ----------
+        sample : int
+            Number of the disorder sample.
+        **changes
+            Values of axes.  Parameters are changed in the study file.
+
+        Returns
+        -------
+        xarray.Dataset
+            As of `nessflow.verbs.point`.
+        """
+        study = self._read([f"{name}={value}" for name, value in changes.items()])
+        kind = find_kind(study.kind)
+        labels = {axis.name: axis.labels[0] for axis in study.axes}
+        parameters = parameters_of(study, labels, kind)
+        ensemble = study.ensemble or Ensemble(1, 1, 0)
+        variables = variables_of(kind, study.template)
+        return _evaluated(kind, parameters, variables, ensemble, labels, sample)
+
+    def data(self) -> xr.Dataset:
+        """Return the checked dataset of the study, see `load`."""
+        return load_study(self.name, self.root / "results")
+
+    def _read(self, overrides: Sequence[str]) -> Study:
+        path = self.root / "config" / "studies" / f"{self.name}.yaml"
+        return read_study(
+            path,
+            tier="paper",
+            overrides=overrides,
+            find_kind=find_kind,
+            kind_names=kind_names(),
+            one_point=True,
+        )
+
+    def __repr__(self) -> str:
+        return f"study({self.name!r})"
+
+
+def study(name: str, root: Path | str = ".") -> Points:
+    """Return a study of the project.
+
+    Parameters
+    ----------
+    name : str
+        Name of the study, the stem of its file in ``config/studies``.
+    root : path, optional
+        Folder of the project.
+    """
+    return Points(name, root)
+
+
+def table(data: xr.Dataset) -> str:
+    """Return the numbers of a point as text: name, place, value with its error, unit.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Of `solve` or `point`.
+
+    Returns
+    -------
+    str
+        One line for each number that is defined, and one with the reason for each that is not.
+    """
+    lines = []
+    for name, array in data.data_vars.items():
+        if str(name).endswith("_error"):
+            continue
+        error = data.get(f"{name}_error")
+        unit = array.attrs["natural_units"].removeprefix("1")
+        for index in np.ndindex(array.shape):
+            value = float(array.values[index])
+            places = [str(array[dim].values[i]) for dim, i in zip(array.dims, index, strict=True)]
+            where = f"[{', '.join(places)}]" if places else ""
+            if np.isnan(value):
+                continue
+            spread = "" if error is None else f" +- {float(error.values[index]):.1e}"
+            lines.append(f"{name}{where} = {value:.12g}{spread} {unit}".rstrip())
+        if "undefined" in array.attrs:
+            lines.append(f"{name} is undefined: {array.attrs['undefined']}")
+    return "\n".join(lines)

@@ -1,0 +1,162 @@
+"""The library gives what studies store, in their words, and is typed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import nessflow as nf
+from nessflow.validation import InvalidValues
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = ROOT / "src" / "nessflow" / "kinds" / "examples"
+
+
+def wire(**changes):
+    parts = {
+        "lattice": nf.lattices.Chain(sites=8),
+        "loss": nf.channels.Onsite(rate=0.02),
+        "leads": {
+            "left": nf.leads.WideBand(broadening=1.1, chemical_potential=0.3, temperature=0.05),
+            "right": nf.leads.WideBand(broadening=0.9, chemical_potential=-0.3, temperature=0.1),
+        },
+    }
+    return nf.System(**(parts | changes))
+
+
+def test_all_of_the_library_is_there():
+    for name in nf.__all__:
+        assert getattr(nf, name) is not None
+        assert name in dir(nf)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        nf.nothing  # noqa: B018
+
+
+def test_parts_are_attributes_of_their_family():
+    assert {"Chain", "Ring", "Strip"} <= set(dir(nf.lattices))
+    assert {"WideBand", "SemiInfiniteChain"} <= set(dir(nf.leads))
+    assert {"Onsite", "Vectors"} <= set(dir(nf.channels))
+    assert "Uniform" in dir(nf.disorder)
+    with pytest.raises(AttributeError, match=r"there is no Chian; there are .*Chain"):
+        nf.lattices.Chian  # noqa: B018
+
+
+def test_a_point_is_what_a_study_of_it_stores():
+    """Also when the same is written as in a study file."""
+    written = {
+        "lattice": {"kind": "chain", "sites": 8},
+        "loss": {"kind": "onsite", "rate": 0.02},
+        "leads": {
+            name: {"kind": "wide-band", "broadening": g, "chemical_potential": mu, "temperature": t}
+            for name, g, mu, t in (("left", 1.1, 0.3, 0.05), ("right", 0.9, -0.3, 0.1))
+        },
+    }
+    data, again = nf.solve(wire()), nf.point("steady-current", system=written)
+    xr.testing.assert_identical(data, again)
+    assert data.attrs == {"status": "ok", "message": ""}
+    for variable in data.data_vars.values():
+        assert {"units", "natural_units", "long_name"} <= variable.attrs.keys()
+
+
+def test_observables_are_chosen_as_in_a_study():
+    energies = {"start": -1, "stop": 1, "points": 5}
+    data = nf.solve(wire(), ["noise", {"local-density-of-states": {"energies": energies}}])
+    assert "particle_noise" in data
+    assert "particle_current" not in data
+    assert data["local_density_of_states"].dims == ("site", "energy")
+
+
+def test_transmissions_at_any_energies_have_errors():
+    found = nf.transmission(wire(), [0.3, -0.2])
+    assert found.dims == ("terminal", "terminal_2", "energy")
+    assert found["energy"].values.tolist() == [0.3, -0.2]
+    between = found.sel(terminal="left", terminal_2="right")
+    assert ((between > 0) & (between < 1)).all()
+    assert (between["error"] < 1e-12).all()
+
+
+def test_disorder_is_that_of_the_sample():
+    system = wire(disorder=nf.disorder.Uniform(half_width=0.5))
+    one, two, again = (nf.solve(system, ["currents"], sample=k) for k in (0, 1, 0))
+    assert one.identical(again)
+    assert one["net_particle_current"] != two["net_particle_current"]
+
+
+def test_what_cannot_be_is_told_as_of_a_study_file():
+    with pytest.raises(InvalidValues, match="did you mean 'currents'"):
+        nf.solve(wire(), ["curents"])
+    with pytest.raises(InvalidValues, match=r"temperature = -1: expected a number >= 0"):
+        nf.leads.WideBand(broadening=1.0, chemical_potential=0.0, temperature=-1)
+
+
+def test_a_point_that_is_not_ok_warns():
+    line = {"kind": "wide-band", "broadening": 1.0, "temperature": 0.0}
+    leads = {
+        "left": line | {"chemical_potential": 316.0},
+        "right": line | {"chemical_potential": -314.0},
+    }
+    with pytest.warns(UserWarning, match="suspect|not_converged|exception"):
+        nf.point(
+            "linear-response",
+            system={"lattice": {"kind": "chain", "sites": 4}, "leads": leads},
+        )
+
+
+def test_a_study_of_the_project():
+    study = nf.study("two-site-transmission", ROOT)
+    data = study.point()
+    assert data.attrs["status"] == "ok"
+    assert "transmission" in data
+    assert repr(study) == "study('two-site-transmission')"
+
+
+def test_numbers_as_text():
+    text = nf.table(nf.solve(wire(), ["currents", "entropy-production"]))
+    value = nf.solve(wire(), ["currents"])["net_particle_current"]
+    assert f"net_particle_current = {float(value):.12g} +- " in text
+    assert "entropy_production is undefined: " in text
+
+
+def test_user_code_passes_a_strict_judge_of_types(tmp_path):
+    path = tmp_path / "user.py"
+    path.write_text(
+        "import numpy as np\n"
+        "import nessflow as nf\n"
+        "\n"
+        "\n"
+        "def current(sites: int, bias: float) -> float:\n"
+        "    def lead(mu: float) -> object:\n"
+        "        return nf.leads.SemiInfiniteChain(chemical_potential=mu, temperature=0.05)\n"
+        "\n"
+        "    wire = nf.System(\n"
+        "        lattice=nf.lattices.Chain(sites=sites),\n"
+        '        leads={"left": lead(bias / 2), "right": lead(-bias / 2)},\n'
+        "    )\n"
+        '    data = nf.solve(wire, ["currents", "noise"])\n'
+        "    print(nf.transmission(wire, np.linspace(-1, 1, 5)).mean())\n"
+        '    return float(data["net_particle_current"])\n'
+        "\n"
+        "\n"
+        "print(current(4, 0.2), nf.table(nf.study('x').point(bias=1.0)))\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
+    done = subprocess.run([*command, str(path)], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_importing_it_is_light():
+    code = (
+        "import sys, time; start = time.process_time(); import nessflow;"
+        "heavy = {'numpy', 'scipy', 'xarray', 'pydantic', 'numba'} & set(sys.modules);"
+        "print(sorted(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_numbers_and_arrays_of_numpy_are_taken():
+    chain = nf.lattices.Chain(sites=np.int64(3), onsite=np.array([0.1, 0.2, 0.3]))
+    assert chain == nf.lattices.Chain(sites=3, onsite=(0.1, 0.2, 0.3))
