@@ -90,7 +90,7 @@ def test_levels_of_a_part_that_elimination_cuts_off_lose_nothing(monkeypatch):
     found, expected = compared(system, energies)
     assert solved == energies[:2].tolist()
     for own, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(own, other, atol=1e-11 * abs(other).max())
+        np.testing.assert_allclose(own, other, atol=1e-11 * abs(other).max(initial=0.0))
 
 
 def test_states_that_no_terminal_reaches_are_split_off():
@@ -102,4 +102,4 @@ def test_states_that_no_terminal_reaches_are_split_off():
     assert abs(dark_states(system).levels - level).min() < 1e-12
     found, expected = compared(system, np.array([level, 0.3]))
     for own, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(own, other, atol=1e-9 * abs(other).max())
+        np.testing.assert_allclose(own, other, atol=1e-9 * abs(other).max(initial=0.0))

@@ -24,11 +24,11 @@ from nessflow.solvers.dark_states import dark_states
 from nessflow.solvers.pairwise import (
     Source,
     bonds,
-    keeps_site_digits,
     lead_broadening,
     pair_transmission,
     site_sums,
 )
+from nessflow.solvers.solver import Solver
 from nessflow.spectrum.bound_states import BoundStates, bound_states
 from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.narrow_states import NarrowStates, background, narrow_states
@@ -226,7 +226,7 @@ def local_integrals(
     occupations = fermi_occupations(system)
     norms = np.array([[np.sum(abs(lead.amplitudes) ** 2)] for lead in system.leads])
     norms = norms * by_terminal(system, np.ones((len(norms), 1)))[system.terminal_of_lead]
-    keeps_digits = keeps_site_digits(system)
+    keeps_digits = Solver(system).keeps_site_digits
     reverses = _is_time_reversal_symmetric(system, pairs)
     sources_of = _SOURCES if reverses else _SOURCES | {"bonds": ("filled",)}
     names = dict.fromkeys(name for part in parts for name in sources_of[part])

@@ -18,10 +18,10 @@ import numpy as np
 from nessflow.solvers.pairwise import (
     Source,
     in_batches,
-    keeps_site_digits,
     lead_broadening,
     site_sums,
 )
+from nessflow.solvers.solver import Solver
 from nessflow.spectrum.mesh import energy_mesh, known_poles
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.spectrum.quadrature import Integral, integrate, with_rounding
@@ -287,7 +287,7 @@ def integrated(
     """
     poles = known_poles(system) if poles is None else poles
     mesh = energy_mesh(system, poles=poles, everywhere=everywhere, windows=windows, rtol=rtol)
-    exact = keeps_site_digits(system)
+    exact = Solver(system).keeps_site_digits
 
     def rounded(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values, sizes = integrand(energies)

@@ -18,6 +18,8 @@ import numba
 import numpy as np
 
 from nessflow.solvers.compiled import FAST
+from nessflow.systems.matrices import diagonal
+from nessflow.systems.system import OpenSystem
 
 _SMALL, _LARGE = 2.0**-60, 2.0**60
 
@@ -324,3 +326,88 @@ def _back(upper, power, start, stop):
         shift = power[j + 1] - power[j]
         x *= upper[j] * (math.ldexp(1.0, shift) if shift != 0 else 1.0)
     return x
+
+
+# --- of systems -----------------------------------------------------------------------------------
+
+
+def _arguments(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the diagonal of ``w - X - Sigma``, (E, N), and what is above and below of X."""
+    damping = diagonal(system.loss) + diagonal(system.gain)
+    inverse = energies[:, None] - diagonal(system.hamiltonian) + 1j * damping
+    of_lead = system.contacts[system.coupling.of_lead]
+    for lead, members in system.alike_leads:
+        sites, counts = np.unique(of_lead[members], return_counts=True)
+        inverse[:, sites] -= counts * lead.self_energy(energies)[:, None]
+    upper, rates = system.hamiltonian.upper, 1j * (system.loss.upper + system.gain.upper)
+    return inverse, upper - rates, (upper + rates).conj()
+
+
+def _on_sites(system: OpenSystem, on_contacts: np.ndarray) -> np.ndarray:
+    """Return what belongs to contact sites, (..., c), on all sites, (..., N)."""
+    result = np.zeros((*on_contacts.shape[:-1], system.sites))
+    result[..., system.contacts] = on_contacts
+    return result
+
+
+def site_sums(
+    system: OpenSystem,
+    energies: np.ndarray,
+    environments: np.ndarray,
+    on_contacts: np.ndarray,
+    pairs: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the diagonals of ``G W G^+`` and elements beside it.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        A chain with each lead on one site.
+    energies : (E,) array
+        Energies w, in t.
+    environments : (m, 2) array
+        Multiples of ``2P`` and ``2Q`` in each of the Hermitian matrices ``W``.
+    on_contacts : (m, E, p) array
+        What is added to their elements between contacts, `Contacts.elements`.
+    pairs : (N - 1, 2) int array
+        All neighbours.
+
+    Returns
+    -------
+    diagonal : (m, E, N) float
+    beside : (m, E, N - 1) complex
+    """
+    loss, gain = (2 * diagonal(x) for x in (system.loss, system.gain))
+    links = [2 * (p * system.loss.upper + q * system.gain.upper) for p, q in environments]
+    weights = _on_sites(system, on_contacts)
+    weights += np.array([p * loss + q * gain for p, q in environments])[:, None]
+    return local_sums(*_arguments(system, energies), weights, np.array(links, complex))
+
+
+def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return the Green's function between all leads, (E, l, l) complex, in 1/t."""
+    at = system.coupling.of_lead
+    return green(*_arguments(system, energies), system.contacts)[:, at][:, :, at]
+
+
+def correlations_between(
+    system: OpenSystem, energies: np.ndarray, on_contacts: np.ndarray
+) -> np.ndarray:
+    """Return ``G W G^+`` between all leads, W on contacts, (E, c); (E, l, l) complex."""
+    at, weights = system.coupling.of_lead, _on_sites(system, on_contacts)
+    found = pair_correlations(*_arguments(system, energies), system.contacts, weights)
+    return found[:, at][:, :, at]
+
+
+def weighted_squares(
+    system: OpenSystem, energies: np.ndarray, to: np.ndarray, source: np.ndarray
+) -> np.ndarray:
+    """Return ``sum_e to_ea |G_ab(w_e)|^2 source_eb`` between all leads, (l, l) float."""
+    of_lead = system.contacts[system.coupling.of_lead]
+    order = np.argsort(of_lead, kind="stable")
+    result = np.empty((order.size, order.size))
+    weights = to[:, order], source[:, order]
+    result[np.ix_(order, order)] = pair_sums(
+        *_arguments(system, energies), of_lead[order], *weights
+    )
+    return result

@@ -198,6 +198,48 @@ def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarra
     return loss_gain, gain_loss
 
 
+def site_sums(
+    system: OpenSystem,
+    energies: np.ndarray,
+    environments: np.ndarray,
+    on_contacts: np.ndarray,
+    pairs: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the diagonals of ``G W G^+`` and elements beside it.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+    environments : (m, 2) array
+        Multiples of ``2P`` and ``2Q`` in each of the Hermitian matrices ``W``.
+    on_contacts : (m, E, p) array
+        What is added to their elements between contacts, `Contacts.elements`.
+    pairs : (B, 2) int array
+        Pairs of sites.
+
+    Returns
+    -------
+    diagonal : (m, E, N) float
+    beside : (m, E, B) complex
+    """
+    loss, gain = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
+    rows, columns = system.coupling.elements
+    kinds = len(environments), energies.size
+    diagonal = np.empty((*kinds, system.sites))
+    beside = np.empty((*kinds, len(pairs)), complex)
+    for batch, inside in green(system, energies):
+        for k, (of_loss, of_gain) in enumerate(environments):
+            matrix = np.zeros(inside.shape, complex) + of_loss * loss + of_gain * gain
+            matrix[:, rows, columns] += on_contacts[k, batch]
+            product = inside @ matrix @ inside.conj().swapaxes(1, 2)
+            diagonal[k, batch] = np.einsum("eii->ei", product).real
+            beside[k, batch] = product[:, pairs[:, 0], pairs[:, 1]]
+    return diagonal, beside
+
+
 def _channels(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``W`` with ``sum_a Gamma_a = W W^+``, (E, N, C), and each column's terminal, (C,)."""
     leads = len(system.leads)

@@ -13,10 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nessflow.solvers import blocks, dense
-from nessflow.solvers.dark_states import dark_states
-from nessflow.solvers.solver import contact_response, prefers_dense
-from nessflow.systems.matrices import Sparse, as_dense, diagonal
+from nessflow.solvers.solver import Solver, contact_response
+from nessflow.systems.matrices import Sparse
 from nessflow.systems.system import OpenSystem
 
 _ELEMENTS = 2**21
@@ -47,53 +45,6 @@ def lead_broadening(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     return result
 
 
-def _on_sites(system: OpenSystem, values: np.ndarray) -> np.ndarray:
-    """Return the sums of what belongs to leads, (l, E), over those of each site, (E, N)."""
-    result = np.zeros((values.shape[1], system.sites), values.dtype)
-    result[:, system.contacts] = system.coupling.summed(values).T
-    return result
-
-
-def _inverse_diagonal(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
-    """Return the diagonal of ``w - X - Sigma`` of a chain, (E, N) complex."""
-    damping = diagonal(system.loss) + diagonal(system.gain)
-    result = energies[:, None] - diagonal(system.hamiltonian) + 1j * damping
-    of_lead = system.contacts[system.coupling.of_lead]
-    for lead, members in system.alike_leads:
-        at = of_lead[members]
-        sites, counts = np.unique(at, return_counts=True)
-        result[:, sites] -= counts * lead.self_energy(energies)[:, None]
-    return result
-
-
-def keeps_site_digits(system: OpenSystem) -> bool:
-    """Return whether the compiled kernels of a chain serve, to whom no element is too small.
-
-    Their determinants vanish at the level of a state that no terminal reaches.
-
-    Parameters
-    ----------
-    system : OpenSystem
-        The system.
-
-    Returns
-    -------
-    bool
-        For a chain with each lead on one site.
-    """
-    return system.is_wired_chain and dark_states(system).levels.size == 0
-
-
-def _chain(system: OpenSystem, energies: np.ndarray) -> tuple:
-    """Return what the compiled kernels of a chain want, their module first."""
-    # Imported here: numba takes long to import, and other systems do not need it.
-    from nessflow.solvers import chain_sites
-
-    upper = system.hamiltonian.upper
-    rates = 1j * (system.loss.upper + system.gain.upper)
-    return chain_sites, _inverse_diagonal(system, energies), upper - rates, (upper + rates).conj()
-
-
 def _batches(count: int, size: int) -> list[slice]:
     step = max(1, _ELEMENTS // max(size, 1))
     # One of no energies where nothing flows at any.
@@ -120,13 +71,12 @@ def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         In 1/t.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    at = system.coupling.of_lead
-    if not keeps_site_digits(system):
+    at, solver = system.coupling.of_lead, Solver(system)
+    if not solver.keeps_site_digits:
         return contact_response(system, energies).green[:, at][:, :, at]
     result = np.empty((energies.size, at.size, at.size), complex)
     for batch in _batches(energies.size, max(system.sites, at.size**2)):
-        kernels, *chain = _chain(system, energies[batch])
-        result[batch] = kernels.green(*chain, system.contacts)[:, at][:, :, at]
+        result[batch] = solver.on_sites.green_between(system, energies[batch])
     return result
 
 
@@ -147,12 +97,12 @@ def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarr
     (E, l, l) complex array
         In 1/t^2 times the unit of ``source``.
     """
-    if not keeps_site_digits(system):
+    solver = Solver(system)
+    if not solver.keeps_site_digits:
         green = green_between(system, energies)
         return (green * source.T[:, None]) @ green.conj().swapaxes(1, 2)
-    at, weights = system.coupling.of_lead, _on_sites(system, source)
-    kernels, *chain = _chain(system, energies)
-    return kernels.pair_correlations(*chain, system.contacts, weights)[:, at][:, :, at]
+    on_contacts = system.coupling.summed(source).T
+    return solver.on_sites.correlations_between(system, energies, on_contacts)
 
 
 def pair_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -199,21 +149,17 @@ def transmission_sum(
     """
     gamma = lead_broadening(system, energies)
     first, second = np.ascontiguousarray((gamma * to).T), np.ascontiguousarray((gamma * source).T)
-    count = len(system.leads)
+    count, solver = len(system.leads), Solver(system)
     total = np.zeros((count, count))
-    if not keeps_site_digits(system):
+    if not solver.keeps_site_digits:
         for batch in _batches(energies.size, count**2):
             green = green_between(system, energies[batch])
             modulus = green.real**2 + green.imag**2
             total += np.einsum("ea,eab,eb->ab", first[batch], modulus, second[batch])
         return total
-    of_lead = system.contacts[system.coupling.of_lead]
-    order = np.argsort(of_lead, kind="stable")
-    sites = of_lead[order]
     for batch in _batches(energies.size, system.sites):
-        kernels, *chain = _chain(system, energies[batch])
-        weights = first[batch][:, order], second[batch][:, order]
-        total[np.ix_(order, order)] += kernels.pair_sums(*chain, sites, *weights)
+        weights = first[batch], second[batch]
+        total += solver.on_sites.weighted_squares(system, energies[batch], *weights)
     return total
 
 
@@ -302,46 +248,13 @@ def site_sums(system: OpenSystem, energies: np.ndarray, sources: Sequence[Source
     """
     own = bonds(system)
     pairs = np.concatenate([own, system.coupling.links])
-    on_diagonal = np.empty((len(sources), energies.size, system.sites))
-    beside = np.empty((len(sources), energies.size, len(pairs)), complex)
-    if keeps_site_digits(system):
-        fill = _chain_site_sums
-    else:
-        fill = _dense_site_sums if prefers_dense(system) else _sparse_site_sums
-    fill(system, energies, sources, pairs, on_diagonal, beside)
+    environments = np.array([(x.loss, x.gain) for x in sources])
+    on_contacts = np.array([system.coupling.summed(x.leads).T for x in sources])
+    arguments = system, energies, environments, on_contacts, pairs
+    on_diagonal, beside = Solver(system).on_sites.site_sums(*arguments)
     beside, links = np.split(beside, [len(own)], axis=-1)
     of_leads = system.coupling.expectations(on_diagonal, links)
     return SiteSums(on_diagonal, beside, of_leads.swapaxes(1, 2), links)
-
-
-def _chain_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> None:
-    constant = [
-        2 * (x.loss * diagonal(system.loss) + x.gain * diagonal(system.gain)) for x in sources
-    ]
-    links = [2 * (x.loss * system.loss.upper + x.gain * system.gain.upper) for x in sources]
-    weights = [_on_sites(system, x.leads) + more for x, more in zip(sources, constant, strict=True)]
-    kernels, *chain = _chain(system, energies)
-    found = kernels.local_sums(*chain, np.ascontiguousarray(weights), np.array(links, complex))
-    on_diagonal[:], beside[:] = found
-
-
-def _sparse_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> None:
-    environments = np.array([(x.loss, x.gain) for x in sources])
-    weights = np.array([system.coupling.summed(x.leads).T for x in sources])
-    found = blocks.site_sums(system, energies, environments, weights, pairs)
-    on_diagonal[:], beside[:] = found
-
-
-def _dense_site_sums(system, energies, sources, pairs, on_diagonal, beside) -> None:
-    loss, gain = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
-    rows, columns = system.coupling.elements
-    for batch, green in dense.green(system, energies):
-        for k, source in enumerate(sources):
-            matrix = np.zeros(green.shape, complex) + source.loss * loss + source.gain * gain
-            matrix[:, rows, columns] += system.coupling.summed(source.leads[:, batch]).T
-            product = green @ matrix @ green.conj().swapaxes(1, 2)
-            on_diagonal[k, batch] = np.einsum("eii->ei", product).real
-            beside[k, batch] = product[:, pairs[:, 0], pairs[:, 1]]
 
 
 def in_batches(integrand: Callable, size: int) -> Callable:

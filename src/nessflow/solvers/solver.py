@@ -11,9 +11,8 @@ from types import ModuleType
 
 import numpy as np
 
-from nessflow.solvers import banded as sparse
-from nessflow.solvers import dense
-from nessflow.solvers.dark_states import unreached_sites
+from nessflow.solvers import banded, blocks, dense
+from nessflow.solvers.dark_states import dark_states, unreached_sites
 from nessflow.systems.system import OpenSystem
 
 _SMALL = 32
@@ -71,47 +70,59 @@ class InteriorResponse:
     gain_loss: np.ndarray
 
 
-def prefers_dense(system: OpenSystem) -> bool:
-    """Return whether dense linear algebra is what a system that is no chain is solved by.
+@dataclass(frozen=True, eq=False)
+class Solver:
+    """The fastest way to solve a system for its Green's function, which all others go through.
 
-    Parameters
+    Compiled recurrences for chains with each lead on one site, dense matrices for systems that are
+    stored so or small, banded factors and block elimination for all others.
+
+    Attributes
     ----------
     system : OpenSystem
         The system.
-
-    Returns
-    -------
-    bool
-        Where matrices are dense, or small.
     """
-    return system.is_dense or system.sites <= _SMALL
 
+    system: OpenSystem
 
-def _solver(system: OpenSystem) -> ModuleType:
-    # Determinants of a chain vanish at the level of a state that no terminal reaches.
-    ends = system.is_wired_chain and set(system.contacts) <= {0, system.sites - 1}
-    if not ends or unreached_sites(system).size:
-        return dense if prefers_dense(system) else sparse
-    # Imported here: numba takes long to import, and other systems do not need it.
-    from nessflow.solvers import chain_ends as tridiagonal
+    @property
+    def keeps_digits(self) -> bool:
+        """Whether what is between contacts has all digits however small it is.
 
-    return tridiagonal
+        It is then a product along a chain between its ends, whose determinants vanish at the level
+        of a state that no terminal reaches.
+        """
+        ends = {0, self.system.sites - 1}
+        is_between = self.system.is_wired_chain and set(self.system.contacts) <= ends
+        return is_between and unreached_sites(self.system).size == 0
 
+    @property
+    def keeps_site_digits(self) -> bool:
+        """The same of all sites of a chain."""
+        return self.system.is_wired_chain and dark_states(self.system).levels.size == 0
 
-def keeps_digits(system: OpenSystem) -> bool:
-    """Return whether Green's function between the contacts has all digits however small it is.
+    @property
+    def _is_small(self) -> bool:
+        return self.system.is_dense or self.system.sites <= _SMALL
 
-    Parameters
-    ----------
-    system : OpenSystem
-        The system.
+    @property
+    def at_contacts(self) -> ModuleType:
+        """Module with ``contact_rows``, ``contact_correlations`` and ``interior_traces``."""
+        if not self.keeps_digits:
+            return dense if self._is_small else banded
+        # Imported here: numba takes long to import, and other systems do not need it.
+        from nessflow.solvers import chain_ends
 
-    Returns
-    -------
-    bool
-        Where it is a product along a chain between its ends.
-    """
-    return _solver(system) not in (dense, sparse)
+        return chain_ends
+
+    @property
+    def on_sites(self) -> ModuleType:
+        """Module with ``site_sums``."""
+        if not self.keeps_site_digits:
+            return dense if self._is_small else blocks
+        from nessflow.solvers import chain_sites
+
+        return chain_sites
 
 
 def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactResponse:
@@ -131,7 +142,7 @@ def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactRespons
         Green's function between the contacts, and what reaches them from loss and gain.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    green, loss, gain = _solver(system).contact_rows(system, energies)
+    green, loss, gain = Solver(system).at_contacts.contact_rows(system, energies)
     return ContactResponse(green, loss, gain)
 
 
@@ -155,7 +166,7 @@ def contact_correlations(
         With the diagonals.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    loss, gain = _solver(system).contact_correlations(system, energies)
+    loss, gain = Solver(system).at_contacts.contact_correlations(system, energies)
     each = range(system.coupling.count)
     loss[:, each, each], gain[:, each, each] = contact.loss, contact.gain
     return ContactCorrelations(loss, gain)
@@ -182,7 +193,7 @@ def interior_response(
         The traces between loss and gain are 0 unless both are there.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    solver = _solver(system)
+    solver = Solver(system).at_contacts
     # Columns of G are the rows of the transposed system.
     known = contact is not None and system.T is system
     columns = contact if known else contact_response(system.T, energies)

@@ -11,10 +11,10 @@ from nessflow.solvers.solver import (
     ContactCorrelations,
     ContactResponse,
     InteriorResponse,
+    Solver,
     contact_correlations,
     contact_response,
     interior_response,
-    keeps_digits,
 )
 from nessflow.spectrum.mesh import energy_mesh, energy_scale
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
@@ -178,7 +178,7 @@ class Rates:
         """
         size = abs(self.green)
         result = np.zeros_like(size)
-        if not keeps_digits(self.system):
+        if not Solver(self.system).keeps_digits:
             own = np.diagonal(size).T
             small = (size**2 < _CANCELLED * own[:, None] * own).any(axis=(0, 1))
             for k in np.flatnonzero(small):
@@ -405,7 +405,7 @@ def integrate_observables(
     """
     mesh = energy_mesh(system, rtol=rtol)
     known: dict[bytes, Rates] = {}
-    exact = keeps_digits(system)
+    exact = Solver(system).keeps_digits
     at_a_time = max(1, _ELEMENTS // max(1, len(system.leads)) ** 2)
 
     def rates_at(energies: np.ndarray) -> Rates:
