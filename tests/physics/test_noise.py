@@ -381,7 +381,7 @@ def test_particles_and_holes(seed, sites, bonds):
 def test_every_solver_gives_the_same_noise(name, monkeypatch):
     system = random_system(3, 12, "bonds")
     reference = lead_noise(system)
-    monkeypatch.setattr(response, "_solver", lambda _: SOLVERS[name])
+    monkeypatch.setattr(response.Solver, "at_contacts", SOLVERS[name])
     found = lead_noise(system)
     assert_within_errors(
         found.particle_noise,
