@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from nessflow.kinds import (
     ring_exact,
@@ -27,6 +26,7 @@ from nessflow.kinetic.exclusion import (
 from nessflow.kinetic.rates import operator_channels, thermal_channel
 from nessflow.kinetic.steady import steady_state
 from nessflow.studies.kind import Status
+from nessflow.validation import InvalidValues
 from small_rings import exclusion_process, many_body_current
 
 CHAIN = {"kind": "chain"}
@@ -533,7 +533,7 @@ def test_sets_of_configurations_that_no_hop_leaves():
     ],
 )
 def test_rings_that_cannot_be_counted_are_refused(length, keys, message):
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(InvalidValues, match=message):
         evaluated(ring_exact, length, **keys)
 
 

@@ -127,14 +127,14 @@ FAULTS = {
     "lead 'L': temperature must be finite and 0 or more, got -0.1": (
         lambda: wide_band_at("L", 0, 1.0, 0.0, -0.1)
     ),
-    "broadening\n  Input should be greater than or equal to 0": (
+    "WideBand: broadening = -1.0: expected a number >= 0": (
         lambda: wide_band_at("L", 0, -1.0, 0.0, 0.0)
     ),
     "lead 'L': chemical_potential must be finite": lambda: wide_band_at("L", 0, 1.0, np.inf, 0.0),
-    "hopping\n  Input should be greater than 0": (
+    "SemiInfiniteChain: hopping = 0.0: expected a number > 0": (
         lambda: chain_at("L", 0, 0.0, 1.0, 0.0, 0.0, 0.0)
     ),
-    "coupling\n  Input should be a finite number": (
+    "SemiInfiniteChain: coupling = NaN: expected a finite number": (
         lambda: chain_at("L", 0, 1.0, np.nan, 0.0, 0.0, 0.0)
     ),
     "upper element 0 is not finite": lambda: Tridiagonal([1.0, 2.0], [np.inf]),

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, model_validator
 
@@ -26,6 +26,7 @@ from nessflow.config.project import (
     study_schema,
     template_json,
 )
+from nessflow.config.study import checked_point, possible_parameters
 
 TEXT = """\
 title: Disorder-induced current
@@ -1022,7 +1023,11 @@ def load_or_fault(folder: Path, text: str, overrides: tuple = ()) -> None:
         assert all(map(str.startswith, lines, places))
         assert len(lines) == len(places)
         return
-    parameters_of(study, {axis.name: axis.labels[0] for axis in study.axes}, KIND)
+    # Some of its points may be impossible: they are named, and the others run.
+    possible_parameters(study, {}, KIND)
+    first = {axis.name: axis.labels[0] for axis in study.axes}
+    _, problems = checked_point(study.document, study.axes, first, KIND)
+    assert {problem.key for problem in problems} <= {warning.key for warning in study.warnings}
     template_json(study)
 
 
@@ -1053,6 +1058,7 @@ def test_any_typing_error_is_a_study_or_a_fault(tmp_path_factory, position, remo
     st.sampled_from([".".join(map(str, key)) for key in leaves(parse(TEXT, Place("x")).data)]),
     VALUES,
 )
+@example("system.lattice.sites", "$V")
 def test_any_override_is_a_study_or_a_fault(tmp_path_factory, key, value):
     folder = tmp_path_factory.getbasetemp()
     load_or_fault(folder, TEXT, (f"{key}={json.dumps(value)}",))

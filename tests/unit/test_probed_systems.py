@@ -11,7 +11,7 @@ from nessflow.kinds.bias_reversal import asymmetries
 from nessflow.scattering.profiles import terminal_currents
 from nessflow.studies.kind import Status
 from nessflow.studies.probed_systems import ProbedSystem, open_system, probe_names
-from nessflow.validation import quantity_at, validated
+from nessflow.validation import InvalidValues, quantity_at, validated
 
 OPEN = 0.1 / (2 * np.pi)
 
@@ -182,13 +182,13 @@ class TestNonreciprocity:
         system = described(5)
         system["probes"]["source"]["sites"] = {"start": 2, "stop": 4, "step": 2}
         system["probes"]["drain"]["sites"] = [3]
-        with pytest.raises(ValidationError, match=r"add up to 0\.00477465.* as many sources as"):
+        with pytest.raises(InvalidValues, match=r"add up to 0\.00477465.* as many sources as"):
             nonreciprocity.Parameters(system=system)
 
     def test_leads_of_other_names(self):
         system = described()
         system["leads"] = {"top": lead(1.0, site=1), "bottom": lead(1.0, site=4)}
-        with pytest.raises(ValidationError, match="left"):
+        with pytest.raises(InvalidValues, match="left"):
             nonreciprocity.Parameters(system=system)
 
     @pytest.mark.parametrize("mean", [2.0, 2.3])
@@ -262,11 +262,11 @@ class TestNonreciprocity:
     def test_linear_response_is_that_of_one_temperature(self):
         system = described()
         system["leads"]["left"] = lead(1.05, temperature=0.1)
-        with pytest.raises(ValidationError, match="of one given temperature"):
+        with pytest.raises(InvalidValues, match="of one given temperature"):
             nonreciprocity.Parameters(system=system, method="linear")
 
     def test_third_order_is_that_of_temperature_zero(self):
-        with pytest.raises(ValidationError, match="third order is that of temperature 0"):
+        with pytest.raises(InvalidValues, match="third order is that of temperature 0"):
             evaluated(nonreciprocity, described(temperature=0.1), method="third-order")
 
 
@@ -435,11 +435,11 @@ class TestRoots:
         assert "no states at the mean" in outcome.message
 
     def test_only_at_temperature_zero(self):
-        with pytest.raises(ValidationError, match="the third order is that of temperature 0"):
+        with pytest.raises(InvalidValues, match="the third order is that of temperature 0"):
             probe_roots.Parameters(system=described(temperature=0.1))
 
     def test_too_many_probes(self):
-        with pytest.raises(ValidationError, match="for one or two probes, got 4"):
+        with pytest.raises(InvalidValues, match="for one or two probes, got 4"):
             probe_roots.Parameters(system=described(6))
 
 
