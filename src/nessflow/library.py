@@ -21,6 +21,7 @@ from nessflow.run.judge import judge
 from nessflow.run.solve import generator
 from nessflow.store.layout import described
 from nessflow.studies.systems import LeadRole, System
+from nessflow.studies.variables import ACCURACY
 from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Lattice
@@ -95,6 +96,7 @@ def solve(
     system: System,
     observables: Sequence[str | Mapping[str, Any]] | None = None,
     *,
+    accuracy: float = ACCURACY,
     sample: int = 0,
     seed: int = 0,
 ) -> xr.Dataset:
@@ -107,6 +109,8 @@ def solve(
     observables : sequence, optional
         As in a study file: names, or mappings of a name to its parameters; left out, those that a
         study of the kind ``steady-current`` has by default.
+    accuracy : float
+        Relative error aimed at for every number, as in a study.
     sample, seed : int
         Number of the disorder sample, and root seed, as in a study.
 
@@ -115,8 +119,10 @@ def solve(
     xarray.Dataset
         Variables, dimensions, units and errors as in ``data.nc``; see `point`.
     """
-    asked = {} if observables is None else {"observables": list(observables)}
-    return point("steady-current", sample=sample, seed=seed, system=system, **asked)
+    asked: dict[str, Any] = {"system": system, "accuracy": accuracy}
+    if observables is not None:
+        asked["observables"] = list(observables)
+    return point("steady-current", sample=sample, seed=seed, **asked)
 
 
 def point(kind: str, *, sample: int = 0, seed: int = 0, **parameters: Any) -> xr.Dataset:

@@ -82,6 +82,25 @@ def test_a_layer_imports_only_what_is_below(layer):
         assert not extra, f"{path.name} imports {sorted(extra)}"
 
 
+def test_one_module_integrates_over_the_energy():
+    """Mesh, 2 pi, what double precision hides and the tolerance have one owner."""
+    for name in ("quadrature.integrate", "mesh.energy_mesh"):
+        module, function = name.split(".")
+        users = set()
+        for path in SOURCE.rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and (
+                    (node.module == f"nessflow.spectrum.{module}" and function in _names(node))
+                    or (node.module == "nessflow.spectrum" and module in _names(node))
+                ):
+                    users.add(path.relative_to(SOURCE).as_posix())
+        assert users == {"spectrum/spectrum.py"}
+
+
+def _names(node: ast.ImportFrom) -> set[str]:
+    return {alias.name for alias in node.names}
+
+
 def test_numba_is_for_kernels_only():
     users = {path.name for path in SOURCE.rglob("*.py") if "numba" in imported(path)}
     assert users == {"chain_sites.py", "chain_ends.py"}

@@ -17,7 +17,7 @@ from nessflow.scattering.profiles import joule_heat
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import NOT_NEGATIVE, Limits, Status, Variable
 from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
-from nessflow.studies.variables import with_errors
+from nessflow.studies.variables import ACCURACY, Accuracy, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import without_temperature
 
@@ -81,6 +81,7 @@ class BiasedSystem(Strict):
     method: Literal["linear", "third-order", "exact"] = Field(
         "linear", description="order in bias and currents to which the probes are solved"
     )
+    accuracy: Accuracy = ACCURACY
 
     @model_validator(mode="after")
     def _sources_and_drains_balance(self):
@@ -119,7 +120,7 @@ class BiasedSystem(Strict):
         return self
 
 
-def solved(system: OpenSystem, probes: list[Probe], method: str) -> ProbeSolution:
+def solved(system: OpenSystem, probes: list[Probe], method: str, accuracy: float) -> ProbeSolution:
     """Return the system with its probes solved for.
 
     Raises
@@ -128,10 +129,10 @@ def solved(system: OpenSystem, probes: list[Probe], method: str) -> ProbeSolutio
         When no chemical potentials give the demanded currents.
     """
     if method == "exact":
-        return solve_probes(system, probes)
+        return solve_probes(system, probes, accuracy)
     if method == "linear":
-        return linear_probes(system, probes)
-    return physical_solution(third_order_probes(system, probes))
+        return linear_probes(system, probes, accuracy)
+    return physical_solution(third_order_probes(system, probes, accuracy))
 
 
 def expanded_heat(solved: ProbeSolution, mean: float) -> tuple[dict, dict[str, str]]:

@@ -23,7 +23,7 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import allow_for_underflow, with_errors
+from nessflow.studies.variables import ACCURACY, Accuracy, allow_for_underflow, with_errors
 
 
 class Charges(Strict):
@@ -56,6 +56,7 @@ class Parameters(Strict):
     counting_fields: int = Field(
         64, description="number of counting fields, evenly from 0, below pi", ge=2, le=10_000
     )
+    accuracy: Accuracy = ACCURACY
 
 
 CONVENTIONS = (
@@ -131,13 +132,13 @@ def is_random(parameters: Parameters) -> bool:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return cumulants, generating functions and distributions of one system."""
-    system = systems.open_system(parameters.system, rng)
+    system, accuracy = systems.open_system(parameters.system, rng), parameters.accuracy
     observables = cumulants_observable, currents_observable, noise_observable
-    found, *both = integrate_observables(system, [f(system) for f in observables])
+    found, *both = integrate_observables(system, [f(system) for f in observables], accuracy)
     rows: list[dict[str, np.ndarray | float]] = []
     for name, cumulants in zip(found.terminals, found.cumulants, strict=True):
-        chi, error = generating_function(system, name, _fields(parameters))
-        distribution = charge_distribution(system, name, parameters.time)
+        chi, error = generating_function(system, name, _fields(parameters), accuracy)
+        distribution = charge_distribution(system, name, parameters.time, accuracy)
         rows.append(
             {
                 "generating_function_real": chi.real,

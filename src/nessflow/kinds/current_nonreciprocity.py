@@ -92,7 +92,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     values, notes = _closed_forms(*bias_reversal.wire_of(forward, demanded))
     try:
         both = [
-            bias_reversal.solved(system, demanded, parameters.method)
+            bias_reversal.solved(system, demanded, parameters.method, parameters.accuracy)
             for system in bias_reversal.both_directions(forward)
         ]
     except NoSolution as error:
@@ -109,7 +109,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         np.array([solution.particle_current_error[left] for solution in both]),
     )
     valid, without_bias = bias_reversal.how_valid(both)
-    flows, reasons = _fluctuations(both, demanded, parameters.method)
+    flows, reasons = _fluctuations(both, demanded, parameters)
     notes |= more | without_bias | reasons
     noise_limits = probes.limits_of(forward, demanded)["bare_particle_noise"]
     return Outcome(
@@ -121,12 +121,12 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
 
 
 def _fluctuations(
-    both: list[ProbeSolution], demanded: list[Probe], method: str
+    both: list[ProbeSolution], demanded: list[Probe], parameters: Parameters
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Return noise and entropy production of both directions, and notes."""
     parts, notes = [], []
-    for solved, (noise, more) in zip(both, _noise(both, demanded, method), strict=True):
-        entropy = _entropy(solved, demanded, method)
+    for solved, (noise, more) in zip(both, _noise(both, demanded, parameters), strict=True):
+        entropy = _entropy(solved, demanded, parameters)
         more = more | ({"entropy_production": entropy.undefined} if entropy.undefined else {})
         parts.append(dict(zip(probes.ENTROPY, entropy[:2], strict=True)) | noise)
         notes.append(more)
@@ -135,11 +135,11 @@ def _fluctuations(
 
 
 def _noise(
-    both: list[ProbeSolution], demanded: list[Probe], method: str
+    both: list[ProbeSolution], demanded: list[Probe], parameters: Parameters
 ) -> list[tuple[dict[str, np.ndarray], dict[str, str]]]:
     """Return what `probes.NOISE` lists in each direction, and notes."""
-    if method != "linear":
-        return [probes.noise(solved.system, demanded) for solved in both]
+    if parameters.method != "linear":
+        return [probes.noise(solved.system, demanded, parameters.accuracy) for solved in both]
     system, count = both[0].system, len(both[0].terminals) - len(demanded)
     reason = ""
     if temperatures(system).any() or system.loss.any() or system.gain.any():
@@ -158,13 +158,14 @@ def _noise(
     return [(probes.noise_values(one), {}) for one in found]
 
 
-def _entropy(solved: ProbeSolution, demanded: list[Probe], method: str) -> Estimate:
+def _entropy(solved: ProbeSolution, demanded: list[Probe], parameters: Parameters) -> Estimate:
     """Return the entropy production of all terminals."""
     cold = without_temperature(solved.system)
     if cold:
         return undefined(cold)
-    if method == "exact":
-        return entropy_production(solved.system, terminal_currents(solved.system))
+    if parameters.method == "exact":
+        currents = terminal_currents(solved.system, parameters.accuracy)
+        return entropy_production(solved.system, currents)
     mean = mean_chemical_potential(solved.system, demanded)
     values, notes = bias_reversal.expanded_heat(solved, mean)
     found = (values[name] for name in probes.ENTROPY)

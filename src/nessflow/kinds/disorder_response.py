@@ -8,7 +8,7 @@ from nessflow.scattering.currents import disorder_susceptibility
 from nessflow.scattering.noise import currents_and_noise
 from nessflow.studies import steady_flows, systems
 from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Status, Variable
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.variables import ACCURACY, Accuracy, never_random, with_errors
 
 _ROUNDING = 8 * np.finfo(float).eps
 """Rounding of the net current over the currents of the terminals, whose difference it is."""
@@ -18,6 +18,7 @@ class Parameters(Strict):
     """A clean system."""
 
     system: systems.System = Field(description="lattice, loss, gain and leads, without disorder")
+    accuracy: Accuracy = ACCURACY
 
     @model_validator(mode="after")
     def _clean(self):
@@ -66,7 +67,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 def evaluate(parameters: Parameters, rng: None) -> Outcome:
     """Return (1/3) sum_j (dJ/dV_j)^2, since <V_j V_k> = delta_jk V^2 / 3 for uniform disorder."""
     system, names = systems.open_system(parameters.system, None), (_LIMIT, f"{_LIMIT}_error")
-    clean, noise = currents_and_noise(system)
+    clean, noise = currents_and_noise(system, parameters.accuracy)
     values, notes = steady_flows.flows(system, clean, noise)
     limits = steady_flows.limits(system)
     if not clean.integrated:
@@ -80,6 +81,6 @@ def evaluate(parameters: Parameters, rng: None) -> Outcome:
         )
         values |= dict.fromkeys(names, np.nan)
         return Outcome(values, notes=notes | {_LIMIT: reason}, limits=limits)
-    slope, error = disorder_susceptibility(system)
+    slope, error = disorder_susceptibility(system, parameters.accuracy)
     limit = np.sum(slope**2) / 3, np.sum(2 * np.abs(slope) * error + error**2) / 3
     return Outcome(values | dict(zip(names, limit, strict=True)), notes=notes, limits=limits)

@@ -17,7 +17,13 @@ from nessflow.scattering.noise import currents_and_noise
 from nessflow.spectrum.band_edges import why_undefined
 from nessflow.studies import steady_flows, systems
 from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Limits, Outcome, Status, Variable
-from nessflow.studies.variables import CHARGE, Charge, with_errors
+from nessflow.studies.variables import (
+    ACCURACY,
+    CHARGE,
+    Accuracy,
+    Charge,
+    with_errors,
+)
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import without_temperature
 
@@ -27,6 +33,7 @@ class Parameters(Strict):
 
     system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
     charge: Charge = 1
+    accuracy: Accuracy = ACCURACY
 
     @model_validator(mode="after")
     def _equal_leads(self):
@@ -168,15 +175,15 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the response of one system (paper 000, S32 to S37 with errata E1 to E3)."""
     system = systems.open_system(parameters.system, rng)
-    temperature = system.terminals[0].temperature
+    temperature, accuracy = system.terminals[0].temperature, parameters.accuracy
     limits = _limits(system)
-    matrices = conductance_matrices(system)
+    matrices = conductance_matrices(system, accuracy)
     values: dict[str, np.ndarray | float] = dict(zip(_MATRICES, matrices[0], strict=True))
     values |= zip((f"{name}_error" for name in _MATRICES), matrices[1], strict=True)
     values["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
     at_edge = why_undefined(system, system.terminals[0].chemical_potential)
     notes = {"conductance_matrix": f"at temperature 0, {at_edge}"}
-    currents, flows, more = _flows(system, *(part[0] for part in matrices))
+    currents, flows, more = _flows(system, *(part[0] for part in matrices), accuracy)
     values, notes = values | flows, notes | more
     reason = systems.without_two_leads(parameters.system, "the response of the net current")
     if reason:
@@ -184,7 +191,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         notes |= {name: reason for name in undefined if not name.endswith("_error")}
         values |= dict.fromkeys(undefined, math.nan)
         return Outcome(values, notes=notes, limits=limits)
-    response = linear_response(system, currents=currents)
+    response = linear_response(system, accuracy, currents)
     values |= {name: getattr(response, name) for name in with_errors(_RESPONSE)}
     values |= {name: parameters.charge * values[name] for name in _OF_CHARGE}
     ratio, ratio_error = sommerfeld_lorenz_ratio(system)
@@ -209,11 +216,11 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
 
 
 def _flows(
-    system: OpenSystem, conductance: np.ndarray, error: np.ndarray
+    system: OpenSystem, conductance: np.ndarray, error: np.ndarray, accuracy: float
 ) -> tuple[SteadyCurrents | None, dict[str, np.ndarray | float], dict[str, str]]:
     """Return flows without differences, entropy production of small ones, and notes."""
     if system.loss.any() or system.gain.any():
-        currents, noise = currents_and_noise(system)
+        currents, noise = currents_and_noise(system, accuracy)
         values, notes = steady_flows.flows(system, currents, noise)
         nothing = np.full(conductance.shape, np.nan)
         notes[_BIAS] = "with loss or gain differences change the entropy production at first order"

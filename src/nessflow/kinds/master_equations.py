@@ -24,8 +24,9 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.networks import NetworkParameters as Parameters
 from nessflow.studies.variables import (
+    ACCURACY,
+    Accuracy,
     allow_for_underflow,
     never_random,
     reasons_of_parts,
@@ -34,16 +35,24 @@ from nessflow.studies.variables import (
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import heat_current
 
+
+class Parameters(networks.NetworkParameters):
+    """A network and its reservoirs, at all equations."""
+
+    accuracy: Accuracy = ACCURACY
+
+
 # Those of network-relaxation first: figures of both give an equation the same look.
 EQUATIONS = ("exact", "epa", "local", "global", "local-broadened", "global-broadened")
 
 _BUILDERS = {
     "epa": asymptotic_equation,
-    "local": local_equation,
+    "local": lambda system, bosonic, _: local_equation(system, bosonic),
     "local-broadened": broadened_local_equation,
-    "global": global_equation,
-    "global-broadened": lambda system, bosonic: global_equation(system, bosonic, broadened=True),
+    "global": lambda system, bosonic, _: global_equation(system, bosonic),
+    "global-broadened": lambda system, bosonic, rtol: global_equation(system, bosonic, True, rtol),
 }
+"""By name, of a system, its statistics and the relative error aimed at."""
 
 CONVENTIONS = (
     *networks.CONVENTIONS,
@@ -118,9 +127,9 @@ class _Result:
     fault: str = ""
 
 
-def _exact(system: OpenSystem, bosonic: bool) -> _Result:
-    correlations = correlation_matrix(system, bosonic=bosonic)
-    found = network_flows.exact_transport(system, bosonic)
+def _exact(system: OpenSystem, bosonic: bool, accuracy: float) -> _Result:
+    correlations = correlation_matrix(system, accuracy, bosonic)
+    found = network_flows.exact_transport(system, bosonic, accuracy)
     converged = found.converged and correlations.converged
     fault = "" if converged else "an energy integral did not converge"
     return _Result(found, correlations.value, float(correlations.error.max()), fault)
@@ -196,12 +205,12 @@ def _deviations(
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the steady state of all equations side by side."""
-    system, bosonic = parameters.system(), parameters.bosonic
-    results = {"exact": _exact(system, bosonic)}
+    system, bosonic, accuracy = parameters.system(), parameters.bosonic, parameters.accuracy
+    results = {"exact": _exact(system, bosonic, accuracy)}
     missing = {}
     for name, build in _BUILDERS.items():
         try:
-            results[name] = _approximate(build(system, bosonic=bosonic))
+            results[name] = _approximate(build(system, bosonic, accuracy))
         except ValueError as error:
             missing[name] = str(error)
     values = {name: _values(parameters, system, result) for name, result in results.items()}

@@ -80,13 +80,13 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     parts, notes, status = [], [], (Status.OK, "")
     try:
         both = [
-            bias_reversal.solved(system, probes, parameters.method)
+            bias_reversal.solved(system, probes, parameters.method, parameters.accuracy)
             for system in bias_reversal.both_directions(forward)
         ]
     except NoSolution as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
     for solved in both:
-        values, more, found = _one_direction(solved, probes, parameters.method)
+        values, more, found = _one_direction(solved, probes, parameters)
         parts.append(values)
         notes.append(more)
         status = max(status, found, key=lambda x: x[0])
@@ -118,12 +118,13 @@ def _drude(system: OpenSystem, probes: list[Probe]) -> tuple[np.ndarray, str]:
 
 
 def _one_direction(
-    solved: ProbeSolution, probes: list[Probe], method: str
+    solved: ProbeSolution, probes: list[Probe], parameters: Parameters
 ) -> tuple[dict, dict[str, str], tuple[Status, str]]:
     """Return values, notes and status of one direction."""
-    inside = _inside(solved.system)
-    if method == "exact":
-        currents = terminal_currents(solved.system)
+    accuracy, exact = parameters.accuracy, parameters.method == "exact"
+    inside = _inside(solved.system, accuracy)
+    if exact:
+        currents = terminal_currents(solved.system, accuracy)
         values = {name: getattr(currents, name) for name in FLOWS}
         heat, notes = thermodynamics(solved.system, currents)
         notes |= currents.notes
@@ -135,17 +136,17 @@ def _one_direction(
         )
         notes |= more
     values |= heat
-    profile, more = _profile(inside, solved, exact=method == "exact")
+    profile, more = _profile(inside, solved, exact)
     notes |= more
     values |= profile
-    for part, more in (state_of(solved), noise(solved.system, probes)):
+    for part, more in (state_of(solved), noise(solved.system, probes, accuracy)):
         values |= part
         notes |= more
     return values, notes, judged(solved, currents, inside)
 
 
-def _inside(system: OpenSystem) -> Profiles | None:
-    return profiles(system) if system.sites <= _LARGEST_PROFILE else None
+def _inside(system: OpenSystem, accuracy: float) -> Profiles | None:
+    return profiles(system, accuracy) if system.sites <= _LARGEST_PROFILE else None
 
 
 def _expanded_flows(solved: ProbeSolution) -> tuple[dict, dict[str, str]]:

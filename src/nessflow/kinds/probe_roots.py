@@ -11,7 +11,7 @@ from nessflow.probes.problem import NoSolution, Probe, ProbeSolution
 from nessflow.probes.third_order import third_order_probes
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Variable
-from nessflow.studies.variables import failed, with_errors
+from nessflow.studies.variables import ACCURACY, Accuracy, failed, with_errors
 from nessflow.thermodynamics import without_temperature
 
 _ROOTS = 9
@@ -62,6 +62,7 @@ class Parameters(Strict):
     system: probed_systems.ProbedSystem = Field(
         description="lattice, disorder, loss, gain, leads and probes"
     )
+    accuracy: Accuracy = ACCURACY
 
     @model_validator(mode="after")
     def _few_probes(self):
@@ -96,8 +97,9 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return all solutions of one system (paper nonreciprocal-gain-loss, B35)."""
     system, demanded = probed_systems.open_system(parameters.system, rng)
+    accuracy = parameters.accuracy
     try:
-        found = third_order_probes(system, demanded)
+        found = third_order_probes(system, demanded, accuracy)
     except NoSolution as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
     count, first = len(found.roots), len(system.terminals) - len(demanded)
@@ -118,8 +120,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     }
     ways = {
         "physical": lambda: found.physical,
-        "linear": lambda: linear_probes(system, demanded),
-        "exact": lambda: solve_probes(system, demanded),
+        "linear": lambda: linear_probes(system, demanded, accuracy),
+        "exact": lambda: solve_probes(system, demanded, accuracy),
     }
     for name, way in ways.items():
         key = f"{name}_chemical_potential"
@@ -139,12 +141,16 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         values[key] = solved.chemical_potential[first:]
         values[f"{key}_error"] = solved.chemical_potential_error[first:]
     # The exact solution is the last.
-    flows, more = _flows(None if reason else solved, demanded, first, reason)
+    flows, more = _flows(None if reason else solved, demanded, first, reason, accuracy)
     return Outcome(values | flows, notes=notes | more)
 
 
 def _flows(
-    solved: ProbeSolution | None, demanded: list[Probe], contacts: int, reason: str
+    solved: ProbeSolution | None,
+    demanded: list[Probe],
+    contacts: int,
+    reason: str,
+    accuracy: float,
 ) -> tuple[dict[str, np.ndarray | float], dict[str, str]]:
     """Return currents, noise and entropy production of a solution, and notes."""
     if solved is None:
@@ -155,7 +161,7 @@ def _flows(
             for name, variable in undefined.items()
         }
         return values, dict.fromkeys(undefined, reason)
-    values, notes = probes.noise(solved.system, demanded)
+    values, notes = probes.noise(solved.system, demanded, accuracy)
     for name in ("particle_current", "particle_current_error"):
         values[name] = getattr(solved, name)[:contacts]
     values |= dict.fromkeys(probes.ENTROPY, np.nan)

@@ -23,7 +23,7 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import failed, with_errors
+from nessflow.studies.variables import ACCURACY, Accuracy, failed, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_production, heat_current
 
@@ -125,6 +125,7 @@ class Parameters(Strict):
     system: probed_systems.PerhapsProbedSystem = Field(
         description="lattice, disorder, loss, gain, leads and probes"
     )
+    accuracy: Accuracy = ACCURACY
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
@@ -140,17 +141,22 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the steady state of one system, solved exactly."""
     system, probes = probed_systems.open_system(parameters.system, rng)
+    accuracy = parameters.accuracy
     try:
-        solved = solve_probes(system, probes)
+        solved = solve_probes(system, probes, accuracy)
     except NoSolution as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
-    currents, inside = terminal_currents(solved.system), profiles(solved.system)
+    currents = terminal_currents(solved.system, accuracy)
+    inside = profiles(solved.system, accuracy)
     values = {name: getattr(currents, name) for name in FLOWS}
     values |= {name: getattr(inside, name) for name in PROFILES}
     state, notes = state_of(solved)
     values |= state
     notes |= currents.notes
-    for part, more in (thermodynamics(solved.system, currents), noise(solved.system, probes)):
+    for part, more in (
+        thermodynamics(solved.system, currents),
+        noise(solved.system, probes, accuracy),
+    ):
         values |= part
         notes |= more
     return Outcome(values, *judged(solved, currents, inside), notes, limits_of(system, probes))
@@ -192,7 +198,7 @@ def thermodynamics(system: OpenSystem, currents: SteadyCurrents) -> tuple[dict, 
     return values, notes
 
 
-def noise(system: OpenSystem, probes: list[Probe]) -> tuple[dict, dict[str, str]]:
+def noise(system: OpenSystem, probes: list[Probe], accuracy: float) -> tuple[dict, dict[str, str]]:
     """Return what `NOISE` lists, and notes."""
     count = len(system.terminals) - len(probes)
     values = dict.fromkeys(NOISE, np.full((count, count), np.nan))
@@ -203,11 +209,11 @@ def noise(system: OpenSystem, probes: list[Probe]) -> tuple[dict, dict[str, str]
         reason = "temperature probes: the noise of heat that they respond to is not computed"
     else:
         try:
-            found = probe_noise(system, probes)
+            found = probe_noise(system, probes, accuracy)
         except NoSolution as error:
             reason = str(error)
     if found is None:
-        bare, bare_error, converged = bare_noise(system, probes)
+        bare, bare_error, converged = bare_noise(system, probes, accuracy)
         values |= {"bare_particle_noise": bare, "bare_particle_noise_error": bare_error}
         notes = {"floating_particle_noise": reason}
     else:

@@ -11,6 +11,7 @@ from nessflow.observables.observable import Chosen, Listed, Observable, observab
 from nessflow.parts import Strict
 from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome
+from nessflow.studies.variables import ACCURACY, Accuracy
 
 OBSERVABLES = (
     "currents",
@@ -32,6 +33,7 @@ class Parameters(Strict):
         validate_default=True,
         description="list of what is computed, a name or name: {parameters} each",
     )
+    accuracy: Accuracy = ACCURACY
 
 
 def chosen(written: object) -> dict[str, Chosen]:
@@ -84,4 +86,4 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the observables of one system."""
     system = systems.open_system(parameters.system, rng)
-    return observable.evaluate(system, parameters.observables)
+    return observable.evaluate(system, parameters.observables, parameters.accuracy)

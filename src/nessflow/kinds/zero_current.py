@@ -13,7 +13,7 @@ from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.noise import lead_noise
 from nessflow.studies import steady_flows, systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
-from nessflow.studies.variables import failed, with_errors
+from nessflow.studies.variables import ACCURACY, Accuracy, failed, with_errors
 from nessflow.systems.matrices import diagonal
 from nessflow.systems.system import OpenSystem
 
@@ -24,6 +24,7 @@ class Parameters(Strict):
     system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
     lower: float = quantity("lowest chemical potential tried", "t")
     upper: float = quantity("highest chemical potential tried", "t")
+    accuracy: Accuracy = ACCURACY
 
     @model_validator(mode="after")
     def _bracket(self):
@@ -62,6 +63,10 @@ VARIABLES = _ROOT | {
 }
 
 
+_FINER = 1e-4
+"""Error of the currents whose sum has the root over that of the numbers stored."""
+
+
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return the terminals and the leads."""
     return steady_flows.coordinates(parameters.system)
@@ -91,12 +96,13 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
 
     @cache
     def at(mu):
-        # To rounding: near the root what one lead takes and the other gives are not small.
-        return steady_currents(_with_potential(system, mu), rtol=1e-14)
+        # Near the root what one lead takes and the other gives are not small.
+        rtol = max(_FINER * parameters.accuracy, 1e-14)
+        return steady_currents(_with_potential(system, mu), rtol)
 
     def flows(mu):
         there = _with_potential(system, mu)
-        return steady_flows.flows(there, at(mu), lead_noise(there))
+        return steady_flows.flows(there, at(mu), lead_noise(there, parameters.accuracy))
 
     def exchange(mu):
         currents = at(mu)

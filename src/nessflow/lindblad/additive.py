@@ -23,8 +23,7 @@ from nessflow.lindblad.propagator import (
     with_loss_and_gain,
 )
 from nessflow.solvers.dark_states import bright_damping_matrix
-from nessflow.spectrum.mesh import energy_mesh
-from nessflow.spectrum.quadrature import integrate
+from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.spectrum.statistics import occupation, require_bosonic_leads
 from nessflow.systems.matrices import as_dense, expectation
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal, outermost_edges
@@ -124,19 +123,19 @@ def _averages(
     # Only the occupation of this lead enters; of the others, their band edges.
     steps = {"chemical_potential": lead.chemical_potential, "temperature": lead.temperature}
     leads = tuple(replace(other, **steps) for other in system.leads)
-    mesh = energy_mesh(
+    spectrum = Spectrum(
         replace(system, leads=leads),
+        rtol,
         limits=outermost_edges(leads),
         poles=np.linalg.eigvals(x),
         everywhere=True,
-        rtol=rtol,
     )
-    found = integrate(integrand, mesh.panels, rtol, mesh.scale)
-    return found.value / (2 * np.pi), found.error / (2 * np.pi)
+    found = spectrum.integral(integrand)
+    return found.value, found.error
 
 
 def global_equation(
-    system: OpenSystem, bosonic: bool = False, broadened: bool = False, rtol: float = 1e-10
+    system: OpenSystem, bosonic: bool = False, broadened: bool = False, rtol: float = ACCURACY
 ) -> MasterEquation:
     """Return the global Lindblad equation.
 
@@ -168,7 +167,7 @@ def global_equation(
 
 
 def broadened_local_equation(
-    system: OpenSystem, bosonic: bool = False, rtol: float = 1e-10
+    system: OpenSystem, bosonic: bool = False, rtol: float = ACCURACY
 ) -> MasterEquation:
     """Return the local equation whose rates are the sums of (58) over all levels, (70).
 

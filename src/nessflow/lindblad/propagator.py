@@ -29,8 +29,9 @@ from nessflow.scattering.correlations import (
 )
 from nessflow.scattering.evolution import panel_error, panels_resolving, require_times
 from nessflow.solvers.dark_states import bright_damping_matrix
-from nessflow.spectrum.mesh import energy_mesh, energy_scale
-from nessflow.spectrum.quadrature import KRONROD, integrate
+from nessflow.spectrum.mesh import energy_scale
+from nessflow.spectrum.quadrature import KRONROD
+from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.spectrum.statistics import occupation, require_bosonic_leads
 from nessflow.systems.leads import listed_bands
 from nessflow.systems.matrices import as_dense
@@ -123,7 +124,7 @@ def asymptotic_gain(
     lead: AttachedLead,
     x: np.ndarray,
     bosonic: bool = False,
-    rtol: float = 1e-10,
+    rtol: float = ACCURACY,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a lead's gain matrix for ``t -> infinity`` and its error, (55).
 
@@ -156,16 +157,14 @@ def asymptotic_gain(
         components = hermitian_components(half + half.conj().swapaxes(0, 1))
         return components, abs(components)
 
-    mesh = energy_mesh(
+    spectrum = Spectrum(
         _alone(system, lead),
+        rtol,
         limits=outermost_edges([lead]),
         poles=np.linalg.eigvals(x),
         everywhere=True,
-        rtol=rtol,
     )
-    found = integrate(integrand, mesh.panels, rtol, mesh.scale)
-    value, error = hermitian_result(found, system.sites)
-    return value / (2 * np.pi), error / (2 * np.pi)
+    return hermitian_result(spectrum.integral(integrand), system.sites)
 
 
 def _equation(system, gains, error, bosonic) -> MasterEquation:
@@ -212,7 +211,7 @@ def with_loss_and_gain(system, names, loss, gain, bosonic, error) -> MasterEquat
 
 
 def asymptotic_equation(
-    system: OpenSystem, bosonic: bool = False, rtol: float = 1e-10
+    system: OpenSystem, bosonic: bool = False, rtol: float = ACCURACY
 ) -> MasterEquation:
     """Return the asymptotic master equation (56) with the rates of each lead.
 
@@ -356,8 +355,9 @@ class _LeadGrid:
     def of(cls, system, lead, x, last, bosonic) -> "_LeadGrid":
         alone, x = _alone(system, lead), bright_damping_matrix(system, x)
         poles = np.linalg.eigvals(x)
-        mesh = energy_mesh(alone, limits=outermost_edges([lead]), poles=poles, everywhere=True)
-        energies, slope = panels_resolving(mesh.panels, last, (lead,), bosonic).nodes()
+        limits = outermost_edges([lead])
+        panels = Spectrum(alone, limits=limits, poles=poles, everywhere=True).panels
+        energies, slope = panels_resolving(panels, last, (lead,), bosonic).nodes()
         shape, energies = slope.shape, energies.ravel()
         green = np.linalg.inv(energies[:, None, None] * np.eye(system.sites) - x)
         filled = lead.broadening_at(energies) * occupation(energies, lead, bosonic)

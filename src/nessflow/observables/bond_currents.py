@@ -38,9 +38,9 @@ class BondCurrents(Observable):
         "gain on bonds its parts on single sites may have either sign.",
     )
 
-    def evaluate(self, system: OpenSystem) -> LocalIntegrals:
+    def evaluate_to(self, accuracy: float, system: OpenSystem) -> LocalIntegrals:
         """Return the currents, O(N) for each energy on a chain."""
-        return local_integrals(system, ("bonds", "inflow"))
+        return local_integrals(system, ("bonds", "inflow"), accuracy)
 
     def estimates(self, system: OpenSystem, result: LocalIntegrals) -> Mapping[str, Estimate]:
         """Return the currents and by how much they miss continuity."""

@@ -29,9 +29,9 @@ class Density(Observable):
         "states on each site is bound_weight.",
     )
 
-    def evaluate(self, system: OpenSystem) -> LocalIntegrals:
+    def evaluate_to(self, accuracy: float, system: OpenSystem) -> LocalIntegrals:
         """Return what is filled and what is empty, O(N) for each energy on a chain."""
-        return local_integrals(system, ("filled", "empty"))
+        return local_integrals(system, ("filled", "empty"), accuracy)
 
     def estimates(self, system: OpenSystem, result: LocalIntegrals) -> Mapping[str, Estimate]:
         """Return occupations and weights."""

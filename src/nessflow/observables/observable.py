@@ -37,6 +37,7 @@ from nessflow.outcome import (
 from nessflow.parts import KeyedError, Strict
 from nessflow.registry import Source, members, project, refusal, source_of
 from nessflow.spectrum import rates
+from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.system import OpenSystem, share_states
 
 
@@ -79,6 +80,10 @@ class Observable(Strict):
     def evaluate(self, system: OpenSystem, *needed: Any) -> Any:
         """Return the result, from those of the observables in ``requires``."""
         raise NotImplementedError(f"{self.name} has neither an integrand nor an evaluation")
+
+    def evaluate_to(self, accuracy: float, system: OpenSystem, *needed: Any) -> Any:
+        """Return what `evaluate` does, by integrals that aim at a relative error."""
+        return self.evaluate(system, *needed)
 
     def estimates(self, system: OpenSystem, result: Any) -> Mapping[str, Estimate]:
         """Return an estimate for each variable but errors; by default the result is these."""
@@ -258,7 +263,9 @@ def _with_needed(observables: Iterable[Observable]) -> dict[str, Observable]:
     return found
 
 
-def evaluate(system: OpenSystem, observables: Sequence[Observable]) -> Outcome:
+def evaluate(
+    system: OpenSystem, observables: Sequence[Observable], accuracy: float = ACCURACY
+) -> Outcome:
     """Return the variables of some observables of one system.
 
     Parameters
@@ -267,6 +274,8 @@ def evaluate(system: OpenSystem, observables: Sequence[Observable]) -> Outcome:
         The system.
     observables : sequence of Observable
         Each of another name.
+    accuracy : float
+        Relative error aimed at in all integrals over the energy.
 
     Returns
     -------
@@ -279,12 +288,12 @@ def evaluate(system: OpenSystem, observables: Sequence[Observable]) -> Outcome:
     integrals = {name: x for name, x in integrals.items() if x is not None}
     results: dict[str, Any] = {}
     if integrals:
-        found = rates.integrate_observables(system, list(integrals.values()))
+        found = rates.integrate_observables(system, list(integrals.values()), accuracy)
         results = dict(zip(integrals, found, strict=True))
     for name, observable in every.items():
         if name not in results:
             needed = [results[kind.name] for kind in observable.requires]
-            results[name] = observable.evaluate(system, *needed)
+            results[name] = observable.evaluate_to(accuracy, system, *needed)
     faults = [every[name].fault(system, results[name]) for name in sorted(every)]
     status, message = next((x for x in faults if x[0] != Status.OK), (Status.OK, ""))
     outcome = Outcome({}, status, message, {}, {})

@@ -35,7 +35,7 @@ class ScatteringEntropy(Observable):
         "Proportional loss and gain are one terminal, so that it jumps where they cease to be.",
     )
 
-    def evaluate(self, system: OpenSystem) -> Mapping[str, Estimate]:
+    def evaluate_to(self, accuracy: float, system: OpenSystem) -> Mapping[str, Estimate]:
         """Return the entropy production, NaN where it would take minutes."""
         if needs_dense(system) and system.sites > _LARGEST_DENSE:
             return {
@@ -45,7 +45,7 @@ class ScatteringEntropy(Observable):
                     "nessflow.scattering.entropy.scattering_entropy_production computes it"
                 )
             }
-        value, error, converged = scattering_entropy_production(system)
+        value, error, converged = scattering_entropy_production(system, accuracy)
         if not converged:
             return {_NAME: undefined("its energy integral did not converge")}
         return {_NAME: Estimate(value, error)}

@@ -26,9 +26,10 @@ from nessflow.solvers.pairwise import (
     site_sums,
     transmission_sum,
 )
-from nessflow.spectrum.mesh import energy_mesh, known_poles
+from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.occupation import fermi, fermi_holes
 from nessflow.spectrum.quadrature import KRONROD
+from nessflow.spectrum.spectrum import Spectrum
 from nessflow.systems.system import OpenSystem
 
 
@@ -100,7 +101,7 @@ def slopes(system: OpenSystem, poles: np.ndarray) -> tuple[np.ndarray, np.ndarra
     steps, place = np.unique(mu[cold], return_inverse=True)
     nodes, lengths = np.empty(0), np.empty(0)
     if cold.size < mu.size:
-        nodes, slope = energy_mesh(system, poles=poles).panels.nodes()
+        nodes, slope = Spectrum(system, poles=poles).panels.nodes()
         nodes, lengths = nodes.ravel(), (slope * KRONROD).ravel()
     by_potential, by_temperature = np.zeros((2, mu.size, steps.size + nodes.size))
     by_potential[cold, place] = 1.0

@@ -32,6 +32,7 @@ from nessflow.solvers.pairwise import (
     site_sums,
 )
 from nessflow.spectrum.mesh import energy_scale, known_poles
+from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.system import OpenSystem
 
 _MAX_STEPS = 60
@@ -41,7 +42,9 @@ _FURTHEST = 1e6
 """Step of a potential over energies and temperatures, beyond which only numbers overflow."""
 
 
-def solve_probes(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-10) -> ProbeSolution:
+def solve_probes(
+    system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCURACY
+) -> ProbeSolution:
     """Return the probes at any bias and temperature, by Newton's method.
 
     Parameters

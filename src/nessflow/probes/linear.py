@@ -23,13 +23,14 @@ from nessflow.scattering.terminal_flows import (
     terminal_potentials,
 )
 from nessflow.spectrum.occupation import fermi, fermi_holes
+from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.system import OpenSystem
 
 _EPSILON = np.finfo(float).eps
 
 
 def linear_probes(
-    system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-10
+    system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCURACY
 ) -> ProbeSolution:
     """Return the probes in linear response about the mean of the given chemical potentials.
 

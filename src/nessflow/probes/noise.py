@@ -35,6 +35,7 @@ from nessflow.solvers.pairwise import (
 )
 from nessflow.spectrum.occupation import fermi, fermi_holes
 from nessflow.spectrum.rates import Rates
+from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.system import OpenSystem
 
 _ROUNDING = 32 * np.finfo(float).eps
@@ -79,7 +80,7 @@ def _outgoing(
 
 
 def combined_noise(
-    system: OpenSystem, weights: np.ndarray, rtol: float = 1e-8
+    system: OpenSystem, weights: np.ndarray, rtol: float = ACCURACY
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return the noise between sums of currents.
 
@@ -147,7 +148,7 @@ def _both(left: np.ndarray, right: np.ndarray, matrices: np.ndarray) -> tuple:
 
 
 def bare_noise(
-    system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8
+    system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCURACY
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return the noise between the terminals that are no probes, probes' states held constant.
 
@@ -178,7 +179,7 @@ def _parted(system: OpenSystem, probes: Sequence[Probe]) -> tuple[np.ndarray, np
     return at, np.setdiff1d(np.arange(len(names)), at)
 
 
-def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-8) -> ProbeNoise:
+def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCURACY) -> ProbeNoise:
     """Return bare and floating noise between the terminals that are no probes.
 
     Parameters

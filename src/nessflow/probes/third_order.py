@@ -29,6 +29,7 @@ from nessflow.probes.validity import current_change, validity
 from nessflow.scattering.terminal_flows import pairs_by_terminal, temperatures, terminal_potentials
 from nessflow.solvers.dark_states import bright_damping_matrix
 from nessflow.spectrum.mesh import known_poles
+from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.leads import listed_bands
 from nessflow.systems.system import OpenSystem
 
@@ -279,7 +280,7 @@ def _sylvester(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 
 def third_order_probes(
-    system: OpenSystem, probes: Sequence[Probe], rtol: float = 1e-10
+    system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCURACY
 ) -> ExpansionSolution:
     """Return the probes to third order about the mean of the given chemical potentials.
 

@@ -13,9 +13,8 @@ loss or gain.
 import numpy as np
 
 from nessflow.scattering.transport import Transport
-from nessflow.spectrum.mesh import energy_mesh
-from nessflow.spectrum.quadrature import integrate
 from nessflow.spectrum.rates import Rates
+from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.spectrum.statistics import bosonic_range, occupation
 from nessflow.systems.system import OpenSystem
 
@@ -68,7 +67,7 @@ def boson_terms(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, n
     return np.concatenate(values), np.concatenate(sizes)
 
 
-def boson_transport(system: OpenSystem, rtol: float = 1e-10) -> Transport:
+def boson_transport(system: OpenSystem, rtol: float = ACCURACY) -> Transport:
     """Return steady currents, noise and third cumulants of bosons between leads.
 
     Parameters
@@ -91,12 +90,12 @@ def boson_transport(system: OpenSystem, rtol: float = 1e-10) -> Transport:
     limits = bosonic_range(system)
     if len(system.terminals) != len(system.leads):
         raise ValueError("the bosonic statistics are built for terminals of one lead each")
-    mesh = energy_mesh(system, limits=limits, everywhere=True, rtol=rtol)
-    found = integrate(lambda w: boson_terms(system, w), mesh.panels, rtol, mesh.scale)
+    spectrum = Spectrum(system, rtol, limits=limits, everywhere=True)
+    found = spectrum.integral(lambda energies: boson_terms(system, energies))
     count = len(system.leads)
 
     def split(numbers: np.ndarray) -> list[np.ndarray]:
-        parts = np.split(numbers / (2 * np.pi), [count, 2 * count, 3 * count])
+        parts = np.split(numbers, [count, 2 * count, 3 * count])
         return [parts[0], parts[1], parts[3].reshape(count, count), parts[2]]
 
     names = tuple(lead.name for lead in system.leads)

@@ -14,9 +14,10 @@ import numpy as np
 
 from nessflow.solvers.dense import green
 from nessflow.spectrum.bound_states import require_decay, require_no_bound_state
-from nessflow.spectrum.mesh import energy_mesh, known_poles
+from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.narrow_states import background, narrow_states
-from nessflow.spectrum.quadrature import Integral, integrate
+from nessflow.spectrum.quadrature import Integral
+from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.spectrum.statistics import bosonic_range, occupation
 from nessflow.systems.matrices import as_dense
 from nessflow.systems.system import OpenSystem
@@ -152,7 +153,7 @@ def correlation_spectrum(
 
 
 def correlation_matrix(
-    system: OpenSystem, rtol: float = 1e-10, bosonic: bool = False
+    system: OpenSystem, rtol: float = ACCURACY, bosonic: bool = False
 ) -> CorrelationMatrix:
     """Return ``<c_i^+ c_j>`` of the steady state by error-controlled integration.
 
@@ -192,11 +193,9 @@ def correlation_matrix(
         return hermitian_components(value), np.concatenate(sizes)
 
     windows = [states.window for states in narrow]
-    mesh = energy_mesh(
-        system, limits=limits, poles=poles, everywhere=True, windows=windows, rtol=rtol
-    )
-    found = integrate(integrand, mesh.panels, rtol, mesh.scale)
-    value, error = found.value / (2 * np.pi), found.error / (2 * np.pi)
+    spectrum = Spectrum(system, rtol, limits, poles, everywhere=True, windows=windows)
+    found = spectrum.integral(integrand)
+    value, error = found.value, found.error
     for states in narrow:
         beside, wrong = background(integrand, states.window)
         value, error = value + beside, error + wrong

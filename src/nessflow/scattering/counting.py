@@ -32,6 +32,7 @@ import numpy as np
 
 from nessflow.spectrum.quadrature import Integral
 from nessflow.spectrum.rates import Exchange, Observable, Rates, integrate_observables
+from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.system import OpenSystem
 
 Terms = tuple[Sequence[np.ndarray], Sequence[np.ndarray]]
@@ -168,7 +169,7 @@ def cumulants_observable(system: OpenSystem) -> Observable[ParticleCumulants]:
     return Observable(_cumulant_integrand, result)
 
 
-def lead_cumulants(system: OpenSystem, rtol: float = 1e-10) -> ParticleCumulants:
+def lead_cumulants(system: OpenSystem, rtol: float = ACCURACY) -> ParticleCumulants:
     """Return the first four cumulants of the charge that each lead transfers.
 
     Parameters
@@ -252,7 +253,7 @@ def _generating_integrand(
 
 
 def generating_function(
-    system: OpenSystem, lead: str, counting_fields: np.ndarray, rtol: float = 1e-10
+    system: OpenSystem, lead: str, counting_fields: np.ndarray, rtol: float = ACCURACY
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return ``chi(lambda)``: ``<e^{i lambda Q}> = e^{t chi}`` for the charge Q that a lead sends.
 
@@ -346,7 +347,7 @@ def _tail(system: OpenSystem, index: int, time: float, lowest: int, highest: int
 
 
 def charge_distribution(
-    system: OpenSystem, lead: str, time: float, rtol: float = 1e-10
+    system: OpenSystem, lead: str, time: float, rtol: float = ACCURACY
 ) -> ChargeDistribution:
     """Return the probabilities of the charges that a lead sends into the system.
 

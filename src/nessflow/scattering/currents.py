@@ -16,10 +16,10 @@ import numpy as np
 
 from nessflow.solvers.dense import inverse_green, solved
 from nessflow.spectrum.band_edges import continuous, on_band_edge
-from nessflow.spectrum.mesh import energy_mesh
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.spectrum.quadrature import Integral, integrate
+from nessflow.spectrum.quadrature import Integral
 from nessflow.spectrum.rates import Observable, Rates, integrate_observables
+from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.systems.matrices import Matrix, as_dense, expectation, overlap
 from nessflow.systems.system import OpenSystem, Terminal
 
@@ -569,7 +569,7 @@ def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
     return Observable(_current_integrand(rows, finite), result)
 
 
-def steady_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents:
+def steady_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurrents:
     """Return all steady currents of a system by error-controlled integration over the energy.
 
     Parameters
@@ -626,7 +626,7 @@ def _site_derivatives(
 
 
 def disorder_susceptibility(
-    system: OpenSystem, rtol: float = 1e-10
+    system: OpenSystem, rtol: float = ACCURACY
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return ``dJ/dV_j``, the response of the net particle current to each site's energy.
 
@@ -673,6 +673,5 @@ def disorder_susceptibility(
         )
         return terms.sum(axis=0), abs(terms).sum(axis=0)
 
-    mesh = energy_mesh(system, rtol=rtol)
-    found = integrate(integrand, mesh.panels, rtol, mesh.scale)
-    return found.value / (2 * np.pi), found.error / (2 * np.pi)
+    found = Spectrum(system, rtol).integral(integrand)
+    return found.value, found.error

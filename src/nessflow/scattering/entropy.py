@@ -24,9 +24,8 @@ import scipy.sparse
 from scipy.special import xlog1py, xlogy
 
 from nessflow.solvers.dense import scattering_matrix
-from nessflow.spectrum.mesh import energy_mesh
-from nessflow.spectrum.quadrature import integrate
 from nessflow.spectrum.rates import Exchange, Rates
+from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.systems.matrices import Matrix, Sparse, Tridiagonal, diagonal
 from nessflow.systems.system import OpenSystem
 
@@ -249,7 +248,7 @@ def _integrand(system: OpenSystem) -> Callable[[np.ndarray], Terms]:
 
 
 def scattering_entropy_production(
-    system: OpenSystem, rtol: float = 1e-10
+    system: OpenSystem, rtol: float = ACCURACY
 ) -> tuple[float, float, bool]:
     """Return how much more entropy leaves the terminals than enters them, per time.
 
@@ -271,11 +270,8 @@ def scattering_entropy_production(
     converged : bool
         Whether the tolerance, or the rounding errors, were met.
     """
-    mesh = energy_mesh(system, rtol=rtol)
+    # A Lorentzian of half width g has int H dw = 2 pi g, and int T dw = pi g.
+    peak = 4.0 * (len(system.leads) + 1)
     # H(f) goes as ln(w)/w^2 where f goes as 1/w^2.
-    panels = mesh.panels.graded_to_infinity()
-    found = integrate(_integrand(system), panels, rtol, mesh.scale)
-    # A Lorentzian of half width g has int H dw = 2 pi g; `unresolved` is the sum of all pi g.
-    hidden = 4 * (len(system.leads) + 1) * mesh.unresolved
-    error = found.error[0] + (hidden if found.error[0] > 0 else 0.0)
-    return float(found.value[0] / (2 * np.pi)), float(error / (2 * np.pi)), found.converged
+    found = Spectrum(system, rtol).integral(_integrand(system), peak, logarithmic_tail=True)
+    return float(found.value[0]), float(found.error[0]), found.converged

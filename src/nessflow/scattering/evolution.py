@@ -26,8 +26,8 @@ import numpy as np
 from nessflow.solvers.dark_states import dark_states
 from nessflow.solvers.dense import green
 from nessflow.spectrum.bound_states import require_no_bound_state
-from nessflow.spectrum.mesh import energy_mesh
 from nessflow.spectrum.quadrature import KRONROD, Panels, panel_estimates
+from nessflow.spectrum.spectrum import Spectrum
 from nessflow.spectrum.statistics import bosonic_range, occupation
 from nessflow.systems.contacts import Contacts
 from nessflow.systems.matrices import as_dense
@@ -359,8 +359,8 @@ class _Grid:
 def _grid(system: OpenSystem, last: float, bosonic: bool) -> _Grid:
     band = outermost_edges(system.leads)
     require_reach(last, band[1] - band[0])
-    mesh = energy_mesh(system, limits=band, everywhere=True)
-    panels = panels_resolving(mesh.panels, last, system.leads, bosonic)
+    panels = Spectrum(system, limits=band, everywhere=True).panels
+    panels = panels_resolving(panels, last, system.leads, bosonic)
     energies, slope = panels.nodes()
     slope = slope / (2 * np.pi)
     weights = (slope * KRONROD).ravel()

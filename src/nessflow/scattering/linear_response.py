@@ -19,7 +19,7 @@ Units hbar = k_B = e = 1: a conductance in e^2/h is 2 pi times ours.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -35,11 +35,12 @@ from nessflow.scattering.currents import (
 )
 from nessflow.solvers.banded import solve_at, solve_both
 from nessflow.spectrum.band_edges import continuous, why_undefined
-from nessflow.spectrum.mesh import UNDERFLOW, energy_mesh, energy_scale
+from nessflow.spectrum.mesh import UNDERFLOW, energy_scale
 from nessflow.spectrum.occupation import fermi, fermi_holes
-from nessflow.spectrum.quadrature import integrate
+from nessflow.spectrum.quadrature import Integral
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.rounding import blur, times_element_sizes, with_moved_levels
+from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.systems.matrices import as_sparse
 from nessflow.systems.system import OpenSystem, share_states
 
@@ -127,21 +128,12 @@ def _common_state(system: OpenSystem) -> tuple[float, float]:
 # --- integrals over the thermal window ----------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class _Average:
-    """Values and errors of ``int dw/2pi (-f') g(w)``, each (m,)."""
-
-    value: np.ndarray
-    error: np.ndarray
-    converged: bool
-
-
 def _thermal_average(
     system: OpenSystem,
     integrand: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
     peaks: np.ndarray,
     rtol: float,
-) -> _Average:
+) -> Integral:
     """Return ``int dw/2pi (-f'(w)) g(w)`` for the components of ``g``, given with their sizes.
 
     ``peaks`` bound what ``(-f') g`` is for a transmission of 1: resonances that double precision
@@ -149,7 +141,6 @@ def _thermal_average(
     """
     mu, temperature = _common_state(system)
     reach = UNDERFLOW * temperature
-    mesh = energy_mesh(system, (mu - reach, mu + reach), rtol=rtol)
 
     def window(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         filled, empty = (f(energies, mu, temperature) for f in (fermi, fermi_holes))
@@ -157,10 +148,8 @@ def _thermal_average(
         weight = filled * empty / temperature
         return values * weight, sizes * weight
 
-    found = integrate(window, mesh.panels, rtol, mesh.scale)
-    hidden = np.where(found.error > 0, mesh.unresolved * peaks, 0.0)
-    value, error = found.value / (2 * np.pi), (found.error + hidden) / (2 * np.pi)
-    return _Average(value, error + _underflow(system, value), found.converged)
+    found = Spectrum(system, rtol, (mu - reach, mu + reach)).integral(window, peaks)
+    return replace(found, error=found.error + _underflow(system, found.value))
 
 
 def _underflow(system: OpenSystem, value: np.ndarray) -> np.ndarray:
@@ -236,7 +225,9 @@ def _rounding_errors(system: OpenSystem) -> np.ndarray:
     return result
 
 
-def conductance_matrices(system: OpenSystem, rtol: float = 1e-10) -> tuple[np.ndarray, np.ndarray]:
+def conductance_matrices(
+    system: OpenSystem, rtol: float = ACCURACY
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the response of every terminal's currents to every terminal's bias.
 
     ``M_k,ab = int dw/2pi (w - mu)^k (-f') [delta_ab sum_c T_ac - T_ab]``, where c runs over all
@@ -418,7 +409,7 @@ def _own_potential(
 
 
 def linear_response(
-    system: OpenSystem, rtol: float = 1e-10, currents: SteadyCurrents | None = None
+    system: OpenSystem, rtol: float = ACCURACY, currents: SteadyCurrents | None = None
 ) -> LinearResponse:
     """Return conductances, thermopower and what follows from them.
 

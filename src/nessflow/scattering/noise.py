@@ -32,6 +32,7 @@ from nessflow.scattering.currents import SteadyCurrents, currents_observable, te
 from nessflow.solvers.dense import scattering_matrix
 from nessflow.spectrum.quadrature import Integral
 from nessflow.spectrum.rates import Exchange, Observable, Rates, integrate_observables
+from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.system import OpenSystem
 
 
@@ -224,7 +225,7 @@ def _assembled(names: tuple[str, ...], found: Integral, closed: bool) -> Particl
     return ParticleNoise(names, noise, error, net, net_error, converged, found.evaluations)
 
 
-def lead_noise(system: OpenSystem, rtol: float = 1e-10) -> ParticleNoise:
+def lead_noise(system: OpenSystem, rtol: float = ACCURACY) -> ParticleNoise:
     """Return the zero-frequency noise of the leads' particle currents.
 
     Parameters
@@ -249,7 +250,7 @@ def lead_noise(system: OpenSystem, rtol: float = 1e-10) -> ParticleNoise:
 
 
 def currents_and_noise(
-    system: OpenSystem, rtol: float = 1e-10
+    system: OpenSystem, rtol: float = ACCURACY
 ) -> tuple[SteadyCurrents, ParticleNoise]:
     """Return `steady_currents` and `lead_noise` from common transmissions.
 
@@ -304,7 +305,7 @@ def _all_terms(system: OpenSystem, energies: np.ndarray) -> Terms:
     return values, np.array([abs(term).sum(axis=(1, 2)) for term in terms])
 
 
-def terminal_noise(system: OpenSystem, rtol: float = 1e-10) -> ParticleNoise:
+def terminal_noise(system: OpenSystem, rtol: float = ACCURACY) -> ParticleNoise:
     """Return the noise of every terminal, all loss and all gain channels included.
 
     From the full scattering matrix, O(N^3) for each energy: the elements of `lead_noise` on a

@@ -32,6 +32,7 @@ from nessflow.solvers.solver import Solver
 from nessflow.spectrum.bound_states import BoundStates, bound_states
 from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.narrow_states import NarrowStates, background, narrow_states
+from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.matrices import Sparse, Tridiagonal, diagonal
 from nessflow.systems.system import OpenSystem
 
@@ -56,7 +57,7 @@ def _trace(matrix, pairs: np.ndarray, on_diagonal: np.ndarray, beside: np.ndarra
     return 2 * (on_diagonal @ sites) + 4 * links.real
 
 
-def terminal_currents(system: OpenSystem, rtol: float = 1e-10) -> SteadyCurrents:
+def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurrents:
     """Return the steady currents of any number of terminals, O(N) for each energy on a chain.
 
     As `nessflow.scattering.currents.steady_currents`, without the parts that only two leads have;
@@ -201,7 +202,7 @@ _SOURCES = {
 
 
 def local_integrals(
-    system: OpenSystem, parts: Sequence[str], rtol: float = 1e-10
+    system: OpenSystem, parts: Sequence[str], rtol: float = ACCURACY
 ) -> LocalIntegrals:
     """Integrate numbers on sites and bonds over the energy.
 
@@ -375,7 +376,7 @@ def divergence(pairs: np.ndarray, currents: np.ndarray, sites: int) -> np.ndarra
     return result
 
 
-def profiles(system: OpenSystem, rtol: float = 1e-10) -> Profiles:
+def profiles(system: OpenSystem, rtol: float = ACCURACY) -> Profiles:
     """Return occupations, bond currents and departures from local equilibrium.
 
     Parameters

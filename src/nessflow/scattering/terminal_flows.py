@@ -22,9 +22,9 @@ from nessflow.solvers.pairwise import (
     site_sums,
 )
 from nessflow.solvers.solver import Solver
-from nessflow.spectrum.mesh import energy_mesh, known_poles
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.spectrum.quadrature import Integral, integrate, with_rounding
+from nessflow.spectrum.quadrature import Integral, with_rounding
+from nessflow.spectrum.spectrum import Spectrum
 from nessflow.systems.system import OpenSystem
 
 
@@ -285,8 +285,6 @@ def integrated(
     Integral
         Of m components.
     """
-    poles = known_poles(system) if poles is None else poles
-    mesh = energy_mesh(system, poles=poles, everywhere=everywhere, windows=windows, rtol=rtol)
     exact = Solver(system).keeps_site_digits
 
     def rounded(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -294,7 +292,5 @@ def integrated(
         return values, sizes if exact else with_rounding(sizes)
 
     size = 4 * max(system.sites, len(system.leads))
-    found = integrate(in_batches(rounded, size), mesh.panels, rtol, mesh.scale)
-    error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0)
-    columns = (column / (2 * np.pi) for column in (found.value, error, found.size))
-    return Integral(*columns, found.converged, found.evaluations)
+    spectrum = Spectrum(system, rtol, poles=poles, everywhere=everywhere, windows=windows)
+    return spectrum.integral(in_batches(rounded, size))

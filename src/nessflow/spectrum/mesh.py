@@ -356,6 +356,7 @@ def energy_mesh(
     # An eigenvalue is rounded by a few epsilon times the norm.
     depth = np.maximum(abs(poles.imag), 8 * np.finfo(float).eps * scale)
     interior = (centre - 2 * radius, centre + 2 * radius)
+    blurred = _blurred(system, scale, limits)
     if not everywhere:
         lower, upper = _limits(system)
         limits = max(lower, limits[0]), min(upper, limits[1])
@@ -369,13 +370,16 @@ def energy_mesh(
         left_out = [(lower < middle) & (middle < upper) for lower, upper in windows]
         panels = panels[~np.any(left_out, axis=0)]
     # A resonance of half width g carries at most int T dw = pi g between two terminals.
-    return EnergyMesh(panels, scale, np.pi * hidden, _blurred(system, scale))
+    return EnergyMesh(panels, scale, np.pi * hidden, blurred)
 
 
-def _blurred(system: OpenSystem, scale: float) -> float:
-    widths = [np.finfo(float).eps * (scale + abs(x.chemical_potential)) for x in system.leads]
-    return sum(
-        width * max(1.0, abs(lead.chemical_potential))
-        for lead, width in zip(system.leads, widths, strict=True)
-        if 0 < lead.temperature < width
-    )
+def _blurred(system: OpenSystem, scale: float, limits: tuple[float, float]) -> float:
+    total = 0.0
+    for lead in system.leads:
+        mu, tail = lead.chemical_potential, UNDERFLOW * lead.temperature
+        width = np.finfo(float).eps * (scale + abs(mu))
+        # Panels of a range within the tails of a step are as narrow as the step.
+        resolved = mu - tail <= limits[0] and limits[1] <= mu + tail
+        if 0 < lead.temperature < width and not resolved:
+            total += width * max(1.0, abs(mu))
+    return total

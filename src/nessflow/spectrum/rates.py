@@ -16,10 +16,11 @@ from nessflow.solvers.solver import (
     contact_response,
     interior_response,
 )
-from nessflow.spectrum.mesh import energy_mesh, energy_scale
+from nessflow.spectrum.mesh import energy_scale
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.spectrum.quadrature import Integral, integrate, with_rounding
+from nessflow.spectrum.quadrature import Integral, with_rounding
 from nessflow.spectrum.rounding import green_sizes
+from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.systems.system import OpenSystem
 
 Result = TypeVar("Result")
@@ -366,7 +367,7 @@ class Observable(Generic[Result]):
     Attributes
     ----------
     integrand : callable
-        ``integrand(Rates) -> (values (m, E), magnitudes (m, E))`` as `quadrature.integrate` wants.
+        ``integrand(Rates) -> (values (m, E), magnitudes (m, E))`` as `Spectrum.integral` wants.
     result : callable
         Makes the result of the integrals of these m components over ``dw / 2 pi``.
     """
@@ -381,7 +382,7 @@ the next observable; some 50 MB with all matrices."""
 
 
 def integrate_observables(
-    system: OpenSystem, observables: Sequence[Observable], rtol: float = 1e-10
+    system: OpenSystem, observables: Sequence[Observable], rtol: float = ACCURACY
 ) -> list:
     """Return the results of several observables from common transmissions.
 
@@ -403,7 +404,7 @@ def integrate_observables(
     list
         What `Observable.result` makes of each, in their order.
     """
-    mesh = energy_mesh(system, rtol=rtol)
+    spectrum = Spectrum(system, rtol)
     known: dict[bytes, Rates] = {}
     exact = Solver(system).keeps_digits
     at_a_time = max(1, _ELEMENTS // max(1, len(system.leads)) ** 2)
@@ -428,9 +429,6 @@ def integrate_observables(
             both = zip(*(rounded(observable, rates_at(part)) for part in parts), strict=True)
             return tuple(np.concatenate(column, axis=1) for column in both)
 
-        found = integrate(integrand, mesh.panels, rtol, mesh.scale)
-        error = found.error + np.where(found.error > 0, mesh.unresolved, 0.0) + mesh.blurred
-        columns = (column / (2 * np.pi) for column in (found.value, error, found.size))
-        return Integral(*columns, found.converged, found.evaluations)
+        return spectrum.integral(integrand)
 
     return [observable.result(integral(observable)) for observable in observables]

@@ -13,6 +13,7 @@ from nessflow.scattering.transport import Transport
 from nessflow.spectrum.rates import integrate_observables
 from nessflow.studies import networks
 from nessflow.studies.kind import COVARIANCE, SECOND_LAW, Limits, Variable
+from nessflow.studies.variables import ACCURACY
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_production
 
@@ -65,12 +66,12 @@ def limits(variables: dict[str, Variable], equations: tuple[str, ...]) -> dict[s
     }
 
 
-def exact_transport(system: OpenSystem, bosonic: bool) -> Transport:
+def exact_transport(system: OpenSystem, bosonic: bool, accuracy: float = ACCURACY) -> Transport:
     """Return currents, noise and third cumulants by scattering theory."""
     if bosonic:
-        return boson_transport(system)
+        return boson_transport(system, accuracy)
     observables = [f(system) for f in (currents_observable, noise_observable, cumulants_observable)]
-    currents, noise, cumulants = integrate_observables(system, observables)
+    currents, noise, cumulants = integrate_observables(system, observables, accuracy)
     return Transport(
         networks.TERMINALS,
         currents.particle_current[:2],

@@ -14,9 +14,12 @@ from nessflow.outcome import (
     allow_for_underflow,
     with_errors,
 )
+from nessflow.spectrum.spectrum import ACCURACY
 
 __all__ = [
+    "ACCURACY",
     "CHARGE",
+    "Accuracy",
     "Charge",
     "allow_for_underflow",
     "failed",
@@ -30,6 +33,17 @@ Charge = Annotated[
     Literal[1, -1],
     Field(description="charge of the carriers: sign of Seebeck and Peltier coefficients"),
 ]
+Accuracy = Annotated[
+    float,
+    Field(
+        description="relative error aimed at for every stored component",
+        json_schema_extra={"natural_units": "1"},
+        ge=1e-14,
+        le=1e-2,
+    ),
+]
+"""For kinds whose numbers are integrals over the energy; its default is `ACCURACY`."""
+
 CHARGE = (
     "Sign of Seebeck and Peltier coefficients: that of carriers of charge +1, S = -d mu/dT without "
     "current, Pi = heat over particles at equal temperatures, both positive where transport is "
