@@ -583,6 +583,7 @@ def check_observable(
         together = _evaluated(steady_current, many)
         law = "its numbers do not depend on what else is asked for"
         _require_same(laws, law, found, together, kind.variables)
+        laws.hold(found.notes.items() <= together.notes.items(), f"{law}: reasons")
 
 
 def check_kind(
