@@ -42,6 +42,8 @@ _WITHIN = np.array([1e-6, 0.013, 0.13, 0.23, 0.37, 0.513, 0.61, 0.83, 0.971, 1 -
 """Places in a band, in its width."""
 _INNER = slice(3, 8)
 """Those that are not near an edge."""
+_AROUND = np.array([-3.7, -1.3, -0.41, -0.13, -0.027, 0.003, 0.043, 0.37, 0.93, 2.1])
+"""Energies from the reference energy of bands that do not end, in t."""
 _SITES = (1, 3, 4)
 """Numbers of sites on which a lead is tried."""
 _WIDE = {"kind": "wide-band", "broadening": 0.7}
@@ -171,8 +173,9 @@ def _intervals(lead: Lead) -> list[tuple[float, float]]:
 
 
 def _inside(lead: Lead) -> list[np.ndarray]:
-    """Return energies within each band."""
-    return [low + (high - low) * _WITHIN for low, high in _intervals(lead)]
+    """Return energies within each band, where it does not end around the reference energy too."""
+    found = [low + (high - low) * _WITHIN for low, high in _intervals(lead)]
+    return found if lead.is_banded else [*found, lead.reference_energy + _AROUND]
 
 
 def _outside(lead: Lead) -> list[np.ndarray]:
@@ -204,6 +207,12 @@ def _check_bands(laws: _Laws, lead: Lead) -> None:
         lead.reference_energy,
         lead.bands,
     )
+    for pole, residue in lead.poles:
+        laws.hold(np.imag(pole) <= 0, "its poles are on or below the real line", pole)
+        laws.hold(residue > 0, "the residues of its poles are positive", residue)
+        if np.imag(pole) == 0:
+            law = "a pole on the real line is in no band"
+            laws.hold(not lead.has_states(np.real(pole)), law, pole, lead.bands)
     laws.hold(lead.is_coupled, f"`{lead.strength}` is what couples it, and not 0")
     none = lead.model_copy(update={lead.strength: 0.0})
     middle = np.array([lead.reference_energy + 0.01 * _extent(lead)])
@@ -254,7 +263,7 @@ def _check_causality(laws: _Laws, lead: Lead) -> None:
         energies += [high + 0.3 * (low - high) for (_, high), (low, _) in pairwise(lead.bands)]
         energies += [lead.bottom - 0.4 * extent, lead.top + 0.8 * extent]
     else:
-        energies = [lead.reference_energy + x for x in (-0.93, 0.043, 0.413, 3.7)]
+        energies = lead.reference_energy + _AROUND
     energies = np.array(energies)
     real_poles = [(np.real(x), r) for x, r in lead.poles if np.imag(x) == 0]
     expected = [
@@ -279,25 +288,27 @@ def _check_derivatives(laws: _Laws, lead: Lead) -> None:
         distance = min([1.0, *(abs(energy - x) for x in lead.edges)])
         distance = min([distance, *(abs(energy - pole) for pole, _ in lead.poles)])
         step = 1e-3 * distance
-        around = lead.self_energy(energy + step * np.arange(-3, 4))
-        first = np.dot([-1, 9, -45, 0, 45, -9, 1], around) / (60 * step)
-        second = np.dot([2, -27, 270, -490, 270, -27, 2], around) / (180 * step**2)
-        scale = abs(around).max() / distance ** np.arange(3)
-        allowed = np.array([1e-12, 1e-9, 1e-7]) * scale
-        law = f"Sigma, Sigma', Sigma'' are differences of Sigma, at the energy {energy:.6g}"
-        laws.agree(law, lead.derivatives(energy), [around[3], first, second], allowed)
-        smooth = Lead.regular_derivatives(lead, energy)
-        law = f"`regular_self_energy` is smooth, its poles apart, at the energy {energy:.6g}"
-        laws.agree(law, smooth, lead.regular_derivatives(energy), 10 * allowed)
+        for law, function, derivatives in (
+            (
+                "`regular_self_energy` is smooth, its poles apart",
+                lead.regular_self_energy,
+                Lead.regular_derivatives(lead, energy),
+            ),
+            (
+                "Sigma, Sigma', Sigma'' are differences of Sigma",
+                lead.self_energy,
+                lead.derivatives(energy),
+            ),
+        ):
+            around = function(energy + step * np.arange(-3, 4))
+            first = np.dot([-1, 9, -45, 0, 45, -9, 1], around) / (60 * step)
+            second = np.dot([2, -27, 270, -490, 270, -27, 2], around) / (180 * step**2)
+            allowed = np.array([1e-11, 1e-9, 1e-6]) * abs(around).max() / distance ** np.arange(3)
+            law = f"{law}, at the energy {energy:.6g}"
+            laws.agree(law, derivatives, [around[3], first, second], allowed)
 
 
 def _check_poles(laws: _Laws, lead: Lead, energies: np.ndarray) -> None:
-    for pole, residue in lead.poles:
-        laws.hold(np.imag(pole) <= 0, "its poles are on or below the real line", pole)
-        laws.hold(residue > 0, "the residues of its poles are positive", residue)
-        if np.imag(pole) == 0:
-            law = "a pole on the real line is in no band"
-            laws.hold(not lead.has_states(np.real(pole)), law, pole, lead.bands)
     extent = _extent(lead)
     for energy in energies:
         if any(abs(energy - pole) < 1e-6 * extent for pole, _ in lead.poles):
