@@ -26,7 +26,7 @@ from nessflow.registry import KIND_NEEDS, find_kind
 from nessflow.run.judge import judge
 from nessflow.scattering.currents import steady_currents
 from nessflow.spectrum.occupation import fermi
-from nessflow.studies.systems import System, open_system
+from nessflow.studies.systems import LeadRole, System, model_of, open_system
 from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.chain import Chain
@@ -146,13 +146,14 @@ def check_lead(lead: Lead) -> None:
     Parameters
     ----------
     lead : Lead
-        With values at which it is coupled.
+        With values at which it is coupled; those of a terminal are passed over.
 
     Raises
     ------
     AssertionError
         When it breaks one.
     """
+    lead = model_of(lead) if isinstance(lead, LeadRole) else lead
     laws = _check_part(lead, Lead)
     _check_bands(laws, lead)
     energies = np.concatenate([*_inside(lead), *_outside(lead)])

@@ -240,7 +240,7 @@ def test_an_exception_in_a_new_observable_fails_the_point(run, fresh, monkeypatc
         raise ArithmeticError("no density")
 
     run("noise")
-    monkeypatch.setattr(observable_kinds()["density"], "evaluate", fails)
+    monkeypatch.setattr(observable_kinds()["density"], "evaluate_to", fails)
     data, _ = run("noise, density")
     assert data == fresh("noise, density")[0]
     block = read_dataset(next((run.folder / "wire" / "blocks").rglob("*.nc")))
