@@ -35,7 +35,7 @@ from pydantic_core import PydanticCustomError, core_schema
 GROUP = "nessflow.parts"
 FOLDER = "parts"
 _KINDS = "nessflow.kinds"
-_KIND_NEEDS = ("Parameters", "VARIABLES", "CONVENTIONS", "coordinates", "is_random", "evaluate")
+KIND_NEEDS = ("Parameters", "VARIABLES", "CONVENTIONS", "coordinates", "is_random", "evaluate")
 
 
 class PartError(LookupError):
@@ -359,7 +359,7 @@ def kind_source(name: str) -> Source:
     (source,) = found
     if source.fault:
         raise PartError(source.fault)
-    if missing := [need for need in _KIND_NEEDS if not hasattr(source.module, need)]:
+    if missing := [need for need in KIND_NEEDS if not hasattr(source.module, need)]:
         raise PartError(f"{source.place}: a kind of study defines {', '.join(missing)} as well")
     return source
 

@@ -128,7 +128,7 @@ def explained(model: type[BaseModel], values: dict[str, object]) -> InvalidValue
     InvalidValues or None
         None where they cannot be written in a file, or a file with them would be fine.
     """
-    data = _plain(values)
+    data = as_written(values)
     try:
         _, faults = validated(model, data)
     except (TypeError, ValueError):
@@ -143,17 +143,17 @@ def explained(model: type[BaseModel], values: dict[str, object]) -> InvalidValue
     return InvalidValues("\n".join(map(str, problems))) if problems else None
 
 
-def _plain(value: object) -> object:
+def as_written(value: object) -> object:
     """Return a value as it stands in a file."""
     if isinstance(value, BaseModel):
         names = ((name, type(value).model_fields[name].alias or name) for name in value.__dict__)
-        return {alias: _plain(getattr(value, name)) for name, alias in names}
+        return {alias: as_written(getattr(value, name)) for name, alias in names}
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): as_written(item) for key, item in value.items()}
     if hasattr(value, "tolist"):  # of numpy, numbers and arrays
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [as_written(item) for item in value]
     return str(value).strip("()") if isinstance(value, complex) else value
 
 

@@ -1,11 +1,9 @@
 """Laws that every kind of lead obeys, and whatever is made of it."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
-import scipy.integrate
 
 from nessflow.probes.third_order import conductance_derivatives
 from nessflow.registry import members
@@ -23,9 +21,9 @@ from nessflow.systems.leads import (
     SemiInfiniteSSH,
     SemiInfiniteStrip,
     WideBand,
-    bordered,
 )
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
+from nessflow.testing import check_lead
 
 LEADS = {
     "wide band": WideBand(broadening=0.7),
@@ -48,80 +46,11 @@ def test_every_kind_is_tried():
     assert {type(lead) for lead in LEADS.values()} == set(members(Lead).values())
 
 
+def test_it_obeys_the_laws_of_leads(lead):
+    check_lead(lead)
+
+
 # --- self-energies --------------------------------------------------------------------------------
-
-
-def test_a_lead_damps_inside_its_bands_only(lead):
-    inside = lead.has_states(ENERGIES)
-    gamma = lead.broadening_at(ENERGIES)
-    assert np.all(gamma[inside] > 0)
-    np.testing.assert_array_equal(gamma[~inside], 0.0)
-    beyond = [edge + side * 1e-9 for edge in lead.edges for side in (-1, 1)]
-    outside = [energy for energy in beyond if not lead.has_states(energy)]
-    np.testing.assert_array_equal(lead.broadening_at(np.array(outside)), 0.0)
-    assert lead.is_coupled
-    assert lead.has_states(lead.reference_energy)
-
-
-def test_the_self_energy_follows_from_the_broadening(lead):
-    """Kramers-Kronig, with the states at the end of the lead."""
-    if isinstance(lead, WideBand):
-        return  # its real part is a constant, chosen to be 0
-
-    def gamma(energy):
-        return float(lead.broadening_at(np.array([energy]))[0]) / (2 * np.pi)
-
-    ends = [pole.real for pole, _ in lead.poles if np.imag(pole) == 0]
-    weight = sum(residue for pole, residue in lead.poles if np.imag(pole) == 0)
-    for energy in (-0.05, 0.41, 1.3, 3.7):
-        real = weight / (energy - ends[0]) if ends else 0.0
-        for low, high in lead.bands:
-            low, high = max(low, -1e6), min(high, 1e6)
-            points = sorted({low, -1e3, -30.0, -3.0, 0.5 * (low + high), 3.0, 30.0, 1e3, high})
-            points = [x for x in points if low <= x <= high]
-            for start, stop in pairwise(points):
-                if start < energy < stop:
-                    part = scipy.integrate.quad(
-                        gamma, start, stop, weight="cauchy", wvar=energy, limit=500
-                    )[0]
-                    real -= part
-                else:
-                    real += scipy.integrate.quad(
-                        lambda x, energy=energy: gamma(x) / (energy - x), start, stop, limit=500
-                    )[0]
-        found = lead.self_energy(np.array([energy]))[0].real
-        assert found == pytest.approx(real, abs=2e-6)
-
-
-def test_far_away_the_self_energy_falls_as_the_inverse_energy(lead):
-    if isinstance(lead, WideBand):
-        return
-    far = np.array([-1e7, 1e7])
-    np.testing.assert_allclose(lead.self_energy(far) * far, lead.coupling**2, rtol=1e-6)
-
-
-def test_derivatives_are_differences(lead):
-    for energy in (-1.2, -0.27, 0.05, 0.33, 1.2, 2.6):
-        step = 1e-4
-        around = lead.self_energy(energy + step * np.arange(-2, 3))
-        first = np.dot([1, -8, 0, 8, -1], around) / (12 * step)
-        second = np.dot([-1, 16, -30, 16, -1], around) / (12 * step**2)
-        value, slope, bend = lead.derivatives(energy)
-        assert value == pytest.approx(around[2], rel=1e-12)
-        assert slope == pytest.approx(first, rel=1e-8, abs=1e-9)
-        assert bend == pytest.approx(second, rel=1e-5, abs=1e-6)
-        default = Lead.regular_derivatives(lead, energy)
-        np.testing.assert_allclose(default, lead.regular_derivatives(energy), rtol=1e-9, atol=1e-11)
-
-
-def test_poles_are_orbitals_beside_the_site(lead):
-    for energy in ENERGIES[1:-1]:
-        matrix = np.array([[0.3, 0.2], [0.2, -0.4]], complex)
-        matrix[0, 0] += lead.regular_self_energy(energy)
-        whole = energy * np.eye(2 + len(lead.poles)) - bordered(matrix, [([0], np.ones(1), lead)])
-        matrix[0, 0] += lead.self_energy(energy) - lead.regular_self_energy(energy)
-        expected = np.linalg.inv(energy * np.eye(2) - matrix)
-        np.testing.assert_allclose(np.linalg.inv(whole)[:2, :2], expected, rtol=1e-12)
 
 
 def test_at_a_pole_the_lead_cuts_off_its_site():
@@ -146,19 +75,6 @@ def test_ssh_at_the_transition_is_a_chain():
 @pytest.fixture(params=[1, 3, 4])
 def sites(request) -> int:
     return request.param
-
-
-def test_the_broadening_of_several_sites_is_that_of_its_channels(lead, sites):
-    matrices = lead.self_energy_matrix(ENERGIES, sites)
-    gamma = 1j * (matrices - matrices.conj().swapaxes(1, 2))
-    v = lead.channel_amplitudes(ENERGIES, sites)
-    np.testing.assert_allclose(v @ v.conj().swapaxes(1, 2), gamma, atol=1e-13)
-    levels = np.linalg.eigvalsh(gamma)
-    assert levels.min() > -1e-13
-    channels = [own for _, own in lead.channels(sites)]
-    opened = sum(own.has_states(ENERGIES).astype(int) for own in channels)
-    np.testing.assert_array_equal((levels > 1e-9).sum(axis=1)[1:-1], opened[1:-1])
-    np.testing.assert_array_equal((v != 0).any(axis=1).sum(axis=1), opened)
 
 
 def first_cells(lead: Lead, sites: int, length: int) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,7 @@ from nessflow.systems.lattices.ssh import SSH
 from nessflow.systems.lattices.star import Star
 from nessflow.systems.lattices.strip import Strip
 from nessflow.systems.matrices import Tridiagonal, as_dense, checked
+from nessflow.testing import check_channels, check_disorder, check_lattice
 
 DENSE = Matrix(hamiltonian=((0.1, 0.5 + 0.2j, 0), (0.5 - 0.2j, -0.3, -1j), (0, 1j, 0)))
 LATTICES = {
@@ -71,33 +72,8 @@ def lattice(request):
     return LATTICES[request.param]
 
 
-def test_hamiltonian_is_hermitian_and_of_all_sites(lattice):
-    h = checked("Hamiltonian", lattice.hamiltonian())
-    assert h.shape == (lattice.sites,) * 2
-    assert all(1 <= site <= lattice.sites for site in lattice.contacts)
-    for site in lattice.contacts:
-        lattice.require_site(site)
-    with pytest.raises(ValueError, match=f"the {lattice.kind} has {lattice.sites} sites"):
-        lattice.require_site(lattice.sites + 1)
-
-
-def test_disorder_is_added_to_the_energies_of_the_sites(lattice):
-    disorder = np.random.default_rng(1).normal(size=lattice.sites)
-    clean = as_dense(checked("", lattice.hamiltonian()))
-    found = as_dense(checked("", lattice.hamiltonian(disorder)))
-    np.testing.assert_array_equal(found, clean + np.diag(disorder))
-
-
-def test_bonds_are_the_elements_beside_the_diagonal(lattice):
-    first, second, hopping = lattice.bonds
-    pairs = {frozenset(pair) for pair in zip(first.tolist(), second.tolist(), strict=True)}
-    assert len(pairs) == first.size
-    assert all(len(pair) == 2 for pair in pairs)
-    expected = np.zeros((lattice.sites,) * 2, complex)
-    expected[first, second] = -hopping
-    expected[second, first] = -np.conj(hopping)
-    h = as_dense(checked("", lattice.hamiltonian()))
-    np.testing.assert_array_equal(h - np.diag(np.diag(h)), expected)
+def test_it_obeys_the_laws_of_lattices(lattice):
+    check_lattice(lattice)
 
 
 @pytest.mark.parametrize("name", LATTICES)
@@ -105,22 +81,12 @@ def test_what_is_a_chain_is_tridiagonal(name):
     assert isinstance(LATTICES[name].hamiltonian(), Tridiagonal) == (name in TRIDIAGONAL)
 
 
-@pytest.mark.parametrize("part", [*LATTICES.values(), *CHANNELS.values(), Uniform(half_width=1)])
-def test_a_part_is_made_again_from_its_values(part):
-    assert type(part).model_validate(part.model_dump(by_alias=True)) == part
-    assert part.__doc__
-
-
 # --- channels -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", CHANNELS)
-def test_loss_is_positive_on_any_lattice(name, lattice):
-    channels = CHANNELS[name]
-    channels.require_fit(lattice)
-    p = as_dense(checked("loss", channels.matrix(lattice)))
-    assert p.shape == (lattice.sites,) * 2
-    assert np.linalg.eigvalsh(p).min() > -1e-15
+def test_they_obey_the_laws_of_channels(name, lattice):
+    check_channels(CHANNELS[name], lattice)
 
 
 def amplitudes(lattice, channels):
@@ -291,10 +257,6 @@ def test_channels_are_those_of_a_master_equation(name):
 # --- disorder -------------------------------------------------------------------------------------
 
 
-def test_disorder_is_one_draw_at_any_width_and_size():
-    def draw(half_width, sites):
-        return Uniform(half_width=half_width).energies(sites, np.random.default_rng(3))
-
-    np.testing.assert_array_equal(draw(2.0, 50)[:20], draw(2.0, 20))
-    np.testing.assert_allclose(draw(0.5, 20), draw(2.0, 20) / 4, rtol=1e-15)
-    assert not draw(0.0, 5).any()
+def test_it_obeys_the_laws_of_disorder():
+    check_disorder(Uniform(half_width=2.0))
+    assert not Uniform(half_width=0.0).energies(5, np.random.default_rng(3)).any()

@@ -140,10 +140,6 @@ def test_what_is_a_probability_or_a_variance_has_limits(name):
     parameters = parameters_of(study, labels, kind)
     rng = np.random.default_rng(0) if kind.is_random(parameters) else None
     outcome = kind.evaluate(parameters, rng)
-    coordinates = {x: c.values for x, c in kind.coordinates(parameters).items()}
-    found = judge(outcome, kind.VARIABLES, coordinates)
-    assert (found.status, found.message) == (Status.OK, "")
-    assert outcome.limits.keys() <= kind.VARIABLES.keys()
     limits = {x: outcome.limits.get(x, v.limits) for x, v in kind.VARIABLES.items()}
     free = {x for x, v in limits.items() if not (v.bounded or np.any(v.semidefinite))}
     missing = {x for x in free if not x.endswith("_error") and WITH_RANGE & {*x.split("_")}}

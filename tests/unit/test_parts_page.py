@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nessflow import testing
 from nessflow.config.project import load_study
 from nessflow.registry import find_kind, members, use_project
 from nessflow.systems.leads import Lead, SemiInfiniteChain
@@ -13,6 +14,7 @@ from nessflow.verbs.point import evaluate_point
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parts.md").read_text()
 BLOCKS = dict(re.findall(r"```python\n# (parts/\w+\.py)\n(.*?)```", PAGE, re.DOTALL))
+LAWS = re.search(r"```python\n# tests/test_laws.py\n(.*?)```", PAGE, re.DOTALL)[1]
 CHANNELS = re.search(r"```yaml\n(loss.*?)```", PAGE, re.DOTALL)[1]
 WIRE = """
 title: A wire
@@ -65,6 +67,21 @@ def test_printed_parts_compute(project, loss):
 
 def test_the_printed_kind_computes(project):
     assert point(project, MINE)["observables"]["square"]["value"] == 9
+
+
+def test_printed_parts_obey_the_laws_as_printed(project):
+    use_project(project)
+    names = {}
+    exec(compile(LAWS, "test_laws.py", "exec"), names)
+    tests = [value for name, value in names.items() if name.startswith("test_")]
+    assert len(tests) == len(BLOCKS)
+    for test in tests:
+        test()
+
+
+def test_the_page_tells_all_functions():
+    functions = {name for name in vars(testing) if name.startswith("check_")}
+    assert functions - {"check_positive"} == set(re.findall(r"^\| `(check_\w+)`", PAGE, re.M))
 
 
 def test_the_printed_lead_is_a_chain_of_the_same_band(project):

@@ -132,7 +132,10 @@ def _one_direction(parameters, engine, times, rate) -> tuple[dict[str, np.ndarra
     currents, distances = np.empty((2, times.size)), np.empty(times.size)
     # Rounding of one step, which no later one enlarges.
     rounding = 4 * EPSILON * lattice.largest_flux(engine, density)
-    fluctuating, notes = classical_lattice.fluctuations(engine)
+    fluctuating, undefined = classical_lattice.fluctuations(engine)
+    notes = {f"steady_{name}": reason for name, reason in undefined.items()}
+    if "entropy_production" in undefined:
+        notes["entropy_production"] = undefined["entropy_production"]
     entropy = np.full((2, times.size), np.nan)
     for recorded in range(times.size):
         currents[:, recorded] = lattice.reservoir_currents(engine, density)
@@ -154,4 +157,4 @@ def _one_direction(parameters, engine, times, rate) -> tuple[dict[str, np.ndarra
         "steady_particle_current_error": steady.particle_current_error,
         "density_distance": distances,
         "slowest_decay": distances[last] * np.exp(rate * (times[last] - times)),
-    }, notes | {f"steady_{name}": reason for name, reason in notes.items()}
+    }, notes

@@ -181,8 +181,10 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     values: dict[str, np.ndarray | float] = dict(zip(_MATRICES, matrices[0], strict=True))
     values |= zip((f"{name}_error" for name in _MATRICES), matrices[1], strict=True)
     values["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
-    at_edge = why_undefined(system, system.terminals[0].chemical_potential)
-    notes = {"conductance_matrix": f"at temperature 0, {at_edge}"}
+    notes = {}
+    if not np.isfinite(values["conductance_matrix"]).all():
+        at_edge = why_undefined(system, system.terminals[0].chemical_potential)
+        notes["conductance_matrix"] = f"at temperature 0, {at_edge}"
     currents, flows, more = _flows(system, *(part[0] for part in matrices), accuracy)
     values, notes = values | flows, notes | more
     reason = systems.without_two_leads(parameters.system, "the response of the net current")
