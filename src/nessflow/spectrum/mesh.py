@@ -17,6 +17,12 @@ from nessflow.systems.system import OpenSystem
 
 _FERMI_POINTS = np.array([-40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0])
 """Break points of a Fermi function, in temperatures from the chemical potential."""
+_CLOSEST = 0.25
+"""Distance of break points of different Fermi functions, in temperatures."""
+_COARSE = 1e-9
+"""Relative error aimed at above which steps have fewer panels."""
+_COARSE_FERMI_POINTS = np.array([-20.0, 0.0, 20.0])
+_COARSE_CLOSEST = 2.0
 UNDERFLOW = 750.0
 """Temperatures beyond which ``exp`` underflows and the Fermi function is exactly 0 or 1."""
 _NARROWEST = 1e-14
@@ -296,16 +302,19 @@ def energy_scale(system: OpenSystem) -> float:
     return radius + abs(centre)
 
 
-def _steps(system: OpenSystem) -> np.ndarray:
-    """Return the break points of the leads' Fermi functions, each once per quarter temperature."""
+def _steps(system: OpenSystem, rtol: float) -> np.ndarray:
+    """Return the break points of the leads' Fermi functions, those that nearly agree once."""
+    points, closest = _FERMI_POINTS, _CLOSEST
+    if rtol > _COARSE:
+        points, closest = _COARSE_FERMI_POINTS, _COARSE_CLOSEST
     table = [
         (lead.chemical_potential + lead.temperature * x, lead.temperature)
         for lead in system.leads
-        for x in _FERMI_POINTS
+        for x in points
     ]
     kept: list[float] = []
     for point, temperature in sorted(table):
-        if not kept or temperature == 0 or point - kept[-1] > 0.25 * temperature:
+        if not kept or temperature == 0 or point - kept[-1] > closest * temperature:
             kept.append(point)
     return np.array(kept)
 
@@ -363,7 +372,7 @@ def energy_mesh(
     within = (limits[0] <= poles.real) & (poles.real <= limits[1])
     hidden = depth[within & (depth < _NARROWEST * scale)].sum()
     poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
-    points = np.concatenate([_steps(system), np.ravel(windows)])
+    points = np.concatenate([_steps(system, rtol), np.ravel(windows)])
     panels = line_mesh(interior, points, edges, poles, limits, rtol)
     if windows:
         middle = panels.nodes()[0][:, NODES.size // 2]

@@ -66,8 +66,8 @@ _RTOL = 1e-10
 """Relative error that integrals are computed to unless told."""
 _RHO = 2.2569178573608527
 """Bernstein ellipse of the first panels, without poles in it, for `_RTOL`."""
-_ORDER = 32
-"""The rule converges as ``rho^-32``."""
+_ORDER = 40
+"""The first panels for an error eps have ``rho^-40`` as eps, which takes the fewest evaluations."""
 _TAIL_CUTS = 20
 """Panels of one tail with a logarithm: 4^-20 = 1e-12."""
 _MAX_ROUNDS = 100
