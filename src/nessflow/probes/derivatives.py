@@ -29,7 +29,7 @@ from nessflow.solvers.pairwise import (
 from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.occupation import fermi, fermi_holes
 from nessflow.spectrum.quadrature import KRONROD
-from nessflow.spectrum.spectrum import Spectrum
+from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.systems.system import OpenSystem
 
 
@@ -79,7 +79,9 @@ def flows(
     return found.value, found.error, found.converged
 
 
-def slopes(system: OpenSystem, poles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def slopes(
+    system: OpenSystem, poles: np.ndarray, rtol: float = ACCURACY
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return energies and the weights at them of the integrals with ``-df/dw`` and ``df/dT``.
 
     Parameters
@@ -88,6 +90,8 @@ def slopes(system: OpenSystem, poles: np.ndarray) -> tuple[np.ndarray, np.ndarra
         The system.
     poles : (p,) complex array
         By which the mesh is graded.
+    rtol : float
+        Error over value of what is summed at the energies, roughly.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def slopes(system: OpenSystem, poles: np.ndarray) -> tuple[np.ndarray, np.ndarra
     steps, place = np.unique(mu[cold], return_inverse=True)
     nodes, lengths = np.empty(0), np.empty(0)
     if cold.size < mu.size:
-        nodes, slope = Spectrum(system, poles=poles).panels.nodes()
+        nodes, slope = Spectrum(system, rtol, poles=poles).panels.nodes()
         nodes, lengths = nodes.ravel(), (slope * KRONROD).ravel()
     by_potential, by_temperature = np.zeros((2, mu.size, steps.size + nodes.size))
     by_potential[cold, place] = 1.0
@@ -190,7 +194,9 @@ def poles_if_needed(system: OpenSystem) -> np.ndarray:
     return known_poles(system) if integrals else np.empty(0, complex)
 
 
-def jacobian(system: OpenSystem, task: Task, poles: np.ndarray, currents: np.ndarray) -> np.ndarray:
+def jacobian(
+    system: OpenSystem, task: Task, poles: np.ndarray, currents: np.ndarray, rtol: float
+) -> np.ndarray:
     """Return the derivatives of particle and heat currents.
 
     Parameters
@@ -204,6 +210,8 @@ def jacobian(system: OpenSystem, task: Task, poles: np.ndarray, currents: np.nda
     currents : (t,) array or longer
         Particle currents of all terminals first, in t/hbar: heat counts from a potential that
         moves.
+    rtol : float
+        As for `slopes`.
 
     Returns
     -------
@@ -211,7 +219,7 @@ def jacobian(system: OpenSystem, task: Task, poles: np.ndarray, currents: np.nda
         Of all particle currents and the heat currents of probes of unknown temperature, with
         respect to the potentials of all probes and these temperatures.
     """
-    energies, by_potential, by_temperature = slopes(system, poles)
+    energies, by_potential, by_temperature = slopes(system, poles, rtol)
     one = np.ones_like(by_potential)
     rows = [_columns(system, task, energies, by_potential, by_temperature, one)]
     if task.heats.size:

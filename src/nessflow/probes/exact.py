@@ -110,7 +110,7 @@ def _newton(system: OpenSystem, task: Task, rtol: float, poles: np.ndarray) -> t
     value, error, converged = flows(system, task.heats, rtol, poles)
     for steps in range(_MAX_STEPS):
         left = task.demanded - value[rows]
-        slope = jacobian(system, task, poles, value)
+        slope = jacobian(system, task, poles, value, rtol)
         error[rows] += _rounding(system, task, slope[rows])
         if (abs(left) <= 2 * error[rows]).all():
             return (system, value, error, slope, steps, converged)

@@ -77,7 +77,7 @@ def linear_probes(
     converged = True
     if system.loss.any() or system.gain.any():
         start, start_error, converged = flows(common, task.heats[:0], rtol, poles)
-    energies, weights, _ = slopes(common, poles)
+    energies, weights, _ = slopes(common, poles, rtol)
     response = responses(common, energies, weights, np.ones_like(weights))
     inside = response[np.ix_(task.potentials, task.potentials)]
 

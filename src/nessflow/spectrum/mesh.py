@@ -15,8 +15,10 @@ from nessflow.systems.leads import Lead, bordered
 from nessflow.systems.matrices import gershgorin
 from nessflow.systems.system import OpenSystem
 
-_FERMI_POINTS = np.array([-40.0, -20.0, -7.0, 0.0, 7.0, 20.0, 40.0])
-"""Break points of a Fermi function, in temperatures from the chemical potential."""
+_REACH = 40.0
+"""Temperatures from the chemical potential beyond which a Fermi function has no structure."""
+_CLOSEST = 4.0
+"""Temperatures between the ends of two Fermi functions that need a break point each."""
 UNDERFLOW = 750.0
 """Temperatures beyond which ``exp`` underflows and the Fermi function is exactly 0 or 1."""
 _NARROWEST = 1e-14
@@ -296,18 +298,16 @@ def energy_scale(system: OpenSystem) -> float:
     return radius + abs(centre)
 
 
-def _steps(system: OpenSystem) -> np.ndarray:
-    """Return the break points of the leads' Fermi functions, each once per quarter temperature."""
-    table = [
-        (lead.chemical_potential + lead.temperature * x, lead.temperature)
-        for lead in system.leads
-        for x in _FERMI_POINTS
-    ]
+def _steps(system: OpenSystem) -> tuple[np.ndarray, np.ndarray]:
+    """Return the break points of the leads' Fermi functions and their poles above the real line."""
+    states = {(lead.chemical_potential, lead.temperature) for lead in system.leads}
+    ends = sorted((mu + sign * _REACH * t, t) for mu, t in states for sign in (-1, 1))
     kept: list[float] = []
-    for point, temperature in sorted(table):
-        if not kept or temperature == 0 or point - kept[-1] > 0.25 * temperature:
+    for point, temperature in ends:
+        if not kept or point - kept[-1] > _CLOSEST * temperature:
             kept.append(point)
-    return np.array(kept)
+    poles = sorted((mu, np.pi * t) for mu, t in states if t > 0)
+    return np.array(kept), np.array([complex(*pole) for pole in poles])
 
 
 def energy_mesh(
@@ -363,8 +363,9 @@ def energy_mesh(
     within = (limits[0] <= poles.real) & (poles.real <= limits[1])
     hidden = depth[within & (depth < _NARROWEST * scale)].sum()
     poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
-    points = np.concatenate([_steps(system), np.ravel(windows)])
-    panels = line_mesh(interior, points, edges, poles, limits, rtol)
+    points, steps = _steps(system)
+    points = np.concatenate([points, np.ravel(windows)])
+    panels = line_mesh(interior, points, edges, poles, limits, rtol, steps)
     if windows:
         middle = panels.nodes()[0][:, NODES.size // 2]
         left_out = [(lower < middle) & (middle < upper) for lower, upper in windows]

@@ -66,8 +66,8 @@ _RTOL = 1e-10
 """Relative error that integrals are computed to unless told."""
 _RHO = 2.2569178573608527
 """Bernstein ellipse of the first panels, without poles in it, for `_RTOL`."""
-_ORDER = 32
-"""The rule converges as ``rho^-32``."""
+_ORDER = 40
+"""The first panels for an error eps have ``rho^-40`` as eps, which takes the fewest evaluations."""
 _TAIL_CUTS = 20
 """Panels of one tail with a logarithm: 4^-20 = 1e-12."""
 _MAX_ROUNDS = 100
@@ -236,13 +236,19 @@ def graded(points: np.ndarray, poles: np.ndarray, rtol: float = _RTOL) -> np.nda
 
 
 def _tail(
-    points: np.ndarray, centre: float, half_width: float, limits: tuple[float, float]
+    points: np.ndarray,
+    steps: np.ndarray,
+    centre: float,
+    half_width: float,
+    limits: tuple[float, float],
+    rtol: float,
 ) -> Panels:
     """Return the panels of one tail in ``u = half_width / |w - centre|``."""
     near, far = limits
     inside = points[(points > min(near, far)) & (points < max(near, far))]
     u = np.unique(half_width / abs(np.concatenate([[near, far], inside]) - centre))
     sign = np.sign(near - centre)
+    u = graded(u, sign * half_width / (steps - centre), rtol)
     same = np.ones(u.size - 1)
     return Panels(centre * same, sign * half_width * same, -same, u[:-1], u[1:])
 
@@ -269,6 +275,7 @@ def line_mesh(
     poles: Sequence[complex] = (),
     limits: tuple[float, float] = (-np.inf, np.inf),
     rtol: float = _RTOL,
+    steps: Sequence[complex] = (),
 ) -> Panels:
     """Return the first panels for a function on the real line.
 
@@ -287,6 +294,8 @@ def line_mesh(
         Range of integration; infinite limits are allowed, an empty range gives no panels.
     rtol : float
         Relative error aimed at.
+    steps : sequence of complex
+        Singularities of Fermi functions, off the real line, by which all is graded.
 
     Returns
     -------
@@ -294,22 +303,24 @@ def line_mesh(
         Of the whole range.
     """
     lower, upper = limits
+    steps = np.asarray(steps, complex)
     centre, half_width = 0.5 * (interior[0] + interior[1]), 0.5 * (interior[1] - interior[0])
     points = np.asarray(points, float)
     edges = np.asarray(edges, float)
     parts = [Panels(*np.empty((5, 0)))]
     if lower < min(interior[0], upper):
         near = min(interior[0], upper)
-        parts.append(_tail(points, centre, half_width, (near, lower)))
+        parts.append(_tail(points, steps, centre, half_width, (near, lower), rtol))
     if upper > max(interior[1], lower):
         near = max(interior[1], lower)
-        parts.append(_tail(points, centre, half_width, (near, upper)))
+        parts.append(_tail(points, steps, centre, half_width, (near, upper), rtol))
     first, last = max(interior[0], lower), min(interior[1], upper)
     if first < last:
         inside = np.concatenate([points, edges])
         inside = inside[(first < inside) & (inside < last)]
         mesh = np.unique(np.concatenate([[first], inside, [last]]))
-        parts.append(_beside_edges(graded(mesh, np.asarray(poles), rtol), edges))
+        poles = np.concatenate([np.asarray(poles, complex), steps])
+        parts.append(_beside_edges(graded(mesh, poles, rtol), edges))
     return _joined(parts)
 
 
