@@ -134,6 +134,8 @@ def explained(model: type[BaseModel], values: dict[str, object]) -> InvalidValue
     except (TypeError, ValueError):
         return None
     name = getattr(model, "__name__", "")
+    if name == "Parameters":  # of a kind of study, which is known by the name of its module
+        name = model.__module__.rpartition(".")[2].replace("_", "-")
     problems = []
     for fault in faults:
         given = functools.reduce(_item, fault.key, data)
