@@ -33,6 +33,9 @@ class Strict(BaseModel, metaclass=_SaysWhatIsWrong):
             if name not in fields or value != fields[name].get_default():
                 yield name, value
 
+    def __str__(self) -> str:
+        return repr(self)
+
 
 class Part(Strict):
     """Base of what a study file names by its ``kind``: fields are its keys, methods the physics.

@@ -130,6 +130,23 @@ def test_parts_are_shown_as_they_are_written():
     assert "None" not in text
 
 
+def test_a_system_serves_all_kinds():
+    data = nf.point("probes", system=wire())
+    expected = nf.solve(wire(), "currents")
+    np.testing.assert_allclose(
+        data["particle_current"], expected["particle_current"].values, rtol=1e-9, atol=1e-15
+    )
+    with pytest.raises(InvalidValues, match=r"^linear-response: system\.leads\.right\."):
+        nf.point("linear-response", system=wire())
+
+
+def test_a_kind_that_is_misspelt_is_told():
+    with pytest.raises(LookupError, match="no kind 'linear-respons'; did you mean 'linear-re"):
+        nf.point("linear-respons", system=wire())
+    with pytest.raises(LookupError, match=r"no kind 'x'; there are .*, steady-current"):
+        nf.point("x")
+
+
 def test_values_without_names_are_refused_in_words():
     with pytest.raises(TypeError, match=r"Chain takes its values by name: Chain\(.*sites=\.\.\."):
         nf.lattices.Chain(50)
