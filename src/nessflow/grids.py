@@ -1,15 +1,19 @@
-"""Evenly spaced numbers as parameters."""
+"""Numbers as parameters: evenly spaced, or a list of them."""
+
+from typing import Annotated
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from nessflow.parts import KeyedError, Strict, quantity
+
+_MOST = 100_000
 
 
 class Grid(Strict):
     """Evenly spaced numbers, start and stop given by a subclass."""
 
-    points: int = Field(401, ge=2, le=100_000, description="number of points")
+    points: int = Field(401, ge=2, le=_MOST, description="number of points")
 
     @model_validator(mode="after")
     def _ascending(self):
@@ -22,9 +26,29 @@ class Grid(Strict):
         return np.linspace(self.start, self.stop, self.points)
 
 
+def _each_once(numbers: tuple[float, ...]) -> tuple[float, ...]:
+    seen: set[float] = set()
+    for place, number in enumerate(numbers):
+        if number in seen:
+            raise KeyedError(f"{number:.12g} is listed twice", place)
+        seen.add(number)
+    return numbers
+
+
+Listed = Annotated[
+    tuple[float, ...], Field(min_length=1, max_length=_MOST), AfterValidator(_each_once)
+]
+"""Numbers in any order, no two of them equal; what a parameter takes beside a `Grid`."""
+
+
+def numbers_of(given: Grid | tuple[float, ...]) -> np.ndarray:
+    """Return the numbers of a grid or a list, in its order, (points,)."""
+    return given.values() if isinstance(given, Grid) else np.array(given, float)
+
+
 class EnergyGrid(Grid):
     """Evenly spaced energies."""
 
     start: float = quantity("first energy", "t")
     stop: float = quantity("last energy", "t")
-    points: int = Field(description="number of energies", ge=2, le=100_000)
+    points: int = Field(description="number of energies", ge=2, le=_MOST)

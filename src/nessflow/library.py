@@ -7,6 +7,7 @@ the class of its ``kind`` in CamelCase.
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ import xarray as xr
 from nessflow.config.grid import Ensemble
 from nessflow.config.project import load_study as read_study
 from nessflow.config.study import Study, parameters_of, variables_of
+from nessflow.errors import nearest
 from nessflow.outcome import Status
-from nessflow.registry import AnyOf, find_kind, kind_names
+from nessflow.registry import AnyOf, PartError, find_kind, kind_names
 from nessflow.run.judge import judge
 from nessflow.run.solve import generator
 from nessflow.store.layout import described
@@ -94,7 +96,7 @@ def load(study: str, root: Path | str = "results") -> xr.Dataset:
 
 def solve(
     system: System,
-    observables: Sequence[str | Mapping[str, Any]] | None = None,
+    observables: str | Sequence[str | Mapping[str, Any]] | None = None,
     *,
     accuracy: float = ACCURACY,
     sample: int = 0,
@@ -106,7 +108,7 @@ def solve(
     ----------
     system : System
         Lattice, disorder, loss, gain and leads.
-    observables : sequence, optional
+    observables : str or sequence, optional
         As in a study file: names, or mappings of a name to its parameters; left out, those that a
         study of the kind ``steady-current`` has by default.
     accuracy : float
@@ -121,7 +123,7 @@ def solve(
     """
     asked: dict[str, Any] = {"system": system, "accuracy": accuracy}
     if observables is not None:
-        asked["observables"] = list(observables)
+        asked["observables"] = [observables] if isinstance(observables, str) else list(observables)
     return point("steady-current", sample=sample, seed=seed, **asked)
 
 
@@ -135,7 +137,8 @@ def point(kind: str, *, sample: int = 0, seed: int = 0, **parameters: Any) -> xr
     sample, seed : int
         Number of the disorder sample, and root seed, as in a study.
     **parameters
-        Parameters of the kind, as in a study file: numbers, texts, lists, mappings, parts.
+        Parameters of the kind, as in a study file: numbers, texts, lists, mappings, parts.  A
+        `System` serves each kind that takes lattice and leads.
 
     Returns
     -------
@@ -155,10 +158,28 @@ def point(kind: str, *, sample: int = 0, seed: int = 0, **parameters: Any) -> xr
     UserWarning
         When the status is not ok, with the message.
     """
-    module = find_kind(kind)
-    checked = module.Parameters(**parameters)
+    module = _kind(kind)
+    # Kinds have systems of their own, with probes for instance, of the same parts.
+    given = {name: _parts_of(value) for name, value in parameters.items()}
+    checked = module.Parameters(**given)
     variables = variables_of(module, {"observables": parameters.get("observables")})
     return _evaluated(module, checked, variables, Ensemble(1, 1, seed), {}, sample)
+
+
+def _kind(name: str) -> ModuleType:
+    try:
+        return find_kind(name)
+    except PartError as error:
+        if str(error):
+            raise
+        hint = nearest(name, error.names) or f"there are {', '.join(error.names)}"
+        raise LookupError(f"there is no kind {name!r}; {hint}") from None
+
+
+def _parts_of(value: Any) -> Any:
+    if not isinstance(value, System):
+        return value
+    return {name: part for name, part in value if part is not None}
 
 
 def _evaluated(kind, parameters, variables, ensemble, labels, sample) -> xr.Dataset:

@@ -13,16 +13,28 @@ class _SaysWhatIsWrong(type(BaseModel)):
     """Constructors that refuse values in the words in which a study file is refused."""
 
     def __call__(cls, *args, **values):
+        if args:
+            known = ", ".join(f"{name}=..." for name in cls.model_fields if name != "kind")
+            raise TypeError(f"{cls.__name__} takes its values by name: {cls.__name__}({known})")
         try:
-            return super().__call__(*args, **values)
+            return super().__call__(**values)
         except ValidationError as error:
             raise explained(cls, values) or error from None
 
 
 class Strict(BaseModel, metaclass=_SaysWhatIsWrong):
-    """Base of every parameter model: no unknown key, no NaN, immutable."""
+    """Base of every parameter model: no unknown key, no NaN, immutable; shown without defaults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
+        fields = type(self).model_fields
+        for name, value in super().__repr_args__():
+            if name not in fields or value != fields[name].get_default():
+                yield name, value
+
+    def __str__(self) -> str:
+        return repr(self)
 
 
 class Part(Strict):

@@ -49,8 +49,8 @@ _OF_VALUES |= {"value_error", "assertion_error"}
 """Errors that say that a number, or numbers together, are not possible."""
 WORDS = {r"^[a-z0-9][a-z0-9-]{0,79}$": "a name of at most 80 characters a-z, 0-9 and -"}
 """What the patterns of texts mean."""
-_TYPES = ("_type", "_parsing", "literal_error")
-"""Endings of the errors that say that a value is of another type altogether."""
+_TYPES = ("_type", "_parsing", "literal_error", "too_short")
+"""Endings of the errors that say that a value is of another type, or empty, altogether."""
 _COMPLEX = re.compile(r"\(?[-+\d.].*[ij]\)?", re.IGNORECASE)
 _MOST = 50
 """Faults of one value that are listed; the others are counted."""
@@ -134,6 +134,8 @@ def explained(model: type[BaseModel], values: dict[str, object]) -> InvalidValue
     except (TypeError, ValueError):
         return None
     name = getattr(model, "__name__", "")
+    if name == "Parameters":  # of a kind of study, which is known by the name of its module
+        name = model.__module__.rpartition(".")[2].replace("_", "-")
     problems = []
     for fault in faults:
         given = functools.reduce(_item, fault.key, data)

@@ -1,10 +1,12 @@
 """Documents that hold facts of the code stay true."""
 
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from test_layers import ALLOWED, GROUND
 
 from nessflow.config.expressions import CONSTANTS, FUNCTIONS
 from nessflow.config.grid import points_of
@@ -24,6 +26,12 @@ from nessflow.verbs.describe import (
 from nessflow.verbs.figure_checks import figure_problems, layout_of
 
 ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "nessflow"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = [*PAGES, *sorted(SOURCE.rglob("*.py"))]
+"""All that may name a module: pages, docstrings, comments."""
+OWN = re.compile(r"(parts/|my-project/).*|my_kind\.py")
+"""Files of the reader's own project, on the pages."""
 NAMED = re.compile(r"\| *((?:`[a-z0-9-]+`(?:, | and )?)+) *(?=\|)")
 
 
@@ -163,9 +171,65 @@ def test_every_example_is_of_a_kind():
 
 
 def test_links_of_the_documents_lead_somewhere():
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_is_named_is_there(path):
+    """Dotted names of nessflow, files of Python and, on pages, folders of the source."""
+    text = path.read_text()
+    for name in sorted(set(re.findall(r"(?<![\w./-])nessflow(?:\.[A-Za-z_]\w*)+", text))):
+        assert is_there(name), f"{path.name}: {name}"
+    files = {found.relative_to(ROOT).as_posix() for found in python_files()}
+    for name in sorted(set(re.findall(r"[\w./-]*\w\.py\b(?!::)", text))):
+        known = any(f"/{file}".endswith(f"/{name}") for file in files)
+        assert known or (path in PAGES and OWN.fullmatch(name)), f"{path.name}: {name}"
+    if path in PAGES:
+        for name in re.findall(r"`((?:\w+/)+)`", text):
+            assert any((place / name).is_dir() for place in (SOURCE, ROOT)), f"{path.name}: {name}"
+
+
+def python_files():
+    for folder in ("src", "tests", "docs", "benchmarks"):
+        yield from (ROOT / folder).rglob("*.py")
+
+
+def is_there(name):
+    """Return whether a dotted name is a module or something in one."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[count:]:
+            found = getattr(found, part, None) or getattr(found, "model_fields", {}).get(part)
+        return found is not None
+    return False
+
+
+def test_the_floors_of_the_page_are_those_of_the_source():
+    """Each imports what stands below it, in its own column or on the ground."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    picture = page.split("## Floors")[1].split("```")[1]
+    head, body, ground = re.split(r"\n *─+[┼┴]─+\n", picture)
+    lines = [line.split("│") for line in body.splitlines()]
+    places = {}
+    for number, columns in enumerate([*lines, *([line] for line in ground.splitlines())]):
+        for column, names in enumerate(columns):
+            side = column if number < len(lines) else None
+            places |= {name: (number, side) for name in re.findall(r"\w+(?=/|\.py)", names)}
+    assert places.keys() == ALLOWED.keys()
+    assert {name for name, (_, side) in places.items() if side is None} == GROUND
+    for layer, (number, side) in places.items():
+        for other in ALLOWED[layer] & places.keys() - {layer}:
+            assert places[other][0] > number, f"{layer} imports {other}"
+            assert places[other][1] in (side, None), f"{layer} imports {other}"
+    modules = {path.stem for path in SOURCE.iterdir() if path.suffix in ("", ".py")}
+    above = {name for name in modules if not name.startswith("_")} - places.keys()
+    assert above == {*re.findall(r"\w+(?=/|\.py)", head), "threads"}
 
 
 def test_every_erratum_has_its_test():

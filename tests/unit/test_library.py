@@ -93,16 +93,63 @@ def test_what_cannot_be_is_told_as_of_a_study_file():
 
 
 def test_a_point_that_is_not_ok_warns():
-    line = {"kind": "wide-band", "broadening": 1.0, "temperature": 0.0}
-    leads = {
-        "left": line | {"chemical_potential": 316.0},
-        "right": line | {"chemical_potential": -314.0},
+    lead = nf.leads.SemiInfiniteChain(chemical_potential=0.1, temperature=0.0)
+    probe = {"kind": "wide-band", "broadening": 0.1, "temperature": 0.0, "sites": [3]}
+    system = {
+        "lattice": nf.lattices.Chain(sites=5),
+        "leads": {"left": lead, "right": lead},
+        "probes": {"source": probe | {"current": 2.0}},
     }
-    with pytest.warns(UserWarning, match="suspect|not_converged|exception"):
-        nf.point(
-            "linear-response",
-            system={"lattice": {"kind": "chain", "sites": 4}, "leads": leads},
-        )
+    with pytest.warns(UserWarning, match="not_converged: probe 'source 3' is to carry") as told:
+        data = nf.point("probes", system=system)
+    assert told[0].filename == __file__
+    assert data.attrs["status"] == "not_converged"
+
+
+def test_energies_are_a_grid_or_a_list():
+    grid = {"start": -1, "stop": 1, "points": 3}
+    listed = nf.point("transmission", system=wire(), energies=[-1, 0, 1])
+    xr.testing.assert_identical(nf.point("transmission", system=wire(), energies=grid), listed)
+    density = [
+        nf.solve(wire(), [{"local-density-of-states": {"energies": energies}}])
+        for energies in (grid, np.array([0.0, -1.0, 1.0]))
+    ]
+    xr.testing.assert_identical(density[0].isel(energy=[1, 0, 2]), density[1])
+    with pytest.raises(InvalidValues, match=r"^transmission: energies.2 = 1.0: 1 is listed twice"):
+        nf.transmission(wire(), [1, 0, 1])
+    with pytest.raises(InvalidValues, match=r"energies = 1: expected a mapping .* or a list"):
+        nf.point("transmission", system=wire(), energies=1)
+
+
+def test_parts_are_shown_as_they_are_written():
+    assert repr(nf.lattices.Chain(sites=50)) == "Chain(sites=50)"
+    assert repr(nf.lattices.Chain(sites=50, hopping=0.5)) == "Chain(sites=50, hopping=0.5)"
+    text = repr(wire())
+    assert "loss=Onsite(rate=0.02)" in text
+    assert "kind" not in text
+    assert "None" not in text
+
+
+def test_a_system_serves_all_kinds():
+    data = nf.point("probes", system=wire())
+    expected = nf.solve(wire(), "currents")
+    np.testing.assert_allclose(
+        data["particle_current"], expected["particle_current"].values, rtol=1e-9, atol=1e-15
+    )
+    with pytest.raises(InvalidValues, match=r"^linear-response: system\.leads\.right\."):
+        nf.point("linear-response", system=wire())
+
+
+def test_a_kind_that_is_misspelt_is_told():
+    with pytest.raises(LookupError, match="no kind 'linear-respons'; did you mean 'linear-re"):
+        nf.point("linear-respons", system=wire())
+    with pytest.raises(LookupError, match=r"no kind 'x'; there are .*, steady-current"):
+        nf.point("x")
+
+
+def test_values_without_names_are_refused_in_words():
+    with pytest.raises(TypeError, match=r"Chain takes its values by name: Chain\(.*sites=\.\.\."):
+        nf.lattices.Chain(50)
 
 
 def test_a_study_of_the_project():

@@ -198,6 +198,22 @@ PLACES = {
         edited(("stop: 1,", "stop: -2,")),
         "12: energies.stop = -2: start -1 is not below stop -2",
     ),
+    "energy twice": (
+        edited(("{start: -1, stop: 1, points: 3}", "[0.5, 1, 0.5]")),
+        "12: energies.2 = 0.5: 0.5 is listed twice",
+    ),
+    "energy that is no number": (
+        edited(("{start: -1, stop: 1, points: 3}", "[0.5, x]")),
+        "12: energies.1 = x: expected a number (energies of the spectrum, a grid or a list in any",
+    ),
+    "no energies": (
+        edited(("{start: -1, stop: 1, points: 3}", "[]")),
+        "12: energies = []: expected ",
+    ),
+    "energies without an end": (
+        edited(("stop: 1, ", "")),
+        "12: energies.stop: expected a value (last energy, in units t); it is missing",
+    ),
     "matrix that is not square": (
         edited((CHAIN, "{kind: matrix, hamiltonian: [[0, 1], [1]]}")),
         "4: system.lattice.hamiltonian.1 = [1]: row 2 has 1 entries and the matrix 2 rows",

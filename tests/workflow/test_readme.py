@@ -19,8 +19,10 @@ def test_the_study_of_the_readme(project, monkeypatch):
     done = project.snakemake("my-wire")
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(project.folder)
-    code = re.search(r"```python\n(.*?)```", README, re.S)[1]
-    exec(compile(code, "README.md", "exec"), {})
+    cells = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(cells) == 2
+    for code in cells:
+        exec(compile(code, "README.md", "exec"), {})
 
 
 def test_commands_of_the_readme_exist(project):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nessflow.grids import Listed, numbers_of
 from nessflow.mixture.density_response import density_response
 from nessflow.parts import quantity
 from nessflow.studies import mixtures
@@ -41,13 +42,15 @@ class Parameters(LineParameters):
     """A line, a barrier and positions."""
 
     half_width: float = quantity("half width of the barrier", "a", gt=0)
-    positions: Positions = Positions()
+    positions: Positions | Listed = quantity(
+        "positions, a grid or a list in any order", "a", Positions()
+    )
 
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return the positions, and the coordinates of the transport."""
     return mixtures.line_coordinates(parameters) | {
-        "position": Coordinate(parameters.positions.values(), "a", "position")
+        "position": Coordinate(numbers_of(parameters.positions), "a", "position")
     }
 
 
@@ -55,7 +58,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     """Return the response of one line (eq. 129 corrected), and its transport."""
     (transport,) = mixtures.transport_outcomes([parameters])
     found = density_response(
-        parameters.mixture.state, parameters.positions.values(), parameters.half_width
+        parameters.mixture.state, numbers_of(parameters.positions), parameters.half_width
     )
     values = {"density_response": found.value, "density_response_error": found.error}
     if any(reservoir.temperature > 0 for reservoir in parameters.mixture.reservoirs):

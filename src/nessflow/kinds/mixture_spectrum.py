@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
+from nessflow.grids import Listed, numbers_of
 from nessflow.mixture.counting import transfer_probability
 from nessflow.mixture.occupation import distribution
 from nessflow.mixture.state import Mixture
@@ -47,7 +48,7 @@ class Momenta(Grid):
 class Parameters(LineParameters):
     """A line, momenta, and numbers of particles."""
 
-    momenta: Momenta = Momenta()
+    momenta: Momenta | Listed = quantity("momenta, a grid or a list in any order", "1/a", Momenta())
     largest_transfer: int = Field(1, ge=1, le=50, description="largest number of particles")
 
 
@@ -58,7 +59,7 @@ def _transferred(parameters: Parameters) -> np.ndarray:
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return momenta and numbers of particles, and those of the transport."""
     return mixtures.line_coordinates(parameters) | {
-        "momentum": Coordinate(parameters.momenta.values(), "1/a", "momentum"),
+        "momentum": Coordinate(numbers_of(parameters.momenta), "1/a", "momentum"),
         "transferred": Coordinate(
             _transferred(parameters), "1", "number of particles that reach the right reservoir"
         ),
@@ -76,7 +77,7 @@ def evaluate_many(parameters: Sequence[Parameters]) -> list[Outcome]:
 
 
 def _spectrum(parameters: Parameters) -> Outcome:
-    line, k = parameters.mixture.state, parameters.momenta.values()
+    line, k = parameters.mixture.state, numbers_of(parameters.momenta)
     offsets = [k**2 / (2 * line.mass) - r.chemical_potential for r in line.reservoirs]
     temperatures = [r.temperature for r in line.reservoirs]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -2,11 +2,11 @@
 current, noise and entropy production."""
 
 from dataclasses import replace
-from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
+from nessflow.grids import Listed, numbers_of
 from nessflow.kinds import transmission
 from nessflow.lindblad.propagator import level_broadenings
 from nessflow.parts import quantity
@@ -32,7 +32,9 @@ class ReducedEnergies(Grid):
 class Parameters(NetworkParameters):
     """A network and the energies of its spectrum."""
 
-    energies: Annotated[ReducedEnergies, Field(description="energies over the bandwidth")]
+    energies: ReducedEnergies | Listed = quantity(
+        "energies over the bandwidth, a grid or a list in any order", "1"
+    )
 
 
 CONVENTIONS = (
@@ -72,7 +74,7 @@ is_random = never_random
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return energies and modes."""
     return {
-        "energy": Coordinate(parameters.energies.values(), "1", "energy over bandwidth"),
+        "energy": Coordinate(numbers_of(parameters.energies), "1", "energy over bandwidth"),
         "mode": networks.numbered("mode", parameters.network.sites),
         **networks.terminal_coordinates(),
     }
@@ -81,7 +83,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return (45), (46), their ratio and the densities (35) of the modes."""
     system = parameters.system()
-    energies = parameters.energies.values() * parameters.reservoirs.bandwidth
+    energies = numbers_of(parameters.energies) * parameters.reservoirs.bandwidth
     exact, exact_error = with_moved_levels(
         system, energies, lambda w: continuous(system, w, lambda x: Rates(system, x).leads[0, 1])
     )

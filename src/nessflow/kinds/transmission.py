@@ -1,15 +1,14 @@
 """Spectra of an open system between leads: transmissions, currents, noise, entropy production."""
 
 from collections.abc import Callable
-from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from nessflow import outcome
 from nessflow.estimate import Estimate
-from nessflow.grids import EnergyGrid
-from nessflow.parts import Strict
+from nessflow.grids import EnergyGrid, Listed, numbers_of
+from nessflow.parts import Strict, quantity
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
     open_channels,
@@ -41,7 +40,9 @@ class Parameters(Strict):
     """One system and the energies of its spectrum."""
 
     system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
-    energies: Annotated[EnergyGrid, Field(description="energies of the spectrum")]
+    energies: EnergyGrid | Listed = quantity(
+        "energies of the spectrum, a grid or a list in any order", "t"
+    )
 
 
 SPECTRAL = (
@@ -109,7 +110,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
         "terminal": Coordinate(terminals[:-2], "1", "terminal"),
         "terminal_2": Coordinate(terminals, "1", "second terminal"),
         **systems.lead_coordinates(parameters.system),
-        "energy": Coordinate(parameters.energies.values(), "t", "energy"),
+        "energy": Coordinate(numbers_of(parameters.energies), "t", "energy"),
     }
 
 
@@ -121,7 +122,7 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the spectra of one system (paper 000, S26)."""
     system = systems.open_system(parameters.system, rng)
-    energies, count = parameters.energies.values(), len(system.terminals)
+    energies, count = numbers_of(parameters.energies), len(system.terminals)
     values = _spectrum(system, energies, "transmission", lambda w: transmission(system, w)[:count])
     values |= _spectrum(system, energies, "reflection", lambda w: reflection(system, w))
     table, reflected = values["transmission"], values["reflection"]

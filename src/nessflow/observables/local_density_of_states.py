@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 import numpy as np
-from pydantic import Field
 
 from nessflow.estimate import Estimate
-from nessflow.grids import EnergyGrid
+from nessflow.grids import EnergyGrid, Listed, numbers_of
 from nessflow.observables.observable import Observable
 from nessflow.outcome import NOT_NEGATIVE, Coordinate, Variable, with_errors
+from nessflow.parts import quantity
 from nessflow.solvers.pairwise import Source, lead_broadening, site_sums
 from nessflow.spectrum.band_edges import continuous, why_undefined
 from nessflow.spectrum.mesh import energy_scale
@@ -39,15 +39,17 @@ class LocalDensityOfStates(Observable):
         "are bound outside all bands or coupled to no terminal, which have no width.",
     )
 
-    energies: EnergyGrid = Field(description="energies of the density of states")
+    energies: EnergyGrid | Listed = quantity(
+        "energies of the density of states, a grid or a list in any order", "t"
+    )
 
     def coordinates(self) -> dict[str, Coordinate]:
         """Return the energies."""
-        return {"energy": Coordinate(self.energies.values(), "t", "energy")}
+        return {"energy": Coordinate(numbers_of(self.energies), "t", "energy")}
 
     def evaluate(self, system: OpenSystem) -> Mapping[str, Estimate]:
         """Return ``A_jj / 2 pi``, NaN at band edges where it diverges; O(N) for each energy."""
-        energies = self.energies.values()
+        energies = numbers_of(self.energies)
 
         def density(energies: np.ndarray) -> np.ndarray:
             everything = Source(lead_broadening(system, energies), loss=1.0, gain=1.0)
