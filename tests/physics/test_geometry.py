@@ -211,7 +211,7 @@ def test_flux_through_a_ring_obeys_onsager_and_repeats_with_the_quantum():
 
 
 def test_a_ring_of_two_sites_is_refused():
-    with pytest.raises(ValueError, match="greater than or equal to 3"):
+    with pytest.raises(ValueError, match="expected a number >= 3"):
         ring(2)
 
 
