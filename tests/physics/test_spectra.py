@@ -31,25 +31,19 @@ SYSTEMS = {
 }
 
 
-class Energies:
-    """Nodes of a rule on the band in place of an even grid; the root at its edges is mapped."""
-
-    def __init__(self, half=2.0, pieces=12):
-        ends = np.linspace(-np.pi / 2, np.pi / 2, pieces + 1)
-        middle, width = (ends[1:] + ends[:-1]) / 2, np.diff(ends) / 2
-        angle = (middle[:, None] + width[:, None] * NODES).ravel()
-        self.numbers = half * np.sin(angle)
-        self.weights = (width[:, None] * WEIGHTS).ravel() * half * np.cos(angle)
-
-    def values(self):
-        return self.numbers
+def rule(half=2.0, pieces=12):
+    """Return nodes and weights of a rule on the band; the root at its edges is mapped."""
+    ends = np.linspace(-np.pi / 2, np.pi / 2, pieces + 1)
+    middle, width = (ends[1:] + ends[:-1]) / 2, np.diff(ends) / 2
+    angle = (middle[:, None] + width[:, None] * NODES).ravel()
+    return half * np.sin(angle), (width[:, None] * WEIGHTS).ravel() * half * np.cos(angle)
 
 
-def integrals(kind, parameters, energies):
-    parameters = parameters.model_copy(update={"energies": energies})
+def integrals(kind, energies, weights, **keys):
+    parameters = kind.Parameters(energies=energies, **keys)
     found = judged(kind, parameters)
     assert found.status == Status.OK, found.message
-    weights = energies.weights * getattr(parameters, "reservoirs", Unit).bandwidth
+    weights = weights * getattr(parameters, "reservoirs", Unit).bandwidth
     return {
         name: (
             found.values[f"spectral_{name}"] @ weights,
@@ -66,11 +60,8 @@ class Unit:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_integrals_of_spectra_are_the_steady_flows(name):
-    grid = {"start": -1, "stop": 1, "points": 2}
     system = SYSTEMS[name]
-    found = integrals(
-        transmission, transmission.Parameters(system=system, energies=grid), Energies()
-    )
+    found = integrals(transmission, *rule(), system=system)
     steady = judged(steady_current, steady_current.Parameters(system=system))
     for key, (value, error, reason) in found.items():
         expected, wrong = steady.values[key], steady.values[f"{key}_error"]
@@ -93,9 +84,7 @@ def test_integrals_of_network_spectra_are_the_exact_flows(bosonic):
     }
     keys = {"network": network, "reservoirs": reservoirs}
     keys["statistics"] = "bosons" if bosonic else "fermions"
-    grid = {"start": -1, "stop": 1, "points": 2}
-    parameters = network_transmission.Parameters(**keys, energies=grid)
-    found = integrals(network_transmission, parameters, Energies(1.0, 40))
+    found = integrals(network_transmission, *rule(1.0, 40), **keys)
     steady = judged(master_equations, master_equations.Parameters(**keys)).values
     for key, (value, _, _) in found.items():
         np.testing.assert_allclose(value, steady[key][0], rtol=1e-9, atol=1e-13)
