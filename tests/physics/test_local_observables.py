@@ -176,8 +176,8 @@ def test_a_current_that_is_not_conserved_makes_the_point_suspect(monkeypatch):
 
     whole = bond_currents.local_integrals
 
-    def wrong(system, parts):
-        found = whole(system, parts)
+    def wrong(system, parts, *rest):
+        found = whole(system, parts, *rest)
         found.value["bonds"][1] += 1e-9
         return found
 

@@ -236,7 +236,7 @@ def test_a_fault_of_a_new_observable_is_that_of_the_point(run, fresh, monkeypatc
 
 
 def test_an_exception_in_a_new_observable_fails_the_point(run, fresh, monkeypatch):
-    def fails(self, system):
+    def fails(self, *rest):
         raise ArithmeticError("no density")
 
     run("noise")
