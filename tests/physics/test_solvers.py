@@ -1,0 +1,127 @@
+"""Laws of all solvers: what each says is what a plain inverse says, to the digits that it has.
+
+A solver is a module (`nessflow.solvers.solver.Solver`): at contacts with rows of Green's function,
+correlations and traces between loss and gain; on sites with sums over them.
+"""
+
+import numpy as np
+import pytest
+
+from attached import chain_at, wide_band_at
+from nessflow.solvers import banded, blocks, chain_ends, chain_sites, dense, pairwise
+from nessflow.systems.matrices import as_dense
+from systems import as_dense_system, as_sparse_system, random_system
+
+ENERGIES = np.array([-1e6, -40.0, -2.5, -0.3, 0.0, 0.7, 2.0])
+AT_CONTACTS = {"dense": dense, "banded": banded, "chain": chain_ends}
+ON_SITES = {"dense": dense, "blocks": blocks, "chain": chain_sites}
+KINDS = {
+    "dense": ("sites", "bonds", "uniform", "sparse", "dense"),
+    "banded": ("sites", "bonds", "uniform", "sparse"),
+    "blocks": ("sites", "bonds", "uniform", "sparse"),
+    "chain": ("sites", "bonds", "uniform"),
+}
+"""Matrices that each solver takes."""
+STORED = {"dense": as_dense_system, "banded": as_sparse_system, "blocks": as_sparse_system}
+
+
+def leads_of(name, sites):
+    """One lead with bands and two without; at the ends alone where a solver wants it so."""
+    leads = [chain_at("L", 0, 0.6, 0.8, 0.1, 0.0, 0.0), wide_band_at("R", sites - 1, 1.1, 0, 0)]
+    if name != "ends":
+        leads.append(wide_band_at("M", {sites // 2: 0.8, sites - 1: 0.3j}, 0.7, 0.0, 0.0))
+    return leads if name != "points" else [*leads[:2], wide_band_at("M", sites // 2, 0.7, 0, 0)]
+
+
+class Plain:
+    """Inverses of whole matrices, one energy after the other."""
+
+    def __init__(self, system):
+        self.p, self.q = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
+        one = np.eye(system.sites)
+        coupled = np.array([lead.vector(system.sites) for lead in system.leads])
+        sigma = np.array([lead.self_energy(ENERGIES) for lead in system.leads])
+        total = np.einsum("ae,ai,aj->eij", sigma, coupled, coupled.conj())
+        x = ENERGIES[:, None, None] * one - system.damping_matrix() - total
+        self.green = np.linalg.inv(x)
+        # Leads with one vector are one contact.
+        self.v = coupled[np.unique(system.coupling.of_lead, return_index=True)[1]]
+
+    def between(self, matrix):
+        """``v_a^+ G M G^+ v_b``, (E, c, c)."""
+        rows = self.v.conj() @ self.green
+        return rows @ matrix @ rows.conj().swapaxes(1, 2)
+
+
+def agrees(found, expected, name):
+    """Compare to 11 digits: of each number on a chain, else of the largest of the same energy."""
+    assert found.shape == expected.shape
+    scale = abs(expected).max(axis=tuple(range(1, expected.ndim)), keepdims=True)
+    lost = 0.0 if name == "chain" else 1e-13
+    assert np.all(abs(found - expected) <= 1e-11 * abs(expected) + lost * scale)
+
+
+SIZES = (1, 2, 3, 17, 60, 300)
+CONTACTS = [(name, kind) for name in AT_CONTACTS for kind in KINDS[name]]
+SITES = [(name, kind) for name in ON_SITES for kind in KINDS[name]]
+
+
+@pytest.fixture(params=CONTACTS, ids="-".join)
+def contact_solver(request):
+    """A solver between contacts, and the kind of system to try it at."""
+    name, kind = request.param
+    return AT_CONTACTS[name], kind, STORED.get(name, lambda x: x), name
+
+
+@pytest.fixture(params=SITES, ids="-".join)
+def site_solver(request):
+    """A solver on sites, and the kind of system to try it at."""
+    name, kind = request.param
+    return ON_SITES[name], kind, STORED.get(name, lambda x: x), name
+
+
+@pytest.mark.parametrize("sites", SIZES)
+def test_between_contacts(contact_solver, sites):
+    solver, kind, stored, name = contact_solver
+    leads = leads_of("ends" if name == "chain" else "any", sites)
+    system = stored(random_system(sites, sites, kind, leads))
+    plain, each = Plain(system), range(system.coupling.count)
+    green, loss, gain = solver.contact_rows(system, ENERGIES)
+    agrees(green, plain.v.conj() @ plain.green @ plain.v.T, name)
+    by_loss, by_gain = plain.between(plain.p), plain.between(plain.q)
+    agrees(loss, by_loss[:, each, each].real, name)
+    agrees(gain, by_gain[:, each, each].real, name)
+    for found, expected in zip(
+        solver.contact_correlations(system, ENERGIES), (by_loss, by_gain), strict=True
+    ):
+        expected[:, each, each] = 0.0
+        agrees(found, expected, name)
+    g = plain.green
+    loss_gain, gain_loss = solver.interior_traces(system, ENERGIES)
+    agrees(loss_gain, np.sum(plain.p @ g @ plain.q * g.conj(), axis=(1, 2)).real, name)
+    agrees(gain_loss, np.sum(plain.q @ g @ plain.p * g.conj(), axis=(1, 2)).real, name)
+
+
+@pytest.mark.parametrize("sites", SIZES)
+def test_on_sites_and_bonds(site_solver, sites):
+    solver, kind, stored, name = site_solver
+    leads = leads_of("points" if name == "chain" else "any", sites)
+    system = stored(random_system(sites, sites, kind, leads))
+    plain, rng = Plain(system), np.random.default_rng(2)
+    environments = np.array([[0.0, 0.0], [1.0, 0.3]])
+    weights = rng.normal(size=(2, len(leads), ENERGIES.size))
+    on_contacts = np.array([system.coupling.summed(w).T for w in weights])
+    pairs = pairwise.bonds(system)
+    diagonal, beside = solver.site_sums(system, ENERGIES, environments, on_contacts, pairs)
+    for k, (of_loss, of_gain) in enumerate(environments):
+        matrix = np.zeros(plain.green.shape, complex) + of_loss * plain.p + of_gain * plain.q
+        for lead, weight in zip(system.leads, weights[k], strict=True):
+            v = lead.vector(sites)
+            matrix += weight[:, None, None] * np.outer(v, v.conj())
+        whole = plain.green @ matrix @ plain.green.conj().swapaxes(1, 2)
+        size = abs(whole).max(axis=(1, 2))[:, None]
+        found = np.concatenate([diagonal[k], beside[k]], axis=1)
+        expected = np.concatenate(
+            [np.einsum("eii->ei", whole).real, whole[:, pairs[:, 0], pairs[:, 1]]], axis=1
+        )
+        assert np.all(abs(found - expected) <= 1e-11 * size)
