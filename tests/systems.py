@@ -11,7 +11,7 @@ from nessflow.systems.matrices import as_dense
 from nessflow.systems.system import OpenSystem
 
 
-def wide(sites, mu=(0.5, -0.3), temperature=(0.1, 0.4), broadening=(1.1, 0.7)):
+def wide(sites, mu=(0.3, -0.2), temperature=(0.1, 0.1), broadening=(1.1, 0.7)):
     """Wide-band leads left and right, at the ends of a chain."""
     ends = zip(("left", "right"), (0, sites - 1), broadening, mu, temperature, strict=True)
     return [wide_band_at(*values) for values in ends]
@@ -36,19 +36,21 @@ def random_matrices(rng, sites, kind):
     """Hamiltonian, loss and gain.
 
     ``sites``, ``bonds`` and ``uniform``: a chain of complex hoppings with loss and gain on sites or
-    on bonds, or of one hopping; ``dense``: any matrices; ``sparse``: hoppings and channels between
-    some sites.
+    on bonds, or of one hopping; ``dense``: any matrices; ``sparse`` and ``sparse sites``: hoppings
+    between some sites, with channels on several or on one.
     """
     if kind == "dense":
         a, b, c = complex_normal(rng, 3, sites, sites)
         positive = (0.2 * x @ x.conj().T / sites for x in (b, c))
         return 0.5 * (a + a.conj().T), *positive
-    if kind == "sparse":
+    if kind.startswith("sparse"):
         count = rng.integers(sites, 2 * sites + 1)
         pairs = rng.integers(sites, size=(2, count))
         hopping = scipy.sparse.coo_array((complex_normal(rng, count), pairs), shape=(sites, sites))
         h = hopping + hopping.conj().T + scipy.sparse.diags_array(rng.normal(size=sites))
-        return h, *(random_channels(rng, sites, max(1, sites // 2)) for _ in range(2))
+        if kind == "sparse":
+            return h, *(random_channels(rng, sites, max(1, sites // 2)) for _ in range(2))
+        return h, *(scipy.sparse.diags_array(rng.uniform(0, 0.5, sites)) for _ in range(2))
     hopping = 0.7 if kind == "uniform" else complex_normal(rng, sites - 1)
     hamiltonian = chain(sites, hopping, rng.normal(size=sites))
     if kind == "bonds":

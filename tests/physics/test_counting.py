@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, skellam
 
 from attached import chain_at, wide_band_at
-from lattices import bond_rates, chain, onsite_rates
+from lattices import chain, onsite_rates
 from nessflow.scattering.counting import (
     charge_distribution,
     generating_function,
@@ -19,27 +19,12 @@ from nessflow.scattering.noise import currents_and_noise
 from nessflow.solvers.dense import scattering_matrix
 from nessflow.spectrum.rates import Rates
 from nessflow.systems.system import OpenSystem
-
-
-def wide(sites, mu=(0.3, -0.2), temperature=(0.1, 0.1), broadening=(1.1, 0.7)):
-    ends = zip(("left", "right"), (0, sites - 1), broadening, mu, temperature, strict=True)
-    return [wide_band_at(*values) for values in ends]
+from systems import random_system, wide
 
 
 def open_chain(sites, loss=0.0, gain=0.0, onsite=0.0, leads=None):
     rates = [onsite_rates(np.full(sites, rate)) for rate in (loss, gain)]
     return OpenSystem(chain(sites, 1.0, onsite), *rates, leads or wide(sites))
-
-
-def random_system(seed, sites, **biases):
-    rng = np.random.default_rng(seed)
-    hopping = rng.normal(size=sites - 1) + 1j * rng.normal(size=sites - 1)
-    return OpenSystem(
-        chain(sites, hopping, rng.normal(size=sites)),
-        bond_rates(sites, rng.uniform(0, 0.5), rng.uniform(0, 6), boundary=True),
-        onsite_rates(rng.uniform(0, 0.3, sites)),
-        wide(sites, broadening=rng.uniform(0.2, 2, 2), **biases),
-    )
 
 
 INFINITE_BIAS = {"mu": (1e14, -1e14), "temperature": (0.0, 0.0)}
@@ -59,7 +44,7 @@ INFINITE_BIAS = {"mu": (1e14, -1e14), "temperature": (0.0, 0.0)}
 def test_one_lead_needs_two_probabilities_of_the_whole_determinant(
     seed, sites, counted, field, temperature
 ):
-    system = random_system(seed, sites, temperature=(temperature, 0.1))
+    system = random_system(seed, sites, "bonds", temperature=(temperature, 0.1))
     extra = wide_band_at("extra", sites // 2, 0.6, -0.4, 0.5)
     matrices = system.hamiltonian, system.loss, system.gain
     system = OpenSystem(*matrices, [*system.leads, extra])
@@ -102,7 +87,7 @@ def test_cumulants_of_a_driven_chain(sites):
 
 @pytest.mark.parametrize("sites", [2, 3, 4])
 def test_cumulants_are_those_of_quantum_jumps(sites):
-    system = random_system(sites, sites, **INFINITE_BIAS)
+    system = random_system(sites, sites, "bonds", **INFINITE_BIAS)
     found = lead_cumulants(system)
     for lead in range(2):
         exact = jump_cumulants(system, [lead])
@@ -118,7 +103,7 @@ def test_cumulants_are_those_of_quantum_jumps(sites):
     temperature=st.sampled_from([0.0, 1e-3, 0.3, 4.0]),
 )
 def test_first_cumulants_are_current_and_noise(seed, sites, temperature):
-    system = random_system(seed, sites, temperature=(temperature, 0.2))
+    system = random_system(seed, sites, "bonds", temperature=(temperature, 0.2))
     found = lead_cumulants(system)
     currents, noise = currents_and_noise(system)
     assert found.converged
@@ -139,7 +124,7 @@ def test_third_cumulant_of_equilibrium_is_zero():
 
 
 def test_cumulants_are_derivatives_of_the_generating_function():
-    system = random_system(3, 6, temperature=(0.3, 0.0))
+    system = random_system(3, 6, "bonds", temperature=(0.3, 0.0))
     step = 0.2
     fields = step * np.arange(1, 7)
     value, _ = generating_function(system, "right", fields)
@@ -155,7 +140,7 @@ def test_cumulants_are_derivatives_of_the_generating_function():
 
 
 def test_generating_function_of_quantum_jumps():
-    system = random_system(7, 3, **INFINITE_BIAS)
+    system = random_system(7, 3, "bonds", **INFINITE_BIAS)
     for lead, name in enumerate(("left", "right")):
         for field in (0.3, -1.1, 2.0):
             exact = jump_generating_function(system, lead, field)
@@ -204,7 +189,7 @@ def test_unknown_lead():
 
 @pytest.mark.parametrize("time", [30.0, 1e3, 1e6])
 def test_distribution_has_the_cumulants(time):
-    system = random_system(5, 4, temperature=(0.3, 0.1))
+    system = random_system(5, 4, "bonds", temperature=(0.3, 0.1))
     k = lead_cumulants(system).cumulants[0] * time
     found = charge_distribution(system, "left", time)
     p, q = found.probability, found.charge - k[0]
@@ -219,7 +204,7 @@ def test_distribution_has_the_cumulants(time):
 
 
 def test_distribution_of_quantum_jumps():
-    system, time, size = random_system(2, 2, **INFINITE_BIAS), 40.0, 256
+    system, time, size = random_system(2, 2, "bonds", **INFINITE_BIAS), 40.0, 256
     fields = 2 * np.pi * np.fft.fftfreq(size)
     chi = np.array([jump_generating_function(system, 0, x) for x in fields])
     exact = np.fft.fft(np.exp(time * chi)).real / size

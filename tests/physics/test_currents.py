@@ -20,6 +20,7 @@ from nessflow.spectrum.mesh import resonances
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.spectrum.quadrature import integrate, line_mesh
 from nessflow.systems.system import OpenSystem, Tridiagonal
+from systems import random_system
 
 PARTS = ("net", "landauer", "reservoir", "reference", "response")
 
@@ -55,27 +56,6 @@ def chain_leads(sites, mu, temperature, hopping=1.0, coupling=1.0):
         chain_at(name, site, hopping, coupling, 0.0, m, t)
         for name, site, m, t in zip(("left", "right"), (0, sites - 1), mu, temperature, strict=True)
     ]
-
-
-def random_system(seed, sites, mu, temperature, dense):
-    """Complex hoppings, loss and gain on sites and bonds that need not commute with anything."""
-    rng = np.random.default_rng(seed)
-
-    def hermitian(positive):
-        a = rng.normal(size=(sites, sites)) + 1j * rng.normal(size=(sites, sites))
-        return 0.3 * a @ a.conj().T / sites if positive else 0.5 * (a + a.conj().T)
-
-    if dense:
-        matrices = [hermitian(positive) for positive in (False, True, True)]
-    else:
-        hopping = rng.normal(size=sites - 1) + 1j * rng.normal(size=sites - 1)
-        matrices = [
-            chain(sites, hopping, rng.normal(size=sites)),
-            bond_rates(sites, rng.uniform(0, 0.5), rng.uniform(0, 6), boundary=True),
-            rates(sites, dict(enumerate(rng.uniform(0, 0.3, sites), 1))),
-        ]
-    broadening = rng.uniform(0.2, 2, 2)
-    return OpenSystem(*matrices, wide(sites, mu, temperature, broadening))
 
 
 def both(currents, part, kind="particle"):
@@ -158,7 +138,9 @@ def test_current_between_a_cold_and_a_warm_lead_that_are_both_full(dense):
 @given(st.integers(0, 2**32), st.integers(2, 5), st.booleans())
 def test_infinite_bias_is_the_lindblad_steady_state(seed, sites, dense):
     """Filled and empty wide-band leads are gain and loss: a matrix equation, no integral."""
-    system = random_system(seed, sites, (1e14, -1e14), (0.0, 0.0), dense)
+    system = random_system(
+        seed, sites, "dense" if dense else "bonds", mu=(1e14, -1e14), temperature=(0.0, 0.0)
+    )
     gamma = [lead.model.broadening for lead in system.leads]
     loss, gain = (
         m.to_dense() if isinstance(m, Tridiagonal) else m for m in (system.loss, system.gain)
@@ -235,7 +217,9 @@ def test_one_level_between_two_leads():
     st.tuples(st.sampled_from([0.0, 1e-4, 0.1, 20.0]), st.sampled_from([0.0, 0.05, 2.0])),
 )
 def test_currents_add_up_and_match_the_closed_form(seed, sites, dense, mu, temperature):
-    system = random_system(seed, sites, mu, temperature, dense)
+    system = random_system(
+        seed, sites, "dense" if dense else "bonds", mu=mu, temperature=temperature
+    )
     found = steady_currents(system)
     assert found.converged
     assert abs(found.conservation_defect) <= found.conservation_allowance < 1e-8
@@ -317,7 +301,10 @@ def test_loss_and_gain_without_leads():
 
 @pytest.mark.parametrize("dense", [False, True])
 def test_rows_and_columns_of_a_lead_have_one_sum(dense):
-    table = transmission(random_system(3, 5, (0, 0), (0, 0), dense), np.linspace(-3, 3, 7))
+    table = transmission(
+        random_system(3, 5, "dense" if dense else "bonds", mu=(0, 0), temperature=(0, 0)),
+        np.linspace(-3, 3, 7),
+    )
     assert table[:2].sum(axis=1) == pytest.approx(table[:, :2].sum(axis=0), rel=1e-12)
     assert np.all(table >= 0)
     assert np.all(table[[0, 1, 2, 3], [0, 1, 2, 3]] == 0)
@@ -333,7 +320,7 @@ def test_loss_on_bonds_breaks_reciprocity():
 
 
 def test_split_transmissions_give_the_split_currents():
-    system = random_system(5, 4, (0.4, -0.3), (0.2, 0.3), False)
+    system = random_system(5, 4, "bonds", mu=(0.4, -0.3), temperature=(0.2, 0.3))
     left, right = system.leads
 
     def integrand(w):

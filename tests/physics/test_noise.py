@@ -28,13 +28,9 @@ from nessflow.spectrum.rates import Rates
 from nessflow.studies import systems
 from nessflow.studies.kind import Status
 from nessflow.systems.system import OpenSystem, Tridiagonal
+from systems import random_system, wide
 
 SOLVERS = {"dense": dense, "recurrence": tridiagonal, "sparse": sparse}
-
-
-def wide(sites, mu=(0.3, -0.2), temperature=(0.1, 0.1), broadening=(1.1, 0.7)):
-    ends = zip(("left", "right"), (0, sites - 1), broadening, mu, temperature, strict=True)
-    return [wide_band_at(*values) for values in ends]
 
 
 def on_sites(sites, rates):
@@ -49,30 +45,6 @@ def open_chain(sites, loss=None, gain=None, onsite=0.0, leads=None):
     return OpenSystem(chain(sites, 1.0, onsite), *rates, leads or wide(sites))
 
 
-def random_matrices(rng, sites, kind):
-    """Complex hoppings; loss and gain on sites, on bonds, or on all pairs of sites."""
-    if kind == "dense":
-        a, b, c = rng.normal(size=(3, sites, sites)) + 1j * rng.normal(size=(3, sites, sites))
-        positive = (0.2 * x @ x.conj().T / sites for x in (b, c))
-        return 0.5 * (a + a.conj().T), *positive
-    hopping = rng.normal(size=sites - 1) + 1j * rng.normal(size=sites - 1)
-    hamiltonian = chain(sites, hopping, rng.normal(size=sites))
-    sites_alone = [onsite_rates(rng.uniform(0, 0.4, sites)) for _ in range(2)]
-    if kind == "sites":
-        return hamiltonian, *sites_alone
-    loss, gain = (
-        bond_rates(sites, rng.uniform(0, 0.5), rng.uniform(0, 6), boundary=True, gain=gain)
-        for gain in (False, True)
-    )
-    return hamiltonian, loss, gain
-
-
-def random_system(seed, sites, kind, leads=None):
-    rng = np.random.default_rng(seed)
-    leads = leads or wide(sites, rng.normal(size=2), rng.uniform(0, 1, 2), rng.uniform(0.2, 2, 2))
-    return OpenSystem(*random_matrices(rng, sites, kind), leads)
-
-
 def chain_lead(name, site, mu, temperature, hopping=1.0, coupling=0.8):
     return chain_at(name, site, hopping, coupling, 0.0, mu, temperature)
 
@@ -83,18 +55,6 @@ def assert_within_errors(found, found_error, expected, expected_error=0.0, round
 
 
 # --- correlations between contacts ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize("solver", [tridiagonal, sparse], ids=["recurrence", "sparse"])
-@pytest.mark.parametrize("kind", ["sites", "bonds"])
-@pytest.mark.parametrize("sites", [1, 2, 3, 40, 300])
-def test_correlations_agree_between_solvers(sites, kind, solver):
-    system = random_system(sites, sites, kind)
-    energies = np.array([-1e6, -40.0, -1.1, 0.3, 2.0])
-    exact = dense.contact_correlations(system, energies)
-    for a, b in zip(exact, solver.contact_correlations(system, energies), strict=True):
-        assert b.shape == a.shape
-        np.testing.assert_allclose(b, a, rtol=1e-11)
 
 
 def test_correlations_where_couplings_vanish_or_are_weak():

@@ -16,6 +16,7 @@ from nessflow.solvers import dense
 from nessflow.solvers import solver as response
 from nessflow.solvers.solver import contact_response, interior_response
 from nessflow.systems.system import OpenSystem, Tridiagonal
+from systems import as_dense_system, random_system
 
 GAMMA = 1.1
 SOLVERS = {"dense": dense, "recurrence": tridiagonal}
@@ -33,23 +34,8 @@ def mixed_leads(sites):
     return [wide_band_at("L", 0, GAMMA, 0.0, 0.0), chain_lead]
 
 
-def random_rates(rng, sites, bonds):
-    """Sum of random channels on sites and, if asked for, on bonds."""
-    diagonal, upper = rng.uniform(0, 0.3, sites), np.zeros(sites - 1, complex)
-    if bonds:
-        left, right = rng.normal(size=(2, sites - 1, 2)) @ np.array([0.3, 0.3j])
-        diagonal[:-1] += abs(left) ** 2
-        diagonal[1:] += abs(right) ** 2
-        upper = left.conj() * right
-    return Tridiagonal(diagonal, upper)
-
-
-def random_system(seed, sites, bonds, uniform=False):
-    rng = np.random.default_rng(seed)
-    hopping = 0.7 if uniform else rng.normal(size=(sites - 1, 2)) @ np.array([1, 1j])
-    hamiltonian = chain(sites, hopping, rng.normal(size=sites))
-    rates = [random_rates(rng, sites, bonds) for _ in range(2)]
-    return OpenSystem(hamiltonian, *rates, mixed_leads(sites))
+def random_chain(seed, sites, bonds):
+    return random_system(seed, sites, "bonds" if bonds else "sites", mixed_leads(sites))
 
 
 def monitored_bonds(sites, hopping, rate=1.0, phase=-np.pi / 2):
@@ -72,19 +58,6 @@ def loss_transmission(system, energies, solver=response):
 # --- two solvers
 
 
-@pytest.mark.parametrize("kind", ["bonds", "sites", "uniform"])
-@pytest.mark.parametrize("sites", [1, 2, 3, 17, 100, 400])
-def test_recurrence_agrees_with_dense(sites, kind):
-    system = random_system(sites, sites, kind == "bonds", kind == "uniform")
-    energies = np.linspace(-3, 3, 21)
-    for solve in ("contact_rows", "interior_traces"):
-        expected = getattr(dense, solve)(system, energies)
-        found = getattr(tridiagonal, solve)(system, energies)
-        for a, b in zip(expected, found, strict=True):
-            assert a.shape == b.shape
-            np.testing.assert_allclose(b, a, rtol=1e-11)
-
-
 @pytest.mark.parametrize("sites", [1, 2, 80])
 @pytest.mark.parametrize("hopping", [1.0, -1.0])
 def test_recurrence_where_a_product_of_hoppings_is_zero(sites, hopping):
@@ -98,7 +71,7 @@ def test_recurrence_where_a_product_of_hoppings_is_zero(sites, hopping):
 
 @pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
 def test_extreme_energies(solver):
-    system = random_system(7, 40, bonds=True)
+    system = random_chain(7, 40, True)
     energies = np.array([-1e12, -1e6, -40.0, 40.0, 1e6, 1e12])
     green, loss, gain = solver.contact_rows(system, energies)
     np.testing.assert_allclose(green[:, 0, 0], 1 / energies, rtol=0.1)
@@ -125,7 +98,7 @@ def test_any_unit_of_energy_will_do(unit):
 @pytest.mark.parametrize("bonds", [False, True])
 def test_energies_do_not_know_of_each_other(bonds):
     # However many share a call, however many sites are left over: bit for bit the same.
-    system, energies = random_system(5, 70, bonds), np.linspace(-3, 3, 75)
+    system, energies = random_chain(5, 70, bonds), np.linspace(-3, 3, 75)
     together = tridiagonal.contact_rows(system, energies)
     apart = zip(
         *(tridiagonal.contact_rows(system, energies[k : k + 1]) for k in range(75)), strict=True
@@ -223,17 +196,12 @@ def check_unitarity(system, energies, rtol):
     np.testing.assert_allclose(sent, taken, rtol=rtol)
 
 
-def as_dense_system(system):
-    matrices = (system.hamiltonian, system.loss, system.gain)
-    return OpenSystem(*(matrix.to_dense() for matrix in matrices), system.leads)
-
-
 @pytest.mark.parametrize("convert", [lambda system: system, as_dense_system], ids=SOLVERS)
 @pytest.mark.parametrize("bonds", [False, True])
 @pytest.mark.parametrize("sites", [1, 2, 30])
 def test_unitarity(sites, bonds, convert):
     energies = np.array([-30.0, -2.0, -0.3, 0.4, 1.2, 1e5])
-    check_unitarity(convert(random_system(11, sites, bonds)), energies, rtol=1e-10)
+    check_unitarity(convert(random_chain(11, sites, bonds)), energies, rtol=1e-10)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -244,7 +212,7 @@ def test_unitarity(sites, bonds, convert):
     energy=st.floats(-20, 20),
 )
 def test_unitarity_and_positivity_of_any_chain(seed, sites, bonds, energy):
-    system = random_system(seed, sites, bonds)
+    system = random_chain(seed, sites, bonds)
     check_unitarity(system, np.array([energy]), rtol=1e-8)
     rows, columns = contact_response(system, energy), interior_response(system, energy)
     for positive in (rows.loss, rows.gain, columns.loss, columns.gain, columns.loss_gain):

@@ -24,6 +24,7 @@ from nessflow.systems.matrices import (
     overlap,
 )
 from nessflow.systems.system import OpenSystem
+from systems import as_dense_system, random_channels, random_system
 
 FUNCTIONS = ("contact_rows", "contact_correlations", "interior_traces")
 
@@ -32,69 +33,7 @@ def wide(sites, broadening=1.1):
     return [wide_band_at(f"{n}", site, broadening, 0.1, 0.1) for n, site in enumerate(sites)]
 
 
-def random_channels(rng, sites, channels):
-    """Sum of channels that act on two or three sites each, with complex amplitudes."""
-    shape = (channels, sites)
-    amplitudes = scipy.sparse.lil_array(shape, dtype=complex)
-    for channel in range(channels):
-        for site in rng.choice(sites, min(sites, 2 + channel % 2), replace=False):
-            amplitudes[channel, site] = rng.uniform(0.1, 0.5) * np.exp(1j * rng.uniform(0, 6))
-    amplitudes = amplitudes.tocsr()
-    return amplitudes.conj().T @ amplitudes
-
-
-def random_system(seed, sites, leads, bonds=True):
-    """Complex hopping between any sites, loss and gain on sites or on bonds, any contacts."""
-    rng = np.random.default_rng(seed)
-    count = rng.integers(sites, 2 * sites + 1)
-    pairs = rng.integers(sites, size=(2, count))
-    hopping = rng.normal(size=(count, 2)) @ np.array([1, 1j])
-    h = scipy.sparse.coo_array((hopping, pairs), shape=(sites, sites))
-    h = h + h.conj().T + scipy.sparse.diags_array(rng.normal(size=sites))
-    if bonds:
-        rates = [random_channels(rng, sites, max(1, sites // 2)) for _ in range(2)]
-    else:
-        rates = [scipy.sparse.diags_array(rng.uniform(0, 0.5, sites)) for _ in range(2)]
-    at = rng.integers(sites, size=leads)
-    attached = wide(at, rng.uniform(0.2, 2))
-    attached[0] = chain_at("0", int(at[0]), 0.9, 0.8, 0.1, 0.2, 0.3)
-    return OpenSystem(h, *rates, attached)
-
-
-def as_dense_system(system):
-    matrices = (system.hamiltonian, system.loss, system.gain)
-    return OpenSystem(*(as_dense(matrix) for matrix in matrices), system.leads)
-
-
 # --- two solvers ---
-
-
-@pytest.mark.parametrize("bonds", [False, True])
-@pytest.mark.parametrize("leads", [1, 2, 3, 4])
-@pytest.mark.parametrize("sites", [1, 2, 5, 40])
-def test_banded_agrees_with_dense(sites, leads, bonds):
-    system = random_system(10 * sites + leads, sites, leads, bonds)
-    energies = np.array([-1e6, -2.5, -0.3, 0.0, 0.7, 40.0])
-    for function in FUNCTIONS:
-        expected = getattr(dense, function)(as_dense_system(system), energies)
-        found = getattr(sparse, function)(system, energies)
-        for a, b in zip(expected, found, strict=True):
-            scale = abs(a).max(axis=tuple(range(1, a.ndim)), keepdims=True)
-            assert np.all(abs(a - b) <= 1e-11 * abs(a) + 1e-13 * scale)
-
-
-@pytest.mark.parametrize("bonds", [False, True])
-def test_banded_agrees_with_the_recurrence_of_chains(bonds):
-    sites, rng = 60, np.random.default_rng(5)
-    hopping = rng.normal(size=(sites - 1, 2)) @ np.array([1, 1j])
-    loss = bond_rates(sites, 0.2) if bonds else onsite_rates(rng.uniform(0, 0.1, sites))
-    gain = onsite_rates(rng.uniform(0, 0.1, sites))
-    system = OpenSystem(chain(sites, hopping, rng.normal(size=sites)), loss, gain, wide([0, 59]))
-    energies = np.linspace(-3, 3, 7)
-    for function in FUNCTIONS:
-        expected = getattr(tridiagonal, function)(system, energies)
-        for a, b in zip(expected, getattr(sparse, function)(system, energies), strict=True):
-            np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-16)
 
 
 def test_few_monitored_sites_and_many():
@@ -180,7 +119,9 @@ def check_unitarity(system, energies, rtol):
     energy=st.floats(-20, 20),
 )
 def test_unitarity_of_any_geometry(seed, sites, leads, bonds, energy):
-    system = random_system(seed, sites, leads, bonds)
+    at = np.random.default_rng(seed).integers(sites, size=leads)
+    attached = [chain_at("0", int(at[0]), 0.9, 0.8, 0.1, 0.2, 0.3), *wide(at)[1:]]
+    system = random_system(seed, sites, "sparse" if bonds else "sparse sites", attached)
     assert isinstance(system.hamiltonian, Sparse)
     check_unitarity(system, np.array([energy]), rtol=1e-10)
 
