@@ -11,32 +11,20 @@ from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.currents import steady_currents
 from nessflow.systems.matrices import as_dense
 from nessflow.systems.system import OpenSystem
-
-
-def random_system(rng, sites, full):
-    """Wide-band leads at infinite bias, complex hopping, loss and gain that are not diagonal."""
-
-    def draw(scale):
-        return scale * (rng.normal(size=(sites, sites)) + 1j * rng.normal(size=(sites, sites)))
-
-    h, a, b = draw(1.0), draw(0.3), draw(0.2)
-    leads = [
-        wide_band_at(f"lead {k}", k, 0.4 + 0.3 * k, 1e9 * (1 if k in full else -1), 1.0)
-        for k in range(2)
-    ]
-    return OpenSystem(h + h.conj().T, a @ a.conj().T, b @ b.conj().T, leads)
+from systems import random_system
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 4), st.sets(st.integers(0, 1)))
 def test_infinite_bias_obeys_the_rate_equation(seed, sites, full):
     """``X C' - C' X^+ = i (injection)`` for ``C'_ji = <c_i^+ c_j>``, all rates constant."""
-    system = random_system(np.random.default_rng(seed), sites, full)
+    mu = [1e14 if k in full else -1e14 for k in range(2)]
+    system = random_system(seed, sites, "dense", mu=mu, temperature=1.0)
     found = correlation_matrix(system)
     x, injected = system.damping_matrix(), 2 * as_dense(system.gain).astype(complex)
     for k, lead in enumerate(system.leads):
-        x[k, k] -= 0.5j * lead.model.broadening
-        injected[k, k] += lead.model.broadening if k in full else 0.0
+        x[lead.site, lead.site] -= 0.5j * lead.model.broadening
+        injected[lead.site, lead.site] += lead.model.broadening if k in full else 0.0
     density = found.value.T
     residual = -1j * (x @ density - density @ x.conj().T) + injected
     assert found.converged

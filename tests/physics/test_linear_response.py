@@ -22,6 +22,7 @@ from nessflow.scattering.linear_response import (
 )
 from nessflow.scattering.noise import lead_noise
 from nessflow.systems.system import OpenSystem
+from systems import random_system
 
 H = 2 * np.pi
 
@@ -35,22 +36,9 @@ def open_chain(sites, mu=0.3, temperature=0.05, loss=0.0, gain=0.0, broadening=1
     return OpenSystem(chain(sites, 1.0, level), *rates, leads)
 
 
-def random_system(seed, mu, temperature, sites=4, leads=3):
+def dense_system(seed, mu, temperature, leads=3):
     """Any Hermitian matrices, so that transmissions have no symmetry."""
-    rng = np.random.default_rng(seed)
-
-    def hermitian():
-        a = rng.normal(size=(sites, sites)) + 1j * rng.normal(size=(sites, sites))
-        return a + a.conj().T
-
-    def positive():
-        a = rng.normal(size=(sites, 2)) + 1j * rng.normal(size=(sites, 2))
-        return 0.1 * a @ a.conj().T
-
-    contacts = [
-        wide_band_at(f"lead {a}", a, rng.uniform(0.2, 1.5), mu, temperature) for a in range(leads)
-    ]
-    return OpenSystem(0.5 * hermitian(), positive(), positive(), contacts)
+    return random_system(seed, 4, "dense", leads, mu=mu, temperature=temperature)
 
 
 def with_lead(system, index, **change):
@@ -91,7 +79,7 @@ def test_narrow_level_is_a_perfect_thermoelectric():
 @pytest.mark.parametrize("seed", range(3))
 def test_conductance_matrices_are_derivatives_of_the_currents(seed):
     mu, temperature, step = 0.4, 0.2, 0.004
-    system = random_system(seed, mu, temperature)
+    system = dense_system(seed, mu, temperature)
     matrices, errors = conductance_matrices(system)
     assert np.all(errors <= 1e-9 * (1 + abs(matrices)))
     for b in range(len(system.leads)):
@@ -147,7 +135,7 @@ def test_zero_current_defines_the_thermal_conductance():
 )
 def test_onsager_casimir_relations(seed, mu, temperature):
     """Reversing magnetic fields (transposing every matrix) transposes the response."""
-    system = random_system(seed, mu, temperature)
+    system = dense_system(seed, mu, temperature)
     value, error = conductance_matrices(system)
     reversed_value, reversed_error = conductance_matrices(system.T)
     allowance = error + np.swapaxes(reversed_error, 1, 2)
@@ -181,7 +169,7 @@ def test_both_kinds_of_heat_agree_without_loss_and_gain():
     temperature=st.floats(1e-3, 10),
 )
 def test_figure_of_merit_is_positive(seed, mu, temperature):
-    found = linear_response(random_system(seed, mu, temperature, leads=2))
+    found = linear_response(dense_system(seed, mu, temperature, leads=2))
     assert found.converged
     assert found.electrical_conductance > 0
     assert found.thermal_conductance > 0
@@ -453,4 +441,4 @@ def test_leads_that_differ_are_refused():
 
 def test_two_leads_are_needed():
     with pytest.raises(ValueError, match="between two leads, the system has 3"):
-        linear_response(random_system(1, 0.0, 0.1))
+        linear_response(dense_system(1, 0.0, 0.1))

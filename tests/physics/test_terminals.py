@@ -28,22 +28,21 @@ from nessflow.spectrum.rates import Rates
 from nessflow.systems.matrices import Tridiagonal
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_production, heat_current
+from systems import random_system
 
 GROUPS = ("source", None, "drain", "source", "drain", "drain")
 """Terminals source (leads 0, 3), b (lead 1), drain (leads 2, 4, 5)."""
 STATES = {"source": (0.6, 0.2), None: (-0.1, 0.1), "drain": (-0.5, 0.3)}
 
 
-def random_system(seed, loss=0.2, gain=0.1, states=STATES, sites=5):
+def grouped_system(seed, loss=1.0, gain=0.5, states=STATES, sites=5):
+    """Any matrices, with leads that are channels of three terminals."""
     rng = np.random.default_rng(seed)
-    a, b, c = rng.normal(size=(3, sites, sites)) + 1j * rng.normal(size=(3, sites, sites))
-    rates = (x @ x.conj().T / sites for x in (b, c))
     leads = [
         wide_band_at("abcdef"[k], k % sites, rng.uniform(0.2, 1.5), *states[group], group)
         for k, group in enumerate(GROUPS)
     ]
-    scaled = (rate * matrix for rate, matrix in zip((loss, gain), rates, strict=True))
-    return OpenSystem(0.5 * (a + a.conj().T), *scaled, leads)
+    return random_system(seed, sites, "dense", leads, loss=loss, gain=gain)
 
 
 def apart(system):
@@ -63,7 +62,7 @@ def grouping(system, more=0):
 
 
 def test_terminals_are_ordered_by_their_first_lead():
-    terminals = random_system(0).terminals
+    terminals = grouped_system(0).terminals
     assert [x.name for x in terminals] == ["source", "b", "drain"]
     assert [x.channels for x in terminals] == [(0, 3), (1,), (2, 4, 5)]
     assert (terminals[2].chemical_potential, terminals[2].temperature) == STATES["drain"]
@@ -77,7 +76,7 @@ def test_leads_of_a_terminal_share_its_state():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_transmissions_currents_and_noise_are_sums_over_leads(seed):
-    system, energies = random_system(seed), np.linspace(-2, 2, 5)
+    system, energies = grouped_system(seed), np.linspace(-2, 2, 5)
     each, total = grouping(system, more=2), transmission(apart(system), energies)
     expected = np.einsum("ai,bj,ije->abe", each, each, total)
     expected[range(5), range(5)] = 0.0
@@ -125,7 +124,7 @@ def test_small_noise_of_a_terminal_keeps_its_digits():
 
 def test_cumulants_are_those_of_quantum_jumps():
     infinite = {"source": (1e14, 0.0), None: (-1e14, 0.0), "drain": (-1e14, 0.0)}
-    system = random_system(4, sites=3, states=infinite)
+    system = grouped_system(4, sites=3, states=infinite)
     found = lead_cumulants(system)
     for k, terminal in enumerate(system.terminals):
         expected = jump_cumulants(system, list(terminal.channels))
@@ -141,7 +140,7 @@ def test_cumulants_are_those_of_quantum_jumps():
 )
 def test_generating_function_is_the_whole_determinant(seed, counted, field, temperature):
     states = STATES | {"source": (0.6, temperature)}
-    system = random_system(seed, states=states)
+    system = grouped_system(seed, states=states)
 
     energies = np.linspace(-2.0, 2.1, 6)
     s, terminal = scattering_matrix(system, energies)
@@ -157,7 +156,7 @@ def test_generating_function_is_the_whole_determinant(seed, counted, field, temp
 
 
 def test_generating_function_is_continuous_and_has_the_cumulants():
-    system, fields = random_system(7), np.linspace(0, np.pi, 200)
+    system, fields = grouped_system(7), np.linspace(0, np.pi, 200)
     value, error = generating_function(system, "drain", fields)
     assert abs(np.diff(value, n=2)).max() < 0.01  # no jump of 2 pi anywhere
     assert error.max() < 1e-8
@@ -169,7 +168,7 @@ def test_generating_function_is_continuous_and_has_the_cumulants():
 
 
 def test_distribution_has_the_cumulants():
-    system, time = random_system(7), 40.0
+    system, time = grouped_system(7), 40.0
     found = charge_distribution(system, "source", time)
     assert found.probability.sum() == pytest.approx(1, abs=1e-10)
     mean = found.probability @ found.charge
@@ -178,10 +177,10 @@ def test_distribution_has_the_cumulants():
     np.testing.assert_allclose([mean, *moments], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("loss", "gain"), [(0.2, 0.1), (0.2, 0.0), (0.0, 0.3), (0.0, 0.0)])
+@pytest.mark.parametrize(("loss", "gain"), [(1.0, 0.5), (1.0, 0.0), (0.0, 1.5), (0.0, 0.0)])
 def test_entropy_of_the_streams(loss, gain):
     """``H`` of the blocks of ``s f s^+``, computed from the whole scattering matrix."""
-    system = random_system(3, loss, gain)
+    system = grouped_system(3, loss, gain)
 
     def entropy(f):
         f = np.clip(f, 1e-300, 1)
@@ -206,7 +205,7 @@ def test_entropy_of_the_streams(loss, gain):
 
 
 def test_heat_and_entropy_of_terminals():
-    system = random_system(5, 0.0, 0.0)
+    system = grouped_system(5, 0.0, 0.0)
     currents, separate = steady_currents(system), steady_currents(apart(system))
     each = grouping(system)
     expected = each @ heat_current(apart(system), separate).value
@@ -217,7 +216,7 @@ def test_heat_and_entropy_of_terminals():
 
 
 def test_linear_response_is_a_sum_over_leads():
-    system = random_system(6, states=dict.fromkeys(STATES, (0.2, 0.1)))
+    system = grouped_system(6, states=dict.fromkeys(STATES, (0.2, 0.1)))
     each = grouping(system)
     found, separate = conductance_matrices(system)[0], conductance_matrices(apart(system))[0]
     np.testing.assert_allclose(found, each @ separate @ each.T, rtol=1e-8, atol=1e-12)

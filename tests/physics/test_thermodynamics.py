@@ -1,5 +1,6 @@
 """First and second law, engines, and the entropy that scattering spreads over the terminals."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -28,6 +29,7 @@ from nessflow.thermodynamics import (
     lead_entropy_production,
     power,
 )
+from systems import random_system
 
 
 def open_chain(
@@ -41,27 +43,11 @@ def open_chain(
     return OpenSystem(chain(sites, 1.0, level), *rates, leads)
 
 
-def random_system(seed, loss=True, gain=True, ratio=None, leads=3, sites=5):
-    """Any Hermitian matrices; gain is ``ratio`` times loss where given."""
-    rng = np.random.default_rng(seed)
-
-    def gaussian(columns):
-        return rng.normal(size=(sites, columns)) + 1j * rng.normal(size=(sites, columns))
-
-    def positive(rank=2):
-        a = gaussian(rank)
-        return 0.2 * a @ a.conj().T
-
-    h = gaussian(sites)
-    p = positive() * loss
-    q = positive() * gain if ratio is None else ratio * p
-    contacts = [
-        wide_band_at(
-            f"lead {a}", a, rng.uniform(0.1, 2), rng.uniform(-2, 2), 10 ** rng.uniform(-2, 1)
-        )
-        for a in range(leads)
-    ]
-    return OpenSystem(0.5 * (h + h.conj().T), p, q, contacts)
+def any_system(seed, loss=True, gain=True, ratio=None):
+    """Any matrices and three leads, hot and cold; gain is ``ratio`` times loss where given."""
+    temperature = 10 ** np.random.default_rng(seed).uniform(-2, 1, 3)
+    system = random_system(seed, 5, "dense", 3, temperature=temperature, loss=loss, gain=gain)
+    return system if ratio is None else replace(system, gain=ratio * system.loss)
 
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -100,7 +86,7 @@ def test_heat_diverges_with_the_energy_current():
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS)
 def test_closed_systems_produce_entropy(seed):
-    system = random_system(seed, loss=False, gain=False)
+    system = any_system(seed, loss=False, gain=False)
     currents = steady_currents(system)
     found = entropy_production(system, currents)
     assert not found.undefined
@@ -181,15 +167,15 @@ def test_entropy_production_says_why_it_is_undefined(rates, reason):
 
 @pytest.mark.parametrize("kind", ["tridiagonal", "dense", "sparse"])
 def test_proportional_matrices(kind):
-    system = random_system(3, ratio=0.7)
+    system = any_system(3, ratio=0.7)
     if kind == "tridiagonal":
         system = open_chain(5, loss=np.linspace(0, 0.4, 5), gain=0.7 * np.linspace(0, 0.4, 5))
     if kind == "sparse":
         matrices = (system.hamiltonian, system.loss, system.gain)
         system = OpenSystem(*map(scipy.sparse.csr_array, matrices), system.leads)
     assert gain_to_loss_ratio(system) == pytest.approx(0.7)
-    assert gain_to_loss_ratio(random_system(3)) is None
-    assert gain_to_loss_ratio(random_system(3, gain=False)) is None
+    assert gain_to_loss_ratio(any_system(3)) is None
+    assert gain_to_loss_ratio(any_system(3, gain=False)) is None
     assert gain_to_loss_ratio(open_chain(3)) is None
 
 
@@ -232,7 +218,7 @@ def all_channels(system, energies):
 
 @pytest.mark.parametrize(("loss", "gain"), [(0, 0), (1, 0), (0, 1), (1, 1)])
 def test_entropy_of_the_outgoing_streams_against_all_channels(loss, gain):
-    system = random_system(5, bool(loss), bool(gain))
+    system = any_system(5, bool(loss), bool(gain))
     energies = np.linspace(-4, 4, 9)
     values, sizes = entropy._integrand(system)(energies)
     assert values[0] == pytest.approx(all_channels(system, energies), rel=1e-8, abs=1e-13)
@@ -259,7 +245,7 @@ def test_merged_terminal_against_one_of_its_own():
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS, loss=st.booleans(), gain=st.booleans(), merged=st.booleans())
 def test_entropy_of_the_outgoing_streams_is_never_negative(seed, loss, gain, merged):
-    system = random_system(seed, loss, gain, ratio=0.3 if merged else None)
+    system = any_system(seed, loss, gain, ratio=0.3 if merged else None)
     energies = np.linspace(-6, 6, 41)
     values, sizes = entropy._integrand(system)(energies)
     assert np.all(values >= -1e-13 * sizes)
@@ -268,7 +254,7 @@ def test_entropy_of_the_outgoing_streams_is_never_negative(seed, loss, gain, mer
 @settings(max_examples=10, deadline=None)
 @given(seed=SEEDS)
 def test_relaxation_in_the_leads_adds_to_the_entropy(seed):
-    system = random_system(seed, loss=False, gain=False)
+    system = any_system(seed, loss=False, gain=False)
     found, error, converged = scattering_entropy_production(system)
     thermal = entropy_production(system, steady_currents(system))
     assert converged
@@ -351,7 +337,7 @@ def test_efficiency_says_why_it_is_undefined(arguments, reason):
 
 
 def test_three_leads_are_no_engine():
-    system = random_system(1, False, False)
+    system = any_system(1, False, False)
     assert "there are 3" in power(system, steady_currents(system)).undefined
     assert "there are 3" in carnot_efficiency(system).undefined
 
