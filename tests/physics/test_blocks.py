@@ -11,6 +11,7 @@ from nessflow.solvers.banded import banded_matrices
 from nessflow.solvers.dark_states import dark_states
 from nessflow.systems.matrices import as_dense
 from nessflow.systems.system import OpenSystem
+from systems import as_dense_system
 
 ENERGIES = np.linspace(-2.3, 2.2, 7)
 LATTICES = {
@@ -53,7 +54,7 @@ def compared(system, energies):
         pairwise.Source(rng.normal(size=(len(system.leads), energies.size)), loss, gain)
         for loss, gain in ((0.0, 0.0), (1.0, 0.3))
     ]
-    whole = OpenSystem(*map(as_dense, (system.hamiltonian, system.loss, system.gain)), system.leads)
+    whole = as_dense_system(system)
     np.testing.assert_array_equal(pairwise.bonds(system), pairwise.bonds(whole))
     return (pairwise.site_sums(x, energies, sources) for x in (system, whole))
 
@@ -67,7 +68,7 @@ def test_sums_agree_with_dense_inverses(lattice):
 
 def test_green_between_contacts_agrees():
     system = opened(LATTICES["strip"])
-    whole = OpenSystem(*map(as_dense, (system.hamiltonian, system.loss, system.gain)), system.leads)
+    whole = as_dense_system(system)
     found, expected = (pairwise.green_between(x, ENERGIES) for x in (system, whole))
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
