@@ -158,8 +158,8 @@ def test_a_lead_says_which_it_is_and_where():
     lead = changed(Chain, bands=((-3.0, 3.0),))(coupling=0.5)
     with pytest.raises(AssertionError) as raised:
         check_lead(lead)
-    assert str(raised.value).startswith("SemiInfiniteChain(kind='semi-infinite-chain', hopping=1.0")
-    assert "at -2.999994: found 0.0" in str(raised.value)
+    law = "Gamma > 0 within its bands, at -2.999994: found 0.0"
+    assert str(raised.value) == f"SemiInfiniteChain(coupling=0.5): {law}"
 
 
 # --- lattices -------------------------------------------------------------------------------------
