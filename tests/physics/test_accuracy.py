@@ -162,12 +162,11 @@ NUMBERS = (steady_currents, lead_noise, lead_cumulants, scattering_entropy_produ
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_loose_accuracy_saves_a_third(name, function, evaluations):
     system, totals = disordered(*SYSTEMS[name]), []
-    for rtol in (1e-4, 1e-6, 1e-10):
+    for rtol in (1e-4, 1e-10):
         evaluations.clear()
         function(system, rtol)
         totals.append(sum(evaluations))
-    assert totals[0] <= totals[1] < totals[2]
-    assert totals[0] <= 0.67 * totals[2]
+    assert totals[0] <= 0.67 * totals[1]
 
 
 def test_a_loose_accuracy_saves_with_probes(evaluations):
