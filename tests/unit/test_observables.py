@@ -206,6 +206,14 @@ def test_more_points_and_more_observables_at_once(run, fresh):
     assert data == fresh("density, noise", text)[0]
 
 
+def test_another_accuracy_makes_all_old(run, fresh):
+    run("noise")
+    text = STUDY.replace("OBSERVABLES\n", "OBSERVABLES\naccuracy: 1e-4\n")
+    data, evaluated = run("noise", text)
+    assert evaluated == {("noise",): 12}
+    assert data == fresh("noise", text)[0]
+
+
 def test_points_that_are_not_ok_are_computed_whole(run, fresh, monkeypatch):
     kind = observable_kinds()["density"]
 
