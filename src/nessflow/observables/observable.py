@@ -45,8 +45,9 @@ class Observable(Strict):
     """Something that is computed of an open system.
 
     A subclass with a ``name`` is an observable.  Its fields are the parameters that a study file
-    may give it.  What is an integral over the energy has an `integrand`, all else `evaluate`; both
-    lead to the same result, of which `estimates` are stored.
+    may give it.  What is an integral over `Rates` has an `integrand`, what integrates
+    by itself `evaluate_to` an accuracy, all else `evaluate`; each leads to the result, of which
+    `estimates` are stored.
 
     Attributes
     ----------
