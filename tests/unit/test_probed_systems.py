@@ -119,8 +119,8 @@ class TestNonreciprocity:
 
     @pytest.mark.parametrize("largest", [1, 400])
     def test_faulty_currents_are_not_converged_with_profiles_or_without(self, largest, monkeypatch):
-        def faulty(system):
-            return replace(terminal_currents(system), integrated=False)
+        def faulty(*arguments):
+            return replace(terminal_currents(*arguments), integrated=False)
 
         monkeypatch.setattr(nonreciprocity, "_LARGEST_PROFILE", largest)
         monkeypatch.setattr(nonreciprocity, "terminal_currents", faulty)
