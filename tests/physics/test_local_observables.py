@@ -275,3 +275,38 @@ def test_pure_loss_empties_and_pure_gain_fills():
             )
             found = values(system, Density())
             np.testing.assert_allclose(found["occupation"], occupation, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("lattice", "left"),
+    [
+        ({"kind": "chain", "sites": 4}, {"kind": "wide-band", "broadening": 0.8}),
+        ({"kind": "chain", "sites": 4}, {"kind": "semi-infinite-chain", "coupling": 0.8}),
+        (
+            {"kind": "strip", "length": 3, "width": 2, "onsite": [-0.5, 0.2, 0.7, 0.1, -0.3, 0.4]},
+            {"kind": "semi-infinite-strip"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("loss", [{}, {"kind": "onsite", "rate": 0.05}])
+def test_sites_that_share_a_lead_keep_particles_together(lattice, left, loss):
+    """They exchange through the lead as well, so that a single one has no inflow of its own."""
+    site = [1, 2] if left["kind"] == "semi-infinite-strip" else {1: 0.5, 2: "0.4j"}
+    system = {
+        "lattice": lattice,
+        "leads": {
+            "left": left | {"chemical_potential": 0.6, "temperature": 0.1, "site": site},
+            "right": {
+                "kind": "semi-infinite-chain",
+                "chemical_potential": -0.2,
+                "temperature": 0.1,
+                "site": 4,
+            },
+        },
+    } | ({"loss": loss} if loss else {})
+    found = evaluate(system_of(system), [BondCurrents()])
+    assert found.status == Status.OK, found.message
+    inflow = found.values["inflow"]
+    assert np.isnan(inflow[:2]).all()
+    assert np.isfinite(inflow[2:]).all()
+    assert "the sites 1, 2 share a lead" in found.notes["inflow"]
