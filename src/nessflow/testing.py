@@ -22,7 +22,7 @@ from nessflow.kinds import steady_current
 from nessflow.observables.observable import Observable
 from nessflow.outcome import Coordinate, Outcome, Status, Variable
 from nessflow.parts import Part
-from nessflow.registry import KIND_NEEDS, find_kind
+from nessflow.registry import KIND_NEEDS, find_kind, members
 from nessflow.run.judge import judge
 from nessflow.scattering.currents import steady_currents
 from nessflow.spectrum.occupation import fermi
@@ -559,7 +559,7 @@ def _require_same(laws: _Laws, law: str, one: Outcome, other: Outcome, names: It
 
 
 def check_observable(
-    observable: Observable | type[Observable],
+    observable: Observable | type[Observable] | str,
     systems: Mapping[str, System | Mapping[str, Any]] | None = None,
 ) -> None:
     """Check the laws of observables.
@@ -567,7 +567,7 @@ def check_observable(
     Parameters
     ----------
     observable : Observable
-        With its parameters; the class where it has none.
+        With its parameters; the class, or its name, where it has none.
     systems : mapping of str to System, optional
         Systems at which it is tried, by a name for messages, or the same as in a study file;
         unless told some of each kind (`SYSTEMS`).
@@ -577,6 +577,8 @@ def check_observable(
     AssertionError
         When it breaks one.
     """
+    if isinstance(observable, str):
+        observable = members(Observable)[observable]
     if isinstance(observable, type):
         observable = observable()
     kind = type(observable)

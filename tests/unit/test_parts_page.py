@@ -48,7 +48,7 @@ def point(project, text):
 
 
 def test_the_page_has_a_part_of_each_family():
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,13 @@ def test_printed_parts_compute(project, loss):
     found = point(project, WIRE.replace("LOSS", loss) + axes)
     assert found["status"] == 0, found["message"]
     assert np.nanmax(np.array(found["observables"]["transmission"]["value"], float)) > 0.1
+
+
+def test_the_printed_observable_computes(project):
+    text = WIRE.replace("study: transmission", "study: steady-current").replace("  LOSS\n", "")
+    text = text[: text.index("energies:")] + "observables: [filling, density]\n"
+    found = point(project, text)["observables"]
+    assert found["filling"]["value"] == pytest.approx(np.mean(found["occupation"]["value"]))
 
 
 def test_the_printed_kind_computes(project):
