@@ -50,7 +50,7 @@ def slurm():
 
 def pausing_project(folder: Path, waits: list[float], points: int) -> Project:
     project = copy_project(folder, {"pausing": STUDY.format(waits=waits, points=points)})
-    shutil.copy(KIND, folder / "src" / "nessflow" / "studies")
+    shutil.copy(KIND, folder / "src" / "nessflow" / "kinds")
     return project
 
 

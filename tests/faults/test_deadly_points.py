@@ -24,7 +24,7 @@ ORDERS = {4: "crash", 9: "once", 13: "memory", 17: "exit"}
 @pytest.fixture
 def deadly(tmp_path) -> Project:
     project = copy_project(tmp_path / "p", {"deadly": STUDY})
-    shutil.copy(KIND, project.folder / "src" / "nessflow" / "studies")
+    shutil.copy(KIND, project.folder / "src" / "nessflow" / "kinds")
     for number, order in ORDERS.items():
         (project.folder / f"order-{number}").write_text(order)
     return project
@@ -59,7 +59,7 @@ def test_bytes_do_not_depend_on_a_death(deadly, tmp_path):
     assert deadly.snakemake("deadly").returncode == 0
     assert not (deadly.folder / "order-9").exists()
     calm = copy_project(tmp_path / "calm", {"deadly": STUDY})
-    shutil.copy(KIND, calm.folder / "src" / "nessflow" / "studies")
+    shutil.copy(KIND, calm.folder / "src" / "nessflow" / "kinds")
     assert calm.snakemake("deadly").returncode == 0
     assert deadly.data("deadly") == calm.data("deadly")
 
