@@ -134,7 +134,7 @@ def test_a_bad_figure_costs_itself_alone(ready):
     ready.study("spectrum").write_text(
         SPECTRUM + line.replace("NAME", "bad") + line.replace("NAME", "good")
     )
-    drawing = "src/nessflow/drawing.py"
+    drawing = "src/nessflow/verbs/draw.py"
     fault = '            if spec.name == "bad":\n                raise ValueError("no picture")\n'
     ready.edit(
         drawing, "            record = figure_record", f"{fault}            record = figure_record"
