@@ -39,7 +39,7 @@ ALLOWED = {
     "mixture": {"spectrum", "numpy", "scipy"},
     "lindblad": ENGINE - {"probes"} | {"numpy", "scipy"},
     "thermodynamics": PHYSICS | {"estimate", "numpy", "scipy"},
-    "observables": PHYSICS | GROUND | {"numpy", "scipy", "pydantic", "pydantic_core"},
+    "observables": PHYSICS | GROUND | {"numpy", "pydantic", "pydantic_core"},
     "studies": PHYSICS | GROUND | {"numpy", "scipy", "pydantic"},
     "kinds": PHYSICS | GROUND | {"observables", "studies", "numpy", "scipy", "pydantic"},
     "config": {"errors", "registry", "validation"} | {"numpy", "pydantic", "ruamel", "simpleeval"},

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable, flows
@@ -37,9 +35,8 @@ class BondCurrents(Observable):
         "bonds of loss and gain included; its current counts from the lower to the higher site, "
         "and is that of the states that the terminals fill.",
         "Inflow: what leads, loss and gain send to a site, negative where they take; with loss or "
-        "gain on bonds its parts on single sites may have either sign.  Sites that share a channel "
-        "of a lead exchange with each other through it as well, so that only their sum is an "
-        "inflow: continuity is that of all of them.",
+        "gain on bonds its parts on single sites may have either sign.  Sites that share a lead "
+        "exchange particles through it, also in equilibrium, which is part of their inflow.",
     )
 
     def evaluate_to(self, accuracy: float, system: OpenSystem) -> LocalIntegrals:
@@ -48,15 +45,9 @@ class BondCurrents(Observable):
 
     def estimates(self, system: OpenSystem, result: LocalIntegrals) -> Mapping[str, Estimate]:
         """Return the currents and by how much they miss continuity."""
-        groups = _groups(system)
-        shared = np.bincount(groups)[groups] > 1
-        inflow, error = (
-            np.where(shared, np.nan, x["inflow"]) for x in (result.value, result.error)
-        )
-        why = _SHARED.format(", ".join(map(str, np.flatnonzero(shared) + 1)))
         return {
             "bond_current": Estimate(result.value["bonds"], result.error["bonds"]),
-            "inflow": Estimate(inflow, error, why if shared.any() else ""),
+            "inflow": Estimate(result.value["inflow"], result.error["inflow"]),
             "continuity_defect": Estimate(_continuity(system, result)[0], 0.0),
         }
 
@@ -78,22 +69,11 @@ class BondCurrents(Observable):
         return dict.fromkeys(("bond_current", "inflow"), flows(system))
 
 
-_SHARED = "the sites {} share a lead, through which they exchange particles with each other"
-
-
-def _groups(system: OpenSystem) -> np.ndarray:
-    """Return the number of each site's group, (N,): sites that share a channel are one."""
-    first, second = system.coupling.links.T
-    joined = csr_array((np.ones(first.size), (first, second)), shape=(system.sites, system.sites))
-    return connected_components(joined, directed=False)[1]
-
-
 def _continuity(system: OpenSystem, result: LocalIntegrals) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sum of all currents into each site's group, (N,), and of their errors."""
-    pairs, groups = bonds(system), _groups(system)
-    defect = result.value["inflow"] - divergence(pairs, result.value["bonds"], system.sites)
+    """Return the sum of all currents into each site, (N,), and of their errors."""
+    pairs, sites = bonds(system), system.sites
+    defect = result.value["inflow"] - divergence(pairs, result.value["bonds"], sites)
     allowed = result.error["inflow"].copy()
     for ends in pairs.T:
         np.add.at(allowed, ends, result.error["bonds"])
-    defect, allowed = (np.bincount(groups, weights=x)[groups] for x in (defect, allowed))
     return defect, allowed

@@ -28,7 +28,7 @@ from nessflow.solvers.pairwise import (
     pair_transmission,
     site_sums,
 )
-from nessflow.solvers.solver import Solver
+from nessflow.solvers.solver import Solver, green_on_contacts
 from nessflow.spectrum.bound_states import BoundStates, bound_states
 from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.narrow_states import NarrowStates, background, narrow_states
@@ -271,7 +271,7 @@ def local_integrals(
                 size = products(sites["all"]) * driven
             elif part == "inflow":
                 both = common + excess, np.maximum(holes - excess, 0.0)
-                value, size = _inflow(system, pairs, gamma, both, sites, beside, links)
+                value, size = _inflow(system, energies, pairs, gamma, both, sites, beside, links)
             else:
                 own = {name: x / norms for name, x in at_leads.items()}
                 value = own["excess"] - own["all"] * excess
@@ -315,6 +315,7 @@ def _is_time_reversal_symmetric(system: OpenSystem, pairs: np.ndarray) -> bool:
 
 def _inflow(
     system: OpenSystem,
+    energies: np.ndarray,
     pairs: np.ndarray,
     gamma: np.ndarray,
     occupations: tuple,
@@ -326,7 +327,8 @@ def _inflow(
 
     ``sum_a Gamma_a [f_a p - (1 - f_a) n]_jj - 2 Re(P n)_jj + 2 Re(Q p)_jj`` with particles
     ``n = G (sum_a f_a Gamma_a + 2Q) G^+`` and holes ``p``: eq (5) of paper
-    extended-landauer-buttiker, element by element.
+    extended-landauer-buttiker, element by element.  Sites that share a lead exchange particles
+    through it besides, see `_exchange`.
     """
     value, size = np.zeros((2, *sites["filled"].T.shape))
 
@@ -345,12 +347,39 @@ def _inflow(
         own, above, _ = np.split(weights, np.cumsum([contacts.sites.size, len(contacts.links)]))
         own = own.real * sites[name].T[contacts.sites]
         add(sign, contacts.sites, own, contacts.links, (above.conj() * links[name].T).real)
+    if len(contacts.links):
+        exchanged, most = _exchange(system, energies, gamma * occupations[0], links["filled"].T)
+        for ends, sign in zip(contacts.links.T, (1, -1), strict=True):
+            np.add.at(value, ends, sign * exchanged)
+            np.add.at(size, ends, most)
     for matrix, name, sign in ((system.gain, "empty", 1), (system.loss, "filled", -1)):
         if matrix.any():
             own = 2 * diagonal(matrix)[:, None] * sites[name].T
             shared = 2 * (_elements(matrix, pairs).conj() * beside[name]).real.T
             add(sign, slice(None), own, pairs, shared)
     return value, size
+
+
+def _exchange(
+    system: OpenSystem, energies: np.ndarray, filling: np.ndarray, beside: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what comes through leads to the first site of each link from the second, (u, E).
+
+    ``(W G^+ - G W - Sigma n + n Sigma^+)_jj`` of Dyson's equation, with the filling
+    ``W = sum_a Gamma_a f_a v_a v_a^+``, has beside `_inflow` the Hermitian parts
+    ``H = (G + G^+)/2`` and ``R`` of Green's function and self-energy: ``2 Im(R n - H W)_jj``, which
+    vanishes when summed over the sites of a lead.  Also returns what it is a sum of.
+    """
+    contacts = system.coupling
+    count = len(contacts.links)
+    first = slice(contacts.sites.size, contacts.sites.size + count)
+    i, j = np.searchsorted(contacts.sites, contacts.links.T)
+    green = green_on_contacts(system, energies)
+    hermitian = 0.5 * (green[:, i, j] + green[:, j, i].conj()).T
+    shifts = contacts.summed(np.array(system.self_energies(energies)).real)[first]
+    filled = contacts.summed(filling)[first]
+    parts = 2 * shifts * beside.conj(), 2 * hermitian * filled.conj()
+    return (parts[0] - parts[1]).imag, abs(parts[0]) + abs(parts[1])
 
 
 def divergence(pairs: np.ndarray, currents: np.ndarray, sites: int) -> np.ndarray:
@@ -430,10 +459,12 @@ def _add(system, states: NarrowStates, pairs, hopping, value, error) -> None:
             for more, wrong in (x.elements(sites, sites) for x in (states.filled, states.empty))
         )
         contacts, middle = system.coupling, np.array([np.mean(states.window)])
-        own, above, _ = np.split(
-            abs(contacts.summed(lead_broadening(system, middle))[:, 0]),
-            np.cumsum([contacts.sites.size, len(contacts.links)]),
+        gamma = lead_broadening(system, middle)
+        largest = contacts.magnitudes.summed(
+            gamma + 2 * abs(np.array(system.self_energies(middle)))
         )
+        ends = np.cumsum([contacts.sites.size, len(contacts.links)])
+        own, above, _ = np.split(largest[:, 0], ends)
         exchanges = [(contacts.sites, own, contacts.links, above)]
         for matrix in (system.loss, system.gain):
             if matrix.any():

@@ -70,6 +70,10 @@ class InteriorResponse:
     gain_loss: np.ndarray
 
 
+def _is_small(system: OpenSystem) -> bool:
+    return system.is_dense or system.sites <= _SMALL
+
+
 @dataclass(frozen=True, eq=False)
 class Solver:
     """The fastest way to solve a system for its Green's function, which all others go through.
@@ -102,14 +106,10 @@ class Solver:
         return self.system.is_wired_chain and dark_states(self.system).levels.size == 0
 
     @property
-    def _is_small(self) -> bool:
-        return self.system.is_dense or self.system.sites <= _SMALL
-
-    @property
     def at_contacts(self) -> ModuleType:
         """Module with ``contact_rows``, ``contact_correlations`` and ``interior_traces``."""
         if not self.keeps_digits:
-            return dense if self._is_small else banded
+            return dense if _is_small(self.system) else banded
         # Imported here: numba takes long to import, and other systems do not need it.
         from nessflow.solvers import chain_ends
 
@@ -119,7 +119,7 @@ class Solver:
     def on_sites(self) -> ModuleType:
         """Module with ``site_sums``."""
         if not self.keeps_site_digits:
-            return dense if self._is_small else blocks
+            return dense if _is_small(self.system) else blocks
         from nessflow.solvers import chain_sites
 
         return chain_sites
@@ -144,6 +144,34 @@ def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactRespons
     energies = np.atleast_1d(np.asarray(energies, float))
     green, loss, gain = Solver(system).at_contacts.contact_rows(system, energies)
     return ContactResponse(green, loss, gain)
+
+
+def green_on_contacts(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return the Green's function between the sites of the contacts, not between their vectors.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; O(N b^2) for each energy with a bandwidth b, O(N^3) where it is small or dense.
+    energies : (E,) array
+        Energies w, in t.
+
+    Returns
+    -------
+    (E, k, k) complex array
+        In 1/t, without states that no terminal reaches; nan where an energy is a pole.
+    """
+    sites = system.coupling.sites
+    result = np.empty((energies.size, sites.size, sites.size), complex)
+    if _is_small(system):
+        for batch, whole in dense.green(system, energies):
+            result[batch] = whole[:, sites[:, None], sites]
+        return result
+    columns = np.zeros((system.sites, sites.size), complex)
+    columns[sites, range(sites.size)] = 1.0
+    for k, energy in enumerate(energies):
+        result[k] = banded.solve_at(system, energy, columns)[sites]
+    return result
 
 
 def contact_correlations(
