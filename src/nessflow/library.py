@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from pydantic import BaseModel
 
 from nessflow.config.grid import Ensemble
 from nessflow.config.project import load_study as read_study
-from nessflow.config.study import Study, parameters_of, variables_of
+from nessflow.config.study import Study
 from nessflow.errors import nearest
-from nessflow.outcome import Status
+from nessflow.outcome import Status, Variable
 from nessflow.registry import AnyOf, PartError, find_kind, kind_names
-from nessflow.run.judge import judge
 from nessflow.run.solve import generator
 from nessflow.store.layout import described
 from nessflow.studies.systems import LeadRole, System
@@ -29,6 +29,7 @@ from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads import Lead
 from nessflow.verbs.load import load_study
+from nessflow.verbs.point import Point, computed, first_point
 
 __all__ = [
     "System",
@@ -109,8 +110,9 @@ def solve(
     system : System
         Lattice, disorder, loss, gain and leads.
     observables : str or sequence, optional
-        As in a study file: names, or mappings of a name to its parameters; left out, those that a
-        study of the kind ``steady-current`` has by default.
+        As in a study file: names, or mappings of a name to its parameters, or instances of
+        `nessflow.observables.observable.Observable`; left out, those that a study of the kind
+        ``steady-current`` has by default.
     accuracy : float
         Relative error aimed at for every number, as in a study.
     sample, seed : int
@@ -162,8 +164,15 @@ def point(kind: str, *, sample: int = 0, seed: int = 0, **parameters: Any) -> xr
     # Kinds have systems of their own, with probes for instance, of the same parts.
     given = {name: _parts_of(value) for name, value in parameters.items()}
     checked = module.Parameters(**given)
-    variables = variables_of(module, {"observables": parameters.get("observables")})
-    return _evaluated(module, checked, variables, Ensemble(1, 1, seed), {}, sample)
+    rng = generator(Ensemble(1, 1, seed), {}, sample) if module.is_random(checked) else None
+    return _dataset(computed(module, checked, _variables(module, checked), rng))
+
+
+def _variables(kind: ModuleType, parameters: BaseModel) -> Mapping[str, Variable]:
+    observables = getattr(parameters, "observables", None)
+    if observables is None:
+        return kind.VARIABLES
+    return {name: each for x in observables for name, each in x.variables.items()}
 
 
 def _kind(name: str) -> ModuleType:
@@ -182,20 +191,17 @@ def _parts_of(value: Any) -> Any:
     return {name: part for name, part in value if part is not None}
 
 
-def _evaluated(kind, parameters, variables, ensemble, labels, sample) -> xr.Dataset:
-    rng = generator(ensemble, labels, sample) if kind.is_random(parameters) else None
-    given = kind.coordinates(parameters)
-    values = {name: each.values for name, each in given.items()}
-    verdict = judge(kind.evaluate(parameters, rng), variables, values)
+def _dataset(found: Point) -> xr.Dataset:
+    verdict = found.verdict
     data = {
         name: described(each.dims, verdict.values[name], each.natural_units, each.long_name)
-        for name, each in variables.items()
+        for name, each in found.variables.items()
     }
     for name, reason in verdict.reasons.items():
         data[name].attrs["undefined"] = reason
     coordinates = {
         name: described((name,), each.values, each.natural_units, each.long_name)
-        for name, each in given.items()
+        for name, each in found.coordinates.items()
     }
     status = Status(verdict.status).name.lower()
     attributes = {"status": status, "message": verdict.message}
@@ -255,15 +261,10 @@ class Points:
         Returns
         -------
         xarray.Dataset
-            As of `nessflow.verbs.point`.
+            As of the function `point`.
         """
         study = self._read([f"{name}={value}" for name, value in changes.items()])
-        kind = find_kind(study.kind)
-        labels = {axis.name: axis.labels[0] for axis in study.axes}
-        parameters = parameters_of(study, labels, kind)
-        ensemble = study.ensemble or Ensemble(1, 1, 0)
-        variables = variables_of(kind, study.template)
-        return _evaluated(kind, parameters, variables, ensemble, labels, sample)
+        return _dataset(first_point(study, find_kind(study.kind), sample)[0])
 
     def data(self) -> xr.Dataset:
         """Return the checked dataset of the study, see `load`."""

@@ -70,6 +70,11 @@ def current_limits(leads: int) -> Limits:
     return Limits(lower, upper)
 
 
+def without_two_leads(leads: int, what: str = "it") -> str:
+    """Return why a quantity between two leads is not defined, or an empty text."""
+    return "" if leads == 2 else f"{what} is defined between two leads, the system has {leads}"
+
+
 def noise_limits(leads: int) -> Limits:
     """Return the limits of the noise of fermions between leads, whose cross noise is negative.
 

@@ -40,7 +40,7 @@ ALLOWED = {
     "lindblad": ENGINE - {"probes"} | {"numpy", "scipy"},
     "thermodynamics": PHYSICS | {"estimate", "numpy", "scipy"},
     "observables": PHYSICS | GROUND | {"numpy", "pydantic", "pydantic_core"},
-    "studies": PHYSICS | GROUND | {"numpy", "scipy", "pydantic"},
+    "studies": PHYSICS | GROUND | {"observables", "numpy", "scipy", "pydantic"},
     "kinds": PHYSICS | GROUND | {"observables", "studies", "numpy", "scipy", "pydantic"},
     "config": {"errors", "registry", "validation"} | {"numpy", "pydantic", "ruamel", "simpleeval"},
     "store": {"config", "errors", "validation", "numpy", "xarray", "netCDF4"},

@@ -78,6 +78,14 @@ def test_transmissions_at_any_energies_have_errors():
     assert (between["error"] < 1e-12).all()
 
 
+def test_an_observable_may_be_an_instance():
+    from nessflow.observables.bond_currents import BondCurrents
+
+    data = nf.solve(wire(), [BondCurrents(), "density"])
+    xr.testing.assert_identical(data, nf.solve(wire(), ["bond-currents", "density"]))
+    assert data["bond_current"].size == 7
+
+
 def test_disorder_is_that_of_the_sample():
     system = wire(disorder=nf.disorder.Uniform(half_width=0.5))
     one, two, again = (nf.solve(system, ["currents"], sample=k) for k in (0, 1, 0))

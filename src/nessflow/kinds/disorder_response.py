@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.outcome import without_two_leads
 from nessflow.parts import KeyedError, Strict
 from nessflow.scattering.currents import disorder_susceptibility
 from nessflow.scattering.noise import currents_and_noise
@@ -28,7 +29,7 @@ class Parameters(Strict):
                 "system",
                 "disorder",
             )
-        reason = systems.without_two_leads(self.system, "the net current")
+        reason = without_two_leads(len(self.system.leads), "the net current")
         if reason:
             raise KeyedError(
                 f"{reason}; for others use steady-current with an ensemble", "system", "leads"

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.outcome import without_two_leads
 from nessflow.parts import KeyedError, Strict
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.linear_response import (
@@ -187,7 +188,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         notes["conductance_matrix"] = f"at temperature 0, {at_edge}"
     currents, flows, more = _flows(system, *(part[0] for part in matrices), accuracy)
     values, notes = values | flows, notes | more
-    reason = systems.without_two_leads(parameters.system, "the response of the net current")
+    reason = without_two_leads(len(parameters.system.leads), "the response of the net current")
     if reason:
         undefined = with_errors(_RESPONSE | _RATIOS)
         notes |= {name: reason for name in undefined if not name.endswith("_error")}

@@ -1,6 +1,5 @@
 """Steady state of an open system between leads: the observables that a study asks for."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -50,32 +49,13 @@ CONVENTIONS = (
 )
 
 
-def _bonds(system: systems.System) -> Coordinate:
-    # Imported here: most studies need no bonds.
-    from nessflow.solvers.pairwise import bonds
-
-    count = len(bonds(systems.open_system(system, np.random.default_rng(0))))
-    return Coordinate(np.arange(1, count + 1), "1", "bond")
-
-
-_DIMENSIONS: dict[str, Callable[[systems.System], Coordinate]] = {
-    "terminal": lambda system: Coordinate(np.array(systems.terminals(system)), "1", "terminal"),
-    "lead": lambda system: systems.lead_coordinates(system)["lead"],
-    "lead_2": lambda system: systems.lead_coordinates(system)["lead_2"],
-    "site": lambda system: Coordinate(np.arange(1, system.lattice.sites + 1), "1", "site"),
-    "bond": _bonds,
-}
-
-
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return the dimensions of all variables: terminals, leads, and what observables ask for."""
-    found: dict[str, Coordinate] = {}
-    for each in parameters.observables:
-        found |= each.coordinates()
-        for dim in (dim for variable in each.variables.values() for dim in variable.dims):
-            if dim not in found:
-                found[dim] = _DIMENSIONS[dim](parameters.system)
-    return found
+    own = {name: each for x in parameters.observables for name, each in x.coordinates().items()}
+    variables = (x for each in parameters.observables for x in each.variables.values())
+    dimensions = dict.fromkeys(dim for variable in variables for dim in variable.dims)
+    given = systems.coordinates(parameters.system, dimensions.keys() - own.keys())
+    return {dim: (own | given)[dim] for dim in dimensions}
 
 
 def is_random(parameters: Parameters) -> bool:

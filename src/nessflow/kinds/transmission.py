@@ -8,6 +8,7 @@ from pydantic import Field
 from nessflow import outcome
 from nessflow.estimate import Estimate
 from nessflow.grids import EnergyGrid, Listed, numbers_of
+from nessflow.outcome import without_two_leads
 from nessflow.parts import Strict, quantity
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
@@ -109,7 +110,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     return {
         "terminal": Coordinate(terminals[:-2], "1", "terminal"),
         "terminal_2": Coordinate(terminals, "1", "second terminal"),
-        **systems.lead_coordinates(parameters.system),
+        **systems.coordinates(parameters.system, ("lead", "lead_2")),
         "energy": Coordinate(numbers_of(parameters.energies), "t", "energy"),
     }
 
@@ -132,7 +133,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         values[name][range(count), range(count)] = np.nan
     notes = {name: _why(system, energies, values[name]) for name in ("transmission", "reflection")}
     notes["transmission"] = "; ".join(filter(None, (_DIAGONAL, notes["transmission"])))
-    reason = systems.without_two_leads(parameters.system, "the net current")
+    reason = without_two_leads(len(parameters.system.leads), "the net current")
     for name, function in _OF_TWO_LEADS.items():
         if reason:
             values |= dict.fromkeys((name, f"{name}_error"), np.full(energies.size, np.nan))

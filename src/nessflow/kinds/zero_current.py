@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.outcome import without_two_leads
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.noise import lead_noise
@@ -28,7 +29,7 @@ class Parameters(Strict):
 
     @model_validator(mode="after")
     def _bracket(self):
-        reason = systems.without_two_leads(self.system, "the zero of the exchange current")
+        reason = without_two_leads(len(self.system.leads), "the zero of the exchange current")
         if reason:
             raise KeyedError(
                 f"{reason}; for others scan chemical_potential with steady-current",

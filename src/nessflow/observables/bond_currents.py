@@ -31,9 +31,10 @@ class BondCurrents(Observable):
         )
     }
     conventions = (
-        "Bond l is the l-th bond of the lattice, along a chain that between the sites l and l + 1, "
-        "bonds of loss and gain included; its current counts from the lower to the higher site, "
-        "and is that of the states that the terminals fill.",
+        "Bond l is the l-th bond of the lattice by its lower, then its higher site (a ring of 4: "
+        "1-2, 1-4, 2-3, 3-4; a chain: l to l + 1), bonds of loss and gain included; its current "
+        "counts from the lower to the higher site, and is that of the states that the terminals "
+        "fill.",
         "Inflow: what leads, loss and gain send to a site, negative where they take; with loss or "
         "gain on bonds its parts on single sites may have either sign.  Sites that share a lead "
         "exchange particles through it, also in equilibrium, which is part of their inflow.",

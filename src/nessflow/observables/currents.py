@@ -6,7 +6,14 @@ import numpy as np
 
 from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable, flows, is_driven
-from nessflow.outcome import Limits, Status, Variable, current_limits, with_errors
+from nessflow.outcome import (
+    Limits,
+    Status,
+    Variable,
+    current_limits,
+    with_errors,
+    without_two_leads,
+)
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
     SteadyCurrents,
@@ -71,7 +78,7 @@ class Currents(Observable):
             value = getattr(result, name)
             if value is None:
                 nothing = np.full((len(system.terminals),) if variable.dims else (), np.nan)
-                found[name] = Estimate(nothing, nothing, without_two_leads(system))
+                found[name] = Estimate(nothing, nothing, without_two_leads(len(system.terminals)))
             else:
                 error = getattr(result, f"{name}_error", 0.0)
                 found[name] = Estimate(value, error, result.notes.get(name, ""))
@@ -95,9 +102,3 @@ class Currents(Observable):
         return {f"{flow}_current": own for flow in _UNITS} | {
             f"{part}_{flow}_current": True for part in parts for flow in _UNITS
         }
-
-
-def without_two_leads(system: OpenSystem) -> str:
-    """Return why what is between two leads is not defined, or an empty text."""
-    count = len(system.terminals)
-    return "" if count == 2 else f"it is defined between two leads, the system has {count}"

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from nessflow.estimate import Estimate, undefined
-from nessflow.observables.currents import without_two_leads
 from nessflow.observables.observable import Observable, fluctuates
 from nessflow.outcome import (
     NOT_NEGATIVE,
@@ -14,6 +13,7 @@ from nessflow.outcome import (
     Variable,
     noise_limits,
     with_errors,
+    without_two_leads,
 )
 from nessflow.scattering.noise import ParticleNoise, noise_observable
 from nessflow.spectrum.rates import Observable as Integrals
@@ -48,7 +48,7 @@ class Noise(Observable):
 
     def estimates(self, system: OpenSystem, result: ParticleNoise) -> Mapping[str, Estimate]:
         """Return the noise; that of the net current is NaN without two leads."""
-        net = undefined(without_two_leads(system))
+        net = undefined(without_two_leads(len(system.terminals)))
         if result.net_particle_noise is not None:
             net = Estimate(result.net_particle_noise, result.net_particle_noise_error)
         return {

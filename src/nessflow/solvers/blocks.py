@@ -40,18 +40,12 @@ def site_sums(
     on_contacts: np.ndarray,
     pairs: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the diagonals of ``G W G^+`` and elements beside it.
+    """Return what `nessflow.solvers.dense.site_sums` does, O(N b^2) for each energy.
 
     Parameters
     ----------
-    system : OpenSystem
-        The system.
-    energies : (E,) array
-        Energies w, in t.
-    environments : (m, 2) array
-        Multiples of ``2P`` and ``2Q`` in each of the Hermitian matrices ``W``.
-    on_contacts : (m, E, p) array
-        What is added to their elements between contacts, `Contacts.elements`.
+    system, energies, environments, on_contacts
+        As there.
     pairs : (B, 2) int array
         Sites that some matrix of the system joins, or that share a lead.
 

@@ -357,18 +357,14 @@ def site_sums(
     on_contacts: np.ndarray,
     pairs: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the diagonals of ``G W G^+`` and elements beside it.
+    """Return what `nessflow.solvers.dense.site_sums` does, O(N) for each energy and matrix.
 
     Parameters
     ----------
     system : OpenSystem
         A chain with each lead on one site.
-    energies : (E,) array
-        Energies w, in t.
-    environments : (m, 2) array
-        Multiples of ``2P`` and ``2Q`` in each of the Hermitian matrices ``W``.
-    on_contacts : (m, E, p) array
-        What is added to their elements between contacts, `Contacts.elements`.
+    energies, environments, on_contacts
+        As there.
     pairs : (N - 1, 2) int array
         All neighbours.
 

@@ -24,8 +24,8 @@ CONVENTIONS = (
     "With a heat current instead of a temperature, the temperature is solved for as well.  One "
     "probe on each site of a group; its name is the group's and the site.  A strip on the sites of "
     "a list, or amplitudes on several sites, are one probe; its name is the group's.",
-    "Bond l is the l-th bond of the lattice, along a chain that between the sites l and l + 1; its "
-    "current counts from the lower to the higher site.",
+    "Bond l is the l-th bond of the lattice by its lower, then its higher site (a ring of 4: 1-2, "
+    "1-4, 2-3, 3-4; a chain: l to l + 1); its current counts from the lower to the higher site.",
 )
 
 
@@ -178,25 +178,15 @@ def open_system(
     return replace(base, leads=leads), probes
 
 
-def bond_count(system: ProbedSystem) -> int:
-    """Return the number of bonds of the lattice, those of bond loss and gain included."""
-    from nessflow.solvers.pairwise import bonds
-
-    rng = np.random.default_rng(0)
-    return len(bonds(systems.open_system(system, rng)))
-
-
 def coordinates(system: ProbedSystem) -> dict[str, Coordinate]:
     """Return terminals, sites and bonds."""
     given, probes = lead_names(system), probe_names(system)
-    sites = np.arange(1, system.lattice.sites + 1)
     return {
         "terminal": Coordinate(np.array([*given, *probes, "loss", "gain"]), "1", "terminal"),
         "lead": Coordinate(np.array([*given, *probes]), "1", "lead or probe"),
         "contact": Coordinate(np.array(given), "1", "lead of given chemical potential"),
         "contact_2": Coordinate(np.array(given), "1", "second lead of given chemical potential"),
-        "site": Coordinate(sites, "1", "site"),
-        "bond": Coordinate(np.arange(1, bond_count(system) + 1), "1", "bond"),
+        **systems.coordinates(system, ("site", "bond")),
     }
 
 

@@ -1,7 +1,7 @@
 """Parameters of an open quadratic system: lattice, disorder, loss, gain and leads."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 import numpy as np
@@ -204,20 +204,38 @@ def terminals(system: System) -> tuple[str, ...]:
     return (*system.leads, "loss", "gain")
 
 
-def lead_coordinates(system: System) -> dict[str, Coordinate]:
-    """Return the dimensions of what each lead, or each pair of leads, has."""
-    names = np.array(tuple(system.leads))
-    return {
-        "lead": Coordinate(names, "1", "lead"),
-        "lead_2": Coordinate(names, "1", "second lead"),
+def bond_count(system: System) -> int:
+    """Return the number of bonds of the lattice, those of bond loss and gain included."""
+    # Imported here: most studies need no bonds.
+    from nessflow.solvers.pairwise import bonds
+
+    return len(bonds(open_system(system, np.random.default_rng(0))))
+
+
+def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordinate]:
+    """Return some of the dimensions that variables of a system have.
+
+    Parameters
+    ----------
+    system : System
+        The system.
+    dimensions : iterable of str
+        Of ``terminal``, ``lead``, ``lead_2``, ``site`` and ``bond``, in any order.
+
+    Returns
+    -------
+    dict of str to Coordinate
+        Those that were asked for.
+    """
+    makers = {
+        "terminal": lambda: (np.array(terminals(system)), "terminal"),
+        "lead": lambda: (np.array(tuple(system.leads)), "lead"),
+        "lead_2": lambda: (np.array(tuple(system.leads)), "second lead"),
+        "site": lambda: (np.arange(1, system.lattice.sites + 1), "site"),
+        "bond": lambda: (np.arange(1, bond_count(system) + 1), "bond"),
     }
-
-
-def without_two_leads(system: System, what: str) -> str:
-    """Return why a quantity between two leads is not defined, or an empty text."""
-    if len(system.leads) == 2:
-        return ""
-    return f"{what} is defined between two leads, the system has {len(system.leads)}"
+    found = {name: makers[name]() for name in dimensions}
+    return {name: Coordinate(values, "1", text) for name, (values, text) in found.items()}
 
 
 def is_random(system: System) -> bool:

@@ -1,15 +1,48 @@
 """One point of a study, evaluated with no workflow and no file."""
 
 import math
+from collections.abc import Mapping
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
+from pydantic import BaseModel
 
 from nessflow.config.grid import Ensemble
 from nessflow.config.project import Study, parameters_of
 from nessflow.config.study import variables_of
-from nessflow.run.judge import judge
+from nessflow.outcome import Coordinate, Variable
+from nessflow.run.judge import Verdict, judge
 from nessflow.run.solve import generator
+
+
+class Point(NamedTuple):
+    """Variables and coordinates of one point by name, and what became of it."""
+
+    variables: Mapping[str, Variable]
+    coordinates: Mapping[str, Coordinate]
+    verdict: Verdict
+
+
+def computed(
+    kind: ModuleType,
+    parameters: BaseModel,
+    variables: Mapping[str, Variable],
+    rng: np.random.Generator | None,
+) -> Point:
+    """Evaluate and judge one point of a kind, with the draws of ``rng`` where it is random."""
+    coordinates = kind.coordinates(parameters)
+    values = {name: each.values for name, each in coordinates.items()}
+    return Point(variables, coordinates, judge(kind.evaluate(parameters, rng), variables, values))
+
+
+def first_point(study: Study, kind: ModuleType, sample: int = 0) -> tuple[Point, bool]:
+    """Return the point of a study at the first value of each axis, and whether it is random."""
+    labels = {axis.name: axis.labels[0] for axis in study.axes}
+    parameters = parameters_of(study, labels, kind)
+    random = kind.is_random(parameters)
+    rng = generator(study.ensemble or Ensemble(1, 1, 0), labels, sample) if random else None
+    return computed(kind, parameters, variables_of(kind, study.template), rng), random
 
 
 def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
@@ -32,24 +65,17 @@ def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
         where undefined), ``error`` (numerical error estimate, same shape), ``units``, ``dims``,
         ``long_name`` and, where a value is None, ``undefined`` with the reason.
     """
-    labels = {axis.name: axis.labels[0] for axis in study.axes}
-    parameters = parameters_of(study, labels, kind)
-    random = kind.is_random(parameters)
-    ensemble = study.ensemble or Ensemble(1, 1, 0)
-    rng = generator(ensemble, labels, sample) if random else None
-    coordinates = {name: c.values for name, c in kind.coordinates(parameters).items()}
-    variables = variables_of(kind, study.template)
-    verdict = judge(kind.evaluate(parameters, rng), variables, coordinates)
+    (variables, coordinates, verdict), random = first_point(study, kind, sample)
     result = {
         "study": study.name,
-        "point": {axis.name: axis.value(labels[axis.name]) for axis in study.axes},
+        "point": {axis.name: axis.value(axis.labels[0]) for axis in study.axes},
     }
     if random:
         result["sample"] = sample
     return result | {
         "status": verdict.status,
         "message": verdict.message,
-        "coordinates": {name: values.tolist() for name, values in coordinates.items()},
+        "coordinates": {name: each.values.tolist() for name, each in coordinates.items()},
         "observables": {
             name: _observable(name, variable, verdict)
             for name, variable in variables.items()
