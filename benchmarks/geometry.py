@@ -29,7 +29,8 @@ from nessflow.systems.lattices.ladder import Ladder
 from nessflow.systems.lattices.ring import Ring
 from nessflow.systems.lattices.star import Star
 from nessflow.systems.lattices.strip import Strip
-from nessflow.systems.leads import SemiInfiniteChain, WideBand
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
+from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.matrices import Tridiagonal, as_dense, as_sparse, bandwidth_order
 from nessflow.systems.system import AttachedLead, OpenSystem
 

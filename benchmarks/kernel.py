@@ -18,7 +18,7 @@ from nessflow.solvers import dense
 from nessflow.systems.channels.bond import Bond
 from nessflow.systems.disorder.uniform import Uniform
 from nessflow.systems.lattices.chain import Chain
-from nessflow.systems.leads import SemiInfiniteChain
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 
 REPEATS = 9

@@ -18,7 +18,7 @@ from nessflow.scattering.noise import currents_and_noise, lead_noise
 from nessflow.solvers import chain_ends as tridiagonal
 from nessflow.systems.channels.bond import Bond
 from nessflow.systems.lattices.chain import Chain
-from nessflow.systems.leads import WideBand
+from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 
 REPEATS = 9

@@ -26,7 +26,7 @@ from nessflow.scattering.currents import transmission
 from nessflow.systems.disorder.uniform import Uniform
 from nessflow.systems.lattices.chain import Chain
 from nessflow.systems.lattices.strip import Strip
-from nessflow.systems.leads import SemiInfiniteChain
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.matrices import Tridiagonal
 from nessflow.systems.system import AttachedLead, OpenSystem
 

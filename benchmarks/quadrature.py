@@ -18,7 +18,8 @@ from nessflow.spectrum.occupation import fermi, fermi_difference
 from nessflow.spectrum.quadrature import integrate
 from nessflow.systems.disorder.uniform import Uniform
 from nessflow.systems.lattices.chain import Chain
-from nessflow.systems.leads import SemiInfiniteChain, WideBand
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
+from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 
 TOLERANCES = (1e-4, 1e-6, 1e-8, 1e-10, 1e-12)

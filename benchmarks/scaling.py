@@ -22,7 +22,7 @@ from kernel import disordered
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.noise import currents_and_noise
 from nessflow.solvers.solver import contact_response
-from nessflow.systems.leads import WideBand
+from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.matrices import Tridiagonal
 from nessflow.systems.system import AttachedLead, OpenSystem
 

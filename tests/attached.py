@@ -1,6 +1,7 @@
 """Leads at sites, in one line each."""
 
-from nessflow.systems.leads import SemiInfiniteChain, WideBand
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
+from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.system import AttachedLead
 
 

@@ -27,7 +27,7 @@ from nessflow.studies.variables import ACCURACY
 from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Lattice
-from nessflow.systems.leads import Lead
+from nessflow.systems.leads.lead import Lead
 from nessflow.verbs.load import load_study
 from nessflow.verbs.point import Point, computed, first_point
 

@@ -9,7 +9,7 @@ from math import factorial
 import numpy as np
 
 from fock import annihilators
-from nessflow.systems.leads import SemiInfiniteChain
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.matrices import as_dense
 from nessflow.systems.system import OpenSystem
 

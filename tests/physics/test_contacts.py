@@ -39,13 +39,11 @@ from nessflow.solvers.dense import scattering_matrix
 from nessflow.spectrum.bound_states import bound_states
 from nessflow.spectrum.mesh import known_poles, resonances
 from nessflow.spectrum.rates import Rates
-from nessflow.systems.leads import (
-    Lorentzian,
-    SemiInfiniteChain,
-    SemiInfiniteSSH,
-    SemiInfiniteStrip,
-    WideBand,
-)
+from nessflow.systems.leads.lorentzian import Lorentzian
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
+from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
+from nessflow.systems.leads.semi_infinite_strip import SemiInfiniteStrip
+from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.matrices import Tridiagonal, as_dense
 from nessflow.systems.system import AttachedLead, OpenSystem, attached_leads
 

@@ -20,7 +20,8 @@ from nessflow.scattering.currents import (
     transmission,
 )
 from nessflow.scattering.noise import lead_noise
-from nessflow.systems.leads import SemiInfiniteChain, SemiInfiniteStrip
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
+from nessflow.systems.leads.semi_infinite_strip import SemiInfiniteStrip
 from nessflow.systems.matrices import Tridiagonal, as_dense
 from nessflow.systems.system import AttachedLead, OpenSystem, attached_leads
 

@@ -14,14 +14,12 @@ from nessflow.scattering.profiles import profiles
 from nessflow.spectrum.bound_states import bound_states
 from nessflow.spectrum.mesh import resonances
 from nessflow.spectrum.rates import Rates
-from nessflow.systems.leads import (
-    Lead,
-    Lorentzian,
-    SemiInfiniteChain,
-    SemiInfiniteSSH,
-    SemiInfiniteStrip,
-    WideBand,
-)
+from nessflow.systems.leads.lead import Lead
+from nessflow.systems.leads.lorentzian import Lorentzian
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
+from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
+from nessflow.systems.leads.semi_infinite_strip import SemiInfiniteStrip
+from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 from nessflow.testing import check_lead
 

@@ -18,7 +18,7 @@ from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.noise import lead_noise, terminal_noise
 from nessflow.scattering.profiles import joule_heat, profiles, terminal_currents
 from nessflow.solvers.pairwise import pair_transmission
-from nessflow.systems.leads import SemiInfiniteSSH
+from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 from nessflow.thermodynamics import entropy_production, heat_current
 from probed_wires import BIAS, OPEN, nonreciprocal_current, potential, wire

@@ -8,7 +8,7 @@ from nessflow.config.project import load_study
 from nessflow.config.study import parameters_of
 from nessflow.registry import find_kind, kind_names, members
 from nessflow.studies.kind import Status
-from nessflow.systems.leads import Lead
+from nessflow.systems.leads.lead import Lead
 from nessflow.verbs.describe import describe_kind
 
 LEADS = {

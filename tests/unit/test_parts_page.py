@@ -9,7 +9,8 @@ import pytest
 from nessflow import testing
 from nessflow.config.project import load_study
 from nessflow.registry import find_kind, members, use_project
-from nessflow.systems.leads import Lead, SemiInfiniteChain
+from nessflow.systems.leads.lead import Lead
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.verbs.point import evaluate_point
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parts.md").read_text()

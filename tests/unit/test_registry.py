@@ -21,7 +21,8 @@ from nessflow.registry import find_kind, kind_names, members, sources_of, use_pr
 from nessflow.run.digest import closure, source_digest
 from nessflow.studies.systems import System, open_system
 from nessflow.systems.lattices.lattice import Lattice
-from nessflow.systems.leads import Lead, SemiInfiniteChain
+from nessflow.systems.leads.lead import Lead
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.matrices import as_dense
 from nessflow.verbs.workflow import digest_of, read_project
 
@@ -66,7 +67,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from nessflow.parts import quantity
-from nessflow.systems.leads import Lead
+from nessflow.systems.leads.lead import Lead
 
 
 class Wire(Lead):
@@ -309,6 +310,7 @@ def test_a_kind_does_not_depend_on_parts():
         "nessflow.systems.channels.channel",
         "nessflow.systems.disorder.disorder",
         "nessflow.systems.lattices.lattice",
+        "nessflow.systems.leads.lead",
     ]
     assert "nessflow.registry" not in names
 

@@ -14,7 +14,10 @@ from nessflow.parts import Strict, quantity
 from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Bonds, Lattice, Shape
-from nessflow.systems.leads import Lorentzian, SemiInfiniteChain, SemiInfiniteSSH, WideBand
+from nessflow.systems.leads.lorentzian import Lorentzian
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
+from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
+from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.matrices import Tridiagonal
 from nessflow.testing import (
     SYSTEMS,

@@ -51,11 +51,12 @@ CONVENTIONS = (
 
 def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     """Return the dimensions of all variables: terminals, leads, and what observables ask for."""
-    own = {name: each for x in parameters.observables for name, each in x.coordinates().items()}
-    variables = (x for each in parameters.observables for x in each.variables.values())
-    dimensions = dict.fromkeys(dim for variable in variables for dim in variable.dims)
-    given = systems.coordinates(parameters.system, dimensions.keys() - own.keys())
-    return {dim: (own | given)[dim] for dim in dimensions}
+    found: dict[str, Coordinate] = {}
+    for each in parameters.observables:
+        found |= each.coordinates()
+        dimensions = dict.fromkeys(dim for x in each.variables.values() for dim in x.dims)
+        found |= systems.coordinates(parameters.system, [d for d in dimensions if d not in found])
+    return found
 
 
 def is_random(parameters: Parameters) -> bool:

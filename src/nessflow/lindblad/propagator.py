@@ -33,7 +33,7 @@ from nessflow.spectrum.mesh import energy_scale
 from nessflow.spectrum.quadrature import KRONROD
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.spectrum.statistics import occupation, require_bosonic_leads
-from nessflow.systems.leads import listed_bands
+from nessflow.systems.leads.lead import listed_bands
 from nessflow.systems.matrices import as_dense
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal, outermost_edges
 

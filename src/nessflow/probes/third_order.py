@@ -30,7 +30,7 @@ from nessflow.scattering.terminal_flows import pairs_by_terminal, temperatures, 
 from nessflow.solvers.dark_states import bright_damping_matrix
 from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.spectrum import ACCURACY
-from nessflow.systems.leads import listed_bands
+from nessflow.systems.leads.lead import listed_bands
 from nessflow.systems.system import OpenSystem
 
 _EPSILON = np.finfo(float).eps

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nessflow.probes.problem import Probe, mean_chemical_potential
-from nessflow.systems.leads import SemiInfiniteChain
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.matrices import Tridiagonal
 from nessflow.systems.system import OpenSystem
 

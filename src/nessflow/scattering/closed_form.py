@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import digamma
 
 from nessflow.solvers.dark_states import bright_damping_matrix
-from nessflow.systems.leads import WideBand
+from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.matrices import as_dense
 from nessflow.systems.system import AttachedLead, OpenSystem
 

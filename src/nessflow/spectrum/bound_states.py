@@ -20,7 +20,7 @@ from nessflow.solvers.dark_states import (
 )
 from nessflow.spectrum.mesh import energy_scale, resonances
 from nessflow.systems.contacts import Contacts
-from nessflow.systems.leads import bordered
+from nessflow.systems.leads.lead import bordered
 from nessflow.systems.matrices import as_dense, as_sparse
 from nessflow.systems.system import AttachedLead, OpenSystem, outermost_edges
 

@@ -11,7 +11,7 @@ from nessflow.solvers.dark_states import bright_damping_matrix
 from nessflow.solvers.dense import solved
 from nessflow.spectrum.quadrature import NODES, Panels, line_mesh
 from nessflow.systems.contacts import Contacts
-from nessflow.systems.leads import Lead, bordered
+from nessflow.systems.leads.lead import Lead, bordered
 from nessflow.systems.matrices import gershgorin
 from nessflow.systems.system import OpenSystem
 

@@ -11,7 +11,7 @@ from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.spectrum.bound_states import require_decay
 from nessflow.spectrum.statistics import require_bosonic_leads
 from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Limits, Variable
-from nessflow.systems.leads import SemiInfiniteChain
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.matrices import Tridiagonal
 from nessflow.systems.system import AttachedLead, OpenSystem
 

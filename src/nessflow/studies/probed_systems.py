@@ -14,7 +14,7 @@ from nessflow.registry import AnyOf
 from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate
 from nessflow.studies.placement import listed
-from nessflow.systems.leads import Lead
+from nessflow.systems.leads.lead import Lead
 from nessflow.systems.system import OpenSystem, Place, attached_leads
 
 CONVENTIONS = (

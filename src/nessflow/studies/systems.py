@@ -16,7 +16,7 @@ from nessflow.studies.placement import require_different
 from nessflow.systems.channels.channel import Channels, Site
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Lattice
-from nessflow.systems.leads import Lead
+from nessflow.systems.leads.lead import Lead
 from nessflow.systems.system import OpenSystem, Place, Tridiagonal, attached_leads
 
 CONVENTIONS = (

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from nessflow.systems.contacts import Contacts, Coupling
-from nessflow.systems.leads import Attached, Lead
+from nessflow.systems.leads.lead import Attached, Lead
 from nessflow.systems.matrices import (
     Matrix,
     Sparse,
@@ -122,7 +122,7 @@ class AttachedLead:
 
     @property
     def attached(self) -> Attached:
-        """Sites, amplitudes and lead, as `nessflow.systems.leads.bordered` wants them."""
+        """Sites, amplitudes and lead, as `nessflow.systems.leads.lead.bordered` wants them."""
         return self.sites, self.amplitudes, self.model
 
     @property

@@ -19,22 +19,22 @@ Units hbar = k_B = e = 1, energies in the hopping t.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
-from nessflow.parts import Part, quantity
+from nessflow.parts import Part
 
 _NODES = 32
 """Chebyshev nodes of numerical derivatives, within half the distance to the next edge."""
-_NO_DISTANCE = 1e-150
+NO_DISTANCE = 1e-150
 """Distance from a pole that stands for none; the self-energy there cuts the site off."""
 
 
 class Lead(Part, ABC):
     """Lead with one channel on one site, and what it is on several."""
 
-    home: ClassVar = __name__
+    home: ClassVar = __package__
     strength: ClassVar[str] = "coupling"
     """The field that is 0 where nothing is coupled."""
     has_rows: ClassVar[bool] = False
@@ -134,7 +134,7 @@ class Lead(Part, ABC):
         result = self.regular_self_energy(energies)
         for pole, residue in self.poles:
             distance = energies - np.asarray(pole)
-            result = result + residue / np.where(distance == 0, _NO_DISTANCE, distance)
+            result = result + residue / np.where(distance == 0, NO_DISTANCE, distance)
         return result
 
     def broadening_at(self, energies: np.ndarray) -> np.ndarray:
@@ -283,194 +283,3 @@ def bordered(matrix: np.ndarray, attached: Sequence[Attached]) -> np.ndarray:
         result[rows, k] = np.sqrt(residue) * v
         result[k, rows] = result[rows, k].conj()
     return result
-
-
-class WideBand(Lead):
-    """Lead with an energy-independent broadening, self-energy -i broadening / 2."""
-
-    kind: Literal["wide-band"] = "wide-band"
-    broadening: float = quantity("broadening of the contact site", "t", ge=0)
-
-    strength: ClassVar = "broadening"
-    bands: ClassVar = ((-np.inf, np.inf),)
-
-    def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return ``-i broadening / 2``, see `Lead`."""
-        return np.full(np.shape(energies), -0.5j * self.broadening)
-
-    def broadening_at(self, energies: np.ndarray) -> np.ndarray:
-        """Return the broadening, see `Lead`."""
-        return np.full(np.shape(energies), float(self.broadening))
-
-    def regular_derivatives(self, energy: float) -> np.ndarray:
-        """Return the self-energy and two zeros, see `Lead`."""
-        return np.array([-0.5j * self.broadening, 0.0, 0.0])
-
-
-class SemiInfiniteChain(Lead):
-    """Semi-infinite chain, coupled by one bond."""
-
-    kind: Literal["semi-infinite-chain"] = "semi-infinite-chain"
-    hopping: float = quantity("hopping inside the lead", "t", 1.0, gt=0)
-    coupling: float = quantity("hopping between lead and contact site", "t", 1.0)
-    onsite: float = quantity("on-site energy of the lead", "t", 0.0)
-
-    @cached_property
-    def bands(self) -> tuple[tuple[float, float], ...]:
-        """``onsite -+ 2 hopping``, in t."""
-        return ((self.onsite - 2 * self.hopping, self.onsite + 2 * self.hopping),)
-
-    def _reduced(self, energies: np.ndarray) -> np.ndarray:
-        """Energy from the band centre in half band widths."""
-        return (np.asarray(energies, float) - self.onsite) / (2 * self.hopping)
-
-    def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return the self-energy, see `Lead`.
-
-        ``Sigma = coupling^2 g`` with the surface Green's function ``g`` of the chain, the root of
-        ``hopping^2 g^2 - (w - onsite) g + 1 = 0`` that is retarded inside the band and decays as
-        ``1/w`` outside.
-        """
-        x = self._reduced(energies)
-        scale = self.coupling**2 / self.hopping
-        square = (1 - x) * (1 + x)  # to the last bit at the edges, unlike 1 - x^2
-        outside = square < 0
-        root = np.sqrt(abs(square))
-        result = np.empty(x.shape, complex)
-        np.multiply(x, scale, out=result.real)
-        np.multiply(root, -scale, out=result.imag)
-        if outside.any():
-            # 1/(x + root) instead of x - root, which cancels far away.
-            np.copyto(result, scale / (x + np.copysign(root, x)), where=outside)
-        return result[()]
-
-    def regular_derivatives(self, energy: float) -> np.ndarray:
-        """Return the self-energy and its first two derivatives, see `Lead`."""
-        half, scale = 2 * self.hopping, self.coupling**2 / self.hopping
-        x = self._reduced(energy)
-        if abs(x) < 1:
-            root = np.sqrt((1 - x) * (1 + x))
-            found = scale * np.array([x - 1j * root, 1 + 1j * x / root, 1j / root**3])
-        else:
-            root = np.copysign(np.sqrt((x - 1) * (x + 1)), x)
-            value = scale / (x + root)
-            found = np.array([value, -value / root, scale / root**3 + 0j])
-        return found / half ** np.arange(3)
-
-
-class SemiInfiniteStrip(SemiInfiniteChain):
-    """Semi-infinite strip of the square lattice, one row for each site, coupled by a bond each.
-
-    Its channels are its transverse modes.  Rows of a column of the system in their order: with the
-    hopping of the lattice as hopping and coupling, it continues a strip.
-    """
-
-    kind: Literal["semi-infinite-strip"] = "semi-infinite-strip"
-    hopping: float = quantity("hopping inside the lead, along and across", "t", 1.0, gt=0)
-    coupling: float = quantity("hopping between each row and its site", "t", 1.0)
-
-    has_rows: ClassVar = True
-
-    def channels(self, sites: int) -> tuple[tuple[np.ndarray, Lead], ...]:
-        """Return the transverse modes as chains, see `Lead.channels`.
-
-        Mode n of m rows, ``sqrt(2/(m+1)) sin(pi n j/(m+1))``, has the energy
-        ``-2 hopping cos(pi n/(m+1))`` beside ``onsite``.
-        """
-        number, count = np.arange(1, sites + 1), sites + 1
-        # Without rounding: nodes are zeros, and the energies are symmetric.
-        turns = np.outer(number, number) % (2 * count)
-        modes = np.where(turns % count, np.sin(np.pi * turns / count), 0.0) * np.sqrt(2 / count)
-        energies = -2 * self.hopping * np.sin(np.pi * (count - 2 * number) / (2 * count))
-        fields = {"hopping": self.hopping, "coupling": self.coupling}
-        return tuple(
-            (mode, SemiInfiniteChain(onsite=self.onsite + float(energy), **fields))
-            for mode, energy in zip(modes, energies, strict=True)
-        )
-
-
-class SemiInfiniteSSH(Lead):
-    """Semi-infinite Su-Schrieffer-Heeger chain: two bands and a gap, coupled by one bond.
-
-    Where the hopping between cells is the larger one it has a state at its end, in the gap.
-    """
-
-    kind: Literal["semi-infinite-ssh"] = "semi-infinite-ssh"
-    intracell: float = quantity("hopping within a cell, the first bond", "t", 1.0, gt=0)
-    intercell: float = quantity("hopping between cells, the second bond", "t", 1.0, gt=0)
-    coupling: float = quantity("hopping between lead and contact site", "t", 1.0)
-    onsite: float = quantity("on-site energy of the lead", "t", 0.0)
-
-    @cached_property
-    def bands(self) -> tuple[tuple[float, float], ...]:
-        """``onsite -+ |intracell -+ intercell|``, in t; one band where they are equal."""
-        gap = abs(self.intracell - self.intercell)
-        top, e = self.intracell + self.intercell, self.onsite
-        return ((e - top, e - gap), (e + gap, e + top)) if gap else ((e - top, e + top),)
-
-    @property
-    def _excess(self) -> float:
-        """``t2^2 - t1^2`` without cancellation."""
-        t1, t2 = self.intracell, self.intercell
-        return (t2 - t1) * (t2 + t1)
-
-    @property
-    def poles(self) -> tuple[tuple[complex, float], ...]:
-        """State at the end of the chain, of weight ``1 - (t1/t2)^2``."""
-        if self._excess <= 0:
-            return ()
-        weight = self._excess / self.intercell**2
-        return ((self.onsite, self.coupling**2 * weight),)
-
-    def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return the self-energy without that of the state at the end, see `Lead`.
-
-        ``Sigma = coupling^2 g``, with the root ``g`` of
-        ``w t2^2 g^2 - (w^2 + t2^2 - t1^2) g + w = 0`` that is retarded in the bands and decays as
-        ``1/w`` outside, w from ``onsite``, t1 within and t2 between cells.
-        """
-        t1, t2 = self.intracell, self.intercell
-        w = np.asarray(energies, float) - self.onsite
-        w = np.where(w == 0, _NO_DISTANCE, w)
-        size, gap, top = abs(w), abs(t1 - t2), t1 + t2
-        square = (size - gap) * (size + gap) * (size - top) * (size + top)
-        root = np.sqrt(abs(square))
-        g = np.empty(w.shape, complex)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            inside, middle = square < 0, (square >= 0) & (size <= gap)
-            np.copyto(g, 2 * w / (w * w + self._excess + root))
-            if self._excess > 0:
-                rest = w - w * (2 * (t1 * t1 + t2 * t2) - w * w) / (root + self._excess)
-                np.copyto(g, rest / (2 * t2 * t2), where=middle)
-            else:
-                np.copyto(g, 2 * w / (w * w + self._excess - root), where=middle & (size < gap))
-            end = self._excess / (w * t2 * t2) if self._excess > 0 else 0.0
-            retarded = (w * w + self._excess - 1j * np.sign(w) * root) / (2 * w * t2 * t2) - end
-            np.copyto(g, retarded, where=inside)
-            np.copyto(g, g - end, where=(square >= 0) & (size >= top))
-        return self.coupling**2 * g[()]
-
-
-class Lorentzian(Lead):
-    """Bath whose density of states is a Lorentzian: a level that a wide band damps."""
-
-    kind: Literal["lorentzian"] = "lorentzian"
-    coupling: float = quantity("hopping between the level and the contact site", "t", 1.0)
-    onsite: float = quantity("energy of the level, the centre of the Lorentzian", "t", 0.0)
-    half_width: float = quantity("half width at half maximum of the Lorentzian", "t", gt=0)
-
-    bands: ClassVar = ((-np.inf, np.inf),)
-
-    @property
-    def poles(self) -> tuple[tuple[complex, float], ...]:
-        """The damped level."""
-        return ((self.onsite - 1j * self.half_width, self.coupling**2),)
-
-    def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return zeros: ``coupling^2 / (w - onsite + i half_width)`` is all in the pole."""
-        return np.zeros(np.shape(energies), complex)
-
-    @cached_property
-    def reference_energy(self) -> float:
-        """Centre of the Lorentzian, in t."""
-        return self.onsite
