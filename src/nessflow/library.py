@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from pydantic import BaseModel
 
 from nessflow.config.grid import Ensemble
 from nessflow.config.project import load_study as read_study
-from nessflow.config.study import Study
+from nessflow.config.study import Study, variables_at
 from nessflow.errors import nearest
-from nessflow.outcome import Status, Variable
+from nessflow.outcome import Status
 from nessflow.registry import AnyOf, PartError, find_kind, kind_names
 from nessflow.run.solve import generator
 from nessflow.store.layout import described
@@ -165,14 +164,7 @@ def point(kind: str, *, sample: int = 0, seed: int = 0, **parameters: Any) -> xr
     given = {name: _parts_of(value) for name, value in parameters.items()}
     checked = module.Parameters(**given)
     rng = generator(Ensemble(1, 1, seed), {}, sample) if module.is_random(checked) else None
-    return _dataset(computed(module, checked, _variables(module, checked), rng))
-
-
-def _variables(kind: ModuleType, parameters: BaseModel) -> Mapping[str, Variable]:
-    observables = getattr(parameters, "observables", None)
-    if observables is None:
-        return kind.VARIABLES
-    return {name: each for x in observables for name, each in x.variables.items()}
+    return _dataset(computed(module, checked, variables_at(module, checked), rng))
 
 
 def _kind(name: str) -> ModuleType:

@@ -116,6 +116,18 @@ class Outcome:
     """Limits that depend on the point, in place of those of the variable."""
 
 
+def joined(*outcomes: Outcome) -> Outcome:
+    """Return the outcomes of parts of a point as one, with the status of the first not ok."""
+    status, message = next(
+        ((x.status, x.message) for x in outcomes if x.status != Status.OK), (Status.OK, "")
+    )
+    values, notes, limits = (
+        {name: value for x in outcomes for name, value in getattr(x, part).items()}
+        for part in ("values", "notes", "limits")
+    )
+    return Outcome(values, status, message, notes, limits)
+
+
 def with_errors(variables: Mapping[str, Variable]) -> dict[str, Variable]:
     """Return the variables, each followed by its ``_error``."""
     result = {}

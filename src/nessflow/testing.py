@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from nessflow.config.grid import points_of
 from nessflow.config.project import load_study, parameters_of
+from nessflow.config.study import variables_at
 from nessflow.kinds import steady_current
 from nessflow.observables.observable import Observable
 from nessflow.outcome import Coordinate, Outcome, Status, Variable
@@ -630,9 +631,7 @@ def check_kind(
     outcomes = []
     for point in points:
         found, again = (_evaluated(kind, point) for _ in range(2))
-        variables = kind.VARIABLES
-        if hasattr(kind, "chosen"):
-            variables = {k: v for x in point.observables for k, v in x.variables.items()}
+        variables = variables_at(kind, point)
         _check_outcome(laws, found, variables, kind.coordinates(point))
         _require_same(laws, "the same bits twice", found, again, variables)
         outcomes.append(found)

@@ -68,8 +68,23 @@ def variables_of(kind: ModuleType, data: Mapping[str, object]) -> dict[str, obje
     """Return the variables of a study from its parameters as written, checked or not."""
     if not hasattr(kind, "chosen"):
         return dict(getattr(kind, "VARIABLES", {}))
-    chosen = observables_of(kind, data).values()
-    return {name: variable for each in chosen for name, variable in each.variables.items()}
+    return own_variables(kind) | _of_observables(observables_of(kind, data).values())
+
+
+def variables_at(kind: ModuleType, parameters: BaseModel) -> dict[str, object]:
+    """Return the variables of a point."""
+    if not hasattr(kind, "chosen"):
+        return dict(kind.VARIABLES)
+    return own_variables(kind) | _of_observables(parameters.observables)
+
+
+def own_variables(kind: ModuleType) -> dict[str, object]:
+    """Return what all studies have of a kind that lets them choose observables."""
+    return dict(getattr(kind, "OWN", {}))
+
+
+def _of_observables(observables: Iterable) -> dict[str, object]:
+    return {name: variable for each in observables for name, variable in each.variables.items()}
 
 
 def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:

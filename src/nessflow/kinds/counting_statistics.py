@@ -3,17 +3,17 @@
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.observables import observable
+from nessflow.observables.cumulants import Cumulants
+from nessflow.outcome import joined
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.scattering.counting import (
     ChargeDistribution,
+    ParticleCumulants,
     charge_distribution,
-    cumulants_observable,
     generating_function,
 )
-from nessflow.scattering.currents import currents_observable
-from nessflow.scattering.noise import noise_observable
-from nessflow.spectrum.rates import integrate_observables
-from nessflow.studies import steady_flows, systems
+from nessflow.studies import observed, systems
 from nessflow.studies.kind import (
     NOT_NEGATIVE,
     PROBABILITY,
@@ -23,7 +23,8 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import ACCURACY, Accuracy, allow_for_underflow, with_errors
+from nessflow.studies.variables import allow_for_underflow, with_errors
+from nessflow.systems.system import OpenSystem
 
 
 class Charges(Strict):
@@ -47,16 +48,61 @@ class Charges(Strict):
         return np.arange(self.lowest, self.highest + 1)
 
 
-class Parameters(Strict):
+_RATE = "t/hbar"
+_DISTRIBUTION = ("lead", "charge")
+
+OWN = with_errors(
+    {
+        "cumulant": Variable(
+            ("lead", "order"),
+            _RATE,
+            "cumulant of the charge, per unit time",
+            Limits(np.array([-np.inf, 0.0, -np.inf, -np.inf])),
+        ),
+        "generating_function_real": Variable(
+            ("lead", "counting_field"),
+            _RATE,
+            "real part of the cumulant generating function",
+            Limits(upper=0),
+        ),
+        "generating_function_imaginary": Variable(
+            ("lead", "counting_field"),
+            _RATE,
+            "imaginary part of the cumulant generating function",
+        ),
+        "probability": Variable(_DISTRIBUTION, "1", "probability of the charge", PROBABILITY),
+        "outside_probability": Variable(
+            ("lead",), "1", "probability of charges that are not tabulated", PROBABILITY
+        ),
+    }
+) | {
+    "gaussian_probability": Variable(
+        _DISTRIBUTION,
+        "1",
+        "normal density of the mean and variance of the charge",
+        NOT_NEGATIVE,
+    ),
+}
+
+
+class Parameters(observed.Observed):
     """One system, the time in which charges are counted, and what is tabulated."""
 
-    system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
+    own = OWN
+
     time: float = quantity("time in which charges are counted, long", "hbar/t", gt=0)
     charges: Charges
     counting_fields: int = Field(
         64, description="number of counting fields, evenly from 0, below pi", ge=2, le=10_000
     )
-    accuracy: Accuracy = ACCURACY
+
+    def own_coordinates(self) -> dict[str, Coordinate]:
+        """Return orders, counting fields and charges."""
+        return {
+            "order": Coordinate(np.arange(1, 5), "1", "order of the cumulant"),
+            "counting_field": Coordinate(_fields(self), "rad", "counting field"),
+            "charge": Coordinate(self.charges.values(), "1", "charge"),
+        }
 
 
 CONVENTIONS = (
@@ -67,74 +113,30 @@ CONVENTIONS = (
     "temperature and bias; the error of a probability says how far the limit is from a "
     "distribution.",
     "Cumulants are per unit time, of order 1 (current) to 4; order 2 is the noise.",
-    *steady_flows.CONVENTIONS,
+    *observed.conventions(observed.FLOWS),
 )
-
-_RATE = "t/hbar"
-_DISTRIBUTION = ("lead", "charge")
-
-VARIABLES = (
-    steady_flows.VARIABLES
-    | with_errors(
-        {
-            "cumulant": Variable(
-                ("lead", "order"),
-                _RATE,
-                "cumulant of the charge, per unit time",
-                Limits(np.array([-np.inf, 0.0, -np.inf, -np.inf])),
-            ),
-            "generating_function_real": Variable(
-                ("lead", "counting_field"),
-                _RATE,
-                "real part of the cumulant generating function",
-                Limits(upper=0),
-            ),
-            "generating_function_imaginary": Variable(
-                ("lead", "counting_field"),
-                _RATE,
-                "imaginary part of the cumulant generating function",
-            ),
-            "probability": Variable(_DISTRIBUTION, "1", "probability of the charge", PROBABILITY),
-            "outside_probability": Variable(
-                ("lead",), "1", "probability of charges that are not tabulated", PROBABILITY
-            ),
-        }
-    )
-    | {
-        "gaussian_probability": Variable(
-            _DISTRIBUTION,
-            "1",
-            "normal density of the mean and variance of the charge",
-            NOT_NEGATIVE,
-        ),
-    }
-)
-
-
-def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
-    """Return leads, orders, counting fields and charges."""
-    return {
-        **steady_flows.coordinates(parameters.system),
-        "order": Coordinate(np.arange(1, 5), "1", "order of the cumulant"),
-        "counting_field": Coordinate(_fields(parameters), "rad", "counting field"),
-        "charge": Coordinate(parameters.charges.values(), "1", "charge"),
-    }
+VARIABLES = observed.variables(Parameters)
+chosen = Parameters.chosen
+coordinates = observed.coordinates
+is_random = observed.is_random
 
 
 def _fields(parameters: Parameters) -> np.ndarray:
     return np.linspace(0, np.pi, parameters.counting_fields, endpoint=False)
 
 
-def is_random(parameters: Parameters) -> bool:
-    """Return whether the system draws disorder."""
-    return systems.is_random(parameters.system)
+def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool = True) -> Outcome:
+    """Return cumulants, generating functions and distributions of one system, and observables."""
+    system, asked = systems.open_system(parameters.system, rng), parameters.observables
+    needed = (*asked, Cumulants()) if own else asked
+    results = observable.results(system, needed, parameters.accuracy)
+    found = observable.outcome(system, asked, results)
+    return joined(_counted(parameters, system, results["cumulants"]), found) if own else found
 
 
-def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
-    """Return cumulants, generating functions and distributions of one system."""
-    system, accuracy = systems.open_system(parameters.system, rng), parameters.accuracy
-    observables = cumulants_observable, currents_observable, noise_observable
-    found, *both = integrate_observables(system, [f(system) for f in observables], accuracy)
+def _counted(parameters: Parameters, system: OpenSystem, found: ParticleCumulants) -> Outcome:
+    """Return what `OWN` lists."""
+    accuracy, notes = parameters.accuracy, {}
     rows: list[dict[str, np.ndarray | float]] = []
     for name, cumulants in zip(found.terminals, found.cumulants, strict=True):
         chi, error = generating_function(system, name, _fields(parameters), accuracy)
@@ -150,8 +152,6 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         )
     values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     values |= {"cumulant": found.cumulants, "cumulant_error": found.cumulants_error}
-    flows, notes = steady_flows.flows(system, *both)
-    values |= flows
     if any(lead.temperature > 0 for lead in system.leads):
         allow_for_underflow(values, ["cumulant", "outside_probability"])
         # Nothing is counted at the field zero.
@@ -165,7 +165,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         notes["gaussian_probability"] = f"the charge of {names} does not fluctuate"
     if not found.converged:
         return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
-    return Outcome(values, notes=notes, limits=steady_flows.limits(system))
+    return Outcome(values, notes=notes)
 
 
 def _tabulated(

@@ -3,23 +3,40 @@
 import numpy as np
 from pydantic import Field, model_validator
 
-from nessflow.outcome import without_two_leads
-from nessflow.parts import KeyedError, Strict
-from nessflow.scattering.currents import disorder_susceptibility
-from nessflow.scattering.noise import currents_and_noise
-from nessflow.studies import steady_flows, systems
-from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Status, Variable
-from nessflow.studies.variables import ACCURACY, Accuracy, never_random, with_errors
+from nessflow.observables import observable
+from nessflow.observables.currents import Currents
+from nessflow.outcome import joined, without_two_leads
+from nessflow.parts import KeyedError
+from nessflow.scattering.currents import SteadyCurrents, disorder_susceptibility
+from nessflow.studies import observed, systems
+from nessflow.studies.kind import NOT_NEGATIVE, Outcome, Status, Variable
+from nessflow.studies.variables import never_random, with_errors
+from nessflow.systems.system import OpenSystem
 
 _ROUNDING = 8 * np.finfo(float).eps
 """Rounding of the net current over the currents of the terminals, whose difference it is."""
 
 
-class Parameters(Strict):
+_LIMIT = "net_particle_current_mean_square_coefficient"
+OWN = with_errors(
+    {
+        _LIMIT: Variable(
+            (),
+            "(t/hbar)^2/t^2",
+            "limit of the mean square of the net particle current over the squared half-width "
+            "of uniform disorder",
+            NOT_NEGATIVE,
+        ),
+    }
+)
+
+
+class Parameters(observed.Observed):
     """A clean system."""
 
+    own = OWN
+
     system: systems.System = Field(description="lattice, loss, gain and leads, without disorder")
-    accuracy: Accuracy = ACCURACY
 
     @model_validator(mode="after")
     def _clean(self):
@@ -41,47 +58,36 @@ CONVENTIONS = (
     *systems.CONVENTIONS,
     "The limit is that about a system without net current; about any other the mean square is that "
     "of the clean current, and does not fall with the disorder.",
-    "Currents, noise and entropy production are those without disorder.",
-    *steady_flows.CONVENTIONS,
+    "Observables are those without disorder.",
+    *observed.conventions(observed.FLOWS),
 )
-
-_LIMIT = "net_particle_current_mean_square_coefficient"
-VARIABLES = steady_flows.VARIABLES | with_errors(
-    {
-        _LIMIT: Variable(
-            (),
-            "(t/hbar)^2/t^2",
-            "limit of the mean square of the net particle current over the squared half-width "
-            "of uniform disorder",
-            NOT_NEGATIVE,
-        ),
-    }
-)
+VARIABLES = observed.variables(Parameters)
+chosen = Parameters.chosen
+coordinates = observed.coordinates
 is_random = never_random  # the limit is exact, not sampled
 
 
-def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
-    """Return the terminals and the leads."""
-    return steady_flows.coordinates(parameters.system)
+def evaluate(parameters: Parameters, rng: None, own: bool = True) -> Outcome:
+    """Return the limit of one system, and its observables."""
+    system, asked = systems.open_system(parameters.system, None), parameters.observables
+    needed = (*asked, Currents()) if own else asked
+    results = observable.results(system, needed, parameters.accuracy)
+    found = observable.outcome(system, asked, results)
+    return joined(_limit(system, results["currents"], parameters.accuracy), found) if own else found
 
 
-def evaluate(parameters: Parameters, rng: None) -> Outcome:
+def _limit(system: OpenSystem, clean: SteadyCurrents, accuracy: float) -> Outcome:
     """Return (1/3) sum_j (dJ/dV_j)^2, since <V_j V_k> = delta_jk V^2 / 3 for uniform disorder."""
-    system, names = systems.open_system(parameters.system, None), (_LIMIT, f"{_LIMIT}_error")
-    clean, noise = currents_and_noise(system, parameters.accuracy)
-    values, notes = steady_flows.flows(system, clean, noise)
-    limits = steady_flows.limits(system)
+    nothing = dict.fromkeys(OWN, np.nan)
     if not clean.integrated:
-        values |= dict.fromkeys(names, np.nan)
-        return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
+        return Outcome(nothing, Status.NOT_CONVERGED, "an energy integral did not converge")
     current, error = clean.net_particle_current, clean.net_particle_current_error
     if abs(current) > error + _ROUNDING * abs(clean.particle_current).max():
         reason = (
             f"without disorder the net current is {current:.6g}, and its square over that of the "
             "half-width has no limit; use steady-current with an ensemble"
         )
-        values |= dict.fromkeys(names, np.nan)
-        return Outcome(values, notes=notes | {_LIMIT: reason}, limits=limits)
-    slope, error = disorder_susceptibility(system, parameters.accuracy)
+        return Outcome(nothing, notes={_LIMIT: reason})
+    slope, error = disorder_susceptibility(system, accuracy)
     limit = np.sum(slope**2) / 3, np.sum(2 * np.abs(slope) * error + error**2) / 3
-    return Outcome(values | dict(zip(names, limit, strict=True)), notes=notes, limits=limits)
+    return Outcome(dict(zip(OWN, limit, strict=True)))

@@ -1,12 +1,17 @@
 """Linear response of an open system between leads: conductances, thermopower, noise, entropy."""
 
 import math
+from functools import cache
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from nessflow.outcome import without_two_leads
-from nessflow.parts import KeyedError, Strict
+from nessflow.estimate import Estimate
+from nessflow.observables import observable
+from nessflow.observables.currents import Currents
+from nessflow.observables.observable import is_driven
+from nessflow.outcome import joined, without_two_leads
+from nessflow.parts import KeyedError
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.linear_response import (
     LORENZ_NUMBER,
@@ -14,66 +19,13 @@ from nessflow.scattering.linear_response import (
     linear_response,
     sommerfeld_lorenz_ratio,
 )
-from nessflow.scattering.noise import currents_and_noise
+from nessflow.scattering.noise import ParticleNoise
 from nessflow.spectrum.band_edges import why_undefined
-from nessflow.studies import steady_flows, systems
+from nessflow.studies import observed, systems
 from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Limits, Outcome, Status, Variable
-from nessflow.studies.variables import (
-    ACCURACY,
-    CHARGE,
-    Accuracy,
-    Charge,
-    with_errors,
-)
+from nessflow.studies.variables import CHARGE, Charge, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import without_temperature
-
-
-class Parameters(Strict):
-    """One system, all leads at the same chemical potential and temperature."""
-
-    system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
-    charge: Charge = 1
-    accuracy: Accuracy = ACCURACY
-
-    @model_validator(mode="after")
-    def _equal_leads(self):
-        for name in ("chemical_potential", "temperature"):
-            values = {lead: getattr(x, name) for lead, x in self.system.leads.items()}
-            if len(set(values.values())) > 1:
-                found = " and ".join(f"{value:g} ({lead})" for lead, value in values.items())
-                first, *others = values
-                other = next(lead for lead in others if values[lead] != values[first])
-                raise KeyedError(
-                    f"linear response needs leads of equal {name}, got {found}; "
-                    "for leads that differ use study: steady-current",
-                    "system",
-                    "leads",
-                    other,
-                    name,
-                )
-        return self
-
-
-CONVENTIONS = (
-    *systems.CONVENTIONS,
-    "Responses of the net currents to a small difference of the left lead's chemical potential or "
-    "temperature; the thermal conductance at unchanged net particle current.  They are defined "
-    "with exactly two leads, the matrices with any number.",
-    CHARGE,
-    "Matrices: a change d mu_b, d T_b of lead b changes the currents of lead a into the system by "
-    "M0_ab d mu_b + M1_ab d T_b / T (particles) and M1_ab d mu_b + M2_ab d T_b / T (heat): "
-    "conductance, thermoelectric and heat matrix.  Without loss and gain rows add up to zero.",
-    "Heat counts from the fixed chemical potential, which makes the Onsager matrix symmetric. "
-    "Quantities called own_potential count each lead's heat from its own chemical potential; they "
-    "differ where gain or loss drives a current without bias.",
-    *steady_flows.CONVENTIONS,
-    "Currents, noise and entropy production are those without differences: without loss and gain "
-    "equilibrium, noise T (M0_ab + M0_ba) and nothing else.  Small differences produce the entropy "
-    "sum_ab [d mu_a M0_ab d mu_b + d mu_a (M1_ab + M1_ba) x_b + x_a M2_ab x_b]/T, x = d T/T; bias "
-    "entropy production is the symmetric matrix of the first term.  With loss or gain the change "
-    "is of first order.",
-)
 
 _CONDUCTANCE = "e^2/hbar"
 _THERMAL = "t/hbar"
@@ -137,57 +89,143 @@ _MATRICES = {
 }
 _BIAS = "bias_entropy_production"
 
-VARIABLES = (
-    with_errors(
-        _RESPONSE
-        | _RATIOS
-        | _MATRICES
-        | {
-            _BIAS: Variable(
-                _PAIRS,
-                "k_B/(t*hbar)",
-                "entropy production of small chemical potentials of lead and lead_2, over both",
-                COVARIANCE,
-            ),
-        }
-    )
-    | steady_flows.VARIABLES
+OWN = with_errors(
+    _RESPONSE
+    | _RATIOS
+    | _MATRICES
     | {
-        "wiedemann_franz_conductance_ratio": Variable(
-            (),
-            "k_B^2*t/e^2",
-            "thermal over electrical conductance by the Wiedemann-Franz law",
-            NOT_NEGATIVE,
+        _BIAS: Variable(
+            _PAIRS,
+            "k_B/(t*hbar)",
+            "entropy production of small chemical potentials of lead and lead_2, over both",
+            COVARIANCE,
         ),
     }
+) | {
+    "wiedemann_franz_conductance_ratio": Variable(
+        (),
+        "k_B^2*t/e^2",
+        "thermal over electrical conductance by the Wiedemann-Franz law",
+        NOT_NEGATIVE,
+    ),
+}
+
+
+class Parameters(observed.Observed):
+    """One system, all leads at the same chemical potential and temperature."""
+
+    own = OWN
+
+    charge: Charge = 1
+
+    @model_validator(mode="after")
+    def _equal_leads(self):
+        for name in ("chemical_potential", "temperature"):
+            values = {lead: getattr(x, name) for lead, x in self.system.leads.items()}
+            if len(set(values.values())) > 1:
+                found = " and ".join(f"{value:g} ({lead})" for lead, value in values.items())
+                first, *others = values
+                other = next(lead for lead in others if values[lead] != values[first])
+                raise KeyedError(
+                    f"linear response needs leads of equal {name}, got {found}; "
+                    "for leads that differ use study: steady-current",
+                    "system",
+                    "leads",
+                    other,
+                    name,
+                )
+        return self
+
+
+CONVENTIONS = (
+    *systems.CONVENTIONS,
+    "Responses of the net currents to a small difference of the left lead's chemical potential or "
+    "temperature; the thermal conductance at unchanged net particle current.  They are defined "
+    "with exactly two leads, the matrices with any number.",
+    CHARGE,
+    "Matrices: a change d mu_b, d T_b of lead b changes the currents of lead a into the system by "
+    "M0_ab d mu_b + M1_ab d T_b / T (particles) and M1_ab d mu_b + M2_ab d T_b / T (heat): "
+    "conductance, thermoelectric and heat matrix.  Without loss and gain rows add up to zero.",
+    "Heat counts from the fixed chemical potential, which makes the Onsager matrix symmetric. "
+    "Quantities called own_potential count each lead's heat from its own chemical potential; they "
+    "differ where gain or loss drives a current without bias.",
+    *observed.conventions(observed.FLOWS),
+    "Observables are those without differences: without loss and gain equilibrium, with noise "
+    "T (M0_ab + M0_ba) and no current.  Small differences produce the entropy "
+    "sum_ab [d mu_a M0_ab d mu_b + d mu_a (M1_ab + M1_ba) x_b + x_a M2_ab x_b]/T, x = d T/T; bias "
+    "entropy production is the symmetric matrix of the first term.  With loss or gain the change "
+    "is of first order.",
 )
+VARIABLES = observed.variables(Parameters)
+chosen = Parameters.chosen
+coordinates = observed.coordinates
+is_random = observed.is_random
 
 
-def coordinates(parameters: Parameters) -> dict:
-    """Return the terminals and the leads."""
-    return steady_flows.coordinates(parameters.system)
+def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool = True) -> Outcome:
+    """Return the response of one system, and the observables that it has without differences."""
+    system, asked = systems.open_system(parameters.system, rng), parameters.observables
+    accuracy, driven = parameters.accuracy, is_driven(system)
+    matrices = cache(lambda: conductance_matrices(system, accuracy))
+    known = (
+        {}
+        if driven
+        else {
+            "noise": lambda: _equilibrium_noise(system, *(part[0] for part in matrices())),
+            "entropy-production": lambda: _without_entropy(system),
+        }
+    )
+    needed = (*asked, Currents()) if own and driven else asked
+    results = observable.results(system, needed, accuracy, known)
+    found = observable.outcome(system, asked, results)
+    if not own:
+        return found
+    return joined(_response(parameters, system, *matrices(), results.get("currents")), found)
 
 
-def is_random(parameters: Parameters) -> bool:
-    """Return whether the system draws disorder."""
-    return systems.is_random(parameters.system)
+def _equilibrium_noise(
+    system: OpenSystem, conductance: np.ndarray, error: np.ndarray
+) -> ParticleNoise:
+    """Return the noise of leads in equilibrium, ``T (M0_ab + M0_ba)``."""
+    names = tuple(terminal.name for terminal in system.terminals)
+    temperature = system.terminals[0].temperature
+    # Transmissions that jump at the chemical potential leave no conductance, but there is no noise.
+    noise = np.zeros((2, *conductance.shape))
+    if temperature > 0:
+        noise = temperature * np.array([conductance + conductance.T, error + error.T])
+    net = noise @ [0.5, -0.5] @ [0.5, -0.5] if len(names) == 2 else (None, None)
+    return ParticleNoise(names, *noise, *net, converged=True, evaluations=0)
 
 
-def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
-    """Return the response of one system (paper 000, S32 to S37 with errata E1 to E3)."""
-    system = systems.open_system(parameters.system, rng)
+def _without_entropy(system: OpenSystem) -> dict[str, Estimate]:
+    """Return that leads in equilibrium lose no heat and make no entropy, at temperature 0 too."""
+    nothing = np.zeros(len(system.terminals))
+    return {
+        "heat_current": Estimate(nothing, nothing),
+        "entropy_production": Estimate(0.0, 0.0),
+        "lead_entropy_production": Estimate(0.0, 0.0),
+    }
+
+
+def _response(
+    parameters: Parameters,
+    system: OpenSystem,
+    matrices: np.ndarray,
+    errors: np.ndarray,
+    currents: SteadyCurrents | None,
+) -> Outcome:
+    """Return what `OWN` lists (paper 000, S32 to S37 with errata E1 to E3)."""
     temperature, accuracy = system.terminals[0].temperature, parameters.accuracy
-    limits = _limits(system)
-    matrices = conductance_matrices(system, accuracy)
-    values: dict[str, np.ndarray | float] = dict(zip(_MATRICES, matrices[0], strict=True))
-    values |= zip((f"{name}_error" for name in _MATRICES), matrices[1], strict=True)
+    values: dict[str, np.ndarray | float] = dict(zip(_MATRICES, matrices, strict=True))
+    values |= zip((f"{name}_error" for name in _MATRICES), errors, strict=True)
     values["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
-    notes = {}
+    notes, limits = {}, _limits(system)
     if not np.isfinite(values["conductance_matrix"]).all():
         at_edge = why_undefined(system, system.terminals[0].chemical_potential)
         notes["conductance_matrix"] = f"at temperature 0, {at_edge}"
-    currents, flows, more = _flows(system, *(part[0] for part in matrices), accuracy)
-    values, notes = values | flows, notes | more
+    production = _bias_entropy_production(system, matrices[0], errors[0])
+    values[_BIAS], values[f"{_BIAS}_error"], why = production
+    notes |= {_BIAS: why} if why else {}
     reason = without_two_leads(len(parameters.system.leads), "the response of the net current")
     if reason:
         undefined = with_errors(_RESPONSE | _RATIOS)
@@ -218,31 +256,21 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     return Outcome(values, *status, notes, limits)
 
 
-def _flows(
-    system: OpenSystem, conductance: np.ndarray, error: np.ndarray, accuracy: float
-) -> tuple[SteadyCurrents | None, dict[str, np.ndarray | float], dict[str, str]]:
-    """Return flows without differences, entropy production of small ones, and notes."""
-    if system.loss.any() or system.gain.any():
-        currents, noise = currents_and_noise(system, accuracy)
-        values, notes = steady_flows.flows(system, currents, noise)
-        nothing = np.full(conductance.shape, np.nan)
-        notes[_BIAS] = "with loss or gain differences change the entropy production at first order"
-        return currents, values | dict.fromkeys((_BIAS, f"{_BIAS}_error"), nothing), notes
-    temperature = system.terminals[0].temperature
-    both = conductance + conductance.T, error + error.T
-    values = dict.fromkeys(("entropy_production", "entropy_production_error"), 0.0)
-    at_rest = np.zeros(len(conductance) + 2)
-    values |= dict.fromkeys(("particle_current", "particle_current_error"), at_rest)
-    names = [f"{name}{part}" for name in ("particle_noise", _BIAS) for part in ("", "_error")]
+def _bias_entropy_production(
+    system: OpenSystem, conductance: np.ndarray, error: np.ndarray
+) -> Estimate:
+    """Return the entropy production of small differences of chemical potentials."""
+    temperature, nothing = system.terminals[0].temperature, np.full(conductance.shape, np.nan)
+    if is_driven(system):
+        reason = "with loss or gain differences change the entropy production at first order"
+        return Estimate(nothing, nothing, reason)
     if temperature == 0:
-        silent, nothing = np.zeros(conductance.shape), np.full(conductance.shape, np.nan)
-        values |= zip(names, (silent, silent, nothing, nothing), strict=True)
-        return None, values, {_BIAS: without_temperature(system)}
-    scaled = [part * x for x in (temperature, 0.5 / temperature) for part in both]
-    values |= zip(names, scaled, strict=True)
-    edge = why_undefined(system, system.terminals[0].chemical_potential)
-    lost = {} if np.isfinite(conductance).all() else dict.fromkeys(("particle_noise", _BIAS), edge)
-    return None, values, lost
+        return Estimate(nothing, nothing, without_temperature(system))
+    edge = ""
+    if not np.isfinite(conductance).all():
+        edge = why_undefined(system, system.terminals[0].chemical_potential)
+    value, spread = (0.5 / temperature * (x + x.T) for x in (conductance, error))
+    return Estimate(value, spread, edge)
 
 
 def _limits(system: OpenSystem) -> dict[str, Limits]:
@@ -262,7 +290,7 @@ def _limits(system: OpenSystem) -> dict[str, Limits]:
             semidefinite=k != 1,
         )
 
-    return steady_flows.limits(system) | {
+    return {
         "electrical_conductance": Limits(0, most[0, 0]),
         "thermal_conductance": Limits(0, LORENZ_NUMBER * temperature * most[0, 0]),
         "conductance_matrix": matrix(0, 0.0),

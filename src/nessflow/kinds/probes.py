@@ -1,17 +1,19 @@
 """Steady state with probes whose chemical potentials, perhaps temperatures, are solved for."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from pydantic import Field
 
 from nessflow.estimate import Estimate
-from nessflow.outcome import current_limits, noise_limits
-from nessflow.parts import Strict
+from nessflow.observables import observable
+from nessflow.outcome import current_limits, joined, noise_limits
 from nessflow.probes.exact import solve_probes
 from nessflow.probes.noise import ProbeNoise, bare_noise, probe_noise
-from nessflow.probes.problem import NoSolution, Probe, ProbeSolution
+from nessflow.probes.problem import NoSolution, Probe, ProbeSolution, moved
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
-from nessflow.studies import probed_systems
+from nessflow.studies import observed, probed_systems
 from nessflow.studies.kind import (
     COVARIANCE,
     NOT_NEGATIVE,
@@ -23,7 +25,7 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import ACCURACY, Accuracy, failed, with_errors
+from nessflow.studies.variables import failed, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_production, heat_current
 
@@ -42,6 +44,9 @@ CONVENTIONS = (
     "Local deviation: occupation of a terminal's site less the one in equilibrium with that "
     "terminal.",
     "Entropy production is that of all terminals, probes included.",
+    "Observables are those at the chemical potentials and temperatures that were found, constant "
+    "in time, with probes among the leads; what they change by when all move up or down by their "
+    "errors is part of their own.",
 )
 
 STATE = with_errors(
@@ -116,36 +121,64 @@ NOISE = with_errors(
         ),
     }
 )
-VARIABLES = STATE | FLOWS | THERMODYNAMICS | PROFILES | NOISE
+OWN = STATE | FLOWS | THERMODYNAMICS | PROFILES | NOISE
 
 
-class Parameters(Strict):
+class Parameters(observed.Observed):
     """One system."""
 
+    own = OWN
+
+    observables: observed.Observables = observed.listed()
     system: probed_systems.PerhapsProbedSystem = Field(
         description="lattice, disorder, loss, gain, leads and probes"
     )
-    accuracy: Accuracy = ACCURACY
+
+    def own_coordinates(self) -> dict[str, Coordinate]:
+        """Return the leads of given chemical potential."""
+        return probed_systems.contacts(self.system)
+
+    def system_coordinates(self, dimensions: Iterable[str]) -> dict[str, Coordinate]:
+        """Return some dimensions of the system, probes among its leads."""
+        return probed_systems.some_coordinates(self.system, dimensions)
 
 
-def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
-    """Return terminals, sites and bonds."""
-    return probed_systems.coordinates(parameters.system)
+VARIABLES = observed.variables(Parameters)
+chosen = Parameters.chosen
+coordinates = observed.coordinates
+is_random = observed.is_random
 
 
-def is_random(parameters: Parameters) -> bool:
-    """Return whether the system draws disorder."""
-    return probed_systems.systems.is_random(parameters.system)
-
-
-def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
+def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool = True) -> Outcome:
     """Return the steady state of one system, solved exactly."""
     system, probes = probed_systems.open_system(parameters.system, rng)
     accuracy = parameters.accuracy
     try:
         solved = solve_probes(system, probes, accuracy)
     except NoSolution as error:
-        return failed(VARIABLES, coordinates(parameters), str(error))
+        variables = observed.variables_of(parameters)
+        return failed(variables, coordinates(parameters), str(error))
+    state = Outcome({}, *judged(solved, None, None))
+    if own:
+        state = _state(solved, probes, accuracy)
+    return joined(state, _observed(parameters, solved))
+
+
+def _observed(parameters: Parameters, solved: ProbeSolution) -> Outcome:
+    """Return the observables of a system whose probes are solved."""
+
+    def at(shift: int) -> Outcome:
+        potentials = solved.chemical_potential + shift * solved.chemical_potential_error
+        warmth = solved.temperature + shift * solved.temperature_error
+        system = moved(solved.system, potentials, np.maximum(warmth, 0.0))
+        return observable.evaluate(system, parameters.observables, parameters.accuracy)
+
+    return observed.with_uncertain(at(0), map(at, (-1, 1)))
+
+
+def _state(solved: ProbeSolution, probes: list[Probe], accuracy: float) -> Outcome:
+    """Return what `OWN` lists."""
+    system = solved.system
     currents = terminal_currents(solved.system, accuracy)
     inside = profiles(solved.system, accuracy)
     values = {name: getattr(currents, name) for name in FLOWS}

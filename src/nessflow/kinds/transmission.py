@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import numpy as np
-from pydantic import Field
 
 from nessflow import outcome
 from nessflow.estimate import Estimate
 from nessflow.grids import EnergyGrid, Listed, numbers_of
-from nessflow.outcome import without_two_leads
-from nessflow.parts import Strict, quantity
+from nessflow.observables import observable
+from nessflow.outcome import joined, without_two_leads
+from nessflow.parts import quantity
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
     open_channels,
@@ -22,7 +22,7 @@ from nessflow.scattering.spectra import spectral_flows
 from nessflow.spectrum.band_edges import why_undefined
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.rounding import with_moved_levels
-from nessflow.studies import systems
+from nessflow.studies import observed, systems
 from nessflow.studies.kind import (
     NOT_NEGATIVE,
     SECOND_LAW,
@@ -36,29 +36,11 @@ from nessflow.studies.variables import allow_for_underflow, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_density
 
-
-class Parameters(Strict):
-    """One system and the energies of its spectrum."""
-
-    system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
-    energies: EnergyGrid | Listed = quantity(
-        "energies of the spectrum, a grid or a list in any order", "t"
-    )
-
-
 SPECTRAL = (
     "Spectral particle current, noise and entropy production: at the leads' chemical potentials "
     "and temperatures, for each energy; their integrals over all energies are the steady ones "
     "(hbar = 1: 1/2 pi is part of them).  Noise: zero frequency, no factor 2."
 )
-CONVENTIONS = (
-    *systems.CONVENTIONS,
-    "Reflection of a lead: Tr[s^+ s] of its own block of the scattering matrix; with the "
-    "transmissions from all others it makes the number of its open channels.  At a band edge, "
-    "where a channel opens, what differs between below and above is undefined.",
-    SPECTRAL,
-)
-
 _DIAGONAL = "the diagonal is no transmission between terminals, see reflection"
 _ROUNDING = 16 * np.finfo(float).eps
 _OF_TWO_LEADS = {
@@ -101,29 +83,53 @@ _QUANTITIES = {
     ),
 }
 SPECTRAL_NAMES = tuple(name for name in _QUANTITIES if name.startswith("spectral_"))
-VARIABLES = with_errors(_QUANTITIES)
+OWN = with_errors(_QUANTITIES)
 
 
-def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
-    """Return leads and energies."""
-    terminals = np.array(systems.terminals(parameters.system))
-    return {
-        "terminal": Coordinate(terminals[:-2], "1", "terminal"),
-        "terminal_2": Coordinate(terminals, "1", "second terminal"),
-        **systems.coordinates(parameters.system, ("lead", "lead_2")),
-        "energy": Coordinate(numbers_of(parameters.energies), "t", "energy"),
-    }
+class Parameters(observed.Observed):
+    """One system and the energies of its spectrum."""
+
+    own = OWN
+
+    observables: observed.Observables = observed.listed()
+    energies: EnergyGrid | Listed = quantity(
+        "energies of the spectrum, a grid or a list in any order", "t"
+    )
+
+    def own_coordinates(self) -> dict[str, Coordinate]:
+        """Return the terminals that something is sent into, all terminals, and energies."""
+        terminals = np.array(systems.terminals(self.system))
+        return {
+            "terminal": Coordinate(terminals[:-2], "1", "terminal"),
+            "terminal_2": Coordinate(terminals, "1", "second terminal"),
+            "energy": Coordinate(numbers_of(self.energies), "t", "energy"),
+        }
 
 
-def is_random(parameters: Parameters) -> bool:
-    """Return whether the system draws disorder."""
-    return systems.is_random(parameters.system)
+CONVENTIONS = (
+    *systems.CONVENTIONS,
+    "Reflection of a lead: Tr[s^+ s] of its own block of the scattering matrix; with the "
+    "transmissions from all others it makes the number of its open channels.  At a band edge, "
+    "where a channel opens, what differs between below and above is undefined.",
+    SPECTRAL,
+    "Observables are those at the leads' chemical potentials and temperatures.",
+)
+VARIABLES = observed.variables(Parameters)
+chosen = Parameters.chosen
+coordinates = observed.coordinates
+is_random = observed.is_random
 
 
-def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
-    """Return the spectra of one system (paper 000, S26)."""
+def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool = True) -> Outcome:
+    """Return the spectra of one system (paper 000, S26), and observables."""
     system = systems.open_system(parameters.system, rng)
-    energies, count = numbers_of(parameters.energies), len(system.terminals)
+    found = observable.evaluate(system, parameters.observables, parameters.accuracy)
+    return joined(_spectra(system, numbers_of(parameters.energies)), found) if own else found
+
+
+def _spectra(system: OpenSystem, energies: np.ndarray) -> Outcome:
+    """Return what `OWN` lists."""
+    count = len(system.terminals)
     values = _spectrum(system, energies, "transmission", lambda w: transmission(system, w)[:count])
     values |= _spectrum(system, energies, "reflection", lambda w: reflection(system, w))
     table, reflected = values["transmission"], values["reflection"]
@@ -133,7 +139,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         values[name][range(count), range(count)] = np.nan
     notes = {name: _why(system, energies, values[name]) for name in ("transmission", "reflection")}
     notes["transmission"] = "; ".join(filter(None, (_DIAGONAL, notes["transmission"])))
-    reason = without_two_leads(len(parameters.system.leads), "the net current")
+    reason = without_two_leads(count, "the net current")
     for name, function in _OF_TWO_LEADS.items():
         if reason:
             values |= dict.fromkeys((name, f"{name}_error"), np.full(energies.size, np.nan))

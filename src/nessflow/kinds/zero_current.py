@@ -3,29 +3,41 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from nessflow.outcome import without_two_leads
-from nessflow.parts import KeyedError, Strict, quantity
+from nessflow.observables import observable
+from nessflow.outcome import joined, without_two_leads
+from nessflow.parts import KeyedError, quantity
 from nessflow.scattering.currents import steady_currents
-from nessflow.scattering.noise import lead_noise
-from nessflow.studies import steady_flows, systems
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
-from nessflow.studies.variables import ACCURACY, Accuracy, failed, with_errors
+from nessflow.studies import observed, systems
+from nessflow.studies.kind import Outcome, Status, Variable
+from nessflow.studies.variables import failed, with_errors
 from nessflow.systems.matrices import diagonal
 from nessflow.systems.system import OpenSystem
 
+_ROOT = with_errors(
+    {
+        "chemical_potential": Variable(
+            (), "t", "chemical potential of both leads without particle exchange"
+        ),
+        "reduced_chemical_potential": Variable((), "1", "chemical potential over temperature"),
+    }
+)
+OWN = _ROOT | {
+    "low_energy_law": Variable((), "1", "logarithm of the ratio of gain to loss"),
+}
 
-class Parameters(Strict):
+
+class Parameters(observed.Observed):
     """One system; the chemical potential of both leads is solved for within the bracket."""
 
-    system: systems.System = Field(description="lattice, disorder, loss, gain and leads")
+    own = OWN
+
     lower: float = quantity("lowest chemical potential tried", "t")
     upper: float = quantity("highest chemical potential tried", "t")
-    accuracy: Accuracy = ACCURACY
 
     @model_validator(mode="after")
     def _bracket(self):
@@ -43,43 +55,21 @@ class Parameters(Strict):
 
 CONVENTIONS = (
     *systems.CONVENTIONS,
-    "Currents, noise and entropy production are those at the chemical potential found; what they "
-    "change by within its error is part of their own.",
-    *steady_flows.CONVENTIONS,
+    "Observables are those at the chemical potential found; what they change by within its error "
+    "is part of their own.",
+    *observed.conventions(observed.FLOWS),
 )
-
-_ROOT = (
-    with_errors(
-        {
-            "chemical_potential": Variable(
-                (), "t", "chemical potential of both leads without particle exchange"
-            ),
-            "reduced_chemical_potential": Variable((), "1", "chemical potential over temperature"),
-        }
-    )
-    | steady_flows.VARIABLES
-)
-VARIABLES = _ROOT | {
-    "low_energy_law": Variable((), "1", "logarithm of the ratio of gain to loss"),
-}
-
+VARIABLES = observed.variables(Parameters)
+chosen = Parameters.chosen
+coordinates = observed.coordinates
+is_random = observed.is_random
 
 _FINER = 1e-4
 """Error of the currents whose sum has the root over that of the numbers stored."""
 
 
-def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
-    """Return the terminals and the leads."""
-    return steady_flows.coordinates(parameters.system)
-
-
-def is_random(parameters: Parameters) -> bool:
-    """Return whether the system draws disorder."""
-    return systems.is_random(parameters.system)
-
-
-def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
-    """Return the root of I_L(mu) + I_R(mu), both leads at one chemical potential.
+def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool = True) -> Outcome:
+    """Return the root of I_L(mu) + I_R(mu), both leads at one chemical potential, and observables.
 
     The sum is what loss and gain take.  It grows with mu, so that there is one root at most.  Where
     both halves of the system are alike, each lead by itself exchanges nothing there.  At low energy
@@ -87,7 +77,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     mu / kT = gamma_g / gamma_l is erratum E4).
     """
     system = systems.open_system(parameters.system, rng)
-    nothing = failed(VARIABLES, coordinates(parameters), "")
+    nothing = failed(observed.variables_of(parameters), coordinates(parameters), "")
     values, notes = dict(nothing.values), {}
     loss, gain = (float(np.sum(diagonal(x))) for x in (system.loss, system.gain))
     if loss > 0 and gain > 0:
@@ -101,9 +91,10 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         rtol = max(_FINER * parameters.accuracy, 1e-14)
         return steady_currents(_with_potential(system, mu), rtol)
 
-    def flows(mu):
+    def observables(mu):
+        known = {"currents": partial(at, mu)}
         there = _with_potential(system, mu)
-        return steady_flows.flows(there, at(mu), lead_noise(there, parameters.accuracy))
+        return observable.evaluate(there, parameters.observables, parameters.accuracy, known)
 
     def exchange(mu):
         currents = at(mu)
@@ -116,7 +107,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     (low, low_error), (high, high_error) = exchange(lower), exchange(upper)
     if low == high == 0:
         reason = "no particles are exchanged at any chemical potential"
-        return Outcome(values, notes=notes | dict.fromkeys(_ROOT, reason))
+        undefined = values.keys() - notes.keys() - {"low_energy_law"}
+        return Outcome(values, notes=notes | dict.fromkeys(sorted(undefined), reason))
     if not (low < -low_error and high > high_error):
         return Outcome(
             values,
@@ -135,15 +127,11 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         (temperature,) = temperatures
         values["reduced_chemical_potential"] = mu / temperature
         values["reduced_chemical_potential_error"] = error / temperature
-    found, more = flows(mu)
-    for end in (max(mu - error, lower), min(mu + error, upper)):
-        beside, _ = flows(end)
-        for name in found:
-            if not name.endswith("_error"):
-                found[f"{name}_error"] += abs(beside[name] - found[name])
     fault = at(mu).fault
     status = Status.NOT_CONVERGED if fault else Status.OK
-    return Outcome(values | found, status, fault, notes | more, steady_flows.limits(system))
+    ends = max(mu - error, lower), min(mu + error, upper)
+    found = observed.with_uncertain(observables(mu), map(observables, ends))
+    return joined(Outcome(values, status, fault, notes), found)
 
 
 def _with_potential(system: OpenSystem, mu: float) -> OpenSystem:

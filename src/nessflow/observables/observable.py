@@ -8,9 +8,10 @@ panels, so that the numbers of one never depend on which others are computed.
 
 import functools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -184,8 +185,6 @@ def _chosen(item: str | Strict) -> Observable:
 
 def _compatible(items: tuple[Observable, ...]) -> tuple[Observable, ...]:
     """Check that each stands there once, and that they agree on the dimensions that they share."""
-    if not items:
-        raise ValueError("nothing to compute; name an observable, or leave the key out")
     names: set[str] = set()
     shared: dict[str, tuple[str, np.ndarray]] = {}
     for number, item in enumerate(items):
@@ -264,8 +263,15 @@ def _with_needed(observables: Iterable[Observable]) -> dict[str, Observable]:
     return found
 
 
+Known = Mapping[str, Callable[[], Any]]
+"""Results that a caller has a way of its own to: name of an observable -> what returns it."""
+
+
 def evaluate(
-    system: OpenSystem, observables: Sequence[Observable], accuracy: float = ACCURACY
+    system: OpenSystem,
+    observables: Sequence[Observable],
+    accuracy: float = ACCURACY,
+    known: Known = MappingProxyType({}),
 ) -> Outcome:
     """Return the variables of some observables of one system.
 
@@ -277,6 +283,8 @@ def evaluate(
         Each of another name.
     accuracy : float
         Relative error aimed at in all integrals over the energy.
+    known : mapping of str to callable
+        Results that are not computed here; each is asked for where it is needed.
 
     Returns
     -------
@@ -284,23 +292,52 @@ def evaluate(
         Values in the order of the observables.  The status is that of the first, by name, that is
         not ok, those that others need included.
     """
+    return outcome(system, observables, results(system, observables, accuracy, known))
+
+
+def results(
+    system: OpenSystem,
+    observables: Iterable[Observable],
+    accuracy: float = ACCURACY,
+    known: Known = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Return the results of some observables, and of all that these need, by name.
+
+    Parameters
+    ----------
+    system, observables, accuracy, known
+        As of `evaluate`; one that is there twice is computed once.
+
+    Returns
+    -------
+    dict
+        What `Observable.evaluate` or the integrals of `Observable.integrand` give.
+    """
     every = _with_needed(observables)
-    integrals = {name: x.integrand(system) for name, x in every.items()}
+    found = {name: known[name]() for name in every if name in known}
+    integrals = {name: x.integrand(system) for name, x in every.items() if name not in found}
     integrals = {name: x for name, x in integrals.items() if x is not None}
-    results: dict[str, Any] = {}
     if integrals:
-        found = rates.integrate_observables(system, list(integrals.values()), accuracy)
-        results = dict(zip(integrals, found, strict=True))
+        integrated = rates.integrate_observables(system, list(integrals.values()), accuracy)
+        found |= zip(integrals, integrated, strict=True)
     for name, observable in every.items():
-        if name not in results:
-            needed = [results[kind.name] for kind in observable.requires]
-            results[name] = observable.evaluate_to(accuracy, system, *needed)
+        if name not in found:
+            needed = [found[kind.name] for kind in observable.requires]
+            found[name] = observable.evaluate_to(accuracy, system, *needed)
+    return found
+
+
+def outcome(
+    system: OpenSystem, observables: Sequence[Observable], results: Mapping[str, Any]
+) -> Outcome:
+    """Return the variables of some observables, from `results` of these or more."""
+    every = _with_needed(observables)
     faults = [every[name].fault(system, results[name]) for name in sorted(every)]
     status, message = next((x for x in faults if x[0] != Status.OK), (Status.OK, ""))
-    outcome = Outcome({}, status, message, {}, {})
+    found = Outcome({}, status, message, {}, {})
     for observable in observables:
-        _add(outcome, system, observable, results[observable.name])
-    return outcome
+        _add(found, system, observable, results[observable.name])
+    return found
 
 
 def _add(outcome: Outcome, system: OpenSystem, observable: Observable, result: Any) -> None:

@@ -378,8 +378,8 @@ def _compute(prepared, study, block, kind, waiting, partial, progress, watch) ->
     report = _Progress(f"{study.name} {block.path.with_suffix('')}", status.size, len(waiting))
     flushed = time.monotonic()
     labels, parameters, seen = None, None, set()
-    part, variables = study, variables_of(kind, study.template)
-    last_missing = tuple(variables)
+    part, variables, arguments = reduced(study, kind, arrays)
+    last_missing = tuple(arrays)
     numbers = {index: int(np.ravel_multi_index(index, status.shape)) for index in waiting}
     waiting = sorted(waiting, key=lambda index: numbers[index] in watch.again)
     for index, ready in _with_ready(study, block, kind, waiting, names, watch):
@@ -393,8 +393,8 @@ def _compute(prepared, study, block, kind, waiting, partial, progress, watch) ->
         start = time.monotonic() - (ready.seconds if ready else 0.0)
         missing = tuple(name for name in arrays if prepared.missing[name][index])
         if missing != last_missing:
-            part, labels, last_missing = reduced(study, kind, missing), None, missing
-            variables = variables_of(kind, part.template)
+            part, variables, arguments = reduced(study, kind, missing)
+            labels, last_missing = None, missing
         try:
             if point != labels:
                 parameters = ready.parameters if ready else parameters_of(part, point, kind)
@@ -410,7 +410,7 @@ def _compute(prepared, study, block, kind, waiting, partial, progress, watch) ->
             else:
                 watch.at(numbers[index])
                 with limited(study.time_limit):
-                    result = kind.evaluate(parameters, rng)
+                    result = kind.evaluate(parameters, rng, **arguments)
             values, outcome, message, reasons = judge(result, variables, coordinates)
         except TimeLimit:
             values, outcome, reasons = {}, TIME_LIMIT, {}

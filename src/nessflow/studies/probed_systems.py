@@ -1,6 +1,6 @@
 """Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated
 
@@ -178,16 +178,32 @@ def open_system(
     return replace(base, leads=leads), probes
 
 
+def contacts(system: ProbedSystem) -> dict[str, Coordinate]:
+    """Return the leads of given chemical potential, twice."""
+    given = np.array(lead_names(system))
+    return {
+        "contact": Coordinate(given, "1", "lead of given chemical potential"),
+        "contact_2": Coordinate(given, "1", "second lead of given chemical potential"),
+    }
+
+
+def some_coordinates(system: ProbedSystem, dimensions: Iterable[str]) -> dict[str, Coordinate]:
+    """Return what `systems.coordinates` does, with the probes among terminals and leads."""
+    leads = [*lead_names(system), *probe_names(system)]
+    found = {
+        "terminal": Coordinate(np.array([*leads, "loss", "gain"]), "1", "terminal"),
+        "lead": Coordinate(np.array(leads), "1", "lead or probe"),
+        "lead_2": Coordinate(np.array(leads), "1", "second lead or probe"),
+    }
+    dimensions = list(dimensions)
+    others = systems.coordinates(system, [dim for dim in dimensions if dim not in found])
+    return {dim: others[dim] if dim in others else found[dim] for dim in dimensions}
+
+
 def coordinates(system: ProbedSystem) -> dict[str, Coordinate]:
     """Return terminals, sites and bonds."""
-    given, probes = lead_names(system), probe_names(system)
-    return {
-        "terminal": Coordinate(np.array([*given, *probes, "loss", "gain"]), "1", "terminal"),
-        "lead": Coordinate(np.array([*given, *probes]), "1", "lead or probe"),
-        "contact": Coordinate(np.array(given), "1", "lead of given chemical potential"),
-        "contact_2": Coordinate(np.array(given), "1", "second lead of given chemical potential"),
-        **systems.coordinates(system, ("site", "bond")),
-    }
+    dimensions = "terminal", "lead", "site", "bond"
+    return {**some_coordinates(system, dimensions), **contacts(system)}
 
 
 def by_site(system: OpenSystem, values: np.ndarray) -> np.ndarray:
