@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from nessflow.config.grid import points_of
 from nessflow.config.project import load_study, parameters_of
-from nessflow.config.study import variables_at
+from nessflow.config.study import own_variables, variables_at, variables_of
 from nessflow.kinds import steady_current
 from nessflow.observables.observable import Observable
 from nessflow.outcome import Coordinate, Outcome, Status, Variable
@@ -635,6 +635,8 @@ def check_kind(
         _check_outcome(laws, found, variables, kind.coordinates(point))
         _require_same(laws, "the same bits twice", found, again, variables)
         outcomes.append(found)
+    if hasattr(kind, "chosen"):
+        _check_choice(laws, kind, points[0], outcomes[0])
     if hasattr(kind, "evaluate_many") and not any(map(kind.is_random, points)):
         many = list(kind.evaluate_many(points))
         laws.hold(len(many) == len(points), "evaluate_many has an outcome for each point")
@@ -642,6 +644,20 @@ def check_kind(
             law = "evaluate_many gives what evaluate gives"
             _require_same(laws, law, one, other, one.values)
             laws.hold(one.notes == other.notes, f"{law}: reasons", other.notes, one.notes)
+
+
+def _check_choice(laws: _Laws, kind: ModuleType, point: BaseModel, found: Outcome) -> None:
+    """Check that own variables and observables of a kind do not depend on each other."""
+    own, default = own_variables(kind), variables_of(kind, {})
+    laws.hold(dict(kind.VARIABLES) == default, "VARIABLES are its own and those of the default")
+    if not own:
+        return
+    rng = np.random.default_rng(1) if kind.is_random(point) else None
+    observables = kind.evaluate(point, rng, own=False)
+    law = "observables are the same where its own variables are there already"
+    _require_same(laws, law, observables, found, variables_at(kind, point).keys() - own.keys())
+    alone = _evaluated(kind, point.model_copy(update={"observables": ()}))
+    _require_same(laws, "its own variables do not depend on observables", alone, found, own)
 
 
 def _points(laws: _Laws, kind: ModuleType, name: str, parameters: Any) -> Iterator[BaseModel]:

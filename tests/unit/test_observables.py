@@ -135,15 +135,16 @@ def study(tmp_path, observables, text=STUDY):
 class Run:
     """A study in a folder, and what was evaluated in its last run."""
 
-    def __init__(self, folder, monkeypatch):
-        self.folder, self.evaluated = folder, []
-        evaluate = steady_current.evaluate
+    def __init__(self, folder, monkeypatch, kind=steady_current):
+        self.folder, self.evaluated, self.kind = folder, [], kind
+        evaluate = kind.evaluate
 
-        def noted(parameters, rng):
-            self.evaluated.append(tuple(x.name for x in parameters.observables))
-            return evaluate(parameters, rng)
+        def noted(parameters, rng, **arguments):
+            own = ("own",) * arguments.get("own", hasattr(kind, "OWN"))
+            self.evaluated.append((*own, *(x.name for x in parameters.observables)))
+            return evaluate(parameters, rng, **arguments)
 
-        monkeypatch.setattr(steady_current, "evaluate", noted)
+        monkeypatch.setattr(kind, "evaluate", noted)
 
     def path(self, block):
         return self.folder / "wire" / "blocks" / block.path
@@ -152,13 +153,11 @@ class Run:
         """Run a study; return its data as bytes and how often which observables were evaluated."""
         self.evaluated.clear()
         found = study(self.folder, observables, text)
-        digest = study_digest(found, steady_current)
+        digest = study_digest(found, self.kind)
         for block in blocks_of(found.axes, found.ensemble):
-            solve_block(
-                found, block, steady_current, self.path(block), digest=digest, progress=print
-            )
+            solve_block(found, block, self.kind, self.path(block), digest=digest, progress=print)
         folder = self.folder / "wire"
-        gather_study(found, steady_current, folder, digest=digest, progress=print)
+        gather_study(found, self.kind, folder, digest=digest, progress=print)
         return (folder / "data.nc").read_bytes(), Counter(self.evaluated)
 
 

@@ -12,7 +12,7 @@ from nessflow.observables.currents import Currents
 from nessflow.observables.observable import is_driven
 from nessflow.outcome import joined, without_two_leads
 from nessflow.parts import KeyedError
-from nessflow.scattering.currents import SteadyCurrents
+from nessflow.scattering.currents import SteadyCurrents, currents_at_rest
 from nessflow.scattering.linear_response import (
     LORENZ_NUMBER,
     conductance_matrices,
@@ -171,6 +171,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
         {}
         if driven
         else {
+            "currents": lambda: currents_at_rest(system),
             "noise": lambda: _equilibrium_noise(system, *(part[0] for part in matrices())),
             "entropy-production": lambda: _without_entropy(system),
         }
@@ -193,7 +194,10 @@ def _equilibrium_noise(
     noise = np.zeros((2, *conductance.shape))
     if temperature > 0:
         noise = temperature * np.array([conductance + conductance.T, error + error.T])
-    net = noise @ [0.5, -0.5] @ [0.5, -0.5] if len(names) == 2 else (None, None)
+    net = None, None
+    if len(names) == 2:
+        half = np.array([0.5, -0.5])
+        net = half @ noise[0] @ half, abs(half) @ noise[1] @ abs(half)
     return ParticleNoise(names, *noise, *net, converged=True, evaluations=0)
 
 

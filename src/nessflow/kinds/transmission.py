@@ -8,6 +8,7 @@ from nessflow import outcome
 from nessflow.estimate import Estimate
 from nessflow.grids import EnergyGrid, Listed, numbers_of
 from nessflow.observables import observable
+from nessflow.observables.observable import Observable
 from nessflow.outcome import joined, without_two_leads
 from nessflow.parts import quantity
 from nessflow.scattering.currents import (
@@ -104,6 +105,16 @@ class Parameters(observed.Observed):
             "terminal_2": Coordinate(terminals, "1", "second terminal"),
             "energy": Coordinate(numbers_of(self.energies), "t", "energy"),
         }
+
+    @classmethod
+    def refusal(cls, kind: type[Observable]) -> str:
+        """Return why studies cannot list an observable, or an empty text."""
+        if any("terminal" in variable.dims for variable in kind.variables.values()):
+            return (
+                f"terminals of this kind are leads alone, of {kind.name} loss and gain too; leave "
+                f"{kind.name} out, or use study: steady-current"
+            )
+        return super().refusal(kind)
 
 
 CONVENTIONS = (

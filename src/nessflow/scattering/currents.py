@@ -9,7 +9,7 @@ between lead and reservoirs: ``I_L = J_LR + 2 J_LS`` and ``-I_R = J_LR - 2 J_RS`
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -592,6 +592,27 @@ def steady_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurrent
     `response`, sometimes `net`) are integrated as one integrand.
     """
     return integrate_observables(system, [currents_observable(system)], rtol)[0]
+
+
+def currents_at_rest(system: OpenSystem) -> SteadyCurrents:
+    """Return the currents of leads in equilibrium without loss and gain, which are none.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        All leads at one chemical potential and temperature.
+
+    Returns
+    -------
+    SteadyCurrents
+        Zeros without errors; no scattering matrix is computed whose unitarity could be checked.
+    """
+    observable = currents_observable(system)
+    components, _ = observable.integrand(Rates(system, np.empty(0)))
+    nothing = np.zeros(len(components))
+    found = observable.result(Integral(nothing, nothing, np.ones(len(components)), True, 0))
+    notes = {"unitarity_defect": "in equilibrium nothing flows, and nothing was integrated"}
+    return replace(found, unitarity_defect=np.nan, notes=notes)
 
 
 # --- response to weak disorder -----------------------------------------------------------------

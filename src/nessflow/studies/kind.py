@@ -26,10 +26,15 @@ point (`nessflow.registry`); ``steady-current`` is the module ``steady_current``
     from ``nessflow.studies.draws.stream(rng, name)``, by the name of the thing drawn, as numbers
     without a scale: sample k is then one draw at all points.
 ``chosen(written)``
-    Optional, for kinds whose studies choose what is computed by the parameter ``observables``: what
+    Optional, for kinds whose studies choose observables by the parameter ``observables``: what
     that list asks for by name, each with the variables, the module and the parameters of an
-    observable (``nessflow.observables.observable.chosen``), None being the default, whose
-    variables are ``VARIABLES``.  `evaluate` then returns the variables of the chosen ones.
+    observable (``nessflow.observables.observable.chosen``), None being the default.  Of a kind with
+    one open system all this is one base class and four names (``nessflow.studies.observed``).
+``OWN``
+    Optional beside ``chosen``: variables that all studies of the kind have, whatever they choose.
+    ``VARIABLES`` are these and those of the default.  Where ``OWN`` has any, ``evaluate`` has the
+    argument ``own``, True by default; where it is False these are there already, and the kind need
+    not compute them.
 ``evaluate_many(parameters)``
     Optional, for kinds that cost less per point when many are evaluated together: the ``Outcome``
     of each of a list of points, as ``evaluate(parameters, None)`` gives it.  Used where there is

@@ -3,7 +3,7 @@
 Such a kind may have variables of its own, what it is for; the observables stand beside them.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
@@ -61,6 +61,14 @@ class Observed(Strict):
         """Return the observables of a study from the list as it is written, None by default."""
         return observable.chosen(written, cls.model_fields["observables"].default)
 
+    @classmethod
+    def refusal(cls, kind: type[Observable]) -> str:
+        """Return why studies cannot list an observable, or an empty text."""
+        both = [x for x in kind.variables if x in cls.own and not x.endswith("_error")]
+        if not both:
+            return ""
+        return f"this kind has {', '.join(both)} of its own; leave {kind.name} out"
+
     @model_validator(mode="after")
     def _beside_its_own(self):
         if not (self.observables or self.own):
@@ -69,32 +77,17 @@ class Observed(Strict):
             )
         mine = self.own_coordinates()
         for number, each in enumerate(self.observables):
-            if both := [name for name in each.variables if name in self.own]:
-                names = " and ".join(name for name in both if not name.endswith("_error"))
-                raise KeyedError(
-                    f"studies of this kind have {names} of their own; leave {each.name} out",
-                    "observables",
-                    number,
-                )
-            theirs = self._coordinates_of(each, mine)
-            for dim, coordinate in theirs.items():
-                if not np.array_equal(mine[dim].values, coordinate.values):
-                    way = "give it the same" if dim in each.coordinates() else "leave it out"
+            if reason := self.refusal(type(each)):
+                raise KeyedError(reason, "observables", number)
+            for dim, coordinate in each.coordinates().items():
+                if not np.array_equal(mine.get(dim, coordinate).values, coordinate.values):
                     raise KeyedError(
-                        f"{each.name} has other values of {dim} than this kind's own variables; "
-                        f"{way}",
+                        f"{each.name} has other values of {dim} than the {dim} of this kind; "
+                        "give it the same",
                         "observables",
                         number,
                     )
         return self
-
-    def _coordinates_of(self, each: Observable, wanted: Container[str]) -> dict[str, Coordinate]:
-        """Return those dimensions of an observable that are wanted."""
-        every = dict.fromkeys(dim for x in each.variables.values() for dim in x.dims)
-        dimensions = [dim for dim in every if dim in wanted]
-        given = each.coordinates()
-        of_system = self.system_coordinates(dim for dim in dimensions if dim not in given)
-        return {dim: given[dim] if dim in given else of_system[dim] for dim in dimensions}
 
 
 def variables(kind: type[Observed]) -> dict[str, Variable]:
@@ -121,9 +114,7 @@ def coordinates(parameters: Observed) -> dict[str, Coordinate]:
         known |= each.coordinates()
     every = variables_of(parameters).values()
     dimensions = dict.fromkeys(dim for variable in every for dim in variable.dims)
-    missing = [dim for dim in dimensions if dim not in known]
-    known |= parameters.system_coordinates(missing)
-    return {dim: known[dim] for dim in dimensions}
+    return known | parameters.system_coordinates(dim for dim in dimensions if dim not in known)
 
 
 def is_random(parameters: Observed) -> bool:

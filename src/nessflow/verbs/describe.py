@@ -1,6 +1,6 @@
 """What a study computes, in words: parameters, conventions, axes and observables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from nessflow.config.grid import blocks_of, point_count
 from nessflow.config.keys import key_lines
 from nessflow.config.project import Study
-from nessflow.config.study import possible_parameters, variables_of
+from nessflow.config.study import own_variables, possible_parameters, variables_of
 from nessflow.observables.observable import Observable, observable_kinds, summary
 from nessflow.outcome import Status, Variable
 from nessflow.registry import find_kind, kind_names
@@ -116,8 +116,8 @@ def _variables(variables: Mapping[str, Variable], indent: str = "  ") -> list[st
 
 
 def _choice(kind: ModuleType) -> list[str]:
-    """Return the observables that a study may choose, those of the default first."""
-    default, lines = kind.chosen(None), []
+    """Return the own variables of a kind and the observables that a study may choose."""
+    default, lines = kind.chosen(None), _variables(own_variables(kind))
     for name, each in _all_observables(kind).items():
         when = "" if name in default else " (where a study lists it)"
         lines.append(f"  {name}{when}: {summary(each)}")
@@ -128,8 +128,10 @@ def _choice(kind: ModuleType) -> list[str]:
 
 
 def _all_observables(kind: ModuleType) -> dict[str, type[Observable]]:
-    names = dict.fromkeys([*kind.chosen(None), *observable_kinds()])
-    return {name: observable_kinds()[name] for name in names}
+    """Return the observables that a study may choose, those of the default first."""
+    known, refusal = observable_kinds(), getattr(kind.Parameters, "refusal", None)
+    names = dict.fromkeys([*kind.chosen(None), *known])
+    return {x: known[x] for x in names if refusal is None or not refusal(known[x])}
 
 
 def data_dictionary() -> str:
@@ -167,15 +169,27 @@ def data_dictionary() -> str:
         kind = find_kind(name)
         lines += ["", f"## {name}", "", _summary(kind), ""]
         lines += [f"* {line}" for line in kind.CONVENTIONS]
-        lines += ["", *_table(kind.VARIABLES)]
-        if hasattr(kind, "chosen"):
-            lines += ["", "Where a study lists them among its `observables`:"]
-            for each in _all_observables(kind).values():
-                if each.name not in kind.chosen(None):
-                    lines += ["", f"**{each.name}**: {summary(each)}"]
-                    lines += ["", *(f"* {line}" for line in each.conventions)]
-                    lines += [*[""] * bool(each.conventions), *_table(each.variables)]
+        if not hasattr(kind, "chosen"):
+            lines += ["", *_table(kind.VARIABLES)]
+            continue
+        own, default = own_variables(kind), list(kind.chosen(None))
+        lines += ["", *_table(own)] if own else []
+        others = [each for each in _all_observables(kind) if each not in default]
+        lines += [
+            "",
+            f"[Observables](#observables) by default: {_names(default) or 'none'}; where a ",
+        ]
+        lines[-1] += f"study lists them among its `observables`: {_names(others)}."
+    lines += ["", "## observables", "", "What studies list among their `observables`."]
+    for name, each in observable_kinds().items():
+        lines += ["", f"### {name}", "", summary(each), ""]
+        lines += [f"* {line}" for line in each.conventions]
+        lines += [*[""] * bool(each.conventions), *_table(each.variables)]
     return "\n".join(lines) + "\n"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _table(variables: Mapping[str, Variable]) -> list[str]:
