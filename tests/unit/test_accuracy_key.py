@@ -19,6 +19,7 @@ INTEGRATE = {
     "probe-roots",
     "probes",
     "steady-current",
+    "transmission",
     "zero-current",
 }
 
@@ -44,6 +45,8 @@ def exchanging(kind):
     if kind == "steady-current":
         names = ["currents", "noise", "cumulants", "scattering-entropy", "density", "bond-currents"]
         return {"system": wire(), "observables": names}
+    if kind == "transmission":
+        return {"system": wire(), "energies": [0.1], "observables": ["noise", "density"]}
     if kind == "linear-response":
         return {"system": wire(mu=-0.4)}
     if kind == "counting-statistics":
@@ -116,5 +119,6 @@ def test_bounds(value):
 
 
 def test_closed_forms_refuse_the_key():
+    """A spectrum integrates where observables are listed beside it, and only there."""
     with pytest.raises(InvalidValues, match="accuracy"):
         nf.point("transmission", system=wire(), energies=[0.0], accuracy=1e-4)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_observed import KINDS, text_of
 
 from nessflow import testing
 from nessflow.config.project import load_study
@@ -71,6 +72,16 @@ def test_the_printed_observable_computes(project):
     text = text[: text.index("energies:")] + "observables: [filling, density]\n"
     found = point(project, text)["observables"]
     assert found["filling"]["value"] == pytest.approx(np.mean(found["occupation"]["value"]))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_printed_observable_computes_in_every_kind(project, name):
+    found = point(project, text_of(name, "observables: [filling]"))
+    assert (found["status"], found["message"]) == (0, "")
+    values = found["observables"]
+    assert 0 < values["filling"]["value"] < 1
+    assert 0 < values["filling"]["error"] < 1e-6
+    assert values.keys() - {"filling"} == {x for x in find_kind(name).OWN if "_error" not in x}
 
 
 def test_the_printed_kind_computes(project):

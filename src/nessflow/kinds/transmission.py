@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from pydantic import model_validator
 
 from nessflow import outcome
 from nessflow.estimate import Estimate
@@ -10,7 +11,7 @@ from nessflow.grids import EnergyGrid, Listed, numbers_of
 from nessflow.observables import observable
 from nessflow.observables.observable import Observable
 from nessflow.outcome import joined, without_two_leads
-from nessflow.parts import quantity
+from nessflow.parts import KeyedError, quantity
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
     open_channels,
@@ -33,7 +34,7 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import allow_for_underflow, with_errors
+from nessflow.studies.variables import ACCURACY, allow_for_underflow, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_density
 
@@ -105,6 +106,16 @@ class Parameters(observed.Observed):
             "terminal_2": Coordinate(terminals, "1", "second terminal"),
             "energy": Coordinate(numbers_of(self.energies), "t", "energy"),
         }
+
+    @model_validator(mode="after")
+    def _accuracy_of_something(self):
+        if self.accuracy != ACCURACY and not self.observables:
+            raise KeyedError(
+                "spectra are closed forms, without integrals over the energy; leave accuracy out, "
+                "or list observables",
+                "accuracy",
+            )
+        return self
 
     @classmethod
     def refusal(cls, kind: type[Observable]) -> str:

@@ -186,11 +186,17 @@ def _chosen(item: str | Strict) -> Observable:
 def _compatible(items: tuple[Observable, ...]) -> tuple[Observable, ...]:
     """Check that each stands there once, and that they agree on the dimensions that they share."""
     names: set[str] = set()
+    owners: dict[str, str] = {}
     shared: dict[str, tuple[str, np.ndarray]] = {}
     for number, item in enumerate(items):
         if item.name in names:
             raise KeyedError(f"{item.name} is listed twice", number)
         names.add(item.name)
+        for variable in item.variables:
+            if (owner := owners.setdefault(variable, item.name)) != item.name:
+                raise KeyedError(
+                    f"{item.name} and {owner} both have {variable}; rename one", number
+                )
         for dim, coordinate in item.coordinates().items():
             owner, values = shared.setdefault(dim, (item.name, coordinate.values))
             if not np.array_equal(values, coordinate.values):
