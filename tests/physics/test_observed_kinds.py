@@ -78,6 +78,18 @@ def test_equilibrium_without_loss_and_gain(temperature):
     assert "nothing flows" in found.notes["unitarity_defect"]
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1e-20])
+def test_noise_where_transmission_jumps(temperature):
+    """At a band edge there is no conductance; the noise is below that of open channels."""
+    leads = {name: lead(-2.0) | {"temperature": temperature} for name in ("left", "right")}
+    given = {"lattice": {"kind": "chain", "sites": 2}, "leads": leads}
+    found = evaluated(linear_response, given, ["noise", "currents"])
+    assert np.isnan(found.values["conductance_matrix"]).any()
+    np.testing.assert_array_equal(found.values["particle_noise"], 0)
+    assert (found.values["particle_noise_error"] <= temperature).all()
+    assert (found.values["particle_noise_error"] > 0).all() == (temperature > 0)
+
+
 def test_an_uncertain_root_is_part_of_the_errors(monkeypatch):
     """Occupations rise with the potential, so that they are known as well as at its two ends."""
     root, spread = zero_current._root, 1e-3

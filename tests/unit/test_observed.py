@@ -10,7 +10,9 @@ from nessflow.config.project import load_study
 from nessflow.errors import ConfigError
 from nessflow.observables.observable import observable_kinds
 from nessflow.registry import find_kind, kind_names
-from nessflow.run.sources import variable_digests
+from nessflow.run import sources
+from nessflow.run.plan import plan_study
+from nessflow.run.sources import study_digest, variable_digests
 from nessflow.store.layout import SOURCE_DIGEST
 from nessflow.store.store import read_dataset
 
@@ -90,6 +92,29 @@ def test_a_new_observable_is_all_that_is_computed(name, tmp_path, monkeypatch):
     assert evaluated == {(second,): 2}
     assert data == fresh
     assert run(second, text)[1] == {}
+
+
+def test_the_plan_says_what_is_new_and_why(tmp_path, monkeypatch):
+    kind, text = find_kind("zero-current"), text_of("zero-current")
+
+    def reasons(observables, text=text):
+        found = study(tmp_path, observables, text)
+        digest = study_digest(found, kind)
+        return plan_study(found, kind, tmp_path / "wire", digest=digest).reasons
+
+    Run(tmp_path, monkeypatch, kind)("density", text)
+    assert reasons("density") == {}
+    assert reasons("density, noise") == {"new observable noise": 1}
+    joint = sources.joint_digest
+
+    def edited(found, module):
+        return joint(found) + "edited" * any(module in x.name for x in found)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sources, "joint_digest", lambda x: edited(x, "observables.density"))
+        assert reasons("density") == {"code of density changed": 1}
+        patched.setattr(sources, "joint_digest", lambda x: edited(x, "kinds.zero_current"))
+        assert reasons("density") == {"code changed": 1}
 
 
 def test_own_variables_alone(tmp_path, monkeypatch):

@@ -167,17 +167,13 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
     system, asked = systems.open_system(parameters.system, rng), parameters.observables
     accuracy, driven = parameters.accuracy, is_driven(system)
     matrices = cache(lambda: conductance_matrices(system, accuracy))
-    known = (
-        {}
-        if driven
-        else {
-            "currents": lambda: currents_at_rest(system),
-            "noise": lambda: _equilibrium_noise(system, *(part[0] for part in matrices())),
-            "entropy-production": lambda: _without_entropy(system),
-        }
-    )
+    at_rest = {
+        "currents": lambda: currents_at_rest(system),
+        "noise": lambda: _equilibrium_noise(system, *(part[0] for part in matrices())),
+        "entropy-production": lambda: _without_entropy(system),
+    }
     needed = (*asked, Currents()) if own and driven else asked
-    results = observable.results(system, needed, accuracy, known)
+    results = observable.results(system, needed, accuracy, {} if driven else at_rest)
     found = observable.outcome(system, asked, results)
     if not own:
         return found
@@ -189,11 +185,11 @@ def _equilibrium_noise(
 ) -> ParticleNoise:
     """Return the noise of leads in equilibrium, ``T (M0_ab + M0_ba)``."""
     names = tuple(terminal.name for terminal in system.terminals)
+    # Where transmissions jump at the chemical potential each channel transmits between 0 and 1.
+    jumps, most = np.isnan(conductance), len(system.leads) / (2 * np.pi)
+    conductance, error = np.where(jumps, 0.0, conductance), np.where(jumps, most, error)
     temperature = system.terminals[0].temperature
-    # Transmissions that jump at the chemical potential leave no conductance, but there is no noise.
-    noise = np.zeros((2, *conductance.shape))
-    if temperature > 0:
-        noise = temperature * np.array([conductance + conductance.T, error + error.T])
+    noise = temperature * np.array([conductance + conductance.T, error + error.T])
     net = None, None
     if len(names) == 2:
         half = np.array([0.5, -0.5])

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from nessflow.config.grid import Block
-from nessflow.config.study import OBSERVABLES, Study, observables_of
+from nessflow.config.study import OBSERVABLES, Study, observables_of, own_variables
 from nessflow.errors import shown
 from nessflow.run.solve import block_of, partial_path, stale_path
 from nessflow.run.sources import variable_digests
@@ -91,7 +91,9 @@ def _of_observables(
             pair = then.get(name, {}), now.get(name, {})
             texts = list(_differences(*pair, f"{OBSERVABLES}.{name}"))
             yield f"parameter changed: {', '.join(texts[:_SHOWN])}"
-    if others and len(others) < len(chosen):
+    own = [name for name in own_variables(kind) if name in stored]
+    kept = [name for name in own if stored[name].attrs.get(SOURCE_DIGEST) == digests[name]]
+    if others and (kept or len(others) < len(chosen)):
         yield f"code of {', '.join(others)} changed"
     elif others:
         yield "code changed"
