@@ -163,7 +163,7 @@ def test_messages_about_observables(name, observables, message, tmp_path):
     [
         ("probes", "density", "this kind has occupation, bound_weight of its own; leave density"),
         ("probes", "noise, bond-currents", "observables.1 = bond-currents: this kind has bond_cu"),
-        ("transmission", "currents", "terminals of this kind are leads alone, of currents loss an"),
+        ("transmission", "currents", "the terminals of currents are loss and gain too, those of t"),
         (
             "transmission",
             "{local-density-of-states: {energies: [0.1]}}",

@@ -122,8 +122,8 @@ class Parameters(observed.Observed):
         """Return why studies cannot list an observable, or an empty text."""
         if any("terminal" in variable.dims for variable in kind.variables.values()):
             return (
-                f"terminals of this kind are leads alone, of {kind.name} loss and gain too; leave "
-                f"{kind.name} out, or use study: steady-current"
+                f"the terminals of {kind.name} are loss and gain too, those of this kind leads "
+                f"alone; leave {kind.name} out, or use study: steady-current"
             )
         return super().refusal(kind)
 
