@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 
 from attached import chain_at, wide_band_at
 from lattices import chain, onsite_rates
@@ -41,6 +42,16 @@ def open_chain(
     ]
     rates = [onsite_rates(np.broadcast_to(rate, (sites,))) for rate in (loss, gain)]
     return OpenSystem(chain(sites, 1.0, level), *rates, leads)
+
+
+def ends(sites, bias):
+    """Return name and site of a lead at each end, with its chemical potential."""
+    return [(("left", 0), bias / 2), (("right", sites - 1), -bias / 2)]
+
+
+def clean_wire(sites, leads, onsite=0.0):
+    nothing = onsite_rates(np.zeros(sites))
+    return OpenSystem(chain(sites, np.ones(sites - 1), onsite), nothing, nothing, leads)
 
 
 def any_system(seed, loss=True, gain=True, ratio=None):
@@ -275,6 +286,32 @@ def test_scattering_entropy_of_one_level_with_loss():
     assert converged
     assert error < 1e-9
     assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("sites", [1, 2, 30])
+@pytest.mark.parametrize("bias", [0.5, 5.0])
+def test_a_wire_that_reflects_nothing_makes_no_entropy_at_zero_temperature(sites, bias):
+    leads = [chain_at(*at, 1.0, 1.0, 0.0, mu, 0.0) for at, mu in ends(sites, bias)]
+    found, error, converged = scattering_entropy_production(clean_wire(sites, leads))
+    assert converged
+    assert abs(found) <= error < 1e-24
+
+
+@pytest.mark.parametrize("barrier", [1e-9, 1e-6, 1e-3])
+def test_entropy_of_a_wire_that_reflects_little(barrier):
+    """``R = v^2 / (v^2 + (2 sin k)^2)`` at one site of energy v; ``sigma = int dw/2pi 2 H(R)``."""
+    leads = [chain_at(*at, 1.0, 1.0, 0.0, mu, 0.0) for at, mu in ends(3, 1.0)]
+    system = clean_wire(3, leads, [0.0, barrier, 0.0])
+    found, error, converged = scattering_entropy_production(system)
+
+    def integrand(energy):
+        reflection = barrier**2 / (barrier**2 + 4 - energy**2)
+        return 2 * entropy._entropy(reflection, 1 - reflection) / (2 * np.pi)
+
+    expected = quad(integrand, -0.5, 0.5, epsabs=0, epsrel=1e-12)[0]
+    assert converged
+    assert abs(found - expected) <= error + 1e-12 * expected
+    assert error < 1e-4 * expected
 
 
 def test_no_entropy_in_equilibrium():

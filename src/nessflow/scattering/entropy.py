@@ -29,6 +29,7 @@ from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.systems.matrices import Matrix, Sparse, Tridiagonal, diagonal
 from nessflow.systems.system import OpenSystem
 
+_EPSILON = np.finfo(float).eps
 _ROUNDING = 1e-12
 """Departure of one matrix from a multiple of another, relative, taken for rounding."""
 _BATCH = 2**19
@@ -91,16 +92,25 @@ def _entropy(filled: np.ndarray, empty: np.ndarray) -> np.ndarray:
     return -xlogy(few, few) - xlog1py(1 - few, -few)
 
 
+def _steep(lost: np.ndarray, occupation: np.ndarray) -> np.ndarray:
+    """Return what entropies change by when occupations change by ``lost``, which is positive."""
+    return lost * (1 - np.log(np.clip(occupation + lost, np.finfo(float).tiny, 1.0)))
+
+
 def _entropy_change(
-    filled: np.ndarray, empty: np.ndarray, change: np.ndarray, out: tuple[np.ndarray, np.ndarray]
+    filled: np.ndarray,
+    empty: np.ndarray,
+    change: np.ndarray,
+    out: tuple[np.ndarray, np.ndarray],
+    lost: np.ndarray | float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return ``H(f + change) - H(f)`` and the size of its terms.
 
-    ``out`` is f + change and its complement.  A small change is not computed as the difference of
-    two entropies.
+    ``out`` is f + change and its complement, of which the smaller may be off by ``lost`` beyond its
+    last digit.  A small change is not computed as the difference of two entropies.
     """
     direct = _entropy(*out) - _entropy(filled, empty)
-    size = _entropy(*out) + _entropy(filled, empty)
+    size = _entropy(*out) + _entropy(filled, empty) + _steep(lost, np.minimum(*out)) / _EPSILON
     small = abs(change) < 0.5 * np.minimum(filled, empty)
     p, q = (np.where(small, x, 0.5) for x in (filled, empty))
     d = np.where(small, change, 0.0)
@@ -139,17 +149,26 @@ def _of_terminal(x: Exchange) -> Terms:
     entering = (np.broadcast_to(f, change.shape) for f in (x.filled, x.empty))
     # Occupations of modes that nothing reaches are zero up to rounding, of either sign.
     out = tuple(np.maximum(x, 0.0) for x in out)
-    values, sizes = _entropy_change(*entering, change, out)
+    values, sizes = _entropy_change(*entering, change, out, _reflected_nothing(x, out))
     sizes[0] += _cancelled(x)
     return values, sizes
+
+
+def _reflected_nothing(x: Exchange, out: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Return what outgoing occupations owe to a reflection of nothing but rounding, (m, E).
+
+    Where all waves go through, ``r = -1 + i Gamma G`` is what is left of two numbers of size 1.
+    """
+    amplitude, size = abs(x.reflection), _EPSILON * x.reflection_size
+    reflected = np.einsum("ace,bce->e", 2 * amplitude + size, size)
+    return reflected * np.where(out[0] < out[1], x.filled, x.empty)
 
 
 def _cancelled(x: Exchange) -> np.ndarray:
     """Return what interference leaves out of the change of a terminal's entropy, (E,)."""
     rates, a = x.rates, x.terminal
     lost = (rates.cancelled[a] * abs(rates.difference[a])).sum(axis=0)
-    few = np.minimum(x.filled, x.empty)
-    return lost * (1 - np.log(np.clip(few + lost, np.finfo(float).tiny, 1.0)))
+    return _steep(lost, np.minimum(x.filled, x.empty))
 
 
 def _modes(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
