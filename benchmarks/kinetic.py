@@ -11,7 +11,7 @@ import time
 
 from nessflow.kinetic.bands import rashba_bands
 from nessflow.kinetic.equation import gibbs_log_odds, rate_equation
-from nessflow.kinetic.flows import State, energy_exchange, entropy_production, particle_current
+from nessflow.kinetic.flows import energy_exchange, entropy_production, particle_current
 from nessflow.kinetic.fluctuations import fluctuations
 from nessflow.kinetic.rates import matrix_channel, operator_channels, thermal_channel
 from nessflow.kinetic.steady import steady_state
@@ -32,7 +32,7 @@ def solved(cells: int, dense: bool = False):
     if dense:
         channels = [matrix_channel(channels[0].rates())]
     equation = rate_equation(bands, thermal_channel(bands, 2.0), channels, 0.05, 0.9)
-    state = steady_state(equation, 0.5, gibbs_log_odds(bands, 2.0, 0.5)[0])
+    state = steady_state(equation, 0.5, gibbs_log_odds(bands, 2.0, 0.5)[0].value)
     return state, time.process_time() - start
 
 
@@ -43,12 +43,11 @@ def main() -> None:
     for cells in (100, 1000, 5000, 50000):
         state, first = solved(cells)
         start = time.process_time()
-        modes = State(state.equation, state.log_odds, state.log_odds_error)
-        current, error = particle_current(modes)
+        current, error, _ = particle_current(state)
         fluctuations(state)
         for channel in state.equation.channels:
-            entropy_production(modes, channel)
-            energy_exchange(modes, channel)
+            entropy_production(state, channel)
+            energy_exchange(state, channel)
         second = time.process_time() - start
         print(
             f"{2 * cells:7d}  {first:10.3f} s  {second:9.3f} s  "

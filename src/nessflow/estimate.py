@@ -1,5 +1,6 @@
 """Numbers with what they may be wrong by, and the uncertainty ratio made of three of them."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -20,21 +21,86 @@ class Estimate(NamedTuple):
     error: float | np.ndarray
     undefined: str = ""
 
+    def at(self, index) -> "Estimate":
+        """Return some of the numbers, by an index of arrays of the value's shape."""
+        return Estimate(self.value[index], self.error[index], self.undefined)
 
-def undefined(reason: str) -> Estimate:
+    # Else a product with an array would be that array times a tuple.
+    __array_ufunc__ = None
+
+    def __mul__(self, factor: float | np.ndarray) -> "Estimate":
+        """Return the product with an exact factor, or with one for each number."""
+        return Estimate(self.value * factor, self.error * abs(factor), self.undefined)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float | np.ndarray) -> "Estimate":
+        """Return the quotient by an exact number, or by one for each number."""
+        return Estimate(self.value / divisor, self.error / abs(divisor), self.undefined)
+
+    def total(self) -> "Estimate":
+        """Return the sum of all numbers, with the sum of their errors."""
+        return Estimate(float(self.value.sum()), float(self.error.sum()), self.undefined)
+
+
+def undefined(reason: str, shape: tuple[int, ...] = ()) -> Estimate:
     """Return NaN, and why.
 
     Parameters
     ----------
     reason : str
         Why there is no value.
+    shape : tuple of int
+        Of the value; a number unless told.
 
     Returns
     -------
     Estimate
         NaN with an error of NaN.
     """
-    return Estimate(np.nan, np.nan, reason)
+    return Estimate(*np.full((2, *shape), np.nan), reason)
+
+
+def stacked(parts: Mapping[str, Estimate]) -> Estimate:
+    """Return the estimates of several parts, such as equations or directions, along a first axis.
+
+    Parameters
+    ----------
+    parts : mapping of str to Estimate
+        Name of a part to its estimate, all of one shape.
+
+    Returns
+    -------
+    Estimate
+        Undefined parts are named with their reasons.
+    """
+    values, errors, reasons = zip(*parts.values(), strict=True)
+    reason = reasons_of_parts(dict(zip(parts, reasons, strict=True)))
+    return Estimate(np.array(values), np.array(errors), reason)
+
+
+def reasons_of_parts(reasons: Mapping[str, str]) -> str:
+    """Return why parts of a variable are undefined, each with its own reason.
+
+    Parameters
+    ----------
+    reasons : mapping of str to str
+        Name of a part, such as an equation or a direction, to its reason; empty where the part is
+        defined.
+
+    Returns
+    -------
+    str
+        The reason where all parts share it, else ``name, name: reason; name: reason``; empty
+        where all are defined.
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        if reason:
+            names.setdefault(reason, []).append(name)
+    if len(names) == 1 and len(*names.values()) == len(reasons):
+        return next(iter(names))
+    return "; ".join(f"{', '.join(who)}: {reason}" for reason, who in names.items())
 
 
 NEGATIVE_ENTROPY = "the entropy production is negative, outside the second law's regime"

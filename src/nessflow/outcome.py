@@ -7,6 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from nessflow.estimate import Estimate
+
 
 class Status(IntEnum):
     """Outcome of one point, stored in the variable ``status``."""
@@ -137,6 +139,49 @@ def with_errors(variables: Mapping[str, Variable]) -> dict[str, Variable]:
             variable.dims, variable.natural_units, f"numerical error of {variable.long_name}"
         )
     return result
+
+
+def outcome_of(
+    variables: Mapping[str, Variable],
+    estimates: Mapping[str, Estimate | np.ndarray | float],
+    status: Status = Status.OK,
+    message: str = "",
+    limits: Mapping[str, Limits] | None = None,
+    never_zero: Mapping[str, np.ndarray | bool] | None = None,
+) -> Outcome:
+    """Return the outcome of a point from what is known of each of its variables.
+
+    Parameters
+    ----------
+    variables : mapping of str to Variable
+        What is stored; errors where it names ``<name>_error``.
+    estimates : mapping of str to Estimate, array or float
+        By name; a value alone where no error is stored.  What is not stored is passed over.
+    status : Status
+        Of the point.
+    message : str
+        Why it is not ok.
+    limits : mapping of str to Limits, optional
+        Those that depend on the point.
+    never_zero : mapping of str to bool or array of bool, optional
+        Variables that vanish by underflow alone, and which of their elements: there a zero gets an
+        error, since one with the error zero is a true one.  Tails of occupations and waves that
+        decay end at no distance, only below the least number of double precision.
+    """
+    never_zero, values, notes = never_zero or {}, {}, {}
+    for name, found in estimates.items():
+        if name not in variables:
+            continue
+        value, error, reason = found if isinstance(found, Estimate) else Estimate(found, np.nan)
+        values[name] = value
+        if f"{name}_error" in variables:
+            where = never_zero.get(name, False)
+            hidden = where & (np.asarray(value) == 0) & (np.asarray(error) == 0)
+            error = np.where(hidden, np.finfo(float).tiny, error)
+            values[f"{name}_error"] = np.broadcast_to(error, np.shape(value))
+        if reason:
+            notes[name] = reason
+    return Outcome(values, status, message, notes, limits or {})
 
 
 def allow_for_underflow(

@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import model_validator
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.kinds import ring_steady_state
 from nessflow.kinds.ring_steady_state import broken_law, completed
 from nessflow.kinetic.equation import rate_equation
@@ -18,7 +19,7 @@ from nessflow.kinetic.exclusion import (
 from nessflow.kinetic.rates import thermal_channel
 from nessflow.studies import rings
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
-from nessflow.studies.variables import never_random
+from nessflow.studies.variables import never_random, outcome_of
 
 
 class Parameters(ring_steady_state.Parameters):
@@ -86,45 +87,37 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     share = parameters.nonequilibrium_share
     equation = rate_equation(modes, thermal, ring.channels(modes), ring.coupling, share)
     process = steady_process(equation, particles_of(ring.filling, equation.modes))
-    values, notes = completed(_values(ring, process))
-    if process.parts > 1:
-        notes["particle_noise"] = (
-            f"infinite: no hop leaves any of {process.parts} sets of configurations"
-        )
-        notes["uncertainty_ratio"] = notes["particle_noise"]
-    fault = broken_law(values) or rings.doubt(ring, share, None)
-    return Outcome(values, Status.SUSPECT if fault else Status.OK, fault, notes)
-
-
-def _values(ring: rings.Ring, process: Process) -> dict[str, np.ndarray | float]:
-    bands, filled = process.equation.bands, process.configurations
-    current = filled @ bands.velocity / ring.length
-    values = {
-        "particles": filled[0].sum(),
-        "configurations": len(filled),
+    found = _estimates(ring, process)
+    fault = broken_law(found) or rings.doubt(ring, share, None)
+    found = completed(found) | {
+        "particles": process.configurations[0].sum(),
+        "configurations": len(process.configurations),
     }
+    return outcome_of(VARIABLES, found, Status.SUSPECT if fault else Status.OK, fault)
+
+
+def _estimates(ring: rings.Ring, process: Process) -> dict[str, Estimate]:
+    bands, filled = process.equation.bands, process.configurations
+    current = filled @ bands.velocity.value / ring.length
     # Velocities that cancel, or are zero by symmetry, have the rounding of the others.
-    wrong = float((filled @ bands.velocity_error).max()) / ring.length
-    values["particle_current"], values["particle_current_error"] = process.mean(current, wrong)
-    values["orbital_current"], values["orbital_current_error"] = process.mean(
-        filled @ bands.orbital_velocity / ring.length, wrong
-    )
-    departure = current - values["particle_current"]
-    moved = wrong + values["particle_current_error"]
-    variance, error = process.mean(
-        ring.length * departure**2, ring.length * moved * (2 * abs(departure) + moved)
-    )
-    values["current_variance"], values["current_variance_error"] = variance, error
-    noise = (np.nan, np.nan)
+    wrong = float((filled @ bands.velocity.error).max()) / ring.length
+    mean = process.mean(Estimate(current, wrong))
+    departure, moved = current - mean.value, wrong + mean.error
+    squared = ring.length * moved * (2 * abs(departure) + moved)
+    noise = undefined(f"infinite: no hop leaves any of {process.parts} sets of configurations")
     if process.parts == 1:
-        scale = np.sqrt(ring.length)
-        noise = zero_frequency_noise(process, current * scale, moved * scale)
-    values["particle_noise"], values["particle_noise_error"] = noise
+        noise = zero_frequency_noise(process, Estimate(current, moved) * np.sqrt(ring.length))
     thermal, *others = process.equation.channels
+    # Of the whole ring, while other kinds have them per cell.
     energy, entropy = (
-        [of_channels(process, group) for group in ([thermal], others)]
+        [of_channels(process, group) / ring.length for group in ([thermal], others)]
         for of_channels in (energy_gain, hop_entropy)
     )
-    # Of the whole ring, while other kinds have them per cell.
-    per_cell = np.array(energy) / ring.length, np.array(entropy) / ring.length
-    return values | ring_steady_state.exchanged(*per_cell, ring.inverse_temperature)
+    return {
+        "particle_current": mean,
+        "orbital_current": process.mean(
+            Estimate(filled @ bands.orbital_velocity / ring.length, wrong)
+        ),
+        "current_variance": process.mean(Estimate(ring.length * departure**2, squared)),
+        "particle_noise": noise,
+    } | ring_steady_state.exchanged(energy, entropy, ring.inverse_temperature)

@@ -1,13 +1,13 @@
 """Steady occupations, Lagrange parameters, bands and flows of a weakly coupled ring."""
 
 import numpy as np
-from scipy.special import expit
 
+from nessflow.estimate import Estimate
 from nessflow.kinds.ring_steady_state import Parameters
-from nessflow.kinetic.steady import SteadyState, occupation_error
+from nessflow.kinetic.steady import SteadyState, occupation_of
 from nessflow.studies import rings
 from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Variable
-from nessflow.studies.variables import failed, never_random, with_errors
+from nessflow.studies.variables import failed, never_random, outcome_of, with_errors
 
 __all__ = ["Parameters"]
 
@@ -59,57 +59,59 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     except ValueError as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
     modes = state.equation.bands
-    gibbs, gibbs_error, _ = rings.gibbs(ring)
-    found = _values(state.log_odds, gibbs)
-    filled_error = occupation_error(gibbs, gibbs_error)
-    found |= {
-        "occupation_error": state.occupation_error,
-        "lagrange_parameter_error": state.log_odds_error,
-        "occupation_change_error": state.occupation_error + filled_error,
-        "gibbs_occupation_error": filled_error,
-        "gibbs_lagrange_parameter_error": gibbs_error,
-    }
+    gibbs, _ = rings.gibbs(ring)
     found, missing = rings.with_length(
-        ring, found | rings.flows(state), lambda other: _elsewhere(ring, other, share, state)
+        ring,
+        _estimates(state.log_odds, gibbs) | rings.flows(state),
+        lambda other: _elsewhere(ring, other, share, state),
     )
-    found, notes = rings.finite(found, ["entropy_production"])
+    full = state.occupation > 0.5
+    filled = Estimate(*(np.where(full, x, np.nan) for x in modes.energy[:2]))
+    if not full.all():
+        filled = filled._replace(undefined="the mode is at most half filled")
     found |= {
+        "entropy_production": rings.finite(found["entropy_production"]),
         "energy": modes.energy,
         "velocity": modes.velocity,
-        "filled_energy": np.where(state.occupation > 0.5, modes.energy, np.nan),
-        "orbital_weight": abs(modes.states) ** 2,
+        "filled_energy": filled,
     }
-    sizes = {name: part.values.size for name, part in coordinates(parameters).items()}
-    values = {
-        name: np.reshape(found[name], [sizes[dim] for dim in variable.dims])
-        for name, variable in VARIABLES.items()
+    shape = ring.length, len(ring.bands.orbitals)
+    by_mode = {
+        name: Estimate(value.reshape(shape), error.reshape(shape), undefined)
+        for name, (value, error, undefined) in found.items()
+        if VARIABLES[name].dims == _MODES
     }
-    if np.isnan(values["filled_energy"]).any():
-        notes["filled_energy"] = "the mode is at most half filled"
-    if np.isnan(values["lagrange_parameter"]).any():
-        notes["lagrange_parameter"] = "infinite: the mode is empty or full for good"
-    return Outcome(values, *rings.judged(ring, share, state, missing), notes)
+    by_mode["orbital_weight"] = abs(modes.states.reshape(*shape, -1)) ** 2
+    return outcome_of(VARIABLES, found | by_mode, *rings.judged(ring, share, state, missing))
 
 
-def _values(log_odds: np.ndarray, gibbs: np.ndarray) -> dict[str, np.ndarray]:
+def _estimates(log_odds: Estimate, gibbs: Estimate) -> dict[str, Estimate]:
     """Return what Lagrange parameters and those of the Gibbs state say of each mode."""
-    occupation = expit(-log_odds)
+    occupation, filled = occupation_of(log_odds), occupation_of(gibbs)
+    known = np.isfinite(log_odds.value)
     return {
         "occupation": occupation,
-        "lagrange_parameter": np.where(np.isfinite(log_odds), log_odds, np.nan),
-        "occupation_change": occupation - expit(-gibbs),
-        "gibbs_occupation": expit(-gibbs),
+        "lagrange_parameter": Estimate(
+            np.where(known, log_odds.value, np.nan),
+            log_odds.error,
+            "" if known.all() else "infinite: the mode is empty or full for good",
+        ),
+        "occupation_change": Estimate(
+            occupation.value - filled.value, occupation.error + filled.error
+        ),
+        "gibbs_occupation": filled,
         "gibbs_lagrange_parameter": gibbs,
     }
 
 
 def _elsewhere(
     ring: rings.Ring, other: rings.Ring, share: float, state: SteadyState
-) -> rings.Values:
+) -> rings.Estimates:
     """Return the values of a ring's modes between the baths of another ring, and its flows."""
     elsewhere = rings.steady_elsewhere(other, share)
     log_odds = rings.log_odds_elsewhere(ring, other, share, elsewhere)
-    log_odds[~state.free] = state.log_odds[~state.free]
-    *_, level = rings.gibbs(other)
-    gibbs = ring.inverse_temperature * state.equation.bands.energy - level
-    return _values(log_odds, gibbs) | rings.flows(elsewhere)
+    log_odds[~state.free] = state.log_odds.value[~state.free]
+    _, level = rings.gibbs(other)
+    gibbs = ring.inverse_temperature * state.equation.bands.energy.value - level
+    # Of others the values alone are compared.
+    return _estimates(Estimate(log_odds, 0.0), Estimate(gibbs, 0.0)) | rings.flows(elsewhere)

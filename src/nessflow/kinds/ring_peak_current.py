@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field
 
+from nessflow.estimate import Estimate
 from nessflow.kinetic.peak import Peak, peak_current
 from nessflow.parts import Strict
 from nessflow.studies import rings
 from nessflow.studies.kind import PROBABILITY, Coordinate, Outcome, Status, Variable
-from nessflow.studies.variables import failed, never_random, with_errors
+from nessflow.studies.variables import failed, never_random, outcome_of, with_errors
 
 
 class Parameters(Strict):
@@ -62,19 +63,14 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         peak = _peak(ring)
     except ValueError as error:
         return failed(VARIABLES, {}, str(error))
-    values, missing = rings.with_length(ring, _values(peak), _elsewhere)
-    values, notes = rings.finite(values, ["peak_entropy_production"])
-    still = math.isnan(peak.nonequilibrium_share) and not peak.fault
-    if still:
-        reason = "the current is zero within its error at all shares"
-        undefined = "nonequilibrium_share", "particle_noise", "entropy_production"
-        notes |= {f"peak_{name}": reason for name in undefined}
+    found, missing = rings.with_length(ring, _estimates(peak), _elsewhere)
+    found["peak_entropy_production"] = rings.finite(found["peak_entropy_production"])
     if peak.fault:
-        return Outcome(values, Status.NOT_CONVERGED, peak.fault, notes)
-    share = 0.0 if still else peak.nonequilibrium_share
-    state = rings.steady(ring, share)
+        return outcome_of(VARIABLES, found, Status.NOT_CONVERGED, peak.fault)
+    share = peak.nonequilibrium_share
+    state = rings.steady(ring, 0.0 if share.undefined else share.value)
     # The search for a peak meets all shares.
-    return Outcome(values, *rings.judged(ring, 1.0, state, missing), notes)
+    return outcome_of(VARIABLES, found, *rings.judged(ring, 1.0, state, missing))
 
 
 def _peak(ring: rings.Ring) -> Peak:
@@ -84,34 +80,30 @@ def _peak(ring: rings.Ring) -> Peak:
     )
 
 
-def _elsewhere(ring: rings.Ring) -> dict[str, float]:
+def _elsewhere(ring: rings.Ring) -> rings.Estimates:
     peak = _peak(ring)
     if peak.fault:
         raise RuntimeError(peak.fault)
-    return _values(peak)
+    return _estimates(peak)
 
 
-def _values(peak: Peak) -> dict[str, float]:
-    return (
-        dict.fromkeys(_AT_PEAK, math.nan)
-        | _flows(peak)
-        | {
-            "peak_particle_current": peak.particle_current,
-            "peak_particle_current_error": peak.particle_current_error,
-            "peak_nonequilibrium_share": peak.nonequilibrium_share,
-            "peak_nonequilibrium_share_error": peak.nonequilibrium_share_error,
-        }
-    )
+def _estimates(peak: Peak) -> dict[str, Estimate]:
+    return {
+        "peak_particle_current": peak.particle_current,
+        "peak_nonequilibrium_share": peak.nonequilibrium_share,
+    } | _flows(peak)
 
 
-def _flows(peak: Peak) -> dict[str, float]:
-    """Return what `_AT_PEAK` lists; errors hold the changes within the error of the share."""
+def _flows(peak: Peak) -> dict[str, Estimate]:
+    """Return noise and entropy; errors hold the changes within the error of the share."""
+    names = [name for name in rings.FLOWS if f"peak_{name}" in _AT_PEAK and "_error" not in name]
     if not peak.states:
-        return {}
-    found, *beside = ({f"peak_{k}": x for k, x in rings.flows(s).items()} for s in peak.states)
-    values = {name: found[name] for name in _AT_PEAK}
-    for name in values:
-        if not name.endswith("_error") and math.isfinite(values[name]):
-            moved = [abs(other[name] - values[name]) for other in beside]
-            values[f"{name}_error"] += max(moved, default=0.0)
-    return values
+        return dict.fromkeys((f"peak_{name}" for name in names), peak.nonequilibrium_share)
+    found, *beside = (rings.flows(state) for state in peak.states)
+    result = {}
+    for name in names:
+        value, error, undefined = found[name]
+        if math.isfinite(value):
+            error += max((abs(other[name].value - value) for other in beside), default=0.0)
+        result[f"peak_{name}"] = Estimate(value, error, undefined)
+    return result

@@ -5,16 +5,18 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field
 
+from nessflow.estimate import Estimate, undefined
+from nessflow.kinetic.bands import Bands
 from nessflow.kinetic.equation import RateEquation, rate_equation
-from nessflow.kinetic.flows import State, total_entropy_production
+from nessflow.kinetic.flows import total_entropy_production
 from nessflow.kinetic.fluctuations import particle_noise
 from nessflow.kinetic.rates import thermal_channel
 from nessflow.kinetic.relaxation import relax
-from nessflow.kinetic.steady import SteadyState
+from nessflow.kinetic.steady import State, SteadyState
 from nessflow.parts import Strict, quantity
 from nessflow.studies import rings
 from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Status, Variable
-from nessflow.studies.variables import failed, never_random, with_errors
+from nessflow.studies.variables import failed, never_random, outcome_of, with_errors
 
 
 class Times(Strict):
@@ -88,25 +90,18 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     modes, times = ring.bloch_bands(), _times(parameters)
     equation = _equation(ring, share)
     try:
-        n, error = relax(equation, np.full(equation.modes, ring.filling), times)
+        occupation = relax(equation, np.full(equation.modes, ring.filling), times)
     except RuntimeError as reason:
         return failed(VARIABLES, coordinates(parameters), str(reason))
     steady = _steady(ring, share)
-    values = _values(modes, n, error) | _entropy(equation, n, error) | _noise(steady)
-    values, missing = rings.with_length(
-        ring, values, lambda other: _elsewhere(ring, other, share, times)
+    found = _of_modes(modes, occupation) | _entropy(equation, occupation) | _noise(steady)
+    found, missing = rings.with_length(
+        ring, found, lambda other: _elsewhere(ring, other, share, times)
     )
-    values, notes = rings.finite(values, ["entropy_production"])
-    if np.isnan(values["entropy_production"]).any():
-        reason = notes.get("entropy_production", "")
-        lost = "an occupation is 0 or 1 within its error"
-        notes["entropy_production"] = "; ".join(filter(None, (reason, lost)))
-    if steady is None:
-        notes["steady_particle_noise"] = "the steady state was not found"
-    if not np.isfinite(values["lagrange_parameter"]).all():
-        notes["lagrange_parameter"] = "the occupation is 0 or 1 within its error"
+    n = occupation.value
+    found["conservation_defect"] = (n - n[:1]).mean(axis=1)
     fault = missing or rings.doubt(ring, share, steady)
-    return Outcome(values, Status.SUSPECT if fault else Status.OK, fault, notes)
+    return outcome_of(VARIABLES, found, Status.SUSPECT if fault else Status.OK, fault)
 
 
 def _equation(ring: rings.Ring, share: float) -> RateEquation:
@@ -125,52 +120,60 @@ def _steady(ring: rings.Ring, share: float) -> SteadyState | None:
     return state if state.converged else None
 
 
-def _elsewhere(ring, other, share, times):
+def _elsewhere(ring, other, share, times) -> rings.Estimates:
     """Return the values of a ring's modes between the baths of another ring."""
     equation, count = rings.both_grids(ring, other, share)
-    n, error = relax(equation, np.full(equation.modes, ring.filling), times, count)
-    values = _values(ring.bloch_bands(), n[:, count == 0], error[:, count == 0])
-    alone = other.bloch_bands()
-    there, error = n[:, count == 1], error[:, count == 1]
-    values["particle_current"] = there @ alone.velocity / alone.length
-    return values | _entropy(_equation(other, share), there, error) | _noise(_steady(other, share))
+    both = relax(equation, np.full(equation.modes, ring.filling), times, count)
+    here, there = (both.at((slice(None), count == k)) for k in (0, 1))
+    found = _of_modes(ring.bloch_bands(), here)
+    found["particle_current"] = _current(other.bloch_bands(), there)
+    return found | _entropy(_equation(other, share), there) | _noise(_steady(other, share))
 
 
-def _noise(state: SteadyState | None) -> dict[str, float]:
+def _noise(state: SteadyState | None) -> dict[str, Estimate]:
     """Return the noise of the steady state, NaN where there is none."""
-    found = (np.nan, np.nan) if state is None else particle_noise(state)
-    return dict(zip(("steady_particle_noise", "steady_particle_noise_error"), found, strict=True))
+    noise = undefined("the steady state was not found") if state is None else particle_noise(state)
+    return {"steady_particle_noise": noise}
 
 
-def _entropy(equation: RateEquation, n: np.ndarray, error: np.ndarray) -> dict[str, np.ndarray]:
+def _entropy(equation: RateEquation, occupation: Estimate) -> dict[str, Estimate]:
     """Return the entropy production at all times; NaN where an occupation has no digit."""
-    lagrange, lagrange_error = _lagrange(n, error)
-    found = np.full((len(n), 2), np.nan)
-    for k in np.flatnonzero(np.isfinite(lagrange).all(axis=1)):
-        found[k] = total_entropy_production(State(equation, lagrange[k], lagrange_error[k]))
-    return dict(zip(("entropy_production", "entropy_production_error"), found.T, strict=True))
+    lagrange = _lagrange(occupation)
+    known = np.isfinite(lagrange.value).all(axis=1)
+    found, reasons = np.full((2, len(known)), np.nan), set()
+    for k in np.flatnonzero(known):
+        state = State(equation, lagrange.at(k))
+        *found[:, k], reason = rings.finite(total_entropy_production(state))
+        reasons.add(reason)
+    lost = "" if known.all() else "an occupation is 0 or 1 within its error"
+    reason = "; ".join(filter(None, (*sorted(reasons), lost)))
+    return {"entropy_production": Estimate(*found, reason)}
 
 
-def _lagrange(n: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return Lagrange parameters and their errors; NaN where n is 0 or 1 within its error."""
+def _lagrange(occupation: Estimate) -> Estimate:
+    """Return Lagrange parameters; NaN where an occupation is 0 or 1 within its error."""
+    n, wrong, _ = occupation
     with np.errstate(divide="ignore", invalid="ignore"):
-        lagrange = np.log1p(-n) - np.log(n)
+        value = np.log1p(-n) - np.log(n)
         # The ends of the error of n, as far as they are inside of (0, 1).
-        lagrange_error = -np.log1p(-error / n) - np.log1p(-error / (1 - n))
-    lagrange[~np.isfinite(lagrange_error)] = np.nan
-    lagrange_error[~np.isfinite(lagrange)] = np.nan
-    return lagrange, lagrange_error
+        error = -np.log1p(-wrong / n) - np.log1p(-wrong / (1 - n))
+    value[~np.isfinite(error)] = np.nan
+    error[~np.isfinite(value)] = np.nan
+    known = np.isfinite(value).all()
+    return Estimate(value, error, "" if known else "the occupation is 0 or 1 within its error")
 
 
-def _values(modes, n, error):
-    shape = (len(n), modes.length, modes.count)
-    lagrange, lagrange_error = _lagrange(n, error)
+def _current(modes: Bands, occupation: Estimate) -> Estimate:
+    velocity = modes.velocity.value
+    return Estimate(
+        occupation.value @ velocity / modes.length, occupation.error @ abs(velocity) / modes.length
+    )
+
+
+def _of_modes(modes: Bands, occupation: Estimate) -> dict[str, Estimate]:
+    shape = len(occupation.value), modes.length, modes.count
+    found = {"occupation": occupation, "lagrange_parameter": _lagrange(occupation)}
     return {
-        "occupation": n.reshape(shape),
-        "occupation_error": error.reshape(shape),
-        "lagrange_parameter": lagrange.reshape(shape),
-        "lagrange_parameter_error": lagrange_error.reshape(shape),
-        "particle_current": n @ modes.velocity / modes.length,
-        "particle_current_error": error @ abs(modes.velocity) / modes.length,
-        "conservation_defect": (n - n[:1]).mean(axis=1),
-    }
+        name: Estimate(value.reshape(shape), error.reshape(shape), undefined)
+        for name, (value, error, undefined) in found.items()
+    } | {"particle_current": _current(modes, occupation)}

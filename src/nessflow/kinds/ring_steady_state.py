@@ -1,22 +1,25 @@
 """Steady currents, their fluctuations and entropy production of a weakly coupled ring."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from pydantic import Field
 
-from nessflow.estimate import Estimate, uncertainty_ratio
+from nessflow.estimate import Estimate, stacked, uncertainty_ratio
 from nessflow.kinetic.flows import (
     energy_exchange,
     entropy_production,
     orbital_currents,
     particle_current,
     particle_gain,
+    summed,
 )
-from nessflow.kinetic.fluctuations import Fluctuations, fluctuations
+from nessflow.kinetic.fluctuations import fluctuations
 from nessflow.kinetic.steady import SteadyState
 from nessflow.parts import Strict, quantity
 from nessflow.studies import rings
 from nessflow.studies.kind import NOT_NEGATIVE, SECOND_LAW, Coordinate, Outcome, Variable
-from nessflow.studies.variables import failed, never_random, with_errors
+from nessflow.studies.variables import failed, never_random, outcome_of, with_errors
 
 CHANNELS = ("equilibrium", "nonequilibrium")
 
@@ -110,74 +113,62 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         state = rings.steady(ring, share)
     except ValueError as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
-    values = _values(ring, state)
-    fault = broken_law(values)
-    values, missing = rings.with_length(
-        ring, values, lambda other: _values(other, rings.steady_elsewhere(other, share))
+    found = _estimates(ring, state)
+    fault = broken_law(found)
+    found, missing = rings.with_length(
+        ring, found, lambda other: _estimates(other, rings.steady_elsewhere(other, share))
     )
-    values, notes = completed(values)
-    return Outcome(values, *rings.judged(ring, share, state, fault or missing), notes)
+    found = completed(found) | {"conservation_defect": particle_gain(state)}
+    return outcome_of(VARIABLES, found, *rings.judged(ring, share, state, fault or missing))
 
 
-def _values(ring: rings.Ring, state: SteadyState) -> dict[str, np.ndarray | float]:
-    """Return all values but the uncertainty ratio, with their errors by rounding."""
-    modes = rings.values_of(state)
-    found = fluctuations(state)
-    values = {name: getattr(found, name) for name in Fluctuations._fields}
-    values["particle_current"], values["particle_current_error"] = particle_current(modes)
-    values["orbital_current"], values["orbital_current_error"] = orbital_currents(modes)
-    values["conservation_defect"] = particle_gain(modes)
+def _estimates(ring: rings.Ring, state: SteadyState) -> dict[str, Estimate]:
+    """Return all but the uncertainty ratio, with the errors by rounding."""
     thermal, *others = state.equation.channels
 
-    def summed(of_channel):
+    def by_channel(of_channel) -> list[Estimate]:
         groups = ([thermal], others)
-        return [np.sum([of_channel(modes, c) for c in group], axis=0) for group in groups]
+        return [summed([of_channel(state, c) for c in group]) for group in groups]
 
-    energy, entropy = summed(energy_exchange), summed(entropy_production)
-    return values | exchanged(energy, entropy, ring.inverse_temperature)
+    energy, entropy = by_channel(energy_exchange), by_channel(entropy_production)
+    return (
+        fluctuations(state)._asdict()
+        | {
+            "particle_current": particle_current(state),
+            "orbital_current": orbital_currents(state),
+        }
+        | exchanged(energy, entropy, ring.inverse_temperature)
+    )
 
 
-def exchanged(energy, entropy, inverse_temperature: float) -> dict[str, np.ndarray | float]:
+def exchanged(
+    energy: Sequence[Estimate], entropy: Sequence[Estimate], inverse_temperature: float
+) -> dict[str, Estimate]:
     """Return energy and entropy that both channels exchange with the system.
 
-    ``energy`` and ``entropy`` are pairs of value and error of the equilibrium bath and of the
-    dissipator.
+    ``energy`` and ``entropy`` are those of the equilibrium bath and of the dissipator.
     """
-    values = {}
-    for name, pairs in (("energy_current", energy), ("channel_entropy_production", entropy)):
-        values[name], values[f"{name}_error"] = np.transpose(pairs)
-    for name, source, weight in (
-        ("heat_current", values["energy_current"][0], 1.0),
-        ("bath_entropy_production", values["energy_current"][0], -inverse_temperature),
-        ("entropy_production", values["channel_entropy_production"].sum(), 1.0),
-    ):
-        values[name] = float(weight * source)
-    heat_error = float(values["energy_current_error"][0])
-    values["heat_current_error"] = heat_error
-    values["bath_entropy_production_error"] = inverse_temperature * heat_error
-    values["entropy_production_error"] = float(values["channel_entropy_production_error"].sum())
-    return values
+    produced = stacked(dict(zip(CHANNELS, entropy, strict=True)))
+    return {
+        "energy_current": stacked(dict(zip(CHANNELS, energy, strict=True))),
+        "heat_current": energy[0],
+        "channel_entropy_production": produced,
+        "bath_entropy_production": -inverse_temperature * energy[0],
+        "entropy_production": produced.total(),
+    }
 
 
-def completed(values) -> tuple[dict[str, np.ndarray | float], dict[str, str]]:
-    """Return values with the uncertainty ratio and NaN for what is infinite, and why."""
-    values, notes = rings.finite(values, ("channel_entropy_production", "entropy_production"))
-    return values | _uncertainty_ratio(values, notes), notes
-
-
-def _uncertainty_ratio(values, notes) -> dict[str, float]:
-    """Return noise x entropy production / current^2 with its error, or NaN and a note."""
+def completed(found: rings.Estimates) -> rings.Estimates:
+    """Return estimates with the uncertainty ratio, NaN for what is infinite."""
+    entropies = "channel_entropy_production", "entropy_production"
+    found = {**found, **{name: rings.finite(found[name]) for name in entropies}}
     names = "particle_noise", "entropy_production", "particle_current"
-    parts = [Estimate(values[name], values[f"{name}_error"], notes.get(name, "")) for name in names]
-    ratio = uncertainty_ratio(*parts)
-    if ratio.undefined:
-        notes["uncertainty_ratio"] = ratio.undefined
-    return {"uncertainty_ratio": ratio.value, "uncertainty_ratio_error": ratio.error}
+    return found | {"uncertainty_ratio": uncertainty_ratio(*(found[name] for name in names))}
 
 
-def broken_law(values) -> str:
-    """Return which law values break beyond their error by rounding; empty where none."""
-    balance, error = values["energy_current"].sum(), values["energy_current_error"].sum()
+def broken_law(found: rings.Estimates) -> str:
+    """Return which law is broken beyond the error by rounding; empty where none."""
+    balance, error, _ = found["energy_current"].total()
     if abs(balance) > error:
         return f"the energy exchanged does not balance, {balance:.1e}"
     return ""

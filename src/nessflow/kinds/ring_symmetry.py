@@ -7,7 +7,7 @@ from nessflow.kinetic.symmetry import inverse_modes, inversion_asymmetry, printe
 from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.studies import rings
 from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Variable
-from nessflow.studies.variables import failed, never_random
+from nessflow.studies.variables import failed, never_random, outcome_of
 
 
 class Parameters(Strict):
@@ -64,12 +64,12 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         return failed(VARIABLES, {}, str(error))
     inverse = inverse_modes(state.equation.bands.momentum)
     (channel,) = ring.channels(state.equation.bands)
-    values, missing = rings.with_length(
+    found, missing = rings.with_length(
         ring, rings.flows(state), lambda other: rings.flows(rings.steady_elsewhere(other, share))
     )
-    values, notes = rings.finite(values, ["entropy_production"])
-    values |= {
+    found |= {
+        "entropy_production": rings.finite(found["entropy_production"]),
         "inversion_asymmetry": inversion_asymmetry(channel, inverse),
         "printed_asymmetry": printed_asymmetry(channel, inverse),
     }
-    return Outcome(values, *rings.judged(ring, share, state, missing), notes)
+    return outcome_of(VARIABLES, found, *rings.judged(ring, share, state, missing))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from nessflow.estimate import Estimate
+
 _DEGENERATE = 1e-9
 """Distance of two bands, relative to their width, below which their states are arbitrary."""
 _EPS = np.finfo(float).eps
@@ -26,24 +28,22 @@ class Bands:
         (L,), periodic without shift.
     states : ndarray
         Amplitude of each mode on each orbital, (L b, b).
-    energy, velocity : ndarray
-        (L b,), in t and t/hbar.
+    energy, velocity : Estimate
+        (L b,), in t and t/hbar; errors are rounding, of velocities larger where another band is
+        near.
     orbital_velocity : ndarray
         Current that a particle of the mode carries in each orbital, ``Re u_s^* (dH/dk u)_s``,
         (L b, b); its sum over the orbitals is ``velocity``.
-    energy_error, state_error, velocity_error : ndarray
-        What an energy, an amplitude and a velocity may be wrong by, (L b,): rounding, of both last
-        ones larger where another band is near.
+    state_error : ndarray
+        What an amplitude may be wrong by, (L b,).
     """
 
     momentum: np.ndarray
     states: np.ndarray
-    energy: np.ndarray
-    velocity: np.ndarray
+    energy: Estimate
+    velocity: Estimate
     orbital_velocity: np.ndarray
-    energy_error: np.ndarray
     state_error: np.ndarray
-    velocity_error: np.ndarray
 
     @property
     def length(self) -> int:
@@ -63,7 +63,7 @@ class Bands:
     @property
     def width(self) -> float:
         """Highest energy less lowest energy."""
-        return float(np.ptp(self.energy))
+        return float(np.ptp(self.energy.value))
 
 
 def momenta(length: int, shift: float = 0.0) -> np.ndarray:
@@ -125,14 +125,15 @@ def bloch_bands(
     _refuse_touching(k, energy)
     carried = np.einsum("ksn,kst,ktn->kns", states.conj(), slope, states, optimize=True).real
     orbitals = onsite.shape[0]
+    energy_error, state_error, velocity_error = _rounding(k, hoppings, energy)
     # A sum over t alone belongs to one orbital s.
     return Bands(
         k,
         states.transpose(0, 2, 1).reshape(-1, orbitals),
-        energy.ravel(),
-        carried.sum(axis=2).ravel(),
+        Estimate(energy.ravel(), energy_error),
+        Estimate(carried.sum(axis=2).ravel(), velocity_error),
         carried.reshape(-1, orbitals),
-        *_rounding(k, hoppings, energy),
+        state_error,
     )
 
 
@@ -168,8 +169,14 @@ def concatenated(one: Bands, other: Bands) -> Bands:
     Bands
         Its ``length`` is the sum of both.
     """
-    pairs = ((getattr(one, field.name), getattr(other, field.name)) for field in fields(Bands))
-    return Bands(*(np.concatenate(pair) for pair in pairs))
+
+    def joined(name: str) -> np.ndarray | Estimate:
+        pair = getattr(one, name), getattr(other, name)
+        if isinstance(pair[0], Estimate):
+            return Estimate(*(np.concatenate([x[k] for x in pair]) for k in (0, 1)))
+        return np.concatenate(pair)
+
+    return Bands(*(joined(field.name) for field in fields(Bands)))
 
 
 def smallest_gap(onsite: np.ndarray, hoppings: Mapping[int, np.ndarray]) -> tuple[float, float]:

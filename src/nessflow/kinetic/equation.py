@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit
 
+from nessflow.estimate import Estimate
 from nessflow.kinetic.bands import Bands
 from nessflow.kinetic.rates import Channel
 
@@ -41,7 +42,7 @@ class RateEquation:
     @property
     def modes(self) -> int:
         """Number of modes."""
-        return len(self.bands.energy)
+        return self.bands.energy.value.size
 
     @cached_property
     def out(self) -> np.ndarray:
@@ -247,8 +248,8 @@ class Number:
 
 def gibbs_log_odds(
     bands: Bands, inverse_temperature: float, filling: float
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return ``beta (e - mu)`` of each mode, its error, and ``beta mu``, particles per mode given.
+) -> tuple[Estimate, float]:
+    """Return ``beta (e - mu)`` of each mode, and ``beta mu``, particles per mode given.
 
     Parameters
     ----------
@@ -261,8 +262,8 @@ def gibbs_log_odds(
 
     Returns
     -------
-    log_odds, log_odds_error : (modes,) float
-        ``beta (e - mu)``.
+    log_odds : Estimate
+        ``beta (e - mu)``, (modes,).
     level : float
         ``beta mu``.
 
@@ -275,7 +276,7 @@ def gibbs_log_odds(
 
     if not 0 < filling < 1:
         raise ValueError(f"filling {filling:g} is not between 0 and 1 (particles per mode)")
-    scaled = inverse_temperature * bands.energy
+    scaled = inverse_temperature * bands.energy.value
     number = Number(filling * scaled.size, (1 - filling) * scaled.size)
 
     def missing(level):
@@ -288,5 +289,5 @@ def gibbs_log_odds(
     weight = float(expit(log_odds) @ expit(-log_odds))
     shift = _LEVEL + 4 * _EPS * abs(level) + sum(map(abs, missing(level))) / weight
     # The level moves with the energies, at most by the largest of their errors.
-    wrong = inverse_temperature * (bands.energy_error + bands.energy_error.max())
-    return log_odds, shift + _EPS * abs(log_odds) + wrong, level
+    wrong = inverse_temperature * (bands.energy.error + bands.energy.error.max())
+    return Estimate(log_odds, shift + _EPS * abs(log_odds) + wrong), level

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from nessflow.estimate import Estimate
 from nessflow.kinetic.equation import RateEquation
 from nessflow.kinetic.rates import ROUNDED, Channel
 
@@ -56,23 +57,21 @@ class Process:
     left: np.ndarray
     reached: np.ndarray
 
-    def mean(
-        self, weights: np.ndarray, weights_error: np.ndarray | float = 0.0
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean of quantities of the configurations, and its error.
+    def mean(self, weights: Estimate) -> Estimate:
+        """Return the mean of quantities of the configurations.
 
         Parameters
         ----------
-        weights, weights_error : (states, ...) array
-            Value in each configuration, and what it may be wrong by.
+        weights : Estimate
+            Value in each configuration, (states, ...).
 
         Returns
         -------
-        value, error : array
+        Estimate
             In the unit of the weights.
         """
-        size = np.tensordot(self.probability, self.rounding * abs(weights) + weights_error, 1)
-        return np.tensordot(self.probability, weights, 1), size
+        wrong = self.rounding * abs(weights.value) + weights.error
+        return Estimate(*(np.tensordot(self.probability, x, 1) for x in (weights.value, wrong)))
 
 
 def particles_of(filling: float, modes: int) -> int:
@@ -175,25 +174,22 @@ def rates_of(channel: Channel) -> np.ndarray:
     return np.where(rates > ROUNDED * rates.max(), rates, 0.0)
 
 
-def zero_frequency_noise(
-    process: Process, values: np.ndarray, values_error: float = 0.0
-) -> tuple[float, float]:
+def zero_frequency_noise(process: Process, quantity: Estimate) -> Estimate:
     """Return ``int <<dx(t) dx(0)>> dt`` over all times, of a quantity of the configurations.
 
     Parameters
     ----------
     process : Process
         With one part.
-    values : (states,) array
-        x.
-    values_error : float
-        What each may be wrong by.
+    quantity : Estimate
+        x, (states,), with one error for all.
 
     Returns
     -------
-    value, error : float
+    Estimate
         In the unit of x squared times hbar/t.
     """
+    values, values_error, _ = quantity
     centred = values - process.probability @ values
     # Relative to the likeliest configuration all others are a short time away.
     order = np.argsort(-process.probability, kind="stable")
@@ -218,11 +214,11 @@ def zero_frequency_noise(
     p, (y, size, wrong) = process.probability[order], response.T
     error = 3 * process.rounding * abs(centred) @ (p * size)
     error += values_error * (p @ (size + wrong)) + abs(centred) @ (p * wrong)
-    return float(2 * (p * centred) @ y), float(2 * error)
+    return Estimate(float(2 * (p * centred) @ y), float(2 * error))
 
 
-def hop_entropy(process: Process, channels: Sequence[Channel]) -> tuple[float, float]:
-    """Return the entropy production of the hops of some channels, and its error.
+def hop_entropy(process: Process, channels: Sequence[Channel]) -> Estimate:
+    """Return the entropy production of the hops of some channels.
 
     ``sum (f - f') ln(f/f') / 2`` over all hops, f the rate of a hop and f' that of the hop back;
     infinite where there is no way back.
@@ -236,7 +232,7 @@ def hop_entropy(process: Process, channels: Sequence[Channel]) -> tuple[float, f
 
     Returns
     -------
-    value, error : float
+    Estimate
         Of the whole ring, in k_B t/hbar.
     """
     total = error = 0.0
@@ -246,18 +242,18 @@ def hop_entropy(process: Process, channels: Sequence[Channel]) -> tuple[float, f
         forward = p[process.source] * rates[left, reached]
         backward = p[process.target] * rates[reached, left]
         if ((forward > 0) != (backward > 0)).any():
-            return np.inf, np.inf
+            return Estimate(np.inf, np.inf)
         both = forward > 0
         a, b, forward, backward = left[both], reached[both], forward[both], backward[both]
         ratio = np.log(forward) - np.log(backward)
         relative = 2 * process.rounding + wrong[a, b] / rates[a, b] + wrong[b, a] / rates[b, a]
         total += 0.5 * float((forward - backward) @ ratio)
         error += float(((forward + backward) * relative) @ (abs(ratio) + 1))
-    return total, error
+    return Estimate(total, error)
 
 
-def energy_gain(process: Process, channels: Sequence[Channel]) -> tuple[float, float]:
-    """Return the energy that some channels bring to the ring, and its error.
+def energy_gain(process: Process, channels: Sequence[Channel]) -> Estimate:
+    """Return the energy that some channels bring to the ring.
 
     Parameters
     ----------
@@ -268,10 +264,10 @@ def energy_gain(process: Process, channels: Sequence[Channel]) -> tuple[float, f
 
     Returns
     -------
-    value, error : float
+    Estimate
         Of the whole ring, in t^2/hbar.
     """
-    energy, energy_error = process.equation.bands.energy, process.equation.bands.energy_error
+    energy, energy_error, _ = process.equation.bands.energy
     gained = energy[process.reached] - energy[process.left]
     rates = sum((rates_of(c) for c in channels), np.zeros((len(energy),) * 2))
     wrong = sum((c.rates_error() for c in channels), np.zeros_like(rates))
@@ -279,7 +275,7 @@ def energy_gain(process: Process, channels: Sequence[Channel]) -> tuple[float, f
     flow = p * rates[hops]
     error = process.rounding * flow + p * wrong[hops]
     gained_error = energy_error[process.left] + energy_error[process.reached]
-    return float(flow @ gained), float(error @ abs(gained) + flow @ gained_error)
+    return Estimate(float(flow @ gained), float(error @ abs(gained) + flow @ gained_error))
 
 
 def _configurations(modes: int, particles: int) -> np.ndarray:

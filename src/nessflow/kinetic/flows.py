@@ -3,86 +3,44 @@
 All per cell of the ring, hbar = k_B = 1; exchange counts from the bath into the system.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import expit
 
-from nessflow.kinetic.equation import RateEquation, gain_and_drain_error
+from nessflow.estimate import Estimate
+from nessflow.kinetic.equation import gain_and_drain_error
 from nessflow.kinetic.rates import ROUNDED, Channel
+from nessflow.kinetic.steady import State
 
 _EPS = np.finfo(float).eps
 _BLOCK = 2**19
 
 
-@dataclass(frozen=True)
-class State:
-    """Occupations of an equation's modes.
-
-    Attributes
-    ----------
-    equation : RateEquation
-        Modes and channels.
-    log_odds, log_odds_error : (modes,) float
-        ``ln((1 - n)/n)``, and what it may be wrong by.
-    """
-
-    equation: RateEquation
-    log_odds: np.ndarray
-    log_odds_error: np.ndarray
-
-    @property
-    def filled(self) -> np.ndarray:
-        """``n``."""
-        return expit(-self.log_odds)
-
-    @property
-    def empty(self) -> np.ndarray:
-        """``1 - n``."""
-        return expit(self.log_odds)
-
-
-def mean_per_cell(
-    state: State, weights: np.ndarray, weights_error: np.ndarray
-) -> tuple[float, float]:
-    """Return ``sum_a weights_a n_a / L`` and its error.
+def mean_per_cell(state: State, weights: Estimate) -> Estimate:
+    """Return ``sum_a weights_a n_a / L``.
 
     Parameters
     ----------
     state : State
         Any state.
-    weights, weights_error : (modes,) arrays
-        What a particle of each mode counts, and its error.
+    weights : Estimate
+        What a particle of each mode counts, (modes,).
 
     Returns
     -------
-    value, error : float
+    Estimate
         In the unit of the weights.
     """
-    n, empty, length = state.filled, state.empty, state.equation.bands.length
-    error = n * (empty * state.log_odds_error + 4 * _EPS)
-    return float(weights @ n) / length, float(abs(weights) @ error + weights_error @ n) / length
+    n, length = state.occupation, state.equation.bands.length
+    error = n * (state.vacancy * state.log_odds.error + 4 * _EPS)
+    return Estimate(
+        float(weights.value @ n) / length,
+        float(abs(weights.value) @ error + weights.error @ n) / length,
+    )
 
 
-def particle_current(state: State) -> tuple[float, float]:
-    """Return ``(1/L) sum_a v_a n_a`` and its error (eqs. 13 and 23).
-
-    Parameters
-    ----------
-    state : State
-        Any state.
-
-    Returns
-    -------
-    value, error : float
-        In t/hbar.
-    """
-    bands = state.equation.bands
-    return mean_per_cell(state, bands.velocity, bands.velocity_error)
-
-
-def orbital_currents(state: State) -> tuple[np.ndarray, np.ndarray]:
-    """Return the current that each orbital carries (eq. 24) and its error.
+def particle_current(state: State) -> Estimate:
+    """Return ``(1/L) sum_a v_a n_a`` (eqs. 13 and 23).
 
     Parameters
     ----------
@@ -91,18 +49,34 @@ def orbital_currents(state: State) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    value, error : (orbitals,) float
+    Estimate
         In t/hbar.
     """
+    return mean_per_cell(state, state.equation.bands.velocity)
+
+
+def orbital_currents(state: State) -> Estimate:
+    """Return the current that each orbital carries (eq. 24).
+
+    Parameters
+    ----------
+    state : State
+        Any state.
+
+    Returns
+    -------
+    Estimate
+        In t/hbar, (orbitals,).
+    """
     bands = state.equation.bands
-    columns = bands.orbital_velocity.T
-    pairs = [mean_per_cell(state, column, bands.velocity_error) for column in columns]
-    return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+    weights = (Estimate(column, bands.velocity.error) for column in bands.orbital_velocity.T)
+    values, errors, _ = zip(*(mean_per_cell(state, x) for x in weights), strict=True)
+    return Estimate(np.array(values), np.array(errors))
 
 
 def _flows(state: State, channel: Channel):
     """Return what a channel takes from and brings to each mode, and the errors."""
-    n, empty, delta = state.filled, state.empty, state.log_odds_error + 4 * _EPS
+    n, empty, delta = state.occupation, state.vacancy, state.log_odds.error + 4 * _EPS
     out, into, strength = channel.out, channel.into, channel.strength
     taken = strength * n * (out @ (into.T @ empty))
     brought = strength * empty * (into @ (out.T @ n))
@@ -114,8 +88,8 @@ def _flows(state: State, channel: Channel):
     return taken, brought, strength * (taken_error + brought_error + of_rates)
 
 
-def energy_exchange(state: State, channel: Channel) -> tuple[float, float]:
-    """Return the energy that a channel brings to the system per cell, and its error.
+def energy_exchange(state: State, channel: Channel) -> Estimate:
+    """Return the energy that a channel brings to the system per cell.
 
     Parameters
     ----------
@@ -126,13 +100,13 @@ def energy_exchange(state: State, channel: Channel) -> tuple[float, float]:
 
     Returns
     -------
-    value, error : float
+    Estimate
         In t^2/hbar.
     """
     taken, brought, error = _flows(state, channel)
-    bands = state.equation.bands
-    error = abs(bands.energy) @ error + bands.energy_error @ (brought + taken)
-    return float(bands.energy @ (brought - taken)) / bands.length, float(error) / bands.length
+    energy, length = state.equation.bands.energy, state.equation.bands.length
+    error = abs(energy.value) @ error + energy.error @ (brought + taken)
+    return Estimate(float(energy.value @ (brought - taken)) / length, float(error) / length)
 
 
 def particle_gain(state: State) -> float:
@@ -152,8 +126,8 @@ def particle_gain(state: State) -> float:
     return float(sum(np.sum(f[1] - f[0]) for f in flows)) / state.equation.bands.length
 
 
-def entropy_production(state: State, channel: Channel) -> tuple[float, float]:
-    """Return the entropy production of a channel per cell and its error.
+def entropy_production(state: State, channel: Channel) -> Estimate:
+    """Return the entropy production of a channel per cell.
 
     ``(1/2L) sum_ab (f_ab - f_ba) ln(f_ab/f_ba)``, ``f_ab = n_a w_ab (1 - n_b)``, never negative;
     infinite where a process has no reverse.
@@ -167,17 +141,17 @@ def entropy_production(state: State, channel: Channel) -> tuple[float, float]:
 
     Returns
     -------
-    value, error : float
+    Estimate
         In k_B t/hbar.
     """
     if not channel.strength:
-        return 0.0, 0.0
+        return Estimate(0.0, 0.0)
     total, error = (_of_product if channel.is_product else _of_matrix)(state, channel)
-    return total / state.equation.bands.length, error / state.equation.bands.length
+    return Estimate(total / state.equation.bands.length, error / state.equation.bands.length)
 
 
-def total_entropy_production(state: State) -> tuple[float, float]:
-    """Return the entropy production of all channels per cell and its error.
+def total_entropy_production(state: State) -> Estimate:
+    """Return the entropy production of all channels per cell.
 
     Parameters
     ----------
@@ -186,21 +160,36 @@ def total_entropy_production(state: State) -> tuple[float, float]:
 
     Returns
     -------
-    value, error : float
+    Estimate
         In k_B t/hbar; infinite where a process has no reverse.
     """
-    parts = [entropy_production(state, channel) for channel in state.equation.active]
-    value, error = np.sum(parts, axis=0) if parts else (0.0, 0.0)
-    return float(value), float(error)
+    return summed([entropy_production(state, channel) for channel in state.equation.active])
+
+
+def summed(parts: Sequence[Estimate]) -> Estimate:
+    """Return the sum of numbers with the sum of their errors.
+
+    Parameters
+    ----------
+    parts : sequence of Estimate
+        Numbers; none add up to zero.
+
+    Returns
+    -------
+    Estimate
+        In their unit.
+    """
+    pairs = [part[:2] for part in parts]
+    return Estimate(*map(float, np.sum(pairs, axis=0) if pairs else (0.0, 0.0)))
 
 
 def _of_product(state: State, channel: Channel) -> tuple[float, float]:
     """Return the sum where ``ln(w_ab/w_ba)`` is a difference between a and b: of order modes."""
     out, into = channel.out[:, 0], channel.into[:, 0]
     taken, brought, flow_error = _flows(state, channel)
-    moving = (out * state.filled > 0) | (into * state.empty > 0)
+    moving = (out * state.occupation > 0) | (into * state.vacancy > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        potential = (np.log(out) - np.log(into) - state.log_odds)[moving]
+        potential = (np.log(out) - np.log(into) - state.log_odds.value)[moving]
     if not np.isfinite(potential).all():
         return np.inf, np.inf
     # A constant changes nothing, as the channel conserves particles.
@@ -208,7 +197,7 @@ def _of_product(state: State, channel: Channel) -> tuple[float, float]:
     taken, brought, flow_error = taken[moving], brought[moving], flow_error[moving]
     relative = channel.out_error[moving, 0] / out[moving]
     relative += channel.into_error[moving, 0] / into[moving]
-    relative += state.log_odds_error[moving] + _EPS * (4 + abs(potential))
+    relative += state.log_odds.error[moving] + _EPS * (4 + abs(potential))
     spread = relative * (taken + brought)
     error = float(np.sum(abs(potential) * flow_error + spread))
     return float(potential @ (taken - brought)), error
@@ -216,7 +205,7 @@ def _of_product(state: State, channel: Channel) -> tuple[float, float]:
 
 def _of_matrix(state: State, channel: Channel) -> tuple[float, float]:
     """Return the sum over all pairs, a block of rows at a time."""
-    n, empty, delta = state.filled, state.empty, state.log_odds_error + 4 * _EPS
+    n, empty, delta = state.occupation, state.vacancy, state.log_odds.error + 4 * _EPS
     modes = len(n)
     largest = float(np.max(channel.out @ channel.into.max(axis=0), initial=0.0))
     zero = ROUNDED * channel.strength * max(largest, channel.rates(slice(0, 1)).max())

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
-from scipy.special import expit
 
+from nessflow.estimate import Estimate
 from nessflow.kinetic.steady import SteadyState
 
 _STEP = 0.2
@@ -32,31 +32,26 @@ _EPS = np.finfo(float).eps
 
 
 class Fluctuations(NamedTuple):
-    """Fluctuations per cell, see the module, each with its error in ``<name>_error``.
+    """Fluctuations per cell, see the module.
 
     Attributes
     ----------
-    ballistic_noise : float
+    ballistic_noise : Estimate
         In t/hbar.
-    ensemble_variance, current_variance : float
+    ensemble_variance, current_variance : Estimate
         L times the variance of the current without and with correlations of modes, in (t/hbar)^2.
-    particle_noise : float
+    particle_noise : Estimate
         At zero frequency, in t/hbar.
-    current_slope : float
+    current_slope : Estimate
         ``dI/d(N/L)``, in t/hbar; a number of particles that fluctuates by ``Var N`` from run to run
         adds ``current_slope^2 Var N / L`` to the variance.
     """
 
-    ballistic_noise: float
-    ballistic_noise_error: float
-    ensemble_variance: float
-    ensemble_variance_error: float
-    current_variance: float
-    current_variance_error: float
-    particle_noise: float
-    particle_noise_error: float
-    current_slope: float
-    current_slope_error: float
+    ballistic_noise: Estimate
+    ensemble_variance: Estimate
+    current_variance: Estimate
+    particle_noise: Estimate
+    current_slope: Estimate
 
 
 def fluctuations(state: SteadyState) -> Fluctuations:
@@ -73,14 +68,14 @@ def fluctuations(state: SteadyState) -> Fluctuations:
     Returns
     -------
     Fluctuations
-        Each number followed by its error.
+        Per cell.
     """
     bands = state.equation.bands
     length, spread = bands.length, state.occupation * state.vacancy
-    relative = state.log_odds_error + 4 * _EPS
-    ballistic, ensemble = abs(bands.velocity) * spread, bands.velocity**2 * spread
-    wrong = bands.velocity_error * spread
-    squared = (2 * abs(bands.velocity) + bands.velocity_error) * wrong
+    relative, velocity = state.log_odds.error + 4 * _EPS, bands.velocity
+    ballistic, ensemble = abs(velocity.value) * spread, velocity.value**2 * spread
+    wrong = velocity.error * spread
+    squared = (2 * abs(velocity.value) + velocity.error) * wrong
     linear = _LinearNoise(state)
     worst = linear.relative_error
     variance, quadrature = linear.variance()
@@ -90,20 +85,20 @@ def fluctuations(state: SteadyState) -> Fluctuations:
     slope_size = float(abs(linear.velocity) @ abs(linear.zero_mode))
     slope_error = float(linear.velocity_error @ abs(linear.zero_mode))
     return Fluctuations(
-        float(ballistic.sum()) / length,
-        float(ballistic @ relative + wrong.sum()) / length,
-        float(ensemble.sum()) / length,
-        float(ensemble @ relative + squared.sum()) / length,
-        variance / length,
-        (quadrature + worst * linear.ensemble_variance) / length,
-        *linear.particle_noise(),
-        slope,
-        worst * slope_size + slope_error,
+        Estimate(
+            float(ballistic.sum()) / length, float(ballistic @ relative + wrong.sum()) / length
+        ),
+        Estimate(
+            float(ensemble.sum()) / length, float(ensemble @ relative + squared.sum()) / length
+        ),
+        Estimate(variance / length, (quadrature + worst * linear.ensemble_variance) / length),
+        linear.particle_noise(),
+        Estimate(slope, worst * slope_size + slope_error),
     )
 
 
-def particle_noise(state: SteadyState) -> tuple[float, float]:
-    """Return the zero-frequency noise of the particle current alone, and its error.
+def particle_noise(state: SteadyState) -> Estimate:
+    """Return the zero-frequency noise of the particle current alone.
 
     Parameters
     ----------
@@ -112,7 +107,7 @@ def particle_noise(state: SteadyState) -> tuple[float, float]:
 
     Returns
     -------
-    value, error : float
+    Estimate
         As in `Fluctuations`, in t/hbar.
     """
     return _LinearNoise(state).particle_noise()
@@ -149,7 +144,7 @@ class _LinearNoise:
 
     def __init__(self, state: SteadyState):
         equation, free = state.equation, state.free
-        n, empty = expit(-state.log_odds), expit(state.log_odds)
+        n, empty = state.occupation, state.vacancy
         out, into = equation.out, equation.into
         gain, drain = into @ (out.T @ n), out @ (into.T @ empty)
         self.out, self.into = _balanced(out[free], into[free])
@@ -158,8 +153,8 @@ class _LinearNoise:
         self.flow = (gain * empty + drain * n)[free]
         change = state.response(np.zeros(len(n)), 1.0)[free]
         self.zero_mode = change / change.sum()
-        self.velocity = equation.bands.velocity[free]
-        self.velocity_error = equation.bands.velocity_error[free]
+        self.velocity = equation.bands.velocity.value[free]
+        self.velocity_error = equation.bands.velocity.error[free]
         self.projected = self.velocity - self.velocity @ self.zero_mode
         self.ensemble_variance = float(self.projected**2 @ (self.filled * self.empty))
         # M^T = -rate + V U^T; the number's mode is moved from 0 to -shift.
@@ -170,7 +165,7 @@ class _LinearNoise:
         inverse = self._solved(0.0, np.abs(self.rate))
         condition = float(max(1.0, abs(inverse.real).max()))
         # Relative error of matrix elements, times what solving with M multiplies it by.
-        relative = state.log_odds_error[free] + 4 * _EPS
+        relative = state.log_odds.error[free] + 4 * _EPS
         self.relative_error = float(10 * relative.max() * condition)
         self.length = equation.bands.length
 
@@ -181,8 +176,8 @@ class _LinearNoise:
         columns = np.linalg.solve(small, self.left.T @ (inverse * known))
         return inverse * known - inverse * (self.right @ columns)
 
-    def particle_noise(self) -> tuple[float, float]:
-        """Return ``w^T D w / L``, ``w = (-M^T)^{-1} v``, and its error.
+    def particle_noise(self) -> Estimate:
+        """Return ``w^T D w / L``, ``w = (-M^T)^{-1} v``.
 
         It is a sum of squares over all jumps.
         """
@@ -193,7 +188,7 @@ class _LinearNoise:
         # A square of a difference is at most twice the sum of both squares.
         error = 4 * float(self.flow @ ((abs(w) + wrong) * wrong))
         noise = float(self.flow @ w**2 - 2 * jumps)
-        return noise / self.length, (self.relative_error * noise + error) / self.length
+        return Estimate(noise / self.length, (self.relative_error * noise + error) / self.length)
 
     def variance(self) -> tuple[float, float]:
         """Return ``v^T C v`` and the error of the integral over the frequency.

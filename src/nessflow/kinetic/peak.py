@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.kinetic.bands import Bands
 from nessflow.kinetic.equation import gain_and_drain, gibbs_log_odds, rate_equation
-from nessflow.kinetic.flows import State, particle_current
+from nessflow.kinetic.flows import particle_current
 from nessflow.kinetic.rates import Channel, thermal_channel
 from nessflow.kinetic.steady import SteadyState, steady_state
 
@@ -25,9 +26,9 @@ class Peak(NamedTuple):
 
     Attributes
     ----------
-    particle_current, particle_current_error : float
+    particle_current : Estimate
         In t/hbar.
-    nonequilibrium_share, nonequilibrium_share_error : float
+    nonequilibrium_share : Estimate
         ``gamma_neq``.
     inside : bool
         Whether the maximum is inside (0, 1) or at the end of the range.
@@ -38,10 +39,8 @@ class Peak(NamedTuple):
         where there is no peak.
     """
 
-    particle_current: float
-    particle_current_error: float
-    nonequilibrium_share: float
-    nonequilibrium_share_error: float
+    particle_current: Estimate
+    nonequilibrium_share: Estimate
     inside: bool
     fault: str
     states: tuple[SteadyState, ...] = ()
@@ -84,7 +83,7 @@ def steady_state_at(
     """
     thermal = thermal_channel(bands, inverse_temperature)
     equation = rate_equation(bands, thermal, dissipator, coupling, share)
-    start = None if share == 1 else gibbs_log_odds(bands, inverse_temperature, filling)[0]
+    start = None if share == 1 else gibbs_log_odds(bands, inverse_temperature, filling)[0].value
     return steady_state(equation, filling, start)
 
 
@@ -106,7 +105,7 @@ def current_slope(state: SteadyState) -> float:
     gain, drain = gain_and_drain(equation.out, equation.into, n, vacancy)
     of_thermal = gain_and_drain(thermal.strength * thermal.out, thermal.into, n, vacancy)
     change = state.response(of_thermal[1] / drain - of_thermal[0] / gain)
-    return float(equation.bands.velocity @ change) / equation.bands.length
+    return float(equation.bands.velocity.value @ change) / equation.bands.length
 
 
 def peak_current(
@@ -167,28 +166,31 @@ def peak_current(
         rest = float(np.exp(root))
         curvature = (slope(root + step) - slope(root - step)) / (2 * step)
         # A current known to an error has a slope known to that error.
-        error = 10 * _current(at(rest, start))[1] / abs(curvature)
+        error = 10 * particle_current(at(rest, start)).error / abs(curvature)
         return rest, rest * (1e-12 + error) + np.finfo(float).eps
 
-    states, start = [], gibbs_log_odds(bands, inverse_temperature, filling)[0]
+    states, start = [], gibbs_log_odds(bands, inverse_temperature, filling)[0].value
     for rest in _RESTS:
         states.append(at(rest, start if rest else None))
-        start = states[-1].log_odds
-    currents, errors = np.array([_current(state) for state in states]).T
+        start = states[-1].log_odds.value
+    currents, errors = np.array([particle_current(state)[:2] for state in states]).T
     if not all(state.converged for state in states):
-        return Peak(*[np.nan] * 4, False, "Newton's method did not converge")
+        nothing = undefined("Newton's method did not converge")
+        return Peak(nothing, nothing, False, nothing.undefined)
     if not np.any(abs(currents) > errors):
-        return Peak(0.0, float(errors.max()), np.nan, np.nan, False, "")
+        nowhere = undefined("the current is zero within its error at all shares")
+        return Peak(Estimate(0.0, float(errors.max())), nowhere, False, "")
     peaks = [_at_end(currents, errors, states)]
     for i in _inner_maxima(abs(currents), errors):
-        start = states[i].log_odds
+        start = states[i].log_odds.value
         rest, share_error = refined(_RESTS[i], _RESTS[i + 1], _RESTS[i - 1], start)
         fault = f"the current has several extrema near the share {1 - rest:.6g}"
         fault = fault if np.isnan(share_error) else ""
         ends = [] if fault else [rest, *np.clip([rest - share_error, rest + share_error], 0, 1)]
         found = tuple(at(each, start) for each in ends or [rest])
-        peaks.append(Peak(*_current(found[0]), 1 - rest, share_error, True, fault, found))
-    return max(peaks, key=lambda peak: abs(peak.particle_current))
+        share = Estimate(1 - rest, share_error)
+        peaks.append(Peak(particle_current(found[0]), share, True, fault, found))
+    return max(peaks, key=lambda peak: abs(peak.particle_current.value))
 
 
 def _at_end(currents: np.ndarray, errors: np.ndarray, states: Sequence[SteadyState]) -> Peak:
@@ -204,7 +206,8 @@ def _at_end(currents: np.ndarray, errors: np.ndarray, states: Sequence[SteadySta
         if step > _SETTLED * abs(current):
             fault = f"the current still grows where the equilibrium bath has the share {rest:.1e}"
     around = states[end], states[plateau], states[max(end - 1, 0)]
-    return Peak(current, error, 1 - rest, share_error, False, fault, around)
+    share = Estimate(1 - rest, share_error)
+    return Peak(Estimate(current, error), share, False, fault, around)
 
 
 def _inner_maxima(magnitudes: np.ndarray, errors: np.ndarray) -> np.ndarray:
@@ -213,7 +216,3 @@ def _inner_maxima(magnitudes: np.ndarray, errors: np.ndarray) -> np.ndarray:
     above = (inner > magnitudes[:-3]) & (inner > magnitudes[2:-1])
     # Refined, none is twice as large as on the grid.
     return np.nonzero(above & (inner > 0.5 * magnitudes.max()))[0] + 1
-
-
-def _current(state: SteadyState) -> tuple[float, float]:
-    return particle_current(State(state.equation, state.log_odds, state.log_odds_error))

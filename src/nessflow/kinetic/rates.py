@@ -147,9 +147,9 @@ def thermal_channel(bands: Bands, inverse_temperature: float) -> Channel:
             f"{inverse_temperature:g} times the band width {bands.width:g} must be at most "
             f"{2 * LARGEST_EXPONENT:g}"
         )
-    middle = (bands.energy.max() + bands.energy.min()) / 2
-    half = inverse_temperature * (bands.energy - middle)[:, None] / 2
-    error = _EPS * (2 + abs(half)) + inverse_temperature * bands.energy_error[:, None] / 2
+    middle = (bands.energy.value.max() + bands.energy.value.min()) / 2
+    half = inverse_temperature * (bands.energy.value - middle)[:, None] / 2
+    error = _EPS * (2 + abs(half)) + inverse_temperature * bands.energy.error[:, None] / 2
     out, into = np.exp(half), np.exp(-half)
     return Channel("equilibrium", out, into, out_error=error * out, into_error=error * into)
 

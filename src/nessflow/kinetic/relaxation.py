@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.kinetic.equation import RateEquation
 
 _RELATIVE, _ABSOLUTE = 1e-11, 1e-14
@@ -14,8 +15,8 @@ def relax(
     occupation: np.ndarray,
     times: np.ndarray,
     count: np.ndarray | float = 1.0,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the occupations at given times, and their error.
+) -> Estimate:
+    """Return the occupations at given times.
 
     The occupations are integrated, since the Lagrange parameters of eq. 10 overflow for modes that
     are almost empty or full; the solver (LSODA) is for stiff equations.
@@ -33,7 +34,7 @@ def relax(
 
     Returns
     -------
-    occupation, error : ndarray
+    Estimate
         (times, modes); the error is the difference to a coarser integration, and the tolerance.
 
     Raises
@@ -44,7 +45,7 @@ def relax(
     fine = _integrated(equation, occupation, times, count, 1.0)
     coarse = _integrated(equation, occupation, times, count, _COARSER)
     # Both may agree by chance, better than a step is known: relative to n, also of full modes.
-    return fine, abs(fine - coarse) + _RELATIVE * fine + _ABSOLUTE
+    return Estimate(fine, abs(fine - coarse) + _RELATIVE * fine + _ABSOLUTE)
 
 
 def _integrated(equation, occupation, times, count, factor):

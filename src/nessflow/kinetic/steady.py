@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from nessflow.estimate import Estimate
 from nessflow.kinetic.equation import Number, RateEquation, gain_and_drain, gain_and_drain_error
 from nessflow.kinetic.rates import LARGEST_EXPONENT
 
@@ -26,17 +27,37 @@ _EPS = np.finfo(float).eps
 
 
 @dataclass(frozen=True)
-class SteadyState:
-    """Occupations of all modes in the steady state.
+class State:
+    """Occupations of an equation's modes.
 
     Attributes
     ----------
     equation : RateEquation
-        What it solves.
-    log_odds : ndarray
-        ``lambda``, infinite where a mode is exactly empty or full, (modes,).
-    log_odds_error : ndarray
-        Residual and rounding, carried through the Jacobian, (modes,).
+        Modes and channels.
+    log_odds : Estimate
+        ``lambda = ln((1 - n)/n)``, infinite where a mode is exactly empty or full, (modes,).
+    """
+
+    equation: RateEquation
+    log_odds: Estimate
+
+    @property
+    def occupation(self) -> np.ndarray:
+        """``n``, (modes,)."""
+        return expit(-self.log_odds.value)
+
+    @property
+    def vacancy(self) -> np.ndarray:
+        """``1 - n`` without cancellation, (modes,)."""
+        return expit(self.log_odds.value)
+
+
+@dataclass(frozen=True)
+class SteadyState(State):
+    """Occupations in the steady state; errors are residual and rounding, by the Jacobian.
+
+    Attributes
+    ----------
     free : ndarray of bool
         Modes that some process fills and some process empties.
     residual : float
@@ -45,27 +66,9 @@ class SteadyState:
         Whether Newton's method ended.
     """
 
-    equation: RateEquation
-    log_odds: np.ndarray
-    log_odds_error: np.ndarray
     free: np.ndarray
     residual: float
     converged: bool
-
-    @property
-    def occupation(self) -> np.ndarray:
-        """``n``, (modes,)."""
-        return expit(-self.log_odds)
-
-    @property
-    def vacancy(self) -> np.ndarray:
-        """``1 - n`` without cancellation, (modes,)."""
-        return expit(self.log_odds)
-
-    @property
-    def occupation_error(self) -> np.ndarray:
-        """Error of the occupations, (modes,)."""
-        return occupation_error(self.log_odds, self.log_odds_error)
 
     def response(self, force: np.ndarray, particles: float = 0.0) -> np.ndarray:
         """Return the change of the occupations for small changes of rates and of the number of
@@ -83,28 +86,28 @@ class SteadyState:
         (modes,) float array
             ``dn``; modes that are not free do not respond.
         """
-        linear = _Linearised(self.equation, self.log_odds, self.free)
+        linear = _Linearised(self.equation, self.log_odds.value, self.free)
         step = linear.solve(np.asarray(force)[self.free], particles)
         change = np.zeros(len(self.free))
         change[self.free] = -linear.weight * step
         return change
 
 
-def occupation_error(log_odds: np.ndarray, log_odds_error: np.ndarray) -> np.ndarray:
-    """Return the error of occupations.
+def occupation_of(log_odds: Estimate) -> Estimate:
+    """Return occupations.
 
     Parameters
     ----------
-    log_odds, log_odds_error : (modes,) arrays
-        ``ln((1 - n)/n)``, and what it may be wrong by.
+    log_odds : Estimate
+        ``ln((1 - n)/n)``, (modes,).
 
     Returns
     -------
-    (modes,) float array
-        Of ``n``.
+    Estimate
+        ``n``, (modes,).
     """
-    n = expit(-log_odds)
-    return n * expit(log_odds) * log_odds_error + _EPS * n
+    n = expit(-log_odds.value)
+    return Estimate(n, n * expit(log_odds.value) * log_odds.error + _EPS * n)
 
 
 def steady_state(
@@ -172,9 +175,8 @@ def steady_state(
     error = np.zeros(equation.modes)
     missing, rounding = linear.missing(number)
     error[free] = linear.carried(abs(linear.residual) + linear.rounding, abs(missing) + rounding)
-    return SteadyState(
-        equation, log_odds, error, free, float(abs(linear.residual).max()), converged
-    )
+    residual = float(abs(linear.residual).max())
+    return SteadyState(equation, Estimate(log_odds, error), free, residual, converged)
 
 
 def _reached(equation: RateEquation) -> tuple[np.ndarray, np.ndarray]:

@@ -1,15 +1,16 @@
 """Parameters of a ring of fermions, weakly coupled to an equilibrium bath and a dissipator."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, field_validator, model_validator
 
+from nessflow.estimate import Estimate
 from nessflow.kinetic import bands, rates
 from nessflow.kinetic.equation import RateEquation, gain_and_drain, gibbs_log_odds, rate_equation
-from nessflow.kinetic.flows import State, particle_current, total_entropy_production
+from nessflow.kinetic.flows import particle_current, total_entropy_production
 from nessflow.kinetic.fluctuations import correlation_shift, particle_noise
 from nessflow.kinetic.peak import steady_state_at
 from nessflow.kinetic.steady import SteadyState
@@ -71,7 +72,7 @@ FLOWS = with_errors(
 
 Complex = tuple[float, float]
 """Real and imaginary part."""
-Values = Mapping[str, np.ndarray | float]
+Estimates = Mapping[str, Estimate]
 
 
 class ChainBand(Strict):
@@ -301,9 +302,9 @@ def steady_elsewhere(ring: Ring, share: float) -> SteadyState:
     return state
 
 
-def gibbs(ring: Ring) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return the Gibbs state of the bath's temperature: Lagrange parameters, (modes,), their
-    errors, and chemical potential over temperature."""
+def gibbs(ring: Ring) -> tuple[Estimate, float]:
+    """Return the Gibbs state of the bath's temperature: Lagrange parameters, (modes,), and
+    chemical potential over temperature."""
     return gibbs_log_odds(ring.bloch_bands(), ring.inverse_temperature, ring.filling)
 
 
@@ -329,30 +330,30 @@ def log_odds_elsewhere(ring: Ring, other: Ring, share: float, state: SteadyState
 
 
 def with_length(
-    ring: Ring, values: Values, on_grid: Callable[[Ring], Values]
-) -> tuple[Values, str]:
-    """Return values whose errors hold the distance to the limit of long rings.
+    ring: Ring, estimates: Estimates, on_grid: Callable[[Ring], Estimates]
+) -> tuple[Estimates, str]:
+    """Return estimates whose errors hold the distance to the limit of long rings.
 
     Parameters
     ----------
     ring : Ring
         The ring of the values.
-    values : mapping
-        Each name with ``<name>_error``; other names are left as they are.
+    estimates : mapping of str to Estimate
+        By name.
     on_grid : callable
-        Values of a ring with other momenta, under the same names.
+        Those of a ring with other momenta, under the same names.
 
     Returns
     -------
-    values : dict
+    estimates : dict
         With larger errors, unless the length is physical.
     fault : str
         Why an error lacks the distance; empty where none does.
     """
-    values, reason = dict(values), "infinite"
+    found, reason = dict(estimates), "infinite"
     if ring.length_is_physical:
-        return values, ""
-    left = {n for n in values if f"{n}_error" in values and np.isfinite(values[n]).any()}
+        return found, ""
+    left = {name for name, (value, *_) in found.items() if np.isfinite(value).any()}
     names = sorted(left)
     for step in _STEPS:
         try:
@@ -362,13 +363,14 @@ def with_length(
             reason = str(error)
             continue
         for name in names:
-            distance = abs(np.subtract(values[name], others[name]))
-            if np.isfinite(distance[np.isfinite(values[name])]).all():
-                values[f"{name}_error"] = values[f"{name}_error"] + distance
+            value, error, undefined = found[name]
+            distance = abs(np.subtract(value, others[name].value))
+            if np.isfinite(distance[np.isfinite(value)]).all():
+                found[name] = Estimate(value, error + distance, undefined)
                 left.discard(name)
     if left:
-        return values, f"no distance to long rings of {', '.join(sorted(left))}: {reason}"
-    return values, ""
+        return found, f"no distance to long rings of {', '.join(sorted(left))}: {reason}"
+    return found, ""
 
 
 def doubt(ring: Ring, share: float, state: SteadyState | None) -> str:
@@ -382,7 +384,7 @@ def doubt(ring: Ring, share: float, state: SteadyState | None) -> str:
         )
     if state is None or ring.length_is_physical or ring.length > FEW_CELLS:
         return ""
-    shift, velocity = correlation_shift(state), state.equation.bands.velocity
+    shift, velocity = correlation_shift(state), state.equation.bands.velocity.value
     largest = abs(shift).max()
     moved, current = (abs(velocity @ n) / ring.length for n in (shift, state.occupation))
     short = ring.length <= FEWEST_CELLS
@@ -422,42 +424,21 @@ def judged(ring: Ring, share: float, state: SteadyState, fault: str = "") -> tup
     return (Status.SUSPECT, fault) if fault else (Status.OK, "")
 
 
-def values_of(state: SteadyState) -> State:
-    """Return the occupations of a steady state with their errors."""
-    return State(state.equation, state.log_odds, state.log_odds_error)
-
-
-def flows(state: SteadyState) -> Values:
+def flows(state: SteadyState) -> Estimates:
     """Return what `FLOWS` lists, with errors by rounding; infinite entropies as they are."""
-    modes = values_of(state)
-    pairs = particle_current(modes), particle_noise(state), total_entropy_production(modes)
-    return dict(zip(FLOWS, (number for pair in pairs for number in pair), strict=True))
+    return {
+        "particle_current": particle_current(state),
+        "particle_noise": particle_noise(state),
+        "entropy_production": total_entropy_production(state),
+    }
 
 
-def finite(values: Values, names: Iterable[str]) -> tuple[Values, dict[str, str]]:
-    """Return values with NaN for entropies that are infinite, and why.
-
-    Parameters
-    ----------
-    values : mapping
-        Values with their errors.
-    names : iterable of str
-        Which of them are entropies.
-
-    Returns
-    -------
-    values : dict
-        With NaN, also for the errors.
-    notes : dict
-        Name -> reason, where one is infinite.
-    """
-    values, notes = dict(values), {}
-    for name in names:
-        if np.isinf(values[name]).any():
-            notes[name] = "the dissipator has a process without reverse; other momenta may avoid it"
-        for key in (name, f"{name}_error"):
-            values[key] = np.where(np.isfinite(values[key]), values[key], np.nan)
-    return values, notes
+def finite(entropy: Estimate) -> Estimate:
+    """Return an entropy with NaN where it is infinite, and why."""
+    value, error, reason = entropy
+    if np.isinf(value).any():
+        reason = "the dissipator has a process without reverse; other momenta may avoid it"
+    return Estimate(*(np.where(np.isfinite(x), x, np.nan) for x in (value, error)), reason)
 
 
 def mode_coordinates(ring: Ring) -> dict[str, Coordinate]:

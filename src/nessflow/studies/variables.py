@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
+from nessflow.estimate import reasons_of_parts
 from nessflow.outcome import (
     Coordinate,
     Outcome,
     Status,
     Variable,
     allow_for_underflow,
+    outcome_of,
     with_errors,
 )
 from nessflow.spectrum.spectrum import ACCURACY
@@ -25,6 +27,7 @@ __all__ = [
     "failed",
     "never_random",
     "notes_of_parts",
+    "outcome_of",
     "reasons_of_parts",
     "with_errors",
 ]
@@ -49,30 +52,6 @@ CHARGE = (
     "current, Pi = heat over particles at equal temperatures, both positive where transport is "
     "above the chemical potential.  charge: -1 gives those of electrons, -S and -Pi."
 )
-
-
-def reasons_of_parts(reasons: Mapping[str, str]) -> str:
-    """Return why parts of a variable are undefined, each with its own reason.
-
-    Parameters
-    ----------
-    reasons : mapping of str to str
-        Name of a part, such as an equation or a direction, to its reason; empty where the part is
-        defined.
-
-    Returns
-    -------
-    str
-        The reason where all parts share it, else ``name, name: reason; name: reason``; empty
-        where all are defined.
-    """
-    names: dict[str, list[str]] = {}
-    for name, reason in reasons.items():
-        if reason:
-            names.setdefault(reason, []).append(name)
-    if len(names) == 1 and len(*names.values()) == len(reasons):
-        return next(iter(names))
-    return "; ".join(f"{', '.join(who)}: {reason}" for reason, who in names.items())
 
 
 def notes_of_parts(notes: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
