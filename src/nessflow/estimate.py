@@ -12,7 +12,7 @@ class Estimate(NamedTuple):
     Attributes
     ----------
     value, error : float or array
-        Of one shape.
+        Of one shape; the error is NaN where nobody stores it.
     undefined : str
         Why a value is NaN; empty where all values are defined.
     """

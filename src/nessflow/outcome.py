@@ -130,6 +130,13 @@ def joined(*outcomes: Outcome) -> Outcome:
     return Outcome(values, status, message, notes, limits)
 
 
+def of_integrals(converged: bool) -> tuple[Status, str]:
+    """Return the status of a point by its integrals over the energy, and why it is not ok."""
+    if converged:
+        return Status.OK, ""
+    return Status.NOT_CONVERGED, "an energy integral did not converge"
+
+
 def with_errors(variables: Mapping[str, Variable]) -> dict[str, Variable]:
     """Return the variables, each followed by its ``_error``."""
     result = {}

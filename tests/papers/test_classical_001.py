@@ -36,7 +36,7 @@ def one_dimer(sites, p, direction=1):
 
 
 def left_current(system):
-    return lattice.steady_state(system).particle_current[0]
+    return lattice.steady_state(system).particle_current.value[0]
 
 
 # One dimer on four sites: (6), (A8)-(A15)
@@ -58,10 +58,10 @@ def test_four_sites(p):
         ((p - 2) * half + (1 - p) * BIAS + (3 - 2 * p) * RHO) / (p * (3 - 2 * p)),  # (A12)
         RHO,
     ]
-    np.testing.assert_allclose(state.density, [right, left], **EXACT)
+    np.testing.assert_allclose(state.density.value, [right, left], **EXACT)
     end = (BIAS - (1 - p) * I_G) / (3 - 2 * p)  # (6), (A14)
     middle = (BIAS + (2 - p) * I_G) / (3 - 2 * p)  # (A15)
-    np.testing.assert_allclose(state.bond_current, [end, end, middle, end, end], **EXACT)
+    np.testing.assert_allclose(state.bond_current.value, [end, end, middle, end, end], **EXACT)
     reverse = (BIAS + (1 - p) * I_G) / (3 - 2 * p)  # text below (6)
     np.testing.assert_allclose(left_current(dimers(4, p, -1)), -reverse, **EXACT)
 
@@ -74,9 +74,9 @@ def test_four_sites_without_conversion_of_direction_are_the_circuit():
 def test_boundary_current_has_the_hopping_probability():
     """Erratum E23: in section II, I_in has rho times rho^-(2a) in place of p times rho^-(2a)."""
     state = lattice.steady_state(dimers(10, 0.5))
-    (_, left), right = state.density, state.density[0]
-    np.testing.assert_allclose(state.particle_current[0], right[0] - 0.5 * left[1], **EXACT)
-    assert abs(right[0] - RHO * left[1] - state.particle_current[0]) > 0.1
+    (_, left), right = state.density.value, state.density.value[0]
+    np.testing.assert_allclose(state.particle_current.value[0], right[0] - 0.5 * left[1], **EXACT)
+    assert abs(right[0] - RHO * left[1] - state.particle_current.value[0]) > 0.1
 
 
 # Many dimers: (7)-(9), (A16)-(A22)
@@ -97,16 +97,18 @@ def equation_7(sites, p):
 def test_densities_and_currents_of_many_dimers(sites, p):
     half, series = I_G / 2, 1 + (sites - 2) * (1 - p)
     state = lattice.steady_state(dimers(sites, p))
-    np.testing.assert_allclose(state.density[:, 1:-1], equation_7(sites, p), **EXACT)
+    np.testing.assert_allclose(state.density.value[:, 1:-1], equation_7(sites, p), **EXACT)
     turned = (sites - 2) * (1 - p)
     first = turned * (BIAS + half) / series + RHO  # (A20)
     last = (RHO + BIAS + turned * (RHO - half)) / series  # (A21)
-    np.testing.assert_allclose([state.density[1, 0], state.density[0, -1]], [first, last], **EXACT)
+    np.testing.assert_allclose(
+        [state.density.value[1, 0], state.density.value[0, -1]], [first, last], **EXACT
+    )
     end = (BIAS - (1 - p) * (sites / 2 - 1) * I_G) / series  # (8)
     intra = (BIAS + half) / series + half  # (A22)
-    np.testing.assert_allclose(state.particle_current, [end, -end], **EXACT)
-    np.testing.assert_allclose(state.bond_current[2:-1:2], intra, **EXACT)
-    np.testing.assert_allclose(state.bond_current[1::2], end, **EXACT)
+    np.testing.assert_allclose(state.particle_current.value, [end, -end], **EXACT)
+    np.testing.assert_allclose(state.bond_current.value[2:-1:2], intra, **EXACT)
+    np.testing.assert_allclose(state.bond_current.value[1::2], end, **EXACT)
 
 
 @pytest.mark.parametrize("p", [0.5, 0.8])
@@ -123,7 +125,7 @@ def test_densities_group_bias_and_injection(p):
         bracket = RHO + ((sites - 2) * RHO + sites * BIAS - fall) * (1 - p)
         return np.array([bracket + right_tail, bracket + left_tail]) / (p * series)
 
-    solved = lattice.steady_state(dimers(sites, p)).density[:, 1:-1]
+    solved = lattice.steady_state(dimers(sites, p)).density.value[:, 1:-1]
     np.testing.assert_allclose(densities(x * (BIAS + half)), solved, **EXACT)
     printed = densities(x * BIAS + half)
     assert abs(printed / solved - 1).max() > 0.02
@@ -154,9 +156,9 @@ def test_continuum_of_a_long_lattice():
         right = RHO + BIAS - slope * x + np.where(source, half, 0)
         left = RHO + slope * (1 - x) - np.where(source, 0, half)
         state = lattice.steady_state(dimers(sites, p))
-        errors.append(abs(state.density[:, 1:-1] - [right, left]).max())
+        errors.append(abs(state.density.value[:, 1:-1] - [right, left]).max())
         ends = [RHO + slope, RHO + BIAS - slope]  # (A40), (A41)
-        errors[-1] = max(errors[-1], abs(state.density[[1, 0], [0, -1]] - ends).max())
+        errors[-1] = max(errors[-1], abs(state.density.value[[1, 0], [0, -1]] - ends).max())
     assert errors[0] < 0.03
     assert errors[1] < errors[0] / 8
 
@@ -190,14 +192,16 @@ def test_one_dimer_knows_nothing_of_the_length(sites, p):
         ((p - 1) * I_G + BIAS + series * RHO) / (p * series),  # (C21)
         ((p - 2) * half + (1 - p) * BIAS + series * RHO) / (p * series),  # (C22)
     ]
-    np.testing.assert_allclose(state.density[:, 1], at_source, **EXACT)
-    np.testing.assert_allclose(state.density[:, -2], at_drain, **EXACT)
-    between = state.density[:, 2:-2]
+    np.testing.assert_allclose(state.density.value[:, 1], at_source, **EXACT)
+    np.testing.assert_allclose(state.density.value[:, -2], at_drain, **EXACT)
+    between = state.density.value[:, 2:-2]
     expected = np.outer([p * at_source[0], p * at_drain[1]], np.ones(sites - 4))
     np.testing.assert_allclose(between, expected, **EXACT)
-    np.testing.assert_allclose(state.particle_current[0], (BIAS - (1 - p) * I_G) / series, **EXACT)
+    np.testing.assert_allclose(
+        state.particle_current.value[0], (BIAS - (1 - p) * I_G) / series, **EXACT
+    )
     middle = (BIAS + (2 - p) * I_G) / series  # (C24)
-    np.testing.assert_allclose(state.bond_current[2:-2], middle, **EXACT)
+    np.testing.assert_allclose(state.bond_current.value[2:-2], middle, **EXACT)
 
 
 def test_movers_leave_the_source_with_the_hopping_probability():
@@ -222,7 +226,7 @@ def test_movers_leave_the_source_with_the_hopping_probability():
         turned = (1 - system.hopping) * density[::-1]
         return np.array([arriving_right, arriving_left]) + turned + system.injection / 2
 
-    solved = lattice.steady_state(system).density
+    solved = lattice.steady_state(system).density.value
     np.testing.assert_allclose(step(solved, 3), solved, **EXACT)
     assert abs(step(solved, 2) - solved).max() > 0.1
 
@@ -237,7 +241,7 @@ def test_long_circuit(sites):
     injection = dimers(sites, 0.5).injection
     state = circuit.steady_state(Circuit(np.ones(length), injection, voltage, 0.0))
     current = voltage / length - I_G / 2 * (1 - 1 / length)  # (D1)
-    np.testing.assert_allclose(state.particle_current, [current, -current], **EXACT)
+    np.testing.assert_allclose(state.particle_current.value, [current, -current], **EXACT)
     node = np.arange(2, sites)
     potential = (  # (D2)
         voltage
@@ -245,11 +249,13 @@ def test_long_circuit(sites):
         - (voltage - I_G / 4 * (length - 2)) / length
         + (-1.0) ** node * I_G / 4
     )
-    np.testing.assert_allclose(state.potential[1:-1], potential, **EXACT)
+    np.testing.assert_allclose(state.potential.value[1:-1], potential, **EXACT)
     bond = np.arange(1, sites)
     drift = (voltage + I_G / 2) / length
-    np.testing.assert_allclose(state.heat, (drift + (-1.0) ** bond * I_G / 2) ** 2, **EXACT)  # (D3)
-    pairs = (state.heat[1:] + state.heat[:-1]) / 2
+    np.testing.assert_allclose(
+        state.heat.value, (drift + (-1.0) ** bond * I_G / 2) ** 2, **EXACT
+    )  # (D3)
+    pairs = (state.heat.value[1:] + state.heat.value[:-1]) / 2
     np.testing.assert_allclose(pairs, drift**2 + (I_G / 2) ** 2, **EXACT)  # (D4)
 
 

@@ -68,7 +68,7 @@ def test_movers_of_the_same_scattering_length(sites):
     hopping[1:-1] = 1 - 1 / length
     injection[1:-1:2], injection[2:-1:2] = current, -current
     ends = [
-        lattice.steady_state(MoverLattice(hopping, injection, *densities)).particle_current[0]
+        lattice.steady_state(MoverLattice(hopping, injection, *densities)).particle_current.value[0]
         for densities in ((1.1, 1.0), (1.0, 1.1))
     ]
     law = wire_formulas.mover_nonreciprocal_current(sites, length, current)

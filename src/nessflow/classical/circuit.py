@@ -10,6 +10,7 @@ import numpy as np
 
 from nessflow.classical.currents import ChainCurrents
 from nessflow.classical.sums import EPSILON, running_sums
+from nessflow.estimate import Estimate, undefined
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,16 @@ class CircuitState(ChainCurrents):
 
     Attributes
     ----------
-    bond_current, bond_current_error : (n-1,) float
-        Through the resistors, to the right.
-    potential, potential_error : (n,) float
-        Of the nodes.
-    heat, heat_error : (n-1,) float
-        Power that each resistor turns into heat.
+    bond_current : Estimate
+        (n-1,), through the resistors, to the right.
+    potential : Estimate
+        (n,), of the nodes.
+    heat : Estimate
+        (n-1,), power that each resistor turns into heat.
     """
 
-    potential: np.ndarray
-    potential_error: np.ndarray
-    heat: np.ndarray
-    heat_error: np.ndarray
+    potential: Estimate
+    heat: Estimate
 
 
 def steady_state(circuit: Circuit) -> CircuitState:
@@ -85,11 +84,13 @@ def steady_state(circuit: Circuit) -> CircuitState:
     heat = falls * bonds
     heat_error = resistance * bonds_error * (2 * abs(bonds) + bonds_error) + 4 * EPSILON * heat
     return CircuitState(
-        bonds, bonds_error, potential, np.full(potential.shape, potential_error), heat, heat_error
+        Estimate(bonds, bonds_error),
+        Estimate(potential, np.full(potential.shape, potential_error)),
+        Estimate(heat, heat_error),
     )
 
 
-def particle_noise(circuit: Circuit, temperature: float) -> tuple[np.ndarray, np.ndarray]:
+def particle_noise(circuit: Circuit, temperature: float) -> Estimate:
     """Return the zero-frequency noise of the currents at both ends, ``2 T / R`` times +-1.
 
     Thermal noise of the resistors (Johnson and Nyquist), symmetrised, without the factor 2 of the
@@ -104,15 +105,15 @@ def particle_noise(circuit: Circuit, temperature: float) -> tuple[np.ndarray, np
 
     Returns
     -------
-    value, error : (2, 2) float
-        Per time.
+    Estimate
+        (2, 2), per time.
     """
     value = 2 * temperature / circuit.resistance.sum() * np.array([[1.0, -1.0], [-1.0, 1.0]])
-    return value, EPSILON * (np.log2(len(circuit.resistance)) + 4) * abs(value)
+    return Estimate(value, EPSILON * (np.log2(len(circuit.resistance)) + 4) * abs(value))
 
 
-def entropy_production(state: CircuitState, temperature: float) -> tuple[float, float]:
-    """Return the heat of all resistors over their temperature and its error.
+def entropy_production(state: CircuitState, temperature: float) -> Estimate:
+    """Return the heat of all resistors over their temperature.
 
     Parameters
     ----------
@@ -123,14 +124,9 @@ def entropy_production(state: CircuitState, temperature: float) -> tuple[float, 
 
     Returns
     -------
-    value, error : float
-        In k_B per time.
-
-    Raises
-    ------
-    ValueError
-        At temperature 0.
+    Estimate
+        In k_B per time; undefined at temperature 0.
     """
     if temperature == 0:
-        raise ValueError("at temperature 0 heat has no finite entropy")
-    return float(state.heat.sum() / temperature), float(state.heat_error.sum() / temperature)
+        return undefined("at temperature 0 heat has no finite entropy")
+    return state.heat.total() / temperature

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.estimate import Estimate
+
 
 @dataclass(frozen=True)
 class ChainCurrents:
@@ -11,19 +13,13 @@ class ChainCurrents:
 
     Attributes
     ----------
-    bond_current, bond_current_error : (b,) float
-        To the right, on the bonds from the left to the right end.
+    bond_current : Estimate
+        (b,), to the right, on the bonds from the left to the right end.
     """
 
-    bond_current: np.ndarray
-    bond_current_error: np.ndarray
+    bond_current: Estimate
 
     @property
-    def particle_current(self) -> np.ndarray:
+    def particle_current(self) -> Estimate:
         """Currents from the left and the right end into the system, (2,)."""
-        return self.bond_current[[0, -1]] * [1, -1]
-
-    @property
-    def particle_current_error(self) -> np.ndarray:
-        """Error of the particle currents, (2,)."""
-        return self.bond_current_error[[0, -1]]
+        return self.bond_current.at([0, -1]) * np.array([1, -1])

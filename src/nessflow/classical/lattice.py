@@ -18,12 +18,12 @@ Fluxes are finite for q_x = 0 as well, where densities are not.
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from nessflow.classical.currents import ChainCurrents
 from nessflow.classical.sums import EPSILON, running_sums
+from nessflow.estimate import Estimate, undefined
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,13 @@ class LatticeState(ChainCurrents):
 
     Attributes
     ----------
-    bond_current, bond_current_error : (n+1,) float
-        To the right, the reservoirs' bonds at both ends.
-    density, density_error : (2, n) float
-        Right-movers first; NaN on sites with hopping 0, where densities are infinite.
+    bond_current : Estimate
+        (n+1,), to the right, the reservoirs' bonds at both ends.
+    density : Estimate
+        (2, n), right-movers first; undefined on sites with hopping 0.
     """
 
-    density: np.ndarray
-    density_error: np.ndarray
+    density: Estimate
 
 
 def steady_state(lattice: MoverLattice) -> LatticeState:
@@ -94,10 +93,13 @@ def steady_state(lattice: MoverLattice) -> LatticeState:
     with np.errstate(divide="ignore", invalid="ignore"):
         density = np.array([right_flux[1:], left_flux]) / lattice.hopping
         density_error = flux_error / lattice.hopping + 4 * EPSILON * abs(density)
+    stuck = lattice.hopping == 0
     for values in (density, density_error):
-        values[:, lattice.hopping == 0] = np.nan
+        values[:, stuck] = np.nan
+    reason = "no mover leaves a site with hopping probability 0: its density is infinite"
     return LatticeState(
-        bonds, current_error + EPSILON * (abs(added) + abs(bonds)), density, density_error
+        Estimate(bonds, current_error + EPSILON * (abs(added) + abs(bonds))),
+        Estimate(density, density_error, reason if stuck.any() else ""),
     )
 
 
@@ -138,7 +140,7 @@ def largest_flux(lattice: MoverLattice, density: np.ndarray) -> float:
     ends = abs(lattice.left), abs(lattice.right)
     full = max(float((lattice.hopping * abs(density)).max()), *ends)
     sources = replace(lattice, injection=abs(lattice.injection), left=0.0, right=0.0)
-    return full + float((lattice.hopping * steady_state(sources).density).max())
+    return full + float((lattice.hopping * steady_state(sources).density.value).max())
 
 
 # --- evolution ------------------------------------------------------------------------------------
@@ -186,25 +188,9 @@ def reservoir_currents(lattice: MoverLattice, density: np.ndarray) -> np.ndarray
     return np.array([lattice.left, lattice.right]) - out
 
 
-class Rate(NamedTuple):
-    """A rate.
-
-    Attributes
-    ----------
-    value, error : float
-        Per time step.
-    converged : bool
-        Whether the iteration reached its tolerance.
-    """
-
-    value: float
-    error: float
-    converged: bool
-
-
 def relaxation_rate(
     lattice: MoverLattice, tolerance: float = 1e-12, most_iterations: int = 20_000
-) -> Rate:
+) -> tuple[Estimate, bool]:
     """Return the rate, per time step, at which the slowest perturbation decays.
 
     It is ``-ln lambda``, lambda the spectral radius of the step without reservoirs and injection.
@@ -224,20 +210,17 @@ def relaxation_rate(
 
     Returns
     -------
-    Rate
-        With its error.
-
-    Raises
-    ------
-    ValueError
-        Where nothing turns round, every mover leaves after n steps; where a hopping is 0,
-        movers never leave.
+    rate : Estimate
+        Per time step; undefined where nothing turns round, as every mover leaves after n steps,
+        and where a hopping is 0, as movers never leave.
+    converged : bool
+        Whether the iteration reached its tolerance.
     """
     turns = np.flatnonzero(lattice.hopping < 1)
     if turns.size == 0:
-        raise ValueError("no mover turns round: nothing is left after as many steps as sites")
+        return undefined("no mover turns round: nothing is left after as many steps as sites"), True
     if not lattice.hopping.all():
-        raise ValueError("movers on a site with hopping 0 never leave it")
+        return undefined("movers on a site with hopping 0 never leave it"), True
     # Movers outside of the sites between the first and the last turn leave and never come back.
     hopping = lattice.hopping[turns[0] : turns[-1] + 1]
     vector = np.ones((2, hopping.size))
@@ -253,7 +236,7 @@ def relaxation_rate(
     # Rounding of a component may exceed the distance of the bounds.
     rounding = 8 * EPSILON * hopping.size * rates.mean()
     error = abs(rates[1] - rates[0]) / 2 + rounding
-    return Rate(float(rates.mean()), float(error), bool(high - low <= tolerance * high))
+    return Estimate(float(rates.mean()), float(error)), bool(high - low <= tolerance * high)
 
 
 def _summed_over_time(hopping: np.ndarray, density: np.ndarray) -> np.ndarray:
@@ -271,7 +254,7 @@ def _summed_over_time(hopping: np.ndarray, density: np.ndarray) -> np.ndarray:
 # --- fluctuations ---------------------------------------------------------------------------------
 
 
-def particle_noise(lattice: MoverLattice) -> tuple[np.ndarray, np.ndarray]:
+def particle_noise(lattice: MoverLattice) -> Estimate:
     """Return the zero-frequency noise of the reservoirs' currents.
 
     Movers are independent of each other, and reservoirs and sources emit them at random (Poisson
@@ -284,23 +267,19 @@ def particle_noise(lattice: MoverLattice) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     lattice : MoverLattice
-        Sources are allowed, drains are not.
+        Any placement of sources and drains.
 
     Returns
     -------
-    value, error : (2, 2) float
-        Per time step.
-
-    Raises
-    ------
-    ValueError
-        With a drain: what it extracts does not depend on what is there, which no process of
-        independent particles does.
+    Estimate
+        (2, 2), per time step; undefined with a drain: what it extracts does not depend on what is
+        there, which no process of independent particles does.
     """
     if (lattice.injection < 0).any():
-        raise ValueError(
+        return undefined(
             "a drain extracts at a fixed rate whatever is there, which is no process of "
-            "independent particles"
+            "independent particles",
+            (2, 2),
         )
     resistance = series_resistance(lattice)
     turning = 1 - lattice.hopping
@@ -310,10 +289,10 @@ def particle_noise(lattice: MoverLattice) -> tuple[np.ndarray, np.ndarray]:
     emitted = np.array([lattice.injection @ (1 - to_right), lattice.injection @ to_right])
     value = np.diag(crossing + emitted) - crossing * np.eye(2)[::-1]
     own = np.diag(np.full(2, lattice.injection.sum()))
-    return value, 8 * EPSILON * (np.log2(len(turning)) + 1) * (abs(value) + own)
+    return Estimate(value, 8 * EPSILON * (np.log2(len(turning)) + 1) * (abs(value) + own))
 
 
-def entropy_production(lattice: MoverLattice) -> tuple[float, float]:
+def entropy_production(lattice: MoverLattice) -> Estimate:
     """Return ``J ln(rho_L / rho_R)``, in k_B per time step, of a lattice without injection.
 
     Every path across the lattice and its reverse have the same probability, so that a particle
@@ -322,29 +301,39 @@ def entropy_production(lattice: MoverLattice) -> tuple[float, float]:
     Parameters
     ----------
     lattice : MoverLattice
-        Without injection.
+        Any placement of sources and drains.
 
     Returns
     -------
-    value, error : float
-        In k_B per time step.
-
-    Raises
-    ------
-    ValueError
-        With injection or an empty reservoir, where a process has no reverse one.
+    Estimate
+        In k_B per time step; undefined with injection or an empty reservoir, where a process has
+        no reverse one.
     """
-    _require_reverse(lattice)
+    if reason := without_reverse(lattice):
+        return undefined(reason)
     current = (lattice.left - lattice.right) / series_resistance(lattice)
     value = float(current * np.log(lattice.left / lattice.right))
-    return value, float(16 * EPSILON * (abs(value) + abs(current)))
+    return Estimate(value, float(16 * EPSILON * (abs(value) + abs(current))))
 
 
-def _require_reverse(lattice: MoverLattice) -> None:
+def without_reverse(lattice: MoverLattice) -> str:
+    """Return why a process has no reverse one, so that entropies are undefined; empty where none.
+
+    Parameters
+    ----------
+    lattice : MoverLattice
+        Any placement of sources and drains.
+
+    Returns
+    -------
+    str
+        The reason.
+    """
     if lattice.injection.any():
-        raise ValueError("injection and extraction at a fixed rate have no reverse process")
+        return "injection and extraction at a fixed rate have no reverse process"
     if not lattice.left > 0 < lattice.right:
-        raise ValueError("a reservoir is empty: no particle comes back from it")
+        return "a reservoir is empty: no particle comes back from it"
+    return ""
 
 
 def _times_log(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -352,9 +341,7 @@ def _times_log(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return x * np.log(y, out=np.zeros(np.shape(y)), where=x > 0)
 
 
-def step_entropy(
-    lattice: MoverLattice, density: np.ndarray, density_error: np.ndarray
-) -> tuple[float, float]:
+def step_entropy(lattice: MoverLattice, density: Estimate) -> Estimate:
     """Return the entropy that the next time step produces, in k_B.
 
     ``sum_a I_a ln(rho_a)`` in the reservoirs and what the ideal gas on the lattice, of the entropy
@@ -365,21 +352,18 @@ def step_entropy(
     Parameters
     ----------
     lattice : MoverLattice
-        Without injection.
-    density, density_error : (2, n) arrays
-        Right-movers first.
+        Any placement of sources and drains.
+    density : Estimate
+        (2, n), right-movers first.
 
     Returns
     -------
-    value, error : float
-        In k_B per time step.
-
-    Raises
-    ------
-    ValueError
-        As `entropy_production`.
+    Estimate
+        In k_B per time step; undefined as `entropy_production`.
     """
-    _require_reverse(lattice)
+    if reason := without_reverse(lattice):
+        return undefined(reason)
+    density, density_error, _ = density
     potentials = np.log([lattice.left, lattice.right])
     flows = reservoir_currents(lattice, density) * potentials
     terms, error = [flows], 0.0
@@ -391,4 +375,4 @@ def step_entropy(
     error += abs(potentials) @ (lattice.hopping[[0, -1]] * density_error[[1, 0], [0, -1]])
     terms = np.concatenate(terms)
     rounding = 4 * EPSILON * (np.log2(terms.size) + 1) * abs(terms).sum()
-    return float(terms.sum()), float(error + rounding)
+    return Estimate(float(terms.sum()), float(error + rounding))

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.estimate import Estimate
 from nessflow.parts import KeyedError, Strict, at_key
 from nessflow.probes import wire_formulas
 from nessflow.probes.exact import solve_probes
@@ -212,7 +213,9 @@ def asymmetries(
     """Return what `SCALARS` lists, and notes, from the left currents (forward, reverse)."""
     bias = _terminal(forward, "left").chemical_potential
     bias -= _terminal(forward, "right").chemical_potential
-    values, notes = nonreciprocity(current, error), {}
+    values, notes = {}, {}
+    for name, found in nonreciprocity(Estimate(current, error)).items():
+        values[name], values[f"{name}_error"], _ = found
     mean, total = abs(current).mean(), error.sum()
     flows = mean > total
     relative = values["nonreciprocity"] / mean if flows else np.nan

@@ -4,11 +4,11 @@ import numpy as np
 from pydantic import Field
 
 from nessflow.classical import lattice
-from nessflow.estimate import Estimate, uncertainty_ratio
+from nessflow.estimate import Estimate, uncertainty_ratio, undefined
 from nessflow.parts import Strict, quantity
 from nessflow.studies import placement
 from nessflow.studies.kind import Coordinate, Limits, Outcome, Variable
-from nessflow.studies.variables import never_random
+from nessflow.studies.variables import never_random, outcome_of
 
 MOVERS = ("right", "left")
 
@@ -93,76 +93,43 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the steady states (7), (8) of the paper's lattice, or of any other placement."""
     system = parameters.system
-    results, notes = zip(
-        *(_one_direction(system, one) for one in system.both_directions()), strict=True
-    )
-    values, notes = placement.joined(results), placement.joined_notes(notes)
-    values["drude_nonreciprocal_current"] = _drude(system)
-    if np.isnan(values["drude_nonreciprocal_current"]):
-        notes["drude_nonreciprocal_current"] = (
-            "it is for equal sources and drains that alternate on all sites but the ends"
-        )
+    found = placement.joined([_one_direction(system, one) for one in system.both_directions()])
+    found |= placement.nonreciprocity(found["particle_current"].at((slice(None), 0)))
+    found["drude_nonreciprocal_current"] = _drude(system)
     # Rounding of a step comes on top of that of the densities.
-    rounding = 10 * np.nanmax(values["density_error"], initial=0.0)
+    rounding = 10 * np.nanmax(found["density"].error, initial=0.0)
     limits = {"conservation_defect": Limits(0, rounding, "the densities are not steady")}
-    return Outcome(values, notes=notes, limits=limits)
+    return outcome_of(VARIABLES, found, limits=limits)
 
 
-def _one_direction(system, engine) -> tuple[dict[str, np.ndarray | float], dict[str, str]]:
-    """Return values and notes of one direction."""
-    notes = {}
+def _one_direction(system, engine) -> dict[str, Estimate]:
+    """Return the estimates of one direction."""
     state = lattice.steady_state(engine)
-    currents, errors = system.terminal_currents(state)
-    if not engine.hopping.all():
-        reason = "no mover leaves a site with hopping probability 0: its density is infinite"
-        notes |= dict.fromkeys(("density", "density_error", "conservation_defect"), reason)
-    fluctuating, more = fluctuations(engine)
-    notes |= more
-    left = Estimate(
-        *(float(fluctuating[f"particle_noise{part}"][0, 0]) for part in ("", "_error")),
-        more.get("entropy_production") or more.get("particle_noise", ""),
-    )
-    entropy = Estimate(*(fluctuating[f"entropy_production{part}"] for part in ("", "_error")))
-    ratio = uncertainty_ratio(left, entropy, Estimate(currents[0], errors[0]))
-    if ratio.undefined:
-        notes["uncertainty_ratio"] = ratio.undefined
-    return fluctuating | {
+    currents, density = system.terminal_currents(state), state.density
+    noise, entropy = lattice.particle_noise(engine), lattice.entropy_production(engine)
+    # Where the noise is undefined the entropy is as well.
+    left = noise.at((0, 0))._replace(undefined=entropy.undefined or noise.undefined)
+    change = abs(lattice.step(engine, density.value) - density.value).max()
+    return {
         "particle_current": currents,
-        "particle_current_error": errors,
-        "bond_current": state.bond_current[1:-1],
-        "bond_current_error": state.bond_current_error[1:-1],
-        "density": state.density,
-        "density_error": state.density_error,
-        "uncertainty_ratio": ratio.value,
-        "uncertainty_ratio_error": ratio.error,
-        "conservation_defect": abs(lattice.step(engine, state.density) - state.density).max(),
-    }, notes
+        "bond_current": state.bond_current.at(slice(1, -1)),
+        "density": density,
+        "particle_noise": noise,
+        "entropy_production": entropy,
+        "uncertainty_ratio": uncertainty_ratio(left, entropy, currents.at(0)),
+        "conservation_defect": Estimate(change, np.nan, density.undefined),
+    }
 
 
-def fluctuations(
-    engine: lattice.MoverLattice,
-) -> tuple[dict[str, np.ndarray | float], dict[str, str]]:
-    """Return noise and entropy production of the steady state with their errors, and notes."""
-    values, notes = {}, {}
-    for name, of_lattice, nothing in (
-        ("particle_noise", lattice.particle_noise, np.full((2, 2), np.nan)),
-        ("entropy_production", lattice.entropy_production, np.nan),
-    ):
-        try:
-            found = of_lattice(engine)
-        except ValueError as error:
-            found, notes[name] = (nothing, nothing), str(error)
-        values[name], values[f"{name}_error"] = found
-    return values, notes
-
-
-def _drude(system: System) -> float:
+def _drude(system: System) -> Estimate:
     """Return ``I_g (1 - 1/(1 + L/l_c))``, l_c = 1/(1-p): twice the second term of (9), N >> 2.
 
-    NaN unless sources and drains of the current I_g alternate on the sites 2 to N-1.
+    Undefined unless sources and drains of the current I_g alternate on the sites 2 to N-1.
     """
     current = system.injected()[1:-1]
     if not (current[0] and np.array_equal(current[1:], -current[:-1])):
-        return np.nan
+        return undefined(
+            "it is for equal sources and drains that alternate on all sites but the ends"
+        )
     length = (system.sites - 1) * (1 - system.hopping_probability)
-    return float(current[0] * (1 - 1 / (1 + length)))
+    return Estimate(float(current[0] * (1 - 1 / (1 + length))), np.nan)

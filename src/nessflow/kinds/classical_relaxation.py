@@ -7,6 +7,7 @@ from pydantic import Field
 
 from nessflow.classical import lattice
 from nessflow.classical.sums import EPSILON
+from nessflow.estimate import Estimate
 from nessflow.kinds import classical_lattice
 from nessflow.parts import Strict, quantity
 from nessflow.studies import placement
@@ -18,7 +19,7 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.variables import never_random, outcome_of, with_errors
 
 
 class System(classical_lattice.System):
@@ -106,55 +107,43 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return currents and densities in time, (1)-(5) of the paper, and the slowest rate."""
-    notes, status = {}, (Status.OK, "")
     engines = parameters.system.both_directions()
-    try:
-        rate, rate_error, converged = lattice.relaxation_rate(engines[0])
-        if not converged:
-            status = Status.NOT_CONVERGED, f"the relaxation rate is uncertain by {rate_error:.1e}"
-    except ValueError as error:
-        rate = rate_error = np.nan
-        notes = dict.fromkeys(("relaxation_rate", "relaxation_rate_error"), str(error))
-        notes["slowest_decay"] = str(error)
+    rate, converged = lattice.relaxation_rate(engines[0])
     times = _times(parameters)
-    results, reasons = zip(
-        *(_one_direction(parameters, one, times, rate) for one in engines), strict=True
-    )
-    values = {name: np.array([result[name] for result in results]) for name in results[0]}
-    values |= {"relaxation_rate": rate, "relaxation_rate_error": rate_error}
-    return Outcome(values, *status, notes | placement.joined_notes(reasons))
+    found = placement.joined([_one_direction(parameters, one, times, rate) for one in engines])
+    found["relaxation_rate"] = rate
+    if converged:
+        return outcome_of(VARIABLES, found)
+    reason = f"the relaxation rate is uncertain by {rate.error:.1e}"
+    return outcome_of(VARIABLES, found, Status.NOT_CONVERGED, reason)
 
 
-def _one_direction(parameters, engine, times, rate) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return values and notes of one direction."""
+def _one_direction(parameters, engine, times, rate: Estimate) -> dict[str, Estimate]:
+    """Return the estimates of one direction."""
     steady = lattice.steady_state(engine)
     density = np.full((2, parameters.system.sites), parameters.initial_density)
     currents, distances = np.empty((2, times.size)), np.empty(times.size)
     # Rounding of one step, which no later one enlarges.
     rounding = 4 * EPSILON * lattice.largest_flux(engine, density)
-    fluctuating, undefined = classical_lattice.fluctuations(engine)
-    notes = {f"steady_{name}": reason for name, reason in undefined.items()}
-    if "entropy_production" in undefined:
-        notes["entropy_production"] = undefined["entropy_production"]
-    entropy = np.full((2, times.size), np.nan)
+    entropy, reason = np.empty((2, times.size)), lattice.without_reverse(engine)
     for recorded in range(times.size):
         currents[:, recorded] = lattice.reservoir_currents(engine, density)
-        if "entropy_production" not in notes:
-            wrong = np.broadcast_to(times[recorded] * rounding / engine.hopping, density.shape)
-            entropy[:, recorded] = lattice.step_entropy(engine, density, wrong)
-        distances[recorded] = abs(density - steady.density).max()
+        wrong = np.broadcast_to(times[recorded] * rounding / engine.hopping, density.shape)
+        *entropy[:, recorded], _ = lattice.step_entropy(engine, Estimate(density, wrong))
+        distances[recorded] = abs(density - steady.density.value).max()
         for _ in range(parameters.interval if recorded < times.size - 1 else 0):
             density = lattice.step(engine, density)
     # Rounding hides the decay in the end.
     last = np.flatnonzero(distances > 1e-9 * distances[0])[-1] if distances[0] else 0
+    decay = distances[last] * np.exp(rate.value * (times[last] - times))
     return {
-        "particle_current": currents,
-        "particle_current_error": np.broadcast_to((times + 1) * rounding, currents.shape),
-        "entropy_production": entropy[0],
-        "entropy_production_error": entropy[1],
-        **{f"steady_{name}": value for name, value in fluctuating.items()},
+        "particle_current": Estimate(
+            currents, np.broadcast_to((times + 1) * rounding, currents.shape)
+        ),
+        "entropy_production": Estimate(*entropy, reason),
+        "steady_particle_noise": lattice.particle_noise(engine),
+        "steady_entropy_production": lattice.entropy_production(engine),
         "steady_particle_current": steady.particle_current,
-        "steady_particle_current_error": steady.particle_current_error,
-        "density_distance": distances,
-        "slowest_decay": distances[last] * np.exp(rate * (times[last] - times)),
-    }, notes
+        "density_distance": Estimate(distances, np.nan),
+        "slowest_decay": Estimate(decay, np.nan, rate.undefined),
+    }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import model_validator
 
+from nessflow.estimate import Estimate
 from nessflow.mixture import closed_form
 from nessflow.mixture.conductance import Conductances, gate_conductances
 from nessflow.mixture.state import Mixture, StepWeights
@@ -15,8 +16,9 @@ from nessflow.studies.mixtures import TRANSPORT, LineParameters
 from nessflow.studies.variables import (
     CHARGE,
     Charge,
-    allow_for_underflow,
     never_random,
+    of_integrals,
+    outcome_of,
     with_errors,
 )
 
@@ -114,21 +116,22 @@ def _outcomes(parameters: Sequence[Parameters]) -> list[Outcome]:
         temperatures = np.array([[r.temperature for r in lines[i].reservoirs] for i in members]).T
         columns = _columns(gates, temperatures)
         for column, index in enumerate(members):
-            values = {name: array[:, column] for name, array in columns.items()}
-            _fill_far_tails(lines[index], values)
+            found = {name: x.at((slice(None), column)) for name, x in columns.items()}
+            found |= _far_tails(lines[index], found)
             # The engine counts the voltage itself, d mu/dT.
-            values["seebeck_coefficient"] *= -parameters[index].charge
+            found["seebeck_coefficient"] *= -parameters[index].charge
             converged = all(gate.converged[column] for gate in gates)
-            outcomes[index] = _outcome(lines[index], values, converged)
+            outcomes[index] = _outcome(lines[index], found, converged)
     return outcomes
 
 
-def _columns(gates: Sequence[Conductances], temperatures: np.ndarray) -> dict[str, np.ndarray]:
-    def both(name: str) -> np.ndarray:
-        """Return value and error of both gates, (2, 2, P)."""
-        return np.stack([np.stack(getattr(gate, name)) for gate in gates], axis=1)
+def _columns(gates: Sequence[Conductances], temperatures: np.ndarray) -> dict[str, Estimate]:
+    def both(name: str) -> Estimate:
+        """Return one conductance of both gates, (2, P)."""
+        pairs = [getattr(gate, name)[:2] for gate in gates]
+        return Estimate(*np.stack(pairs, axis=1))
 
-    names = {
+    columns = {
         "electrical_conductance": both("electrical"),
         "thermal_conductance": both("thermal"),
         "thermal_conductance_at_fixed_potential": both("thermal_fixed_potential"),
@@ -137,15 +140,13 @@ def _columns(gates: Sequence[Conductances], temperatures: np.ndarray) -> dict[st
         "lorenz_ratio_at_fixed_potential": both("lorenz_fixed_potential"),
     }
     for name in ("lorenz_ratio", "lorenz_ratio_at_fixed_potential"):
-        names[f"reduced_{name}"] = names[name] / (np.pi**2 / 3)
-    seebeck, lorenz = names["seebeck_coefficient"], names["lorenz_ratio"]
+        columns[f"reduced_{name}"] = columns[name] / (np.pi**2 / 3)
+    seebeck, lorenz = columns["seebeck_coefficient"], columns["lorenz_ratio"]
     with np.errstate(divide="ignore", invalid="ignore"):
         merit, size = seebeck[0] ** 2 / lorenz[0], abs(lorenz[0])
         spread = (2 * abs(seebeck[0]) + seebeck[1]) * seebeck[1] + abs(merit) * lorenz[1]
         spread = np.where(lorenz[1] < size, spread / (size - lorenz[1]), np.inf)
-    names["figure_of_merit"] = np.stack([merit, spread])
-    columns = {name: pair[0] for name, pair in names.items()}
-    return columns | {f"{name}_error": pair[1] for name, pair in names.items()}
+    return columns | {"figure_of_merit": Estimate(merit, spread)}
 
 
 _CONDUCTANCES = (
@@ -155,56 +156,62 @@ _CONDUCTANCES = (
 )
 
 
-def _fill_far_tails(line: Mixture, values: dict) -> None:
-    """Put the closed forms of step weights where conductances underflow, but not their ratios.
+def _far_tails(line: Mixture, quadrature: dict[str, Estimate]) -> dict[str, Estimate]:
+    """Return the closed forms of step weights where conductances underflow, but not their ratios.
 
     They are taken where their error is the smaller one.
     """
     steps = isinstance(line.weights, StepWeights)
     if not steps or not line.weights.at(np.zeros(1)).imbalance.any():
-        return
+        return {}
     temperature = np.array([r.temperature for r in line.reservoirs])
     x = np.array([r.chemical_potential for r in line.reservoirs]) / temperature
     seebeck = closed_form.seebeck_number(x, line.sign)
     fixed = closed_form.lorenz_number(x, line.sign)
     spread = fixed - seebeck**2
     found = {
-        "seebeck_coefficient": (-seebeck, 1e-13 * seebeck),
-        "lorenz_ratio_at_fixed_potential": (fixed, 1e-13 * fixed),
-        "lorenz_ratio": (spread, 1e-13 * fixed),
-        "figure_of_merit": (seebeck**2 / spread, 3e-13 * (fixed / spread) ** 2),
+        "seebeck_coefficient": Estimate(-seebeck, 1e-13 * seebeck),
+        "lorenz_ratio_at_fixed_potential": Estimate(fixed, 1e-13 * fixed),
+        "lorenz_ratio": Estimate(spread, 1e-13 * fixed),
+        "figure_of_merit": Estimate(seebeck**2 / spread, 3e-13 * (fixed / spread) ** 2),
     }
     for name in ("lorenz_ratio_at_fixed_potential", "lorenz_ratio"):
-        found[f"reduced_{name}"] = tuple(part / (np.pi**2 / 3) for part in found[name])
-    passed, wrong = (values[f"electrical_conductance{x}"] * temperature for x in ("", "_error"))
-    found["thermal_conductance"] = passed * spread, wrong * spread + 1e-13 * abs(passed) * fixed
-    lost = ~(values["lorenz_ratio_error"] <= 1e-13 * fixed)
-    for name, (value, error) in found.items():
-        values[name] = np.where(lost, value, values[name])
-        values[f"{name}_error"] = np.where(lost, error, values[f"{name}_error"])
-
-
-def _outcome(line: Mixture, values: dict, converged: bool) -> Outcome:
-    allow_for_underflow(values, _CONDUCTANCES)
-    notes = {
-        name: "no particles of the thermal window pass: its conductance is zero within its error"
-        for name, value in values.items()
-        if not np.isfinite(value).all()
+        found[f"reduced_{name}"] = found[name] / (np.pi**2 / 3)
+    passed, wrong, _ = quadrature["electrical_conductance"] * temperature
+    found["thermal_conductance"] = Estimate(
+        passed * spread, wrong * spread + 1e-13 * abs(passed) * fixed
+    )
+    lost = ~(quadrature["lorenz_ratio"].error <= 1e-13 * fixed)
+    return {
+        name: Estimate(*(np.where(lost, x[k], quadrature[name][k]) for k in (0, 1)))
+        for name, x in found.items()
     }
-    if not converged:
-        return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
-    if isinstance(line.weights, StepWeights) and not notes:
-        x = np.array([r.chemical_potential / r.temperature for r in line.reservoirs])
-        exact = closed_form.lorenz_number(x, line.sign)
-        found = values["lorenz_ratio_at_fixed_potential"]
-        allowed = values["lorenz_ratio_at_fixed_potential_error"] + 1e-13 * exact
-        if not np.all(abs(found - exact) <= allowed):
-            return Outcome(
-                values,
-                Status.SUSPECT,
-                f"Lorenz ratios {found} by quadrature, {exact} by the closed form",
-                notes,
-            )
+
+
+_NOTHING = "no particles of the thermal window pass: its conductance is zero within its error"
+
+
+def _outcome(line: Mixture, found: dict[str, Estimate], converged: bool) -> Outcome:
+    found = {
+        name: x if np.isfinite(x[:2]).all() else x._replace(undefined=_NOTHING)
+        for name, x in found.items()
+    }
+    status = of_integrals(converged)
+    defined = not any(x.undefined for x in found.values())
+    if converged and isinstance(line.weights, StepWeights) and defined:
+        status = _second_route(line, found["lorenz_ratio_at_fixed_potential"])
     # Where the imbalance has both signs, heat and charge may go opposite ways.
     limits = dict.fromkeys(_OF_ONE_SIGN, NOT_NEGATIVE) if mixtures.obeys_second_law(line) else {}
-    return Outcome(values, notes=notes, limits=limits)
+    return outcome_of(_GATES, found, *status, limits, dict.fromkeys(_CONDUCTANCES, True))
+
+
+def _second_route(line: Mixture, found: Estimate) -> tuple[Status, str]:
+    """Return the status of Lorenz ratios by their closed form, and why it is not ok."""
+    x = np.array([r.chemical_potential / r.temperature for r in line.reservoirs])
+    exact = closed_form.lorenz_number(x, line.sign)
+    if np.all(abs(found.value - exact) <= found.error + 1e-13 * exact):
+        return Status.OK, ""
+    return (
+        Status.SUSPECT,
+        f"Lorenz ratios {found.value} by quadrature, {exact} by the closed form",
+    )

@@ -1,16 +1,15 @@
 """Distribution of the particles transferred in a time through a line shared by reservoirs."""
 
-from dataclasses import replace
-
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.mixture.counting import transfer_distribution
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies import mixtures
 from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Outcome, Status, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
-from nessflow.studies.variables import never_random
+from nessflow.studies.variables import never_random, outcome_of
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,
@@ -78,38 +77,28 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     mean, variance = transport.values["particle_cumulant"][:2]
     numbers = _numbers(parameters)
     normal = _normal(numbers, parameters.time * mean, parameters.time * variance)
+    found = {"normal_probability": normal}
     try:
-        found = transfer_distribution(
+        table = transfer_distribution(
             parameters.mixture.state, parameters.time, float(mean), float(variance)
         )
     except ValueError as error:
-        values = {
-            "transfer_probability": np.full(numbers.size, np.nan),
-            "transfer_probability_error": np.full(numbers.size, np.nan),
-            "normal_probability": normal,
-            "outside_probability": np.nan,
-            "outside_probability_error": np.nan,
-        }
-        notes = dict.fromkeys(("transfer_probability", "outside_probability"), str(error))
-        values, notes = transport.values | values, transport.notes | notes
-        return Outcome(values, Status.NOT_CONVERGED, str(error), notes)
-    inside = (found.number >= numbers[0]) & (found.number <= numbers[-1])
+        found["transfer_probability"] = undefined(str(error), numbers.shape)
+        found["outside_probability"] = undefined(str(error))
+        fault = outcome_of(VARIABLES, found, Status.NOT_CONVERGED, str(error))
+        return mixtures.joined(transport, fault)
+    inside = (table.number >= numbers[0]) & (table.number <= numbers[-1])
     probability = np.zeros(numbers.size)
-    probability[found.number[inside] - numbers[0]] = found.probability[inside]
-    values = {
-        "transfer_probability": probability,
-        "transfer_probability_error": np.full(numbers.size, found.error),
-        "normal_probability": normal,
-        "outside_probability": found.probability[~inside].sum(),
-        "outside_probability_error": found.error * max(1, np.sum(~inside)),
-    }
-    notes = dict(transport.notes)
-    if variance == 0:
-        notes["normal_probability"] = "nothing fluctuates"
-    return replace(transport, values={**transport.values, **values}, notes=notes)
+    probability[table.number[inside] - numbers[0]] = table.probability[inside]
+    found["transfer_probability"] = Estimate(probability, table.error)
+    found["outside_probability"] = Estimate(
+        table.probability[~inside].sum(), table.error * max(1, np.sum(~inside))
+    )
+    return mixtures.joined(transport, outcome_of(VARIABLES, found))
 
 
-def _normal(numbers: np.ndarray, mean: float, variance: float) -> np.ndarray:
+def _normal(numbers: np.ndarray, mean: float, variance: float) -> Estimate:
     if variance == 0:
-        return np.full(numbers.size, np.nan)
-    return np.exp(-((numbers - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+        return undefined("nothing fluctuates", numbers.shape)
+    value = np.exp(-((numbers - mean) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+    return Estimate(value, np.nan)

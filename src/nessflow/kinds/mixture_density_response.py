@@ -1,7 +1,5 @@
 """Response of the particle density to a weak square barrier in a line shared by reservoirs."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from nessflow.grids import Listed, numbers_of
@@ -10,7 +8,7 @@ from nessflow.parts import quantity
 from nessflow.studies import mixtures
 from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
-from nessflow.studies.variables import allow_for_underflow, never_random
+from nessflow.studies.variables import never_random, outcome_of
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,
@@ -60,7 +58,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     found = density_response(
         parameters.mixture.state, numbers_of(parameters.positions), parameters.half_width
     )
-    values = {"density_response": found.value, "density_response_error": found.error}
-    if any(reservoir.temperature > 0 for reservoir in parameters.mixture.reservoirs):
-        allow_for_underflow(values, ["density_response"])
-    return replace(transport, values={**transport.values, **values})
+    warm = any(reservoir.temperature > 0 for reservoir in parameters.mixture.reservoirs)
+    never_zero = {"density_response": warm}
+    response = outcome_of(VARIABLES, {"density_response": found}, never_zero=never_zero)
+    return mixtures.joined(transport, response)

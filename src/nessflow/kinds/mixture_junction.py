@@ -1,5 +1,7 @@
 """Currents, noise and entropy production of any number of reservoirs at a star of lines."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -13,11 +15,10 @@ from nessflow.studies.kind import (
     Coordinate,
     Limits,
     Outcome,
-    Status,
     Variable,
 )
-from nessflow.studies.mixtures import Particles, Probability, terminal_names
-from nessflow.studies.variables import allow_for_underflow, never_random, with_errors
+from nessflow.studies.mixtures import Particles, Probability, Reservoir, terminal_names
+from nessflow.studies.variables import never_random, of_integrals, outcome_of, with_errors
 
 CONVENTIONS = (
     "Free particles, energy k^2/2m, hbar = k_B = e = 1, lengths in a, on lines that meet in a "
@@ -97,28 +98,30 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the observables of one junction (eq. 131 and the choice above)."""
     found = junction_transport(parameters.junction.mixtures())
-    measured = {
-        "particle_density": found.density,
-        "particle_current": found.particle_current,
-        "energy_current": found.energy_current,
-        "heat_current": found.heat_current,
-        "terminal_particle_noise": found.noise,
-        "entropy_production": found.entropy_production,
-    }
-    values = {name: value for name, (value, _) in measured.items()}
-    values |= {f"{name}_error": error for name, (_, error) in measured.items()}
-    reservoirs = parameters.junction.reservoirs
-    if any(reservoir.temperature > 0 for reservoir in reservoirs):
-        allow_for_underflow(values, ["particle_density", "terminal_particle_noise"])
-        if any(reservoir != reservoirs[0] for reservoir in reservoirs):
-            flows = ("particle_current", "energy_current", "heat_current", "entropy_production")
-            allow_for_underflow(values, flows)
-    values["conservation_defect"] = found.particle_current.value.sum()
-    allowed = found.particle_current.error.sum()
-    notes = {}
-    if np.isnan(found.entropy_production.value):
-        notes["entropy_production"] = "at temperature 0 heat has no finite entropy"
-    if not found.converged:
-        return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
-    limits = {"conservation_defect": Limits(-allowed, allowed, "particles are not conserved")}
-    return Outcome(values, notes=notes, limits=limits)
+    balance = found.particle_current.total()
+    limits = Limits(-balance.error, balance.error, "particles are not conserved")
+    return outcome_of(
+        VARIABLES,
+        {
+            "particle_density": found.density,
+            "particle_current": found.particle_current,
+            "energy_current": found.energy_current,
+            "heat_current": found.heat_current,
+            "terminal_particle_noise": found.noise,
+            "entropy_production": found.entropy_production,
+            "conservation_defect": balance,
+        },
+        *of_integrals(found.converged),
+        {"conservation_defect": limits},
+        _never_zero(parameters.junction.reservoirs),
+    )
+
+
+def _never_zero(reservoirs: Sequence[Reservoir]) -> dict[str, bool]:
+    """Return what vanishes by underflow alone: some particles of a warm reservoir are anywhere."""
+    if all(reservoir.temperature == 0 for reservoir in reservoirs):
+        return {}
+    names = ["particle_density", "terminal_particle_noise"]
+    if any(reservoir != reservoirs[0] for reservoir in reservoirs):
+        names += ["particle_current", "energy_current", "heat_current", "entropy_production"]
+    return dict.fromkeys(names, True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
+from nessflow.estimate import Estimate
 from nessflow.grids import Listed, numbers_of
 from nessflow.mixture.counting import transfer_probability
 from nessflow.mixture.occupation import distribution
@@ -13,7 +14,7 @@ from nessflow.parts import quantity
 from nessflow.studies import mixtures
 from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Grid, Outcome, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.variables import never_random, outcome_of, with_errors
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,
@@ -97,16 +98,15 @@ def _spectrum(parameters: Parameters) -> Outcome:
     slope = (2 * abs(numbers) + 1) * probability / np.maximum(mixed, 1e-300)[:, None]
     slope = np.ones_like(slope) if line.sign == 1 else slope
     velocity = abs(k) / (2 * np.pi * line.mass)
-    values = {
-        "momentum_distribution": mixed,
-        "momentum_distribution_error": error,
-        "transfer_probability": probability,
-        "transfer_probability_error": slope * error[:, None] + _ROUNDING * probability,
-        "current_per_momentum": velocity * (forward - backward),
-        "current_per_momentum_error": velocity * (sum(errors) + _ROUNDING * (forward + backward)),
+    wrong = slope * error[:, None] + _ROUNDING * probability
+    flow = Estimate(forward - backward, sum(errors) + _ROUNDING * (forward + backward))
+    found = {
+        "momentum_distribution": Estimate(mixed, error),
+        "transfer_probability": Estimate(probability, wrong),
+        "current_per_momentum": velocity * flow,
     }
-    fermions = line.sign == 1
-    return Outcome(values, limits={"momentum_distribution": PROBABILITY} if fermions else {})
+    limits = {"momentum_distribution": PROBABILITY} if line.sign == 1 else {}
+    return outcome_of(VARIABLES, found, limits=limits)
 
 
 def _rounding_of_occupations(line: Mixture, k: np.ndarray, filled: np.ndarray) -> np.ndarray:

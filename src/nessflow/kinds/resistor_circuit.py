@@ -8,7 +8,7 @@ from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies import placement
 from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Limits, Outcome, Variable
-from nessflow.studies.variables import never_random
+from nessflow.studies.variables import never_random, outcome_of
 
 
 class End(Strict):
@@ -103,48 +103,31 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the currents (D1), potentials (D2) and heat (D3) of any placement."""
     system = parameters.system
-    results, notes = zip(
-        *(_one_direction(system, one) for one in system.both_directions()), strict=True
-    )
-    values, notes = placement.joined(results), placement.joined_notes(notes)
-    allowed = 1e-10 * abs(values["joule_power"]).max() + values["joule_power_error"].max()
+    found = placement.joined([_one_direction(system, one) for one in system.both_directions()])
+    found |= placement.nonreciprocity(found["particle_current"].at((slice(None), 0)))
+    power = found["joule_power"]
+    allowed = 1e-10 * abs(power.value).max() + power.error.max()
     limits = {"power_defect": Limits(-allowed, allowed, "power and heat differ")}
-    return Outcome(values, notes=notes, limits=limits)
+    return outcome_of(VARIABLES, found, limits=limits)
 
 
-def _one_direction(system, engine) -> tuple[dict[str, np.ndarray | float], dict[str, str]]:
-    """Return values and notes of one direction."""
-    notes = {}
+def _one_direction(system, engine) -> dict[str, Estimate]:
+    """Return the estimates of one direction."""
     temperature = system.leads.temperature
     state = circuit.steady_state(engine)
-    currents, errors = system.terminal_currents(state)
-    noise, noise_error = circuit.particle_noise(engine, temperature)
-    try:
-        entropy = Estimate(*circuit.entropy_production(state, temperature))
-    except ValueError as error:
-        notes["entropy_production"] = str(error)
-        entropy = Estimate(np.nan, np.nan, str(error))
-    left = Estimate(noise[0, 0], noise_error[0, 0])
-    ratio = uncertainty_ratio(left, entropy, Estimate(currents[0], errors[0]))
-    if ratio.undefined:
-        notes["uncertainty_ratio"] = ratio.undefined
-    ends = state.particle_current @ [engine.left, engine.right]
+    currents, heat = system.terminal_currents(state), state.heat
+    noise = circuit.particle_noise(engine, temperature)
+    entropy = circuit.entropy_production(state, temperature)
+    ends = state.particle_current.value @ [engine.left, engine.right]
+    defect = ends + engine.injection @ state.potential.value - heat.value.sum()
     return {
         "particle_current": currents,
-        "particle_current_error": errors,
         "bond_current": state.bond_current,
-        "bond_current_error": state.bond_current_error,
         "chemical_potential": state.potential,
-        "chemical_potential_error": state.potential_error,
-        "joule_heat": state.heat,
-        "joule_heat_error": state.heat_error,
-        "joule_power": state.heat.sum(),
-        "joule_power_error": state.heat_error.sum(),
+        "joule_heat": heat,
+        "joule_power": heat.total(),
         "particle_noise": noise,
-        "particle_noise_error": noise_error,
-        "entropy_production": entropy.value,
-        "entropy_production_error": entropy.error,
-        "uncertainty_ratio": ratio.value,
-        "uncertainty_ratio_error": ratio.error,
-        "power_defect": ends + engine.injection @ state.potential - state.heat.sum(),
-    }, notes
+        "entropy_production": entropy,
+        "uncertainty_ratio": uncertainty_ratio(noise.at((0, 0)), entropy, currents.at(0)),
+        "power_defect": Estimate(defect, np.nan),
+    }

@@ -10,18 +10,18 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import expit, gamma, hyp2f1
 
+from nessflow.estimate import Estimate
 from nessflow.mixture.polylogarithm import bose_polylogarithm, fermi_polylogarithm
 from nessflow.mixture.state import GaussianWeights, Mixture, Reservoir, StepWeights
-from nessflow.mixture.transport import Measured
 
 _ROUNDING = 16 * np.finfo(float).eps
 _STEEP = 37.0
 """``e^-37`` is below the rounding error of 1."""
 
 
-def _measured(terms: list[float], relative: float = _ROUNDING) -> Measured:
+def _measured(terms: list[float], relative: float = _ROUNDING) -> Estimate:
     """Return a sum with its rounding estimate."""
-    return Measured(float(np.sum(terms)), relative * float(np.sum(np.abs(terms))))
+    return Estimate(float(np.sum(terms)), relative * float(np.sum(np.abs(terms))))
 
 
 def _weighted(mixture: Mixture, weights: np.ndarray, term: Callable[[Reservoir], float]):
@@ -47,7 +47,7 @@ def _polylogarithm(order: float, reservoir: Reservoir, sign: int) -> float:
     return float(temperature**order * fermi_polylogarithm(order, mu / temperature))
 
 
-def density(mixture: Mixture) -> Measured:
+def density(mixture: Mixture) -> Estimate:
     """Return ``int dk/2pi d_mix``, (42) with (44).
 
     Parameters
@@ -57,7 +57,7 @@ def density(mixture: Mixture) -> Measured:
 
     Returns
     -------
-    Measured
+    Estimate
         In 1/a.
 
     Raises
@@ -74,7 +74,7 @@ def density(mixture: Mixture) -> Measured:
     )
 
 
-def particle_current(mixture: Mixture) -> Measured:
+def particle_current(mixture: Mixture) -> Estimate:
     """Return the mean current, (53) with (56) or (57).
 
     For bosons the logarithm of (56) is ``-ln(1 - e^{mu/T})``.
@@ -86,7 +86,7 @@ def particle_current(mixture: Mixture) -> Measured:
 
     Returns
     -------
-    Measured
+    Estimate
         From left to right, in t/hbar.
 
     Raises
@@ -104,7 +104,7 @@ def particle_current(mixture: Mixture) -> Measured:
     )
 
 
-def energy_current(mixture: Mixture) -> Measured:
+def energy_current(mixture: Mixture) -> Estimate:
     """Return the mean energy current (75).
 
     Parameters
@@ -114,7 +114,7 @@ def energy_current(mixture: Mixture) -> Measured:
 
     Returns
     -------
-    Measured
+    Estimate
         From left to right, in t^2/hbar.
 
     Raises
@@ -130,7 +130,7 @@ def energy_current(mixture: Mixture) -> Measured:
     )
 
 
-def _gaussian_current(mixture: Mixture) -> Measured:
+def _gaussian_current(mixture: Mixture) -> Estimate:
     """Return (57): ``int_0^inf d omega/2pi e^{-2 m xi omega} d(omega)`` of both reservoirs."""
     if mixture.sign < 0:
         raise ValueError("the closed form (57) is one of fermions; use nessflow.mixture.transport")
@@ -174,7 +174,7 @@ def _log_ratio(a: float, b: float, step: float) -> float:
     return float(np.logaddexp(0, b) - np.logaddexp(0, a))
 
 
-def noise_at_equal_temperature(mixture: Mixture) -> Measured:
+def noise_at_equal_temperature(mixture: Mixture) -> Estimate:
     """Return ``P_0`` (123) of two reservoirs of one temperature, fermions.
 
     ``T/4pi [c_11 f_1(0) + c_22 f_2(0) + c_12 coth((mu_1 - mu_2)/2T) ln((1 + e^{mu_1/T}) / (1 +
@@ -187,7 +187,7 @@ def noise_at_equal_temperature(mixture: Mixture) -> Measured:
 
     Returns
     -------
-    Measured
+    Estimate
         In t/hbar.
 
     Raises

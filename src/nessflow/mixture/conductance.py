@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.mixture.occupation import Occupations
 from nessflow.mixture.quadrature import Nodes, in_parts, integrate
 from nessflow.mixture.state import Mixture
-from nessflow.mixture.transport import Measured
 
 
 class Conductances(NamedTuple):
@@ -18,27 +18,27 @@ class Conductances(NamedTuple):
     second gate's have the opposite sign.
     """
 
-    electrical: Measured
+    electrical: Estimate
     """``dj/dmu`` (80), in e^2/hbar."""
-    thermal_fixed_potential: Measured
+    thermal_fixed_potential: Estimate
     """``dq/dT`` at fixed chemical potential (81), particles flowing with the heat, in t/hbar."""
-    thermal: Measured
+    thermal: Estimate
     """The same without particle current (open circuit), in t/hbar."""
-    seebeck: Measured
+    seebeck: Estimate
     """Voltage over temperature difference without particle current, in k_B/e."""
-    lorenz_fixed_potential: Measured
+    lorenz_fixed_potential: Estimate
     """The paper's Lorenz number (83), in (k_B/e)^2."""
-    lorenz: Measured
+    lorenz: Estimate
     """Thermal (open circuit) over electrical conductance over temperature, in (k_B/e)^2."""
     converged: np.ndarray
 
 
-def _ratio(top: Measured, bottom: Measured) -> Measured:
+def _ratio(top: Estimate, bottom: Estimate) -> Estimate:
     """Return a quotient, NaN where the denominator is zero within its error."""
     least = abs(bottom.value) - bottom.error
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(least > 0, top.value / bottom.value, np.nan)
-        return Measured(value, (top.error + abs(value) * bottom.error) / least)
+        return Estimate(value, (top.error + abs(value) * bottom.error) / least)
 
 
 def gate_conductances(
@@ -87,25 +87,25 @@ def gate_conductances(
         )
 
     found = in_parts(mixtures, lambda part: integrate(part, lambda n: integrand(n, part), rtol))
-    k = [Measured(*row) for row in np.stack(found[:2], axis=1) / (2 * np.pi)]
+    k = [Estimate(*row) for row in np.stack(found[:2], axis=1) / (2 * np.pi)]
     seebeck, lorenz = _ratio(k[1], k[0]), _ratio(k[2], k[0])
     spread = lorenz.value - seebeck.value**2
-    open_circuit = Measured(
+    open_circuit = Estimate(
         spread,
         lorenz.error
         + (2 * abs(seebeck.value) + seebeck.error) * seebeck.error
         + 4 * np.finfo(float).eps * lorenz.value,
     )
-    thermal = Measured(
+    thermal = Estimate(
         temperature * k[0].value * spread,
         temperature
         * ((abs(k[0].value) + k[0].error) * open_circuit.error + k[0].error * abs(spread)),
     )
     return Conductances(
         k[0],
-        Measured(temperature * k[2].value, temperature * k[2].error),
+        temperature * k[2],
         thermal,
-        Measured(-seebeck.value, seebeck.error),
+        -1 * seebeck,
         lorenz,
         open_circuit,
         found.converged,

@@ -18,10 +18,10 @@ reflection of slow particles by any potential.  The current does not respond in 
 
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.mixture.occupation import Occupations, distribution
 from nessflow.mixture.quadrature import Nodes, integrate
 from nessflow.mixture.state import Mixture
-from nessflow.mixture.transport import Measured
 
 
 def _ranges(positions: np.ndarray, half_width: float) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -47,7 +47,7 @@ def _bottom(mixture: Mixture) -> float:
 
 def density_response(
     mixture: Mixture, positions: np.ndarray, half_width: float, rtol: float = 1e-11
-) -> Measured:
+) -> Estimate:
     """Return the change of the density around a square barrier of unit height.
 
     Parameters
@@ -63,7 +63,7 @@ def density_response(
 
     Returns
     -------
-    Measured
+    Estimate
         (x,), in 1/(t a).
 
     Raises
@@ -91,4 +91,4 @@ def density_response(
 
     found = integrate([mixture], integrand, rtol)
     constant = -0.25 * mixture.mass * _bottom(mixture) * 2 * half_width
-    return Measured(found.value[:, 0] + constant, found.error[:, 0] + 4e-16 * abs(constant))
+    return Estimate(found.value[:, 0] + constant, found.error[:, 0] + 4e-16 * abs(constant))

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.mixture.state import Mixture
-from nessflow.mixture.transport import Measured, Transport
+from nessflow.mixture.transport import Transport
 
 
 def _by_reservoir(mixtures: Sequence[Mixture], name: str) -> np.ndarray:
@@ -13,7 +14,7 @@ def _by_reservoir(mixtures: Sequence[Mixture], name: str) -> np.ndarray:
     return np.array([[getattr(r, name) for r in mixture.reservoirs] for mixture in mixtures]).T
 
 
-def power(mixtures: Sequence[Mixture], found: Transport) -> Measured:
+def power(mixtures: Sequence[Mixture], found: Transport) -> Estimate:
     """Return ``(mu_2 - mu_1) j``, the heat that becomes chemical energy (78).
 
     Parameters
@@ -25,15 +26,15 @@ def power(mixtures: Sequence[Mixture], found: Transport) -> Measured:
 
     Returns
     -------
-    Measured
+    Estimate
         (P,), in t^2/hbar.
     """
     first, second = _by_reservoir(mixtures, "chemical_potential")
     bias, current = second - first, found.particle_current
-    return Measured(bias * current.value, abs(bias) * current.error)
+    return bias * current
 
 
-def carnot_efficiency(mixtures: Sequence[Mixture]) -> np.ndarray:
+def carnot_efficiency(mixtures: Sequence[Mixture]) -> Estimate:
     """Return ``1 - T_cold/T_hot``.
 
     Parameters
@@ -43,15 +44,16 @@ def carnot_efficiency(mixtures: Sequence[Mixture]) -> np.ndarray:
 
     Returns
     -------
-    (P,) float array
-        NaN where both temperatures are 0.
+    Estimate
+        (P,); NaN where both temperatures are 0.
     """
     temperatures = _by_reservoir(mixtures, "temperature")
     with np.errstate(invalid="ignore"):
-        return 1 - temperatures.min(axis=0) / temperatures.max(axis=0)
+        value = 1 - temperatures.min(axis=0) / temperatures.max(axis=0)
+    return Estimate(value, np.finfo(float).eps + 0 * value)
 
 
-def efficiency(mixtures: Sequence[Mixture], found: Transport) -> Measured:
+def efficiency(mixtures: Sequence[Mixture], found: Transport) -> Estimate:
     """Return the power over the heat that the hotter reservoir loses (104).
 
     Parameters
@@ -63,14 +65,14 @@ def efficiency(mixtures: Sequence[Mixture], found: Transport) -> Measured:
 
     Returns
     -------
-    Measured
+    Estimate
         (P,); NaN where it is no engine: no power within its error, no heat from the hotter
         reservoir, equal temperatures, or entropy that goes down, where (105) does not hold.
     """
     temperatures = _by_reservoir(mixtures, "temperature")
     hot, cold = temperatures.argmax(axis=0), temperatures.argmin(axis=0)
-    heat, heat_error = (np.take_along_axis(x, hot[None], 0)[0] for x in found.heat_current)
-    drawn, drawn_error = (np.take_along_axis(x, cold[None], 0)[0] for x in found.heat_current)
+    heat, heat_error = (np.take_along_axis(x, hot[None], 0)[0] for x in found.heat_current[:2])
+    drawn, drawn_error = (np.take_along_axis(x, cold[None], 0)[0] for x in found.heat_current[:2])
     work, entropy = power(mixtures, found), found.entropy_production
     runs = (work.value > work.error) & (heat > heat_error) & (temperatures[0] != temperatures[1])
     # At temperature 0 all heat that is drawn takes an infinite entropy away.
@@ -78,4 +80,4 @@ def efficiency(mixtures: Sequence[Mixture], found: Transport) -> Measured:
     runs &= ~(entropy.value < -entropy.error) & ~(frozen & (drawn > drawn_error))
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(runs, work.value / heat, np.nan)
-        return Measured(value, (work.error + value * heat_error) / (heat - heat_error))
+        return Estimate(value, (work.error + value * heat_error) / (heat - heat_error))

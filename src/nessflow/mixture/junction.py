@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.mixture.state import FERMIONS, Mixture, Reservoir, StepWeights
-from nessflow.mixture.transport import Measured, transport
+from nessflow.mixture.transport import transport
 
 _SUM_TOLERANCE = 1e-12
 
@@ -99,17 +100,17 @@ def edges(
 class JunctionTransport(NamedTuple):
     """Observables of a junction of n reservoirs; (n,) by gate but for the last."""
 
-    density: Measured
+    density: Estimate
     """On the edge, in 1/a."""
-    particle_current: Measured
+    particle_current: Estimate
     """From the reservoir into the system, in t/hbar."""
-    energy_current: Measured
+    energy_current: Estimate
     """In t^2/hbar."""
-    heat_current: Measured
+    heat_current: Estimate
     """``J^1_i - mu_i J_i``, in t^2/hbar."""
-    noise: Measured
+    noise: Estimate
     """``P_0`` (117) on the edge, in t/hbar."""
-    entropy_production: Measured
+    entropy_production: Estimate
     """``-sum_i J^Q_i/T_i``, in k_B t/hbar; NaN where a temperature is 0."""
     converged: bool
 
@@ -132,10 +133,10 @@ def junction_transport(mixtures: Sequence[Mixture]) -> JunctionTransport:
     mu = np.array([r.chemical_potential for r in reservoirs])
     temperature = np.array([r.temperature for r in reservoirs])
     particle, energy = found.particle_current, found.energy_current
-    heat = Measured(energy.value - mu * particle.value, energy.error + abs(mu) * particle.error)
-    entropy = Measured(np.nan, np.nan)
+    heat = Estimate(energy.value - mu * particle.value, energy.error + abs(mu) * particle.error)
+    entropy = undefined("at temperature 0 heat has no finite entropy")
     if np.all(temperature > 0):
-        entropy = Measured(
+        entropy = Estimate(
             -float(np.sum(heat.value / temperature)), float(np.sum(heat.error / temperature))
         )
     return JunctionTransport(

@@ -9,49 +9,37 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.mixture.counting import both_directions, cumulant_of_both_directions, moment
 from nessflow.mixture.occupation import Occupations
 from nessflow.mixture.quadrature import Nodes, in_parts, integrate
 from nessflow.mixture.state import Mixture
 
 
-class Measured(NamedTuple):
-    """Numbers for many mixtures, with what they may be wrong by.
-
-    Attributes
-    ----------
-    value, error : (..., P) float
-        By mixture last.
-    """
-
-    value: np.ndarray
-    error: np.ndarray
-
-
 class Transport(NamedTuple):
-    """Observables of P mixtures; arrays (..., P), each a `Measured`.
+    """Observables of P mixtures; each of (..., P) numbers, by mixture last.
 
     Those of gates and entropy are NaN where there are more than two reservoirs, since the paper
     fixes only their sum; those of entropy where a temperature is 0.
     """
 
-    density: Measured
+    density: Estimate
     """``int dk/2pi d_mix`` (42), in 1/a."""
-    particle_current: Measured
+    particle_current: Estimate
     """(49), (50), in t/hbar."""
-    energy_current: Measured
+    energy_current: Estimate
     """(74), in t^2/hbar."""
-    heat_current: Measured
+    heat_current: Estimate
     """Heat that each reservoir loses, (2, P), in t^2/hbar: (76), the second gate's turned round."""
-    noise: Measured
+    noise: Estimate
     """``P_0`` (117): growth of the variance of the transferred number, in t/hbar."""
-    cumulants: Measured
+    cumulants: Estimate
     """``W_n[j]`` (62), n = 1 to ``orders``, (orders, P), in t/hbar."""
-    entropy_production: Measured
+    entropy_production: Estimate
     """(95), (96), in k_B t/hbar."""
-    entropy_moments: Measured
+    entropy_moments: Estimate
     """``int dk/2pi |k|/m M_n``, (107) and (110), (orders, P); the printed fluctuations."""
-    entropy_cumulants: Measured
+    entropy_cumulants: Estimate
     """The same with cumulants: what (106) gives at zero frequency, see `transport`."""
     converged: np.ndarray
     """(P,) bool."""
@@ -155,15 +143,12 @@ def transport(mixtures: Sequence[Mixture], orders: int = 4, rtol: float = 1e-12)
     found = in_parts(mixtures, lambda part: integrate(part, lambda n: integrand(n, part), rtol))
     rows = iter(np.stack(found[:2], axis=1) / (2 * np.pi))
 
-    def take(count: int, defined: bool | np.ndarray = True) -> Measured:
+    def take(count: int, defined: bool | np.ndarray = True) -> Estimate:
         taken = [next(rows) for _ in range(count)] if np.any(defined) or two else []
         block = np.stack(taken, axis=1) if taken else np.full((2, count, len(mixtures)), np.nan)
-        return Measured(*np.where(defined, block, np.nan))
+        return Estimate(*np.where(defined, block, np.nan))
 
-    def single(measured: Measured) -> Measured:
-        return Measured(*(x[0] for x in measured))
-
-    density, current, energy = (single(take(1)) for _ in range(3))
+    density, current, energy = (take(1).at(0) for _ in range(3))
     heat = take(2) if two else take(2, False)
     higher = take(orders - 1)
     moments, cumulants = take(orders, warm & two), take(orders, warm & two)
@@ -172,9 +157,9 @@ def transport(mixtures: Sequence[Mixture], orders: int = 4, rtol: float = 1e-12)
         current,
         energy,
         heat,
-        Measured(*(x[0] for x in higher)),
-        Measured(*(np.concatenate([a[None], b]) for a, b in zip(current, higher, strict=True))),
-        single(moments),
+        higher.at(0),
+        Estimate(*(np.concatenate([current[k][None], higher[k]]) for k in (0, 1))),
+        moments.at(0),
         moments,
         cumulants,
         found.converged,

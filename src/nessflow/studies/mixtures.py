@@ -23,7 +23,7 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import allow_for_underflow, with_errors
+from nessflow.studies.variables import of_integrals, outcome_of, with_errors
 
 CONVENTIONS = (
     "Free particles on a line, energy k^2/2m, hbar = k_B = e = 1, lengths in a.  The momentum "
@@ -253,16 +253,16 @@ def _outcomes(mixtures: list[Mixture], orders: int) -> list[Outcome]:
     two = len(mixtures[0].reservoirs) == 2
     columns = _columns(mixtures, found, two)
     return [
-        _outcome(mixture, {name: array[..., i] for name, array in columns.items()}, converged)
+        _outcome(mixture, {name: x.at((..., i)) for name, x in columns.items()}, converged)
         for i, (mixture, converged) in enumerate(zip(mixtures, found.converged, strict=True))
     ]
 
 
-def _columns(mixtures: list[Mixture], found: Transport, two: bool) -> dict[str, np.ndarray]:
+def _columns(mixtures: list[Mixture], found: Transport, two: bool) -> dict[str, Estimate]:
     """Return all numbers that are computed for many points at once, the points last."""
     count, points = len(mixtures[0].reservoirs), len(mixtures)
-    nowhere = np.full(points, np.nan), np.full(points, np.nan)
-    measured = {
+    nowhere = Estimate(*np.full((2, points), np.nan))
+    columns = {
         "particle_density": found.density,
         "net_particle_current": found.particle_current,
         "net_energy_current": found.energy_current,
@@ -271,38 +271,34 @@ def _columns(mixtures: list[Mixture], found: Transport, two: bool) -> dict[str, 
         "entropy_production": found.entropy_production,
         "entropy_moment": found.entropy_moments,
         "entropy_cumulant": found.entropy_cumulants,
-        "heat_current": found.heat_current if two else (np.full((count, points), np.nan),) * 2,
+        "heat_current": found.heat_current
+        if two
+        else Estimate(*np.full((2, count, points), np.nan)),
         "power": engine.power(mixtures, found) if two else nowhere,
         "efficiency": engine.efficiency(mixtures, found) if two else nowhere,
-        "carnot_efficiency": nowhere,
+        "carnot_efficiency": engine.carnot_efficiency(mixtures) if two else nowhere,
     }
-    if two:
-        carnot = engine.carnot_efficiency(mixtures)
-        measured["carnot_efficiency"] = carnot, np.finfo(float).eps + 0 * carnot
     along = np.array([1.0, -1.0]) if two else np.full(count, np.nan)
     signs = {
         "particle_current": (found.particle_current, along),
         "energy_current": (found.energy_current, along),
         "particle_noise": (found.noise, np.multiply.outer(along, along)),
     }
-    for name, ((value, error), sign) in signs.items():
-        measured[name] = np.multiply.outer(sign, value), np.multiply.outer(abs(sign), error)
-    columns = {name: value for name, (value, _) in measured.items()}
-    return columns | {f"{name}_error": error for name, (_, error) in measured.items()}
+    for name, (one, sign) in signs.items():
+        columns[name] = Estimate(
+            np.multiply.outer(sign, one.value), np.multiply.outer(abs(sign), one.error)
+        )
+    return columns
 
 
-def _outcome(mixture: Mixture, values: dict, converged: bool) -> Outcome:
-    notes = _notes(mixture, values)
+def _outcome(mixture: Mixture, found: dict[str, Estimate], converged: bool) -> Outcome:
+    for name, reason in _reasons(mixture, found).items():
+        found[name] = found[name]._replace(undefined=reason)
     names = ("net_particle_noise", "entropy_production", "net_particle_current")
-    parts = [Estimate(values[name], values[f"{name}_error"], notes.get(name, "")) for name in names]
-    ratio = uncertainty_ratio(*parts)
-    values["uncertainty_ratio"], values["uncertainty_ratio_error"], reason = ratio
-    if reason:
-        notes["uncertainty_ratio"] = reason
-    _allow_for_underflow(mixture, values)
-    if not converged:
-        return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
-    return Outcome(values, notes=notes, limits=_limits(mixture, values))
+    found["uncertainty_ratio"] = uncertainty_ratio(*(found[name] for name in names))
+    never_zero = _never_zero(mixture, found["particle_cumulant"].value.size)
+    limits = _limits(mixture, found)
+    return outcome_of(TRANSPORT, found, *of_integrals(converged), limits, never_zero)
 
 
 _OF_ALL = ("particle_density", "particle_noise", "net_particle_noise")
@@ -317,24 +313,25 @@ _OF_DIFFERENCES = (
 )
 
 
-def _allow_for_underflow(mixture: Mixture, values: dict) -> None:
-    """Give zeros an error where a reservoir is warm: some of its particles are at any energy."""
+def _never_zero(mixture: Mixture, orders: int) -> dict[str, np.ndarray | bool]:
+    """Return what vanishes by underflow alone: some particles of a warm reservoir are anywhere."""
     if all(reservoir.temperature == 0 for reservoir in mixture.reservoirs):
-        return
+        return {}
     alike = all(reservoir == mixture.reservoirs[0] for reservoir in mixture.reservoirs)
-    allow_for_underflow(values, _OF_ALL if alike else _OF_ALL + _OF_DIFFERENCES)
-    even = np.arange(1, values["particle_cumulant"].size + 1) % 2 == 0
-    allow_for_underflow(values, ["particle_cumulant"], even)
+    even = np.arange(1, orders + 1) % 2 == 0
+    names = _OF_ALL if alike else _OF_ALL + _OF_DIFFERENCES
+    return {"particle_cumulant": even} | dict.fromkeys(names, True)
 
 
-def _limits(mixture: Mixture, values: dict) -> dict[str, Limits]:
+def _limits(mixture: Mixture, found: Mapping[str, Estimate]) -> dict[str, Limits]:
     """Return the limits that depend on the point: cumulants of even order, the second law."""
-    variance = np.where(np.arange(1, values["particle_cumulant"].size + 1) == 2, 0.0, -np.inf)
-    even = np.where(np.arange(1, values["entropy_moment"].size + 1) % 2 == 0, 0.0, -np.inf)
+    orders = np.arange(1, found["particle_cumulant"].value.size + 1)
+    variance, even = np.where(orders == 2, 0.0, -np.inf), np.where(orders % 2 == 0, 0.0, -np.inf)
     limits = {"particle_cumulant": Limits(variance), "entropy_moment": Limits(even)}
     if obeys_second_law(mixture):
+        bound = found["carnot_efficiency"].value
         limits["entropy_production"] = SECOND_LAW
-        limits["efficiency"] = Limits(0, values["carnot_efficiency"], "beyond Carnot's bound")
+        limits["efficiency"] = Limits(0, bound, "beyond Carnot's bound")
     return limits
 
 
@@ -345,25 +342,25 @@ def obeys_second_law(mixture: Mixture) -> bool:
     return bool((imbalance[0] >= 0).all())
 
 
-def _notes(mixture: Mixture, values: Mapping) -> dict[str, str]:
+def _reasons(mixture: Mixture, found: Mapping[str, Estimate]) -> dict[str, str]:
     """Return why numbers are undefined."""
     if len(mixture.reservoirs) > 2:
         reason = "the weights of more than two reservoirs fix only the net current"
         return dict.fromkeys((*_OF_GATES, *_OF_ENTROPY, *_OF_ENGINES), reason)
-    notes = {}
+    reasons = {}
     temperatures = [reservoir.temperature for reservoir in mixture.reservoirs]
     if min(temperatures) == 0:
-        notes |= dict.fromkeys(_OF_ENTROPY, "at temperature 0 heat has no finite entropy")
-    if np.isnan(values["carnot_efficiency"]):
-        notes["carnot_efficiency"] = "both reservoirs have the temperature 0"
-    if np.isnan(values["efficiency"]):
-        notes["efficiency"] = "no engine: the temperatures are equal"
+        reasons |= dict.fromkeys(_OF_ENTROPY, "at temperature 0 heat has no finite entropy")
+    if np.isnan(found["carnot_efficiency"].value):
+        reasons["carnot_efficiency"] = "both reservoirs have the temperature 0"
+    if np.isnan(found["efficiency"].value):
+        reasons["efficiency"] = "no engine: the temperatures are equal"
         if temperatures[0] != temperatures[1]:
-            notes["efficiency"] = (
+            reasons["efficiency"] = (
                 "no engine: it delivers no power, takes no heat from the hotter reservoir, or "
                 "its entropy goes down"
             )
-    return notes
+    return reasons
 
 
 def with_transport(
@@ -372,13 +369,16 @@ def with_transport(
 ) -> list[Outcome]:
     """Return the outcomes of ``more`` together with the transport of the same points."""
     pairs = zip(transport_outcomes(parameters), more(parameters), strict=True)
-    return [
-        Outcome(
-            {**one.values, **other.values},
-            other.status if one.status == Status.OK else one.status,
-            one.message or other.message,
-            {**one.notes, **other.notes},
-            {**one.limits, **other.limits},
-        )
-        for one, other in pairs
-    ]
+    return [joined(*pair) for pair in pairs]
+
+
+def joined(one: Outcome, other: Outcome) -> Outcome:
+    """Return two outcomes of one point as one; a fault of the first comes first."""
+    first = one if one.status != Status.OK else other
+    return Outcome(
+        {**one.values, **other.values},
+        first.status,
+        first.message,
+        {**one.notes, **other.notes},
+        {**one.limits, **other.limits},
+    )

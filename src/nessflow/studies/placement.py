@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from nessflow.estimate import Estimate, stacked
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, SECOND_LAW, Coordinate, Variable
 from nessflow.studies.variables import notes_of_parts, with_errors
@@ -124,12 +125,13 @@ class InjectedChain(Strict):
         forward = self.engine()
         return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
 
-    def terminal_currents(self, state) -> tuple[np.ndarray, np.ndarray]:
-        """Return the currents of all terminals and their errors, both (terminals,)."""
+    def terminal_currents(self, state) -> Estimate:
+        """Return the currents of all terminals, (terminals,)."""
         groups = [part.current * part.indices().size for part in self.injections.values()]
-        return (
-            np.concatenate([state.particle_current, groups]),
-            np.concatenate([state.particle_current_error, np.finfo(float).eps * np.abs(groups)]),
+        ends = state.particle_current
+        return Estimate(
+            np.concatenate([ends.value, groups]),
+            np.concatenate([ends.error, np.finfo(float).eps * np.abs(groups)]),
         )
 
     def coordinates(self, site: str, bond: str) -> dict[str, Coordinate]:
@@ -202,11 +204,12 @@ NONRECIPROCITY = {
 }
 
 
-def joined(results: Sequence[Mapping]) -> dict[str, np.ndarray | float]:
-    """Return the values of forward and reverse bias as arrays, and what `NONRECIPROCITY` lists."""
-    values = {name: np.array([result[name] for result in results]) for name in results[0]}
-    left = values["particle_current"][:, 0], values["particle_current_error"][:, 0]
-    return values | nonreciprocity(*left)
+def joined(results: Sequence[Mapping[str, Estimate]]) -> dict[str, Estimate]:
+    """Return the estimates of forward and reverse bias together."""
+    return {
+        name: stacked({way: x[name] for way, x in zip(DIRECTIONS, results, strict=True)})
+        for name in results[0]
+    }
 
 
 def joined_notes(notes: Sequence[Mapping[str, str]]) -> dict[str, str]:
@@ -214,17 +217,15 @@ def joined_notes(notes: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return notes_of_parts(dict(zip(DIRECTIONS, notes, strict=True)))
 
 
-def nonreciprocity(current: np.ndarray, error: np.ndarray) -> dict[str, float]:
+def nonreciprocity(current: Estimate) -> dict[str, Estimate]:
     """Return what `NONRECIPROCITY` lists, from the left currents (forward, reverse).
 
     Both definitions agree while the forward current has its sign; the paper's Delta I tends to
     zero once sources and drains reverse it (erratum E20).
     """
-    forward, reverse = current
-    total = float(error.sum())
+    forward, reverse = current.value
+    total = float(current.error.sum())
     return {
-        "nonreciprocity": abs(reverse) - abs(forward),
-        "nonreciprocity_error": total,
-        "nonreciprocal_current": -(forward + reverse),
-        "nonreciprocal_current_error": total,
+        "nonreciprocity": Estimate(abs(reverse) - abs(forward), total),
+        "nonreciprocal_current": Estimate(-(forward + reverse), total),
     }

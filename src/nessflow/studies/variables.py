@@ -13,6 +13,7 @@ from nessflow.outcome import (
     Status,
     Variable,
     allow_for_underflow,
+    of_integrals,
     outcome_of,
     with_errors,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "failed",
     "never_random",
     "notes_of_parts",
+    "of_integrals",
     "outcome_of",
     "reasons_of_parts",
     "with_errors",
