@@ -44,9 +44,9 @@ def errors_of(seed):
     """Return the trapezoid's relative errors, our energies and our reported relative error."""
     system = localised(seed)
     found = steady_currents(system)
-    exact = found.net_particle_current
+    exact = found.net_particle_current.value
     errors = [abs(trapezoid(system, count) / exact - 1) for count in COUNTS]
-    return np.array(errors), found.evaluations, found.net_particle_current_error / abs(exact)
+    return np.array(errors), found.evaluations, found.net_particle_current.error / abs(exact)
 
 
 def drawn(results):

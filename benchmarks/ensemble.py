@@ -58,8 +58,8 @@ def ours():
 
 def relative_errors(found):
     """Return the largest reported errors over values, of the leads' currents and the net one."""
-    leads = [x.particle_current_error[:2] / abs(x.particle_current[:2]) for x in found]
-    net = [x.net_particle_current_error / abs(x.net_particle_current) for x in found]
+    leads = [x.particle_current.error[:2] / abs(x.particle_current.value[:2]) for x in found]
+    net = [x.net_particle_current.error / abs(x.net_particle_current.value) for x in found]
     return np.max(leads), np.max(net)
 
 
@@ -68,7 +68,7 @@ def compare(limit, count, found, reference):
     start = time.process_time()
     values = np.array([script(chain_of(k), limit, count) for k in range(SCRIPT_SAMPLES)])
     seconds = (time.process_time() - start) * SAMPLES / SCRIPT_SAMPLES
-    exact = np.array([x.particle_current[:2] for x in found[:SCRIPT_SAMPLES]])
+    exact = np.array([x.particle_current.value[:2] for x in found[:SCRIPT_SAMPLES]])
     net = (values @ [1, -1]) / (exact @ [1, -1])
     errors = abs(values / exact - 1).max(), abs(net - 1).max()
     report(f"script, {count} energies in +-{limit:.0f}", seconds, reference, *errors)
@@ -89,7 +89,7 @@ def main():
     report(f"nessflow, {energies:.0f} energies", seconds, seconds, *relative_errors(found))
     for limit, count in GRIDS:
         compare(limit, count, found, seconds)
-    largest = max(x.particle_current_error.max() for x in found)
+    largest = max(x.particle_current.error.max() for x in found)
     print(f"largest reported error of a particle current of any sample: {largest:.0e} t/hbar")
 
 

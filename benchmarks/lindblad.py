@@ -70,7 +70,7 @@ def main():
         equation = local_equation(parameters(sites=sites).system())
         spent, found = seconds(lambda: transport(equation))  # noqa: B023
         fock, cumulants = seconds(lambda: FockEquation(equation).cumulants(0))  # noqa: B023
-        error = abs(found.third_cumulant[0] / cumulants[2] - 1)
+        error = abs(found.third_cumulant.value[0] / cumulants[2] - 1)
         print(
             f"three cumulants, {sites} sites         {1e3 * spent:8.2f} ms  Fock space"
             f" {1e3 * fock:.1f} ms, difference {error:.0e}"

@@ -166,7 +166,11 @@ def against_qutip():
             )
 
         (spent, found), (other, expected) = cost(ours), cost(theirs)
-        cumulants = found.particle_current[0], found.particle_noise[0, 0], found.third_cumulant[0]
+        cumulants = (
+            found.particle_current.value[0],
+            found.particle_noise.value[0, 0],
+            found.third_cumulant.value[0],
+        )
         difference = abs(np.array(cumulants) / [x.item() for x in expected] - 1).max()
         row(f"three cumulants of {sites} sites, ms", spent, other, difference)
 

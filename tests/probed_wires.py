@@ -32,10 +32,10 @@ def wire(sites, gamma, mean, current, bias=BIAS, sources=None, drains=None, ends
 
 def potential(solution, site):
     """Return the chemical potential of the probe on a site."""
-    return solution.chemical_potential[solution.terminals.index(f"{site}")]
+    return solution.chemical_potential.value[solution.terminals.index(f"{site}")]
 
 
 def nonreciprocal_current(solve, *arguments, bias=BIAS, **keywords):
     """Return ``-(I(bias) + I(-bias))`` of the left lead."""
     parts = [solve(*wire(*arguments, bias=b, **keywords)) for b in (bias, -bias)]
-    return -sum(part.particle_current[0] for part in parts)
+    return -sum(part.particle_current.value[0] for part in parts)

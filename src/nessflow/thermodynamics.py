@@ -45,15 +45,18 @@ def heat_current(system: OpenSystem, currents: SteadyCurrents | Transport) -> Es
     """
     count = len(system.terminals)
     mu = np.array([lead.chemical_potential for lead in system.terminals])
-    value = currents.energy_current[:count] - mu * currents.particle_current[:count]
-    error = (
-        currents.energy_current_error[:count] + abs(mu) * currents.particle_current_error[:count]
-    )
+    energy, work = currents.energy_current.at(slice(count)), mu * _of_leads(system, currents)
+    value, error = energy.value - work.value, energy.error + work.error
     if not np.isnan(value).any():
         return Estimate(value, error)
-    # The note on the reservoirs' currents is about the leads alone.
-    notes = currents.notes
-    return Estimate(value, error, notes.get("reservoir_energy_current") or notes["energy_current"])
+    # What is undefined of the reservoirs' currents is about the leads alone.
+    of_leads = currents.reservoir_energy_current.undefined if count == 2 else ""
+    return Estimate(value, error, of_leads or energy.undefined)
+
+
+def _of_leads(system: OpenSystem, currents: SteadyCurrents | Transport) -> Estimate:
+    """Return the particle currents of the leads, (l,)."""
+    return currents.particle_current.at(slice(len(system.terminals)))
 
 
 def lead_entropy_production(system: OpenSystem, currents: SteadyCurrents | Transport) -> Estimate:
@@ -100,8 +103,7 @@ def _of_heat(system: OpenSystem, heat: Estimate) -> Estimate:
     """Return the entropy of the heat that each lead loses, (l, ...)."""
     reason = without_temperature(system)
     if reason:
-        nothing = np.full(np.shape(heat.value)[1:], np.nan)[()]
-        return Estimate(nothing, nothing, reason)
+        return undefined(reason, np.shape(heat.value)[1:])
     beta = np.array([1 / lead.temperature for lead in system.terminals])
     return _weighted_sum(-beta, heat)
 
@@ -127,9 +129,7 @@ def entropy_production(system: OpenSystem, currents: SteadyCurrents | Transport)
     Estimate
         In k_B t/hbar.
     """
-    count = len(system.terminals)
-    particles = Estimate(currents.particle_current[:count], currents.particle_current_error[:count])
-    return _of_all(system, particles, heat_current(system, currents))
+    return _of_all(system, _of_leads(system, currents), heat_current(system, currents))
 
 
 def entropy_density(system: OpenSystem, energies: np.ndarray, particles: Estimate) -> Estimate:
@@ -167,8 +167,8 @@ def _of_all(system: OpenSystem, particles: Estimate, heat: Estimate) -> Estimate
     if ratio is None:
         one = "loss alone" if loss else "gain alone"
         kind = "loss and gain that are not proportional" if loss and gain else one
-        nothing = np.full(np.shape(heat.value)[1:], np.nan)[()]
-        return Estimate(nothing, nothing, f"{kind}: each particle carries an infinite entropy")
+        reason = f"{kind}: each particle carries an infinite entropy"
+        return undefined(reason, np.shape(heat.value)[1:])
     flow = _weighted_sum(np.full(len(system.terminals), -np.log(ratio)), particles)
     return Estimate(leads.value + flow.value, leads.error + flow.error, leads.undefined)
 
@@ -207,9 +207,7 @@ def power(system: OpenSystem, currents: SteadyCurrents) -> Estimate:
         return undefined(reason)
     left, right = system.terminals
     bias = right.chemical_potential - left.chemical_potential
-    return Estimate(
-        bias * currents.net_particle_current, abs(bias) * currents.net_particle_current_error
-    )
+    return bias * currents.net_particle_current
 
 
 def _by_temperature(leads: Sequence[Terminal]) -> tuple[int, int]:

@@ -79,7 +79,7 @@ def test_master_equations_are_those_of_many_bodies(tmp_path, capsys):
         found, many_body = transport(equation), answers[name]
         close(equation.steady_density, many_body["density"])
         for quantity in ("particle_current", "energy_current", "particle_noise", "third_cumulant"):
-            close(getattr(found, quantity), many_body[quantity])
+            close(getattr(found, quantity).value, many_body[quantity])
         relaxation = many_body["relaxation"]
         close(equation.relaxation(relaxation[0], TIMES), relaxation)
         assert abs(relaxation[1] - relaxation[0]).max() > 0.01
@@ -159,16 +159,16 @@ def agree_at_infinite_bias(system, many_body):
         many_body[key] for key in ("particle_current", "particle_noise", "third_cumulant")
     )
     close(correlation_matrix(system).value.T, many_body["density"])
-    close(steady_currents(system).particle_current, current)
-    close(terminal_currents(system).particle_current, current)
-    close(terminal_noise(system).particle_noise, noise)
+    close(steady_currents(system).particle_current.value, current)
+    close(terminal_currents(system).particle_current.value, current)
+    close(terminal_noise(system).particle_noise.value, noise)
     cumulants = np.transpose([current, np.diag(noise), third])[:2]
-    close(lead_cumulants(system).cumulants[:, :3], cumulants)
+    close(lead_cumulants(system).cumulants.value[:, :3], cumulants)
     local = transport(local_equation(system))
     count = len(local.terminals)
-    close(local.particle_current, current[:count])
-    close(local.particle_noise, noise[:count, :count])
-    close(local.third_cumulant, third[:count])
+    close(local.particle_current.value, current[:count])
+    close(local.particle_noise.value, noise[:count, :count])
+    close(local.third_cumulant.value, third[:count])
 
 
 # --- rings ----------------------------------------------------------------------------------------

@@ -51,13 +51,17 @@ def assert_equals(value, error, golden):
 def test_electrical_conductance(mu, rate, golden):
     found = linear_response(dissipative_chain(rate=rate, mu=mu))
     assert found.converged
-    assert_equals(H * found.electrical_conductance, H * found.electrical_conductance_error, golden)
+    assert_equals(
+        H * found.electrical_conductance.value, H * found.electrical_conductance.error, golden
+    )
 
 
 def test_thermal_conductance():
     found = linear_response(dissipative_chain())
     assert_equals(
-        H * found.thermal_conductance, H * found.thermal_conductance_error, 0.11085917534252192
+        H * found.thermal_conductance.value,
+        H * found.thermal_conductance.error,
+        0.11085917534252192,
     )
 
 
@@ -72,9 +76,9 @@ def test_thermal_conductance():
 def test_ratio_of_the_conductances(mu, rate, golden):
     """Independent of h: K/G."""
     found = linear_response(dissipative_chain(rate=rate, mu=mu))
-    assert_equals(0.04 * found.lorenz_ratio, 0.04 * found.lorenz_ratio_error, golden)
-    assert found.thermal_conductance / found.electrical_conductance == pytest.approx(
-        0.04 * found.lorenz_ratio, rel=1e-14
+    assert_equals(0.04 * found.lorenz_ratio.value, 0.04 * found.lorenz_ratio.error, golden)
+    assert found.thermal_conductance.value / found.electrical_conductance.value == pytest.approx(
+        0.04 * found.lorenz_ratio.value, rel=1e-14
     )
 
 
@@ -85,27 +89,27 @@ def test_ratio_of_the_conductances(mu, rate, golden):
 def test_gain_and_loss_restore_the_wiedemann_franz_law(mu, clean, weak, strong):
     """At the band edge and outside, T = 0.04."""
     for rate, expected in ((0.0, clean), (0.01, weak), (0.1, strong)):
-        found = linear_response(dissipative_chain(rate=rate, mu=mu)).lorenz_ratio
+        found = linear_response(dissipative_chain(rate=rate, mu=mu)).lorenz_ratio.value
         assert found / LORENZ_NUMBER == pytest.approx(expected, abs=6e-4)
 
 
 def test_gain_and_loss_halve_the_conductance_in_the_band():
     found = linear_response(dissipative_chain(rate=0.1))
-    assert H * found.electrical_conductance == pytest.approx(0.4436, abs=5e-5)
+    assert H * found.electrical_conductance.value == pytest.approx(0.4436, abs=5e-5)
 
 
 @pytest.mark.parametrize(("temperature", "ratio"), [(0.01, 5.74), (0.005, 1.117)])
 def test_tunnelling_through_a_finite_chain_obeys_the_law_again(temperature, ratio):
     """mu = 4 without gain and loss: tau_1(mu) of 1e-92 beats exp(-2/T) at low temperature."""
     found = linear_response(dissipative_chain(mu=4.0, temperature=temperature))
-    assert found.lorenz_ratio / LORENZ_NUMBER == pytest.approx(ratio, rel=1e-3)
+    assert found.lorenz_ratio.value / LORENZ_NUMBER == pytest.approx(ratio, rel=1e-3)
 
 
 def test_the_law_holds_in_the_band_at_low_temperature():
     """Above the level spacing of 80 sites and below the band width."""
-    found = linear_response(dissipative_chain(temperature=0.02)).lorenz_ratio
+    found = linear_response(dissipative_chain(temperature=0.02)).lorenz_ratio.value
     assert found / LORENZ_NUMBER == pytest.approx(1.0, abs=0.05)
-    dissipative = linear_response(dissipative_chain(rate=0.1, temperature=1e-3)).lorenz_ratio
+    dissipative = linear_response(dissipative_chain(rate=0.1, temperature=1e-3)).lorenz_ratio.value
     assert dissipative / LORENZ_NUMBER == pytest.approx(1.0, abs=1e-5)
 
 
@@ -137,9 +141,13 @@ def slopes(system, name):
 def integrals(system):
     """I_0, I_1 and I_2 of (S35), h = 1."""
     found = linear_response(system)
-    i_0 = H * found.electrical_conductance
-    i_1 = i_0 * found.peltier_coefficient
-    return i_0, i_1, H * found.thermal_conductance * system.leads[0].temperature + i_1**2 / i_0
+    i_0 = H * found.electrical_conductance.value
+    i_1 = i_0 * found.peltier_coefficient.value
+    return (
+        i_0,
+        i_1,
+        H * found.thermal_conductance.value * system.leads[0].temperature + i_1**2 / i_0,
+    )
 
 
 def test_heat_from_a_fixed_potential_gives_the_onsager_matrix():
@@ -147,8 +155,8 @@ def test_heat_from_a_fixed_potential_gives_the_onsager_matrix():
     mu = 1.0
     system = dissipative_chain(6, 0.1, mu)
     i_0, i_1, i_2 = integrals(system)
-    charge = slopes(system, lambda _, found: found.net_particle_current)
-    energy = slopes(system, lambda _, found: found.net_energy_current)
+    charge = slopes(system, lambda _, found: found.net_particle_current.value)
+    energy = slopes(system, lambda _, found: found.net_energy_current.value)
     assert charge == pytest.approx((i_0, i_1), rel=1e-5, abs=1e-8)
     heat = [energy[k] - mu * charge[k] for k in range(2)]
     assert heat == pytest.approx((i_1, i_2), rel=1e-5, abs=1e-8)
@@ -156,7 +164,8 @@ def test_heat_from_a_fixed_potential_gives_the_onsager_matrix():
     off_centre = dissipative_chain(6, 0.1, 0.7)
     _, i_1, _ = integrals(off_centre)
     printed = slopes(
-        off_centre, lambda _, found: found.net_particle_current - 0.7 * found.net_energy_current
+        off_centre,
+        lambda _, found: found.net_particle_current.value - 0.7 * found.net_energy_current.value,
     )
     assert printed[0] != pytest.approx(i_1, rel=0.5)
 
@@ -165,9 +174,12 @@ def test_heat_from_its_own_potential_has_a_further_term():
     """(S3), (S4) into (S32): d J^Q/d mu_L = I_1 - J_L,ref/2, not I_1 (E2)."""
 
     def heat(system, found):
-        out = found.particle_current[0], -found.particle_current[1]  # (S2): J_R into the right lead
+        out = (
+            found.particle_current.value[0],
+            -found.particle_current.value[1],
+        )  # (S2): J_R into the right lead
         mu = [lead.chemical_potential for lead in system.leads]
-        return found.net_energy_current - 0.5 * (mu[0] * out[0] + mu[1] * out[1])
+        return found.net_energy_current.value - 0.5 * (mu[0] * out[0] + mu[1] * out[1])
 
     system = dissipative_chain(6, 0.1, 1.0)
     i_0, i_1, i_2 = integrals(system)
@@ -175,13 +187,13 @@ def test_heat_from_its_own_potential_has_a_further_term():
     found = linear_response(system)
     assert by_mu == pytest.approx(-0.318271, abs=1e-6)
     assert by_mu != pytest.approx(i_1, rel=0.5)
-    assert i_1 - H * found.reference_current / 2 == pytest.approx(by_mu, rel=1e-6)
-    assert H * found.reference_current / 2 == pytest.approx(0.318648, abs=1e-6)
+    assert i_1 - H * found.reference_current.value / 2 == pytest.approx(by_mu, rel=1e-6)
+    assert H * found.reference_current.value / 2 == pytest.approx(0.318648, abs=1e-6)
     assert by_temperature == pytest.approx(i_2, rel=1e-5)
-    assert by_mu / i_0 == pytest.approx(found.peltier_coefficient_own_potential, rel=1e-6)
+    assert by_mu / i_0 == pytest.approx(found.peltier_coefficient_own_potential.value, rel=1e-6)
     determinant = i_0 * by_temperature - i_1 * by_mu
     assert determinant / (i_0 * 0.04) == pytest.approx(
-        H * found.thermal_conductance_own_potential, rel=1e-5
+        H * found.thermal_conductance_own_potential.value, rel=1e-5
     )
 
 
@@ -194,7 +206,7 @@ def test_sommerfeld_expansion_needs_the_second_derivative(mu, corrected, printed
     assert -(np.pi**2) / 3 * slope**2 == pytest.approx(printed, abs=6e-4)
     temperature = 0.01
     system = dissipative_chain(6, 0.3, mu, temperature)
-    exact, expanded = linear_response(system).lorenz_ratio, sommerfeld_lorenz_ratio(system)[0]
+    exact, expanded = linear_response(system).lorenz_ratio.value, sommerfeld_lorenz_ratio(system)[0]
     exact, expanded = ((x / LORENZ_NUMBER - 1) / temperature**2 for x in (exact, expanded))
     assert expanded == pytest.approx(corrected, abs=6e-4)
     assert exact == pytest.approx(corrected, abs=1e-2)

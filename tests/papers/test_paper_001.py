@@ -26,7 +26,7 @@ def test_potentials_of_a_long_wire():
     sites, current = 60, 0.3 * OPEN
     solved = linear_probes(*wire(sites, 0.5, 1.0, current))
     at = np.argsort([int(name) for name in solved.terminals[2:]])
-    found = solved.chemical_potential[2:][at]
+    found = solved.chemical_potential.value[2:][at]
     law = wire_formulas.drude_potential(sites, 0.5, 1.0, BIAS, current)
     error = abs(found - law) / BIAS
     assert error.max() < 0.05
@@ -39,7 +39,7 @@ def test_drude_formulas_of_long_wires(gamma, mean):
     """(21): what is left falls faster than the conductance itself."""
     current, errors = 0.01, []
     for sites in (100, 400):
-        found = linear_probes(*wire(sites, gamma, mean, 0.0)).particle_current[0] / BIAS
+        found = linear_probes(*wire(sites, gamma, mean, 0.0)).particle_current.value[0] / BIAS
         law = wire_formulas.drude_conductance(sites, gamma, mean)
         errors.append(abs(law / found - 1))
         part = nonreciprocal_current(linear_probes, sites, gamma, mean, current) / current
@@ -161,7 +161,7 @@ def test_density_of_states_belongs_under_the_integral():
         inside += half * weights @ (t / local) / (2 * np.pi)
         outside += half * weights @ (t / local**2) / (2 * np.pi)
     outside *= gamma**2 * np.sqrt(4 - mean**2)
-    found = profiles(solved).local_deviation[2]
+    found = profiles(solved).local_deviation.value[2]
     assert at[2] == 1
     assert found == pytest.approx(inside, rel=1e-9)
     assert abs(outside / found - 1) > 1e-3

@@ -191,13 +191,13 @@ def test_non_markovianity_of_figure_5(parameters, reference):
 
 def ratio(transport):
     """Uncertainty ratio at equal temperatures 0.3 and bias 1.5."""
-    return transport.particle_noise[0, 0] * 1.5 / 0.3 / transport.particle_current[0]
+    return transport.particle_noise.value[0, 0] * 1.5 / 0.3 / transport.particle_current.value[0]
 
 
 def test_uncertainty_ratio():
     system = TwoSites(**UNCERTAINTY).system()
     currents, noise = currents_and_noise(system)
-    exact = noise.particle_noise[0, 0] * 5 / currents.particle_current[0]
+    exact = noise.particle_noise.value[0, 0] * 5 / currents.particle_current.value[0]
     assert exact == pytest.approx(1.76921000606518, abs=1e-9)
     assert ratio(transport(global_equation(system))) == pytest.approx(3.05112230043086, abs=1e-9)
     assert ratio(transport(local_equation(system))) == pytest.approx(1.772, abs=1e-3)
@@ -207,16 +207,18 @@ def test_current_inside_the_gap():
     system = TwoSites(**GAP).system()
     currents, noise = currents_and_noise(system)
     additive = transport(global_equation(system, broadened=True))
-    exact = currents.particle_current[0]
+    exact = currents.particle_current.value[0]
     assert exact == pytest.approx(2.65511782004995e-06, rel=1e-9)
-    assert additive.particle_current[0] == pytest.approx(1.36621775580291e-06, rel=1e-8)
-    assert exact / additive.particle_current[0] == pytest.approx(1.94, abs=0.01)
-    assert additive.particle_noise[0, 0] / noise.particle_noise[0, 0] == pytest.approx(5.9, abs=0.1)
+    assert additive.particle_current.value[0] == pytest.approx(1.36621775580291e-06, rel=1e-8)
+    assert exact / additive.particle_current.value[0] == pytest.approx(1.94, abs=0.01)
+    assert additive.particle_noise.value[0, 0] / noise.particle_noise.value[0, 0] == pytest.approx(
+        5.9, abs=0.1
+    )
 
 
 def test_noise_at_the_right_current():
     system = TwoSites(rate=0.2, mu=(1.6, 0.4), t=(0.1, 0.1)).system()
-    current, noise = lead_cumulants(system).cumulants[0, :2]
+    current, noise = lead_cumulants(system).cumulants.value[0, :2]
     expected = {
         "global-broadened": (global_equation(system, broadened=True), 0.010, 0.807),
         "local": (local_equation(system), 0.038, 0.050),
@@ -224,40 +226,51 @@ def test_noise_at_the_right_current():
     }
     for name, (equation, current_deviation, noise_deviation) in expected.items():
         found = transport(equation)
-        got = found.particle_current[0] / current - 1, found.particle_noise[0, 0] / noise - 1
+        got = (
+            found.particle_current.value[0] / current - 1,
+            found.particle_noise.value[0, 0] / noise - 1,
+        )
         assert got == pytest.approx((current_deviation, noise_deviation), abs=1e-3), name
 
 
 def test_noise_where_rates_are_negative():
     system = TwoSites().system()
-    current, noise = lead_cumulants(system).cumulants[0, :2]
+    current, noise = lead_cumulants(system).cumulants.value[0, :2]
     for equation in (local_equation, broadened_local_equation, global_equation):
-        assert transport(equation(system)).particle_current[0] == pytest.approx(current, rel=5e-3)
-    assert transport(local_equation(system)).particle_noise[0, 0] / noise == pytest.approx(
+        assert transport(equation(system)).particle_current.value[0] == pytest.approx(
+            current, rel=5e-3
+        )
+    assert transport(local_equation(system)).particle_noise.value[0, 0] / noise == pytest.approx(
         1.479, abs=1e-3
     )
-    assert transport(global_equation(system)).particle_noise[0, 0] == pytest.approx(noise, rel=3e-3)
+    assert transport(global_equation(system)).particle_noise.value[0, 0] == pytest.approx(
+        noise, rel=3e-3
+    )
 
 
 def test_prefactors_of_the_additive_errors():
     """+1, +4 and +13 times (Gamma/g)^2 in current, noise and third cumulant: open window."""
     model = TwoSites(rate=0.005, omega=500.0, mu=(9.0, -7.0), t=(0.01, 0.01))
-    exact = lead_cumulants(model.system()).cumulants[0, :3]
+    exact = lead_cumulants(model.system()).cumulants.value[0, :3]
     found = transport(global_equation(model.system()))
-    got = found.particle_current[0], found.particle_noise[0, 0], found.third_cumulant[0]
+    got = (
+        found.particle_current.value[0],
+        found.particle_noise.value[0, 0],
+        found.third_cumulant.value[0],
+    )
     deviation = (np.array(got) / exact - 1) / (model.rate / model.g) ** 2
     np.testing.assert_allclose(deviation, [1, 4, 13], rtol=0.05)
 
 
 def entropy(transport, t):
-    return -float(np.sum(transport.energy_current / np.array(t)))
+    return -float(np.sum(transport.energy_current.value / np.array(t)))
 
 
 def test_second_law_of_the_local_equation():
     model = TwoSites(g=0.3, delta=0.9, rate=0.05, mu=(0.0, 0.0), t=(0.2, 0.1))
     system = model.system()
     currents, _ = currents_and_noise(system)
-    exact = -float(np.sum(currents.energy_current[:2] / np.array(model.t)))
+    exact = -float(np.sum(currents.energy_current.value[:2] / np.array(model.t)))
     assert exact == pytest.approx(1.998e-4, rel=1e-3)
     assert entropy(transport(local_equation(system)), model.t) == pytest.approx(-4.172e-5, rel=1e-3)
     assert entropy(transport(global_equation(system)), model.t) > 0
@@ -288,7 +301,7 @@ def test_steady_state_and_current_of_the_paper(parameters):
     for j, k in ((0, 0), (1, 1), (0, 1)):
         expected = model.integral(lambda w, j=j, k=k: element(j, k, w))
         assert abs(found[j, k] - expected) < 1e-9
-    current = currents_and_noise(system)[0].particle_current[0]
+    current = currents_and_noise(system)[0].particle_current.value[0]
     site = correlation_matrix(system).value
     assert current == pytest.approx(model.g * site[0, 1].imag, abs=1e-11)  # g Im <c_L^+ c_R>
 
@@ -547,12 +560,12 @@ def test_local_in_time_noise_breaks_the_fluctuation_dissipation_theorem():
     """Inside the gap: S = 2 T J/V exactly, six times that with the rates (55), current right."""
     model = TwoSites(**{**GAP, "mu": (1.0005, 0.9995)})
     system, thermal = model.system(), 2 * model.t[0] / 1e-3
-    current, noise, third = lead_cumulants(system).cumulants[0, :3]
+    current, noise, third = lead_cumulants(system).cumulants.value[0, :3]
     assert noise == pytest.approx(thermal * current, rel=1e-3)
     found = transport(asymptotic_equation(system))
-    assert found.particle_current[0] == pytest.approx(current, rel=1e-3)
-    assert found.third_cumulant[0] == pytest.approx(third, rel=0.03)
-    assert found.particle_noise[0, 0] > 5 * thermal * current
+    assert found.particle_current.value[0] == pytest.approx(current, rel=1e-3)
+    assert found.third_cumulant.value[0] == pytest.approx(third, rel=0.03)
+    assert found.particle_noise.value[0, 0] > 5 * thermal * current
     additive = transport(global_equation(system))
-    mean = additive.particle_current[0]
-    assert additive.particle_noise[0, 0] == pytest.approx(thermal * mean, rel=1e-3)
+    mean = additive.particle_current.value[0]
+    assert additive.particle_noise.value[0, 0] == pytest.approx(thermal * mean, rel=1e-3)

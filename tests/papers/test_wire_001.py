@@ -12,7 +12,9 @@ from probed_wires import BIAS, OPEN, wire
 def left_currents(sites, gamma, mean, current, **keywords):
     """Return the left lead's currents at forward and reverse bias."""
     return [
-        linear_probes(*wire(sites, gamma, mean, current, bias=bias, **keywords)).particle_current[0]
+        linear_probes(
+            *wire(sites, gamma, mean, current, bias=bias, **keywords)
+        ).particle_current.value[0]
         for bias in (BIAS, -BIAS)
     ]
 

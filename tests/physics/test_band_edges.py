@@ -6,6 +6,7 @@ import pytest
 from attached import chain_at, wide_band_at
 from judging import judged
 from lattices import chain, onsite_rates
+from nessflow.estimate import Estimate
 from nessflow.kinds import linear_response as linear_response_kind
 from nessflow.kinds import network_transmission
 from nessflow.kinds import transmission as transmission_kind
@@ -211,6 +212,11 @@ def test_a_density_that_diverges_at_the_edge_is_undefined():
 
 # --- linear response ------------------------------------------------------------------------------
 
+
+def ratios(found):
+    return [getattr(found, name) for name in RATIOS]
+
+
 RATIOS = ("seebeck_coefficient", "peltier_coefficient", "lorenz_ratio", "figure_of_merit")
 
 
@@ -224,9 +230,10 @@ def at(mu, temperature, sites=3, **right):
 def test_at_temperature_0_and_at_the_edge_the_response_is_undefined(mu):
     found = linear_response(at(mu, 0.0))
     for name in ("electrical_conductance", *RATIOS):
-        assert np.isnan(getattr(found, name))
-        assert np.isnan(getattr(found, f"{name}_error"))
-        assert f"at temperature 0, at the energy {mu:g}, where the band of" in found.notes[name]
+        value, error, reason = getattr(found, name)
+        assert np.isnan(value)
+        assert np.isnan(error)
+        assert f"at temperature 0, at the energy {mu:g}, where the band of" in reason
     assert np.isnan(conductance_matrices(at(mu, 0.0))[0][0]).all()
 
 
@@ -235,29 +242,29 @@ def test_at_temperature_0_and_at_the_edge_the_response_is_undefined(mu):
 def test_above_temperature_0_the_edge_is_a_step(mu, temperature):
     """tau = 1 on one side: I_0 = 1/2, I_1/T = +-ln 2, I_2/T^2 = pi^2/6."""
     found = linear_response(at(mu, temperature))
-    assert 2 * np.pi * found.electrical_conductance == pytest.approx(0.5, rel=1e-9)
+    assert 2 * np.pi * found.electrical_conductance.value == pytest.approx(0.5, rel=1e-9)
     seebeck = 2 * np.log(2)
-    assert found.seebeck_coefficient == pytest.approx(-np.sign(mu) * seebeck, rel=1e-9)
-    assert found.lorenz_ratio == pytest.approx(np.pi**2 / 3 - seebeck**2, rel=1e-9)
-    assert not found.notes
+    assert found.seebeck_coefficient.value == pytest.approx(-np.sign(mu) * seebeck, rel=1e-9)
+    assert found.lorenz_ratio.value == pytest.approx(np.pi**2 / 3 - seebeck**2, rel=1e-9)
+    assert not any(x.undefined for x in vars(found).values() if isinstance(x, Estimate))
 
 
 @pytest.mark.parametrize("mu", [2.0, 3.0, -2.5])
 def test_without_conductance_the_ratios_are_undefined(mu):
     """At the edge of one lead, outside its band, and outside both."""
     found = linear_response(at(mu, 0.0, hopping=2.0))
-    assert found.electrical_conductance == 0
-    assert found.thermal_conductance == 0
-    for name in RATIOS:
-        assert np.isnan(getattr(found, name))
-        assert found.notes[name] == "the electrical conductance is zero within its error"
+    assert found.electrical_conductance.value == 0
+    assert found.thermal_conductance.value == 0
+    for ratio in ratios(found):
+        assert np.isnan(ratio.value)
+        assert ratio.undefined == "the electrical conductance is zero within its error"
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.1])
 def test_a_decoupled_point_has_no_seebeck_coefficient(temperature):
     found = linear_response(at(0.3, temperature, coupling=0.0))
-    assert found.electrical_conductance == 0
-    assert all(np.isnan(getattr(found, name)) and found.notes[name] for name in RATIOS)
+    assert found.electrical_conductance.value == 0
+    assert all(np.isnan(x.value) and x.undefined for x in ratios(found))
 
 
 def response_of(mu=0.3, temperature=0.1, **more):
@@ -298,5 +305,5 @@ def test_a_level_that_nothing_reaches_conducts_nothing(level, temperature):
     zero = Tridiagonal.zero(1)
     found = linear_response(OpenSystem(chain(1, 1.0, np.array([level])), zero, zero, leads))
     assert found.converged
-    assert (found.electrical_conductance, found.thermal_conductance) == (0.0, 0.0)
-    assert all(np.isnan(getattr(found, name)) and found.notes[name] for name in RATIOS)
+    assert (found.electrical_conductance.value, found.thermal_conductance.value) == (0.0, 0.0)
+    assert all(np.isnan(x.value) and x.undefined for x in ratios(found))

@@ -12,6 +12,7 @@ import pytest
 import scipy.sparse
 
 from lattices import chain, onsite_rates, ring, strip
+from nessflow.estimate import Estimate
 from nessflow.lindblad.additive import global_equation, local_equation
 from nessflow.lindblad.counting import transport
 from nessflow.lindblad.propagator import asymptotic_equation
@@ -95,13 +96,15 @@ def pair(request):
     return system, rotated(system, random_unitary(1))
 
 
-def same(pair, function, name=None, error=None):
+def same(pair, function, name=None):
     own, other = (function(system) for system in pair)
     if name is None:
         np.testing.assert_allclose(own, other, rtol=1e-10, atol=1e-13)
         return
-    values = [np.asarray(getattr(x, name)) for x in (own, other)]
-    errors = [np.asarray(getattr(x, error or f"{name}_error")) for x in (own, other)]
+    found = [getattr(x, name) for x in (own, other)]
+    if not isinstance(found[0], Estimate):
+        found = [Estimate(value, x.error) for value, x in zip(found, (own, other), strict=True)]
+    values, errors = ([np.asarray(x[k]) for x in found] for k in (0, 1))
     difference = abs(values[0] - values[1])
     assert np.array_equal(*map(np.isnan, values)), name
     assert np.all((difference <= sum(errors)) | np.isnan(difference)), (name, difference, errors)
@@ -174,7 +177,9 @@ def test_linear_response_is_that_of_the_basis_of_sites(pair):
 
 def test_rows_of_the_noise_of_all_terminals_add_up_to_zero(pair):
     found = terminal_noise(pair[1], 1e-8)
-    assert np.all(abs(found.particle_noise.sum(axis=1)) <= found.particle_noise_error.sum(axis=1))
+    assert np.all(
+        abs(found.particle_noise.value.sum(axis=1)) <= found.particle_noise.error.sum(axis=1)
+    )
     same(pair, lambda x: terminal_noise(x, 1e-8), "particle_noise")
 
 
@@ -185,7 +190,7 @@ def test_equilibrium_noise_is_that_of_the_conductances():
     noise = lead_noise(system)
     conductance = conductance_matrices(system)[0][0]
     expected = 0.15 * (conductance + conductance.T)
-    np.testing.assert_allclose(noise.particle_noise, expected, rtol=1e-9)
+    np.testing.assert_allclose(noise.particle_noise.value, expected, rtol=1e-9)
 
 
 def test_probes_are_those_of_the_basis_of_sites(pair):
@@ -194,7 +199,7 @@ def test_probes_are_those_of_the_basis_of_sites(pair):
         same(pair, lambda x, solve=solve: solve(x, probes), "chemical_potential")
     same(pair, lambda x: probe_capacity(x)[0])
     noise = [probe_noise(x, probes, 1e-7) for x in pair]
-    np.testing.assert_allclose(noise[0].floating, noise[1].floating, rtol=1e-6)
+    np.testing.assert_allclose(noise[0].floating.value, noise[1].floating.value, rtol=1e-6)
     for energy in (0.81, -0.4):
         same(pair, lambda x, energy=energy: conductance_derivatives(x, energy))
 
@@ -209,7 +214,7 @@ def test_master_equations_are_those_of_the_basis_of_sites():
     unitary = random_unitary(1)
     other = rotated(wide, unitary)
     for equation in (local_equation, global_equation, asymptotic_equation):
-        own, found = (transport(equation(x)).particle_current for x in (wide, other))
+        own, found = (transport(equation(x)).particle_current.value for x in (wide, other))
         np.testing.assert_allclose(found, own, rtol=1e-8, atol=1e-12)
 
 
@@ -281,9 +286,9 @@ def test_it_fills_the_sites_as_that_does(dots):
     assert len(short.bonds) == 5
     bonds = [long.bonds.tolist().index(pair) for pair in short.bonds.tolist()]
     for name, kept in (("occupation", slice(6)), ("bond_current", bonds)):
-        own, other = getattr(short, name), getattr(long, name)[kept]
-        error = getattr(short, f"{name}_error") + getattr(long, f"{name}_error")[kept]
-        assert np.all(abs(own - other) <= error), name
+        own, other = getattr(short, name), getattr(long, name).at(kept)
+        error = own.error + other.error
+        assert np.all(abs(own.value - other.value) <= error), name
         assert error.max() < 1e-8
 
 
@@ -316,7 +321,7 @@ def test_weak_disorder_is_differences(storage):
         for step in (-1e-4, 1e-4):
             h = as_dense(system.hamiltonian).astype(complex)
             h[j, j] += step
-            ends.append(steady_currents(replace(system, hamiltonian=h)).net_particle_current)
+            ends.append(steady_currents(replace(system, hamiltonian=h)).net_particle_current.value)
         assert found[j] == pytest.approx((ends[1] - ends[0]) / 2e-4, rel=1e-5)
 
 
@@ -339,9 +344,9 @@ def test_dark_states_are_those_that_the_vectors_do_not_reach():
         np.testing.assert_allclose(at, beside, atol=1e-6)
         weight = profiles(system)
         np.testing.assert_allclose(
-            weight.bound_weight, np.sum(abs(dark.vectors) ** 2, axis=1), atol=1e-10
+            weight.bound_weight.value, np.sum(abs(dark.vectors) ** 2, axis=1), atol=1e-10
         )
-        assert np.all(weight.bound_weight_error < 1e-9)
+        assert np.all(weight.bound_weight.error < 1e-9)
 
 
 @pytest.mark.parametrize("phase", [0.0, 0.9])
@@ -401,7 +406,7 @@ def test_a_continued_strip_has_the_conductance_of_its_open_channels(width, mu):
     count = np.sum(abs(mu - levels) < 2)
     leads = [replace(x, chemical_potential=mu, temperature=0.0) for x in system.leads]
     found = linear_response(replace(system, leads=leads))
-    assert 2 * np.pi * found.electrical_conductance == pytest.approx(count, rel=1e-12)
+    assert 2 * np.pi * found.electrical_conductance.value == pytest.approx(count, rel=1e-12)
     energies = np.array([mu])
     np.testing.assert_array_equal(open_channels(system, energies), count)
     np.testing.assert_allclose(reflection(system, energies), 0.0, atol=1e-12)
@@ -441,10 +446,10 @@ def test_a_strip_does_not_know_where_its_leads_begin(width, storage, monkeypatch
     own, other = map(profiles, pair)
     middle = slice(width, -width)
     assert np.all(
-        abs(own.occupation - other.occupation[middle])
-        <= own.occupation_error + other.occupation_error[middle]
+        abs(own.occupation.value - other.occupation.value[middle])
+        <= own.occupation.error + other.occupation.error[middle]
     )
-    assert own.occupation_error.max() < 1e-7
+    assert own.occupation.error.max() < 1e-7
     probes = [Probe("right", 0.01)]
     same(pair, lambda x: solve_probes(x, probes), "chemical_potential")
 
@@ -491,14 +496,14 @@ def test_loss_that_interference_hides_is_zero_within_its_error(flux, site, lossy
     currents = steady_currents(system)
     assert currents.converged
     assert currents.evaluations < 5000
-    assert np.all(abs(currents.particle_current) <= currents.particle_current_error)
-    assert currents.particle_current_error.max() < 1e-25
+    assert np.all(abs(currents.particle_current.value) <= currents.particle_current.error)
+    assert currents.particle_current.error.max() < 1e-25
     for found in (lead_noise(system), lead_cumulants(system)):
         assert found.converged
         assert found.evaluations < 5000
     inside = profiles(system)
     assert inside.converged
-    assert inside.occupation[lossy] <= inside.occupation_error[lossy] < 1e-25
+    assert inside.occupation.value[lossy] <= inside.occupation.error[lossy] < 1e-25
 
 
 def test_an_empty_wide_band_on_several_sites_is_loss_from_their_combination():

@@ -65,7 +65,7 @@ def test_continuity_at_the_contact():
     h = as_dense(system.hamiltonian)
     out = -2 * np.imag(h * found.value)  # i <[h_ij c_i^+ c_j + h.c., n_i]>, from i to j
     for site, a in ((0, 0), (2, 1)):
-        assert abs(out[site].sum() - currents.particle_current[a]) < 1e-11
+        assert abs(out[site].sum() - currents.particle_current.value[a]) < 1e-11
     assert abs(out[1].sum()) < 1e-11
 
 

@@ -80,9 +80,11 @@ def test_cumulants_of_a_driven_chain(sites):
     """Gain and loss with rates of the standard form are wide-band leads at infinite bias."""
     system = open_chain(sites, leads=wide(sites, broadening=(0.3, 0.3), **INFINITE_BIAS))
     found = lead_cumulants(system)
-    np.testing.assert_allclose(found.cumulants[0, :3], REFERENCE[sites], atol=5.1e-8)
-    assert found.cumulants[0] == pytest.approx(found.cumulants[1] * [-1, 1, -1, 1], rel=1e-9)
-    assert found.cumulants[0, 0] == pytest.approx(0.6 / 4.09, rel=1e-10)
+    np.testing.assert_allclose(found.cumulants.value[0, :3], REFERENCE[sites], atol=5.1e-8)
+    assert found.cumulants.value[0] == pytest.approx(
+        found.cumulants.value[1] * [-1, 1, -1, 1], rel=1e-9
+    )
+    assert found.cumulants.value[0, 0] == pytest.approx(0.6 / 4.09, rel=1e-10)
 
 
 @pytest.mark.parametrize("sites", [2, 3, 4])
@@ -91,9 +93,9 @@ def test_cumulants_are_those_of_quantum_jumps(sites):
     found = lead_cumulants(system)
     for lead in range(2):
         exact = jump_cumulants(system, [lead])
-        error = found.cumulants_error[lead] + 1e-12
-        assert np.all(abs(found.cumulants[lead] - exact) <= error)
-    assert np.all(found.cumulants_error < 1e-9)
+        error = found.cumulants.error[lead] + 1e-12
+        assert np.all(abs(found.cumulants.value[lead] - exact) <= error)
+    assert np.all(found.cumulants.error < 1e-9)
 
 
 @settings(deadline=None, max_examples=30, derandomize=True)
@@ -108,19 +110,19 @@ def test_first_cumulants_are_current_and_noise(seed, sites, temperature):
     currents, noise = currents_and_noise(system)
     assert found.converged
     pairs = [
-        (currents.particle_current[:2], currents.particle_current_error[:2]),
-        (noise.particle_noise.diagonal(), noise.particle_noise_error.diagonal()),
+        (currents.particle_current.value[:2], currents.particle_current.error[:2]),
+        (noise.particle_noise.value.diagonal(), noise.particle_noise.error.diagonal()),
     ]
     for order, (value, error) in enumerate(pairs):
-        allowed = error + found.cumulants_error[:, order] + 1e-15
-        assert np.all(abs(found.cumulants[:, order] - value) <= allowed)
+        allowed = error + found.cumulants.error[:, order] + 1e-15
+        assert np.all(abs(found.cumulants.value[:, order] - value) <= allowed)
 
 
 def test_third_cumulant_of_equilibrium_is_zero():
     system = open_chain(4, onsite=0.1, leads=wide(4, mu=(0.3, 0.3)))
     found = lead_cumulants(system)
-    assert np.all(abs(found.cumulants[:, [0, 2]]) <= found.cumulants_error[:, [0, 2]])
-    assert np.all(found.cumulants[:, 1] > 0.01)
+    assert np.all(abs(found.cumulants.value[:, [0, 2]]) <= found.cumulants.error[:, [0, 2]])
+    assert np.all(found.cumulants.value[:, 1] > 0.01)
 
 
 def test_cumulants_are_derivatives_of_the_generating_function():
@@ -133,7 +135,7 @@ def test_cumulants_are_derivatives_of_the_generating_function():
     odd = np.linalg.solve(powers[:, ::2], value.imag)
     even = np.linalg.solve(powers[:, 1::2], value.real)
     found = [odd[0], -2 * even[0], -6 * odd[1], 24 * even[1]]
-    np.testing.assert_allclose(lead_cumulants(system).cumulants[1], found, rtol=2e-4)
+    np.testing.assert_allclose(lead_cumulants(system).cumulants.value[1], found, rtol=2e-4)
 
 
 # --- generating function --------------------------------------------------------------------------
@@ -190,7 +192,7 @@ def test_unknown_lead():
 @pytest.mark.parametrize("time", [30.0, 1e3, 1e6])
 def test_distribution_has_the_cumulants(time):
     system = random_system(5, 4, "bonds", temperature=(0.3, 0.1))
-    k = lead_cumulants(system).cumulants[0] * time
+    k = lead_cumulants(system).cumulants.value[0] * time
     found = charge_distribution(system, "left", time)
     p, q = found.probability, found.charge - k[0]
     assert found.error < 1e-8
@@ -221,7 +223,7 @@ def test_rare_charges_are_a_difference_of_poisson_variables():
     leads = [wide_band_at("left", 0, 1e-4, 0.2, 0.5), wide_band_at("right", 0, 1.0, -0.3, 0.4)]
     system, time = open_chain(1, leads=leads), 3e5
     found = charge_distribution(system, "left", time)
-    mean, variance = lead_cumulants(system).cumulants[0, :2] * time
+    mean, variance = lead_cumulants(system).cumulants.value[0, :2] * time
     exact = skellam.pmf(found.charge, 0.5 * (variance + mean), 0.5 * (variance - mean))
     np.testing.assert_allclose(found.probability, exact, atol=3e-5)
     assert exact.max() > 0.05

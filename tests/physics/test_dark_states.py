@@ -11,6 +11,7 @@ import scipy.sparse
 from attached import chain_at, wide_band_at
 from lattices import chain as any_chain
 from lattices import onsite_rates, ring, star, strip
+from nessflow.estimate import Estimate
 from nessflow.probes.exact import solve_probes
 from nessflow.probes.linear import linear_probes
 from nessflow.probes.problem import NoSolution, Probe
@@ -281,11 +282,9 @@ def numbers(found):
     """Return every value of a result that has an error beside it."""
     if isinstance(found, tuple):
         return {"value": (np.array(found[0]), np.array(found[1]))}
-    names = [name for name in vars(found) if hasattr(found, f"{name}_error")]
+    estimates = {name: x for name, x in vars(found).items() if isinstance(x, Estimate)}
     return {
-        name: (np.array(getattr(found, name)), np.array(getattr(found, f"{name}_error")))
-        for name in names
-        if getattr(found, name) is not None
+        name: (np.array(value), np.array(error)) for name, (value, error, _) in estimates.items()
     }
 
 
@@ -328,7 +327,7 @@ def test_linear_response_folds_a_ring(mu, temperature):
     known = {(0.0, 0.0): 0.15915494309189535, (0.0, 0.05): 0.15506071395137813}
     known |= {(1.0, 0.0): 0.05505900733989892, (1.0, 0.05): 0.05575977541701575}
     if (mu, temperature) in known:
-        found = linear_response(system).electrical_conductance
+        found = linear_response(system).electrical_conductance.value
         assert found == pytest.approx(known[mu, temperature], rel=1e-13)
 
 
@@ -343,8 +342,8 @@ def test_linear_response_folds_a_ring(mu, temperature):
 def test_currents_and_noise_of_rings(sites, current, noise):
     found, fluctuations = currents_and_noise(rings(sites)[0])
     assert found.converged
-    assert found.net_particle_current == pytest.approx(current, rel=1e-13)
-    assert fluctuations.particle_noise[0, 0] == pytest.approx(noise, rel=1e-12)
+    assert found.net_particle_current.value == pytest.approx(current, rel=1e-13)
+    assert fluctuations.particle_noise.value[0, 0] == pytest.approx(noise, rel=1e-12)
 
 
 def test_evolution_keeps_what_is_dark():
@@ -431,7 +430,7 @@ def test_weight_of_a_state_at_the_edge(beyond, sign):
     lead = chain_at("a", 0, 1.0, 1.0, 0.0, 0.3, 0.1)
     found = profiles(OpenSystem(np.array([[level]]), *[Tridiagonal.zero(1)] * 2, [lead]))
     expected = max(0.0, 1 - level**-2)
-    assert abs(found.bound_weight[0] - expected) <= found.bound_weight_error[0] < 1e-6
+    assert abs(found.bound_weight.value[0] - expected) <= found.bound_weight.error[0] < 1e-6
 
 
 @pytest.mark.parametrize("flux", [0.0, 0.7])
@@ -451,8 +450,8 @@ def test_ring_with_a_level_at_the_edge(flux):
     found = profiles(OpenSystem(h, *[Tridiagonal.zero(8)] * 2, leads))
     assert found.converged
     dark = [0, 0.25] * 4 if flux == 0 else np.zeros(8)
-    np.testing.assert_allclose(found.bound_weight, dark, atol=1e-13)
-    assert found.bound_weight_error.max() < 1e-9
+    np.testing.assert_allclose(found.bound_weight.value, dark, atol=1e-13)
+    assert found.bound_weight.error.max() < 1e-9
 
 
 def test_weak_disorder_folds_a_ring():
@@ -481,7 +480,9 @@ def test_probes_beside_dark_states(solve):
     found = [solve(system(*case), probes) for case in ((ring(8), 4), (folded_ring(8), 4))]
     if solve is third_order_probes:
         found = [x.physical for x in found]
-    np.testing.assert_allclose(found[0].particle_current, found[1].particle_current, 1e-10, 1e-16)
+    np.testing.assert_allclose(
+        found[0].particle_current.value, found[1].particle_current.value, 1e-10, 1e-16
+    )
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.1])
@@ -500,7 +501,7 @@ def test_a_probe_without_anything_given(temperature):
     lossy = OpenSystem(h, onsite_rates(0.01 * np.ones(6)), empty, leads)
     pumped = OpenSystem(h, lossy.loss, onsite_rates(0.01 * np.ones(6)), leads)
     found = solve_probes(pumped, probes)
-    assert found.chemical_potential[2] == pytest.approx(0, abs=1e-9)
+    assert found.chemical_potential.value[2] == pytest.approx(0, abs=1e-9)
 
 
 def test_a_probe_reaches_what_leads_do_not():

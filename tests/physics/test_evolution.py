@@ -153,19 +153,23 @@ def test_bosons_between_two_leads():
     s = tau * (left * (1 + right) + right * (1 + left))
     expected = [d @ slope, (energies * d) @ slope, (s + d**2) @ slope]
     third = (d + 3 * d * s + 2 * d**3) @ slope
-    got = found.particle_current[0], found.energy_current[0], found.particle_noise[0, 0]
+    got = (
+        found.particle_current.value[0],
+        found.energy_current.value[0],
+        found.particle_noise.value[0, 0],
+    )
     np.testing.assert_allclose(got, expected, rtol=1e-8)
-    np.testing.assert_allclose(found.third_cumulant, [third, -third], rtol=1e-8)
-    assert abs(found.particle_noise.sum(axis=0)).max() < 1e-12
+    np.testing.assert_allclose(found.third_cumulant.value, [third, -third], rtol=1e-8)
+    assert abs(found.particle_noise.value.sum(axis=0)).max() < 1e-12
     assert found.converged
 
 
 def test_bosons_obey_the_fluctuation_dissipation_theorem():
     """S = 2 T dI/dmu at equilibrium."""
     step = 1e-3
-    noise = boson_transport(cold(mu=(-10.5, -10.5), temperature=(2.0, 2.0))).particle_noise
+    noise = boson_transport(cold(mu=(-10.5, -10.5), temperature=(2.0, 2.0))).particle_noise.value
     mu = (-10.5 + step, -10.5 - step)
-    current = boson_transport(cold(mu=mu, temperature=(2.0, 2.0))).particle_current[0]
+    current = boson_transport(cold(mu=mu, temperature=(2.0, 2.0))).particle_current.value[0]
     assert noise[0, 0] == pytest.approx(2 * 2.0 * current / (2 * step), rel=1e-4)
 
 
@@ -175,8 +179,10 @@ def test_dilute_bosons_are_dilute_fermions():
     system = cold(mu=(-40.0, -42.0), temperature=(1.5, 1.5))
     currents, noise = currents_and_noise(system)
     found = boson_transport(system)
-    np.testing.assert_allclose(found.particle_current, currents.particle_current[:2], rtol=1e-7)
-    np.testing.assert_allclose(found.particle_noise, noise.particle_noise, rtol=1e-7)
+    np.testing.assert_allclose(
+        found.particle_current.value, currents.particle_current.value[:2], rtol=1e-7
+    )
+    np.testing.assert_allclose(found.particle_noise.value, noise.particle_noise.value, rtol=1e-7)
 
 
 def test_bosons_of_white_noise_have_the_local_equation():
@@ -184,7 +190,9 @@ def test_bosons_of_white_noise_have_the_local_equation():
     system = network(2, omega=400.0, mu=(-4e3, -8e3), temperature=(4e3, 4e3), rate=0.2)
     exact, found = boson_transport(system), transport(local_equation(system, bosonic=True))
     for name in ("particle_current", "particle_noise", "third_cumulant"):
-        np.testing.assert_allclose(getattr(found, name), getattr(exact, name), rtol=5e-3)
+        np.testing.assert_allclose(
+            getattr(found, name).value, getattr(exact, name).value, rtol=5e-3
+        )
 
 
 # --- bad input ------------------------------------------------------------------------------------

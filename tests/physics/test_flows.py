@@ -287,7 +287,7 @@ def test_relaxing_networks_end_in_the_steady_flows(sites, statistics):
 def test_currents_in_time_are_the_particles_that_finite_leads_lose():
     system = three_sites()
     initial = random_occupations(np.random.default_rng(1), 3)
-    value, error = evolve(system, TIMES).currents(initial, system)
+    value, error, _ = evolve(system, TIMES).currents(initial, system)
     chain = FiniteLeads(system, 140)
     chain.initial[:3, :3] = initial
     each = (len(chain.initial) - 3) // 2

@@ -242,7 +242,7 @@ def test_currents_into_a_star_add_up():
     ]
     found = steady_currents(closed(star(3, 20), leads))
     assert found.converged
-    assert abs(found.conservation_defect) <= found.conservation_allowance < 1e-8
-    source, *drains = found.particle_current[:3]
+    assert abs(found.conservation_defect.value) <= found.conservation_defect.error < 1e-8
+    source, *drains = found.particle_current.value[:3]
     assert source > 0.05
     np.testing.assert_allclose(drains, -source / 2, rtol=1e-8)

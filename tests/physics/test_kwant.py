@@ -294,8 +294,8 @@ def test_current_and_shot_noise():
     scale = 0.15 / (2 * np.pi)
     current = scale * weights @ [s.transmission(1, 0) for s in through]
     noise = scale * weights @ [kwant.physics.two_terminal_shotnoise(s) for s in through]
-    assert steady_currents(system).particle_current[0] == pytest.approx(current, rel=1e-8)
+    assert steady_currents(system).particle_current.value[0] == pytest.approx(current, rel=1e-8)
     np.testing.assert_allclose(
-        lead_noise(system).particle_noise, noise * np.array([[1, -1], [-1, 1]]), rtol=1e-8
+        lead_noise(system).particle_noise.value, noise * np.array([[1, -1], [-1, 1]]), rtol=1e-8
     )
     assert noise > 0.1 * current

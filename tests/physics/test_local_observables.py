@@ -178,7 +178,7 @@ def test_a_current_that_is_not_conserved_makes_the_point_suspect(monkeypatch):
 
     def wrong(system, parts, *rest):
         found = whole(system, parts, *rest)
-        found.value["bonds"][1] += 1e-9
+        found.parts["bonds"].value[1] += 1e-9
         return found
 
     monkeypatch.setattr(bond_currents, "local_integrals", wrong)

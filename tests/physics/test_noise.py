@@ -145,10 +145,12 @@ def test_infinite_bias_is_counting_of_quantum_jumps(sites, kind):
     cross = 0.5 * (both[1] - left[1] - right[1])
     found = lead_noise(system)
     exact = np.array([[left[1], cross], [cross, right[1]]])
-    assert_within_errors(found.particle_noise, found.particle_noise_error, exact, rounding=1e-13)
+    assert_within_errors(
+        found.particle_noise.value, found.particle_noise.error, exact, rounding=1e-13
+    )
     net = 0.25 * (left[1] + right[1] - 2 * cross)
     assert_within_errors(
-        found.net_particle_noise, found.net_particle_noise_error, net, rounding=1e-13
+        found.net_particle_noise.value, found.net_particle_noise.error, net, rounding=1e-13
     )
 
 
@@ -159,7 +161,7 @@ def test_three_leads_of_different_temperature_evolve_to_their_noise():
     system = open_chain(3, onsite=np.array([0.2, -0.1, 0.3]), leads=leads)
     finite = FiniteLeads(system, 120)
     rate = (finite.covariance(80) - finite.covariance(40)) / 40
-    np.testing.assert_allclose(lead_noise(system).particle_noise, rate, atol=2e-5)
+    np.testing.assert_allclose(lead_noise(system).particle_noise.value, rate, atol=2e-5)
 
 
 def test_gain_and_loss_in_proportion_are_one_hot_lead():
@@ -169,9 +171,11 @@ def test_gain_and_loss_in_proportion_are_one_hot_lead():
     merged = wide_band_at("merged", 1, 0.6, -hot * np.log(2), hot)
     found = lead_noise(open_chain(3, onsite=0.1, leads=[*wide(3), merged]))
     split = lead_noise(loss_and_gain)
-    assert found.particle_noise[2, 2] > 0.1
-    error = found.particle_noise_error[:2, :2] + split.particle_noise_error
-    np.testing.assert_allclose(found.particle_noise[:2, :2], split.particle_noise, rtol=1e-8)
+    assert found.particle_noise.value[2, 2] > 0.1
+    error = found.particle_noise.error[:2, :2] + split.particle_noise.error
+    np.testing.assert_allclose(
+        found.particle_noise.value[:2, :2], split.particle_noise.value, rtol=1e-8
+    )
     assert np.all(error < 1e-10)
 
 
@@ -207,10 +211,10 @@ def test_two_leads_alone(temperature, finite_band):
     found = lead_noise(system)
     signs = np.array([[1, -1], [-1, 1]])
     assert_within_errors(
-        found.particle_noise, found.particle_noise_error, signs * exact, error, rounding=1e-13
+        found.particle_noise.value, found.particle_noise.error, signs * exact, error, rounding=1e-13
     )
     assert_within_errors(
-        found.net_particle_noise, found.net_particle_noise_error, exact, error, rounding=1e-13
+        found.net_particle_noise.value, found.net_particle_noise.error, exact, error, rounding=1e-13
     )
 
 
@@ -220,7 +224,7 @@ def test_johnson_nyquist_noise_without_loss_and_gain(count):
     leads = [wide_band_at(f"{n}", 2 * n, 0.5 + n, 0.3, temperature) for n in range(count)]
     system = open_chain(sites, onsite=0.2, leads=leads)
     conductance = conductance_matrices(system)[0][0]
-    found = lead_noise(system).particle_noise
+    found = lead_noise(system).particle_noise.value
     np.testing.assert_allclose(
         found, temperature * (conductance + conductance.T), rtol=1e-9, atol=1e-12
     )
@@ -231,7 +235,7 @@ def test_johnson_nyquist_fails_with_loss_or_gain():
     for rates in (({1: 0.1}, {}), ({}, {1: 0.1}), ({1: 0.1}, {1: 0.1})):
         system = open_chain(3, *rates, leads=wide(3, mu=(0.3, 0.3)))
         conductance = conductance_matrices(system)[0][0]
-        found = lead_noise(system).particle_noise
+        found = lead_noise(system).particle_noise.value
         assert abs(found[0, 0] / (0.2 * conductance[0, 0]) - 1) > 0.05
         assert abs(found[0, 0] + found[0, 1]) > 0.01
         assert abs(found[0, 0] / found[1, 1] - 1) > 0.1
@@ -241,7 +245,7 @@ def test_perfect_chain_at_zero_temperature_is_silent():
     leads = [chain_lead("l", 0, 0.5, 0.0, coupling=1.0), chain_lead("r", 2, -0.5, 0.0, 1.0, 1.0)]
     found = lead_noise(open_chain(3, leads=leads))
     assert found.converged
-    assert abs(found.particle_noise).max() < 1e-28
+    assert abs(found.particle_noise.value).max() < 1e-28
 
 
 def test_tunnelling_noise_is_the_current_itself():
@@ -249,20 +253,24 @@ def test_tunnelling_noise_is_the_current_itself():
     onsite = np.full(60, 4.0)
     leads = wide(60, (0.5, -0.5), (0.0, 0.0))
     currents, noise = currents_and_noise(open_chain(60, onsite=onsite, leads=leads))
-    assert currents.particle_current[0] < 1e-30
-    np.testing.assert_allclose(noise.particle_noise[0, 0], currents.particle_current[0], rtol=1e-9)
-    np.testing.assert_allclose(noise.particle_noise[0, 1], -currents.particle_current[0], rtol=1e-9)
+    assert currents.particle_current.value[0] < 1e-30
+    np.testing.assert_allclose(
+        noise.particle_noise.value[0, 0], currents.particle_current.value[0], rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        noise.particle_noise.value[0, 1], -currents.particle_current.value[0], rtol=1e-9
+    )
 
 
 def test_loss_alone_makes_the_noise_of_its_own_current():
     """Full leads, weak loss: independent escapes, S_aa = I_a; cross noise is of second order."""
     system = open_chain(2, {0: 1e-7, 1: 1e-7}, leads=wide(2, (50.0, 50.0), (0.0, 0.0)))
     currents, noise = currents_and_noise(system)
-    s = noise.particle_noise
-    np.testing.assert_allclose(s.diagonal(), currents.particle_current[:2], rtol=1e-6)
+    s = noise.particle_noise.value
+    np.testing.assert_allclose(s.diagonal(), currents.particle_current.value[:2], rtol=1e-6)
     scale = np.sqrt(s[0, 0] * s[1, 1])
     assert -1e-6 * scale < s[0, 1] < 0
-    assert noise.particle_noise_error[0, 1] < 1e-15 * scale
+    assert noise.particle_noise.error[0, 1] < 1e-15 * scale
 
 
 def test_no_lead_no_noise():
@@ -296,26 +304,28 @@ def test_laws_of_noise(seed, sites, kind, leads, temperature, finite_band):
     system = random_system(seed, sites, kind, terminals)
     found, every = lead_noise(system), terminal_noise(system, 1e-8)
     assert found.converged
-    noise, error = found.particle_noise, found.particle_noise_error
+    noise, error = found.particle_noise.value, found.particle_noise.error
     # the route through the full scattering matrix
     block = np.s_[:leads, :leads]
-    second, second_error = every.particle_noise[block], every.particle_noise_error[block]
+    second, second_error = every.particle_noise.value[block], every.particle_noise.error[block]
     assert_within_errors(noise, error, second, second_error)
     # charge is conserved: rows over all terminals add to zero
-    allowed = every.particle_noise_error.sum(axis=0) + 1e-15
-    assert np.all(abs(every.particle_noise.sum(axis=0)) <= allowed)
+    allowed = every.particle_noise.error.sum(axis=0) + 1e-15
+    assert np.all(abs(every.particle_noise.value.sum(axis=0)) <= allowed)
     # what one terminal gains others lose
-    everyone = every.particle_noise - np.diag(every.particle_noise.diagonal())
-    assert np.all(everyone <= every.particle_noise_error)
+    everyone = every.particle_noise.value - np.diag(every.particle_noise.value.diagonal())
+    assert np.all(everyone <= every.particle_noise.error)
     assert np.all(noise[~np.eye(leads, dtype=bool)] <= 0)
     for matrix, errors in (
         (noise, error),
-        (every.particle_noise, every.particle_noise_error),
+        (every.particle_noise.value, every.particle_noise.error),
     ):
         assert np.linalg.eigvalsh(matrix).min() >= -errors.sum()
     if leads == 2:
         signs = np.array([0.5, -0.5])
-        assert found.net_particle_noise == pytest.approx(signs @ noise @ signs, rel=1e-8, abs=1e-20)
+        assert found.net_particle_noise.value == pytest.approx(
+            signs @ noise @ signs, rel=1e-8, abs=1e-20
+        )
 
 
 @settings(deadline=None, max_examples=20, derandomize=True)
@@ -333,7 +343,10 @@ def test_particles_and_holes(seed, sites, bonds):
     holes = OpenSystem(mirrored, system.gain.T, system.loss.T, leads)
     a, b = lead_noise(system), lead_noise(holes)
     assert_within_errors(
-        a.particle_noise, a.particle_noise_error, b.particle_noise, b.particle_noise_error
+        a.particle_noise.value,
+        a.particle_noise.error,
+        b.particle_noise.value,
+        b.particle_noise.error,
     )
 
 
@@ -344,10 +357,10 @@ def test_every_solver_gives_the_same_noise(name, monkeypatch):
     monkeypatch.setattr(response.Solver, "at_contacts", SOLVERS[name])
     found = lead_noise(system)
     assert_within_errors(
-        found.particle_noise,
-        found.particle_noise_error,
-        reference.particle_noise,
-        reference.particle_noise_error,
+        found.particle_noise.value,
+        found.particle_noise.error,
+        reference.particle_noise.value,
+        reference.particle_noise.error,
     )
 
 
@@ -355,9 +368,9 @@ def test_together_or_apart():
     system = random_system(8, 20, "sites")
     currents, noise = currents_and_noise(system)
     alone = lead_noise(system)
-    np.testing.assert_array_equal(noise.particle_noise, alone.particle_noise)
+    np.testing.assert_array_equal(noise.particle_noise.value, alone.particle_noise.value)
     np.testing.assert_array_equal(
-        currents.particle_current, steady_currents(system).particle_current
+        currents.particle_current.value, steady_currents(system).particle_current.value
     )
 
 
@@ -376,8 +389,8 @@ def test_every_point_of_a_study_stores_its_noise():
     found = steady_current.evaluate(parameters, None)
     assert found.status == Status.OK
     noise = lead_noise(systems.open_system(parameters.system, None))
-    np.testing.assert_array_equal(found.values["particle_noise"], noise.particle_noise)
-    assert found.values["net_particle_noise"] == noise.net_particle_noise
+    np.testing.assert_array_equal(found.values["particle_noise"], noise.particle_noise.value)
+    assert found.values["net_particle_noise"] == noise.net_particle_noise.value
     assert np.all(found.values["particle_noise_error"] < 1e-9)
     assert "infinite entropy" in found.notes["uncertainty_ratio"]
 
@@ -386,7 +399,9 @@ def test_noise_that_is_not_positive_makes_a_point_suspect():
     system = open_chain(3, {1: 0.1})
     _, noise = currents_and_noise(system)
     assert Noise().fault(system, noise)[0] == Status.OK
-    impossible = noise.particle_noise - np.diag([0.0, noise.particle_noise[1, 1] * 1.01])
+    impossible = noise.particle_noise.value - np.diag(
+        [0.0, noise.particle_noise.value[1, 1] * 1.01]
+    )
     status, message = Noise().fault(system, dataclasses.replace(noise, particle_noise=impossible))
     assert status == Status.SUSPECT
     assert "noise is not positive" in message

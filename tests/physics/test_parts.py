@@ -250,7 +250,7 @@ def test_channels_are_those_of_a_master_equation(name):
     assert found.converged
     np.testing.assert_allclose(found.value, expected, atol=1e-9)
     assert abs(expected.imag).max() > 1e-3
-    currents = steady_currents(system).particle_current
+    currents = steady_currents(system).particle_current.value
     assert currents[2:] == pytest.approx([-rates["loss"], rates["gain"]], abs=1e-8)
 
 

@@ -57,7 +57,7 @@ BEYOND = {
 def test_linear_response_beyond_the_band(name):
     (system, probes), highest, flowing = BEYOND[name]
     found = linear_probes(system, probes)
-    mu = found.chemical_potential[2:]
+    mu = found.chemical_potential.value[2:]
     extreme = mu.max() if highest > 0 else mu.min()
     assert extreme == pytest.approx(highest, rel=1e-3)
     assert found.validity.reason.startswith("no such state: probe ")
@@ -79,7 +79,7 @@ def test_the_largest_current_is_named():
 
 def test_third_order_beyond_the_band():
     found = physical_solution(third_order_probes(*wire(4, 0.08, 0.0, 0.1 * OPEN * 1.3)))
-    assert abs(found.chemical_potential).max() > 1
+    assert abs(found.chemical_potential.value).max() > 1
     assert found.validity.reason == ""
     found = physical_solution(third_order_probes(*wire(4, 0.05, 0.0, 0.1 * OPEN)))
     assert found.validity.reason.startswith("no such state: probe ")
@@ -95,7 +95,7 @@ def test_inside_the_band_there_is_a_state():
         mu[:2] = 1 + sign * BIAS / 2, 1 - sign * BIAS / 2
         directed = moved(system, mu)
         parts.append([linear_probes(directed, probes), solve_probes(directed, probes)])
-    linear, exact = (-sum(part[k].particle_current[0] for part in parts) for k in (0, 1))
+    linear, exact = (-sum(part[k].particle_current.value[0] for part in parts) for k in (0, 1))
     assert exact / linear == pytest.approx(0.81, abs=0.01)
     valid = parts[0][0].validity
     assert (valid.band_excess, valid.reason) == (0, "")
@@ -121,7 +121,7 @@ def test_what_is_left_out(kT, change):
     system = dataclasses.replace(system, leads=leads, loss=onsite_rates(np.full(8, 0.02)))
     found = linear_probes(system, probes)
     mean = 0.8
-    bias = found.chemical_potential - mean
+    bias = found.chemical_potential.value - mean
     common = moved(system, np.full(bias.size, mean))
     none, poles = np.empty(0, int), np.empty(0, complex)
     start, true = (flows(x, none, 1e-10, poles)[0] for x in (common, found.system))

@@ -72,7 +72,7 @@ def test_heat_out_of_the_leads_becomes_power(temperature):
     currents = steady_currents(system)
     heat, work = heat_current(system, currents), power(system, currents)
     assert abs(heat.value.sum() - work.value) <= heat.error.sum() + work.error
-    assert work.value == pytest.approx((-0.5 - 0.5) * currents.net_particle_current)
+    assert work.value == pytest.approx((-0.5 - 0.5) * currents.net_particle_current.value)
 
 
 def test_joule_heat_at_zero_temperature():
@@ -80,7 +80,7 @@ def test_joule_heat_at_zero_temperature():
     system = open_chain(3, mu=(0.3, -0.3), temperature=(0.0, 0.0))
     currents = steady_currents(system)
     heat = heat_current(system, currents)
-    joule = 0.6 * currents.net_particle_current
+    joule = 0.6 * currents.net_particle_current.value
     assert heat.value == pytest.approx([-joule / 2, -joule / 2], rel=1e-9)
 
 
@@ -122,7 +122,7 @@ def test_gain_proportional_to_loss_is_one_hot_terminal(seed, ratio):
     assert gain_to_loss_ratio(system) == pytest.approx(ratio)
     total = entropy_production(system, currents)
     assert total.value >= -total.error
-    into = -currents.particle_current[2:].sum()
+    into = -currents.particle_current.value[2:].sum()
     leads = lead_entropy_production(system, currents)
     assert total.value == pytest.approx(leads.value - np.log(ratio) * into, rel=1e-7)
     information, error, converged = scattering_entropy_production(system)
@@ -143,7 +143,7 @@ def test_equilibrium_with_gain_and_loss_at_infinite_temperature():
     )
     currents = steady_currents(system)
     total = entropy_production(system, currents)
-    assert abs(currents.particle_current[:2]).max() < 1e-5
+    assert abs(currents.particle_current.value[:2]).max() < 1e-5
     assert 0 <= total.value + total.error < 1e-8
 
 
@@ -394,10 +394,10 @@ def test_uncertainty_ratio_of_linear_response_is_two():
     currents = steady_currents(system)
     response = linear_response(open_chain(3, (0.2, 0.2), (temperature, temperature)))
     noise = Estimate(
-        2 * temperature * response.electrical_conductance,
-        2 * temperature * response.electrical_conductance_error,
+        2 * temperature * response.electrical_conductance.value,
+        2 * temperature * response.electrical_conductance.error,
     )
-    current = Estimate(currents.net_particle_current, currents.net_particle_current_error)
+    current = Estimate(currents.net_particle_current.value, currents.net_particle_current.error)
     found = uncertainty_ratio(noise, entropy_production(system, currents), current)
     assert found.value == pytest.approx(2.0, rel=2e-3)
     assert found.error < 1e-3

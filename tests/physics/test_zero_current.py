@@ -27,7 +27,9 @@ def exchange(given, mu):
     """What both leads together send into loss and gain."""
     system = open_system(given.system, None)
     leads = tuple(dataclasses.replace(lead, chemical_potential=mu) for lead in system.leads)
-    return steady_currents(dataclasses.replace(system, leads=leads)).particle_current[:2].sum()
+    return (
+        steady_currents(dataclasses.replace(system, leads=leads)).particle_current.value[:2].sum()
+    )
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1e-4, 1.0])

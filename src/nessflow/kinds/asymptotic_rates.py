@@ -12,7 +12,7 @@ from nessflow.lindblad.propagator import asymptotic_gain, damping_matrix, propag
 from nessflow.studies import network_flows, networks
 from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Coordinate, Outcome, Variable
 from nessflow.studies.networks import NetworkParameters as Parameters
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.variables import never_random, outcome_of, with_errors
 from nessflow.systems.matrices import as_dense
 
 _RATE = "t/hbar"
@@ -102,40 +102,42 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     """Return the rates (55), their parts (56)-(58), (69)-(75) and their negativity (82)."""
     network, own = parameters.network, parameters.reservoirs
     band = own.bandwidth, own.coupling
-    found = [
+    rates = [
         _gain(network, *band, name, getattr(own, name), parameters.bosonic)
         for name in networks.TERMINALS
     ]
-    gain = np.array([value for value, _ in found])
+    gain = np.array([value for value, _ in rates])
     loss = _damping(network, *band) + (1 if parameters.bosonic else -1) * gain
     levels, modes = networks.modes_of(network)
     # What an eigenvalue may be wrong by is less than the sum of the errors of a row.
-    error = network.sites * sum(wrong for _, wrong in found)
+    error = network.sites * sum(wrong for _, wrong in rates)
     own_gain, interference = split(gain, modes)
     own_loss, _ = split(loss, modes)
     nu = non_markovianity(gain.sum(axis=0), loss.sum(axis=0))
     values = {
         "canonical_gain_rate": canonical_rates(gain.sum(axis=0)),
         "canonical_loss_rate": canonical_rates(loss.sum(axis=0)),
-        "non_markovianity": nu,
-        "relative_non_markovianity": nu / own.coupling,
         "reservoir_gain_rate": own_gain,
         "reservoir_loss_rate": own_loss,
         "interference_rate": joint_rate(interference),
         "delocalised_gain_rate": joint_rate(split(gain)[1]),
         "delocalised_loss_rate": joint_rate(split(loss)[1]),
     }
-    errors = {f"{name}_error": np.full(np.shape(value), error) for name, value in values.items()}
-    errors["non_markovianity_error"] = 2 * network.sites * error
-    errors["relative_non_markovianity_error"] = 2 * network.sites * error / own.coupling
-    values |= errors | {"upper_level": float(levels[0]), "lower_level": float(levels[-1])}
-    notes = {}
-    for name, estimate in _flows(parameters, gain, loss, max(wrong for _, wrong in found)).items():
-        values[name], values[f"{name}_error"], notes[name] = estimate
+    found = {
+        name: Estimate(value, np.full(np.shape(value), error)) for name, value in values.items()
+    }
+    negative = Estimate(nu, 2 * network.sites * error)
+    found |= {
+        "non_markovianity": negative,
+        "relative_non_markovianity": negative / own.coupling,
+        "upper_level": float(levels[0]),
+        "lower_level": float(levels[-1]),
+    }
+    found |= _flows(parameters, gain, loss, max(wrong for _, wrong in rates))
     # Where no rate is negative charges are counted by a classical process.
     positive = min(canonical_rates(x).min() for x in (gain, loss)) >= -error
     limits = {"particle_noise": COVARIANCE} if positive else {}
-    return Outcome(values, notes=notes, limits=limits)
+    return outcome_of(VARIABLES, found, limits=limits)
 
 
 def _flows(

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from nessflow.estimate import Estimate
+from nessflow.estimate import Estimate, undefined
 from nessflow.parts import KeyedError, Strict, at_key
 from nessflow.probes import wire_formulas
 from nessflow.probes.exact import solve_probes
@@ -136,46 +136,31 @@ def solved(system: OpenSystem, probes: list[Probe], method: str, accuracy: float
     return physical_solution(third_order_probes(system, probes, accuracy))
 
 
-def expanded_heat(solved: ProbeSolution, mean: float) -> tuple[dict, dict[str, str]]:
-    """Return heat and entropy production in the leading order of the biases, and notes."""
+def expanded_heat(solved: ProbeSolution, mean: float) -> dict[str, Estimate]:
+    """Return heat and entropy production in the leading order of the biases."""
     system = solved.system
-    heat = -joule_heat(system, mean)
-    rounding = 64 * np.finfo(float).eps * abs(heat)
-    closed = not (system.loss.any() or system.gain.any())
-    notes = {}
-    if not closed:
-        heat, rounding = np.full(heat.size, np.nan), np.full(heat.size, np.nan)
-        reason = "with loss or gain heat is that of the exact method"
-        notes = dict.fromkeys(("heat_current", "joule_heat", "entropy_production"), reason)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        entropy, entropy_error = -(heat / solved.temperature).sum(), 0.0
-        entropy_error = (rounding / solved.temperature).sum()
-    cold = without_temperature(system)
-    if closed and cold:
-        entropy = entropy_error = np.nan
-        notes["entropy_production"] = cold
-    return {
-        "heat_current": heat,
-        "heat_current_error": rounding,
-        "joule_heat": -heat.sum(),
-        "joule_heat_error": rounding.sum(),
-        "entropy_production": entropy,
-        "entropy_production_error": entropy_error,
-    }, notes
+    value = -joule_heat(system, mean)
+    heat = Estimate(value, 64 * np.finfo(float).eps * abs(value))
+    if system.loss.any() or system.gain.any():
+        heat = undefined("with loss or gain heat is that of the exact method", value.shape)
+    cold = heat.undefined or without_temperature(system)
+    entropy = undefined(cold) if cold else -1 * (heat / solved.temperature.value).total()
+    return {"heat_current": heat, "joule_heat": -1 * heat.total(), "entropy_production": entropy}
 
 
-def how_valid(solutions: Sequence[ProbeSolution]) -> tuple[dict[str, float], dict[str, str]]:
-    """Return what `VALIDITY` lists, the worse of the directions of the bias, and notes."""
+def how_valid(solutions: Sequence[ProbeSolution]) -> dict[str, Estimate]:
+    """Return what `VALIDITY` lists, the worse of the directions of the bias."""
     found = [solution.validity for solution in solutions]
     system = solutions[0].system
     bias = abs(np.subtract(*(_terminal(system, x).chemical_potential for x in ("left", "right"))))
     departure = max(x.departure for x in found)
-    values = {
-        "band_excess": max(x.band_excess for x in found),
-        "relative_departure": departure / bias if bias else np.nan,
-        "neglected_orders": max(x.neglected for x in found),
+    return {
+        "band_excess": Estimate(max(x.band_excess for x in found), np.nan),
+        "relative_departure": Estimate(departure / bias, np.nan)
+        if bias
+        else undefined("there is no bias"),
+        "neglected_orders": Estimate(max(x.neglected for x in found), np.nan),
     }
-    return values, {} if bias else {"relative_departure": "there is no bias"}
 
 
 def judged(solutions: Sequence[ProbeSolution]) -> tuple[Status, str]:
@@ -207,32 +192,25 @@ def left_terminal(system: OpenSystem) -> int:
     return [terminal.name for terminal in system.terminals].index("left")
 
 
-def asymmetries(
-    forward: OpenSystem, current: np.ndarray, error: np.ndarray
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Return what `SCALARS` lists, and notes, from the left currents (forward, reverse)."""
+def asymmetries(forward: OpenSystem, current: Estimate) -> dict[str, Estimate]:
+    """Return what `SCALARS` lists, from the left currents (forward, reverse)."""
     bias = _terminal(forward, "left").chemical_potential
     bias -= _terminal(forward, "right").chemical_potential
-    values, notes = {}, {}
-    for name, found in nonreciprocity(Estimate(current, error)).items():
-        values[name], values[f"{name}_error"], _ = found
-    mean, total = abs(current).mean(), error.sum()
-    flows = mean > total
-    relative = values["nonreciprocity"] / mean if flows else np.nan
-    # Over the least magnitude that the errors allow.
-    relative_error = (1 + abs(relative) / 2) * total / (mean - total / 2) if flows else np.nan
-    values |= {
+    found = nonreciprocity(current)
+    mean, total = abs(current.value).mean(), current.error.sum()
+    relative = undefined("no current flows in either direction, within the errors")
+    if mean > total:
+        value = found["nonreciprocity"].value / mean
+        # Over the least magnitude that the errors allow.
+        relative = Estimate(value, (1 + abs(value) / 2) * total / (mean - total / 2))
+    conductance = undefined("without bias there is no conductance")
+    if bias:
+        conductance = Estimate(current.value[0] - current.value[1], total) / (2 * bias)
+    return found | {
         "relative_nonreciprocity": relative,
-        "relative_nonreciprocity_error": relative_error,
-        "conductance": (current[0] - current[1]) / (2 * bias) if bias else np.nan,
-        "conductance_error": total / abs(2 * bias) if bias else np.nan,
-        "reference_current": abs(bias) / (2 * np.pi),
+        "conductance": conductance,
+        "reference_current": Estimate(abs(bias) / (2 * np.pi), np.nan),
     }
-    if not flows:
-        notes["relative_nonreciprocity"] = "no current flows in either direction, within the errors"
-    if not bias:
-        notes["conductance"] = "without bias there is no conductance"
-    return values, notes
 
 
 def wire_of(system: OpenSystem, probes: list[Probe]) -> tuple[wire_formulas.Wire | None, str]:

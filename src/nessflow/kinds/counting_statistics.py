@@ -138,7 +138,7 @@ def _counted(parameters: Parameters, system: OpenSystem, found: ParticleCumulant
     """Return what `OWN` lists."""
     accuracy, notes = parameters.accuracy, {}
     rows: list[dict[str, np.ndarray | float]] = []
-    for name, cumulants in zip(found.terminals, found.cumulants, strict=True):
+    for name, cumulants in zip(found.terminals, found.cumulants.value, strict=True):
         chi, error = generating_function(system, name, _fields(parameters), accuracy)
         distribution = charge_distribution(system, name, parameters.time, accuracy)
         rows.append(
@@ -151,7 +151,7 @@ def _counted(parameters: Parameters, system: OpenSystem, found: ParticleCumulant
             }
         )
     values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    values |= {"cumulant": found.cumulants, "cumulant_error": found.cumulants_error}
+    values["cumulant"], values["cumulant_error"], _ = found.cumulants
     if any(lead.temperature > 0 for lead in system.leads):
         allow_for_underflow(values, ["cumulant", "outside_probability"])
         # Nothing is counted at the field zero.

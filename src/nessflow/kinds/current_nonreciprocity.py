@@ -23,8 +23,8 @@ from nessflow.scattering.profiles import terminal_currents
 from nessflow.scattering.terminal_flows import temperatures
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Variable
-from nessflow.studies.placement import directions, joined_notes
-from nessflow.studies.variables import failed, with_errors
+from nessflow.studies.placement import directions, joined
+from nessflow.studies.variables import failed, outcome_of, with_errors
 from nessflow.thermodynamics import entropy_production, without_temperature
 
 Parameters = bias_reversal.BiasedSystem
@@ -53,6 +53,7 @@ _CLOSED_FORMS = {
     ),
     "half_wavelengths": Variable((), "1", "distance of source and drain in half Fermi wavelengths"),
 }
+_OF_ONE_DIMER = ("one_dimer_nonreciprocal_current", "half_wavelengths")
 VARIABLES = (
     with_errors(
         {
@@ -89,55 +90,42 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return both currents and what they differ by (paper nonreciprocal-gain-loss, III)."""
     forward, demanded = probed_systems.open_system(parameters.system, rng)
-    values, notes = _closed_forms(*bias_reversal.wire_of(forward, demanded))
+    found = _closed_forms(*bias_reversal.wire_of(forward, demanded))
     try:
         both = [
             bias_reversal.solved(system, demanded, parameters.method, parameters.accuracy)
             for system in bias_reversal.both_directions(forward)
         ]
     except NoSolution as error:
-        nothing = failed(VARIABLES, coordinates(parameters), str(error))
-        return replace(nothing, values=nothing.values | values, notes=notes)
+        nothing, known = failed(VARIABLES, coordinates(parameters), str(error)), found
+        found = outcome_of(VARIABLES, known)
+        return replace(nothing, values={**nothing.values, **found.values}, notes=found.notes)
     names = [terminal.name for terminal in forward.terminals]
     ends = [names.index(name) for name in probed_systems.lead_names(parameters.system)]
-    for name in ("particle_current", "particle_current_error"):
-        values[name] = np.array([getattr(solution, name)[ends] for solution in both])
     left = bias_reversal.left_terminal(forward)
-    scalars, more = bias_reversal.asymmetries(
-        forward,
-        np.array([solution.particle_current[left] for solution in both]),
-        np.array([solution.particle_current_error[left] for solution in both]),
-    )
-    valid, without_bias = bias_reversal.how_valid(both)
-    flows, reasons = _fluctuations(both, demanded, parameters)
-    notes |= more | without_bias | reasons
-    noise_limits = probes.limits_of(forward, demanded)["bare_particle_noise"]
-    return Outcome(
-        values | scalars | valid | flows,
-        *bias_reversal.judged(both),
-        notes,
-        {"bare_particle_noise": noise_limits},
-    )
+    currents = joined([{"particle_current": solution.particle_current} for solution in both])
+    everything = currents["particle_current"]
+    found |= bias_reversal.asymmetries(forward, everything.at((slice(None), left)))
+    found |= bias_reversal.how_valid(both) | _fluctuations(both, demanded, parameters)
+    found["particle_current"] = everything.at((slice(None), ends))
+    limits = {"bare_particle_noise": probes.limits_of(forward, demanded)["bare_particle_noise"]}
+    return outcome_of(VARIABLES, found, *bias_reversal.judged(both), limits)
 
 
 def _fluctuations(
     both: list[ProbeSolution], demanded: list[Probe], parameters: Parameters
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return noise and entropy production of both directions, and notes."""
-    parts, notes = [], []
-    for solved, (noise, more) in zip(both, _noise(both, demanded, parameters), strict=True):
-        entropy = _entropy(solved, demanded, parameters)
-        more = more | ({"entropy_production": entropy.undefined} if entropy.undefined else {})
-        parts.append(dict(zip(probes.ENTROPY, entropy[:2], strict=True)) | noise)
-        notes.append(more)
-    values = {name: np.array([part[name] for part in parts]) for name in parts[0]}
-    return values, joined_notes(notes)
+) -> dict[str, Estimate]:
+    """Return noise and entropy production of both directions."""
+    noise = _noise(both, demanded, parameters)
+    entropies = [_entropy(solved, demanded, parameters) for solved in both]
+    pairs = zip(noise, entropies, strict=True)
+    return joined([found | {"entropy_production": entropy} for found, entropy in pairs])
 
 
 def _noise(
     both: list[ProbeSolution], demanded: list[Probe], parameters: Parameters
-) -> list[tuple[dict[str, np.ndarray], dict[str, str]]]:
-    """Return what `probes.NOISE` lists in each direction, and notes."""
+) -> list[dict[str, Estimate]]:
+    """Return what `probes.NOISE` lists in each direction."""
     if parameters.method != "linear":
         return [probes.noise(solved.system, demanded, parameters.accuracy) for solved in both]
     system, count = both[0].system, len(both[0].terminals) - len(demanded)
@@ -153,9 +141,8 @@ def _noise(
     except NoSolution as error:
         reason = str(error)
     if reason:
-        nothing = dict.fromkeys(probes.NOISE, np.full((count, count), np.nan))
-        return [(nothing, dict.fromkeys(probes.NOISE, reason))] * len(both)
-    return [(probes.noise_values(one), {}) for one in found]
+        return [probes.no_noise(reason, (count, count))] * len(both)
+    return [probes.noise_of(one) for one in found]
 
 
 def _entropy(solved: ProbeSolution, demanded: list[Probe], parameters: Parameters) -> Estimate:
@@ -167,16 +154,16 @@ def _entropy(solved: ProbeSolution, demanded: list[Probe], parameters: Parameter
         currents = terminal_currents(solved.system, parameters.accuracy)
         return entropy_production(solved.system, currents)
     mean = mean_chemical_potential(solved.system, demanded)
-    values, notes = bias_reversal.expanded_heat(solved, mean)
-    found = (values[name] for name in probes.ENTROPY)
-    return Estimate(*found, notes.get("entropy_production", ""))
+    return bias_reversal.expanded_heat(solved, mean)["entropy_production"]
 
 
-def _closed_forms(wire: Wire | None, reason: str) -> tuple[dict[str, float], dict[str, str]]:
-    values = dict.fromkeys(_CLOSED_FORMS, np.nan)
+def _closed_forms(wire: Wire | None, reason: str) -> dict[str, Estimate]:
     if wire is None:
-        return values, dict.fromkeys(values, reason)
-    matter = wire.coupling, wire.energy
+        return dict.fromkeys(_CLOSED_FORMS, undefined(reason))
+    every = "it is for sources and drains that alternate on all sites but the ends"
+    one = "it is for one source on site 2 and one drain on the last but one"
+    found = {name: undefined(one if name in _OF_ONE_DIMER else every) for name in _CLOSED_FORMS}
+    matter, values = (wire.coupling, wire.energy), {}
     if wire.every_site:
         length = wire_formulas.scattering_length(*matter)
         values |= {
@@ -191,18 +178,7 @@ def _closed_forms(wire: Wire | None, reason: str) -> tuple[dict[str, float], dic
         }
     if wire.one_dimer:
         k = wire_formulas.fermi_wave_number(wire.energy)
-        values |= {
-            "one_dimer_nonreciprocal_current": wire_formulas.one_dimer_nonreciprocal_current(
-                wire.sites, *matter, wire.source
-            ),
-            "half_wavelengths": (wire.sites - 3) * k / np.pi,
-        }
-    every = "it is for sources and drains that alternate on all sites but the ends"
-    notes = {
-        name: "it is for one source on site 2 and one drain on the last but one"
-        if name in ("one_dimer_nonreciprocal_current", "half_wavelengths")
-        else every
-        for name, value in values.items()
-        if np.isnan(value)
-    }
-    return values, notes
+        current = wire_formulas.one_dimer_nonreciprocal_current(wire.sites, *matter, wire.source)
+        lengths = (wire.sites - 3) * k / np.pi
+        values |= zip(_OF_ONE_DIMER, (current, lengths), strict=True)
+    return found | {name: Estimate(value, np.nan) for name, value in values.items()}

@@ -81,8 +81,8 @@ def _limit(system: OpenSystem, clean: SteadyCurrents, accuracy: float) -> Outcom
     nothing = dict.fromkeys(OWN, np.nan)
     if not clean.integrated:
         return Outcome(nothing, Status.NOT_CONVERGED, "an energy integral did not converge")
-    current, error = clean.net_particle_current, clean.net_particle_current_error
-    if abs(current) > error + _ROUNDING * abs(clean.particle_current).max():
+    current, error, _ = clean.net_particle_current
+    if abs(current) > error + _ROUNDING * abs(clean.particle_current.value).max():
         reason = (
             f"without disorder the net current is {current:.6g}, and its square over that of the "
             "half-width has no limit; use steady-current with an ensemble"

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from pydantic import model_validator
 
-from nessflow.estimate import Estimate
+from nessflow.estimate import Estimate, undefined
 from nessflow.observables import observable
 from nessflow.observables.currents import Currents
 from nessflow.observables.observable import is_driven
@@ -190,11 +190,11 @@ def _equilibrium_noise(
     conductance, error = np.where(jumps, 0.0, conductance), np.where(jumps, most, error)
     temperature = system.terminals[0].temperature
     noise = temperature * np.array([conductance + conductance.T, error + error.T])
-    net = None, None
+    net = undefined(without_two_leads(len(names)))
     if len(names) == 2:
         half = np.array([0.5, -0.5])
-        net = half @ noise[0] @ half, abs(half) @ noise[1] @ abs(half)
-    return ParticleNoise(names, *noise, *net, converged=True, evaluations=0)
+        net = Estimate(half @ noise[0] @ half, abs(half) @ noise[1] @ abs(half))
+    return ParticleNoise(names, Estimate(*noise), net, converged=True, evaluations=0)
 
 
 def _without_entropy(system: OpenSystem) -> dict[str, Estimate]:
@@ -228,23 +228,24 @@ def _response(
     notes |= {_BIAS: why} if why else {}
     reason = without_two_leads(len(parameters.system.leads), "the response of the net current")
     if reason:
-        undefined = with_errors(_RESPONSE | _RATIOS)
-        notes |= {name: reason for name in undefined if not name.endswith("_error")}
-        values |= dict.fromkeys(undefined, math.nan)
+        lost = with_errors(_RESPONSE | _RATIOS)
+        notes |= {name: reason for name in lost if not name.endswith("_error")}
+        values |= dict.fromkeys(lost, math.nan)
         return Outcome(values, notes=notes, limits=limits)
     response = linear_response(system, accuracy, currents)
-    values |= {name: getattr(response, name) for name in with_errors(_RESPONSE)}
+    for name in _RESPONSE:
+        values[name], values[f"{name}_error"], why = getattr(response, name)
+        notes |= {name: why} if why else {}
     values |= {name: parameters.charge * values[name] for name in _OF_CHARGE}
     ratio, ratio_error = sommerfeld_lorenz_ratio(system)
     values |= {
-        "conductance_ratio": response.lorenz_ratio * temperature,
-        "conductance_ratio_error": response.lorenz_ratio_error * temperature,
+        "conductance_ratio": response.lorenz_ratio.value * temperature,
+        "conductance_ratio_error": response.lorenz_ratio.error * temperature,
         "sommerfeld_lorenz_ratio": ratio,
         "sommerfeld_lorenz_ratio_error": ratio_error,
         "sommerfeld_conductance_ratio": ratio * temperature,
         "sommerfeld_conductance_ratio_error": ratio_error * temperature,
     }
-    notes |= response.notes
     if "lorenz_ratio" in notes:
         notes["conductance_ratio"] = notes["lorenz_ratio"]
     if math.isnan(ratio):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.estimate import Estimate, uncertainty_ratio
+from nessflow.estimate import Estimate, stacked, uncertainty_ratio, undefined
 from nessflow.lindblad.additive import (
     broadened_local_equation,
     global_equation,
@@ -27,9 +27,8 @@ from nessflow.studies.kind import (
 from nessflow.studies.variables import (
     ACCURACY,
     Accuracy,
-    allow_for_underflow,
     never_random,
-    reasons_of_parts,
+    outcome_of,
     with_errors,
 )
 from nessflow.systems.system import OpenSystem
@@ -139,40 +138,36 @@ def _approximate(equation: MasterEquation) -> _Result:
     return _Result(transport(equation), equation.steady_density.T, equation.steady_error)
 
 
-def _quotient(value: float, error: float, by: float, by_error: float) -> tuple[float, float]:
-    """Return a quotient and its error; NaN where the denominator is zero within its error."""
-    if not abs(by) > by_error:
-        return np.nan, np.nan
-    quotient = value / by
-    return quotient, (error + abs(quotient) * by_error) / (abs(by) - by_error)
+def _quotient(value: Estimate, by: Estimate, reason: str) -> Estimate:
+    """Return a quotient; undefined, for the reason, where the denominator may be zero."""
+    if not abs(by.value) > by.error:
+        return undefined(reason)
+    quotient = value.value / by.value
+    error = (value.error + abs(quotient) * by.error) / (abs(by.value) - by.error)
+    return Estimate(quotient, error)
 
 
-def _values(parameters: Parameters, system: OpenSystem, result: _Result) -> dict[str, Estimate]:
+def _estimates(parameters: Parameters, system: OpenSystem, result: _Result) -> dict[str, Estimate]:
     """Return all variables but the deviations for one equation."""
     found, c = result.transport, result.correlations
     flows = network_flows.flows(system, found)
     entropy = flows["entropy_production"]
-    current = Estimate(found.particle_current[0], found.particle_current_error[0])
-    noise = Estimate(found.particle_noise[0, 0], found.particle_noise_error[0, 0])
-    ratio = Estimate(*_quotient(*noise[:2], abs(current.value), current.error))
-    if np.isnan(ratio.value):
-        ratio = Estimate(np.nan, np.nan, "the current is zero within its error")
+    current, noise = found.particle_current.at(0), found.particle_noise.at((0, 0))
+    size = Estimate(abs(current.value), current.error)
     _, modes = networks.modes_of(parameters.network)
     between = modes.T @ c @ modes
     n, wrong = parameters.network.sites, result.error
-    values = {
-        name: Estimate(getattr(found, name), getattr(found, f"{name}_error"))
-        for name in ("energy_current", "third_cumulant")
-    }
-    values |= flows | {
+    values = flows | {
+        "energy_current": found.energy_current,
+        "third_cumulant": found.third_cumulant,
         "heat_current": heat_current(system, found),
         "uncertainty_ratio": uncertainty_ratio(noise, entropy, current),
-        "noise_to_current_ratio": ratio,
+        "noise_to_current_ratio": _quotient(noise, size, "the current is zero within its error"),
         "occupation": Estimate(np.diag(c).real, np.full(n, wrong)),
         "population": Estimate(np.diag(between).real, np.full(n, n * wrong)),
     }
     if n == 1:
-        alone = Estimate(np.nan, np.nan, "one site has no bond and no second mode")
+        alone = undefined("one site has no bond and no second mode")
         return values | {"coherence": alone, "bond_current": alone}
     g = parameters.network.tunnelling
     values["coherence"] = Estimate(float(abs(between[0, -1])), n * wrong)
@@ -180,9 +175,9 @@ def _values(parameters: Parameters, system: OpenSystem, result: _Result) -> dict
     return values
 
 
-def _first(estimate: Estimate) -> tuple[float, float]:
+def _first(estimate: Estimate) -> Estimate:
     """Return the number of the left reservoir."""
-    return tuple(float(np.ravel(part)[0]) for part in estimate[:2])
+    return Estimate(*(float(np.ravel(part)[0]) for part in estimate[:2]))
 
 
 def _deviations(
@@ -190,48 +185,40 @@ def _deviations(
 ) -> dict[str, Estimate]:
     result = {}
     for name in (*_DEVIATIONS, "entropy_production"):
-        key = f"{name}_deviation"
-        if exact[name].undefined:
-            result[key] = Estimate(np.nan, np.nan, exact[name].undefined)
+        if reason := exact[name].undefined or values[name].undefined:
+            result[f"{name}_deviation"] = undefined(reason)
             continue
-        quotient, error = _quotient(*_first(values[name]), *_first(exact[name]))
-        if np.isnan(quotient):
-            reason = "the exact value is zero within its error"
-            result[key] = Estimate(np.nan, np.nan, reason)
-        else:
-            result[key] = Estimate(quotient - 1, 0.0 if is_exact else error)
+        reason = "the exact value is zero within its error"
+        found = _quotient(_first(values[name]), _first(exact[name]), reason)
+        error = 0.0 if is_exact and not found.undefined else found.error
+        result[f"{name}_deviation"] = Estimate(found.value - 1, error, found.undefined)
     return result
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the steady state of all equations side by side."""
     system, bosonic, accuracy = parameters.system(), parameters.bosonic, parameters.accuracy
-    results = {"exact": _exact(system, bosonic, accuracy)}
-    missing = {}
+    exact = _exact(system, bosonic, accuracy)
+    found: dict[str, dict[str, Estimate]] = {"exact": _estimates(parameters, system, exact)}
     for name, build in _BUILDERS.items():
         try:
-            results[name] = _approximate(build(system, bosonic, accuracy))
+            result = _approximate(build(system, bosonic, accuracy))
         except ValueError as error:
-            missing[name] = str(error)
-    values = {name: _values(parameters, system, result) for name, result in results.items()}
-    for name in values:
-        values[name] |= _deviations(values[name], values["exact"], name == "exact")
-    sizes = {name: part.values.size for name, part in coordinates(parameters).items()}
-    arrays, notes = {}, {}
-    for name in VARIABLES:
-        quantity = name.removesuffix("_error")
-        shape = [sizes[dim] for dim in VARIABLES[name].dims]
-        arrays[name] = np.full(shape, np.nan)
-        reasons = dict(missing)
-        for k, equation in enumerate(EQUATIONS):
-            if equation in missing:
-                continue
-            estimate = values[equation][quantity]
-            arrays[name][k] = estimate.error if name.endswith("_error") else estimate.value
-            reasons[equation] = estimate.undefined
-        notes[quantity] = reasons_of_parts({name: reasons[name] for name in EQUATIONS})
-    _allow_for_underflow(system, arrays)
-    return Outcome(arrays, *_judged(results["exact"]), notes, _limits(bosonic))
+            found[name] = {key: _undefined(str(error), x) for key, x in found["exact"].items()}
+        else:
+            found[name] = _estimates(parameters, system, result)
+    for name, values in found.items():
+        values |= _deviations(values, found["exact"], name == "exact")
+    estimates = {
+        name: stacked({equation: found[equation][name] for equation in EQUATIONS})
+        for name in found["exact"]
+    }
+    never_zero = _never_zero(system, estimates)
+    return outcome_of(VARIABLES, estimates, *_judged(exact), _limits(bosonic), never_zero)
+
+
+def _undefined(reason: str, like: Estimate) -> Estimate:
+    return undefined(reason, np.shape(like.value))
 
 
 _OF_ALL = ("particle_noise", "occupation", "population")
@@ -239,20 +226,19 @@ _OF_DIFFERENCES = ("particle_current", "energy_current", "heat_current", "third_
 _OF_DIFFERENCES += ("entropy_production",)
 
 
-def _allow_for_underflow(system: OpenSystem, values: dict) -> None:
-    """Give zeros an error where reservoirs are warm: some of their particles are at any energy."""
+def _never_zero(system: OpenSystem, found: dict[str, Estimate]) -> dict[str, np.ndarray | bool]:
+    """Return what vanishes by underflow alone: some particles of warm reservoirs are anywhere."""
     if all(lead.temperature == 0 for lead in system.leads):
-        return
+        return {}
     alike = len({(lead.chemical_potential, lead.temperature) for lead in system.leads}) == 1
-    allow_for_underflow(values, _OF_ALL)
     if alike:
-        return
-    allow_for_underflow(values, _OF_DIFFERENCES)
+        return dict.fromkeys(_OF_ALL, True)
     # Global equations have no coherence of modes, and no current on a bond.
-    for name in ("coherence", "bond_current"):
-        shape = (-1,) + (1,) * (values[name].ndim - 1)
-        coherent = np.array([not equation.startswith("global") for equation in EQUATIONS])
-        allow_for_underflow(values, [name], coherent.reshape(shape))
+    coherent = np.array([not equation.startswith("global") for equation in EQUATIONS])
+    return dict.fromkeys(_OF_ALL + _OF_DIFFERENCES, True) | {
+        name: coherent.reshape((-1,) + (1,) * (found[name].value.ndim - 1))
+        for name in ("coherence", "bond_current")
+    }
 
 
 _POSITIVE = tuple(name != "epa" for name in EQUATIONS)
@@ -281,9 +267,10 @@ def _judged(exact: _Result) -> tuple[Status, str]:
     if exact.fault:
         return Status.NOT_CONVERGED, exact.fault
     found = exact.transport
-    defect, allowed = abs(found.particle_current.sum()), found.particle_current_error.sum()
-    if defect > allowed:
+    total = found.particle_current.total()
+    if abs(total.value) > total.error:
         return Status.SUSPECT, (
-            f"the exact currents add to {defect:.1e}, more than their errors {allowed:.1e}"
+            f"the exact currents add to {abs(total.value):.1e}, more than their errors "
+            f"{total.error:.1e}"
         )
     return Status.OK, ""

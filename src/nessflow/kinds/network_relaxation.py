@@ -1,5 +1,6 @@
 """Relaxation of a network that is joined to its reservoirs at time 0: correlations, currents."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
-from nessflow.estimate import Estimate
+from nessflow.estimate import Estimate, stacked, undefined
 from nessflow.lindblad import propagator
 from nessflow.lindblad.additive import global_equation, local_equation
 from nessflow.lindblad.counting import transport
@@ -30,7 +31,7 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import never_random, reasons_of_parts, with_errors
+from nessflow.studies.variables import never_random, outcome_of, with_errors
 
 EQUATIONS = ("exact", "epa", "local", "global")
 _BUILDERS = {
@@ -169,8 +170,7 @@ class _Relaxed(NamedTuple):
 
     correlations: np.ndarray  # <c_i^+ c_j>, (t, N, N)
     error: np.ndarray  # (t,)
-    current: np.ndarray  # (t, 2)
-    current_error: np.ndarray  # (t,)
+    current: Estimate  # (t, 2)
     steady: dict[str, Estimate]
 
 
@@ -194,32 +194,33 @@ def _relaxed(parameters: Parameters) -> list[_Relaxed]:
     without = parameters.without_initial_state()
     exact, approximate = _evolutions(without)
     initial, steady, system = parameters.initial, _steady(without), parameters.system()
-    current, wrong = exact.currents(initial, system)
+    current = exact.currents(initial, system)
     error = exact.error * (1 + abs(initial).sum())
-    found = [_Relaxed(exact.correlations(initial), error, current, wrong, steady["exact"])]
+    found = [_Relaxed(exact.correlations(initial), error, current, steady["exact"])]
     c, error = approximate.correlations(initial), approximate.error
     rates = approximate.gain_of, approximate.loss_of
-    found.append(_Relaxed(c, error, *_by_rates(*rates, c, error, parameters), steady["epa"]))
+    found.append(_Relaxed(c, error, _by_rates(*rates, c, error, parameters), steady["epa"]))
     for name in ("local", "global"):
         equation = _BUILDERS[name](system, parameters.bosonic)
         c = equation.relaxation(initial.T, exact.times).swapaxes(1, 2)
         error = np.full(exact.times.size, 2 * equation.steady_error)
         rates = equation.gain, equation.loss
-        found.append(_Relaxed(c, error, *_by_rates(*rates, c, error, parameters), steady[name]))
+        found.append(_Relaxed(c, error, _by_rates(*rates, c, error, parameters), steady[name]))
     return found
 
 
 def _by_rates(
     gain: np.ndarray, loss: np.ndarray, c: np.ndarray, error: np.ndarray, parameters: Parameters
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``Tr[gain_a (1 +- n)] - Tr[loss_a n]`` at all times, (t, 2), and errors, (t,)."""
+) -> Estimate:
+    """Return ``Tr[gain_a (1 +- n)] - Tr[loss_a n]`` at all times, (t, 2)."""
     sign, n = 1 if parameters.bosonic else -1, c.swapaxes(1, 2)
     vacant = np.eye(n.shape[1]) + sign * n
     current = np.einsum("...aij,...ji->...a", gain, vacant)
     current = current - np.einsum("...aij,...ji->...a", loss, n)
     size = 1 + abs(n).sum(axis=(1, 2)) + abs(gain).sum(axis=(-3, -2, -1))
     size = size + abs(loss).sum(axis=(-3, -2, -1))
-    return current.real, size * (error + _EPSILON * size)
+    wrong = size * (error + _EPSILON * size)
+    return Estimate(current.real, np.broadcast_to(wrong[:, None], current.shape))
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
@@ -235,40 +236,28 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         non_markovianity(gain, loss)
         for gain, loss in zip(approximate.gain, approximate.loss, strict=True)
     ]
-    double, double_error, reason = _double_occupancy(parameters, correlations, errors, exact)
-    values = {
-        "correlation_real": between.real,
-        "correlation_imaginary": between.imag,
-        "occupation": np.einsum("qtii->qti", correlations).real,
-        "population": np.einsum("qtii->qti", between).real,
-        "double_occupancy": double,
-        "non_markovianity": np.array(nu),
-        "particle_current": np.array([one.current for one in found]),
+    on_sites = np.einsum("qtii->qti", correlations).real
+    in_modes = np.einsum("qtii->qti", between).real
+    found = {
+        "correlation_real": Estimate(between.real, (sites * errors)[:, :, None, None]),
+        "correlation_imaginary": Estimate(between.imag, (sites * errors)[:, :, None, None]),
+        "occupation": Estimate(on_sites, errors[:, :, None]),
+        "population": Estimate(in_modes, sites * errors[:, :, None]),
+        "double_occupancy": _double_occupancy(parameters, correlations, errors, exact),
+        "non_markovianity": Estimate(np.array(nu), 2 * sites**2 * approximate.error),
+        "particle_current": stacked(_by_equation(one.current for one in found)),
+    } | {
+        f"steady_{name}": stacked(_by_equation(one.steady[name] for one in found))
+        for name in network_flows.FLOWS
     }
-    pair = np.broadcast_to((sites * errors)[:, :, None, None], between.shape)
-    values |= {
-        "correlation_real_error": pair,
-        "correlation_imaginary_error": pair,
-        "occupation_error": np.broadcast_to(errors[:, :, None], values["occupation"].shape),
-        "population_error": np.broadcast_to(sites * errors[:, :, None], values["population"].shape),
-        "double_occupancy_error": double_error,
-        "non_markovianity_error": 2 * sites**2 * approximate.error,
-        "particle_current_error": np.array([[one.current_error] * 2 for one in found]).mT,
-    }
-    notes = {"double_occupancy": reason} if reason else {}
-    for name in network_flows.FLOWS:
-        each = [one.steady[name] for one in found]
-        key = f"steady_{name}"
-        values[key], values[f"{key}_error"] = (np.array([x[k] for x in each]) for k in (0, 1))
-        notes[key] = reasons_of_parts(
-            {e: x.undefined for e, x in zip(EQUATIONS, each, strict=True)}
-        )
-    worst = errors.max()
+    worst, status = errors.max(), (Status.OK, "")
     if worst > _ACCEPTED * (1 + abs(correlations).max()):
-        return Outcome(
-            values, Status.NOT_CONVERGED, f"correlations may be wrong by {worst:.1e}", notes
-        )
-    return Outcome(values, notes=notes, limits=_limits(parameters.bosonic))
+        status = Status.NOT_CONVERGED, f"correlations may be wrong by {worst:.1e}"
+    return outcome_of(VARIABLES, found, *status, _limits(parameters.bosonic))
+
+
+def _by_equation(estimates: Iterable[Estimate]) -> dict[str, Estimate]:
+    return dict(zip(EQUATIONS, estimates, strict=True))
 
 
 def _limits(bosonic: bool) -> dict[str, Limits]:
@@ -287,18 +276,17 @@ def _limits(bosonic: bool) -> dict[str, Limits]:
     }
 
 
-def _double_occupancy(parameters, correlations, errors, exact):
-    """Return (31), its error, and why it is undefined."""
-    undefined = np.full(errors.shape, np.nan)
+def _double_occupancy(parameters, correlations, errors, exact) -> Estimate:
+    """Return (31)."""
     if parameters.network.sites != 2 or parameters.bosonic:
-        reason = "double occupancy is that of two sites of fermions"
-        return undefined, undefined, reason
+        return undefined("double occupancy is that of two sites of fermions", errors.shape)
     start = parameters.double_occupancy
     gaussian = np.linalg.det(correlations).real
     error = 4 * errors
     if start is None:
-        return gaussian, error, ""
+        return Estimate(gaussian, error)
     value = gaussian.copy()
     value[0] = exact.double_occupancy(parameters.initial, start)
     value[1:], error[1:] = np.nan, np.nan
-    return value, error, "given for the exact evolution alone when the start is not Gaussian"
+    reason = "given for the exact evolution alone when the start is not Gaussian"
+    return Estimate(value, error, reason)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.kinds import bias_reversal
 from nessflow.kinds.probes import (
     CONVENTIONS as PROBES_CONVENTIONS,
@@ -14,9 +15,11 @@ from nessflow.kinds.probes import (
     PROFILES,
     STATE,
     THERMODYNAMICS,
+    flows_of,
     judged,
     limits_of,
     noise,
+    profiles_of,
     state_of,
     thermodynamics,
 )
@@ -31,8 +34,8 @@ from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
 from nessflow.solvers.pairwise import bonds
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
-from nessflow.studies.placement import directions, joined_notes
-from nessflow.studies.variables import failed
+from nessflow.studies.placement import directions, joined
+from nessflow.studies.variables import failed, outcome_of
 from nessflow.systems.system import OpenSystem
 
 _LARGEST_PROFILE = 400
@@ -76,8 +79,6 @@ def is_random(parameters: Parameters) -> bool:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the state at both directions of the bias (paper nonreciprocal-gain-loss, III)."""
     forward, probes = probed_systems.open_system(parameters.system, rng)
-    closed_form, reason = _drude(forward, probes)
-    parts, notes, status = [], [], (Status.OK, "")
     try:
         both = [
             bias_reversal.solved(system, probes, parameters.method, parameters.accuracy)
@@ -85,124 +86,92 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         ]
     except NoSolution as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
-    for solved in both:
-        values, more, found = _one_direction(solved, probes, parameters)
-        parts.append(values)
-        notes.append(more)
-        status = max(status, found, key=lambda x: x[0])
-    values = {name: np.array([part[name] for part in parts]) for name in _BY_DIRECTION}
-    values[_CLOSED_FORM] = closed_form
-    left = bias_reversal.left_terminal(forward)
-    current, error = (
-        values[name][:, left] for name in ("particle_current", "particle_current_error")
+    parts, statuses = zip(
+        *(_one_direction(solved, probes, parameters) for solved in both), strict=True
     )
-    scalars, more = bias_reversal.asymmetries(forward, current, error)
-    valid, without_bias = bias_reversal.how_valid(both)
-    notes = {_CLOSED_FORM: reason} | joined_notes(notes) | more | without_bias
-    return Outcome(values | scalars | valid, *status, notes, limits_of(forward, probes))
+    found = joined(parts)
+    left = found["particle_current"].at((slice(None), bias_reversal.left_terminal(forward)))
+    found |= bias_reversal.asymmetries(forward, left) | bias_reversal.how_valid(both)
+    found[_CLOSED_FORM] = _drude(forward, probes)
+    status = max(statuses, key=lambda x: x[0])
+    return outcome_of(VARIABLES, found, *status, limits_of(forward, probes))
 
 
-def _drude(system: OpenSystem, probes: list[Probe]) -> tuple[np.ndarray, str]:
-    """Return (19) for both directions, (2, N), and why it lacks values."""
-    found = np.full((2, system.sites), np.nan)
+def _drude(system: OpenSystem, probes: list[Probe]) -> Estimate:
+    """Return (19) for both directions, (2, N)."""
     wire, reason = bias_reversal.wire_of(system, probes)
-    if wire is None:
-        return found, reason
-    if not wire.every_site:
-        return found, "it is for sources and drains that alternate on all sites but the ends"
-    for row, bias in zip(found, (wire.bias, -wire.bias), strict=True):
+    if wire is not None and not wire.every_site:
+        reason = "it is for sources and drains that alternate on all sites but the ends"
+    found = undefined(reason, (2, system.sites))
+    if reason:
+        return found
+    for row, bias in zip(found.value, (wire.bias, -wire.bias), strict=True):
         row[1:-1] = wire_formulas.drude_potential(
             wire.sites, wire.coupling, wire.energy, bias, wire.source
         )
-    return found, "the first and the last site have a lead and no probe"
+    return found._replace(undefined="the first and the last site have a lead and no probe")
 
 
 def _one_direction(
     solved: ProbeSolution, probes: list[Probe], parameters: Parameters
-) -> tuple[dict, dict[str, str], tuple[Status, str]]:
-    """Return values, notes and status of one direction."""
-    accuracy, exact = parameters.accuracy, parameters.method == "exact"
-    inside = _inside(solved.system, accuracy)
+) -> tuple[dict[str, Estimate], tuple[Status, str]]:
+    """Return the estimates of one direction, and its status."""
+    system, accuracy, exact = solved.system, parameters.accuracy, parameters.method == "exact"
+    inside = profiles(system, accuracy) if system.sites <= _LARGEST_PROFILE else None
+    currents = terminal_currents(system, accuracy) if exact else None
+    found = _profile(inside, solved) | state_of(solved) | noise(system, probes, accuracy)
     if exact:
-        currents = terminal_currents(solved.system, accuracy)
-        values = {name: getattr(currents, name) for name in FLOWS}
-        heat, notes = thermodynamics(solved.system, currents)
-        notes |= currents.notes
+        found |= flows_of(currents) | thermodynamics(system, currents)
     else:
-        currents = None
-        values, notes = _expanded_flows(solved)
-        heat, more = bias_reversal.expanded_heat(
-            solved, mean_chemical_potential(solved.system, probes)
-        )
-        notes |= more
-    values |= heat
-    profile, more = _profile(inside, solved, exact)
-    notes |= more
-    values |= profile
-    for part, more in (state_of(solved), noise(solved.system, probes, accuracy)):
-        values |= part
-        notes |= more
-    return values, notes, judged(solved, currents, inside)
+        mean = mean_chemical_potential(system, probes)
+        found |= _expanded_flows(solved) | bias_reversal.expanded_heat(solved, mean)
+        found["bond_current"] = _by_continuity(solved)
+    return found, judged(solved, currents, inside)
 
 
-def _inside(system: OpenSystem, accuracy: float) -> Profiles | None:
-    return profiles(system, accuracy) if system.sites <= _LARGEST_PROFILE else None
-
-
-def _expanded_flows(solved: ProbeSolution) -> tuple[dict, dict[str, str]]:
+def _expanded_flows(solved: ProbeSolution) -> dict[str, Estimate]:
     """Return what `FLOWS` lists, without what takes an exact solution."""
     system, count = solved.system, len(solved.terminals)
     closed = not (system.loss.any() or system.gain.any())
     environment = np.zeros(2) if closed else np.full(2, np.nan)
-    nothing = np.full(count + 2, np.nan)
-    reason = "the energy current is that of the exact method"
-    notes = dict.fromkeys(("energy_current", "energy_current_error"), reason)
-    if not closed:
-        notes["particle_current"] = "currents of loss and gain are those of the exact method"
-        notes["conservation_defect"] = notes["particle_current"]
+    current, error, _ = solved.particle_current
+    reason = "" if closed else "currents of loss and gain are those of the exact method"
+    total = solved.particle_current.total()
     return {
-        "particle_current": np.append(solved.particle_current, environment),
-        "particle_current_error": np.append(solved.particle_current_error, environment),
-        "energy_current": nothing,
-        "energy_current_error": nothing,
-        "conservation_defect": float(solved.particle_current.sum()) if closed else np.nan,
-    }, notes
+        "particle_current": Estimate(
+            np.append(current, environment), np.append(error, environment), reason
+        ),
+        "energy_current": undefined("the energy current is that of the exact method", (count + 2,)),
+        "conservation_defect": total if closed else undefined(reason),
+    }
 
 
-def _profile(
-    inside: Profiles | None, solved: ProbeSolution, exact: bool
-) -> tuple[dict, dict[str, str]]:
-    """Return what `PROFILES` lists, and notes."""
-    system, notes = solved.system, {}
-    pairs = bonds(system)
+def _profile(inside: Profiles | None, solved: ProbeSolution) -> dict[str, Estimate]:
+    """Return what `PROFILES` lists."""
     if inside is not None:
-        values = {name: getattr(inside, name) for name in PROFILES}
-    else:
-        shapes = {"site": system.sites, "bond": len(pairs), "lead": len(solved.terminals)}
-        values = {name: np.full(shapes[x.dims[0]], np.nan) for name, x in PROFILES.items()}
-        notes = dict.fromkeys(PROFILES, f"not computed for more than {_LARGEST_PROFILE} sites")
-    if not exact:
-        current, error, reason = _by_continuity(solved, len(pairs))
-        values |= {"bond_current": current, "bond_current_error": error}
-        notes = {k: v for k, v in notes.items() if not k.startswith("bond_current")}
-        if reason:
-            notes["bond_current"] = reason
-    return values, notes
+        return profiles_of(inside)
+    system, reason = solved.system, f"not computed for more than {_LARGEST_PROFILE} sites"
+    shapes = {"site": system.sites, "bond": len(bonds(system)), "lead": len(solved.terminals)}
+    return {
+        name: undefined(reason, (shapes[variable.dims[0]],))
+        for name, variable in PROFILES.items()
+        if not name.endswith("_error")
+    }
 
 
-def _by_continuity(solved: ProbeSolution, count: int) -> tuple[np.ndarray, np.ndarray, str]:
+def _by_continuity(solved: ProbeSolution) -> Estimate:
     """Return bond currents of a chain from what enters to their left."""
     system = solved.system
     simple = system.is_wired_chain and len(system.terminals) == len(system.leads)
     if not simple or system.loss.any() or system.gain.any():
-        nothing = np.full(count, np.nan)
-        return nothing, nothing, "beyond chains without loss and gain it takes the exact method"
+        reason = "beyond chains without loss and gain it takes the exact method"
+        return undefined(reason, (len(bonds(system)),))
     entering, uncertain = np.zeros((2, system.sites))
     sites = [lead.site for lead in system.leads]
-    np.add.at(entering, sites, solved.particle_current)
-    np.add.at(uncertain, sites, solved.particle_current_error)
+    np.add.at(entering, sites, solved.particle_current.value)
+    np.add.at(uncertain, sites, solved.particle_current.error)
     # From the nearer end, so that errors of the other half do not gather.
     left, right = np.cumsum(entering)[:-1], -np.cumsum(entering[::-1])[::-1][1:]
     left_error, right_error = np.cumsum(uncertain)[:-1], np.cumsum(uncertain[::-1])[::-1][1:]
     nearer = left_error <= right_error
-    return np.where(nearer, left, right), np.where(nearer, left_error, right_error), ""
+    return Estimate(np.where(nearer, left, right), np.where(nearer, left_error, right_error))

@@ -1,8 +1,11 @@
 """All real solutions for one or two probes to third order in bias and currents."""
 
+from collections.abc import Callable
+
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.kinds import probes
 from nessflow.parts import KeyedError, Strict, at_key
 from nessflow.probes.exact import solve_probes
@@ -11,7 +14,7 @@ from nessflow.probes.problem import NoSolution, Probe, ProbeSolution
 from nessflow.probes.third_order import third_order_probes
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Variable
-from nessflow.studies.variables import ACCURACY, Accuracy, failed, with_errors
+from nessflow.studies.variables import ACCURACY, Accuracy, failed, outcome_of, with_errors
 from nessflow.thermodynamics import without_temperature
 
 _ROOTS = 9
@@ -102,68 +105,62 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         found = third_order_probes(system, demanded, accuracy)
     except NoSolution as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
-    count, first = len(found.roots), len(system.terminals) - len(demanded)
+    roots, first = found, len(system.terminals) - len(demanded)
+    count = len(roots.roots)
     potentials, current = np.full((_ROOTS, len(demanded)), np.nan), np.full(_ROOTS, np.nan)
     physical = np.full(_ROOTS, np.nan)
-    potentials[:count], current[:count], physical[:count] = found.roots, found.currents[:, 0], 0.0
-    notes = {}
-    if found.physical_root is not None:
-        physical[found.physical_root] = 1.0
-    if count < _ROOTS:
-        names = ("root_chemical_potential", "root_left_current", "root_is_physical")
-        notes = dict.fromkeys(names, f"{count} of nine solutions are real")
-    values = {
-        "root_chemical_potential": potentials,
-        "root_left_current": current,
-        "root_is_physical": physical,
+    potentials[:count], current[:count], physical[:count] = roots.roots, roots.currents[:, 0], 0.0
+    if roots.physical_root is not None:
+        physical[roots.physical_root] = 1.0
+    reason = f"{count} of nine solutions are real" if count < _ROOTS else ""
+    found = {
+        "root_chemical_potential": Estimate(potentials, np.nan, reason),
+        "root_left_current": Estimate(current, np.nan, reason),
+        "root_is_physical": Estimate(physical, np.nan, reason),
         "root_count": count,
     }
     ways = {
-        "physical": lambda: found.physical,
+        "physical": lambda: roots.physical,
         "linear": lambda: linear_probes(system, demanded, accuracy),
         "exact": lambda: solve_probes(system, demanded, accuracy),
     }
     for name, way in ways.items():
-        key = f"{name}_chemical_potential"
-        reason = ""
-        try:
-            solved = way()
-            if solved is None:
-                reason = "the physical solution ends before this bias and current"
-            elif solved.validity.band_excess:
-                reason = solved.validity.reason
-        except NoSolution as error:
-            reason = str(error)
-        if reason:
-            notes[key] = reason
-            values[key] = values[f"{key}_error"] = np.full(len(demanded), np.nan)
-            continue
-        values[key] = solved.chemical_potential[first:]
-        values[f"{key}_error"] = solved.chemical_potential_error[first:]
+        solved, reason = _solved(way)
+        found[f"{name}_chemical_potential"] = (
+            undefined(reason, (len(demanded),))
+            if reason
+            else solved.chemical_potential.at(slice(first, None))
+        )
     # The exact solution is the last.
-    flows, more = _flows(None if reason else solved, demanded, first, reason, accuracy)
-    return Outcome(values | flows, notes=notes | more)
+    flows = _undefined_flows(reason, first) if reason else _flows(solved, demanded, first, accuracy)
+    return outcome_of(VARIABLES, found | flows)
+
+
+def _solved(way: Callable[[], ProbeSolution | None]) -> tuple[ProbeSolution | None, str]:
+    """Return a solution, or why there is none."""
+    try:
+        solved = way()
+    except NoSolution as error:
+        return None, str(error)
+    if solved is None:
+        return None, "the physical solution ends before this bias and current"
+    return solved, solved.validity.reason if solved.validity.band_excess else ""
+
+
+def _undefined_flows(reason: str, contacts: int) -> dict[str, Estimate]:
+    """Return why there are no currents, noise and entropy production."""
+    return {
+        "particle_current": undefined(reason, (contacts,)),
+        "entropy_production": undefined(reason),
+    } | probes.no_noise(reason, (contacts, contacts))
 
 
 def _flows(
-    solved: ProbeSolution | None,
-    demanded: list[Probe],
-    contacts: int,
-    reason: str,
-    accuracy: float,
-) -> tuple[dict[str, np.ndarray | float], dict[str, str]]:
-    """Return currents, noise and entropy production of a solution, and notes."""
-    if solved is None:
-        shapes = {"contact": contacts, "contact_2": contacts}
-        undefined = _FLOWS | probes.ENTROPY
-        values = {
-            name: np.full([shapes[dim] for dim in variable.dims], np.nan)
-            for name, variable in undefined.items()
-        }
-        return values, dict.fromkeys(undefined, reason)
-    values, notes = probes.noise(solved.system, demanded, accuracy)
-    for name in ("particle_current", "particle_current_error"):
-        values[name] = getattr(solved, name)[:contacts]
-    values |= dict.fromkeys(probes.ENTROPY, np.nan)
+    solved: ProbeSolution, demanded: list[Probe], contacts: int, accuracy: float
+) -> dict[str, Estimate]:
+    """Return currents, noise and entropy production of a solution."""
     # All leads are cold, as third order takes.
-    return values, notes | {"entropy_production": without_temperature(solved.system)}
+    return probes.noise(solved.system, demanded, accuracy) | {
+        "particle_current": solved.particle_current.at(slice(contacts)),
+        "entropy_production": undefined(without_temperature(solved.system)),
+    }

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from pydantic import Field
 
-from nessflow.estimate import Estimate
+from nessflow.estimate import Estimate, undefined
 from nessflow.observables import observable
 from nessflow.outcome import current_limits, joined, noise_limits
 from nessflow.probes.exact import solve_probes
@@ -25,7 +25,7 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import failed, with_errors
+from nessflow.studies.variables import failed, outcome_of, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_production, heat_current
 
@@ -168,8 +168,10 @@ def _observed(parameters: Parameters, solved: ProbeSolution) -> Outcome:
     """Return the observables of a system whose probes are solved."""
 
     def at(shift: int) -> Outcome:
-        potentials = solved.chemical_potential + shift * solved.chemical_potential_error
-        warmth = solved.temperature + shift * solved.temperature_error
+        potentials, warmth = (
+            found.value + shift * found.error
+            for found in (solved.chemical_potential, solved.temperature)
+        )
         system = moved(solved.system, potentials, np.maximum(warmth, 0.0))
         return observable.evaluate(system, parameters.observables, parameters.accuracy)
 
@@ -181,18 +183,14 @@ def _state(solved: ProbeSolution, probes: list[Probe], accuracy: float) -> Outco
     system = solved.system
     currents = terminal_currents(solved.system, accuracy)
     inside = profiles(solved.system, accuracy)
-    values = {name: getattr(currents, name) for name in FLOWS}
-    values |= {name: getattr(inside, name) for name in PROFILES}
-    state, notes = state_of(solved)
-    values |= state
-    notes |= currents.notes
-    for part, more in (
-        thermodynamics(solved.system, currents),
-        noise(solved.system, probes, accuracy),
-    ):
-        values |= part
-        notes |= more
-    return Outcome(values, *judged(solved, currents, inside), notes, limits_of(system, probes))
+    found = {
+        **flows_of(currents),
+        **profiles_of(inside),
+        **state_of(solved),
+        **thermodynamics(solved.system, currents),
+        **noise(solved.system, probes, accuracy),
+    }
+    return outcome_of(OWN, found, *judged(solved, currents, inside), limits_of(system, probes))
 
 
 def limits_of(system: OpenSystem, probes: list[Probe]) -> dict[str, Limits]:
@@ -204,67 +202,71 @@ def limits_of(system: OpenSystem, probes: list[Probe]) -> dict[str, Limits]:
     }
 
 
-def state_of(solved: ProbeSolution) -> tuple[dict, dict[str, str]]:
-    """Return what `STATE` lists, and notes."""
-    names = ("chemical_potential", "temperature")
-    values = {name: getattr(solved, name) for base in names for name in (base, f"{base}_error")} | {
-        "residual": solved.residual
+def flows_of(currents: SteadyCurrents) -> dict[str, Estimate]:
+    """Return what `FLOWS` lists."""
+    return {
+        "particle_current": currents.particle_current,
+        "energy_current": currents.energy_current,
+        "conservation_defect": currents.conservation_defect,
     }
-    on_sites = probed_systems.by_site(solved.system, solved.chemical_potential)
-    values["site_chemical_potential"] = on_sites
-    if np.isnan(on_sites).any():
-        return values, {"site_chemical_potential": "sites without lead or probe have none"}
-    return values, {}
 
 
-def thermodynamics(system: OpenSystem, currents: SteadyCurrents) -> tuple[dict, dict[str, str]]:
-    """Return what `THERMODYNAMICS` lists, and notes."""
+def profiles_of(inside: Profiles) -> dict[str, Estimate]:
+    """Return what `PROFILES` lists."""
+    return {name: getattr(inside, name) for name in PROFILES if not name.endswith("_error")}
+
+
+def state_of(solved: ProbeSolution) -> dict[str, Estimate]:
+    """Return what `STATE` lists."""
+    on_sites = probed_systems.by_site(solved.system, solved.chemical_potential.value)
+    reason = "sites without lead or probe have none" if np.isnan(on_sites).any() else ""
+    return {
+        "chemical_potential": solved.chemical_potential,
+        "temperature": solved.temperature,
+        "residual": Estimate(solved.residual, np.nan),
+        "site_chemical_potential": Estimate(on_sites, np.nan, reason),
+    }
+
+
+def thermodynamics(system: OpenSystem, currents: SteadyCurrents) -> dict[str, Estimate]:
+    """Return what `THERMODYNAMICS` lists."""
     heat = heat_current(system, currents)
-    total = Estimate(-heat.value.sum(), np.sum(heat.error), heat.undefined)
-    entropy = entropy_production(system, currents)
-    found = {"heat_current": heat, "joule_heat": total, "entropy_production": entropy}
-    values, notes = {}, {}
-    for name, (value, error, undefined) in found.items():
-        values[name], values[f"{name}_error"] = value, error
-        if undefined:
-            notes[name] = undefined
-    return values, notes
+    return {
+        "heat_current": heat,
+        "joule_heat": -1 * heat.total(),
+        "entropy_production": entropy_production(system, currents),
+    }
 
 
-def noise(system: OpenSystem, probes: list[Probe], accuracy: float) -> tuple[dict, dict[str, str]]:
-    """Return what `NOISE` lists, and notes."""
-    count = len(system.terminals) - len(probes)
-    values = dict.fromkeys(NOISE, np.full((count, count), np.nan))
+def noise(system: OpenSystem, probes: list[Probe], accuracy: float) -> dict[str, Estimate]:
+    """Return what `NOISE` lists."""
+    shape = (len(system.terminals) - len(probes),) * 2
     if len(probes) > _NOISE_PROBES:
-        return values, dict.fromkeys(NOISE, f"not computed for more than {_NOISE_PROBES} probes")
-    found, reason = None, ""
+        return no_noise(f"not computed for more than {_NOISE_PROBES} probes", shape)
+    reason = ""
     if any(probe.heat_current is not None for probe in probes):
         reason = "temperature probes: the noise of heat that they respond to is not computed"
+    try:
+        found = None if reason else probe_noise(system, probes, accuracy)
+    except NoSolution as error:
+        found, reason = None, str(error)
+    if found is not None:
+        noise, converged = noise_of(found), found.converged
     else:
-        try:
-            found = probe_noise(system, probes, accuracy)
-        except NoSolution as error:
-            reason = str(error)
-    if found is None:
-        bare, bare_error, converged = bare_noise(system, probes, accuracy)
-        values |= {"bare_particle_noise": bare, "bare_particle_noise_error": bare_error}
-        notes = {"floating_particle_noise": reason}
-    else:
-        converged, notes = found.converged, {}
-        values |= noise_values(found)
-    if not converged:
-        nothing = dict.fromkeys(NOISE, np.full((count, count), np.nan))
-        return nothing, dict.fromkeys(NOISE, "its energy integral did not converge")
-    return values, notes
+        bare, converged = bare_noise(system, probes, accuracy)
+        noise = no_noise(reason, shape) | {"bare_particle_noise": bare}
+    return noise if converged else no_noise("its energy integral did not converge", shape)
 
 
-def noise_values(found: ProbeNoise) -> dict[str, np.ndarray]:
+def no_noise(reason: str, shape: tuple[int, int]) -> dict[str, Estimate]:
+    """Return why what `NOISE` lists is undefined."""
+    names = "bare_particle_noise", "floating_particle_noise"
+    return dict.fromkeys(names, undefined(reason, shape))
+
+
+def noise_of(found: ProbeNoise) -> dict[str, Estimate]:
     """Return what `NOISE` lists."""
-    return {
-        f"{name}_particle_noise{part}": getattr(found, f"{name}{part}")
-        for name in ("bare", "floating")
-        for part in ("", "_error")
-    }
+    return {"bare_particle_noise": found.bare, "floating_particle_noise": found.floating}
 
 
 def judged(

@@ -6,7 +6,6 @@ import numpy as np
 from pydantic import model_validator
 
 from nessflow import outcome
-from nessflow.estimate import Estimate
 from nessflow.grids import EnergyGrid, Listed, numbers_of
 from nessflow.observables import observable
 from nessflow.observables.observable import Observable
@@ -190,8 +189,7 @@ def spectra(
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Return the spectral current, noise and entropy production, and notes."""
     found = spectral_flows(system, energies, bosonic)
-    current = Estimate(found.particle_current, found.particle_current_error, found.undefined)
-    noise = Estimate(found.particle_noise, found.particle_noise_error, found.undefined)
+    current, noise = found.particle_current, found.particle_noise
     entropy = entropy_density(system, energies, current)
     values, notes = {}, {}
     for name, estimate in (

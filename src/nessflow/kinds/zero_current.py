@@ -100,8 +100,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
         currents = at(mu)
         # What the leads exchange with each other adds up to nothing only with what they exchange
         # with loss and gain: without reciprocity T_LR and T_RL differ.
-        flows, errors = currents.particle_current, currents.particle_current_error
-        return float(flows[:2].sum()), float(errors[:2].sum())
+        return currents.particle_current.at(slice(2)).total()[:2]
 
     lower, upper = parameters.lower, parameters.upper
     (low, low_error), (high, high_error) = exchange(lower), exchange(upper)

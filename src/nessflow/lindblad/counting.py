@@ -17,6 +17,7 @@ number of sites.
 
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.lindblad.equation import MasterEquation
 from nessflow.scattering.transport import Transport
 
@@ -63,14 +64,13 @@ def transport(equation: MasterEquation) -> Transport:
     moved = _traces(s * gain + loss, first)[each, each]
     last = _traces(s * gain - loss, second)[each, each]
     third = into - out + 3 * moved + 6 * last
-    errors = _errors(equation)
-    return Transport(
-        equation.terminals, into - out, energy, noise, third, *(errors[key] for key in errors)
-    )
+    values = into - out, energy, noise, third
+    found = map(Estimate, values, _errors(equation))
+    return Transport(equation.terminals, *found)
 
 
-def _errors(equation: MasterEquation) -> dict[str, np.ndarray]:
-    """Return bounds of what rounding and errors of the rates do.
+def _errors(equation: MasterEquation) -> tuple[np.ndarray, ...]:
+    """Return bounds of what rounding and errors of the rates do, in the order of `Transport`.
 
     An error ``d`` of the density is one of ``rate d`` of a current, where ``rate`` is what the
     terminal exchanges; each further cumulant multiplies by the number of such events during the
@@ -85,9 +85,4 @@ def _errors(equation: MasterEquation) -> dict[str, np.ndarray]:
     norm = np.linalg.norm(equation.hamiltonian, 2)
     events = size**2 * (1 + rate * equation.condition)
     pair = np.sqrt(np.outer(current, current) * np.outer(events, events))
-    return {
-        "particle_current": current,
-        "energy_current": norm * current,
-        "particle_noise": 4 * pair,
-        "third_cumulant": 24 * current * events**2,
-    }
+    return current, norm * current, 4 * pair, 24 * current * events**2

@@ -47,16 +47,16 @@ class BondCurrents(Observable):
     def estimates(self, system: OpenSystem, result: LocalIntegrals) -> Mapping[str, Estimate]:
         """Return the currents and by how much they miss continuity."""
         return {
-            "bond_current": Estimate(result.value["bonds"], result.error["bonds"]),
-            "inflow": Estimate(result.value["inflow"], result.error["inflow"]),
-            "continuity_defect": Estimate(_continuity(system, result)[0], 0.0),
+            "bond_current": result.parts["bonds"],
+            "inflow": result.parts["inflow"],
+            "continuity_defect": _continuity(system, result),
         }
 
     def fault(self, system: OpenSystem, result: LocalIntegrals) -> tuple[Status, str]:
         """Return whether the integrals converged and particles are conserved on every site."""
         if not result.converged:
             return Status.NOT_CONVERGED, "the energy integral of a bond current did not converge"
-        defect, allowed = _continuity(system, result)
+        defect, allowed, _ = _continuity(system, result)
         if (abs(defect) <= allowed).all():
             return Status.OK, ""
         site = int(np.argmax(abs(defect) - allowed))
@@ -70,11 +70,11 @@ class BondCurrents(Observable):
         return dict.fromkeys(("bond_current", "inflow"), flows(system))
 
 
-def _continuity(system: OpenSystem, result: LocalIntegrals) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sum of all currents into each site, (N,), and of their errors."""
-    pairs, sites = bonds(system), system.sites
-    defect = result.value["inflow"] - divergence(pairs, result.value["bonds"], sites)
-    allowed = result.error["inflow"].copy()
+def _continuity(system: OpenSystem, result: LocalIntegrals) -> Estimate:
+    """Return the sum of all currents into each site, (N,)."""
+    pairs, inflow, currents = bonds(system), result.parts["inflow"], result.parts["bonds"]
+    defect = inflow.value - divergence(pairs, currents.value, system.sites)
+    allowed = inflow.error.copy()
     for ends in pairs.T:
-        np.add.at(allowed, ends, result.error["bonds"])
-    return defect, allowed
+        np.add.at(allowed, ends, currents.error)
+    return Estimate(defect, allowed)

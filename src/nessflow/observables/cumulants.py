@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nessflow.estimate import Estimate
+from nessflow.estimate import Estimate, undefined
 from nessflow.observables.observable import Observable, flows, fluctuates
 from nessflow.outcome import Variable, with_errors
 from nessflow.scattering.counting import ParticleCumulants, cumulants_observable
@@ -40,13 +40,9 @@ class Cumulants(Observable):
     def estimates(self, system: OpenSystem, result: ParticleCumulants) -> Mapping[str, Estimate]:
         """Return both cumulants, NaN where their integrals did not converge."""
         if not result.converged:
-            nothing = np.full(len(system.terminals), np.nan)
             reason = "the energy integral of a cumulant did not converge"
-            return dict.fromkeys(_ORDERS, Estimate(nothing, nothing, reason))
-        return {
-            name: Estimate(result.cumulants[:, k], result.cumulants_error[:, k])
-            for name, k in _ORDERS.items()
-        }
+            return dict.fromkeys(_ORDERS, undefined(reason, (len(system.terminals),)))
+        return {name: result.cumulants.at((slice(None), k)) for name, k in _ORDERS.items()}
 
     def never_zero(self, system: OpenSystem) -> dict[str, np.ndarray | bool]:
         """Return what ends at no distance where warm leads share states."""

@@ -12,7 +12,6 @@ from nessflow.outcome import (
     Variable,
     current_limits,
     with_errors,
-    without_two_leads,
 )
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
@@ -70,19 +69,8 @@ class Currents(Observable):
         return currents_observable(system)
 
     def estimates(self, system: OpenSystem, result: SteadyCurrents) -> Mapping[str, Estimate]:
-        """Return the currents; NaN with its reason where two leads are needed."""
-        found = {}
-        for name, variable in self.variables.items():
-            if name.endswith("_error"):
-                continue
-            value = getattr(result, name)
-            if value is None:
-                nothing = np.full((len(system.terminals),) if variable.dims else (), np.nan)
-                found[name] = Estimate(nothing, nothing, without_two_leads(len(system.terminals)))
-            else:
-                error = getattr(result, f"{name}_error", 0.0)
-                found[name] = Estimate(value, error, result.notes.get(name, ""))
-        return found
+        """Return the currents; undefined where two leads are needed."""
+        return {x: getattr(result, x) for x in self.variables if not x.endswith("_error")}
 
     def fault(self, system: OpenSystem, result: SteadyCurrents) -> tuple[Status, str]:
         """Return whether integrals converged, particles are conserved and unitarity holds."""

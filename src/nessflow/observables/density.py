@@ -36,17 +36,16 @@ class Density(Observable):
     def estimates(self, system: OpenSystem, result: LocalIntegrals) -> Mapping[str, Estimate]:
         """Return occupations and weights."""
         return {
-            "occupation": Estimate(result.value["filled"], result.error["filled"]),
-            "bound_weight": Estimate(*undamped_weight(system, result)),
+            "occupation": result.parts["filled"],
+            "bound_weight": undamped_weight(system, result),
         }
 
     def fault(self, system: OpenSystem, result: LocalIntegrals) -> tuple[Status, str]:
         """Return whether the integrals converged and no site holds more than its states."""
         if not result.converged:
             return Status.NOT_CONVERGED, "the energy integral of an occupation did not converge"
-        weight, weight_error = undamped_weight(system, result)
-        beyond = result.value["filled"] + weight - 1
-        allowed = result.error["filled"] + weight_error
+        filled, weight = result.parts["filled"], undamped_weight(system, result)
+        beyond, allowed = filled.value + weight.value - 1, filled.error + weight.error
         if (beyond <= allowed + 8 * np.finfo(float).eps).all():
             return Status.OK, ""
         site = int(np.argmax(beyond - allowed))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nessflow.estimate import Estimate, undefined
+from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable, fluctuates
 from nessflow.outcome import (
     NOT_NEGATIVE,
@@ -13,7 +13,6 @@ from nessflow.outcome import (
     Variable,
     noise_limits,
     with_errors,
-    without_two_leads,
 )
 from nessflow.scattering.noise import ParticleNoise, noise_observable
 from nessflow.spectrum.rates import Observable as Integrals
@@ -48,12 +47,9 @@ class Noise(Observable):
 
     def estimates(self, system: OpenSystem, result: ParticleNoise) -> Mapping[str, Estimate]:
         """Return the noise; that of the net current is NaN without two leads."""
-        net = undefined(without_two_leads(len(system.terminals)))
-        if result.net_particle_noise is not None:
-            net = Estimate(result.net_particle_noise, result.net_particle_noise_error)
         return {
-            "particle_noise": Estimate(result.particle_noise, result.particle_noise_error),
-            "net_particle_noise": net,
+            "particle_noise": result.particle_noise,
+            "net_particle_noise": result.net_particle_noise,
         }
 
     def fault(self, system: OpenSystem, result: ParticleNoise) -> tuple[Status, str]:
@@ -62,7 +58,8 @@ class Noise(Observable):
             return Status.NOT_CONVERGED, "the energy integral of noise did not converge"
         # Cross noise with loss and gain is negative too, so that no row of the leads' noise adds up
         # to less than zero; then the matrix is positive as well.
-        lowest = result.particle_noise.sum(axis=1) + result.particle_noise_error.sum(axis=1)
+        value, error, _ = result.particle_noise
+        lowest = value.sum(axis=1) + error.sum(axis=1)
         if np.all(lowest >= 0):
             return Status.OK, ""
         return Status.SUSPECT, (

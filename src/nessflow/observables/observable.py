@@ -33,7 +33,7 @@ from nessflow.outcome import (
     Outcome,
     Status,
     Variable,
-    allow_for_underflow,
+    outcome_of,
 )
 from nessflow.parts import KeyedError, Strict
 from nessflow.registry import Source, members, project, refusal, source_of
@@ -348,17 +348,15 @@ def outcome(
 
 def _add(outcome: Outcome, system: OpenSystem, observable: Observable, result: Any) -> None:
     """Add the variables of one observable to an outcome."""
-    values = {}
-    for name, estimate in observable.estimates(system, result).items():
-        values[name], error, undefined = estimate
-        if f"{name}_error" in observable.variables:
-            values[f"{name}_error"] = error
-        if undefined:
-            outcome.notes[name] = undefined
-    for name, where in observable.never_zero(system).items():
-        allow_for_underflow(values, [name], where)
-    outcome.values.update({name: values[name] for name in observable.variables})
-    outcome.limits.update(observable.limits(system))
+    found = outcome_of(
+        observable.variables,
+        observable.estimates(system, result),
+        limits=observable.limits(system),
+        never_zero=observable.never_zero(system),
+    )
+    outcome.values.update({name: found.values[name] for name in observable.variables})
+    outcome.notes.update(found.notes)
+    outcome.limits.update(found.limits)
 
 
 # --- what vanishes --------------------------------------------------------------------------------

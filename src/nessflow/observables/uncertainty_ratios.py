@@ -53,18 +53,15 @@ class UncertaintyRatios(Observable):
 
 
 def _of_net_current(currents: SteadyCurrents, noise: ParticleNoise, entropy: Estimate) -> Estimate:
-    if currents.net_particle_current is None:
+    if currents.net_particle_current.undefined:
         return undefined("a net current is defined between two leads")
-    net_noise = Estimate(noise.net_particle_noise, noise.net_particle_noise_error)
-    net_current = Estimate(currents.net_particle_current, currents.net_particle_current_error)
-    return uncertainty_ratio(net_noise, entropy, net_current)
+    return uncertainty_ratio(noise.net_particle_noise, entropy, currents.net_particle_current)
 
 
 def _of_leads(currents: SteadyCurrents, noise: ParticleNoise, entropy: Estimate) -> Estimate:
     each = []
     for a, name in enumerate(noise.terminals):
-        own_noise = Estimate(noise.particle_noise[a, a], noise.particle_noise_error[a, a])
-        current = Estimate(currents.particle_current[a], currents.particle_current_error[a])
+        own_noise, current = noise.particle_noise.at((a, a)), currents.particle_current.at(a)
         each.append((name, uncertainty_ratio(own_noise, entropy, current)))
     reasons = [f"{name}: {found.undefined}" for name, found in each if found.undefined]
     reason = entropy.undefined or "; ".join(reasons)

@@ -24,6 +24,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.probes.derivatives import conductance_matrix
 from nessflow.probes.problem import NoSolution, Probe, ProbeSolution, moved
 from nessflow.scattering.terminal_flows import integrated, lead_occupations, temperatures
@@ -49,19 +50,17 @@ class ProbeNoise:
     ----------
     terminals : tuple of str
         What rows and columns are.
-    bare, bare_error : (a, a) float
-        At probes of constant chemical potential.
-    floating, floating_error : (a, a) float
-        At probes whose currents do not fluctuate.
+    bare : Estimate
+        (a, a), at probes of constant chemical potential.
+    floating : Estimate
+        (a, a), at probes whose currents do not fluctuate.
     converged : bool
         Whether every integral met the tolerance or its rounding errors.
     """
 
     terminals: tuple[str, ...]
-    bare: np.ndarray
-    bare_error: np.ndarray
-    floating: np.ndarray
-    floating_error: np.ndarray
+    bare: Estimate
+    floating: Estimate
     converged: bool
 
 
@@ -81,7 +80,7 @@ def _outgoing(
 
 def combined_noise(
     system: OpenSystem, weights: np.ndarray, rtol: float = ACCURACY
-) -> tuple[np.ndarray, np.ndarray, bool]:
+) -> tuple[Estimate, bool]:
     """Return the noise between sums of currents.
 
     Parameters
@@ -95,8 +94,8 @@ def combined_noise(
 
     Returns
     -------
-    value, error : (k, k) float
-        In t/hbar.
+    noise : Estimate
+        (k, k), in t/hbar.
     converged : bool
         Whether every integral met the tolerance or its rounding errors.
     """
@@ -139,7 +138,7 @@ def combined_noise(
     value, error = np.zeros((2, len(weights), len(weights)))
     value[first, second] = value[second, first] = found.value
     error[first, second] = error[second, first] = found.error
-    return value, error, found.converged
+    return Estimate(value, error), found.converged
 
 
 def _both(left: np.ndarray, right: np.ndarray, matrices: np.ndarray) -> tuple:
@@ -149,7 +148,7 @@ def _both(left: np.ndarray, right: np.ndarray, matrices: np.ndarray) -> tuple:
 
 def bare_noise(
     system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCURACY
-) -> tuple[np.ndarray, np.ndarray, bool]:
+) -> tuple[Estimate, bool]:
     """Return the noise between the terminals that are no probes, probes' states held constant.
 
     Parameters
@@ -163,8 +162,8 @@ def bare_noise(
 
     Returns
     -------
-    value, error : (k, k) float
-        In t/hbar.
+    noise : Estimate
+        (k, k), in t/hbar.
     converged : bool
         Whether every integral met the tolerance or its rounding errors.
     """
@@ -237,8 +236,7 @@ def _weights(system: OpenSystem, probes: Sequence[Probe]) -> tuple[np.ndarray, f
 def _parted_noise(
     system: OpenSystem,
     probes: Sequence[Probe],
-    value: np.ndarray,
-    error: np.ndarray,
+    noise: Estimate,
     converged: bool,
 ) -> ProbeNoise:
     """Return bare and floating noise from those of all `_weights`."""
@@ -246,10 +244,8 @@ def _parted_noise(
     bare, floating = slice(None, given.size), slice(given.size, None)
     return ProbeNoise(
         tuple(system.terminals[a].name for a in given),
-        value[bare, bare],
-        error[bare, bare],
-        value[floating, floating],
-        error[floating, floating],
+        noise.at((bare, bare)),
+        noise.at((floating, floating)),
         converged,
     )
 
@@ -298,8 +294,7 @@ def linear_noise(
     ]
     found = []
     for solution in solutions:
-        mu = solution.chemical_potential[system.terminal_of_lead]
-        wrong = solution.chemical_potential_error[system.terminal_of_lead]
+        mu, wrong, _ = solution.chemical_potential.at(system.terminal_of_lead)
         window = np.maximum(mu[:, None] - mu, 0.0)
         uncertain = wrong[:, None] + wrong
         value, error = np.zeros((2, len(m), len(m)))
@@ -312,5 +307,5 @@ def linear_noise(
             value[k, q] = value[q, k] = np.sum(product * window) / (2 * np.pi)
             off = np.sum(size * window + abs(product) * uncertain) / (2 * np.pi)
             error[k, q] = error[q, k] = off
-        found.append(_parted_noise(system, probes, value, error, True))
+        found.append(_parted_noise(system, probes, Estimate(value, error), True))
     return found

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
+from nessflow.estimate import Estimate
 from nessflow.scattering.terminal_flows import terminal_potentials, with_occupations
 from nessflow.systems.matrices import as_sparse, diagonal, expectation
 from nessflow.systems.system import OpenSystem, outermost_edges
@@ -82,13 +83,13 @@ class ProbeSolution:
         The system, its leads at the solved chemical potentials and temperatures.
     terminals : tuple of str
         Names.
-    chemical_potential, chemical_potential_error : (t,) float
-        In t.  The error is what the errors of the currents and what is left of the residual
+    chemical_potential : Estimate
+        (t,), in t.  The error is what the errors of the currents and what is left of the residual
         change it by.
-    temperature, temperature_error : (t,) float
-        In t.
-    particle_current, particle_current_error : (t,) float
-        From each terminal into the system, in t/hbar.
+    temperature : Estimate
+        (t,), in t.
+    particle_current : Estimate
+        (t,), from each terminal into the system, in t/hbar.
     residual : float
         Largest departure of a current from the demanded one.
     converged : bool
@@ -101,12 +102,9 @@ class ProbeSolution:
 
     system: OpenSystem
     terminals: tuple[str, ...]
-    chemical_potential: np.ndarray
-    chemical_potential_error: np.ndarray
-    temperature: np.ndarray
-    temperature_error: np.ndarray
-    particle_current: np.ndarray
-    particle_current_error: np.ndarray
+    chemical_potential: Estimate
+    temperature: Estimate
+    particle_current: Estimate
     residual: float
     converged: bool
     iterations: int
@@ -421,12 +419,9 @@ def solution(
     return ProbeSolution(
         system,
         tuple(terminal.name for terminal in system.terminals),
-        mu,
-        potential_error + _EPSILON * abs(mu),
-        warmth,
-        temperature_error,
-        value[:count],
-        current_error,
+        Estimate(mu, potential_error + _EPSILON * abs(mu)),
+        Estimate(warmth, temperature_error),
+        Estimate(value[:count], current_error),
         float(abs(left).max(initial=0.0)),
         converged and bool((abs(left) <= 16 * error[rows]).all()),
         iterations,

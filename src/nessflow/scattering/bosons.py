@@ -12,6 +12,7 @@ loss or gain.
 
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.scattering.transport import Transport
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum
@@ -94,13 +95,16 @@ def boson_transport(system: OpenSystem, rtol: float = ACCURACY) -> Transport:
     found = spectrum.integral(lambda energies: boson_terms(system, energies))
     count = len(system.leads)
 
-    def split(numbers: np.ndarray) -> list[np.ndarray]:
-        parts = np.split(numbers, [count, 2 * count, 3 * count])
-        return [parts[0], parts[1], parts[3].reshape(count, count), parts[2]]
-
     names = tuple(lead.name for lead in system.leads)
-    values, errors = split(found.value), split(found.error)
+    current, energy, third, noise = (
+        Estimate(*pair)
+        for pair in zip(
+            *(np.split(x, [count, 2 * count, 3 * count]) for x in (found.value, found.error)),
+            strict=True,
+        )
+    )
+    noise = Estimate(*(x.reshape(count, count) for x in noise[:2]))
     # Sums over all terminals: zero because the scattering matrix is unitary.
-    pairs = [(values[k].sum(axis=0), errors[k].sum(axis=0)) for k in (0, 2)]
+    pairs = [(x.value.sum(axis=0), x.error.sum(axis=0)) for x in (current, noise)]
     unitary = all(np.all(abs(total) <= allowed) for total, allowed in pairs)
-    return Transport(names, *values, *errors, found.converged and unitary)
+    return Transport(names, current, energy, noise, third, found.converged and unitary)

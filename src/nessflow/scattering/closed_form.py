@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma
 
+from nessflow.estimate import Estimate
 from nessflow.solvers.dark_states import bright_damping_matrix
 from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.matrices import as_dense
@@ -43,29 +44,24 @@ class ClosedFormCurrents:
 
     Attributes
     ----------
-    landauer, landauer_error : float
+    landauer : Estimate
         ``J_LR``, in t/hbar.
-    reservoir, reservoir_error : (2,) float
-        ``J_LS`` and ``J_RS``, in t/hbar.
+    reservoir : Estimate
+        (2,): ``J_LS`` and ``J_RS``, in t/hbar.
     condition : float
         Condition number of the eigenvector matrix.
     """
 
-    landauer: float
-    landauer_error: float
-    reservoir: np.ndarray
-    reservoir_error: np.ndarray
+    landauer: Estimate
+    reservoir: Estimate
     condition: float
 
     @property
-    def net(self) -> float:
+    def net(self) -> Estimate:
         """``J = J_LR + J_LS - J_RS``, in t/hbar."""
-        return self.landauer + self.reservoir[0] - self.reservoir[1]
-
-    @property
-    def net_error(self) -> float:
-        """Error of `net`."""
-        return self.landauer_error + float(self.reservoir_error.sum())
+        left, right = self.reservoir.value
+        error = self.landauer.error + float(self.reservoir.error.sum())
+        return Estimate(self.landauer.value + left - right, error)
 
 
 def _psi(lead: AttachedLead, poles: np.ndarray) -> np.ndarray:
@@ -152,6 +148,4 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
         contact = np.zeros_like(matrix)
         contact[np.ix_(other.sites, other.sites)] = 0.5 * _broadening(other)
         landauer += pair_sum(lead, contact, occupied[0] - occupied[1], sizes[0] + sizes[1])
-    return ClosedFormCurrents(
-        float(landauer[0]), float(landauer[1]), reservoir[0], reservoir[1], condition
-    )
+    return ClosedFormCurrents(Estimate(*map(float, landauer)), Estimate(*reservoir), condition)

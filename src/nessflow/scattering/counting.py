@@ -30,6 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.spectrum.quadrature import Integral
 from nessflow.spectrum.rates import Exchange, Observable, Rates, integrate_observables
 from nessflow.spectrum.spectrum import ACCURACY
@@ -84,8 +85,8 @@ class ParticleCumulants:
     ----------
     terminals : tuple of str
         The terminals of the leads in order.
-    cumulants, cumulants_error : (t, 4) float
-        First (current) to fourth cumulant, in t/hbar; the second is ``S_aa``.
+    cumulants : Estimate
+        (t, 4): first (current) to fourth cumulant, in t/hbar; the second is ``S_aa``.
     converged : bool
         Whether every integral met the tolerance or its rounding errors.
     evaluations : int
@@ -93,8 +94,7 @@ class ParticleCumulants:
     """
 
     terminals: tuple[str, ...]
-    cumulants: np.ndarray
-    cumulants_error: np.ndarray
+    cumulants: Estimate
     converged: bool
     evaluations: int
 
@@ -163,8 +163,8 @@ def cumulants_observable(system: OpenSystem) -> Observable[ParticleCumulants]:
         raise ValueError("the counting statistics of leads need a lead, the system has none")
 
     def result(found: Integral) -> ParticleCumulants:
-        value, error = (x.reshape(len(names), 4) for x in (found.value, found.error))
-        return ParticleCumulants(names, value, error, found.converged, found.evaluations)
+        cumulants = Estimate(*(x.reshape(len(names), 4) for x in (found.value, found.error)))
+        return ParticleCumulants(names, cumulants, found.converged, found.evaluations)
 
     return Observable(_cumulant_integrand, result)
 
@@ -376,7 +376,7 @@ def charge_distribution(
     index = _lead_index(system, lead)
     if not (time > 0 and np.isfinite(time)):
         raise ValueError(f"the time must be positive and finite, got {time}")
-    mean, variance = lead_cumulants(system, rtol).cumulants[index, :2] * time
+    mean, variance = lead_cumulants(system, rtol).cumulants.value[index, :2] * time
     half = int(np.ceil(10 + 9 * np.sqrt(variance)))
     if 2 * half > _LARGEST:
         raise ValueError(

@@ -8,12 +8,14 @@ between lead and reservoirs: ``I_L = J_LR + 2 J_LS`` and ``-I_R = J_LR - 2 J_RS`
 ``J = (I_L - I_R) / 2 = J_LR + J_LS - J_RS``.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
+from nessflow.estimate import Estimate, undefined
+from nessflow.outcome import without_two_leads
 from nessflow.solvers.dense import inverse_green, solved
 from nessflow.spectrum.band_edges import continuous, on_band_edge
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
@@ -305,6 +307,9 @@ def _two_lead_weights() -> dict[str, list[Weights]]:
     }
 
 
+_TERMINALS_ALONE = undefined("the currents of the terminals alone were computed")
+
+
 @dataclass(frozen=True, eq=False)
 class SteadyCurrents:
     """Steady particle and energy currents, hbar = 1, with their numerical errors.
@@ -326,9 +331,7 @@ class SteadyCurrents:
         ``J_0``: net current if both leads had the right lead's occupation.
     response_particle_current, response_energy_current : float or None
         ``dJ_1 = J - J_0``.
-    conservation_defect, conservation_allowance : float
-        Sum of the particle currents of all terminals and the sum of their errors.
-    unitarity_defect : float
+    unitarity_defect : Estimate
         Integral of ``Gamma_a A_aa - sum_b T_ab`` (a row of the unitarity of the scattering matrix)
         relative to that of both terms; the largest of all leads.
     integrated : bool
@@ -339,57 +342,44 @@ class SteadyCurrents:
         Why it has not converged, or an empty text.
     evaluations : int
         Number of energies at which the Green's function was evaluated.
-    notes : dict
-        Why values are NaN by nature: attribute name -> reason.
-
-    Each current has its numerical error in the attribute ``<name>_error``.
     """
 
     terminals: tuple[str, ...]
-    particle_current: np.ndarray
-    particle_current_error: np.ndarray
-    energy_current: np.ndarray
-    energy_current_error: np.ndarray
-    conservation_defect: float
-    conservation_allowance: float
-    unitarity_defect: float
+    particle_current: Estimate
+    energy_current: Estimate
+    unitarity_defect: Estimate
     integrated: bool
     evaluations: int
-    notes: Mapping[str, str]
-    net_particle_current: float | None = None
-    net_particle_current_error: float | None = None
-    net_energy_current: float | None = None
-    net_energy_current_error: float | None = None
-    landauer_particle_current: float | None = None
-    landauer_particle_current_error: float | None = None
-    landauer_energy_current: float | None = None
-    landauer_energy_current_error: float | None = None
-    reservoir_particle_current: np.ndarray | None = None
-    reservoir_particle_current_error: np.ndarray | None = None
-    reservoir_energy_current: np.ndarray | None = None
-    reservoir_energy_current_error: np.ndarray | None = None
-    reference_particle_current: float | None = None
-    reference_particle_current_error: float | None = None
-    reference_energy_current: float | None = None
-    reference_energy_current_error: float | None = None
-    response_particle_current: float | None = None
-    response_particle_current_error: float | None = None
-    response_energy_current: float | None = None
-    response_energy_current_error: float | None = None
+    net_particle_current: Estimate = _TERMINALS_ALONE
+    net_energy_current: Estimate = _TERMINALS_ALONE
+    landauer_particle_current: Estimate = _TERMINALS_ALONE
+    landauer_energy_current: Estimate = _TERMINALS_ALONE
+    reservoir_particle_current: Estimate = _TERMINALS_ALONE
+    reservoir_energy_current: Estimate = _TERMINALS_ALONE
+    reference_particle_current: Estimate = _TERMINALS_ALONE
+    reference_energy_current: Estimate = _TERMINALS_ALONE
+    response_particle_current: Estimate = _TERMINALS_ALONE
+    response_energy_current: Estimate = _TERMINALS_ALONE
+
+    @property
+    def conservation_defect(self) -> Estimate:
+        """Sum of the particle currents of all terminals, zero within its error."""
+        return self.particle_current.total()
 
     @property
     def fault(self) -> str:
         """Why the currents have not converged."""
         if not self.integrated:
             return "an energy integral did not converge"
-        if abs(self.conservation_defect) > self.conservation_allowance:
+        defect, allowed, _ = self.conservation_defect
+        if abs(defect) > allowed:
             return (
-                f"the currents of all terminals add to {self.conservation_defect:.1e}, more than "
-                f"their errors {self.conservation_allowance:.1e}"
+                f"the currents of all terminals add to {defect:.1e}, more than their errors "
+                f"{allowed:.1e}"
             )
-        if self.unitarity_defect > UNITARITY_TOLERANCE:
+        if self.unitarity_defect.value > UNITARITY_TOLERANCE:
             return (
-                f"unitarity violated by {self.unitarity_defect:.1e}, "
+                f"unitarity violated by {self.unitarity_defect.value:.1e}, "
                 f"more than {UNITARITY_TOLERANCE:.0e}"
             )
         return ""
@@ -529,8 +519,9 @@ def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
         For `integrate_observables`.
     """
     parts = {"terminal": _terminal_weights(len(system.terminals))}
-    if len(system.terminals) == 2:
-        parts |= _two_lead_weights()
+    reason = without_two_leads(len(system.terminals))
+    without = _two_lead_weights() if reason else {}
+    parts |= {} if reason else _two_lead_weights()
     names = [name for name, rows in parts.items() for _ in rows]
     divergent, notes = divergent_rows(system, names)
     finite = ~np.array(divergent)
@@ -547,22 +538,20 @@ def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
             "energy": (energy, energy_error),
         }
         fields = {}
-        for kind, (values, errors) in columns.items():
+        for kind, both in columns.items():
             for part, members in parts.items():
                 chosen = np.array([name == part for name in names])
-                prefix = "" if part == "terminal" else f"{part}_"
-                scalar = len(members) == 1
-                for suffix, numbers in (("", values[chosen]), ("_error", errors[chosen])):
-                    key = f"{prefix}{kind}_current{suffix}"
-                    fields[key] = float(numbers[0]) if scalar else numbers
+                key = f"{kind}_current" if part == "terminal" else f"{part}_{kind}_current"
+                numbers = [x[chosen] if len(members) > 1 else float(x[chosen][0]) for x in both]
+                fields[key] = Estimate(*numbers, notes.get(key, ""))
+            for part in without:
+                shape = (len(system.terminals),) if part == "reservoir" else ()
+                fields[f"{part}_{kind}_current"] = undefined(reason, shape)
         return SteadyCurrents(
             terminals=terminal_names(system),
-            conservation_defect=float(fields["particle_current"].sum()),
-            conservation_allowance=float(fields["particle_current_error"].sum()),
-            unitarity_defect=float(unitarity.max(initial=0.0)),
+            unitarity_defect=Estimate(float(unitarity.max(initial=0.0)), np.nan),
             integrated=found.converged,
             evaluations=found.evaluations,
-            notes=notes,
             **fields,
         )
 
@@ -611,8 +600,8 @@ def currents_at_rest(system: OpenSystem) -> SteadyCurrents:
     components, _ = observable.integrand(Rates(system, np.empty(0)))
     nothing = np.zeros(len(components))
     found = observable.result(Integral(nothing, nothing, np.ones(len(components)), True, 0))
-    notes = {"unitarity_defect": "in equilibrium nothing flows, and nothing was integrated"}
-    return replace(found, unitarity_defect=np.nan, notes=notes)
+    unchecked = undefined("in equilibrium nothing flows, and nothing was integrated")
+    return replace(found, unitarity_defect=unchecked)
 
 
 # --- response to weak disorder -----------------------------------------------------------------

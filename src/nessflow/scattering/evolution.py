@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.solvers.dark_states import dark_states
 from nessflow.solvers.dense import green
 from nessflow.spectrum.bound_states import require_no_bound_state
@@ -76,7 +77,7 @@ class Evolution:
     injection: np.ndarray
     rate_error: np.ndarray
 
-    def currents(self, initial: np.ndarray, system: OpenSystem) -> tuple[np.ndarray, np.ndarray]:
+    def currents(self, initial: np.ndarray, system: OpenSystem) -> Estimate:
         """Return the particle current of each lead into the system at all times.
 
         Leads of one model that couple alike share evenly what flows out there.
@@ -90,10 +91,8 @@ class Evolution:
 
         Returns
         -------
-        value : (t, l) float
-            In t/hbar.
-        error : (t,) float
-            What they may be wrong by.
+        Estimate
+            (t, l), in t/hbar.
 
         Raises
         ------
@@ -113,7 +112,8 @@ class Evolution:
             value[:, here] = sent - taken[:, None] / len(here)
         size = 1 + abs(initial).sum()
         rounding = 2 * np.linalg.norm(h, np.inf) * self.error * size
-        return value, 4 * (2 * self.rate_error * size + rounding)
+        error = 4 * (2 * self.rate_error * size + rounding)
+        return Estimate(value, np.broadcast_to(error[:, None], value.shape))
 
     def correlations(self, initial: np.ndarray) -> np.ndarray:
         """Return ``C(t)`` from ``C(0)``, (29).

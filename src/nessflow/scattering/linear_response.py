@@ -19,12 +19,13 @@ Units hbar = k_B = e = 1: a conductance in e^2/h is 2 pi times ours.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 
 import numpy as np
 from numpy.polynomial import chebyshev
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
     SteadyCurrents,
@@ -63,51 +64,37 @@ class LinearResponse:
 
     Attributes
     ----------
-    electrical_conductance : float
+    electrical_conductance : Estimate
         ``G = I_0``, in e^2/hbar.
-    thermal_conductance : float
+    thermal_conductance : Estimate
         ``K = (I_2 - I_1^2/I_0) / T``: heat over temperature difference when ``d mu`` is such that
         the net particle current does not change, in t/hbar.
-    seebeck_coefficient : float
+    seebeck_coefficient : Estimate
         ``S = I_1 / (T I_0)``, that ``d mu`` over ``-d T``, in k_B/e.
-    peltier_coefficient : float
+    peltier_coefficient : Estimate
         ``I_1 / I_0``, heat over particles at equal temperatures, in t; equal to ``T S``.
-    lorenz_ratio : float
+    lorenz_ratio : Estimate
         ``K / (G T)``, in (k_B/e)^2.
-    figure_of_merit : float
+    figure_of_merit : Estimate
         ``Z T = S^2 G T / K``.
-    peltier_coefficient_own_potential, thermal_conductance_own_potential : float
+    peltier_coefficient_own_potential, thermal_conductance_own_potential : Estimate
         The same with the heat current of (S3), counted from each lead's own chemical potential.
-    reference_current : float
+    reference_current : Estimate
         ``I_ref``: current out of the left lead without any difference, in t/hbar.
     converged : bool
         Whether every integral met the tolerance or its rounding errors, and unitarity holds.
-    notes : dict
-        Why values are NaN by nature: attribute name -> reason.
-
-    Each number has its error in the attribute ``<name>_error``.
     """
 
-    electrical_conductance: float
-    electrical_conductance_error: float
-    thermal_conductance: float
-    thermal_conductance_error: float
-    seebeck_coefficient: float
-    seebeck_coefficient_error: float
-    peltier_coefficient: float
-    peltier_coefficient_error: float
-    lorenz_ratio: float
-    lorenz_ratio_error: float
-    figure_of_merit: float
-    figure_of_merit_error: float
-    peltier_coefficient_own_potential: float
-    peltier_coefficient_own_potential_error: float
-    thermal_conductance_own_potential: float
-    thermal_conductance_own_potential_error: float
-    reference_current: float
-    reference_current_error: float
+    electrical_conductance: Estimate
+    thermal_conductance: Estimate
+    seebeck_coefficient: Estimate
+    peltier_coefficient: Estimate
+    lorenz_ratio: Estimate
+    figure_of_merit: Estimate
+    peltier_coefficient_own_potential: Estimate
+    thermal_conductance_own_potential: Estimate
+    reference_current: Estimate
     converged: bool
-    notes: Mapping[str, str]
 
 
 def _common_state(system: OpenSystem) -> tuple[float, float]:
@@ -448,25 +435,18 @@ def linear_response(
     reference = (0.0, 0.0)
     if system.loss.any() or system.gain.any():
         currents = currents or steady_currents(system, rtol)
-        reference = currents.particle_current[0], currents.particle_current_error[0]
+        reference = currents.particle_current.at(0)[:2]
         converged = converged and currents.converged
     found["reference_current"] = reference
     if "seebeck_coefficient" in found:
         found |= _own_potential(found, *reference)
-    names = [name for name in LinearResponse.__annotations__ if f"{name}_error" in _FIELDS]
+    names = [field.name for field in fields(LinearResponse) if field.name != "converged"]
     missing = {name for name in names if name not in found}
     known = "electrical_conductance" in found
     reason = _NO_CONDUCTANCE if known else f"at temperature 0, {why_undefined(system, [mu])}"
-    notes = {name: reason for name in names if name in missing}
-    if missing == {"figure_of_merit"}:
-        notes["figure_of_merit"] = _NO_HEAT
-    found |= dict.fromkeys(missing, (np.nan, np.nan))
-    values = {name: float(found[name][0]) for name in names}
-    errors = {f"{name}_error": float(found[name][1]) for name in names}
-    return LinearResponse(converged=converged, notes=notes, **values, **errors)
-
-
-_FIELDS = frozenset(LinearResponse.__annotations__)
+    nothing = undefined(_NO_HEAT if missing == {"figure_of_merit"} else reason)
+    numbers = {name: Estimate(*map(float, pair)) for name, pair in found.items()}
+    return LinearResponse(converged=converged, **numbers, **dict.fromkeys(missing, nothing))
 
 
 # --- Sommerfeld expansion -----------------------------------------------------------------------

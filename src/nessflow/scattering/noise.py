@@ -28,6 +28,8 @@ from itertools import combinations, product
 
 import numpy as np
 
+from nessflow.estimate import Estimate, undefined
+from nessflow.outcome import without_two_leads
 from nessflow.scattering.currents import SteadyCurrents, currents_observable, terminal_names
 from nessflow.solvers.dense import scattering_matrix
 from nessflow.spectrum.quadrature import Integral
@@ -45,11 +47,11 @@ class ParticleNoise:
     terminals : tuple of str
         What the rows and columns are: those of the leads in order.  `terminal_noise` adds loss and
         gain.
-    particle_noise, particle_noise_error : (a, a) float
-        ``S_ab`` of the currents from the terminals into the system, in t/hbar.
-    net_particle_noise, net_particle_noise_error : float or None
+    particle_noise : Estimate
+        (a, a): ``S_ab`` of the currents from the terminals into the system, in t/hbar.
+    net_particle_noise : Estimate
         Noise ``(S_LL + S_RR - 2 S_LR)/4`` of the net current ``(I_L - I_R)/2``, first lead left,
-        second right; None without two leads.
+        second right; undefined without two leads.
     converged : bool
         Whether every integral met the tolerance or its rounding errors, and the rows of all
         terminals add up to zero (unitarity) where there are no others.
@@ -58,10 +60,8 @@ class ParticleNoise:
     """
 
     terminals: tuple[str, ...]
-    particle_noise: np.ndarray
-    particle_noise_error: np.ndarray
-    net_particle_noise: float | None
-    net_particle_noise_error: float | None
+    particle_noise: Estimate
+    net_particle_noise: Estimate
     converged: bool
     evaluations: int
 
@@ -217,12 +217,12 @@ def _assembled(names: tuple[str, ...], found: Integral, closed: bool) -> Particl
     """
     count, pairs = len(names), _pairs(len(names))
     noise, error = (noise_matrix(numbers, count) for numbers in (found.value, found.error))
-    net = net_error = None
+    net = undefined(without_two_leads(count) or "it is that of two leads")
     if found.value.size > count + len(pairs):
-        net, net_error = float(found.value[-1]), float(found.error[-1])
+        net = Estimate(float(found.value[-1]), float(found.error[-1]))
     unitary = not closed or bool(np.all(abs(noise.sum(axis=1)) <= error.sum(axis=1)))
     converged = found.converged and unitary
-    return ParticleNoise(names, noise, error, net, net_error, converged, found.evaluations)
+    return ParticleNoise(names, Estimate(noise, error), net, converged, found.evaluations)
 
 
 def lead_noise(system: OpenSystem, rtol: float = ACCURACY) -> ParticleNoise:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.scattering.currents import SteadyCurrents, divergent_rows, terminal_names
 from nessflow.scattering.terminal_flows import (
     by_terminal,
@@ -74,7 +75,7 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
     Returns
     -------
     SteadyCurrents
-        None for what is defined between two leads.
+        What is defined between two leads is undefined here.
     """
     terminals, occupations = terminal_names(system), fermi_occupations(system)
     divergent, notes = divergent_rows(system, ["terminal"] * len(terminals))
@@ -97,16 +98,11 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
     energy[finite], energy_error[finite] = found.value[count:], found.error[count:]
     return SteadyCurrents(
         terminals=terminals,
-        particle_current=found.value[:count],
-        particle_current_error=found.error[:count],
-        energy_current=energy,
-        energy_current_error=energy_error,
-        conservation_defect=float(found.value[:count].sum()),
-        conservation_allowance=float(found.error[:count].sum()),
-        unitarity_defect=np.nan,
+        particle_current=Estimate(found.value[:count], found.error[:count]),
+        energy_current=Estimate(energy, energy_error, notes.get("energy_current", "")),
+        unitarity_defect=undefined("without a scattering matrix there is no unitarity to check"),
         integrated=found.converged,
         evaluations=found.evaluations,
-        notes=notes,
     )
 
 
@@ -142,42 +138,40 @@ class Profiles:
 
     Attributes
     ----------
-    occupation, occupation_error : (N,) float
-        ``<c_j^+ c_j>`` of the states that the terminals fill.
-    bound_weight, bound_weight_error : (N,) float
-        Weight of bound and dark states on each site, between 0 and 1, from their vectors.  The
-        error is by how much occupation, holes and this weight miss 1.
-    bond_current, bond_current_error : (B,) float
-        Particle current from the first to the second site of each bond, by hopping, in t/hbar.
+    occupation : Estimate
+        (N,): ``<c_j^+ c_j>`` of the states that the terminals fill.
+    bound_weight : Estimate
+        (N,): weight of bound and dark states on each site, between 0 and 1, from their vectors;
+        the error is by how much occupation, holes and this weight miss 1.
+    bond_current : Estimate
+        (B,): particle current from the first to the second site of each bond, by hopping, in
+        t/hbar.
     bonds : (B, 2) int
         Sites of the bonds, from 0, ascending.
-    local_deviation, local_deviation_error : (t,) float
-        Occupation of each terminal's site less the one that it would have if all leads had that
-        terminal's chemical potential and temperature; (B50) of paper nonreciprocal-gain-loss.  The
-        mean over the channels of a terminal; of one on several sites, that of their combination.
+    local_deviation : Estimate
+        (t,): occupation of each terminal's site less the one that it would have if all leads had
+        that terminal's chemical potential and temperature; (B50) of paper nonreciprocal-gain-loss.
+        The mean over the channels of a terminal; of one on several sites, that of their
+        combination.
     converged : bool
         Whether all integrals met the tolerance or their rounding errors.
     """
 
-    occupation: np.ndarray
-    occupation_error: np.ndarray
-    bound_weight: np.ndarray
-    bound_weight_error: np.ndarray
-    bond_current: np.ndarray
-    bond_current_error: np.ndarray
+    occupation: Estimate
+    bound_weight: Estimate
+    bond_current: Estimate
     bonds: np.ndarray
-    local_deviation: np.ndarray
-    local_deviation_error: np.ndarray
+    local_deviation: Estimate
     converged: bool
 
 
 @dataclass(frozen=True, eq=False)
 class LocalIntegrals:
-    """Integrals over the energy of numbers on sites and bonds, with their errors, by part.
+    """Integrals over the energy of numbers on sites and bonds.
 
     Attributes
     ----------
-    value, error : dict of str to array
+    parts : dict of str to Estimate
         ``filled`` and ``empty`` (N,), ``bonds`` (B,), ``inflow`` (N,), ``deviation`` (t,).
     bound : BoundStates or None
         The bound states of the system, which nothing here contains.
@@ -185,8 +179,7 @@ class LocalIntegrals:
         Whether all integrals met the tolerance or their rounding errors.
     """
 
-    value: dict[str, np.ndarray]
-    error: dict[str, np.ndarray]
+    parts: dict[str, Estimate]
     bound: BoundStates | None
     converged: bool
 
@@ -298,7 +291,8 @@ def local_integrals(
             for part, change in zip(parts, np.split(more, ends), strict=True):
                 numbers[part] += change
         _add(system, states, pairs, hopping, value, error)
-    return LocalIntegrals(value, error, bound, found.converged)
+    integrals = {part: Estimate(value[part], error[part]) for part in parts}
+    return LocalIntegrals(integrals, bound, found.converged)
 
 
 def _is_time_reversal_symmetric(system: OpenSystem, pairs: np.ndarray) -> bool:
@@ -421,17 +415,12 @@ def profiles(system: OpenSystem, rtol: float = ACCURACY) -> Profiles:
         With the numerical errors.
     """
     found = local_integrals(system, ("filled", "empty", "bonds", "deviation"), rtol)
-    weight, weight_error = undamped_weight(system, found)
     return Profiles(
-        occupation=found.value["filled"],
-        occupation_error=found.error["filled"],
-        bound_weight=weight,
-        bound_weight_error=weight_error,
-        bond_current=found.value["bonds"],
-        bond_current_error=found.error["bonds"],
+        occupation=found.parts["filled"],
+        bound_weight=undamped_weight(system, found),
+        bond_current=found.parts["bonds"],
         bonds=bonds(system),
-        local_deviation=found.value["deviation"],
-        local_deviation_error=found.error["deviation"],
+        local_deviation=found.parts["deviation"],
         converged=found.converged,
     )
 
@@ -483,8 +472,8 @@ def _without(poles: np.ndarray, bound: BoundStates | None) -> np.ndarray:
     return poles[~close.any(axis=1)]
 
 
-def undamped_weight(system: OpenSystem, found: LocalIntegrals) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weight of bound and dark states on each site, and its error.
+def undamped_weight(system: OpenSystem, found: LocalIntegrals) -> Estimate:
+    """Return the weight of bound and dark states on each site.
 
     Of their vectors; what occupation and holes leave of 1 is the check, or all there is.
 
@@ -497,19 +486,20 @@ def undamped_weight(system: OpenSystem, found: LocalIntegrals) -> tuple[np.ndarr
 
     Returns
     -------
-    weight, error : (N,) float
-        Between 0 and 1.
+    Estimate
+        (N,), between 0 and 1.
     """
-    left = 1 - found.value["filled"] - found.value["empty"]
+    filled, empty = found.parts["filled"], found.parts["empty"]
+    left = 1 - filled.value - empty.value
     dark = dark_states(system).vectors
     weight = np.sum(abs(dark) ** 2, axis=1)
     if found.bound is not None:
         weights = abs(found.bound.vectors) ** 2
         weight = weight + np.sum(weights, axis=1)
         error = abs(left - weight) + weights @ found.bound.errors + 4 * np.finfo(float).eps
-        return np.minimum(weight, 1.0), error
+        return Estimate(np.minimum(weight, 1.0), error)
     inside = np.clip(left, weight, 1.0)
-    return inside, abs(left - inside) + found.error["filled"] + found.error["empty"]
+    return Estimate(inside, abs(left - inside) + filled.error + empty.error)
 
 
 def _driven(system: OpenSystem) -> float:

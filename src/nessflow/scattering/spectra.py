@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.scattering.bosons import boson_terms
 from nessflow.scattering.noise import noise_integrand, noise_matrix
 from nessflow.solvers.pairwise import in_batches
@@ -27,19 +28,14 @@ class SpectralFlows:
 
     Attributes
     ----------
-    particle_current, particle_current_error : (l, E) float
-        From each lead into the system.
-    particle_noise, particle_noise_error : (l, l, E) float
-        Of the leads' currents, zero frequency, no factor 2.
-    undefined : str
-        Why values are NaN, at all where any is; empty where all are defined.
+    particle_current : Estimate
+        (l, E), from each lead into the system.
+    particle_noise : Estimate
+        (l, l, E), of the leads' currents, zero frequency, no factor 2.
     """
 
-    particle_current: np.ndarray
-    particle_current_error: np.ndarray
-    particle_noise: np.ndarray
-    particle_noise_error: np.ndarray
-    undefined: str
+    particle_current: Estimate
+    particle_noise: Estimate
 
 
 def _fermions(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +99,9 @@ def spectral_flows(
         (part[:count], part[count:].reshape(count, count, -1)) for part in (value, error)
     )
     reason = "; ".join(filter(None, reasons))
-    return SpectralFlows(current, current_error, noise, noise_error, reason)
+    return SpectralFlows(
+        Estimate(current, current_error, reason), Estimate(noise, noise_error, reason)
+    )
 
 
 def _steps(system: OpenSystem, energies: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
+from nessflow.estimate import Estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,17 +22,11 @@ class Transport:
     converged : bool
         Whether every integral met the tolerance or its rounding errors and sums over all terminals
         vanish within the errors; True where there is no integral.
-
-    Each has its numerical error in ``<name>_error``.
     """
 
     terminals: tuple[str, ...]
-    particle_current: np.ndarray
-    energy_current: np.ndarray
-    particle_noise: np.ndarray
-    third_cumulant: np.ndarray
-    particle_current_error: np.ndarray
-    energy_current_error: np.ndarray
-    particle_noise_error: np.ndarray
-    third_cumulant_error: np.ndarray
+    particle_current: Estimate
+    energy_current: Estimate
+    particle_noise: Estimate
+    third_cumulant: Estimate
     converged: bool = True

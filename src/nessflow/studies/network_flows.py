@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-import numpy as np
-
-from nessflow.estimate import Estimate
+from nessflow.estimate import Estimate, undefined
 from nessflow.scattering.bosons import boson_transport
 from nessflow.scattering.counting import cumulants_observable
 from nessflow.scattering.currents import currents_observable
@@ -74,14 +72,10 @@ def exact_transport(system: OpenSystem, bosonic: bool, accuracy: float = ACCURAC
     currents, noise, cumulants = integrate_observables(system, observables, accuracy)
     return Transport(
         networks.TERMINALS,
-        currents.particle_current[:2],
-        currents.energy_current[:2],
+        currents.particle_current.at(slice(2)),
+        currents.energy_current.at(slice(2)),
         noise.particle_noise,
-        cumulants.cumulants[:, 2],
-        currents.particle_current_error[:2],
-        currents.energy_current_error[:2],
-        noise.particle_noise_error,
-        cumulants.cumulants_error[:, 2],
+        cumulants.cumulants.at((slice(None), 2)),
         currents.converged and noise.converged and cumulants.converged,
     )
 
@@ -97,8 +91,8 @@ def flows(system: OpenSystem, found: Transport) -> dict[str, Estimate]:
         By any equation.
     """
     return {
-        "particle_current": Estimate(found.particle_current, found.particle_current_error),
-        "particle_noise": Estimate(found.particle_noise, found.particle_noise_error),
+        "particle_current": found.particle_current,
+        "particle_noise": found.particle_noise,
         "entropy_production": entropy_production(system, found),
     }
 
@@ -106,5 +100,5 @@ def flows(system: OpenSystem, found: Transport) -> dict[str, Estimate]:
 def undefined_flows(reason: str) -> dict[str, Estimate]:
     """Return NaN for what `FLOWS` lists, and why."""
     sizes = {"terminal": 2, "terminal_2": 2}
-    shapes = {name: [sizes[dim] for dim in x.dims] for name, x in FLOWS.items()}
-    return {name: Estimate(*np.full((2, *shape), np.nan), reason) for name, shape in shapes.items()}
+    shapes = {name: tuple(sizes[dim] for dim in x.dims) for name, x in FLOWS.items()}
+    return {name: undefined(reason, shape) for name, shape in shapes.items()}

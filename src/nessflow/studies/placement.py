@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from nessflow.estimate import Estimate, stacked
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, SECOND_LAW, Coordinate, Variable
-from nessflow.studies.variables import notes_of_parts, with_errors
+from nessflow.studies.variables import with_errors
 
 DIRECTIONS = ("forward", "reverse")
 ENDS = ("left", "right")
@@ -210,11 +210,6 @@ def joined(results: Sequence[Mapping[str, Estimate]]) -> dict[str, Estimate]:
         name: stacked({way: x[name] for way, x in zip(DIRECTIONS, results, strict=True)})
         for name in results[0]
     }
-
-
-def joined_notes(notes: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Return the notes of forward and reverse bias, each with its own reason."""
-    return notes_of_parts(dict(zip(DIRECTIONS, notes, strict=True)))
 
 
 def nonreciprocity(current: Estimate) -> dict[str, Estimate]:

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from nessflow.estimate import reasons_of_parts
 from nessflow.outcome import (
     Coordinate,
     Outcome,
@@ -27,10 +26,8 @@ __all__ = [
     "allow_for_underflow",
     "failed",
     "never_random",
-    "notes_of_parts",
     "of_integrals",
     "outcome_of",
-    "reasons_of_parts",
     "with_errors",
 ]
 
@@ -54,15 +51,6 @@ CHARGE = (
     "current, Pi = heat over particles at equal temperatures, both positive where transport is "
     "above the chemical potential.  charge: -1 gives those of electrons, -S and -Pi."
 )
-
-
-def notes_of_parts(notes: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Return the notes of an outcome from those of its parts: name of a part -> its notes."""
-    names = dict.fromkeys(name for each in notes.values() for name in each)
-    return {
-        name: reasons_of_parts({part: each.get(name, "") for part, each in notes.items()})
-        for name in names
-    }
 
 
 def failed(
