@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
 from lattices import bond_rates, chain, onsite_rates
+from nessflow.estimate import Estimate
 from nessflow.kinds import steady_current
 from nessflow.observables.noise import Noise
 from nessflow.scattering.currents import steady_currents
@@ -399,9 +400,8 @@ def test_noise_that_is_not_positive_makes_a_point_suspect():
     system = open_chain(3, {1: 0.1})
     _, noise = currents_and_noise(system)
     assert Noise().fault(system, noise)[0] == Status.OK
-    impossible = noise.particle_noise.value - np.diag(
-        [0.0, noise.particle_noise.value[1, 1] * 1.01]
-    )
+    value, error, _ = noise.particle_noise
+    impossible = Estimate(value - np.diag([0.0, value[1, 1] * 1.01]), error)
     status, message = Noise().fault(system, dataclasses.replace(noise, particle_noise=impossible))
     assert status == Status.SUSPECT
     assert "noise is not positive" in message

@@ -301,6 +301,6 @@ def test_leads_on_the_end_columns_of_a_strip_open_its_transverse_modes(width, le
 
 def test_divergent_energy_currents_name_all_contact_sites():
     system, _, _ = two_columns(2, 3, np.random.default_rng(2))
-    notes = steady_currents(system).notes
-    assert "contact site 1, 2 of wide-band lead 'left'" in notes["energy_current"]
-    assert "contact sites 1, 2 and 5, 6" in notes["net_energy_current"]
+    found = steady_currents(system)
+    assert "contact site 1, 2 of wide-band lead 'left'" in found.energy_current.undefined
+    assert "contact sites 1, 2 and 5, 6" in found.net_energy_current.undefined
