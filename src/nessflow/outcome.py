@@ -1,6 +1,6 @@
 """What is said of one point: its variables with their limits, their values, and the status."""
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -189,28 +189,3 @@ def outcome_of(
         if reason:
             notes[name] = reason
     return Outcome(values, status, message, notes, limits or {})
-
-
-def allow_for_underflow(
-    values: MutableMapping[str, np.ndarray | float],
-    names: Iterable[str],
-    where: np.ndarray | bool = True,
-) -> None:
-    """Give zeros of what never vanishes an error: a zero with the error zero is a true one.
-
-    Tails of occupations and waves that decay end at no distance, only below the least number of
-    double precision.
-
-    Parameters
-    ----------
-    values : mutable mapping
-        Values and errors of one point; the errors are replaced.
-    names : iterable of str
-        Variables that do not vanish.
-    where : array of bool, optional
-        The elements of each that do not; what broadcasts to it.
-    """
-    for name in names:
-        error = np.asarray(values[f"{name}_error"], float)
-        hidden = where & (np.asarray(values[name]) == 0) & (error == 0)
-        values[f"{name}_error"] = np.where(hidden, np.finfo(float).tiny, error)

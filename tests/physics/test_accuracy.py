@@ -190,7 +190,7 @@ def test_a_thermal_window_of_a_tiny_temperature_keeps_its_error():
     zero = Tridiagonal.zero(2)
     leads = [wide_band_at(name, site, 1.0, 0.2, 1e-16) for site, name in enumerate("ab")]
     system = OpenSystem(chain(2, 1.0, 0.0), zero, zero, leads)
-    _, error = conductance_matrices(system)
+    _, error, _ = conductance_matrices(system)
     assert error[2].max() < 1e-14
 
 

@@ -535,7 +535,7 @@ def test_susceptibility_is_the_derivative():
             open_chain(4, {1: 0.2, 3: 0.1}, {2: 0.3}, onsite + shift, **biases)
         ).net_particle_current.value
 
-    value, error = disorder_susceptibility(
+    value, error, _ = disorder_susceptibility(
         open_chain(4, {1: 0.2, 3: 0.1}, {2: 0.3}, onsite, **biases)
     )
     unit = np.eye(4)
@@ -545,7 +545,7 @@ def test_susceptibility_is_the_derivative():
 
 
 def test_susceptibility_is_odd_under_inversion():
-    value, error = disorder_susceptibility(open_chain(7, 0.1))
+    value, error, _ = disorder_susceptibility(open_chain(7, 0.1))
     assert np.all(abs(value + value[::-1]) <= error + error[::-1])
     assert abs(value[3]) <= error[3]
 

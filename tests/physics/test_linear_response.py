@@ -80,7 +80,7 @@ def test_narrow_level_is_a_perfect_thermoelectric():
 def test_conductance_matrices_are_derivatives_of_the_currents(seed):
     mu, temperature, step = 0.4, 0.2, 0.004
     system = dense_system(seed, mu, temperature)
-    matrices, errors = conductance_matrices(system)
+    matrices, errors, _ = conductance_matrices(system)
     assert np.all(errors <= 1e-9 * (1 + abs(matrices)))
     for b in range(len(system.leads)):
         for k, (key, at) in enumerate((("chemical_potential", mu), ("temperature", temperature))):
@@ -102,7 +102,7 @@ def test_conductance_matrices_are_derivatives_of_the_currents(seed):
 def test_two_lead_conductances_are_the_net_part_of_the_matrices():
     system = open_chain(5, loss=[0.0, 0.3, 0.0, 0.1, 0.2], gain=0.05)
     found = linear_response(system)
-    matrices, _ = conductance_matrices(system)
+    matrices, _, _ = conductance_matrices(system)
     i_0, i_1, i_2 = (matrices[:, 0, 0] - matrices[:, 1, 0]) / 2
     assert found.electrical_conductance.value == pytest.approx(i_0, rel=1e-10)
     assert found.peltier_coefficient.value == pytest.approx(i_1 / i_0, rel=1e-9)
@@ -144,8 +144,8 @@ def test_zero_current_defines_the_thermal_conductance():
 def test_onsager_casimir_relations(seed, mu, temperature):
     """Reversing magnetic fields (transposing every matrix) transposes the response."""
     system = dense_system(seed, mu, temperature)
-    value, error = conductance_matrices(system)
-    reversed_value, reversed_error = conductance_matrices(system.T)
+    value, error, _ = conductance_matrices(system)
+    reversed_value, reversed_error, _ = conductance_matrices(system.T)
     allowance = error + np.swapaxes(reversed_error, 1, 2)
     assert np.all(abs(value - np.swapaxes(reversed_value, 1, 2)) <= allowance)
     # Second law for small differences: the symmetric part of [[M_0, M_1], [M_1, M_2]] is positive.
@@ -213,7 +213,7 @@ def test_temperature_zero_is_the_limit():
     )
     assert cold.lorenz_ratio.value == LORENZ_NUMBER
     assert warm.lorenz_ratio.value == pytest.approx(LORENZ_NUMBER, rel=1e-6)
-    matrices, _ = conductance_matrices(open_chain(6, temperature=0.0, loss=0.1))
+    matrices, _, _ = conductance_matrices(open_chain(6, temperature=0.0, loss=0.1))
     assert (matrices[0, 0, 0] - matrices[0, 1, 0]) / 2 == pytest.approx(
         cold.electrical_conductance.value, rel=1e-14
     )
@@ -287,7 +287,7 @@ def test_nothing_is_transmitted_outside_the_band_of_the_leads(temperature):
     ).all()
     assert "conductance is zero" in found.lorenz_ratio.undefined
     assert not found.electrical_conductance.undefined
-    assert np.isnan(sommerfeld_lorenz_ratio(system)).all()
+    assert "not smooth" in sommerfeld_lorenz_ratio(system).undefined
 
 
 @pytest.mark.parametrize(("temperature", "mean"), [(0.0, 8.0), (1e-4, 9.0), (0.002, 60.0)])
@@ -296,7 +296,7 @@ def test_a_zero_that_underflowed_is_not_exact(temperature, mean):
     system = open_chain(400, mu=mean, temperature=temperature)
     found = linear_response(system)
     assert found.electrical_conductance.value == 0 < found.electrical_conductance.error < 1e-300
-    value, error = conductance_matrices(system)
+    value, error, _ = conductance_matrices(system)
     assert error[0][value[0] == 0].min(initial=1.0) > 0
 
 
@@ -344,7 +344,7 @@ def test_errors_at_temperature_zero_hold_beside_narrow_resonances(sites, mu, bro
     found = linear_response(system)
     value, error = found.electrical_conductance.value, found.electrical_conductance.error
     assert abs(Fraction(value) - exact) <= error
-    matrix, matrix_error = (x[0, 0, 1] for x in conductance_matrices(system))
+    matrix, matrix_error = (x[0, 0, 1] for x in conductance_matrices(system)[:2])
     assert abs(Fraction(-matrix) - exact) <= matrix_error
 
 
@@ -375,7 +375,7 @@ def weakly_coupled_ring(sites, contacts, mu=0.0, temperature=0.0, flux=0.0, loss
     ],
 )
 def test_errors_at_temperature_zero_hold_on_levels(system, place, exact):
-    matrix, error = (x[0][place] for x in conductance_matrices(system))
+    matrix, error = (x[0][place] for x in conductance_matrices(system)[:2])
     assert abs(matrix - exact) <= error < 1e-7
     if len(system.leads) == 2 and place != (1, 1):
         found = linear_response(system)
@@ -445,7 +445,7 @@ def test_sommerfeld_expansion_is_right_to_second_order():
     errors = []
     for temperature in (0.02, 0.01):
         system = open_chain(4, mu=0.9, temperature=temperature, loss=0.2)
-        expanded, _ = sommerfeld_lorenz_ratio(system)
+        expanded, _, _ = sommerfeld_lorenz_ratio(system)
         errors.append(linear_response(system).lorenz_ratio.value - expanded)
     assert abs(errors[0]) < 1e-3
     assert errors[0] / errors[1] == pytest.approx(16, rel=0.1)

@@ -93,7 +93,9 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the steady states (7), (8) of the paper's lattice, or of any other placement."""
     system = parameters.system
-    found = placement.joined([_one_direction(system, one) for one in system.both_directions()])
+    found = placement.by_direction(
+        [_one_direction(system, one) for one in system.both_directions()]
+    )
     found |= placement.nonreciprocity(found["particle_current"].at((slice(None), 0)))
     found["drude_nonreciprocal_current"] = _drude(system)
     # Rounding of a step comes on top of that of the densities.

@@ -110,7 +110,9 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     engines = parameters.system.both_directions()
     rate, converged = lattice.relaxation_rate(engines[0])
     times = _times(parameters)
-    found = placement.joined([_one_direction(parameters, one, times, rate) for one in engines])
+    found = placement.by_direction(
+        [_one_direction(parameters, one, times, rate) for one in engines]
+    )
     found["relaxation_rate"] = rate
     if converged:
         return outcome_of(VARIABLES, found)

@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.estimate import Estimate, stacked
 from nessflow.observables import observable
 from nessflow.observables.cumulants import Cumulants
 from nessflow.outcome import joined
@@ -20,10 +21,9 @@ from nessflow.studies.kind import (
     Coordinate,
     Limits,
     Outcome,
-    Status,
     Variable,
 )
-from nessflow.studies.variables import allow_for_underflow, with_errors
+from nessflow.studies.variables import of_integrals, outcome_of, with_errors
 from nessflow.systems.system import OpenSystem
 
 
@@ -136,41 +136,47 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
 
 def _counted(parameters: Parameters, system: OpenSystem, found: ParticleCumulants) -> Outcome:
     """Return what `OWN` lists."""
-    accuracy, notes = parameters.accuracy, {}
-    rows: list[dict[str, np.ndarray | float]] = []
-    for name, cumulants in zip(found.terminals, found.cumulants.value, strict=True):
-        chi, error = generating_function(system, name, _fields(parameters), accuracy)
-        distribution = charge_distribution(system, name, parameters.time, accuracy)
-        rows.append(
-            {
-                "generating_function_real": chi.real,
-                "generating_function_real_error": error,
-                "generating_function_imaginary": chi.imag,
-                "generating_function_imaginary_error": error,
-                **_tabulated(distribution, parameters, cumulants * parameters.time),
-            }
-        )
-    values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    values["cumulant"], values["cumulant_error"], _ = found.cumulants
-    if any(lead.temperature > 0 for lead in system.leads):
-        allow_for_underflow(values, ["cumulant", "outside_probability"])
-        # Nothing is counted at the field zero.
-        counted = _fields(parameters) > 0
-        allow_for_underflow(values, ["generating_function_real"], counted)
-        allow_for_underflow(values, ["generating_function_imaginary"], counted)
-    still = ~np.isfinite(values["gaussian_probability"]).all(axis=1)
-    values["gaussian_probability"][still] = np.nan
+    rows = {
+        name: _of_terminal(parameters, system, name, cumulants)
+        for name, cumulants in zip(found.terminals, found.cumulants.value, strict=True)
+    }
+    counted = {
+        key: stacked({name: row[key] for name, row in rows.items()})
+        for key in next(iter(rows.values()))
+    } | {"cumulant": found.cumulants}
+    gaussian = counted["gaussian_probability"].value
+    still = ~np.isfinite(gaussian).all(axis=1)
+    gaussian[still] = np.nan
     if still.any():
         names = ", ".join(np.array(found.terminals)[still])
-        notes["gaussian_probability"] = f"the charge of {names} does not fluctuate"
-    if not found.converged:
-        return Outcome(values, Status.NOT_CONVERGED, "an energy integral did not converge", notes)
-    return Outcome(values, notes=notes)
+        reason = f"the charge of {names} does not fluctuate"
+        counted["gaussian_probability"] = Estimate(gaussian, np.nan, reason)
+    never_zero = {}
+    if any(lead.temperature > 0 for lead in system.leads):
+        # Nothing is counted at the field zero.
+        generating = "generating_function_real", "generating_function_imaginary"
+        never_zero = dict.fromkeys(("cumulant", "outside_probability"), True)
+        never_zero |= dict.fromkeys(generating, _fields(parameters) > 0)
+    return outcome_of(OWN, counted, *of_integrals(found.converged), never_zero=never_zero)
+
+
+def _of_terminal(
+    parameters: Parameters, system: OpenSystem, name: str, cumulants: np.ndarray
+) -> dict[str, Estimate]:
+    """Return what is counted of one terminal but its cumulants."""
+    accuracy = parameters.accuracy
+    chi, error = generating_function(system, name, _fields(parameters), accuracy)
+    distribution = charge_distribution(system, name, parameters.time, accuracy)
+    return {
+        "generating_function_real": Estimate(chi.real, error),
+        "generating_function_imaginary": Estimate(chi.imag, error),
+        **_tabulated(distribution, parameters, cumulants * parameters.time),
+    }
 
 
 def _tabulated(
     distribution: ChargeDistribution, parameters: Parameters, cumulants: np.ndarray
-) -> dict[str, np.ndarray | float]:
+) -> dict[str, Estimate]:
     """Return the probabilities of the charges asked for; ``cumulants`` are those of the charge."""
     charges = parameters.charges.values()
     inside = np.isin(distribution.charge, charges)
@@ -180,10 +186,12 @@ def _tabulated(
     with np.errstate(divide="ignore", invalid="ignore"):
         exponent = -((charges - mean) ** 2) / (2 * variance)
         gaussian = np.exp(exponent) / np.sqrt(2 * np.pi * variance)
+    outside = ~inside
     return {
-        "probability": probability,
-        "probability_error": np.full(charges.size, distribution.error),
-        "gaussian_probability": gaussian,
-        "outside_probability": float(distribution.probability[~inside].sum()),
-        "outside_probability_error": distribution.error * np.count_nonzero(~inside),
+        "probability": Estimate(probability, np.full(charges.size, distribution.error)),
+        "gaussian_probability": Estimate(gaussian, np.nan),
+        "outside_probability": Estimate(
+            float(distribution.probability[outside].sum()),
+            distribution.error * np.count_nonzero(outside),
+        ),
     }

@@ -23,7 +23,7 @@ from nessflow.scattering.profiles import terminal_currents
 from nessflow.scattering.terminal_flows import temperatures
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Variable
-from nessflow.studies.placement import directions, joined
+from nessflow.studies.placement import by_direction, directions
 from nessflow.studies.variables import failed, outcome_of, with_errors
 from nessflow.thermodynamics import entropy_production, without_temperature
 
@@ -103,7 +103,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     names = [terminal.name for terminal in forward.terminals]
     ends = [names.index(name) for name in probed_systems.lead_names(parameters.system)]
     left = bias_reversal.left_terminal(forward)
-    currents = joined([{"particle_current": solution.particle_current} for solution in both])
+    currents = by_direction([{"particle_current": solution.particle_current} for solution in both])
     everything = currents["particle_current"]
     found |= bias_reversal.asymmetries(forward, everything.at((slice(None), left)))
     found |= bias_reversal.how_valid(both) | _fluctuations(both, demanded, parameters)
@@ -119,7 +119,7 @@ def _fluctuations(
     noise = _noise(both, demanded, parameters)
     entropies = [_entropy(solved, demanded, parameters) for solved in both]
     pairs = zip(noise, entropies, strict=True)
-    return joined([found | {"entropy_production": entropy} for found, entropy in pairs])
+    return by_direction([found | {"entropy_production": entropy} for found, entropy in pairs])
 
 
 def _noise(

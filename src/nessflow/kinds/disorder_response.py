@@ -3,14 +3,15 @@
 import numpy as np
 from pydantic import Field, model_validator
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.observables import observable
 from nessflow.observables.currents import Currents
 from nessflow.outcome import joined, without_two_leads
 from nessflow.parts import KeyedError
 from nessflow.scattering.currents import SteadyCurrents, disorder_susceptibility
 from nessflow.studies import observed, systems
-from nessflow.studies.kind import NOT_NEGATIVE, Outcome, Status, Variable
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.kind import NOT_NEGATIVE, Outcome, Variable
+from nessflow.studies.variables import never_random, of_integrals, outcome_of, with_errors
 from nessflow.systems.system import OpenSystem
 
 _ROUNDING = 8 * np.finfo(float).eps
@@ -78,16 +79,16 @@ def evaluate(parameters: Parameters, rng: None, own: bool = True) -> Outcome:
 
 def _limit(system: OpenSystem, clean: SteadyCurrents, accuracy: float) -> Outcome:
     """Return (1/3) sum_j (dJ/dV_j)^2, since <V_j V_k> = delta_jk V^2 / 3 for uniform disorder."""
-    nothing = dict.fromkeys(OWN, np.nan)
     if not clean.integrated:
-        return Outcome(nothing, Status.NOT_CONVERGED, "an energy integral did not converge")
+        status, reason = of_integrals(clean.integrated)
+        return outcome_of(OWN, {_LIMIT: undefined(reason)}, status, reason)
     current, error, _ = clean.net_particle_current
     if abs(current) > error + _ROUNDING * abs(clean.particle_current.value).max():
         reason = (
             f"without disorder the net current is {current:.6g}, and its square over that of the "
             "half-width has no limit; use steady-current with an ensemble"
         )
-        return Outcome(nothing, notes={_LIMIT: reason})
-    slope, error = disorder_susceptibility(system, accuracy)
-    limit = np.sum(slope**2) / 3, np.sum(2 * np.abs(slope) * error + error**2) / 3
-    return Outcome(dict(zip(OWN, limit, strict=True)))
+        return outcome_of(OWN, {_LIMIT: undefined(reason)})
+    slope, error, _ = disorder_susceptibility(system, accuracy)
+    wrong = np.sum(2 * np.abs(slope) * error + error**2) / 3
+    return outcome_of(OWN, {_LIMIT: Estimate(np.sum(slope**2) / 3, wrong)})

@@ -23,7 +23,7 @@ from nessflow.scattering.noise import ParticleNoise
 from nessflow.spectrum.band_edges import why_undefined
 from nessflow.studies import observed, systems
 from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Limits, Outcome, Status, Variable
-from nessflow.studies.variables import CHARGE, Charge, with_errors
+from nessflow.studies.variables import CHARGE, Charge, of_integrals, outcome_of, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import without_temperature
 
@@ -169,7 +169,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
     matrices = cache(lambda: conductance_matrices(system, accuracy))
     at_rest = {
         "currents": lambda: currents_at_rest(system),
-        "noise": lambda: _equilibrium_noise(system, *(part[0] for part in matrices())),
+        "noise": lambda: _equilibrium_noise(system, matrices().at(0)),
         "entropy-production": lambda: _without_entropy(system),
     }
     needed = (*asked, Currents()) if own and driven else asked
@@ -177,24 +177,21 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
     found = observable.outcome(system, asked, results)
     if not own:
         return found
-    return joined(_response(parameters, system, *matrices(), results.get("currents")), found)
+    return joined(_response(parameters, system, matrices(), results.get("currents")), found)
 
 
-def _equilibrium_noise(
-    system: OpenSystem, conductance: np.ndarray, error: np.ndarray
-) -> ParticleNoise:
+def _equilibrium_noise(system: OpenSystem, conductance: Estimate) -> ParticleNoise:
     """Return the noise of leads in equilibrium, ``T (M0_ab + M0_ba)``."""
     names = tuple(terminal.name for terminal in system.terminals)
     # Where transmissions jump at the chemical potential each channel transmits between 0 and 1.
-    jumps, most = np.isnan(conductance), len(system.leads) / (2 * np.pi)
-    conductance, error = np.where(jumps, 0.0, conductance), np.where(jumps, most, error)
-    temperature = system.terminals[0].temperature
-    noise = temperature * np.array([conductance + conductance.T, error + error.T])
+    jumps, most = np.isnan(conductance.value), len(system.leads) / (2 * np.pi)
+    value, error = np.where(jumps, 0.0, conductance.value), np.where(jumps, most, conductance.error)
+    noise = Estimate(value + value.T, error + error.T) * system.terminals[0].temperature
     net = undefined(without_two_leads(len(names)))
     if len(names) == 2:
         half = np.array([0.5, -0.5])
-        net = Estimate(half @ noise[0] @ half, abs(half) @ noise[1] @ abs(half))
-    return ParticleNoise(names, Estimate(*noise), net, converged=True, evaluations=0)
+        net = Estimate(half @ noise.value @ half, abs(half) @ noise.error @ abs(half))
+    return ParticleNoise(names, noise, net, converged=True, evaluations=0)
 
 
 def _without_entropy(system: OpenSystem) -> dict[str, Estimate]:
@@ -210,68 +207,48 @@ def _without_entropy(system: OpenSystem) -> dict[str, Estimate]:
 def _response(
     parameters: Parameters,
     system: OpenSystem,
-    matrices: np.ndarray,
-    errors: np.ndarray,
+    matrices: Estimate,
     currents: SteadyCurrents | None,
 ) -> Outcome:
     """Return what `OWN` lists (paper 000, S32 to S37 with errata E1 to E3)."""
     temperature, accuracy = system.terminals[0].temperature, parameters.accuracy
-    values: dict[str, np.ndarray | float] = dict(zip(_MATRICES, matrices, strict=True))
-    values |= zip((f"{name}_error" for name in _MATRICES), errors, strict=True)
-    values["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
-    notes, limits = {}, _limits(system)
-    if not np.isfinite(values["conductance_matrix"]).all():
+    found = {name: matrices.at(k) for k, name in enumerate(_MATRICES)}
+    if not np.isfinite(matrices.value[0]).all():
         at_edge = why_undefined(system, system.terminals[0].chemical_potential)
-        notes["conductance_matrix"] = f"at temperature 0, {at_edge}"
-    production = _bias_entropy_production(system, matrices[0], errors[0])
-    values[_BIAS], values[f"{_BIAS}_error"], why = production
-    notes |= {_BIAS: why} if why else {}
+        reason = f"at temperature 0, {at_edge}"
+        found["conductance_matrix"] = found["conductance_matrix"]._replace(undefined=reason)
+    found[_BIAS] = _bias_entropy_production(system, matrices.at(0))
+    found["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
+    status = Status.OK, ""
     reason = without_two_leads(len(parameters.system.leads), "the response of the net current")
     if reason:
-        lost = with_errors(_RESPONSE | _RATIOS)
-        notes |= {name: reason for name in lost if not name.endswith("_error")}
-        values |= dict.fromkeys(lost, math.nan)
-        return Outcome(values, notes=notes, limits=limits)
-    response = linear_response(system, accuracy, currents)
-    for name in _RESPONSE:
-        values[name], values[f"{name}_error"], why = getattr(response, name)
-        notes |= {name: why} if why else {}
-    values |= {name: parameters.charge * values[name] for name in _OF_CHARGE}
-    ratio, ratio_error = sommerfeld_lorenz_ratio(system)
-    values |= {
-        "conductance_ratio": response.lorenz_ratio.value * temperature,
-        "conductance_ratio_error": response.lorenz_ratio.error * temperature,
-        "sommerfeld_lorenz_ratio": ratio,
-        "sommerfeld_lorenz_ratio_error": ratio_error,
-        "sommerfeld_conductance_ratio": ratio * temperature,
-        "sommerfeld_conductance_ratio_error": ratio_error * temperature,
-    }
-    if "lorenz_ratio" in notes:
-        notes["conductance_ratio"] = notes["lorenz_ratio"]
-    if math.isnan(ratio):
-        reason = "the transmission at the chemical potential is zero or not smooth"
-        notes["sommerfeld_lorenz_ratio"] = notes["sommerfeld_conductance_ratio"] = reason
-    status = Status.OK, ""
-    if not response.converged:
-        status = Status.NOT_CONVERGED, "an energy integral did not converge"
-    return Outcome(values, *status, notes, limits)
+        found |= dict.fromkeys((*_RESPONSE, *_RATIOS), undefined(reason))
+    else:
+        response = linear_response(system, accuracy, currents)
+        status = of_integrals(response.converged)
+        found |= {name: getattr(response, name) for name in _RESPONSE}
+        found |= {name: parameters.charge * found[name] for name in _OF_CHARGE}
+        expanded = sommerfeld_lorenz_ratio(system)
+        found |= {
+            "conductance_ratio": response.lorenz_ratio * temperature,
+            "sommerfeld_lorenz_ratio": expanded,
+            "sommerfeld_conductance_ratio": expanded * temperature,
+        }
+    return outcome_of(OWN, found, *status, _limits(system))
 
 
-def _bias_entropy_production(
-    system: OpenSystem, conductance: np.ndarray, error: np.ndarray
-) -> Estimate:
+def _bias_entropy_production(system: OpenSystem, conductance: Estimate) -> Estimate:
     """Return the entropy production of small differences of chemical potentials."""
-    temperature, nothing = system.terminals[0].temperature, np.full(conductance.shape, np.nan)
+    temperature, (value, error, _) = system.terminals[0].temperature, conductance
     if is_driven(system):
         reason = "with loss or gain differences change the entropy production at first order"
-        return Estimate(nothing, nothing, reason)
+        return undefined(reason, value.shape)
     if temperature == 0:
-        return Estimate(nothing, nothing, without_temperature(system))
+        return undefined(without_temperature(system), value.shape)
     edge = ""
-    if not np.isfinite(conductance).all():
+    if not np.isfinite(value).all():
         edge = why_undefined(system, system.terminals[0].chemical_potential)
-    value, spread = (0.5 / temperature * (x + x.T) for x in (conductance, error))
-    return Estimate(value, spread, edge)
+    return Estimate(value + value.T, error + error.T, edge) * (0.5 / temperature)
 
 
 def _limits(system: OpenSystem) -> dict[str, Limits]:

@@ -5,6 +5,7 @@ from pydantic import Field, model_validator
 
 from nessflow.estimate import Estimate, undefined
 from nessflow.mixture.counting import transfer_distribution
+from nessflow.outcome import joined
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies import mixtures
 from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Outcome, Status, Variable
@@ -86,7 +87,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         found["transfer_probability"] = undefined(str(error), numbers.shape)
         found["outside_probability"] = undefined(str(error))
         fault = outcome_of(VARIABLES, found, Status.NOT_CONVERGED, str(error))
-        return mixtures.joined(transport, fault)
+        return joined(transport, fault)
     inside = (table.number >= numbers[0]) & (table.number <= numbers[-1])
     probability = np.zeros(numbers.size)
     probability[table.number[inside] - numbers[0]] = table.probability[inside]
@@ -94,7 +95,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     found["outside_probability"] = Estimate(
         table.probability[~inside].sum(), table.error * max(1, np.sum(~inside))
     )
-    return mixtures.joined(transport, outcome_of(VARIABLES, found))
+    return joined(transport, outcome_of(VARIABLES, found))
 
 
 def _normal(numbers: np.ndarray, mean: float, variance: float) -> Estimate:

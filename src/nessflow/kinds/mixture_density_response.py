@@ -4,6 +4,7 @@ import numpy as np
 
 from nessflow.grids import Listed, numbers_of
 from nessflow.mixture.density_response import density_response
+from nessflow.outcome import joined
 from nessflow.parts import quantity
 from nessflow.studies import mixtures
 from nessflow.studies.kind import Coordinate, Grid, Outcome, Variable
@@ -61,4 +62,4 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     warm = any(reservoir.temperature > 0 for reservoir in parameters.mixture.reservoirs)
     never_zero = {"density_response": warm}
     response = outcome_of(VARIABLES, {"density_response": found}, never_zero=never_zero)
-    return mixtures.joined(transport, response)
+    return joined(transport, response)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field
 
+from nessflow.estimate import Estimate
 from nessflow.grids import Listed, numbers_of
 from nessflow.kinds import transmission
 from nessflow.lindblad.propagator import level_broadenings
@@ -17,7 +18,7 @@ from nessflow.spectrum.rounding import times_element_sizes, with_moved_levels
 from nessflow.studies import networks
 from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Grid, Outcome, Variable
 from nessflow.studies.networks import NetworkParameters
-from nessflow.studies.variables import never_random, with_errors
+from nessflow.studies.variables import never_random, outcome_of, with_errors
 from nessflow.systems.system import OpenSystem
 
 
@@ -95,28 +96,24 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     inside = (exact > 0) & (additive > additive_error)
     least = np.where(inside, additive - additive_error, 1.0)
     ratio = np.where(inside, exact / np.where(inside, additive, 1.0), np.nan)
-    values = {
-        "transmission": exact,
-        "transmission_error": exact_error,
-        "additive_transmission": additive,
-        "additive_transmission_error": additive_error,
-        "transmission_ratio": ratio,
-        "transmission_ratio_error": (exact_error + ratio * additive_error) / least,
-        "mode_spectrum": density / np.pi,
-        "mode_spectrum_error": density_error / np.pi,
+    found = {
+        "transmission": Estimate(exact, exact_error),
+        "additive_transmission": Estimate(additive, additive_error),
+        "transmission_ratio": Estimate(ratio, (exact_error + ratio * additive_error) / least),
+        "mode_spectrum": Estimate(density, density_error) / np.pi,
     }
-    notes = {}
-    for name in _QUANTITIES:
-        lost = ~np.isfinite(values[name]).all(axis=tuple(range(values[name].ndim - 1)))
+    for name, (value, error, _) in found.items():
+        lost = ~np.isfinite(value).all(axis=tuple(range(value.ndim - 1)))
         at_edges = lost & on_band_edge(system, energies).any(axis=0)
         reasons = [why_undefined(system, energies[at_edges])]
         if (lost & ~at_edges).any():
             reasons.append("outside the band, or where it has no digit, nothing is transmitted")
-        notes[name] = "; ".join(filter(None, reasons))
-    flows, more = transmission.spectra(system, energies, parameters.bosonic)
+        found[name] = Estimate(value, error, "; ".join(filter(None, reasons)))
+    found |= transmission.spectra(system, energies, parameters.bosonic)
     # Two reservoirs: what is noise of one is that of the other, for bosons as well.
     limits = {"spectral_particle_noise": transmission.noise_limits(len(networks.TERMINALS))}
-    return Outcome(values | flows, notes=notes | more, limits=limits)
+    never_zero = transmission.never_zero_spectra(system, energies)
+    return outcome_of(VARIABLES, found, limits=limits, never_zero=never_zero)
 
 
 def _mode_error(parameters: Parameters) -> np.ndarray:

@@ -34,7 +34,7 @@ from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
 from nessflow.solvers.pairwise import bonds
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
-from nessflow.studies.placement import directions, joined
+from nessflow.studies.placement import by_direction, directions
 from nessflow.studies.variables import failed, outcome_of
 from nessflow.systems.system import OpenSystem
 
@@ -89,7 +89,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     parts, statuses = zip(
         *(_one_direction(solved, probes, parameters) for solved in both), strict=True
     )
-    found = joined(parts)
+    found = by_direction(parts)
     left = found["particle_current"].at((slice(None), bias_reversal.left_terminal(forward)))
     found |= bias_reversal.asymmetries(forward, left) | bias_reversal.how_valid(both)
     found[_CLOSED_FORM] = _drude(forward, probes)

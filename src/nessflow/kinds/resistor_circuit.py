@@ -103,7 +103,9 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the currents (D1), potentials (D2) and heat (D3) of any placement."""
     system = parameters.system
-    found = placement.joined([_one_direction(system, one) for one in system.both_directions()])
+    found = placement.by_direction(
+        [_one_direction(system, one) for one in system.both_directions()]
+    )
     found |= placement.nonreciprocity(found["particle_current"].at((slice(None), 0)))
     power = found["joule_power"]
     allowed = 1e-10 * abs(power.value).max() + power.error.max()

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import model_validator
 
 from nessflow import outcome
+from nessflow.estimate import Estimate, undefined
 from nessflow.grids import EnergyGrid, Listed, numbers_of
 from nessflow.observables import observable
 from nessflow.observables.observable import Observable
@@ -33,7 +34,7 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import ACCURACY, allow_for_underflow, with_errors
+from nessflow.studies.variables import ACCURACY, outcome_of, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_density
 
@@ -151,59 +152,54 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
 def _spectra(system: OpenSystem, energies: np.ndarray) -> Outcome:
     """Return what `OWN` lists."""
     count = len(system.terminals)
-    values = _spectrum(system, energies, "transmission", lambda w: transmission(system, w)[:count])
-    values |= _spectrum(system, energies, "reflection", lambda w: reflection(system, w))
-    table, reflected = values["transmission"], values["reflection"]
-    fault = _unitarity_fault(table, reflected, open_channels(system, energies))
-    _add_rounding(system, energies, values)
-    for name in ("transmission", "transmission_error"):
-        values[name][range(count), range(count)] = np.nan
-    notes = {name: _why(system, energies, values[name]) for name in ("transmission", "reflection")}
-    notes["transmission"] = "; ".join(filter(None, (_DIAGONAL, notes["transmission"])))
+    through = _spectrum(system, energies, lambda w: transmission(system, w)[:count])
+    back = _spectrum(system, energies, lambda w: reflection(system, w))
+    fault = _unitarity_fault(through.value, back.value, open_channels(system, energies))
+    _add_rounding(system, energies, through, back)
+    for part in through[:2]:
+        part[range(count), range(count)] = np.nan
+    found = {"transmission": through, "reflection": back}
     reason = without_two_leads(count, "the net current")
     for name, function in _OF_TWO_LEADS.items():
         if reason:
-            values |= dict.fromkeys((name, f"{name}_error"), np.full(energies.size, np.nan))
-            notes[name] = reason
+            found[name] = undefined(reason, energies.shape)
             continue
-        values |= _spectrum(system, energies, name, lambda w, f=function: f(system, w))
+        value, error, _ = _spectrum(system, energies, lambda w, f=function: f(system, w))
         # Halves of sums and differences of transmissions into the leads.
-        values[f"{name}_error"] += 0.5 * np.nansum(values["transmission_error"], axis=(0, 1))
-        notes[name] = _why(system, energies, values[name])
-    flows, more = spectra(system, energies)
-    values, notes = values | flows, notes | more
+        found[name] = Estimate(value, error + 0.5 * np.nansum(through.error, axis=(0, 1)))
+    found = {
+        name: x if x.undefined else x._replace(undefined=_why(system, energies, x.value))
+        for name, x in found.items()
+    }
+    reasons = _DIAGONAL, found["transmission"].undefined
+    found["transmission"] = through._replace(undefined="; ".join(filter(None, reasons)))
+    found |= spectra(system, energies)
     status = Status.NOT_CONVERGED if fault else Status.OK
-    return Outcome(values, status, fault, notes, _limits(system))
+    never_zero = never_zero_spectra(system, energies)
+    return outcome_of(OWN, found, status, fault, _limits(system), never_zero)
 
 
-def _spectrum(
-    system: OpenSystem, energies: np.ndarray, name: str, function: Callable
-) -> dict[str, np.ndarray]:
+def _spectrum(system: OpenSystem, energies: np.ndarray, function: Callable) -> Estimate:
     """Return a spectrum, and as its error by how much rounded levels move it."""
     value, moved = with_moved_levels(system, energies, function)
-    return {name: value, f"{name}_error": np.where(np.isnan(value), np.nan, moved)}
+    return Estimate(value, np.where(np.isnan(value), np.nan, moved))
 
 
-def spectra(
-    system: OpenSystem, energies: np.ndarray, bosonic: bool = False
-) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return the spectral current, noise and entropy production, and notes."""
+def spectra(system: OpenSystem, energies: np.ndarray, bosonic: bool = False) -> dict[str, Estimate]:
+    """Return the spectral current, noise and entropy production."""
     found = spectral_flows(system, energies, bosonic)
-    current, noise = found.particle_current, found.particle_noise
-    entropy = entropy_density(system, energies, current)
-    values, notes = {}, {}
-    for name, estimate in (
-        ("particle_current", current),
-        ("particle_noise", noise),
-        ("entropy_production", entropy),
-    ):
-        key = f"spectral_{name}"
-        values[key], values[f"{key}_error"], notes[key] = estimate
-    if any(lead.temperature > 0 for lead in system.leads):
-        # Occupations end nowhere in the bands.
-        inside = open_channels(system, energies).any(axis=0)
-        allow_for_underflow(values, SPECTRAL_NAMES, inside)
-    return values, notes
+    return {
+        "spectral_particle_current": found.particle_current,
+        "spectral_particle_noise": found.particle_noise,
+        "spectral_entropy_production": entropy_density(system, energies, found.particle_current),
+    }
+
+
+def never_zero_spectra(system: OpenSystem, energies: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what vanishes by underflow alone: occupations end nowhere in the bands."""
+    if all(lead.temperature == 0 for lead in system.leads):
+        return {}
+    return dict.fromkeys(SPECTRAL_NAMES, open_channels(system, energies).any(axis=0))
 
 
 def noise_limits(leads: int) -> Limits:
@@ -212,18 +208,20 @@ def noise_limits(leads: int) -> Limits:
     return Limits(whole.lower[..., None], whole.upper[..., None])
 
 
-def _add_rounding(system: OpenSystem, energies: np.ndarray, values: dict) -> None:
+def _add_rounding(
+    system: OpenSystem, energies: np.ndarray, through: Estimate, back: Estimate
+) -> None:
     """Add to the errors what rounding of amplitudes makes of transmissions and reflections."""
     rates, count = Rates(system, energies), len(system.terminals)
-    sizes = abs(values["transmission"])
+    sizes = abs(through.value)
     sizes[:, :count] += rates.cancelled
-    values["transmission_error"] += _ROUNDING * sizes
+    through.error[...] += _ROUNDING * sizes
     # A reflection is the square of an amplitude that 1 is subtracted from.
     amplitude, size = (
         np.array([part[np.ix_(x.channels, x.channels)].sum(axis=(0, 1)) for x in system.terminals])
         for part in (abs(rates.amplitudes), rates.amplitude_sizes)
     )
-    values["reflection_error"] += _ROUNDING * (1 + amplitude) * size
+    back.error[...] += _ROUNDING * (1 + amplitude) * size
 
 
 def _why(system: OpenSystem, energies: np.ndarray, value: np.ndarray) -> str:

@@ -8,13 +8,14 @@ from functools import cache, partial
 import numpy as np
 from pydantic import model_validator
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.observables import observable
 from nessflow.outcome import joined, without_two_leads
 from nessflow.parts import KeyedError, quantity
 from nessflow.scattering.currents import steady_currents
 from nessflow.studies import observed, systems
 from nessflow.studies.kind import Outcome, Status, Variable
-from nessflow.studies.variables import failed, with_errors
+from nessflow.studies.variables import failed, outcome_of, with_errors
 from nessflow.systems.matrices import diagonal
 from nessflow.systems.system import OpenSystem
 
@@ -77,13 +78,10 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
     mu / kT = gamma_g / gamma_l is erratum E4).
     """
     system = systems.open_system(parameters.system, rng)
-    nothing = failed(observed.variables_of(parameters), coordinates(parameters), "")
-    values, notes = dict(nothing.values), {}
     loss, gain = (float(np.sum(diagonal(x))) for x in (system.loss, system.gain))
+    law = undefined("it needs both loss and gain")
     if loss > 0 and gain > 0:
-        values["low_energy_law"] = math.log(gain / loss)
-    else:
-        notes["low_energy_law"] = "it needs both loss and gain"
+        law = Estimate(math.log(gain / loss), np.nan)
 
     @cache
     def at(mu):
@@ -100,37 +98,48 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
         currents = at(mu)
         # What the leads exchange with each other adds up to nothing only with what they exchange
         # with loss and gain: without reciprocity T_LR and T_RL differ.
-        return currents.particle_current.at(slice(2)).total()[:2]
+        return currents.particle_current.at(slice(2)).total()
 
     lower, upper = parameters.lower, parameters.upper
-    (low, low_error), (high, high_error) = exchange(lower), exchange(upper)
-    if low == high == 0:
+    low, high = exchange(lower), exchange(upper)
+    if low.value == high.value == 0:
         reason = "no particles are exchanged at any chemical potential"
-        undefined = values.keys() - notes.keys() - {"low_energy_law"}
-        return Outcome(values, notes=notes | dict.fromkeys(sorted(undefined), reason))
-    if not (low < -low_error and high > high_error):
-        return Outcome(
-            values,
-            Status.NOT_CONVERGED,
-            f"no root: the exchange does not change its sign between {lower:g} and {upper:g}",
-            notes,
-        )
-    mu, error = _root(exchange, lower, upper)
-    values |= {"chemical_potential": mu, "chemical_potential_error": error}
-    temperatures = {lead.temperature for lead in system.leads}
-    if temperatures == {0.0}:
-        notes["reduced_chemical_potential"] = "the temperature is zero"
-    elif len(temperatures) > 1:
-        notes["reduced_chemical_potential"] = "the leads differ in temperature"
-    else:
-        (temperature,) = temperatures
-        values["reduced_chemical_potential"] = mu / temperature
-        values["reduced_chemical_potential_error"] = error / temperature
+        return _without_root(parameters, law, Status.OK, "", reason)
+    if not (low.value < -low.error and high.value > high.error):
+        reason = f"no root: the exchange does not change its sign between {lower:g} and {upper:g}"
+        return _without_root(parameters, law, Status.NOT_CONVERGED, reason, "")
+    mu, error, _ = root = _root(exchange, lower, upper)
+    own = {
+        "chemical_potential": root,
+        "reduced_chemical_potential": _reduced(root, system),
+        "low_energy_law": law,
+    }
     fault = at(mu).fault
     status = Status.NOT_CONVERGED if fault else Status.OK
     ends = max(mu - error, lower), min(mu + error, upper)
     found = observed.with_uncertain(observables(mu), map(observables, ends))
-    return joined(Outcome(values, status, fault, notes), found)
+    return joined(outcome_of(OWN, own, status, fault), found)
+
+
+def _without_root(
+    parameters: Parameters, law: Estimate, status: Status, message: str, reason: str
+) -> Outcome:
+    """Return an outcome of which the low-energy law alone may be known, and why."""
+    variables = observed.variables_of(parameters)
+    nothing = failed(variables, coordinates(parameters), message)
+    known = outcome_of(OWN, {"low_energy_law": law})
+    lost = dict.fromkeys(variables.keys() - known.values.keys(), reason) if reason else {}
+    return Outcome({**nothing.values, **known.values}, status, message, {**lost, **known.notes})
+
+
+def _reduced(root: Estimate, system: OpenSystem) -> Estimate:
+    """Return the chemical potential over the temperature."""
+    temperatures = {lead.temperature for lead in system.leads}
+    if temperatures == {0.0}:
+        return undefined("the temperature is zero")
+    if len(temperatures) > 1:
+        return undefined("the leads differ in temperature")
+    return root / temperatures.pop()
 
 
 def _with_potential(system: OpenSystem, mu: float) -> OpenSystem:
@@ -139,24 +148,22 @@ def _with_potential(system: OpenSystem, mu: float) -> OpenSystem:
     return dataclasses.replace(system, leads=leads)
 
 
-def _root(
-    function: Callable[[float], tuple[float, float]], lower: float, upper: float
-) -> tuple[float, float]:
-    """Return the root of a rising function, given with its error, and the root's error.
+def _root(function: Callable[[float], Estimate], lower: float, upper: float) -> Estimate:
+    """Return the root of a rising function.
 
     At the distance of its error from the root the function is surely below, and surely above zero.
     """
     from scipy.optimize import brentq
 
-    root = float(brentq(lambda x: function(x)[0], lower, upper, xtol=1e-13, rtol=1e-14))
+    root = float(brentq(lambda x: function(x).value, lower, upper, xtol=1e-13, rtol=1e-14))
     error = 1e-14 * max(abs(root), 1.0)
 
     def surely(sign: int, x: float) -> bool:
         if not lower < x < upper:
             return True
-        value, uncertain = function(x)
-        return sign * value > uncertain
+        found = function(x)
+        return sign * found.value > found.error
 
     while not (surely(-1, root - error) and surely(1, root + error)):
         error *= 2
-    return root, error
+    return Estimate(root, error)

@@ -635,9 +635,7 @@ def _site_derivatives(
     return between, exchange(loss), exchange(gain)
 
 
-def disorder_susceptibility(
-    system: OpenSystem, rtol: float = ACCURACY
-) -> tuple[np.ndarray, np.ndarray]:
+def disorder_susceptibility(system: OpenSystem, rtol: float = ACCURACY) -> Estimate:
     """Return ``dJ/dV_j``, the response of the net particle current to each site's energy.
 
     For weak uncorrelated disorder of variance ``V^2/3`` (uniform in [-V, V]) about a system
@@ -653,8 +651,8 @@ def disorder_susceptibility(
 
     Returns
     -------
-    value, error : (N,) float arrays
-        In 1/hbar.
+    Estimate
+        (N,), in 1/hbar.
 
     Raises
     ------
@@ -684,4 +682,4 @@ def disorder_susceptibility(
         return terms.sum(axis=0), abs(terms).sum(axis=0)
 
     found = Spectrum(system, rtol).integral(integrand)
-    return found.value, found.error
+    return Estimate(found.value, found.error)

@@ -212,9 +212,7 @@ def _rounding_errors(system: OpenSystem) -> np.ndarray:
     return result
 
 
-def conductance_matrices(
-    system: OpenSystem, rtol: float = ACCURACY
-) -> tuple[np.ndarray, np.ndarray]:
+def conductance_matrices(system: OpenSystem, rtol: float = ACCURACY) -> Estimate:
     """Return the response of every terminal's currents to every terminal's bias.
 
     ``M_k,ab = int dw/2pi (w - mu)^k (-f') [delta_ab sum_c T_ac - T_ab]``, where c runs over all
@@ -235,10 +233,10 @@ def conductance_matrices(
 
     Returns
     -------
-    value, error : (3, t, t) float arrays
-        In t^k/hbar; at temperature 0 (or where no energy but ``mu`` is in the thermal window, to
-        rounding) the limits, which for k = 0 are NaN where transmissions jump at ``mu``, a band
-        edge.
+    Estimate
+        (3, t, t), in t^k/hbar; at temperature 0 (or where no energy but ``mu`` is in the thermal
+        window, to rounding) the limits, which for k = 0 are NaN where transmissions jump at ``mu``,
+        a band edge.
 
     Raises
     ------
@@ -271,7 +269,7 @@ def conductance_matrices(
         errors = moments * np.where(known, error, most)
         values[1] = 0.0
         values[0], errors[0] = value, error
-        return values, errors
+        return Estimate(values, errors)
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rates, powers = Rates(system, energies), (energies - mu) ** np.arange(3)[:, None]
@@ -281,7 +279,7 @@ def conductance_matrices(
 
     peaks = np.repeat(_peaks(temperature), count * count)
     found = _thermal_average(system, integrand, peaks, rtol)
-    return found.value.reshape(3, count, count), found.error.reshape(3, count, count)
+    return Estimate(*(x.reshape(3, count, count) for x in (found.value, found.error)))
 
 
 # --- two leads ----------------------------------------------------------------------------------
@@ -517,8 +515,8 @@ def logarithmic_derivatives(
     return found[0], found[1]
 
 
-def sommerfeld_lorenz_ratio(system: OpenSystem) -> tuple[float, float]:
-    """Return ``K/(G T)`` by the Sommerfeld expansion to second order in T, with its error.
+def sommerfeld_lorenz_ratio(system: OpenSystem) -> Estimate:
+    """Return ``K/(G T)`` by the Sommerfeld expansion to second order in T.
 
         K/(G T) = (pi^2/3) [1 + (8 pi^2/15) T^2 tau''/tau - (pi^2/3) T^2 (tau'/tau)^2]
 
@@ -533,7 +531,7 @@ def sommerfeld_lorenz_ratio(system: OpenSystem) -> tuple[float, float]:
 
     Returns
     -------
-    value, error : float
+    Estimate
         In (k_B/e)^2.
 
     Raises
@@ -543,8 +541,10 @@ def sommerfeld_lorenz_ratio(system: OpenSystem) -> tuple[float, float]:
     """
     mu, temperature = _common_state(system)
     (a, e_a), (b, e_b) = logarithmic_derivatives(system, mu)
+    if np.isnan(a + b):
+        return undefined("the transmission at the chemical potential is zero or not smooth")
     # tau'/tau = a and tau''/tau = b + a^2
     square = (np.pi * temperature) ** 2
     value = LORENZ_NUMBER * (1 + square * (8 / 15 * b + a**2 / 5))
     error = LORENZ_NUMBER * square * (8 / 15 * e_b + (2 * abs(a) + e_a) * e_a / 5)
-    return value, error + _EPSILON * abs(value)
+    return Estimate(value, error + _EPSILON * abs(value))

@@ -11,6 +11,7 @@ from nessflow.estimate import Estimate, uncertainty_ratio
 from nessflow.mixture import engine, state
 from nessflow.mixture.state import Mixture
 from nessflow.mixture.transport import Transport, transport
+from nessflow.outcome import joined
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies.kind import (
     COVARIANCE,
@@ -20,7 +21,6 @@ from nessflow.studies.kind import (
     Coordinate,
     Limits,
     Outcome,
-    Status,
     Variable,
 )
 from nessflow.studies.variables import of_integrals, outcome_of, with_errors
@@ -370,15 +370,3 @@ def with_transport(
     """Return the outcomes of ``more`` together with the transport of the same points."""
     pairs = zip(transport_outcomes(parameters), more(parameters), strict=True)
     return [joined(*pair) for pair in pairs]
-
-
-def joined(one: Outcome, other: Outcome) -> Outcome:
-    """Return two outcomes of one point as one; a fault of the first comes first."""
-    first = one if one.status != Status.OK else other
-    return Outcome(
-        {**one.values, **other.values},
-        first.status,
-        first.message,
-        {**one.notes, **other.notes},
-        {**one.limits, **other.limits},
-    )

@@ -204,7 +204,7 @@ NONRECIPROCITY = {
 }
 
 
-def joined(results: Sequence[Mapping[str, Estimate]]) -> dict[str, Estimate]:
+def by_direction(results: Sequence[Mapping[str, Estimate]]) -> dict[str, Estimate]:
     """Return the estimates of forward and reverse bias together."""
     return {
         name: stacked({way: x[name] for way, x in zip(DIRECTIONS, results, strict=True)})
