@@ -103,6 +103,11 @@ def reasons_of_parts(reasons: Mapping[str, str]) -> str:
     return "; ".join(f"{', '.join(who)}: {reason}" for reason, who in names.items())
 
 
+def without_two_leads(leads: int, what: str = "it") -> str:
+    """Return why a quantity between two leads is not defined, or an empty text."""
+    return "" if leads == 2 else f"{what} is defined between two leads, the system has {leads}"
+
+
 NEGATIVE_ENTROPY = "the entropy production is negative, outside the second law's regime"
 
 

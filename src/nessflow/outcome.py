@@ -72,11 +72,6 @@ def current_limits(leads: int) -> Limits:
     return Limits(lower, upper)
 
 
-def without_two_leads(leads: int, what: str = "it") -> str:
-    """Return why a quantity between two leads is not defined, or an empty text."""
-    return "" if leads == 2 else f"{what} is defined between two leads, the system has {leads}"
-
-
 def noise_limits(leads: int) -> Limits:
     """Return the limits of the noise of fermions between leads, whose cross noise is negative.
 
@@ -163,7 +158,7 @@ def outcome_of(
     variables : mapping of str to Variable
         What is stored; errors where it names ``<name>_error``.
     estimates : mapping of str to Estimate, array or float
-        By name; a value alone where no error is stored.  What is not stored is passed over.
+        By name; a value alone where no error is stored.
     status : Status
         Of the point.
     message : str
@@ -177,9 +172,8 @@ def outcome_of(
     """
     never_zero, values, notes = never_zero or {}, {}, {}
     for name, found in estimates.items():
-        if name not in variables:
-            continue
-        value, error, reason = found if isinstance(found, Estimate) else Estimate(found, np.nan)
+        known = Estimate(*found) if isinstance(found, tuple) else Estimate(found, np.nan)
+        value, error, reason = known
         values[name] = value
         if f"{name}_error" in variables:
             where = never_zero.get(name, False)

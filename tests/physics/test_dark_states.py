@@ -279,12 +279,14 @@ def test_one_energy_costs_itself_alone():
 
 
 def numbers(found):
-    """Return every value of a result that has an error beside it."""
+    """Return every value of a result that has an error."""
     if isinstance(found, tuple):
         return {"value": (np.array(found[0]), np.array(found[1]))}
     estimates = {name: x for name, x in vars(found).items() if isinstance(x, Estimate)}
     return {
-        name: (np.array(value), np.array(error)) for name, (value, error, _) in estimates.items()
+        name: (np.array(value), np.array(error))
+        for name, (value, error, _) in estimates.items()
+        if name != "unitarity_defect"
     }
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 from pydantic import Field, model_validator
 
-from nessflow.estimate import Estimate, undefined
+from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.observables import observable
 from nessflow.observables.currents import Currents
-from nessflow.outcome import joined, without_two_leads
+from nessflow.outcome import joined
 from nessflow.parts import KeyedError
 from nessflow.scattering.currents import SteadyCurrents, disorder_susceptibility
 from nessflow.studies import observed, systems

@@ -6,11 +6,11 @@ from functools import cache
 import numpy as np
 from pydantic import model_validator
 
-from nessflow.estimate import Estimate, undefined
+from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.observables import observable
 from nessflow.observables.currents import Currents
 from nessflow.observables.observable import is_driven
-from nessflow.outcome import joined, without_two_leads
+from nessflow.outcome import joined
 from nessflow.parts import KeyedError
 from nessflow.scattering.currents import SteadyCurrents, currents_at_rest
 from nessflow.scattering.linear_response import (

@@ -6,11 +6,11 @@ import numpy as np
 from pydantic import model_validator
 
 from nessflow import outcome
-from nessflow.estimate import Estimate, undefined
+from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.grids import EnergyGrid, Listed, numbers_of
 from nessflow.observables import observable
 from nessflow.observables.observable import Observable
-from nessflow.outcome import joined, without_two_leads
+from nessflow.outcome import joined
 from nessflow.parts import KeyedError, quantity
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,

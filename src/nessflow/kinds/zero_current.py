@@ -8,9 +8,9 @@ from functools import cache, partial
 import numpy as np
 from pydantic import model_validator
 
-from nessflow.estimate import Estimate, undefined
+from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.observables import observable
-from nessflow.outcome import joined, without_two_leads
+from nessflow.outcome import joined
 from nessflow.parts import KeyedError, quantity
 from nessflow.scattering.currents import steady_currents
 from nessflow.studies import observed, systems

@@ -14,8 +14,7 @@ from itertools import product
 
 import numpy as np
 
-from nessflow.estimate import Estimate, undefined
-from nessflow.outcome import without_two_leads
+from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.solvers.dense import inverse_green, solved
 from nessflow.spectrum.band_edges import continuous, on_band_edge
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes

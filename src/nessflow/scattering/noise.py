@@ -28,8 +28,7 @@ from itertools import combinations, product
 
 import numpy as np
 
-from nessflow.estimate import Estimate, undefined
-from nessflow.outcome import without_two_leads
+from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.scattering.currents import SteadyCurrents, currents_observable, terminal_names
 from nessflow.solvers.dense import scattering_matrix
 from nessflow.spectrum.quadrature import Integral
