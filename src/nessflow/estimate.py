@@ -23,7 +23,8 @@ class Estimate(NamedTuple):
 
     def at(self, index) -> "Estimate":
         """Return some of the numbers, by an index of arrays of the value's shape."""
-        return Estimate(self.value[index], self.error[index], self.undefined)
+        value = self.value[index]
+        return Estimate(value, self.error[index], self.undefined if np.isnan(value).any() else "")
 
     # Else a product with an array would be that array times a tuple.
     __array_ufunc__ = None

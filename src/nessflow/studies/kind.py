@@ -22,9 +22,10 @@ point (`nessflow.registry`); ``steady-current`` is the module ``steady_current``
     Whether ``evaluate`` draws random numbers (an ensemble makes sense);
     `nessflow.studies.variables.never_random` where it does not.
 ``evaluate(parameters, rng)``
-    ``Outcome`` of one point.  ``rng`` is None where ``is_random`` is false; what is drawn comes
-    from ``nessflow.studies.draws.stream(rng, name)``, by the name of the thing drawn, as numbers
-    without a scale: sample k is then one draw at all points.
+    ``Outcome`` of one point, which `outcome_of` makes from estimates.  ``rng`` is None where
+    ``is_random`` is false; what is drawn comes from ``nessflow.studies.draws.stream(rng, name)``,
+    by the name of the thing drawn, as numbers without a scale: sample k is then one draw at all
+    points.
 ``chosen(written)``
     Optional, for kinds whose studies choose observables by the parameter ``observables``: what
     that list asks for by name, each with the variables, the module and the parameters of an
@@ -45,6 +46,8 @@ beside it is a small study of it, for ``nessflow describe``.  What a kind is mad
 from here; `nessflow.parts` and `nessflow.systems` have the rest.
 """
 
+from nessflow.estimate import Estimate as Estimate
+from nessflow.estimate import undefined as undefined
 from nessflow.grids import Grid as Grid
 from nessflow.outcome import ANYTHING as ANYTHING
 from nessflow.outcome import COVARIANCE as COVARIANCE
@@ -56,6 +59,7 @@ from nessflow.outcome import Limits as Limits
 from nessflow.outcome import Outcome as Outcome
 from nessflow.outcome import Status as Status
 from nessflow.outcome import Variable as Variable
+from nessflow.outcome import outcome_of as outcome_of
 from nessflow.parts import KeyedError as KeyedError
 from nessflow.parts import Strict as Strict
 from nessflow.parts import quantity as quantity
