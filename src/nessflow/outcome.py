@@ -125,11 +125,31 @@ def joined(*outcomes: Outcome) -> Outcome:
     return Outcome(values, status, message, notes, limits)
 
 
+def status_of(unfinished: str = "", doubt: str = "") -> tuple[Status, str]:
+    """Return the status of a point, and why it is not ok.
+
+    Parameters
+    ----------
+    unfinished : str
+        What did not converge; empty where all did.
+    doubt : str
+        Why values are doubtful though all converged; empty where they are not.
+
+    Returns
+    -------
+    status : Status
+        Of the point.
+    message : str
+        The first of both that is not empty.
+    """
+    if unfinished:
+        return Status.NOT_CONVERGED, unfinished
+    return (Status.SUSPECT, doubt) if doubt else (Status.OK, "")
+
+
 def of_integrals(converged: bool) -> tuple[Status, str]:
     """Return the status of a point by its integrals over the energy, and why it is not ok."""
-    if converged:
-        return Status.OK, ""
-    return Status.NOT_CONVERGED, "an energy integral did not converge"
+    return status_of("" if converged else "an energy integral did not converge")
 
 
 def with_errors(variables: Mapping[str, Variable]) -> dict[str, Variable]:

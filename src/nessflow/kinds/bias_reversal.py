@@ -18,7 +18,7 @@ from nessflow.scattering.profiles import joule_heat
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import NOT_NEGATIVE, Limits, Status, Variable
 from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
-from nessflow.studies.variables import ACCURACY, Accuracy, with_errors
+from nessflow.studies.variables import ACCURACY, Accuracy, of_integrals, status_of, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import without_temperature
 
@@ -166,9 +166,8 @@ def how_valid(solutions: Sequence[ProbeSolution]) -> dict[str, Estimate]:
 def judged(solutions: Sequence[ProbeSolution]) -> tuple[Status, str]:
     """Return the status of a point by its solutions, and why it is not ok."""
     if not all(solution.converged for solution in solutions):
-        return Status.NOT_CONVERGED, "an energy integral did not converge"
-    reason = next((x.validity.reason for x in solutions if x.validity.reason), "")
-    return (Status.SUSPECT, reason) if reason else (Status.OK, "")
+        return of_integrals(False)
+    return status_of(doubt=next((x.validity.reason for x in solutions if x.validity.reason), ""))
 
 
 def both_directions(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:

@@ -16,10 +16,9 @@ from nessflow.studies.kind import (
     SECOND_LAW,
     Coordinate,
     Outcome,
-    Status,
     Variable,
 )
-from nessflow.studies.variables import never_random, outcome_of, with_errors
+from nessflow.studies.variables import never_random, outcome_of, status_of, with_errors
 
 
 class System(classical_lattice.System):
@@ -114,10 +113,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         [_one_direction(parameters, one, times, rate) for one in engines]
     )
     found["relaxation_rate"] = rate
-    if converged:
-        return outcome_of(VARIABLES, found)
-    reason = f"the relaxation rate is uncertain by {rate.error:.1e}"
-    return outcome_of(VARIABLES, found, Status.NOT_CONVERGED, reason)
+    fault = "" if converged else f"the relaxation rate is uncertain by {rate.error:.1e}"
+    return outcome_of(VARIABLES, found, *status_of(fault))
 
 
 def _one_direction(parameters, engine, times, rate: Estimate) -> dict[str, Estimate]:

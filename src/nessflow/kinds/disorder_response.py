@@ -80,8 +80,8 @@ def evaluate(parameters: Parameters, rng: None, own: bool = True) -> Outcome:
 def _limit(system: OpenSystem, clean: SteadyCurrents, accuracy: float) -> Outcome:
     """Return (1/3) sum_j (dJ/dV_j)^2, since <V_j V_k> = delta_jk V^2 / 3 for uniform disorder."""
     if not clean.integrated:
-        status, reason = of_integrals(clean.integrated)
-        return outcome_of(OWN, {_LIMIT: undefined(reason)}, status, reason)
+        status = of_integrals(clean.integrated)
+        return outcome_of(OWN, {_LIMIT: undefined(status[1])}, *status)
     current, error, _ = clean.net_particle_current
     if abs(current) > error + _ROUNDING * abs(clean.particle_current.value).max():
         reason = (

@@ -22,8 +22,15 @@ from nessflow.scattering.linear_response import (
 from nessflow.scattering.noise import ParticleNoise
 from nessflow.spectrum.band_edges import why_undefined
 from nessflow.studies import observed, systems
-from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Limits, Outcome, Status, Variable
-from nessflow.studies.variables import CHARGE, Charge, of_integrals, outcome_of, with_errors
+from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Limits, Outcome, Variable
+from nessflow.studies.variables import (
+    CHARGE,
+    Charge,
+    of_integrals,
+    outcome_of,
+    status_of,
+    with_errors,
+)
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import without_temperature
 
@@ -219,7 +226,7 @@ def _response(
         found["conductance_matrix"] = found["conductance_matrix"]._replace(undefined=reason)
     found[_BIAS] = _bias_entropy_production(system, matrices.at(0))
     found["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
-    status = Status.OK, ""
+    status = status_of()
     reason = without_two_leads(len(parameters.system.leads), "the response of the net current")
     if reason:
         found |= dict.fromkeys((*_RESPONSE, *_RATIOS), undefined(reason))

@@ -8,9 +8,9 @@ from nessflow.mixture.counting import transfer_distribution
 from nessflow.outcome import joined
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies import mixtures
-from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Outcome, Status, Variable
+from nessflow.studies.kind import NOT_NEGATIVE, PROBABILITY, Coordinate, Outcome, Variable
 from nessflow.studies.mixtures import TRANSPORT, LineParameters
-from nessflow.studies.variables import never_random, outcome_of
+from nessflow.studies.variables import never_random, outcome_of, status_of
 
 CONVENTIONS = (
     *mixtures.CONVENTIONS,
@@ -86,7 +86,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     except ValueError as error:
         found["transfer_probability"] = undefined(str(error), numbers.shape)
         found["outside_probability"] = undefined(str(error))
-        fault = outcome_of(VARIABLES, found, Status.NOT_CONVERGED, str(error))
+        fault = outcome_of(VARIABLES, found, *status_of(str(error)))
         return joined(transport, fault)
     inside = (table.number >= numbers[0]) & (table.number <= numbers[-1])
     probability = np.zeros(numbers.size)

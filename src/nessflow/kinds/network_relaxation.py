@@ -28,10 +28,9 @@ from nessflow.studies.kind import (
     Coordinate,
     Limits,
     Outcome,
-    Status,
     Variable,
 )
-from nessflow.studies.variables import never_random, outcome_of, with_errors
+from nessflow.studies.variables import never_random, outcome_of, status_of, with_errors
 
 EQUATIONS = ("exact", "epa", "local", "global")
 _BUILDERS = {
@@ -250,10 +249,10 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         f"steady_{name}": stacked(_by_equation(one.steady[name] for one in found))
         for name in network_flows.FLOWS
     }
-    worst, status = errors.max(), (Status.OK, "")
+    worst, fault = errors.max(), ""
     if worst > _ACCEPTED * (1 + abs(correlations).max()):
-        status = Status.NOT_CONVERGED, f"correlations may be wrong by {worst:.1e}"
-    return outcome_of(VARIABLES, found, *status, _limits(parameters.bosonic))
+        fault = f"correlations may be wrong by {worst:.1e}"
+    return outcome_of(VARIABLES, found, *status_of(fault), _limits(parameters.bosonic))
 
 
 def _by_equation(estimates: Iterable[Estimate]) -> dict[str, Estimate]:

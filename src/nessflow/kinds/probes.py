@@ -25,7 +25,7 @@ from nessflow.studies.kind import (
     Status,
     Variable,
 )
-from nessflow.studies.variables import failed, outcome_of, with_errors
+from nessflow.studies.variables import failed, of_integrals, outcome_of, status_of, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_production, heat_current
 
@@ -274,11 +274,11 @@ def judged(
 ) -> tuple[Status, str]:
     """Return the status of a point, and why it is not ok; None is what was not computed."""
     if not solved.converged:
-        return Status.NOT_CONVERGED, (
+        return status_of(
             f"the currents of the probes depart by {solved.residual:.1e} from the demanded ones"
         )
-    fault = currents.fault if currents is not None else ""
-    if fault or not (inside is None or inside.converged):
-        return Status.NOT_CONVERGED, fault or "an energy integral did not converge"
-    doubt = solved.validity.reason
-    return (Status.SUSPECT, doubt) if doubt else (Status.OK, "")
+    if currents is not None and currents.fault:
+        return status_of(currents.fault)
+    if inside is not None and not inside.converged:
+        return of_integrals(False)
+    return status_of(doubt=solved.validity.reason)

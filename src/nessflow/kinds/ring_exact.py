@@ -18,8 +18,8 @@ from nessflow.kinetic.exclusion import (
 )
 from nessflow.kinetic.rates import thermal_channel
 from nessflow.studies import rings
-from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
-from nessflow.studies.variables import never_random, outcome_of
+from nessflow.studies.kind import Coordinate, Outcome, Variable
+from nessflow.studies.variables import never_random, outcome_of, status_of
 
 
 class Parameters(ring_steady_state.Parameters):
@@ -93,7 +93,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "particles": process.configurations[0].sum(),
         "configurations": len(process.configurations),
     }
-    return outcome_of(VARIABLES, found, Status.SUSPECT if fault else Status.OK, fault)
+    return outcome_of(VARIABLES, found, *status_of(doubt=fault))
 
 
 def _estimates(ring: rings.Ring, process: Process) -> dict[str, Estimate]:

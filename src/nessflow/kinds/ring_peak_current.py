@@ -10,8 +10,8 @@ from nessflow.estimate import Estimate
 from nessflow.kinetic.peak import Peak, peak_current
 from nessflow.parts import Strict
 from nessflow.studies import rings
-from nessflow.studies.kind import PROBABILITY, Coordinate, Outcome, Status, Variable
-from nessflow.studies.variables import failed, never_random, outcome_of, with_errors
+from nessflow.studies.kind import PROBABILITY, Coordinate, Outcome, Variable
+from nessflow.studies.variables import failed, never_random, outcome_of, status_of, with_errors
 
 
 class Parameters(Strict):
@@ -66,7 +66,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     found, missing = rings.with_length(ring, _estimates(peak), _elsewhere)
     found["peak_entropy_production"] = rings.finite(found["peak_entropy_production"])
     if peak.fault:
-        return outcome_of(VARIABLES, found, Status.NOT_CONVERGED, peak.fault)
+        return outcome_of(VARIABLES, found, *status_of(peak.fault))
     share = peak.nonequilibrium_share
     state = rings.steady(ring, 0.0 if share.undefined else share.value)
     # The search for a peak meets all shares.

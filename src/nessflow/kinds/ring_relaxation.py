@@ -15,8 +15,8 @@ from nessflow.kinetic.relaxation import relax
 from nessflow.kinetic.steady import State, SteadyState
 from nessflow.parts import Strict, quantity
 from nessflow.studies import rings
-from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Status, Variable
-from nessflow.studies.variables import failed, never_random, outcome_of, with_errors
+from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Variable
+from nessflow.studies.variables import failed, never_random, outcome_of, status_of, with_errors
 
 
 class Times(Strict):
@@ -101,7 +101,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     n = occupation.value
     found["conservation_defect"] = (n - n[:1]).mean(axis=1)
     fault = missing or rings.doubt(ring, share, steady)
-    return outcome_of(VARIABLES, found, Status.SUSPECT if fault else Status.OK, fault)
+    return outcome_of(VARIABLES, found, *status_of(doubt=fault))
 
 
 def _equation(ring: rings.Ring, share: float) -> RateEquation:

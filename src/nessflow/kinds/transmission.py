@@ -31,10 +31,9 @@ from nessflow.studies.kind import (
     Coordinate,
     Limits,
     Outcome,
-    Status,
     Variable,
 )
-from nessflow.studies.variables import ACCURACY, outcome_of, with_errors
+from nessflow.studies.variables import ACCURACY, outcome_of, status_of, with_errors
 from nessflow.systems.system import OpenSystem
 from nessflow.thermodynamics import entropy_density
 
@@ -174,9 +173,8 @@ def _spectra(system: OpenSystem, energies: np.ndarray) -> Outcome:
     reasons = _DIAGONAL, found["transmission"].undefined
     found["transmission"] = through._replace(undefined="; ".join(filter(None, reasons)))
     found |= spectra(system, energies)
-    status = Status.NOT_CONVERGED if fault else Status.OK
     never_zero = never_zero_spectra(system, energies)
-    return outcome_of(OWN, found, status, fault, _limits(system), never_zero)
+    return outcome_of(OWN, found, *status_of(fault), _limits(system), never_zero)
 
 
 def _spectrum(system: OpenSystem, energies: np.ndarray, function: Callable) -> Estimate:

@@ -15,7 +15,7 @@ from nessflow.parts import KeyedError, quantity
 from nessflow.scattering.currents import steady_currents
 from nessflow.studies import observed, systems
 from nessflow.studies.kind import Outcome, Status, Variable
-from nessflow.studies.variables import failed, outcome_of, with_errors
+from nessflow.studies.variables import failed, outcome_of, status_of, with_errors
 from nessflow.systems.matrices import diagonal
 from nessflow.systems.system import OpenSystem
 
@@ -104,32 +104,31 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
     low, high = exchange(lower), exchange(upper)
     if low.value == high.value == 0:
         reason = "no particles are exchanged at any chemical potential"
-        return _without_root(parameters, law, Status.OK, "", reason)
+        return _without_root(parameters, law, status_of(), reason)
     if not (low.value < -low.error and high.value > high.error):
         reason = f"no root: the exchange does not change its sign between {lower:g} and {upper:g}"
-        return _without_root(parameters, law, Status.NOT_CONVERGED, reason, "")
+        return _without_root(parameters, law, status_of(reason), "")
     mu, error, _ = root = _root(exchange, lower, upper)
     own = {
         "chemical_potential": root,
         "reduced_chemical_potential": _reduced(root, system),
         "low_energy_law": law,
     }
-    fault = at(mu).fault
-    status = Status.NOT_CONVERGED if fault else Status.OK
     ends = max(mu - error, lower), min(mu + error, upper)
     found = observed.with_uncertain(observables(mu), map(observables, ends))
-    return joined(outcome_of(OWN, own, status, fault), found)
+    return joined(outcome_of(OWN, own, *status_of(at(mu).fault)), found)
 
 
 def _without_root(
-    parameters: Parameters, law: Estimate, status: Status, message: str, reason: str
+    parameters: Parameters, law: Estimate, status: tuple[Status, str], reason: str
 ) -> Outcome:
     """Return an outcome of which the low-energy law alone may be known, and why."""
     variables = observed.variables_of(parameters)
-    nothing = failed(variables, coordinates(parameters), message)
+    nothing = failed(variables, coordinates(parameters), "")
     known = outcome_of(OWN, {"low_energy_law": law})
-    lost = dict.fromkeys(variables.keys() - known.values.keys(), reason) if reason else {}
-    return Outcome({**nothing.values, **known.values}, status, message, {**lost, **known.notes})
+    unknown = sorted(variables.keys() - known.values.keys())
+    lost = dict.fromkeys(unknown, reason) if reason else {}
+    return Outcome({**nothing.values, **known.values}, *status, {**lost, **known.notes})
 
 
 def _reduced(root: Estimate, system: OpenSystem) -> Estimate:

@@ -6,7 +6,7 @@ import numpy as np
 
 from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable, flows
-from nessflow.outcome import Status, Variable, with_errors
+from nessflow.outcome import Status, Variable, status_of, with_errors
 from nessflow.scattering.profiles import LocalIntegrals, divergence, local_integrals
 from nessflow.solvers.pairwise import bonds
 from nessflow.systems.system import OpenSystem
@@ -55,12 +55,12 @@ class BondCurrents(Observable):
     def fault(self, system: OpenSystem, result: LocalIntegrals) -> tuple[Status, str]:
         """Return whether the integrals converged and particles are conserved on every site."""
         if not result.converged:
-            return Status.NOT_CONVERGED, "the energy integral of a bond current did not converge"
+            return status_of("the energy integral of a bond current did not converge")
         defect, allowed, _ = _continuity(system, result)
         if (abs(defect) <= allowed).all():
-            return Status.OK, ""
+            return status_of()
         site = int(np.argmax(abs(defect) - allowed))
-        return Status.NOT_CONVERGED, (
+        return status_of(
             f"the currents into site {site + 1} add to {defect[site]:.1e}, more than their errors "
             f"{allowed[site]:.1e}"
         )

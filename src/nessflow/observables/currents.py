@@ -6,13 +6,7 @@ import numpy as np
 
 from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable, flows, is_driven
-from nessflow.outcome import (
-    Limits,
-    Status,
-    Variable,
-    current_limits,
-    with_errors,
-)
+from nessflow.outcome import Limits, Status, Variable, current_limits, status_of, with_errors
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
     SteadyCurrents,
@@ -74,7 +68,7 @@ class Currents(Observable):
 
     def fault(self, system: OpenSystem, result: SteadyCurrents) -> tuple[Status, str]:
         """Return whether integrals converged, particles are conserved and unitarity holds."""
-        return (Status.NOT_CONVERGED, result.fault) if result.fault else (Status.OK, "")
+        return status_of(result.fault)
 
     def limits(self, system: OpenSystem) -> dict[str, Limits]:
         """Return that loss takes and gain gives particles."""

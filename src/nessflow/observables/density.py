@@ -6,7 +6,7 @@ import numpy as np
 
 from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable
-from nessflow.outcome import PROBABILITY, Status, Variable, with_errors
+from nessflow.outcome import PROBABILITY, Status, Variable, status_of, with_errors
 from nessflow.scattering.profiles import LocalIntegrals, local_integrals, undamped_weight
 from nessflow.systems.system import OpenSystem
 
@@ -43,15 +43,15 @@ class Density(Observable):
     def fault(self, system: OpenSystem, result: LocalIntegrals) -> tuple[Status, str]:
         """Return whether the integrals converged and no site holds more than its states."""
         if not result.converged:
-            return Status.NOT_CONVERGED, "the energy integral of an occupation did not converge"
+            return status_of("the energy integral of an occupation did not converge")
         filled, weight = result.parts["filled"], undamped_weight(system, result)
         beyond, allowed = filled.value + weight.value - 1, filled.error + weight.error
         if (beyond <= allowed + 8 * np.finfo(float).eps).all():
-            return Status.OK, ""
+            return status_of()
         site = int(np.argmax(beyond - allowed))
-        return Status.SUSPECT, (
-            f"site {site + 1} holds {beyond[site]:.1e} more than its states that decay, with an "
-            f"error of {allowed[site]:.1e}"
+        return status_of(
+            doubt=f"site {site + 1} holds {beyond[site]:.1e} more than its states that decay, "
+            f"with an error of {allowed[site]:.1e}"
         )
 
     def never_zero(self, system: OpenSystem) -> dict[str, np.ndarray | bool]:

@@ -12,6 +12,7 @@ from nessflow.outcome import (
     Status,
     Variable,
     noise_limits,
+    status_of,
     with_errors,
 )
 from nessflow.scattering.noise import ParticleNoise, noise_observable
@@ -55,16 +56,16 @@ class Noise(Observable):
     def fault(self, system: OpenSystem, result: ParticleNoise) -> tuple[Status, str]:
         """Return whether integrals converged and no variance is negative."""
         if not result.converged:
-            return Status.NOT_CONVERGED, "the energy integral of noise did not converge"
+            return status_of("the energy integral of noise did not converge")
         # Cross noise with loss and gain is negative too, so that no row of the leads' noise adds up
         # to less than zero; then the matrix is positive as well.
         value, error, _ = result.particle_noise
         lowest = value.sum(axis=1) + error.sum(axis=1)
         if np.all(lowest >= 0):
-            return Status.OK, ""
-        return Status.SUSPECT, (
-            f"the noise is not positive: the leads' covariances add to {lowest.min():.1e} with "
-            "their errors"
+            return status_of()
+        return status_of(
+            doubt=f"the noise is not positive: the leads' covariances add to {lowest.min():.1e} "
+            "with their errors"
         )
 
     def limits(self, system: OpenSystem) -> dict[str, Limits]:

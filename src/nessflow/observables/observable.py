@@ -34,6 +34,7 @@ from nessflow.outcome import (
     Status,
     Variable,
     outcome_of,
+    status_of,
 )
 from nessflow.parts import KeyedError, Strict
 from nessflow.registry import Source, members, project, refusal, source_of
@@ -93,7 +94,7 @@ class Observable(Strict):
 
     def fault(self, system: OpenSystem, result: Any) -> tuple[Status, str]:
         """Return the status that follows from convergence and invariants, and why."""
-        return Status.OK, ""
+        return status_of()
 
     def limits(self, system: OpenSystem) -> dict[str, Limits]:
         """Return the limits that depend on the system, in place of those of the variables."""
@@ -339,7 +340,7 @@ def outcome(
     """Return the variables of some observables, from `results` of these or more."""
     every = _with_needed(observables)
     faults = [every[name].fault(system, results[name]) for name in sorted(every)]
-    status, message = next((x for x in faults if x[0] != Status.OK), (Status.OK, ""))
+    status, message = next((x for x in faults if x[0] != Status.OK), status_of())
     found = Outcome({}, status, message, {}, {})
     for observable in observables:
         _add(found, system, observable, results[observable.name])

@@ -17,7 +17,7 @@ from nessflow.kinetic.steady import SteadyState
 from nessflow.matrix import Matrix, require_square
 from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.studies.kind import NOT_NEGATIVE, SECOND_LAW, Coordinate, Status, Variable
-from nessflow.studies.variables import with_errors
+from nessflow.studies.variables import status_of, with_errors
 
 FEWEST_CELLS, FEW_CELLS = 12, 32
 """Cells up to which a ring is always short, and up to which its correlations are looked at; they
@@ -419,9 +419,8 @@ def judged(ring: Ring, share: float, state: SteadyState, fault: str = "") -> tup
         Why it is not ok.
     """
     if not state.converged:
-        return Status.NOT_CONVERGED, f"Newton's method left the residual {state.residual:.1e}"
-    fault = fault or doubt(ring, share, state)
-    return (Status.SUSPECT, fault) if fault else (Status.OK, "")
+        return status_of(f"Newton's method left the residual {state.residual:.1e}")
+    return status_of(doubt=fault or doubt(ring, share, state))
 
 
 def flows(state: SteadyState) -> Estimates:

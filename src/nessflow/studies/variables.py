@@ -13,6 +13,7 @@ from nessflow.outcome import (
     Variable,
     of_integrals,
     outcome_of,
+    status_of,
     with_errors,
 )
 from nessflow.spectrum.spectrum import ACCURACY
@@ -26,6 +27,7 @@ __all__ = [
     "never_random",
     "of_integrals",
     "outcome_of",
+    "status_of",
     "with_errors",
 ]
 
