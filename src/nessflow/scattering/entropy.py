@@ -23,6 +23,7 @@ import numpy as np
 import scipy.sparse
 from scipy.special import xlog1py, xlogy
 
+from nessflow.estimate import Estimate, undefined
 from nessflow.solvers.dense import scattering_matrix
 from nessflow.spectrum.rates import Exchange, Rates
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum
@@ -266,9 +267,7 @@ def _integrand(system: OpenSystem) -> Callable[[np.ndarray], Terms]:
     return integrand
 
 
-def scattering_entropy_production(
-    system: OpenSystem, rtol: float = ACCURACY
-) -> tuple[float, float, bool]:
+def scattering_entropy_production(system: OpenSystem, rtol: float = ACCURACY) -> Estimate:
     """Return how much more entropy leaves the terminals than enters them, per time.
 
     Finite and not negative for any loss and gain, any lead and temperature; zero in equilibrium.
@@ -284,13 +283,13 @@ def scattering_entropy_production(
 
     Returns
     -------
-    value, error : float
-        In k_B t/hbar.
-    converged : bool
-        Whether the tolerance, or the rounding errors, were met.
+    Estimate
+        In k_B t/hbar; undefined where neither the tolerance nor the rounding errors were met.
     """
     # A Lorentzian of half width g has int H dw = 2 pi g, and int T dw = pi g.
     peak = 4.0 * (len(system.leads) + 1)
     # H(f) goes as ln(w)/w^2 where f goes as 1/w^2.
     found = Spectrum(system, rtol).integral(_integrand(system), peak, logarithmic_tail=True)
-    return float(found.value[0]), float(found.error[0]), found.converged
+    if not found.converged:
+        return undefined("its energy integral did not converge")
+    return Estimate(float(found.value[0]), float(found.error[0]))
