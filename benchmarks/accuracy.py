@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from quadrature import sample
 
 import nessflow
+from nessflow.digest import source_digest, style_digest
 from nessflow.figures.save import save
 from nessflow.figures.style import styled
-from nessflow.run.digest import source_digest, style_digest
 from nessflow.run.provenance import versions
 from nessflow.scattering.currents import response_transmission, steady_currents
 from nessflow.spectrum.occupation import fermi_difference

@@ -8,16 +8,15 @@ observables with errors and notes, NetCDF written.
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
-from nessflow.config.grid import blocks_of
 from nessflow.config.project import load_study
 from nessflow.mixture.state import GaussianWeights, Mixture, Reservoir, StepWeights
 from nessflow.mixture.transport import transport
-from nessflow.registry import find_kind, kind_names
 from nessflow.run.solve import solve_block
 
 STUDY = Path(__file__).resolve().parents[1] / "config" / "studies" / "mixture-uncertainty.yaml"
@@ -60,16 +59,13 @@ def physics():
 
 def blocks(together):
     """Solve the study; return the number of points and of those that failed."""
-    study = load_study(STUDY, find_kind=find_kind, kind_names=kind_names())
-    kind = find_kind(study.kind)
+    study = load_study(STUDY)
     if not together:
         names = ("Parameters", "VARIABLES", "coordinates", "is_random", "evaluate")
-        kind = SimpleNamespace(**{name: getattr(kind, name) for name in names})
+        kind = SimpleNamespace(**{name: getattr(study.kind, name) for name in names})
+        study = replace(study, kind=kind)
     with tempfile.TemporaryDirectory() as folder:
-        counts = [
-            solve_block(study, block, kind, Path(folder) / block.path, digest="benchmark")
-            for block in blocks_of(study.axes, study.ensemble)
-        ]
+        counts = [solve_block(block, Path(folder)) for block in study.blocks]
     return sum(c.computed for c in counts), sum(c.failed for c in counts)
 
 

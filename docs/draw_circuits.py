@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from nessflow.config.study import Study, parameters_of
 from nessflow.figures.save import save
 from nessflow.figures.style import styled
-from nessflow.registry import find_kind
 from nessflow.store.store import read_dataset
 from nessflow.verbs.draw import figure_record
 from nessflow.verbs.workflow import read_project
@@ -30,7 +29,7 @@ TEXT = {"ha": "center", "va": "center", "fontsize": 7}
 
 def placement_of(study: Study, name: str) -> str:
     """Return a letter for each inner node of a circuit: source (S) or drain (D)."""
-    system = parameters_of(study, {"circuit": name}, find_kind(study.kind)).system
+    system = parameters_of(study, {"circuit": name}).system
     letters = {
         site: kind[0].upper() for kind, place in system.injections.items() for site in place.sites
     }

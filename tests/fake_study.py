@@ -1,12 +1,13 @@
 """A kind without physics, and studies of it, for tests of the pipeline."""
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
-from nessflow.config.grid import Axis, Ensemble, blocks_of, label_of
+from nessflow.config.grid import Axis, Ensemble, label_of
 from nessflow.config.study import Study
 from nessflow.parts import Strict
 from nessflow.run.gather import gather_study
@@ -33,7 +34,7 @@ def outcome_of(parameters: Parameters, rng, **changes) -> Outcome:
         "affinity": np.nan,
     }
     outcome = Outcome(values, notes={"affinity": "infinite for pure loss"})
-    return dataclasses.replace(outcome, **changes)
+    return replace(outcome, **changes)
 
 
 def kind_of(evaluate=outcome_of, calls: list | None = None) -> SimpleNamespace:
@@ -70,13 +71,21 @@ SITES = Axis(
 AXES = (numbers("V", [0.1, 0.2, 0.5]), numbers("mu", [0, 1.5], outer=True), SITES)
 
 
-def study_of(axes=AXES, ensemble=Ensemble(6, 4, 1), **changes) -> Study:  # noqa: B008
-    study = Study(
+@dataclasses.dataclass(frozen=True)
+class FakeStudy(Study):
+    """A study of a source that tests choose."""
+
+    digest: str = DIGEST
+
+
+def study_of(axes=AXES, ensemble=Ensemble(6, 4, 1), **changes) -> FakeStudy:  # noqa: B008
+    study = FakeStudy(
         name="fake",
         title="A fake study",
         reference={"paper": "none", "figure": "1"},
         notes="",
-        kind="fake",
+        kind_name="fake",
+        kind=kind_of(),
         template={axis.name: f"${axis.name}" for axis in axes if axis.cases is None},
         axes=tuple(axes),
         ensemble=ensemble,
@@ -86,24 +95,15 @@ def study_of(axes=AXES, ensemble=Ensemble(6, 4, 1), **changes) -> Study:  # noqa
         tier="paper",
         document=None,
     )
-    return dataclasses.replace(study, **changes)
+    return replace(study, **changes)
 
 
 def solve(study, folder: Path, kind=None, blocks=None, digest=DIGEST, **options):
-    """Solve the blocks of a study; return their counts."""
-    blocks = blocks_of(study.axes, study.ensemble) if blocks is None else blocks
-    return [
-        solve_block(
-            study,
-            block,
-            kind or kind_of(),
-            folder / "blocks" / block.path,
-            digest=digest,
-            **options,
-        )
-        for block in blocks
-    ]
+    """Solve blocks of a study, all by default, with another kind or source; return their counts."""
+    study = replace(study, kind=kind or study.kind, digest=digest)
+    blocks = [replace(block, study=study) for block in blocks or study.blocks]
+    return [solve_block(block, folder, **options) for block in blocks]
 
 
 def gather(study, folder: Path, digest=DIGEST, **options):
-    return gather_study(study, kind_of(), folder, digest=digest, **options)
+    return gather_study(replace(study, digest=digest), folder, **options)

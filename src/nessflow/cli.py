@@ -16,7 +16,7 @@ from nessflow.config.project import ConfigError, load_study
 from nessflow.errors import Problem, nearest
 from nessflow.registry import faults, find_kind, kind_names, use_project
 from nessflow.studies.kind import Status
-from nessflow.verbs.workflow import digest_of, impossible_lines, read_project
+from nessflow.verbs.workflow import impossible_lines, read_project
 
 STUDIES = Path("config/studies")
 TIER = click.option(
@@ -79,18 +79,12 @@ def plan(studies, tier, allow_large, probe):
     for line in [*(f"warning: {fault}" for fault in faults()), *impossible_lines(project)]:
         _to_stderr(line)
     rows = [
-        plan_study(
-            study,
-            find_kind(study.kind),
-            project.results / study.name,
-            digest=digest_of(study),
-            probe=probe,
-        )
+        plan_study(study, project.results / study.name, probe=probe)
         for study in project.studies.values()
     ]
     click.echo(plan_table(rows))
     for study, row in zip(project.studies.values(), rows, strict=True):
-        for line in rerun_lines(project, study, row, digest_of(study)):
+        for line in rerun_lines(project, study, row):
             click.echo(line)
     if blocks := blocks_per_job(rows):
         click.echo(f"cluster jobs of {JOB_MINUTES} minutes: --group-components blocks={blocks}")
@@ -107,15 +101,10 @@ def point(study, overrides, sample, as_json, tier):
     """Evaluate one point; an axis that is not set takes its first value."""
     from nessflow.verbs.point import evaluate_point, point_table
 
-    loaded = load_study(
-        _study_file(study),
-        tier=tier or "paper",
-        overrides=overrides,
-        find_kind=find_kind,
-        one_point=True,
-    )
+    path = _study_file(study)
+    loaded = load_study(path, tier=tier or "paper", overrides=overrides, one_point=True)
     try:
-        result = evaluate_point(loaded, find_kind(loaded.kind), sample)
+        result = evaluate_point(loaded, sample)
     except (ArithmeticError, LookupError, ValueError) as error:
         # A block lists such a point as failed and goes on.
         frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -136,7 +125,6 @@ def point(study, overrides, sample, as_json, tier):
 @LOG
 def solve(study, block, tier, allow_large, log):
     """Compute one block of a study (called by the workflow)."""
-    from nessflow.config.grid import blocks_of
     from nessflow.run.solve import solve_block
     from nessflow.run.supervision import watched
 
@@ -145,21 +133,14 @@ def solve(study, block, tier, allow_large, log):
     watch = watched()
     project, loaded = _project_study(study, tier, allow_large)
     printer = _printer(log)
-    known = {b.path.as_posix(): b for b in blocks_of(loaded.axes, loaded.ensemble)}
+    known = {b.path.as_posix(): b for b in loaded.blocks}
     if block not in known:
         raise click.ClickException(
             f"{study} has no block {block!r}; the first is {next(iter(known))!r}"
         )
     ready = time.process_time()
-    counts = solve_block(
-        loaded,
-        known[block],
-        find_kind(loaded.kind),
-        project.results / study / "blocks" / block,
-        digest=digest_of(loaded),
-        progress=printer,
-        watch=watch,
-    )
+    folder = project.results / study
+    counts = solve_block(known[block], folder, progress=printer, watch=watch)
     failed = f", {counts.failed} failed" if counts.failed else ""
     filled = f" ({counts.filled} of them in part)" if counts.filled else ""
     solving = time.process_time() - ready
@@ -179,13 +160,7 @@ def gather(study, tier, allow_large, log):
     from nessflow.run.gather import gather_study
 
     project, loaded = _project_study(study, tier, allow_large)
-    gather_study(
-        loaded,
-        find_kind(loaded.kind),
-        project.results / study,
-        digest=digest_of(loaded),
-        progress=_printer(log),
-    )
+    gather_study(loaded, project.results / study, progress=_printer(log))
 
 
 @commands.command()
@@ -309,13 +284,8 @@ def describe(name, schema, tier):
     elif name in kind_names() and not (STUDIES / f"{name}.yaml").exists():
         click.echo(describe_kind(name))
     else:
-        loaded = load_study(
-            _study_file(name, "or a kind of study", kind_names()),
-            tier=tier or "paper",
-            find_kind=find_kind,
-            allow_large=True,
-        )
-        click.echo(describe_study(loaded, find_kind(loaded.kind)))
+        path = _study_file(name, "or a kind of study", kind_names())
+        click.echo(describe_study(load_study(path, tier=tier or "paper", allow_large=True)))
 
 
 @commands.group()

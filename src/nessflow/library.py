@@ -7,7 +7,6 @@ the class of its ``kind`` in CamelCase.
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,10 @@ import xarray as xr
 
 from nessflow.config.grid import Ensemble
 from nessflow.config.project import load_study as read_study
-from nessflow.config.study import Study, variables_at
+from nessflow.config.study import Study
 from nessflow.errors import nearest
 from nessflow.outcome import Status
-from nessflow.registry import AnyOf, PartError, find_kind, kind_names
+from nessflow.registry import AnyOf, Kind, PartError, find_kind
 from nessflow.run.solve import generator
 from nessflow.store.layout import described
 from nessflow.studies.systems import LeadRole, System
@@ -164,10 +163,10 @@ def point(kind: str, *, sample: int = 0, seed: int = 0, **parameters: Any) -> xr
     given = {name: _parts_of(value) for name, value in parameters.items()}
     checked = module.Parameters(**given)
     rng = generator(Ensemble(1, 1, seed), {}, sample) if module.is_random(checked) else None
-    return _dataset(computed(module, checked, variables_at(module, checked), rng))
+    return _dataset(computed(module, checked, rng))
 
 
-def _kind(name: str) -> ModuleType:
+def _kind(name: str) -> Kind:
     try:
         return find_kind(name)
     except PartError as error:
@@ -256,7 +255,7 @@ class Points:
             As of the function `point`.
         """
         study = self._read([f"{name}={value}" for name, value in changes.items()])
-        return _dataset(first_point(study, find_kind(study.kind), sample)[0])
+        return _dataset(first_point(study, sample)[0])
 
     def data(self) -> xr.Dataset:
         """Return the checked dataset of the study, see `load`."""
@@ -268,8 +267,6 @@ class Points:
             path,
             tier="paper",
             overrides=overrides,
-            find_kind=find_kind,
-            kind_names=kind_names(),
             one_point=True,
         )
 

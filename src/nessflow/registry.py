@@ -27,15 +27,16 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, get_args
+from typing import Annotated, Any, Protocol, cast, get_args
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticCustomError, core_schema
 
+from nessflow.outcome import Coordinate, Outcome, Variable
+
 GROUP = "nessflow.parts"
 FOLDER = "parts"
 _KINDS = "nessflow.kinds"
-KIND_NEEDS = ("Parameters", "VARIABLES", "CONVENTIONS", "coordinates", "is_random", "evaluate")
 
 
 class PartError(LookupError):
@@ -337,15 +338,43 @@ class _Union:
 # --- kinds of study -------------------------------------------------------------------------------
 
 
-def find_kind(name: str) -> ModuleType:
-    """Return the module of a kind of study.
+class Kind(Protocol):
+    """A kind of study: a module that has these names (`nessflow.studies.kind` says more)."""
+
+    @property
+    def Parameters(self) -> type[BaseModel]:
+        """The parameters of one point."""
+
+    @property
+    def VARIABLES(self) -> Mapping[str, Variable]:
+        """What is computed of a point, by default where its studies choose."""
+
+    @property
+    def CONVENTIONS(self) -> Iterable[str]:
+        """Lines of text on signs, factors and numbering."""
+
+    def coordinates(self, parameters: Any, /) -> Mapping[str, Coordinate]:
+        """Return the values of each dimension of the variables."""
+
+    def is_random(self, parameters: Any, /) -> bool:
+        """Tell whether random numbers are drawn."""
+
+    def evaluate(self, parameters: Any, rng: Any, /) -> Outcome:
+        """Return the numbers of a point."""
+
+
+KIND_NEEDS = tuple(name for name in vars(Kind) if not name.startswith("_"))
+
+
+def find_kind(name: str) -> Kind:
+    """Return a kind of study by its name.
 
     Raises
     ------
     PartError
         When there is no such kind, two of them, or it does not define what a kind has to.
     """
-    return kind_source(name).module
+    return cast(Kind, kind_source(name).module)
 
 
 def kind_source(name: str) -> Source:

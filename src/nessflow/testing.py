@@ -9,7 +9,6 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from nessflow.kinds import steady_current
 from nessflow.observables.observable import Observable
 from nessflow.outcome import Coordinate, Outcome, Status, Variable
 from nessflow.parts import Part
-from nessflow.registry import KIND_NEEDS, find_kind, members
+from nessflow.registry import KIND_NEEDS, Kind, find_kind, members
 from nessflow.run.judge import judge
 from nessflow.scattering.currents import steady_currents
 from nessflow.spectrum.occupation import fermi
@@ -602,9 +601,7 @@ def check_observable(
         laws.hold(found.notes.items() <= together.notes.items(), f"{law}: reasons")
 
 
-def check_kind(
-    kind: ModuleType | str, parameters: BaseModel | Mapping[str, Any] | None = None
-) -> None:
+def check_kind(kind: Kind | str, parameters: BaseModel | Mapping[str, Any] | None = None) -> None:
     """Check the laws of kinds of study.
 
     Parameters
@@ -647,7 +644,7 @@ def check_kind(
             laws.hold(one.notes == other.notes, f"{law}: reasons", other.notes, one.notes)
 
 
-def _check_choice(laws: _Laws, kind: ModuleType, point: BaseModel, found: Outcome) -> None:
+def _check_choice(laws: _Laws, kind: Kind, point: BaseModel, found: Outcome) -> None:
     """Check that own variables and observables of a kind do not depend on each other."""
     own, default = own_variables(kind), variables_of(kind, {})
     laws.hold(dict(kind.VARIABLES) == default, "VARIABLES are its own and those of the default")
@@ -661,7 +658,7 @@ def _check_choice(laws: _Laws, kind: ModuleType, point: BaseModel, found: Outcom
     _require_same(laws, "its own variables do not depend on observables", alone, found, own)
 
 
-def _points(laws: _Laws, kind: ModuleType, name: str, parameters: Any) -> Iterator[BaseModel]:
+def _points(laws: _Laws, kind: Kind, name: str, parameters: Any) -> Iterator[BaseModel]:
     """Yield the points at which a kind is tried."""
     if isinstance(parameters, BaseModel):
         yield parameters
@@ -673,9 +670,9 @@ def _points(laws: _Laws, kind: ModuleType, name: str, parameters: Any) -> Iterat
         study = load_study(path, find_kind=lambda _: kind, one_point=True)
         points = list(points_of(study.axes))
         for labels in points[:1] + points[1:][-1:]:
-            yield parameters_of(study, labels, kind)
+            yield parameters_of(study, labels)
 
 
-def _evaluated(kind: ModuleType, parameters: BaseModel) -> Outcome:
+def _evaluated(kind: Kind, parameters: BaseModel) -> Outcome:
     rng = np.random.default_rng(1) if kind.is_random(parameters) else None
     return kind.evaluate(parameters, rng)

@@ -2,14 +2,10 @@
 
 from pathlib import Path
 
-from nessflow.config.grid import blocks_of
-from nessflow.registry import find_kind
 from nessflow.run.solve import solve_block
-from nessflow.verbs.workflow import digest_of, read_project
+from nessflow.verbs.workflow import read_project
 
 project = read_project(Path.cwd(), tier="smoke")
 for study in project.studies.values():
-    kind = find_kind(study.kind)
-    for block in blocks_of(study.axes, study.ensemble):
-        path = project.results / study.name / "blocks" / block.path
-        solve_block(study, block, kind, path, digest=digest_of(study))
+    for block in study.blocks:
+        solve_block(block, project.results / study.name)

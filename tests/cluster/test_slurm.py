@@ -173,7 +173,7 @@ def test_a_run_on_the_cluster_gives_the_bytes_of_a_local_one(disturbed, slurm, f
 
 def test_every_kind_on_the_cluster_gives_the_bytes_of_one_local_process(disturbed, slurm, tmp_path):
     studies = read_project(ROOT, tier="smoke").studies
-    first = {study.kind: name for name, study in sorted(studies.items(), reverse=True)}
+    first = {study.kind_name: name for name, study in sorted(studies.items(), reverse=True)}
     local, cluster = (copy_project(tmp_path / name, {}) for name in ("local", "cluster"))
     for project in (local, cluster):
         shutil.copytree(ROOT / "config", project.folder / "config", dirs_exist_ok=True)

@@ -10,13 +10,12 @@ from damaging import DAMAGES, broken, repaired, served, stored
 
 import nessflow
 from conftest import Project
-from nessflow.registry import find_kind
 from nessflow.run.gather import gather_study
 from nessflow.store.files import StoreError
 from nessflow.store.manifest import MANIFEST, settle
 from nessflow.verbs.draw import draw_study, list_figures
 from nessflow.verbs.verify import report_faults, study_faults
-from nessflow.verbs.workflow import digest_of, jobs_of, old_figures, read_project
+from nessflow.verbs.workflow import jobs_of, old_figures, read_project
 
 
 @pytest.fixture
@@ -110,7 +109,7 @@ def test_data_of_another_tier_or_source_are_not_served(project, monkeypatch):
     shutil.copytree(results_of(project) / "chain", results_of(project) / "smoke" / "chain")
     with pytest.raises(StoreError, match="holds the data of the tier 'paper'"):
         nessflow.load("chain", "results/smoke")
-    monkeypatch.setattr("nessflow.verbs.load.digest_of", lambda study: "0" * 16)
+    monkeypatch.setattr("nessflow.config.study.Study.digest", "0" * 16)
     with pytest.raises(StoreError, match="with another version of the source"):
         nessflow.load("chain")
 
@@ -170,8 +169,7 @@ def test_a_page_of_other_results_is_named(project, monkeypatch):
     project.edit("config/studies/chain.yaml", "Small disordered chain", "Another title")
     loaded = read_project(Path(), studies="all")
     chain = loaded.studies["chain"]
-    find = find_kind(chain.kind)
-    gather_study(chain, find, Path("results/chain"), digest=digest_of(chain))
+    gather_study(chain, Path("results/chain"))
     draw_study(chain, loaded, progress=lambda line: None)
     assert study_faults(loaded, chain) == []
     (fault,) = report_faults(loaded)

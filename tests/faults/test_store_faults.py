@@ -17,7 +17,7 @@ import xarray as xr
 
 import fake_study as fake
 from fake_study import AXES, study_of
-from nessflow.config.grid import Ensemble, blocks_of
+from nessflow.config.grid import Ensemble
 from nessflow.run import solve as solver
 from nessflow.store.files import StoreError
 from nessflow.store.manifest import file_faults, state_of
@@ -48,7 +48,7 @@ def reference(tmp_path_factory) -> Path:
 
 
 def verified(folder: Path) -> list[str]:
-    return [str(fault) for fault in file_faults(folder, state_of(SMALL, fake.DIGEST))]
+    return [str(fault) for fault in file_faults(folder, state_of(SMALL))]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -182,7 +182,7 @@ def sound(request, tmp_path_factory) -> Path:
     """A file of each sort that is written."""
     folder = tmp_path_factory.mktemp(request.param)
     run(folder)
-    block = folder / "blocks" / blocks_of(SMALL.axes, SMALL.ensemble)[0].path
+    block = folder / "blocks" / SMALL.blocks[0].path
     return {
         "block": block,
         "partial": block.rename(solver.partial_path(block)) if request.param == "partial" else None,

@@ -14,7 +14,6 @@ from judge import JUDGES, judge, needs_judges
 
 from conftest import ROOT, git_checkout
 from nessflow.config.project import load_study
-from nessflow.registry import find_kind, kind_names
 from nessflow.run.ensemble import with_statistics
 from nessflow.run.provenance import origin, origins_json, provenance
 from nessflow.run.solve import coordinates_of
@@ -29,21 +28,21 @@ def datasets(finished, tmp_path_factory) -> list[Path]:
     files = sorted(finished.folder.glob("results/**/*.nc"))
     found = {}
     for path in sorted((ROOT / "config" / "studies").glob("*.yaml")):
-        study = load_study(path, tier="smoke", find_kind=find_kind, kind_names=kind_names())
-        found.setdefault(study.kind, study)
+        study = load_study(path, tier="smoke")
+        found.setdefault(study.kind_name, study)
     for name, study in found.items():
         write_dataset(uncomputed(study), folder / f"{name}.nc")
     return [*files, *sorted(folder.glob("*.nc"))]
 
 
 def uncomputed(study):
-    kind = find_kind(study.kind)
+    kind = study.kind
     first = {axis.name: axis.labels[0] for axis in study.axes if axis.outer}
     samples = range(2) if study.ensemble else None
-    coordinates = coordinates_of(study, first, kind)
+    coordinates = coordinates_of(study, first)
     dataset = pending_dataset(study.axes, first, samples, kind.VARIABLES, coordinates)
     dataset["status"].values[...] = OK
-    dataset = dataset.assign_attrs(provenance(study, "0" * 16), origins=origins_json([origin()]))
+    dataset = dataset.assign_attrs(provenance(study), origins=origins_json([origin()]))
     return with_statistics(dataset) if study.ensemble else dataset
 
 

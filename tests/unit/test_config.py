@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, model_validator
 
 from nessflow.config.document import Place, parse, read_document
-from nessflow.config.grid import blocks_of, points_of
+from nessflow.config.grid import points_of
 from nessflow.config.project import (
     ConfigError,
     Study,
@@ -27,6 +27,7 @@ from nessflow.config.project import (
     template_json,
 )
 from nessflow.config.study import checked_point, possible_parameters
+from nessflow.registry import PartError
 
 TEXT = """\
 title: Disorder-induced current
@@ -140,16 +141,14 @@ KIND = SimpleNamespace(
 
 def find_kind(name):
     if name != "chain":
-        raise LookupError(name)
+        raise PartError("", ["chain"])
     return KIND
 
 
 def load(folder: Path, text: str = TEXT, *overrides: str, **options) -> Study:
     path = folder / "current.yaml"
     path.write_text(text)
-    return load_study(
-        path, overrides=overrides, find_kind=find_kind, kind_names=["chain"], **options
-    )
+    return load_study(path, overrides=overrides, find_kind=find_kind, **options)
 
 
 def faults(folder: Path, text: str = TEXT, *overrides: str, **options) -> list[str]:
@@ -171,7 +170,7 @@ def test_a_study(tmp_path):
     assert study.name == "current"
     assert study.title == "Disorder-induced current"
     assert study.reference == {"paper": "a paper", "figure": "2"}
-    assert study.kind == "chain"
+    assert (study.kind_name, study.kind) == ("chain", KIND)
     assert [axis.name for axis in study.axes] == ["V", "mu", "bias", "gamma", "monitored"]
     assert [axis.outer for axis in study.axes] == [False, True, False, True, False]
     assert study.axes[0].values[0] == 0.02
@@ -181,7 +180,7 @@ def test_a_study(tmp_path):
     assert study.ensemble.samples == 200
     assert study.template["system"]["disorder"]["half_width"] == "$V"
     assert study.figures[1]["plot"] == "lines"
-    assert len(blocks_of(study.axes, study.ensemble)) == 2 * 3 * 4
+    assert len(study.blocks) == 2 * 3 * 4
 
 
 def test_an_axis_has_the_units_and_the_name_of_its_field(tmp_path):
@@ -203,19 +202,19 @@ def test_an_axis_may_name_itself(tmp_path):
 def test_the_parameters_of_a_point(tmp_path):
     labels = {"V": "0.5", "mu": "0.1", "bias": "0.5", "gamma": "0.5", "monitored": "two"}
     study = load(tmp_path)
-    system = parameters_of(study, labels, KIND).system
+    system = parameters_of(study, labels).system
     assert system.disorder.half_width == 0.5
     assert system.leads["left"].chemical_potential == pytest.approx(0.35)
     assert system.leads["right"].temperature == 1e-4
     assert system.loss == Sites(kind="sites", rates={2: 1.0})
-    assert parameters_of(study, labels | {"monitored": "none"}, KIND).system.loss.rate == 0.1
+    assert parameters_of(study, labels | {"monitored": "none"}).system.loss.rate == 0.1
 
 
 def test_every_point_of_the_grid_has_parameters(tmp_path):
     study = load(tmp_path, tier="smoke")
     points = list(points_of(study.axes))
     assert len(points) == 5 * 2 * 2 * 3 * 3
-    assert all(parameters_of(study, labels, KIND).system.lattice.sites == 20 for labels in points)
+    assert all(parameters_of(study, labels).system.lattice.sites == 20 for labels in points)
 
 
 def test_a_combination_that_is_not_valid_names_its_key(tmp_path):
@@ -226,7 +225,7 @@ def test_a_combination_that_is_not_valid_names_its_key(tmp_path):
     with pytest.raises(
         ConfigError, match=r"^system.lattice.hopping = .*no value.* at mu = 0.1, bias = 1$"
     ):
-        parameters_of(study, labels, KIND)
+        parameters_of(study, labels)
 
 
 def test_axis_values(tmp_path):
@@ -332,7 +331,7 @@ def test_the_command_line_has_the_last_word_over_cases(tmp_path, override, loss)
     # The units of gamma stood in what is replaced; one point does not need them.
     study = load(tmp_path, TEXT, override, "monitored=one", one_point=True)
     labels = {axis.name: axis.labels[0] for axis in study.axes}
-    assert parameters_of(study, labels, KIND).system.loss.model_dump(mode="json") == loss
+    assert parameters_of(study, labels).system.loss.model_dump(mode="json") == loss
 
 
 def test_the_command_line_has_the_last_word_over_parts_that_cases_set(tmp_path):
@@ -340,7 +339,7 @@ def test_the_command_line_has_the_last_word_over_parts_that_cases_set(tmp_path):
     setting = "system.loss={kind: onsite, rate: 0.7}"
     study = load(tmp_path, text, setting, "monitored=one", one_point=True)
     labels = {axis.name: axis.labels[0] for axis in study.axes}
-    assert parameters_of(study, labels, KIND).system.loss.rate == 0.7
+    assert parameters_of(study, labels).system.loss.rate == 0.7
 
 
 def test_a_fault_in_what_replaces_a_case_is_one_of_the_command_line(tmp_path):
@@ -780,7 +779,7 @@ def test_a_possible_point_is_found_where_it_takes_two_axes(tmp_path):
     study = load(tmp_path, text)
     assert {problem.line for problem in study.warnings} == {5}
     labels = {"V": "0.5", "mu": "0.2", "bias": "0.5", "gamma": "0.5", "monitored": "two"}
-    assert parameters_of(study, labels, KIND).system.lattice.hopping == pytest.approx(-4.2, 0.01)
+    assert parameters_of(study, labels).system.lattice.hopping == pytest.approx(-4.2, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -1024,7 +1023,7 @@ def load_or_fault(folder: Path, text: str, overrides: tuple = ()) -> None:
         assert len(lines) == len(places)
         return
     # Some of its points may be impossible: they are named, and the others run.
-    possible_parameters(study, {}, KIND)
+    possible_parameters(study, {})
     first = {axis.name: axis.labels[0] for axis in study.axes}
     _, problems = checked_point(study.document, study.axes, first, KIND)
     assert {problem.key for problem in problems} <= {warning.key for warning in study.warnings}

@@ -2,7 +2,7 @@ import textwrap
 
 import pytest
 
-from nessflow.run.digest import closure, source_digest, style_digest
+from nessflow.digest import closure, source_digest, style_digest
 
 FILES = {
     "__init__.py": "from nessflow.unused import everything\n",

@@ -55,8 +55,8 @@ def test_the_data_dictionary_is_that_of_the_kinds():
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("tier", ["paper", "smoke"])
 def test_every_study_can_be_described(path, tier):
-    study = load_study(path, tier=tier, find_kind=find_kind, kind_names=kind_names())
-    text = describe_study(study, find_kind(study.kind))
+    study = load_study(path, tier=tier)
+    text = describe_study(study)
     assert "2 pi" in text
     for axis in study.axes:
         assert axis.long_name
@@ -100,7 +100,7 @@ def test_the_axes_on_the_page_are_axes(tmp_path):
     path = tmp_path / "example.yaml"
     path.write_text(f"{text}ensemble: {re.search(r'`ensemble: ([^`]*)`', page)[1]}\n")
     path.write_text(path.read_text().replace("$gamma", "0.1"))
-    study = load_study(path, find_kind=find_kind, kind_names=kind_names())
+    study = load_study(path)
     assert [axis.name for axis in study.axes] == ["bias", "V", "monitored"]
 
 
@@ -108,11 +108,10 @@ def test_the_observables_on_the_page_are_computed(tmp_path):
     page = (ROOT / "docs" / "study-files.md").read_text()
     path = tmp_path / "example.yaml"
     path.write_text(page.split("```yaml\n")[2].split("```")[0])
-    kind = find_kind("steady-current")
-    study = load_study(path, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC)
-    assert not figure_problems(study, {study.name: layout_of(study, kind)})
+    study = load_study(path, figure_specs=SPEC)
+    assert not figure_problems(study, {study.name: layout_of(study)})
     for labels in points_of(study.axes):
-        outcome = kind.evaluate(parameters_of(study, labels, kind), None)
+        outcome = study.kind.evaluate(parameters_of(study, labels), None)
         assert outcome.status == Status.OK, outcome.message
         assert outcome.values["local_density_of_states"].shape == (20, 201)
     assert outcome.values["bond_current"][0] > outcome.values["bond_current"][-1] > 0
@@ -154,15 +153,14 @@ def _models(schema):
 def test_the_example_of_a_kind_runs(name, tmp_path):
     path = tmp_path / "example.yaml"
     path.write_text(describe_kind(name).split("NAME.yaml\n\n")[1])
-    kind = find_kind(name)
-    study = load_study(path, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC)
-    assert study.kind == name
+    study = load_study(path, figure_specs=SPEC)
+    assert study.kind_name == name
     assert study.figures
-    assert not figure_problems(study, {study.name: layout_of(study, kind)})
+    assert not figure_problems(study, {study.name: layout_of(study)})
     assert not study.ensemble
     points = list(points_of(study.axes))
     for labels in (points[0], points[-1]):
-        outcome = kind.evaluate(parameters_of(study, labels, kind), None)
+        outcome = study.kind.evaluate(parameters_of(study, labels), None)
         assert outcome.status == Status.OK, outcome.message
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from nessflow.config.grid import Axis, Ensemble, blocks_of, label_of
+from nessflow.config.grid import Axis, Ensemble, label_of
 from nessflow.config.study import Study, template_json
 from nessflow.kinds import steady_current, transmission
 from nessflow.run.solve import generator, solve_block
@@ -53,7 +53,8 @@ def study_of(ensemble=Ensemble(6, 6, 1), template=SYSTEM, **axes) -> Study:  # n
         title="Draws",
         reference={},
         notes="",
-        kind="steady-current",
+        kind_name="steady-current",
+        kind=steady_current,
         template={"system": template},
         axes=ordered,
         ensemble=ensemble,
@@ -80,10 +81,9 @@ def disorder(ensemble=Ensemble(1, 1, 1), sample=0, sites=6, half_width=1.0, **la
 def blocks(study, folder):
     """All points of a study, (axes in the order of their names, sample) -> net current."""
     found = {}
-    for block in blocks_of(study.axes, study.ensemble):
-        path = folder / block.path
-        solve_block(study, block, steady_current, path, digest="x", progress=lambda line: None)
-        data = read_dataset(path)
+    for block in study.blocks:
+        solve_block(block, folder, progress=lambda line: None)
+        data = read_dataset(block.file(folder))
         for index in np.ndindex(data["status"].shape):
             at = dict(zip(data["status"].dims, index, strict=True))
             labels = dict(block.outer)
@@ -167,7 +167,7 @@ def test_points_do_not_depend_on_the_grid_or_the_blocks(tmp_path):
     fewer = study_of(Ensemble(3, 2, 1), bias=biases, V=axis("V", 0.5))
     assert blocks(fewer, tmp_path / "fewer").items() <= whole.items()
     for sample in (0, 5):
-        one = evaluate_point(study_of(V=axis("V", 0.5)), steady_current, sample)
+        one = evaluate_point(study_of(V=axis("V", 0.5)), sample)
         value = one["observables"]["net_particle_current"]["value"]
         assert value == whole["6", "0.1", "0.5", "0", sample]
 

@@ -4,7 +4,6 @@ import pytest
 
 from nessflow.config.project import load_study
 from nessflow.figures.specs import SPEC
-from nessflow.registry import find_kind, kind_names
 from nessflow.verbs.describe import EXAMPLES
 from nessflow.verbs.figure_checks import figure_problems, layout_of
 
@@ -17,8 +16,8 @@ def problems(folder, old, new):
     assert old in text
     path = folder / "spectrum.yaml"
     path.write_text(text.replace(old, new))
-    study = load_study(path, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC)
-    found = figure_problems(study, {study.name: layout_of(study, find_kind(study.kind))})
+    study = load_study(path, figure_specs=SPEC)
+    found = figure_problems(study, {study.name: layout_of(study)})
     return [str(problem) for problem in found]
 
 
@@ -114,8 +113,8 @@ def wire_problems(folder, figure, *edits, fits=""):
         text = text.replace(old, new)
     path = folder / "wire.yaml"
     path.write_text(text)
-    study = load_study(path, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC)
-    found = figure_problems(study, {study.name: layout_of(study, find_kind(study.kind))})
+    study = load_study(path, figure_specs=SPEC)
+    found = figure_problems(study, {study.name: layout_of(study)})
     return [str(problem).removeprefix(f"{folder}/") for problem in found]
 
 
@@ -280,8 +279,8 @@ def test_values_of_a_kind_may_come_with_other_points(tmp_path):
             "sel: {site: 3}", f"sel: {{site: {sites}, N: 8}}"
         )
         path.write_text(new.replace("axes:", "axes:\n  N: {outer: [6, 8]}"))
-        study = load_study(path, find_kind=find_kind, kind_names=kind_names(), figure_specs=SPEC)
-        found = figure_problems(study, {study.name: layout_of(study, find_kind(study.kind))})
+        study = load_study(path, figure_specs=SPEC)
+        found = figure_problems(study, {study.name: layout_of(study)})
         assert len(found) == problems
 
 

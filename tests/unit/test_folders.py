@@ -4,7 +4,7 @@ import json
 import unicodedata
 
 import pytest
-from test_config import TEXT, find_kind, project
+from test_config import TEXT, project
 
 from nessflow.config.folders import PROJECT, results_fault
 from nessflow.config.project import ConfigError, load_project
@@ -79,14 +79,14 @@ def test_a_hundred_hostile_paths_are_refused_with_the_way_out(tmp_path):
 def test_file_line_and_key_are_named(tmp_path, text):
     root = project(tmp_path, f"tier: paper\nresults: '{text}'\n", current=TEXT)
     with pytest.raises(ConfigError) as caught:
-        load_project(root, find_kind=find_kind)
+        load_project(root)
     assert f"config.yaml:2: results = {text}: expected a" in str(caught.value)
 
 
 def test_a_nul_is_named(tmp_path):
     root = project(tmp_path, 'results: "a\\0b"\n', current=TEXT)
     with pytest.raises(ConfigError, match=r"config.yaml:1: results.*: expected"):
-        load_project(root, find_kind=find_kind)
+        load_project(root)
 
 
 def test_links_lead_to_folders_that_are_no_part_of_the_project(tmp_path):
@@ -136,7 +136,7 @@ def test_a_study_with_a_hostile_name_is_refused(tmp_path, name):
     root = project(tmp_path, "studies: all\n", current=TEXT)
     (root / "config/studies" / f"{name}.yaml").write_text(TEXT)
     with pytest.raises(ConfigError) as caught:
-        load_project(root, find_kind=find_kind)
+        load_project(root)
     text = str(caught.value)
     assert "rename the file" in text
     assert len(text.splitlines()) == len(caught.value.problems)
@@ -167,7 +167,7 @@ def test_an_axis_with_a_hostile_name_is_refused(tmp_path, name):
     assert text != TEXT
     root = project(tmp_path, "studies: all\n", current=text)
     with pytest.raises(ConfigError) as caught:
-        load_project(root, find_kind=find_kind)
+        load_project(root)
     assert "current.yaml:" in str(caught.value)
     assert "axes" in str(caught.value)
 
@@ -178,4 +178,4 @@ def test_axes_that_differ_in_capitals_alone_are_refused(tmp_path):
     with pytest.raises(
         ConfigError, match="expected a key that differs from ZZ by more than capitals"
     ):
-        load_project(root, find_kind=find_kind)
+        load_project(root)

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import xarray as xr
 
 import fake_study as fake
 from fake_study import AXES, numbers, outcome_of, study_of
-from nessflow.config.grid import Ensemble, blocks_of
+from nessflow.config.grid import Ensemble
 from nessflow.run import provenance
 from nessflow.run.gather import gather_study, joined, set_blocks_aside
 from nessflow.run.solve import partial_path
@@ -21,7 +22,7 @@ FILES = ("data.nc", "failures.csv")
 
 
 def block_paths(study, folder):
-    return [folder / "blocks" / block.path for block in blocks_of(study.axes, study.ensemble)]
+    return [block.file(folder) for block in study.blocks]
 
 
 def run(study, folder, kind=None, **options):
@@ -53,7 +54,7 @@ def test_data_are_the_same_bytes_for_every_block_size_and_order(tmp_path):
     for size in (1, 4, 7, 20):
         folder = tmp_path / str(size)
         study = study_of(ensemble=Ensemble(7, size, 1))
-        blocks = blocks_of(study.axes, study.ensemble)
+        blocks = study.blocks
         fake.solve(study, folder, blocks=blocks[::-1] if size == 4 else blocks)
         fake.gather(study, folder)
         contents.append([(folder / name).read_bytes() for name in FILES])
@@ -61,10 +62,7 @@ def test_data_are_the_same_bytes_for_every_block_size_and_order(tmp_path):
 
 
 def test_outer_or_inner_axes_give_the_same_numbers(tmp_path):
-    flipped = [
-        fake.dataclasses.replace(axis, outer=not axis.outer) if axis.cases is None else axis
-        for axis in AXES
-    ]
+    flipped = [replace(axis, outer=not axis.outer) if axis.cases is None else axis for axis in AXES]
     first = run(study_of(), tmp_path / "a")
     second = run(study_of(axes=flipped), tmp_path / "b")
     assert second.drop_attrs().identical(first.drop_attrs())
@@ -80,7 +78,7 @@ def test_results_of_a_renamed_study_are_those_computed_under_its_name(tmp_path):
 
 
 def test_outer_cases_have_scalar_names_in_their_blocks(tmp_path):
-    axes = (AXES[0], fake.dataclasses.replace(AXES[2], outer=True))
+    axes = (AXES[0], replace(AXES[2], outer=True))
     data = run(study_of(axes=axes, ensemble=None), tmp_path)
     expected = np.outer([0.01, 0.04, 0.25], [1, 3])
     np.testing.assert_allclose(data["net_current"].values, expected, rtol=1e-15)
@@ -103,7 +101,7 @@ def test_provenance_says_where_data_come_from_and_nothing_of_host_or_time(tmp_pa
 
 def test_blocks_of_several_commits_and_libraries_are_listed(tmp_path, monkeypatch):
     study = study_of()
-    fake.solve(study, tmp_path, blocks=blocks_of(study.axes, study.ensemble)[:1])
+    fake.solve(study, tmp_path, blocks=study.blocks[:1])
     monkeypatch.setattr(provenance, "git_state", lambda: ("a" * 40, 0))
     monkeypatch.setattr(provenance, "versions", lambda: '{"numpy":"9.9"}')
     fake.solve(study, tmp_path)
@@ -203,7 +201,7 @@ def test_points_of_a_change_that_was_taken_back_are_kept(tmp_path):
     study = study_of(ensemble=Ensemble(6, 2, 1))
     run(study, tmp_path)
     before = [(tmp_path / name).read_bytes() for name in FILES]
-    faults = set_blocks_aside(study, fake.kind_of(), tmp_path, digest="0" * 16)
+    faults = set_blocks_aside(replace(study, digest="0" * 16), tmp_path)
     assert len(faults) == 6
     assert all("another version of the source" in fault.cause for fault in faults)
     assert not any(path.exists() for path in block_paths(study, tmp_path))
@@ -212,13 +210,14 @@ def test_points_of_a_change_that_was_taken_back_are_kept(tmp_path):
     assert calls == []
     assert [(tmp_path / name).read_bytes() for name in FILES] == before
     assert not list(tmp_path.rglob("*.stale"))
-    assert set_blocks_aside(study, fake.kind_of(), tmp_path, digest=fake.DIGEST) == []
+    assert set_blocks_aside(study, tmp_path) == []
 
 
 def settled(study, folder, digest):
     """Do what a run does before it looks at the files; return the names of what it set aside."""
-    settle(folder, state_of(study, digest))
-    set_blocks_aside(study, fake.kind_of(), folder, digest=digest)
+    study = replace(study, digest=digest)
+    settle(folder, state_of(study))
+    set_blocks_aside(study, folder)
     return sorted(path.name for path in folder.rglob("*") if path.suffix in (".stale", ".damaged"))
 
 
@@ -226,7 +225,7 @@ def test_blocks_of_a_change_that_was_never_gathered_are_no_damage(tmp_path):
     """The manifest lists the blocks of the data, and a run that ended early made others."""
     study, changed = study_of(), "1" * 16
     run(study, tmp_path)
-    blocks = blocks_of(study.axes, study.ensemble)
+    blocks = study.blocks
     assert len(settled(study, tmp_path, changed)) == len(blocks)
     fake.solve(study, tmp_path, blocks=blocks[:1], digest=changed)
     before = settled(study, tmp_path, changed)
@@ -241,7 +240,7 @@ def test_each_of_several_changes_can_be_taken_back(tmp_path):
     study = study_of()
     run(study, tmp_path)
     before = [(tmp_path / name).read_bytes() for name in FILES]
-    blocks = blocks_of(study.axes, study.ensemble)
+    blocks = study.blocks
     changes = ("1" * 16, "2" * 16, fake.DIGEST)
     for digest in changes[:2]:
         settled(study, tmp_path, digest)
@@ -265,7 +264,7 @@ def test_an_incomplete_block_does_not_replace_the_points_of_an_interrupted_run(t
     ):
         path.rename(partial_path(path))
         other.rename(path)
-    faults = set_blocks_aside(study_of(), fake.kind_of(), tmp_path, digest=fake.DIGEST)
+    faults = set_blocks_aside(study_of(), tmp_path)
     assert len(faults) == len(block_paths(one, tmp_path))
     assert all("points are missing" in fault.cause for fault in faults)
     calls = []
@@ -298,7 +297,7 @@ def test_blocks_with_unlike_coordinates_are_refused(tmp_path):
     changed = block["terminal"].copy(data=np.array(["left", "up"], object))
     write_dataset(block.assign_coords(terminal=changed), path)
     with pytest.raises(StoreError, match="another coordinate terminal"):
-        gather_study(study, fake.kind_of(), tmp_path, digest=fake.DIGEST)
+        gather_study(study, tmp_path)
 
 
 def sites_of(parameters):
@@ -325,10 +324,9 @@ CHAINS.VARIABLES = {
 @pytest.mark.parametrize("ensemble", [None, Ensemble(3, 2, 5)])
 def test_coordinates_may_depend_on_an_outer_axis(tmp_path, lengths, ensemble):
     axes = (numbers("mu", lengths, outer=True), numbers("V", [0.1, 0.5]))
-    study = study_of(axes=axes, ensemble=ensemble)
-    fake.solve(study, tmp_path, CHAINS)
-    options = {"digest": fake.DIGEST, "progress": print}
-    data = gather_study(study, CHAINS, tmp_path, **options)
+    study = study_of(axes=axes, ensemble=ensemble, kind=CHAINS)
+    fake.solve(study, tmp_path)
+    data = gather_study(study, tmp_path, progress=print)
     assert read_dataset(tmp_path / "data.nc").equals(data)
     assert (data["status"] == 0).all()
     assert data["site"].values.tolist() == [1, 2, 3, 4, 5]
@@ -342,15 +340,15 @@ def test_coordinates_may_depend_on_an_outer_axis(tmp_path, lengths, ensemble):
         assert one["w"].sel(word="end") == 0.5
         assert int(one["w"].notnull().sum()) == mu + 3
     assert data["n"].attrs["undefined"] == "the point has no such site"
-    assert fake.solve(study, tmp_path, CHAINS)[0].computed == 0
-    fake.solve(longer := extended(study), tmp_path, CHAINS)
-    assert gather_study(longer, CHAINS, tmp_path, **options).sizes["site"] == 7
+    assert fake.solve(study, tmp_path)[0].computed == 0
+    fake.solve(longer := extended(study), tmp_path)
+    assert gather_study(longer, tmp_path, progress=print).sizes["site"] == 7
 
 
 def extended(study):
     mu = study.axes[0]
-    longer = fake.dataclasses.replace(mu, labels=(*mu.labels, "5"))
-    return fake.dataclasses.replace(study, axes=(longer, *study.axes[1:]))
+    longer = replace(mu, labels=(*mu.labels, "5"))
+    return replace(study, axes=(longer, *study.axes[1:]))
 
 
 def test_joined_coordinates_do_not_depend_on_the_order_of_their_parts():

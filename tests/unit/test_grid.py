@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fake_study import study_of
 from nessflow.config.grid import (
     Axis,
-    Block,
     Ensemble,
-    blocks_of,
     canonical_json,
     label_of,
     point_count,
     points_of,
     seed_entropy,
 )
+from nessflow.config.study import Block
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 CASES = {"first": {}, "second": {}}
@@ -99,7 +99,7 @@ def test_samples_do_not_depend_on_the_block_size(samples):
     def all_draws(per_block: int) -> dict:
         return {
             (point["mu"], point["V"], sample): draws(7, point, sample)
-            for block in blocks_of(axes, Ensemble(samples, per_block, 7))
+            for block in study_of(axes, Ensemble(samples, per_block, 7)).blocks
             for point in points_of(axes)
             if point.items() >= block.outer.items()
             for sample in block.samples
@@ -112,8 +112,8 @@ def test_samples_do_not_depend_on_the_block_size(samples):
 
 def test_more_samples_keep_the_blocks_there_are():
     axes = (Axis("mu", True, ("0.1",)),)
-    few = [block.path for block in blocks_of(axes, Ensemble(100, 50, 1))]
-    assert [block.path for block in blocks_of(axes, Ensemble(200, 50, 1))][:2] == few
+    few = [block.path for block in study_of(axes, Ensemble(100, 50, 1)).blocks]
+    assert [block.path for block in study_of(axes, Ensemble(200, 50, 1)).blocks][:2] == few
 
 
 @given(
@@ -124,7 +124,7 @@ def test_more_samples_keep_the_blocks_there_are():
 )
 def test_a_path_says_what_its_block_holds(labels, case, start, count):
     outer = {f"a{i}": label for i, label in enumerate(labels)} | {"monitored": case}
-    path = PurePosixPath(Block(outer, range(start, start + count)).path)
+    path = PurePosixPath(Block(study_of(), outer, range(start, start + count)).path)
     assert dict(part.split("~") for part in path.parent.parts) == outer
     first, last = path.stem.removeprefix("seeds~").split("-")
     assert range(int(first), int(last) + 1) == range(start, start + count)
@@ -136,12 +136,12 @@ def test_paths_of_different_blocks_differ():
         Axis("monitored", True, tuple(CASES), cases=CASES),
         Axis("V", False, ("1", "2")),
     )
-    paths = [block.path for block in blocks_of(axes, Ensemble(30, 10, 0))]
+    paths = [block.path for block in study_of(axes, Ensemble(30, 10, 0)).blocks]
     assert len(set(paths)) == len(paths) == 101 * 2 * 3
 
 
 def test_no_ensemble_is_one_block_without_samples():
-    (block,) = blocks_of((Axis("V", False, ("1", "2")),), None)
+    (block,) = study_of((Axis("V", False, ("1", "2")),), None).blocks
     assert str(block.path) == "points.nc"
     assert block.samples is None
 

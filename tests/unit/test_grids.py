@@ -7,7 +7,6 @@ from nessflow.config.grid import points_of
 from nessflow.config.project import load_study
 from nessflow.config.study import parameters_of
 from nessflow.grids import Grid, numbers_of
-from nessflow.registry import find_kind
 from nessflow.verbs.describe import EXAMPLES
 
 SPECTRA = {
@@ -19,9 +18,8 @@ SPECTRA = {
 
 
 def first_point(name):
-    kind = find_kind(name)
-    study = load_study(EXAMPLES / f"{name}.yaml", find_kind=find_kind)
-    return kind, parameters_of(study, next(iter(points_of(study.axes))), kind)
+    study = load_study(EXAMPLES / f"{name}.yaml")
+    return study.kind, parameters_of(study, next(iter(points_of(study.axes))))
 
 
 @pytest.mark.parametrize("name", SPECTRA)
@@ -49,7 +47,7 @@ def test_a_study_file_may_have_a_list_with_axes(tmp_path):
     text = text.split("energies:")[0].replace("$gamma", "0.1")
     path = tmp_path / "listed.yaml"
     path.write_text(f"{text}energies: [0.2, $x, $(-x)]\naxes: {{x: {{outer: [0.7, 0.5]}}}}\n")
-    study, kind = load_study(path, find_kind=find_kind), find_kind("transmission")
-    found = [parameters_of(study, labels, kind).energies for labels in points_of(study.axes)]
+    study = load_study(path)
+    found = [parameters_of(study, labels).energies for labels in points_of(study.axes)]
     assert found == [(0.2, 0.7, -0.7), (0.2, 0.5, -0.5)]
     assert study.axes[0].natural_units == "t"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nessflow.config.project import load_study, parameters_of
-from nessflow.registry import find_kind, kind_names
+from nessflow.registry import kind_names
 from nessflow.run.judge import judge
 from nessflow.studies.kind import (
     COVARIANCE,
@@ -134,10 +134,10 @@ WITHOUT = {"net", "own", "change", "response", "lead", "bath", "deviation", "cum
 @pytest.mark.parametrize("name", kind_names())
 def test_what_is_a_probability_or_a_variance_has_limits(name):
     """A new variable whose name says that it has a range must not forget it."""
-    kind = find_kind(name)
-    study = load_study(EXAMPLES / f"{name}.yaml", find_kind=find_kind, one_point=True)
+    study = load_study(EXAMPLES / f"{name}.yaml", one_point=True)
+    kind = study.kind
     labels = {axis.name: axis.labels[0] for axis in study.axes}
-    parameters = parameters_of(study, labels, kind)
+    parameters = parameters_of(study, labels)
     rng = np.random.default_rng(0) if kind.is_random(parameters) else None
     outcome = kind.evaluate(parameters, rng)
     limits = {x: outcome.limits.get(x, v.limits) for x, v in kind.VARIABLES.items()}

@@ -46,10 +46,10 @@ def test_it_obeys_the_laws_of_kinds(name):
 
 def verdicts(path):
     """Verdicts on the first and the last smoke point of a study."""
-    study = load_study(path, tier="smoke", find_kind=find_kind, kind_names=kind_names())
-    kind, points = find_kind(study.kind), list(points_of(study.axes))
+    study = load_study(path, tier="smoke")
+    kind, points = study.kind, list(points_of(study.axes))
     for labels in {str(point): point for point in (points[0], points[-1])}.values():
-        parameters = parameters_of(study, labels, kind)
+        parameters = parameters_of(study, labels)
         ensemble = study.ensemble or Ensemble(1, 1, 0)
         rng = generator(ensemble, labels, 0) if kind.is_random(parameters) else None
         coordinates = {key: c.values for key, c in kind.coordinates(parameters).items()}

@@ -22,7 +22,8 @@ PHYSICS = ENGINE | {"classical", "kinetic", "lindblad", "mixture", "thermodynami
 
 ALLOWED = {
     "errors": set(),
-    "registry": {"pydantic", "pydantic_core"},
+    "registry": {"outcome", "pydantic", "pydantic_core"},
+    "digest": {"registry"},
     "validation": {"errors", "registry", "pydantic"},
     "parts": {"validation", "pydantic"},
     "grids": {"parts", "numpy", "pydantic"},
@@ -42,9 +43,10 @@ ALLOWED = {
     "observables": PHYSICS | GROUND | {"numpy", "pydantic", "pydantic_core"},
     "studies": PHYSICS | GROUND | {"observables", "numpy", "scipy", "pydantic"},
     "kinds": PHYSICS | GROUND | {"observables", "studies", "numpy", "scipy", "pydantic"},
-    "config": {"errors", "registry", "validation"} | {"numpy", "pydantic", "ruamel", "simpleeval"},
-    "store": {"config", "errors", "validation", "numpy", "xarray", "netCDF4"},
-    "run": {"store", "config", "errors", "registry", "validation", "numpy", "xarray"},
+    "config": {"digest", "errors", "registry", "validation"}
+    | {"numpy", "pydantic", "ruamel", "simpleeval"},
+    "store": {"config", "digest", "errors", "validation", "numpy", "xarray", "netCDF4"},
+    "run": {"store", "config", "digest", "errors", "validation", "numpy", "xarray"},
     "publish": {"store", "config", "rocrate"},
     "report": {"numpy", "xarray", "PIL", "bokeh", "jinja2", "markupsafe"},
     "figures": {"numpy", "xarray", "matplotlib", "pydantic"},

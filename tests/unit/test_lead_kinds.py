@@ -6,7 +6,7 @@ import pytest
 
 from nessflow.config.project import load_study
 from nessflow.config.study import parameters_of
-from nessflow.registry import find_kind, kind_names, members
+from nessflow.registry import kind_names, members
 from nessflow.studies.kind import Status
 from nessflow.systems.leads.lead import Lead
 from nessflow.verbs.describe import describe_kind
@@ -33,8 +33,7 @@ def test_all_leads_and_kinds_are_tried():
 
 def evaluated(name, lead, tmp_path, ends=None):
     """Return the outcome of a middle point of the example of a kind, with other leads."""
-    kind, path = find_kind(name), tmp_path / "study.yaml"
-    text = PLACE.sub(LEADS[lead], EXAMPLES[name])
+    path, text = tmp_path / "study.yaml", PLACE.sub(LEADS[lead], EXAMPLES[name])
     if ends:
         last = int(re.search("sites: ([0-9]+)", text)[1])
         for side, site in zip(("left", "right"), ends, strict=True):
@@ -42,9 +41,9 @@ def evaluated(name, lead, tmp_path, ends=None):
             text = re.sub(f"({side}: +{{)kind", rf"\1{place}", text)
     # Not every lead has the broadening that is an axis of one example.
     path.write_text(text.replace("temperature: 0.1, sites", "temperature: $Gamma, sites"))
-    study = load_study(path, find_kind=find_kind, kind_names=kind_names())
+    study = load_study(path)
     labels = {axis.name: axis.labels[len(axis.labels) // 2] for axis in study.axes}
-    return kind.evaluate(parameters_of(study, labels, kind), None)
+    return study.kind.evaluate(parameters_of(study, labels), None)
 
 
 @pytest.mark.parametrize("lead", LEADS)

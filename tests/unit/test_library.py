@@ -180,6 +180,11 @@ def test_user_code_passes_a_strict_judge_of_types(tmp_path):
     path.write_text(
         "import numpy as np\n"
         "import nessflow as nf\n"
+        "from nessflow.kinds import probes, steady_current\n"
+        "from nessflow.testing import check_kind\n"
+        "\n"
+        "check_kind(probes)\n"
+        "check_kind(steady_current)\n"
         "\n"
         "\n"
         "def current(sites: int, bias: float) -> float:\n"

@@ -16,7 +16,7 @@ from nessflow.registry import find_kind, kind_names
 from nessflow.validation import WORDS, schema_of
 from nessflow.verbs.describe import EXAMPLES
 
-OPTIONS = {"find_kind": find_kind, "kind_names": kind_names(), "figure_specs": SPEC}
+OPTIONS = {"figure_specs": SPEC}
 WIRE = """\
 title: A wire
 study: transmission
@@ -438,7 +438,7 @@ def test_complex_numbers_of_other_tools(tmp_path, text):
     partner = f"[{value.real}, {-complex(value).imag}]"
     rows = f"[[0, '{text}'], [{partner}, 0.5]]"
     study = load(tmp_path, edited((CHAIN, f"{{kind: matrix, hamiltonian: {rows}}}")))
-    h = parameters_of(study, {}, find_kind("transmission")).system.lattice.hamiltonian(0.0)
+    h = parameters_of(study, {}).system.lattice.hamiltonian(0.0)
     np.testing.assert_array_equal(h, [[0, value], [np.conj(value), 0.5]])
 
 
@@ -470,7 +470,7 @@ def test_a_matrix_that_was_printed_with_few_digits(tmp_path):
     assert "4: system.lattice.hamiltonian.1.0 = 0.333334-0.100000j: the matrix is not Her" in found
     assert "hermitian_part: true takes (h + h^+)/2" in found
     study = load(tmp_path, text.replace("kind: matrix,", "kind: matrix, hermitian_part: true,"))
-    h = parameters_of(study, {}, find_kind("transmission")).system.lattice.hamiltonian(0.0)
+    h = parameters_of(study, {}).system.lattice.hamiltonian(0.0)
     np.testing.assert_allclose(h, [[0.1, 0.3333335 + 0.1j], [0.3333335 - 0.1j, 0.2]], rtol=1e-15)
 
 

@@ -6,9 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from nessflow.config.grid import blocks_of
 from nessflow.config.project import load_study
-from nessflow.config.study import variables_of
 from nessflow.errors import ConfigError
 from nessflow.kinds import steady_current
 from nessflow.observables import observable
@@ -18,7 +16,6 @@ from nessflow.registry import find_kind
 from nessflow.run.gather import gather_study
 from nessflow.run.plan import plan_study
 from nessflow.run.solve import prepared_block, solve_block
-from nessflow.run.sources import study_digest
 from nessflow.store.layout import REASONS, stored_variables
 from nessflow.store.store import read_dataset
 from nessflow.testing import SYSTEMS, check_observable
@@ -129,14 +126,14 @@ def study(tmp_path, observables, text=STUDY):
     line = f"observables: [{observables}]\n" if observables else ""
     path = tmp_path / "wire.yaml"
     path.write_text(text.replace("OBSERVABLES\n", line))
-    return load_study(path, find_kind=find_kind)
+    return load_study(path)
 
 
 class Run:
     """A study in a folder, and what was evaluated in its last run."""
 
     def __init__(self, folder, monkeypatch, kind=steady_current):
-        self.folder, self.evaluated, self.kind = folder, [], kind
+        self.folder, self.evaluated = folder, []
         evaluate = kind.evaluate
 
         def noted(parameters, rng, **arguments):
@@ -153,11 +150,10 @@ class Run:
         """Run a study; return its data as bytes and how often which observables were evaluated."""
         self.evaluated.clear()
         found = study(self.folder, observables, text)
-        digest = study_digest(found, self.kind)
-        for block in blocks_of(found.axes, found.ensemble):
-            solve_block(found, block, self.kind, self.path(block), digest=digest, progress=print)
         folder = self.folder / "wire"
-        gather_study(found, self.kind, folder, digest=digest, progress=print)
+        for block in found.blocks:
+            solve_block(block, folder, progress=print)
+        gather_study(found, folder, progress=print)
         return (folder / "data.nc").read_bytes(), Counter(self.evaluated)
 
 
@@ -265,16 +261,16 @@ def test_reasons_of_kept_and_new_variables_stand_together(run, fresh):
 
 
 def test_an_observable_of_another_source_is_all_that_is_computed(run, monkeypatch):
-    from nessflow.run import sources
+    from nessflow.config import study as studies
 
     data, _ = run(f"currents, {DENSITY}, entropy-production")
-    digest = sources.joint_digest
+    digest = studies.joint_digest
 
     def edited(found):
         changed = "nessflow.observables.currents"
         return digest(found) + "edited" * (changed in [x.name for x in found])
 
-    monkeypatch.setattr(sources, "joint_digest", edited)
+    monkeypatch.setattr(studies, "joint_digest", edited)
     again, evaluated = run(f"currents, {DENSITY}, entropy-production")
     assert evaluated == {("currents",): 12}
     assert again != data
@@ -285,9 +281,7 @@ def test_what_was_set_aside_is_filled_in_again(run, fresh):
     from nessflow.run.gather import set_blocks_aside
 
     def aside(observables):
-        found = study(run.folder, observables)
-        digest = study_digest(found, steady_current)
-        return set_blocks_aside(found, steady_current, run.folder / "wire", digest=digest)
+        return set_blocks_aside(study(run.folder, observables), run.folder / "wire")
 
     run("currents, density")
     assert len(aside("currents, noise")) == 4
@@ -301,9 +295,7 @@ def test_what_was_set_aside_is_filled_in_again(run, fresh):
 
 def test_the_plan_says_what_is_new_and_why(run):
     def plan(observables, text=STUDY):
-        found = study(run.folder, observables, text)
-        digest = study_digest(found, steady_current)
-        return plan_study(found, steady_current, run.folder / "wire", digest=digest)
+        return plan_study(study(run.folder, observables, text), run.folder / "wire")
 
     run(f"currents, {DENSITY}")
     assert plan(f"currents, {DENSITY}").reasons == {}
@@ -378,7 +370,7 @@ def test_energies_may_depend_on_an_outer_axis(run):
 
 def test_variables_of_a_study_are_those_of_its_observables(tmp_path):
     found = study(tmp_path, f"noise, {DENSITY}")
-    assert list(variables_of(steady_current, found.template)) == [
+    assert list(found.variables) == [
         *observable_kinds()["noise"].variables,
         *observable_kinds()["local-density-of-states"].variables,
     ]
@@ -386,9 +378,7 @@ def test_variables_of_a_study_are_those_of_its_observables(tmp_path):
 
 def test_blocks_of_the_default_hold_what_they_did(tmp_path):
     found = study(tmp_path, "")
-    digest = study_digest(found, steady_current)
-    (block, *_) = blocks_of(found.axes, found.ensemble)
-    prepared = prepared_block(found, block, steady_current, tmp_path / "x.nc", digest)
+    prepared = prepared_block(found.blocks[0], tmp_path)
     assert stored_variables(prepared.dataset) == list(steady_current.VARIABLES)
     assert all(np.all(x) for x in prepared.missing.values())
     assert not prepared.origins

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from test_observables import Run, item, study
 
+from nessflow.config import study as studies
 from nessflow.config.project import load_study
 from nessflow.errors import ConfigError
 from nessflow.observables.observable import observable_kinds
 from nessflow.registry import find_kind, kind_names
-from nessflow.run import sources
 from nessflow.run.plan import plan_study
-from nessflow.run.sources import study_digest, variable_digests
 from nessflow.store.layout import SOURCE_DIGEST
 from nessflow.store.store import read_dataset
 
@@ -98,22 +97,20 @@ def test_the_plan_says_what_is_new_and_why(tmp_path, monkeypatch):
     kind, text = find_kind("zero-current"), text_of("zero-current")
 
     def reasons(observables, text=text):
-        found = study(tmp_path, observables, text)
-        digest = study_digest(found, kind)
-        return plan_study(found, kind, tmp_path / "wire", digest=digest).reasons
+        return plan_study(study(tmp_path, observables, text), tmp_path / "wire").reasons
 
     Run(tmp_path, monkeypatch, kind)("density", text)
     assert reasons("density") == {}
     assert reasons("density, noise") == {"new observable noise": 1}
-    joint = sources.joint_digest
+    joint = studies.joint_digest
 
     def edited(found, module):
         return joint(found) + "edited" * any(module in x.name for x in found)
 
     with monkeypatch.context() as patched:
-        patched.setattr(sources, "joint_digest", lambda x: edited(x, "observables.density"))
+        patched.setattr(studies, "joint_digest", lambda x: edited(x, "observables.density"))
         assert reasons("density") == {"code of density changed": 1}
-        patched.setattr(sources, "joint_digest", lambda x: edited(x, "kinds.zero_current"))
+        patched.setattr(studies, "joint_digest", lambda x: edited(x, "kinds.zero_current"))
         assert reasons("density") == {"code changed": 1}
 
 
@@ -134,7 +131,7 @@ def test_own_variables_carry_the_digest_of_the_kind(name, tmp_path, monkeypatch)
     noise = {data[x].attrs[SOURCE_DIGEST] for x in observable_kinds()["noise"].variables}
     assert len(own) == len(noise) == 1
     assert own != noise
-    both = [variable_digests(study(tmp_path, x, text), kind, "") for x in ("noise", "cumulants")]
+    both = [study(tmp_path, x, text).variable_digests for x in ("noise", "cumulants")]
     assert both[0].items() >= {(x, *own) for x in kind.OWN}
     assert all(both[0][x] == both[1][x] for x in kind.OWN)
 
@@ -153,7 +150,7 @@ def test_messages_about_observables(name, observables, message, tmp_path):
     path.write_text(text_of(name, f"observables: [{observables}]"))
     line = 1 + path.read_text().splitlines().index(f"observables: [{observables}]")
     with pytest.raises(ConfigError) as raised:
-        load_study(path, find_kind=find_kind)
+        load_study(path)
     assert message in str(raised.value)
     assert f"{path}:{line}: " in str(raised.value)
 

@@ -45,8 +45,8 @@ def project(tmp_path):
 def point(project, text):
     path = project / "config/studies/printed.yaml"
     path.write_text(text)
-    study = load_study(path, find_kind=find_kind)
-    return evaluate_point(study, find_kind(study.kind))
+    study = load_study(path)
+    return evaluate_point(study)
 
 
 def test_the_page_has_a_part_of_each_family():

@@ -26,9 +26,8 @@ def test_blocks_make_jobs_of_ten_minutes():
 @pytest.mark.parametrize("ensemble", [None, Ensemble(6, 4, 1)])
 def test_a_probe_evaluates_the_first_and_the_last_point(tmp_path, ensemble):
     calls = []
-    study = fake.study_of(ensemble=ensemble)
-    options = {"digest": fake.DIGEST, "probe": True}
-    plan = plan_study(study, fake.kind_of(calls=calls), tmp_path, **options)
+    study = fake.study_of(ensemble=ensemble, kind=fake.kind_of(calls=calls))
+    plan = plan_study(study, tmp_path, probe=True)
     assert {(point.V, point.mu, point.site) for point in calls} == {(0.1, 0, 1), (0.5, 1.5, 3)}
     low, high = plan.seconds
     assert 3 * plan.waiting <= low <= high
@@ -38,10 +37,9 @@ def test_a_probe_evaluates_the_first_and_the_last_point(tmp_path, ensemble):
 
 def test_a_probe_leaves_alone_what_is_measured_or_done(tmp_path):
     calls = []
-    study = fake.study_of()
-    fake.solve(study, tmp_path)
-    options = {"digest": fake.DIGEST, "probe": True}
-    plan = plan_study(study, fake.kind_of(calls=calls), tmp_path, **options)
+    study = fake.study_of(kind=fake.kind_of(calls=calls))
+    fake.solve(study, tmp_path, fake.kind_of())
+    plan = plan_study(study, tmp_path, probe=True)
     assert (plan.reused, plan.waiting, plan.seconds, calls) == (plan.points, 0, None, [])
 
 

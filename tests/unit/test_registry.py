@@ -17,14 +17,14 @@ from click.testing import CliRunner
 from nessflow.cli import commands
 from nessflow.config.project import load_study
 from nessflow.config.study import possible_parameters
-from nessflow.registry import find_kind, kind_names, members, sources_of, use_project
-from nessflow.run.digest import closure, source_digest
+from nessflow.digest import closure, source_digest
+from nessflow.registry import kind_names, members, sources_of, use_project
 from nessflow.studies.systems import System, open_system
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Lead
 from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.matrices import as_dense
-from nessflow.verbs.workflow import digest_of, read_project
+from nessflow.verbs.workflow import read_project
 
 LATTICE = '''
 """Zigzag chain."""
@@ -155,7 +155,7 @@ def run(*arguments):
 
 
 def digests(root):
-    return {s.name: digest_of(s) for s in read_project(root, is_tolerant=True).studies.values()}
+    return {s.name: s.digest for s in read_project(root, is_tolerant=True).studies.values()}
 
 
 def broken(root):
@@ -171,7 +171,7 @@ def test_own_parts_run(project):
     point = json.loads(run("point", "wire", "--set", "a=0", "--json").stdout)
     same = json.loads(run("point", "chain", "--json").stdout)
     assert point["status"] == same["status"] == 0
-    wire = possible_parameters(read_project(root).studies["wire"], {}, find_kind("transmission"))
+    wire = possible_parameters(read_project(root).studies["wire"], {})
     h = as_dense(open_system(wire.system, None).hamiltonian)
     assert h[0, 1] == -1
     assert h[0, 2] == 0
@@ -275,9 +275,9 @@ def test_parts_of_cases_and_overrides_count(project):
     other = PARTS["zigzag"].replace("0.5", "0.6")
     assert digests(project(4, chain_yaml=CHAIN + one_key, zigzag=other))["chain"] != edited
     path = root / "config/studies/chain.yaml"
-    use = {"find_kind": find_kind, "overrides": ["system.lattice.kind=ring"]}
     path.write_text(CHAIN)
-    assert digest_of(load_study(path, **use)) != digest_of(load_study(path, find_kind=find_kind))
+    ring = load_study(path, overrides=["system.lattice.kind=ring"])
+    assert ring.digest != load_study(path).digest
 
 
 @pytest.mark.parametrize("part", ["lattices/chain", "channels/bond", "disorder/uniform"])
@@ -292,7 +292,7 @@ def test_an_edit_of_a_part_of_the_package_makes_the_studies_old_that_name_it(par
     changed, naming = set(), set()
     for study in read_project(root, is_tolerant=True).studies.values():
         cases = [axis.cases for axis in study.axes if axis.cases is not None]
-        names = [source.name for source in sources_of(study.kind, [study.template, *cases])]
+        names = [source.name for source in sources_of(study.kind_name, [study.template, *cases])]
         if source_digest(names, package) != source_digest(names, edited):
             changed.add(study.name)
         # Rings between baths have no leads, and chains of their own.
@@ -403,10 +403,10 @@ broken = others.nothing
 """
 DIGESTS = """
 from pathlib import Path
-from nessflow.verbs.workflow import digest_of, read_project
+from nessflow.verbs.workflow import read_project
 project = read_project(Path(), is_tolerant=True)
 assert not project.broken, project.broken
-print({name: digest_of(study) for name, study in project.studies.items()})
+print({name: study.digest for name, study in project.studies.items()})
 """
 
 

@@ -11,7 +11,8 @@ import xarray as xr
 
 import fake_study as fake
 from fake_study import AXES, SITES, numbers, outcome_of, study_of
-from nessflow.config.grid import Block, Ensemble, blocks_of
+from nessflow.config.grid import Ensemble
+from nessflow.config.study import Block
 from nessflow.run import solve as solver
 from nessflow.run.retry import release_failures
 from nessflow.run.solve import Counts, interrupts, one_line, partial_path, span
@@ -24,7 +25,7 @@ FLAT = study_of(axes=(numbers("V", [0.1, 0.2, 0.5]),), ensemble=None)
 
 
 def read_block(study, folder, number=0):
-    block = blocks_of(study.axes, study.ensemble)[number]
+    block = study.blocks[number]
     return read_dataset(folder / "blocks" / block.path)
 
 
@@ -157,7 +158,7 @@ def test_a_second_run_computes_nothing_and_writes_the_same_bytes(tmp_path):
 
 def same_as_one_shot(study, folder, tmp_path):
     fake.solve(study, tmp_path / "one-shot")
-    for block in blocks_of(study.axes, study.ensemble):
+    for block in study.blocks:
         grown = (folder / "blocks" / block.path).read_bytes()
         assert grown == (tmp_path / "one-shot" / "blocks" / block.path).read_bytes()
 
@@ -402,7 +403,7 @@ def test_a_study_without_axes_is_one_point(tmp_path):
     block = read_block(study, tmp_path)
     assert block["net_current"].item() == 0.25
     assert isinstance(block, xr.Dataset)
-    assert blocks_of((), None) == [Block({}, None)]
+    assert study.blocks == [Block(study, {}, None)]
 
 
 # Points evaluated together

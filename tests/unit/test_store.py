@@ -217,7 +217,7 @@ def test_a_file_set_aside_is_out_of_the_way(tmp_path):
 # Studies
 
 
-STATE = state_of(fake.study_of(), fake.DIGEST)
+STATE = state_of(fake.study_of())
 
 
 def verified(folder) -> list[str]:
@@ -304,11 +304,11 @@ def test_no_changed_byte_of_a_manifest_goes_unnoticed(results):
 
 
 def test_a_manifest_of_another_study_is_named(results):
-    other = state_of(fake.study_of(name="other"), fake.DIGEST)
+    other = state_of(fake.study_of(name="other"))
     (fault,) = file_faults(results / "fake", other)
     assert isinstance(fault, Foreign)
     assert "manifest.json: of the study 'fake'" in str(fault)
-    now = state_of(fake.study_of(template={"V": 1, "mu": "$mu"}), fake.DIGEST)
+    now = state_of(fake.study_of(template={"V": 1, "mu": "$mu"}))
     (fault,) = file_faults(results / "fake", now)
     assert "manifest.json: not of the study as it is now" in str(fault)
 

@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 
 import nessflow.threads as threads
-from nessflow.config.grid import blocks_of
 from nessflow.config.project import load_study
-from nessflow.registry import find_kind, kind_names
-from nessflow.run.digest import SOURCE
+from nessflow.digest import SOURCE
 from nessflow.run.solve import solve_block
 from nessflow.store.store import read_dataset
 
@@ -99,10 +97,10 @@ def test_a_single_point_has_the_bits_of_its_block(tmp_path, text):
     """Whatever the environment says, and for matrices that libraries share among threads."""
     path = tmp_path / "network.yaml"
     path.write_text(text)
-    study = load_study(path, find_kind=find_kind, kind_names=kind_names())
-    (block,) = blocks_of(study.axes, study.ensemble)
-    solve_block(study, block, find_kind(study.kind), tmp_path / "points.nc", digest="0" * 16)
-    data = read_dataset(tmp_path / "points.nc")
+    study = load_study(path)
+    (block,) = study.blocks
+    solve_block(block, tmp_path)
+    data = read_dataset(block.file(tmp_path))
     assert not data["status"].any(), data["message"].values
     (axis,) = study.axes
     setting = f"{axis.name}={axis.labels[-1]}"

@@ -8,7 +8,6 @@ import pytest
 import nessflow.kinds
 from nessflow.config.project import load_study
 from nessflow.mixture.closed_form import lorenz_number, seebeck_number
-from nessflow.registry import find_kind
 from nessflow.verbs.point import evaluate_point
 
 EXAMPLES = Path(nessflow.kinds.__file__).parent / "examples"
@@ -23,8 +22,8 @@ FIRST, SECOND = "mixture.reservoirs.0.chemical_potential", "mixture.reservoirs.1
 def observables(kind, settings):
     overrides = [f"{key}={value}" for key, value in settings.items()]
     path = EXAMPLES / f"{kind}.yaml"
-    study = load_study(path, find_kind=find_kind, overrides=overrides, one_point=True)
-    result = evaluate_point(study, find_kind(kind))
+    study = load_study(path, overrides=overrides, one_point=True)
+    result = evaluate_point(study)
     assert result["status"] == 0, result["message"]
     return {
         name: (np.array(x["value"], float), np.array(x["error"], float))

@@ -8,9 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from nessflow.cli import commands
-from nessflow.config.grid import blocks_of
 from nessflow.figures.units import FigureError
-from nessflow.registry import find_kind
 from nessflow.run.gather import gather_study
 from nessflow.run.plan import plan_study
 from nessflow.run.reasons import changed
@@ -19,7 +17,7 @@ from nessflow.run.solve import solve_block, stale_path
 from nessflow.store.store import read_dataset, write_dataset
 from nessflow.verbs.draw import draw_study
 from nessflow.verbs.rerun import rerun_lines
-from nessflow.verbs.workflow import digest_of, read_project
+from nessflow.verbs.workflow import read_project
 
 CHAIN = """\
 title: A lossy chain
@@ -51,11 +49,9 @@ def finished(tmp_path_factory):
     root = project(tmp_path_factory.mktemp("reasons") / "project")
     found = read_project(root)
     study = found.studies["chain"]
-    kind, folder = find_kind(study.kind), found.results / "chain"
-    digest = digest_of(study)
-    for block in blocks_of(study.axes, None):
-        solve_block(study, block, kind, folder / "blocks" / block.path, digest=digest)
-    gather_study(study, kind, folder, digest=digest)
+    for block in study.blocks:
+        solve_block(block, found.results / "chain")
+    gather_study(study, found.results / "chain")
     draw_study(study, found, print)
     return root
 
@@ -69,9 +65,9 @@ def ready(finished, tmp_path):
 def reasons(root, digest=None):
     found = read_project(root)
     study = found.studies["chain"]
-    digest = digest or digest_of(study)
-    plan = plan_study(study, find_kind(study.kind), found.results / "chain", digest=digest)
-    return rerun_lines(found, study, plan, digest)
+    if digest:
+        vars(study)["digest"] = digest
+    return rerun_lines(found, study, plan_study(study, found.results / "chain"))
 
 
 def test_nothing_to_run_has_no_reason(ready):
@@ -203,12 +199,7 @@ def test_a_figure_without_room_fails_and_takes_no_other(ready, capsys):
     file.write_text(file.read_text() + bad + good)
     found = read_project(ready)
     study = found.studies["chain"]
-    gather_study(
-        study,
-        find_kind(study.kind),
-        found.results / "chain",
-        digest=digest_of(study),
-    )
+    gather_study(study, found.results / "chain")
     with pytest.raises(FigureError, match=r"figure bad of chain: constrained_layout not applied"):
         draw_study(study, found, print)
     figures = found.results / "chain" / "figures"

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from keyword import iskeyword
-from types import ModuleType
 
 from nessflow.config.document import Document, split
 from nessflow.config.expressions import (
@@ -18,6 +17,7 @@ from nessflow.config.grid import Axis, label_of
 from nessflow.config.study import OBSERVABLES, template_of, variables_of, with_cases
 from nessflow.config.study_file import DERIVED, KEYS, AxisFile, Cases
 from nessflow.errors import ConfigError, Problem
+from nessflow.registry import Kind
 from nessflow.validation import Key, quantity_at, schema_of, validated
 
 RESERVED = frozenset(
@@ -103,7 +103,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def name_problems(document: Document, kind: ModuleType) -> list[Problem]:
+def name_problems(document: Document, kind: Kind) -> list[Problem]:
     """Check that no axis has the name of something else in the data, the paths or the file."""
     variables = variables_of(kind, document.data)
     taken = RESERVED | FUNCTIONS.keys() | CONSTANTS.keys() | variables.keys() | set(KEYS)
@@ -146,7 +146,7 @@ def with_quantities(
 
 
 def quantities_of(
-    document: Document, axes: tuple[Axis, ...], kind: ModuleType
+    document: Document, axes: tuple[Axis, ...], kind: Kind
 ) -> dict[str, tuple[str, str]]:
     """Return units and name of the first field that is each axis alone, by axis.
 

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from types import ModuleType
 
 import numpy as np
 from pydantic import BaseModel
@@ -20,6 +19,7 @@ from nessflow.config.grid import Axis, Ensemble, block_count, point_count, point
 from nessflow.config.study import axis_key, checked_point, template_of
 from nessflow.config.study_file import MOST_BLOCKS, MOST_POINTS
 from nessflow.errors import Problem, identity, nearest
+from nessflow.registry import Kind
 
 _SHOWN_VALUES = 5
 _MOST = 100
@@ -115,7 +115,7 @@ def size_problems(
 
 
 def point_problems(
-    document: Document, axes: tuple[Axis, ...], kind: ModuleType, *, is_complete: bool
+    document: Document, axes: tuple[Axis, ...], kind: Kind, *, is_complete: bool
 ) -> tuple[list[Problem], list[Problem]]:
     """Check the values of every axis, the others at the values of a possible point.
 
@@ -155,7 +155,7 @@ def point_problems(
 
 
 def _possible_point(
-    document: Document, axes: tuple[Axis, ...], first: dict[str, str], kind: ModuleType
+    document: Document, axes: tuple[Axis, ...], first: dict[str, str], kind: Kind
 ) -> tuple[dict[str, str], BaseModel | None, list[Problem]]:
     """Return the labels of a possible point, its parameters, and the faults of the first point.
 
@@ -178,7 +178,7 @@ def _possible_point(
 
 
 def _coordinate_problems(
-    document: Document, axes: tuple[Axis, ...], base: dict[str, str], axis: Axis, kind: ModuleType
+    document: Document, axes: tuple[Axis, ...], base: dict[str, str], axis: Axis, kind: Kind
 ) -> list[Problem]:
     """Check that an inner axis, whose values share a block, leaves the coordinates alone.
 

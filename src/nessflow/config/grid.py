@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 Labels = Mapping[str, str]
 
@@ -60,37 +59,10 @@ class Ensemble:
     independent: bool = False
 
 
-@dataclass(frozen=True)
-class Block:
-    """The points of one job: one value of each outer axis, a range of samples, all inner values."""
-
-    outer: Labels
-    samples: range | None
-
-    @property
-    def path(self) -> Path:
-        """Path below ``results/<study>/blocks``."""
-        folder = Path(*(f"{name}~{label}" for name, label in self.outer.items()))
-        if self.samples is None:
-            return folder / "points.nc"
-        return folder / f"seeds~{self.samples.start:05d}-{self.samples.stop - 1:05d}.nc"
-
-
 def points_of(axes: Sequence[Axis]) -> Iterator[dict[str, str]]:
     """Yield the labels of each combination of axis values, the last axis fastest."""
     for labels in itertools.product(*(axis.labels for axis in axes)):
         yield dict(zip((axis.name for axis in axes), labels, strict=True))
-
-
-def blocks_of(axes: Sequence[Axis], ensemble: Ensemble | None) -> list[Block]:
-    """Return the blocks of a study in a fixed order."""
-    if ensemble is None:
-        ranges = [None]
-    else:
-        starts = range(0, ensemble.samples, ensemble.per_block)
-        ranges = [range(s, min(s + ensemble.per_block, ensemble.samples)) for s in starts]
-    outer = [axis for axis in axes if axis.outer]
-    return [Block(labels, samples) for labels in points_of(outer) for samples in ranges]
 
 
 def point_count(axes: Sequence[Axis], ensemble: Ensemble | None) -> int:

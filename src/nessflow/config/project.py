@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 
 from pydantic import TypeAdapter
 
@@ -42,7 +41,7 @@ from nessflow.config.study_file import (
     StudyFile,
 )
 from nessflow.errors import ConfigError, Problem, closest, listed, nearest
-from nessflow.registry import PartError, use_project
+from nessflow.registry import Kind, PartError, find_kind, use_project
 from nessflow.validation import Fault, validated
 
 __all__ = [
@@ -61,7 +60,7 @@ __all__ = [
 RESERVED = ("all", "archive", "block", "data", "draw", "figures", "report", "smoke")
 """Names of targets and folders, which no study can have."""
 _MOST = {"axes": MOST_AXES, "fits": MOST_FIGURES, "figures": MOST_FIGURES}
-FindKind = Callable[[str], ModuleType]
+FindKind = Callable[[str], Kind]
 
 
 def is_study_name(name: str) -> bool:
@@ -97,8 +96,7 @@ def load_project(
     *,
     tier: str | None = None,
     studies: str | Sequence[str] | None = None,
-    find_kind: FindKind,
-    kind_names: Iterable[str] = (),
+    find_kind: FindKind = find_kind,
     figure_specs: TypeAdapter | None = None,
     allow_large: bool = False,
     is_tolerant: bool = False,
@@ -111,7 +109,7 @@ def load_project(
         The project's folder.
     tier, studies : optional
         Replace what ``config.yaml`` says; ``studies`` is ``all``, a name or several.
-    find_kind, kind_names, figure_specs, allow_large
+    find_kind, figure_specs, allow_large
         As for ``load_study``.
     is_tolerant : bool
         Leave out studies with faults, and name them as broken, where others are sound.
@@ -150,7 +148,6 @@ def load_project(
                 path,
                 tier=settings.tier,
                 find_kind=find_kind,
-                kind_names=kind_names,
                 figure_specs=figure_specs,
                 allow_large=allow_large,
             )
@@ -159,7 +156,7 @@ def load_project(
         else:
             loaded[study.name] = study
     for study in loaded.values():
-        if problems := _source_problems(study, loaded, list(found), find_kind):
+        if problems := _source_problems(study, loaded, list(found)):
             faults.setdefault(study.name, []).extend(problems)
     results = root / settings.results
     results = results if settings.tier == "paper" else results / settings.tier
@@ -174,8 +171,7 @@ def load_study(
     *,
     tier: str = "paper",
     overrides: Sequence[str] = (),
-    find_kind: FindKind,
-    kind_names: Iterable[str] = (),
+    find_kind: FindKind = find_kind,
     figure_specs: TypeAdapter | None = None,
     allow_large: bool = False,
     one_point: bool = False,
@@ -190,11 +186,8 @@ def load_study(
         ``paper`` (the file as written) or ``smoke``.
     overrides : sequence of str
         ``dotted.key=value`` from the command line; the name of an axis as key fixes that axis.
-    find_kind : callable
-        Returns the module of a kind by name, or raises LookupError.
-    kind_names : iterable of str
-        Names of the kinds there are, for the message about an unknown kind; those of nessflow where
-        left out.
+    find_kind : callable, optional
+        Returns a kind by name, or raises PartError: that of the registry.
     figure_specs : TypeAdapter, optional
         What a figure is; without it figures stay mappings, of which ``name`` and ``plot`` are
         checked.
@@ -227,7 +220,7 @@ def load_study(
         raise ConfigError(problems)
     kind, warnings = None, []
     if isinstance(document.data.get("study"), str):
-        kind, found = _kind(document, find_kind, kind_names)
+        kind, found = _kind(document, find_kind)
         problems += found
     axes, found = axes_of(document)
     problems += found
@@ -262,7 +255,8 @@ def load_study(
         title=file.title,
         reference={k: str(v) for k, v in file.reference if v is not None},
         notes=file.notes,
-        kind=file.study,
+        kind_name=file.study,
+        kind=kind,
         template=template_of(document),
         axes=axes,
         ensemble=ensemble,
@@ -331,18 +325,14 @@ def _selected(
     return [found[name] for name in dict.fromkeys(studies) if name in found], missing
 
 
-def _kind(
-    document: Document, find_kind: FindKind, kind_names: Iterable[str]
-) -> tuple[ModuleType | None, list[Problem]]:
+def _kind(document: Document, find_kind: FindKind) -> tuple[Kind | None, list[Problem]]:
     name = document.data["study"]
-    names, hint = list(kind_names), ""
+    names, hint = (), ""
     if re.fullmatch(NAME, name):
         try:
             return find_kind(name), []
         except PartError as error:
             names, hint = error.names, str(error)
-        except LookupError:
-            pass
     expected = f"one of the kinds {', '.join(names)}" if names else "the name of a kind"
     if hint:
         expected = ""
@@ -367,15 +357,14 @@ def _figures(
 
 
 def _source_problems(
-    study: Study, loaded: Mapping[str, Study], names: Sequence[str], find_kind: FindKind
+    study: Study, loaded: Mapping[str, Study], names: Sequence[str]
 ) -> list[Problem]:
     """Check what the figures of a study read from others; ``names`` are all there are."""
     problems = []
     for reference in references_of(study.document):
         other = loaded.get(reference.source)
         if other is not None:
-            kind = find_kind(other.kind)
-            problems += reference_problems([reference], study.document, other.document, kind)
+            problems += reference_problems([reference], study.document, other.document, other.kind)
         elif reference.source not in (None, *names):
             expected = f"one of the studies {listed(names)}"
             hint = nearest(reference.source, names)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
 
 from nessflow.config.axes import axis_entries
 from nessflow.config.document import Document
 from nessflow.config.study import variables_of
 from nessflow.config.study_file import DERIVED
 from nessflow.errors import Problem, nearest, shown
+from nessflow.registry import Kind
 from nessflow.validation import Key
 
 
@@ -49,7 +49,7 @@ def references_of(document: Document) -> list[Reference]:
 
 
 def reference_problems(
-    references: Iterable[Reference], document: Document, source: Document, kind: ModuleType
+    references: Iterable[Reference], document: Document, source: Document, kind: Kind
 ) -> list[Problem]:
     """Check that what ``document`` reads is in the data of the study ``source``."""
     variables = variables_of(kind, source.data)

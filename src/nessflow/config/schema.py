@@ -1,9 +1,9 @@
 """The JSON Schema of study files, for completion and checks in an editor."""
 
 from collections.abc import Mapping
-from types import ModuleType
 
 from nessflow.config.study_file import StudyFile
+from nessflow.registry import Kind
 
 _EXPRESSION = {"type": "string", "pattern": r"^\$"}
 _NAMED = ("properties", "$defs")  # keywords whose values are schemas by name
@@ -11,12 +11,12 @@ _LITERAL = ("default", "const", "enum", "required", "discriminator")
 _ANNOTATION = ("title", "description", "natural_units", "default")
 
 
-def study_schema(kinds: Mapping[str, ModuleType]) -> dict:
+def study_schema(kinds: Mapping[str, Kind]) -> dict:
     """Return the JSON Schema (2020-12) of a study file.
 
     Parameters
     ----------
-    kinds : mapping of str to module
+    kinds : mapping of str to Kind
         Every kind of study by name.
 
     Returns

@@ -1,11 +1,12 @@
 """A checked parameter study, and the parameters of each of its points."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from types import ModuleType
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -21,24 +22,36 @@ from nessflow.config.expressions import (
 )
 from nessflow.config.grid import Axis, Ensemble, Labels, canonical_json, label_of, points_of
 from nessflow.config.study_file import KEYS
+from nessflow.digest import joint_digest, short_hash
 from nessflow.errors import ConfigError, Problem
+from nessflow.registry import Kind, Source, sources_of
 from nessflow.validation import Fault, Key, validated, with_whole_numbers
+
+BLOCKS = "blocks/"
+"""The folder of the blocks in that of the results of a study."""
 
 
 @dataclass(frozen=True)
 class Study:
     """One checked parameter study.
 
-    ``template`` holds the parameters as written, expressions included; ``document`` is the file
-    with its overrides, and knows the line of every value.  ``figures`` are of the type that
-    ``load_study`` was given for them.  ``time_limit`` is in seconds for each point.
+    ``kind`` evaluates its points; files and messages call it ``kind_name``.  ``template`` holds the
+    parameters as written, expressions included; ``document`` is the file with its overrides, and
+    knows the line of every value.  ``figures`` are of the type that ``load_study`` was given for
+    them.  ``time_limit`` is in seconds for each point.
+
+    Numbers of a kind that lets its studies choose observables follow from the source of the kind,
+    that of the observable and the parameters of the observable: a change of one makes only its own
+    variables old.  The own variables of such a kind, and all of another, follow from its source
+    alone.
     """
 
     name: str
     title: str
     reference: Mapping[str, str]
     notes: str
-    kind: str
+    kind_name: str
+    kind: Kind = field(repr=False)
     template: Mapping[str, object]
     axes: tuple[Axis, ...]
     ensemble: Ensemble | None
@@ -51,12 +64,134 @@ class Study:
     warnings: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
     """Why some points are not possible: they fail, and no others."""
 
+    @cached_property
+    def blocks(self) -> list["Block"]:
+        """Its points, job by job, in a fixed order."""
+        ranges = [None]
+        if of := self.ensemble:
+            starts = range(0, of.samples, of.per_block)
+            ranges = [range(s, min(s + of.per_block, of.samples)) for s in starts]
+        outer = [axis for axis in self.axes if axis.outer]
+        return [Block(self, labels, samples) for labels in points_of(outer) for samples in ranges]
+
+    @cached_property
+    def observables(self) -> Mapping[str, Any]:
+        """What it asks for by name; empty where its kind leaves no choice."""
+        return observables_of(self.kind, self.template)
+
+    @cached_property
+    def variables(self) -> Mapping[str, Any]:
+        """What is computed of each of its points."""
+        return variables_of(self.kind, self.template)
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hexadecimal digits for the source of all that its numbers depend on.
+
+        That is the kind's, and that of the parts and observables that it names, those of others
+        included.
+        """
+        if not hasattr(self.kind, "chosen"):
+            return self._kind_digest
+        own = [self._kind_digest] if own_variables(self.kind) else []
+        return short_hash(canonical_json(own + list(self._observable_digests.items())))
+
+    @cached_property
+    def variable_digests(self) -> Mapping[str, str]:
+        """The same for each of its variables."""
+        if not hasattr(self.kind, "chosen"):
+            return dict.fromkeys(self.variables, self.digest)
+        digests = dict.fromkeys(own_variables(self.kind), self._kind_digest)
+        for name, each in self.observables.items():
+            digests |= dict.fromkeys(each.variables, self._observable_digests[name])
+        return digests
+
+    @cached_property
+    def _kind_digest(self) -> str:
+        return joint_digest(self._sources)
+
+    @property
+    def _sources(self) -> list[Source]:
+        """Where its kind and the parts that it names come from."""
+        cases = [axis.cases for axis in self.axes if axis.cases is not None]
+        return sources_of(self.kind_name, [self.template, *cases])
+
+    @cached_property
+    def _observable_digests(self) -> Mapping[str, str]:
+        shared = self._sources
+        return {
+            name: short_hash(
+                canonical_json(
+                    [joint_digest([*shared, each.source]), with_whole_numbers(each.written)]
+                )
+            )
+            for name, each in self.observables.items()
+        }
+
+    def reduced(self, variables: Collection[str]) -> "Share":
+        """Return the least part of the study that has some variables."""
+        own = own_variables(self.kind)
+        part = self._with_observables_of(variables)
+        if not own or not own.keys().isdisjoint(variables):
+            return Share(part, part.variables, {})
+        others = {name: each for name, each in part.variables.items() if name not in own}
+        return Share(part, others, {"own": False})
+
+    def _with_observables_of(self, variables: Collection[str]) -> "Study":
+        items = [
+            {name: each.written} if each.written else name
+            for name, each in self.observables.items()
+            if set(each.variables) & set(variables)
+        ]
+        if len(items) == len(self.observables):
+            return self
+        return replace(self, template={**self.template, OBSERVABLES: items})
+
+
+class Share(NamedTuple):
+    """The part of a study that has some of its variables.
+
+    Attributes
+    ----------
+    study : Study
+        It asks for no other observables.
+    variables : mapping of str to Variable
+        Those that it has.
+    arguments : mapping
+        What `evaluate` is told beside the parameters.
+    """
+
+    study: Study
+    variables: Mapping[str, Any]
+    arguments: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The points of one job: one value of each outer axis, a range of samples, all inner values."""
+
+    study: Study = field(repr=False)
+    outer: Labels
+    samples: range | None
+
+    @property
+    def path(self) -> Path:
+        """Path below ``results/<study>/blocks``."""
+        folder = Path(*(f"{name}~{label}" for name, label in self.outer.items()))
+        if self.samples is None:
+            return folder / "points.nc"
+        return folder / f"seeds~{self.samples.start:05d}-{self.samples.stop - 1:05d}.nc"
+
+    def file(self, results: Path) -> Path:
+        """Return its file in the folder of the results of its study."""
+        return Path(results) / BLOCKS / self.path
+
 
 OBSERVABLES = "observables"
 """The parameter that lists what is computed, in kinds that leave it to their studies."""
 
 
-def observables_of(kind: ModuleType, data: Mapping[str, object]) -> dict[str, object]:
+def observables_of(kind: Kind, data: Mapping[str, object]) -> dict[str, Any]:
     """Return what a study asks for by name, from its parameters as written, checked or not.
 
     Empty where the kind leaves no choice.
@@ -64,30 +199,30 @@ def observables_of(kind: ModuleType, data: Mapping[str, object]) -> dict[str, ob
     return kind.chosen(data.get(OBSERVABLES)) if hasattr(kind, "chosen") else {}
 
 
-def variables_of(kind: ModuleType, data: Mapping[str, object]) -> dict[str, object]:
+def variables_of(kind: Kind, data: Mapping[str, object]) -> dict[str, Any]:
     """Return the variables of a study from its parameters as written, checked or not."""
     if not hasattr(kind, "chosen"):
         return dict(getattr(kind, "VARIABLES", {}))
     return own_variables(kind) | _of_observables(observables_of(kind, data).values())
 
 
-def variables_at(kind: ModuleType, parameters: BaseModel) -> dict[str, object]:
+def variables_at(kind: Kind, parameters: BaseModel) -> dict[str, Any]:
     """Return the variables of a point."""
     if not hasattr(kind, "chosen"):
         return dict(kind.VARIABLES)
     return own_variables(kind) | _of_observables(parameters.observables)
 
 
-def own_variables(kind: ModuleType) -> dict[str, object]:
+def own_variables(kind: Kind) -> dict[str, Any]:
     """Return what all studies have of a kind that lets them choose observables."""
     return dict(getattr(kind, "OWN", {}))
 
 
-def _of_observables(observables: Iterable) -> dict[str, object]:
+def _of_observables(observables: Iterable[Any]) -> dict[str, Any]:
     return {name: variable for each in observables for name, variable in each.variables.items()}
 
 
-def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
+def parameters_of(study: Study, labels: Labels) -> BaseModel:
     """Return the parameters of one point.
 
     Parameters
@@ -95,8 +230,6 @@ def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
     study : Study
     labels : mapping of str to str
         The label of every axis.
-    kind : module
-        The study's kind.
 
     Raises
     ------
@@ -105,16 +238,16 @@ def parameters_of(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
         change while the point is the same.
     """
     try:
-        return _parameters(study, labels, kind)
+        return _parameters(study, labels)
     except ValueError:
         document = study.document.without_places()
-        _, problems = checked_point(document, study.axes, labels, kind)
+        _, problems = checked_point(document, study.axes, labels, study.kind)
         if not problems:
             raise
         raise ConfigError(problems) from None
 
 
-def possible_parameters(study: Study, outer: Labels, kind: ModuleType) -> BaseModel:
+def possible_parameters(study: Study, outer: Labels) -> BaseModel:
     """Return the parameters of the first possible point of a block, or else of the whole study.
 
     Parameters
@@ -122,8 +255,6 @@ def possible_parameters(study: Study, outer: Labels, kind: ModuleType) -> BaseMo
     study : Study
     outer : mapping of str to str
         The label of each outer axis of the block; empty for the study.
-    kind : module
-        The study's kind.
 
     Raises
     ------
@@ -133,17 +264,17 @@ def possible_parameters(study: Study, outer: Labels, kind: ModuleType) -> BaseMo
     own = [replace(a, labels=(outer[a.name],)) if a.name in outer else a for a in study.axes]
     for labels in itertools.chain(points_of(own), points_of(study.axes)):
         with suppress(ValueError):
-            return _parameters(study, labels, kind)
-    return parameters_of(study, labels, kind)
+            return _parameters(study, labels)
+    return parameters_of(study, labels)
 
 
-def _parameters(study: Study, labels: Labels, kind: ModuleType) -> BaseModel:
+def _parameters(study: Study, labels: Labels) -> BaseModel:
     template = study.template
     for axis in study.axes:
         if axis.cases is not None:
             for key, value in axis.cases[labels[axis.name]].items():
                 template = assigned(template, split(key), value)
-    return kind.Parameters.model_validate(evaluated(template, _names(study.axes, labels)))
+    return study.kind.Parameters.model_validate(evaluated(template, _names(study.axes, labels)))
 
 
 def template_json(study: Study, outer: Labels | None = None) -> str:
@@ -152,13 +283,13 @@ def template_json(study: Study, outer: Labels | None = None) -> str:
     That is the kind, the parameters with their expressions, the definitions of cases, the root
     seed and whether points have draws of their own.  With the labels of the outer axes it is what
     all points of a block have in common: of cases only those outer ones.  Observables are not in
-    it: what one depends on is told for itself (``nessflow.run.sources``).
+    it: what one depends on is told for itself (`Study.variable_digests`).
     """
     cases = {axis.name: axis.cases for axis in study.axes if axis.cases is not None}
     if outer is not None:
         cases = {name: {outer[name]: cases[name][outer[name]]} for name in cases.keys() & outer}
     parameters = {key: value for key, value in study.template.items() if key != OBSERVABLES}
-    content = {"kind": study.kind, "parameters": parameters, "cases": cases, "seed": None}
+    content = {"kind": study.kind_name, "parameters": parameters, "cases": cases, "seed": None}
     if study.ensemble:
         content |= {"seed": study.ensemble.seed, "independent": study.ensemble.independent}
     return canonical_json(with_whole_numbers(content))
@@ -174,7 +305,7 @@ def inner_cases(axes: Iterable[Axis]) -> dict[str, dict[str, object]]:
 
 
 def checked_point(
-    document: Document, axes: tuple[Axis, ...], labels: Labels, kind: ModuleType
+    document: Document, axes: tuple[Axis, ...], labels: Labels, kind: Kind
 ) -> tuple[BaseModel | None, list[Problem]]:
     """Return the parameters of one point, or its faults.
 

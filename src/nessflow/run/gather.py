@@ -7,13 +7,12 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import xarray as xr
 
-from nessflow.config.grid import Block, blocks_of, canonical_json, label_of
-from nessflow.config.study import Study, variables_of
+from nessflow.config.grid import canonical_json, label_of
+from nessflow.config.study import Block, Study
 from nessflow.run.ensemble import with_fits, with_statistics
 from nessflow.run.provenance import origins_json, origins_of, provenance
 from nessflow.run.solve import (
@@ -24,7 +23,6 @@ from nessflow.run.solve import (
     stale_path,
     to_stderr,
 )
-from nessflow.run.sources import variable_digests
 from nessflow.store.files import (
     Damaged,
     StoreError,
@@ -55,12 +53,7 @@ Coordinates = Mapping[str, xr.Variable]
 
 
 def gather_study(
-    study: Study,
-    kind: ModuleType,
-    folder: Path,
-    *,
-    digest: str,
-    progress: Callable[[str], None] = to_stderr,
+    study: Study, folder: Path, *, progress: Callable[[str], None] = to_stderr
 ) -> xr.Dataset:
     """Check all blocks of a study and write ``data.nc``, ``failures.csv``, ``manifest.json``.
 
@@ -70,12 +63,8 @@ def gather_study(
     ----------
     study : Study
         The checked study.
-    kind : module
-        The kind of the study.
     folder : Path
         Folder of the study's results.
-    digest : str
-        Source digest of the kind.
     progress : callable, optional
         Gets a line when points failed or were computed with different libraries.
 
@@ -92,23 +81,22 @@ def gather_study(
     """
     folder = Path(folder)
     shutil.rmtree(folder / MARKERS, ignore_errors=True)
-    blocks = blocks_of(study.axes, study.ensemble)
-    coordinates = _coordinates(study, blocks, kind)
-    digests = variable_digests(study, kind, digest)
-    dataset = _pending(study, kind, coordinates.values(), digests)
+    coordinates = _coordinates(study.blocks)
+    dataset = _pending(study, coordinates.values())
     faults, origins = [], set()
-    for block in blocks:
+    for block in study.blocks:
         try:
-            source = read_block(study, block, folder, digest, coordinates[_key(block)])
+            source = read_block(block, folder, coordinates[_key(block)])
         except StoreError as error:
             faults.append(str(error))
             continue
-        _place(dataset, source, study, block)
+        _place(dataset, source, block)
         origins |= origins_of(source.attrs)
     if faults:
         raise StoreError(
             folder,
-            f"{len(faults)} of {len(blocks)} blocks cannot be used:\n  " + "\n  ".join(faults),
+            f"{len(faults)} of {len(study.blocks)} blocks cannot be used:\n  "
+            + "\n  ".join(faults),
             "run again: these are computed anew and all others are kept",
         )
     status = dataset["status"].values
@@ -116,26 +104,24 @@ def gather_study(
         progress(f"{study.name}: {failed} of {status.size} points failed, see failures.csv")
     if len({canonical_json(json.loads(text)["versions"]) for text in origins}) > 1:
         progress(f"{study.name}: points were computed with different libraries, see origins")
-    dataset = _described(dataset, study, digest, origins)
+    dataset = _described(dataset, study, origins)
     if study.ensemble is not None:
         dataset = with_statistics(dataset)
     dataset = with_fits(dataset, study.fits)
     write_text(folder / FAILURES, failures_csv(dataset, study))
     write_dataset(dataset, folder / DATA)
-    names = [f"{BLOCKS}{block.path.as_posix()}" for block in blocks]
-    write_manifest(folder, state_of(study, digest), [DATA, FAILURES, *names])
+    names = [f"{BLOCKS}{block.path.as_posix()}" for block in study.blocks]
+    write_manifest(folder, state_of(study), [DATA, FAILURES, *names])
     remove_leftovers(folder)
     return dataset
 
 
-def set_blocks_aside(
-    study: Study, kind: ModuleType, folder: Path, *, digest: str
-) -> list[StoreError]:
+def set_blocks_aside(study: Study, folder: Path) -> list[StoreError]:
     """Rename the blocks that cannot be gathered, so that a run computes them from the start.
 
     Parameters
     ----------
-    study, kind, folder, digest
+    study, folder
         As for ``gather_study``.
 
     Returns
@@ -144,23 +130,17 @@ def set_blocks_aside(
         Each with what was wrong with a block; blocks that are not there are not among them.
     """
     faults = []
-    blocks = [b for b in blocks_of(study.axes, study.ensemble) if _path(folder, b).exists()]
-    coordinates = _coordinates(study, blocks, kind)
+    blocks = [block for block in study.blocks if block.file(folder).exists()]
+    coordinates = _coordinates(blocks)
     for block in blocks:
         try:
-            read_block(study, block, folder, digest, coordinates[_key(block)])
+            read_block(block, folder, coordinates[_key(block)])
         except StoreError as error:
             faults.append(error)
     return faults
 
 
-def _path(folder: Path, block: Block) -> Path:
-    return Path(folder) / BLOCKS / block.path
-
-
-def read_block(
-    study: Study, block: Block, folder: Path, digest: str, coordinates: Coordinates
-) -> xr.Dataset:
+def read_block(block: Block, folder: Path, coordinates: Coordinates) -> xr.Dataset:
     """Read the file of a block and make sure that it is the one that is wanted.
 
     A file that must not be used is renamed, so that the next run computes it.
@@ -171,12 +151,12 @@ def read_block(
         When the file is missing, damaged, of another block, of other parameters, of another
         source, of other coordinates, or incomplete.
     """
-    path = _path(folder, block)
+    path = block.file(folder)
     try:
         source = read_dataset(path)
     except Damaged as error:
         raise set_aside(path, error.cause) from error
-    expected = block_attributes(study, block, digest)
+    expected = block_attributes(block)
     # The study may have another name by now: the block, not the name, makes the points.
     if block_of(source.attrs) != block_of(expected):
         raise _stale(path, source, "holds another block")
@@ -186,7 +166,7 @@ def read_block(
     ):
         if source.attrs.get(key) != expected[key]:
             raise _stale(path, source, text)
-    if missing := missing_points(study, block, source):
+    if missing := missing_points(block, source):
         # Beside a partial file of an interrupted run: the next one takes points from both.
         reason = f"{missing} points are missing"
         if partial_path(path).exists():
@@ -201,9 +181,9 @@ def _stale(path: Path, source: xr.Dataset, reason: str) -> StoreError:
     return set_aside(path, reason, stale_path(path, source.attrs).name)
 
 
-def missing_points(study: Study, block: Block, source: xr.Dataset) -> int:
+def missing_points(block: Block, source: xr.Dataset) -> int:
     """Return how many points of a block its file has not."""
-    places = _source_places(study, block, source)
+    places = _source_places(block, source)
     wanted = int(np.prod([len(place) for place in places], dtype=int))
     if any(None in place for place in places):
         found = int(np.prod([sum(i is not None for i in place) for place in places], dtype=int))
@@ -211,10 +191,11 @@ def missing_points(study: Study, block: Block, source: xr.Dataset) -> int:
     return int((source["status"].values[_grid(places)] == PENDING).sum())
 
 
-def _source_places(study: Study, block: Block, source: xr.Dataset) -> list[list[int | None]]:
+def _source_places(block: Block, source: xr.Dataset) -> list[list[int | None]]:
     """Return, for each dimension of the points in a block, where the wanted labels stand."""
-    labels = point_labels(source, study.axes)
-    wanted = {axis.name: axis.labels for axis in study.axes if not axis.outer}
+    axes = block.study.axes
+    labels = point_labels(source, axes)
+    wanted = {axis.name: axis.labels for axis in axes if not axis.outer}
     if block.samples is not None:
         labels["sample"] = source["sample"].values.tolist()
         wanted["sample"] = block.samples
@@ -229,23 +210,21 @@ def _grid(places: list[list[int]]) -> tuple[np.ndarray, ...]:
     return np.ix_(*(np.array(place, dtype=int) for place in places))
 
 
-def _coordinates(study: Study, blocks: list[Block], kind: ModuleType) -> dict[tuple, Coordinates]:
+def _coordinates(blocks: Iterable[Block]) -> dict[tuple, Coordinates]:
     """Return the kind's coordinates for the outer labels of each block."""
-    outer = {_key(block): block.outer for block in blocks}
-    return {key: coordinates_of(study, labels, kind) for key, labels in outer.items()}
+    first = {_key(block): block for block in blocks}
+    return {key: coordinates_of(block.study, block.outer) for key, block in first.items()}
 
 
 def _key(block: Block) -> tuple[str, ...]:
     return tuple(block.outer.values())
 
 
-def _pending(
-    study: Study, kind: ModuleType, parts: Iterable[Coordinates], digests: Mapping[str, str]
-) -> xr.Dataset:
+def _pending(study: Study, parts: Iterable[Coordinates]) -> xr.Dataset:
     parts = list(parts)
     coordinates = {name: joined([part[name] for part in parts]) for name in parts[0]}
     samples = range(study.ensemble.samples) if study.ensemble else None
-    variables = variables_of(kind, study.template)
+    variables, digests = study.variables, study.variable_digests
     return pending_dataset(study.axes, {}, samples, variables, coordinates, digests)
 
 
@@ -289,10 +268,10 @@ def _unlike(source: xr.Dataset, coordinates: Coordinates) -> str:
     return ""
 
 
-def _place(dataset: xr.Dataset, source: xr.Dataset, study: Study, block: Block) -> None:
+def _place(dataset: xr.Dataset, source: xr.Dataset, block: Block) -> None:
     """Copy a block to its place."""
     places = {dim: range(size) for dim, size in dataset.sizes.items()}
-    for axis in study.axes:
+    for axis in block.study.axes:
         if axis.outer:
             places[axis.name] = [axis.labels.index(block.outer[axis.name])]
     if block.samples is not None:
@@ -301,7 +280,7 @@ def _place(dataset: xr.Dataset, source: xr.Dataset, study: Study, block: Block) 
         if "joined" in dataset[dim].attrs:
             where = {name: i for i, name in enumerate(_names(dataset[dim].variable))}
             places[dim] = [where[name] for name in _names(source[dim].variable)]
-    origin = _grid(_source_places(study, block, source))
+    origin = _grid(_source_places(block, source))
     for name in [*stored_variables(dataset), "status", "message", REASONS]:
         whole, target = dataset[name].values, [places[dim] for dim in dataset[name].dims]
         values = np.asarray(source[name].values[origin], dtype=whole.dtype)
@@ -309,7 +288,7 @@ def _place(dataset: xr.Dataset, source: xr.Dataset, study: Study, block: Block) 
         whole[_grid(target) or ...] = values.reshape([len(place) for place in target])
 
 
-def _described(dataset: xr.Dataset, study: Study, digest: str, origins: set[str]) -> xr.Dataset:
+def _described(dataset: xr.Dataset, study: Study, origins: set[str]) -> xr.Dataset:
     """Return the dataset with its global attributes and the reasons for undefined values."""
     found = {}
     for text in sorted(set(dataset[REASONS].values.flat) - {""}):
@@ -321,7 +300,7 @@ def _described(dataset: xr.Dataset, study: Study, digest: str, origins: set[str]
         if reasons:
             dataset[name].attrs["undefined"] = "; ".join(sorted(reasons))
     dataset = dataset.drop_vars(REASONS)
-    return dataset.assign_attrs(provenance(study, digest), origins=origins_json(origins))
+    return dataset.assign_attrs(provenance(study), origins=origins_json(origins))
 
 
 def failures_csv(dataset: xr.Dataset, study: Study) -> str:

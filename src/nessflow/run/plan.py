@@ -5,13 +5,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
-from nessflow.config.grid import blocks_of
 from nessflow.config.study import Study, parameters_of
 from nessflow.run.reasons import block_reason
-from nessflow.run.solve import block_attributes, generator, prepared_block
-from nessflow.store.layout import PENDING
+from nessflow.run.solve import generator, prepared_block
 from nessflow.store.manifest import BLOCKS, DATA, FAILURES, named_faults, state_of
 from nessflow.store.store import read_dataset
 
@@ -41,40 +38,31 @@ class Plan:
     """Why blocks run, and how many for each reason."""
 
 
-def plan_study(
-    study: Study, kind: ModuleType, folder: Path, *, digest: str, probe: bool = False
-) -> Plan:
+def plan_study(study: Study, folder: Path, *, probe: bool = False) -> Plan:
     """Compare the blocks of a study with the points that their files hold.
 
     Parameters
     ----------
     study : Study
         The checked study.
-    kind : module
-        Its kind.
     folder : Path
         ``results/<study>``.
-    digest : str
-        Source digest of the kind.
     probe : bool, optional
         Evaluate the first and the last point where no block has run.
     """
     points = reused = waiting = failed = 0
-    blocks = blocks_of(study.axes, study.ensemble)
     # Blocks that have been gathered are of no more use, and an archive may leave them out.
-    is_done = not named_faults(folder, state_of(study, digest), [DATA, FAILURES])
+    is_done = not named_faults(folder, state_of(study), [DATA, FAILURES])
     if is_done and not (folder / BLOCKS).is_dir():
         status = read_dataset(folder / DATA)["status"].values
         failed = int((status > 0).sum())
-        return Plan(study.name, status.size, status.size, len(blocks), 0, failed, None)
+        return Plan(study.name, status.size, status.size, len(study.blocks), 0, failed, None)
     costs, reasons = [], {}
-    for block in blocks:
-        prepared = prepared_block(study, block, kind, folder / "blocks" / block.path, digest)
+    for block in study.blocks:
+        prepared = prepared_block(block, folder)
         status = prepared.dataset["status"].values
-        pending = int((status == PENDING).sum())
-        path = folder / "blocks" / block.path
-        attributes = block_attributes(study, block, digest)
-        if why := block_reason(study, block, kind, path, attributes):
+        pending = len(prepared.waiting)
+        if why := block_reason(prepared):
             reasons[why] = reasons.get(why, 0) + 1
         points += status.size
         reused += status.size - pending
@@ -86,11 +74,11 @@ def plan_study(
     missing = points - reused
     cost = (min(costs) * missing, max(costs) * missing) if costs else None
     if probe and missing and not costs:
-        cost = tuple(seconds * missing + _START_UP * waiting for seconds in probed(study, kind))
-    return Plan(study.name, points, reused, len(blocks), waiting, failed, cost, reasons)
+        cost = tuple(seconds * missing + _START_UP * waiting for seconds in probed(study))
+    return Plan(study.name, points, reused, len(study.blocks), waiting, failed, cost, reasons)
 
 
-def probed(study: Study, kind: ModuleType) -> tuple[float, float]:
+def probed(study: Study) -> tuple[float, float]:
     """Return the (shorter, longer) time in seconds of the first and the last point of a study.
 
     A point that fails counts with the time it took to fail.
@@ -98,19 +86,19 @@ def probed(study: Study, kind: ModuleType) -> tuple[float, float]:
     first = {axis.name: axis.labels[0] for axis in study.axes}
     last = {axis.name: axis.labels[-1] for axis in study.axes}
     # The first call also compiles kernels.
-    if _seconds(study, kind, first) > 1:
-        seconds = [_seconds(study, kind, last)] * 2
+    if _seconds(study, first) > 1:
+        seconds = [_seconds(study, last)] * 2
     else:
-        seconds = [_seconds(study, kind, labels) for labels in (first, last)]
+        seconds = [_seconds(study, labels) for labels in (first, last)]
     return min(seconds), max(seconds)
 
 
-def _seconds(study, kind, labels) -> float:
+def _seconds(study, labels) -> float:
     start = time.monotonic()
     with suppress(Exception):
-        parameters = parameters_of(study, labels, kind)
-        random = study.ensemble is not None and kind.is_random(parameters)
-        kind.evaluate(parameters, generator(study.ensemble, labels, 0) if random else None)
+        parameters = parameters_of(study, labels)
+        random = study.ensemble is not None and study.kind.is_random(parameters)
+        study.kind.evaluate(parameters, generator(study.ensemble, labels, 0) if random else None)
     return time.monotonic() - start
 
 

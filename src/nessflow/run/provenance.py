@@ -24,25 +24,23 @@ _WHOLE = ("seed", "git_dirty")
 _SAID = ("title", "references", *RECORD, OBSERVABLES, "axes", *_WHOLE, "content_sha256")
 
 
-def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[str, str | int]:
+def provenance(study: Study, outer: Labels | None = None) -> dict[str, str | int]:
     """Return the global attributes that say where data come from.
 
     Parameters
     ----------
     study : Study
         The checked study.
-    digest : str
-        Source digest of its kind.
     outer : mapping of str to str, optional
         Labels of the outer axes, for the data of one block; else the axes are recorded too.
     """
     commit, dirty = git_state()
     attributes = {
-        **definition(study, digest, outer),
+        **definition(study, outer),
         "title": study.title,
         "summary": " ".join(study.notes.split()) or study.title,
         "keywords": ", ".join(
-            filter(None, ("open quantum systems", study.kind, study.reference.get("paper")))
+            filter(None, ("open quantum systems", study.kind_name, study.reference.get("paper")))
         ),
         "references": reference_text(study.reference),
         "command": command(study.name, study.tier),
@@ -58,14 +56,14 @@ def provenance(study: Study, digest: str, outer: Labels | None = None) -> dict[s
     return {name: value for name, value in attributes.items() if value not in (None, "")}
 
 
-def definition(study: Study, digest: str, outer: Labels | None = None) -> dict[str, str]:
+def definition(study: Study, outer: Labels | None = None) -> dict[str, str]:
     """Return the attributes by which data belong to a study, in the way of ``provenance``."""
     attributes = {
         "study": study.name,
-        "kind": study.kind,
+        "kind": study.kind_name,
         "tier": study.tier,
         "parameters": template_json(study, outer),
-        "source_digest": digest,
+        "source_digest": study.digest,
     }
     if OBSERVABLES in study.template:
         attributes[OBSERVABLES] = canonical_json(with_whole_numbers(study.template[OBSERVABLES]))

@@ -21,7 +21,7 @@ _OLD = {
 }
 
 
-def read_data(study: Study, folder: Path, digest: str) -> xr.Dataset:
+def read_data(study: Study, folder: Path) -> xr.Dataset:
     """Read the data of a study and make sure that they are those of the study as it is now.
 
     Parameters
@@ -30,8 +30,6 @@ def read_data(study: Study, folder: Path, digest: str) -> xr.Dataset:
         The checked study.
     folder : Path
         Folder of its results.
-    digest : str
-        Source digest of its kind.
 
     Raises
     ------
@@ -44,7 +42,7 @@ def read_data(study: Study, folder: Path, digest: str) -> xr.Dataset:
     path = Path(folder) / DATA
     data = read_dataset(path)
     require_named(path, data.attrs, study.name, study.tier)
-    expected = definition(study, digest)
+    expected = definition(study)
     for key, reason in _OLD.items():
         if data.attrs.get(key) != expected.get(key):
             raise Old(path, f"the data {reason}", _AGAIN)

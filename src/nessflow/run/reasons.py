@@ -4,16 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import xarray as xr
 
-from nessflow.config.grid import Block
-from nessflow.config.study import OBSERVABLES, Study, observables_of, own_variables
+from nessflow.config.study import OBSERVABLES, Block, Study, own_variables
 from nessflow.errors import shown
-from nessflow.run.solve import block_of, partial_path, stale_path
-from nessflow.run.sources import variable_digests
+from nessflow.run.solve import Prepared, block_of, partial_path, stale_path
 from nessflow.store.files import Damaged, Missing, StoreError
 from nessflow.store.layout import SOURCE_DIGEST, point_labels, stored_variables
 from nessflow.store.store import read_dataset
@@ -22,38 +19,23 @@ _SHOWN = 3
 """Keys whose change is shown; there may be more."""
 
 
-def block_reason(
-    study: Study, block: Block, kind: ModuleType, path: Path, attributes: Mapping[str, object]
-) -> str:
-    """Return why a block has to be computed or written, an empty text where it has not.
-
-    Parameters
-    ----------
-    study : Study
-        The checked study.
-    block : Block
-        One of its blocks.
-    kind : module
-        Its kind.
-    path : Path
-        The file of the block.
-    attributes : mapping
-        Global attributes that the file is to have.
-    """
+def block_reason(prepared: Prepared) -> str:
+    """Return why a block has to be computed or written, an empty text where it has not."""
+    block, attributes = prepared.block, prepared.dataset.attrs
     try:
-        stored = read_dataset(path)
+        stored = read_dataset(prepared.path)
     except Missing:
-        return _missing(study, kind, path, attributes)
+        return _missing(block.study, prepared.path, attributes)
     except Damaged as error:
         return f"damaged: {error.cause}"
     if block_of(stored.attrs) != block_of(attributes):
         return f"the file is another block, {block_of(stored.attrs) or 'of another program'}"
     reason = changed(stored.attrs, attributes)
     if reason and stored.attrs.get("parameters") == attributes["parameters"]:
-        return ", ".join(_of_observables(stored, study, kind, attributes)) or reason
+        return ", ".join(_of_observables(stored, block.study, attributes)) or reason
     if reason:
         return reason
-    return _other_points(study, block, stored)
+    return _other_points(block, stored)
 
 
 def changed(then: Mapping[str, object], now: Mapping[str, object]) -> str:
@@ -72,14 +54,13 @@ def changed(then: Mapping[str, object], now: Mapping[str, object]) -> str:
 
 
 def _of_observables(
-    stored: xr.Dataset, study: Study, kind: ModuleType, attributes: Mapping[str, object]
+    stored: xr.Dataset, study: Study, attributes: Mapping[str, object]
 ) -> Iterator[str]:
     """Yield what is new, left out or changed of the observables that a study chooses."""
-    chosen = observables_of(kind, study.template)
-    digests = variable_digests(study, kind, str(attributes[SOURCE_DIGEST]))
+    digests = study.variable_digests
     then, now = (_written(each.get(OBSERVABLES)) for each in (stored.attrs, attributes))
     changed = []
-    for name, each in chosen.items():
+    for name, each in study.observables.items():
         there = [variable for variable in each.variables if variable in stored]
         if not there:
             yield f"new observable {name}"
@@ -91,9 +72,9 @@ def _of_observables(
             pair = then.get(name, {}), now.get(name, {})
             texts = list(_differences(*pair, f"{OBSERVABLES}.{name}"))
             yield f"parameter changed: {', '.join(texts[:_SHOWN])}"
-    own = [name for name in own_variables(kind) if name in stored]
+    own = [name for name in own_variables(study.kind) if name in stored]
     kept = [name for name in own if stored[name].attrs.get(SOURCE_DIGEST) == digests[name]]
-    if others and (kept or len(others) < len(chosen)):
+    if others and (kept or len(others) < len(study.observables)):
         yield f"code of {', '.join(others)} changed"
     elif others:
         yield "code changed"
@@ -108,7 +89,7 @@ def _written(text: object) -> dict[str, object]:
     return {name: parameters or {} for entries in pairs for name, parameters in entries}
 
 
-def _missing(study, kind, path: Path, attributes: Mapping[str, object]) -> str:
+def _missing(study: Study, path: Path, attributes: Mapping[str, object]) -> str:
     if stale_path(path, attributes).exists():
         return "set aside by a change that was taken back; its points are kept"
     if partial_path(path).exists():
@@ -120,15 +101,15 @@ def _missing(study, kind, path: Path, attributes: Mapping[str, object]) -> str:
             then = read_dataset(stale)
             if reason := changed(then.attrs, attributes):
                 same = then.attrs.get("parameters") == attributes["parameters"]
-                own = _of_observables(then, study, kind, attributes) if same else ()
+                own = _of_observables(then, study, attributes) if same else ()
                 return ", ".join(own) or reason
     others = path.parent.parent if path.parent.name != "blocks" else path.parent
     return "new: other blocks are there" if any(others.rglob("*.nc")) else "not computed yet"
 
 
-def _other_points(study: Study, block: Block, stored) -> str:
-    labels = point_labels(stored, study.axes)
-    for axis in study.axes:
+def _other_points(block: Block, stored: xr.Dataset) -> str:
+    labels = point_labels(stored, block.study.axes)
+    for axis in block.study.axes:
         if axis.outer:
             continue
         then, now = labels.get(axis.name, []), list(axis.labels)

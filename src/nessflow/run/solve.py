@@ -6,28 +6,27 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from types import ModuleType
 
 import numpy as np
 import xarray as xr
 
-from nessflow.config.grid import Block, Ensemble, Labels, canonical_json, seed_entropy
+from nessflow.config.grid import Axis, Ensemble, Labels, canonical_json, seed_entropy
 from nessflow.config.study import (
+    Block,
     Study,
     inner_cases,
     parameters_of,
     possible_parameters,
-    variables_of,
 )
+from nessflow.digest import short_hash
 from nessflow.errors import ConfigError
 from nessflow.run.judge import judge
 from nessflow.run.provenance import origin, origins_json, origins_of, provenance
-from nessflow.run.sources import reduced, variable_digests
 from nessflow.run.supervision import Watch
 from nessflow.store.files import Damaged, Missing, remove, set_aside
 from nessflow.store.layout import (
@@ -44,7 +43,6 @@ from nessflow.store.layout import (
     stored_variables,
 )
 from nessflow.store.lock import sole_writer
-from nessflow.store.manifest import short_hash
 from nessflow.store.store import read_dataset, write_dataset
 
 FLUSH_SECONDS = 60.0
@@ -95,12 +93,9 @@ def to_stderr(line: str) -> None:
 
 
 def solve_block(
-    study: Study,
     block: Block,
-    kind: ModuleType,
-    path: Path,
+    folder: Path,
     *,
-    digest: str,
     progress: Callable[[str], None] = to_stderr,
     watch: Watch | None = None,
 ) -> Counts:
@@ -114,16 +109,10 @@ def solve_block(
 
     Parameters
     ----------
-    study : Study
-        The checked study.
     block : Block
         The points to compute.
-    kind : module
-        The kind of the study (``nessflow.studies.kind``).
-    path : Path
-        The file of the block.
-    digest : str
-        Source digest of the kind.
+    folder : Path
+        Folder of the results of its study.
     progress : callable, optional
         Gets lines on the progress.
     watch : Watch, optional
@@ -136,28 +125,27 @@ def solve_block(
     SystemExit
         With 128 + signal number after SIGTERM or SIGINT, finished points kept.
     """
-    path = Path(path)
-    wait = f"{study.name} {block.path}: another process computes this block; waiting for it"
-    with sole_writer(path, lambda: progress(wait)):
-        return _solved(study, block, kind, path, digest, progress, watch or Watch())
+    wait = f"{block.study.name} {block.path}: another process computes this block; waiting for it"
+    with sole_writer(block.file(folder), lambda: progress(wait)):
+        return _solved(block, folder, progress, watch or Watch())
 
 
-def _solved(study, block, kind, path, digest, progress, watch) -> Counts:
+def _solved(block, folder, progress, watch) -> Counts:
+    path = block.file(folder)
     partial = partial_path(path)
     for own in (path, partial):
         if damage := _damage(own):
             progress(str(set_aside(own, damage)))
-    prepared = prepared_block(study, block, kind, path, digest)
+    prepared = prepared_block(block, folder)
     dataset, origins = prepared.dataset, prepared.origins
-    status = dataset["status"].values
-    waiting = [index for index in np.ndindex(status.shape) if status[index] == PENDING]
+    status, waiting = dataset["status"].values, prepared.waiting
     filled = sum(not all(x[index] for x in prepared.missing.values()) for index in waiting)
     if waiting:
         origins.add(origin())
     dataset.attrs["origins"] = origins_json(origins)
     with interrupts():
         try:
-            _compute(prepared, study, block, kind, waiting, partial, progress, watch)
+            _compute(prepared, progress, watch)
             write_dataset(dataset, path)
         except Interrupted as interrupt:
             if (status != PENDING).any():
@@ -174,30 +162,39 @@ class Prepared:
 
     Attributes
     ----------
+    block : Block
+        The block.
+    path : Path
+        Its file.
     dataset : xarray.Dataset
-        Points that are not complete have the status ``PENDING``.
+        What the file is to hold, with its global attributes.  Points that are not complete have
+        the status ``PENDING``.
     missing : mapping of str to array of bool
         At which points a variable is still to be computed.
     origins : set of str
         Where what is there comes from.
     """
 
+    block: Block
+    path: Path
     dataset: xr.Dataset
     missing: Mapping[str, np.ndarray]
     origins: set[str]
 
+    @property
+    def waiting(self) -> list[tuple[int, ...]]:
+        """The indices of the points that are to be computed."""
+        return [tuple(i) for i in np.argwhere(self.dataset["status"].values == PENDING).tolist()]
 
-def prepared_block(
-    study: Study, block: Block, kind: ModuleType, path: Path, digest: str
-) -> Prepared:
-    """Return a block with every variable of every point that is there already."""
-    attributes = block_attributes(study, block, digest)
-    dataset = _pending(study, block, kind, digest).assign_attrs(attributes)
+
+def prepared_block(block: Block, folder: Path) -> Prepared:
+    """Return a block of results in ``folder`` with all that is there already."""
+    dataset = _pending(block).assign_attrs(block_attributes(block))
     shape = dataset["status"].shape
     missing = {name: np.ones(shape, bool) for name in stored_variables(dataset)}
-    prepared = Prepared(dataset, missing, set())
-    for candidate in _candidates(path, block, attributes):
-        prepared.origins.update(adopt(prepared, candidate, attributes, study))
+    prepared = Prepared(block, block.file(folder), dataset, missing, set())
+    for candidate in _candidates(prepared):
+        prepared.origins.update(adopt(prepared, candidate))
     return prepared
 
 
@@ -215,12 +212,12 @@ def stale_path(path: Path, attributes: Mapping[str, object]) -> Path:
     return path.with_name(f"{path.name}.{short_hash(canonical_json(parts))}.stale")
 
 
-def block_attributes(study: Study, block: Block, digest: str) -> dict[str, str | int]:
+def block_attributes(block: Block) -> dict[str, str | int]:
     """Return the global attributes of a block's file."""
-    attributes = provenance(study, digest, block.outer)
-    if cases := inner_cases(study.axes):
+    attributes = provenance(block.study, block.outer)
+    if cases := inner_cases(block.study.axes):
         attributes["cases"] = canonical_json(cases)
-    return attributes | {"block_identity": f"{study.name}/{block.path.as_posix()}"}
+    return attributes | {"block_identity": f"{block.study.name}/{block.path.as_posix()}"}
 
 
 def block_of(attributes: Mapping[str, object]) -> str:
@@ -228,16 +225,15 @@ def block_of(attributes: Mapping[str, object]) -> str:
     return str(attributes.get("block_identity")).partition("/")[2]
 
 
-def _pending(study, block, kind, digest) -> xr.Dataset:
-    coordinates = coordinates_of(study, block.outer, kind)
-    variables = variables_of(kind, study.template)
-    digests = variable_digests(study, kind, digest)
-    return pending_dataset(study.axes, block.outer, block.samples, variables, coordinates, digests)
+def _pending(block: Block) -> xr.Dataset:
+    study, outer = block.study, block.outer
+    coordinates, digests = coordinates_of(study, outer), study.variable_digests
+    return pending_dataset(study.axes, outer, block.samples, study.variables, coordinates, digests)
 
 
-def coordinates_of(study: Study, outer: Labels, kind: ModuleType) -> dict[str, xr.Variable]:
+def coordinates_of(study: Study, outer: Labels) -> dict[str, xr.Variable]:
     """Return the coordinates that the kind gives to the points of one value of each outer axis."""
-    given = kind.coordinates(possible_parameters(study, outer, kind))
+    given = study.kind.coordinates(possible_parameters(study, outer))
     return {
         name: described((name,), each.values, each.natural_units, each.long_name)
         for name, each in given.items()
@@ -257,22 +253,23 @@ def _damage(path: Path) -> str:
     return ""
 
 
-def _candidates(path: Path, block: Block, attributes: Mapping[str, object]) -> Iterator[Path]:
+def _candidates(prepared: Prepared) -> Iterator[Path]:
     """Yield the files that may hold points of a block, its own ones first."""
-    own = (path, partial_path(path), stale_path(path, attributes))
+    path, samples = prepared.path, prepared.block.samples
+    own = (path, partial_path(path), stale_path(path, prepared.dataset.attrs))
     yield from own
     # Set aside when other observables were asked for, or one of them was another.
     yield from (x for x in sorted(path.parent.glob(f"{path.name}.*.stale")) if x not in own)
-    if block.samples is None:
+    if samples is None:
         return
     for other in sorted(path.parent.glob("seeds~*.nc")):
         match = re.match(r"seeds~(\d+)-(\d+)\.", other.name)
         first, last = map(int, match.groups()) if match else (0, -1)
-        if other not in own and first < block.samples.stop and last >= block.samples.start:
+        if other not in own and first < samples.stop and last >= samples.start:
             yield other
 
 
-def adopt(prepared: Prepared, path: Path, attributes: Mapping, study: Study) -> set[str]:
+def adopt(prepared: Prepared, path: Path) -> set[str]:
     """Copy what a file has of the pending points of a block, by label.
 
     Of points that are ok every variable that depends on the same source; others only whole and
@@ -284,14 +281,14 @@ def adopt(prepared: Prepared, path: Path, attributes: Mapping, study: Study) -> 
     set of str
         The origins of what was copied.
     """
-    dataset, missing = prepared.dataset, prepared.missing
+    dataset, missing, axes = prepared.dataset, prepared.missing, prepared.block.study.axes
     try:
         source = read_dataset(path)
     except (Missing, Damaged):
         return set()
     name = re.sub(r"(\.partial)?\.nc(\.\w+\.stale)?$", ".nc", path.name)
-    expected = Path(block_of(attributes)).with_name(name).as_posix()
-    same = source.attrs.get("parameters") == attributes["parameters"]
+    expected = prepared.block.path.with_name(name).as_posix()
+    same = source.attrs.get("parameters") == dataset.attrs["parameters"]
     if not same or block_of(source.attrs) != expected:
         return set()
     names = stored_variables(dataset)
@@ -301,8 +298,8 @@ def adopt(prepared: Prepared, path: Path, attributes: Mapping, study: Study) -> 
         name: (dataset[name].values, source[name].values) for name in (*kept, *POINT_VARIABLES)
     }
     status, found = arrays["status"]
-    places, taken = _places(source, study), False
-    for key, index in _places(dataset, study).items():
+    places, taken = _places(source, axes), False
+    for key, index in _places(dataset, axes).items():
         origin = places.get(key)
         if origin is None or status[index] != PENDING or found[origin] == PENDING:
             continue
@@ -340,15 +337,15 @@ def _merged(first: str, second: str, names: Iterable[str]) -> str:
     return canonical_json(reasons) if reasons else ""
 
 
-def _places(dataset: xr.Dataset, study: Study) -> dict[tuple, tuple[int, ...]]:
+def _places(dataset: xr.Dataset, axes: Sequence[Axis]) -> dict[tuple, tuple[int, ...]]:
     """Return labels and sample number -> index for every point of a dataset."""
-    names = _point_names(dataset, study)
+    names = _point_names(dataset, axes)
     return {names(index): index for index in np.ndindex(dataset["status"].shape)}
 
 
-def _point_names(dataset: xr.Dataset, study: Study) -> Callable[[tuple], tuple]:
+def _point_names(dataset: xr.Dataset, axes: Sequence[Axis]) -> Callable[[tuple], tuple]:
     """Return a function from the index of a point to its labels and sample number."""
-    columns = point_labels(dataset, study.axes)
+    columns = point_labels(dataset, axes)
     if "sample" in dataset.dims:
         columns["sample"] = dataset["sample"].values.tolist()
     return lambda index: tuple(
@@ -368,21 +365,22 @@ class _Ready:
     seconds: float
 
 
-def _compute(prepared, study, block, kind, waiting, partial, progress, watch) -> None:
-    dataset = prepared.dataset
+def _compute(prepared: Prepared, progress: Callable[[str], None], watch: Watch) -> None:
+    block, dataset, waiting = prepared.block, prepared.dataset, prepared.waiting
+    study, kind, partial = block.study, block.study.kind, partial_path(prepared.path)
     # Looked up once: xarray takes longer for it than a fast kind for a point.
     arrays = {name: dataset[name].values for name in stored_variables(dataset)}
     coordinates = {name: variable.values for name, variable in dataset.coords.items()}
     status, messages, notes = (dataset[x].values for x in ("status", "message", REASONS))
-    names = _point_names(dataset, study)
+    names = _point_names(dataset, study.axes)
     report = _Progress(f"{study.name} {block.path.with_suffix('')}", status.size, len(waiting))
     flushed = time.monotonic()
     labels, parameters, seen = None, None, set()
-    part, variables, arguments = reduced(study, kind, arrays)
+    part, variables, arguments = study.reduced(arrays)
     last_missing = tuple(arrays)
     numbers = {index: int(np.ravel_multi_index(index, status.shape)) for index in waiting}
     waiting = sorted(waiting, key=lambda index: numbers[index] in watch.again)
-    for index, ready in _with_ready(study, block, kind, waiting, names, watch):
+    for index, ready in _with_ready(block, waiting, names, watch):
         point = dict(names(index))
         if numbers[index] in watch.again and numbers[index] not in watch.lost:
             signal_name = watch.again[numbers[index]]
@@ -393,11 +391,11 @@ def _compute(prepared, study, block, kind, waiting, partial, progress, watch) ->
         start = time.monotonic() - (ready.seconds if ready else 0.0)
         missing = tuple(name for name in arrays if prepared.missing[name][index])
         if missing != last_missing:
-            part, variables, arguments = reduced(study, kind, missing)
+            part, variables, arguments = study.reduced(missing)
             labels, last_missing = None, missing
         try:
             if point != labels:
-                parameters = ready.parameters if ready else parameters_of(part, point, kind)
+                parameters = ready.parameters if ready else parameters_of(part, point)
                 _require_coordinates(coordinates, kind.coordinates(parameters))
                 labels = point
             rng = None
@@ -442,11 +440,12 @@ def _compute(prepared, study, block, kind, waiting, partial, progress, watch) ->
             flushed = time.monotonic()
 
 
-def _with_ready(study, block, kind, waiting, names, watch) -> Iterator[tuple[tuple, _Ready | None]]:
+def _with_ready(block, waiting, names, watch) -> Iterator[tuple[tuple, _Ready | None]]:
     """Yield the indices of points, with what the kind's ``evaluate_many`` says of them, if any.
 
     It is asked for some points at a time.  Where it fails, each of them is evaluated alone.
     """
+    study, kind = block.study, block.study.kind
     alone = not hasattr(kind, "evaluate_many") or block.samples is not None or study.time_limit
     alone = alone or watch.alone
     for first in range(0, len(waiting), _TOGETHER):
@@ -460,7 +459,7 @@ def _with_ready(study, block, kind, waiting, names, watch) -> Iterator[tuple[tup
                     # One that is not possible fails when it is evaluated alone.
                     with suppress(ConfigError):
                         point = dict(names(index)) | block.outer
-                        parameters[index] = parameters_of(study, point, kind)
+                        parameters[index] = parameters_of(study, point)
                 watch.at_several()
                 results = kind.evaluate_many(list(parameters.values()))
                 seconds = (time.monotonic() - start) / len(indices)

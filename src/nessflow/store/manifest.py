@@ -12,8 +12,9 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from nessflow.config.grid import blocks_of, canonical_json
-from nessflow.config.study import OBSERVABLES, Study, template_json
+from nessflow.config.grid import canonical_json
+from nessflow.config.study import BLOCKS, OBSERVABLES, Study, template_json
+from nessflow.digest import short_hash
 from nessflow.store.files import (
     RERUN,
     Damaged,
@@ -29,7 +30,6 @@ from nessflow.store.files import (
 MANIFEST = "manifest.json"
 DATA = "data.nc"
 FAILURES = "failures.csv"
-BLOCKS = "blocks/"
 FIGURES = "figures"
 MARKERS = ".current"
 CURRENT = "current"
@@ -57,11 +57,11 @@ class Old(Foreign):
     """The file is sound, but not of the study as it is now."""
 
 
-def state_of(study: Study, digest: str) -> State:
-    """Return what the data of a study belong to; ``digest`` is that of the source of its kind."""
-    blocks = [block.path.as_posix() for block in blocks_of(study.axes, study.ensemble)]
+def state_of(study: Study) -> State:
+    """Return what the data of a study belong to."""
+    blocks = [block.path.as_posix() for block in study.blocks]
     named = {"study": study.name, "tier": study.tier}
-    parts = [named, digest, template_json(study), content_of(study), blocks]
+    parts = [named, study.digest, template_json(study), content_of(study), blocks]
     return named | {CURRENT: short_hash(canonical_json(parts))}
 
 
@@ -75,11 +75,6 @@ def content_of(study: Study) -> dict[str, object]:
             axis.name: [axis.labels, axis.natural_units, axis.long_name] for axis in study.axes
         },
     }
-
-
-def short_hash(text: str) -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of ``text``."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def write_manifest(folder: Path, state: State, names: Iterable[str]) -> None:

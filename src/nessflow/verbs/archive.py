@@ -27,7 +27,7 @@ from nessflow.store.layout import OK
 from nessflow.store.manifest import FAILURES
 from nessflow.store.manifest import MANIFEST as SUMS
 from nessflow.verbs.verify import report_faults, study_faults
-from nessflow.verbs.workflow import PAGE, REPORT, Jobs, data_of, digest_of, jobs_of
+from nessflow.verbs.workflow import PAGE, REPORT, Jobs, data_of, jobs_of
 
 NAME = "archive.zip"
 README = "README-archive.txt"
@@ -190,7 +190,7 @@ def _about(root: Path, project: Project, checkout: Checkout) -> About:
 def _run(root: Path, project: Project, name: str, jobs: Mapping[str, Jobs]) -> Run:
     """Return what computed a study, from the attributes of its checked data."""
     study, job = project.studies[name], jobs[name]
-    data = read_data(study, (root / job.data).parent, digest_of(study))
+    data = read_data(study, (root / job.data).parent)
     failed = int((data["status"] != OK).sum())
     origins = [json.loads(text) for text in sorted(origins_of(data.attrs))]
     commits = {
@@ -203,7 +203,7 @@ def _run(root: Path, project: Project, name: str, jobs: Mapping[str, Jobs]) -> R
         name=name,
         title=study.title,
         description=(
-            f"{data['status'].size} points, {failed} failed; kind {study.kind}, source digest "
+            f"{data['status'].size} points, {failed} failed; kind {study.kind_name}, source digest "
             f"{job.source}, computed at commit {', '.join(sorted(commits))}"
         ),
         read=[f"config/studies/{name}.yaml", *(jobs[other].data for other in others)],

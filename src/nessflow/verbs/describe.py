@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
 
 from pydantic import BaseModel
 
-from nessflow.config.grid import blocks_of, point_count
+from nessflow.config.grid import point_count
 from nessflow.config.keys import key_lines
 from nessflow.config.project import Study
-from nessflow.config.study import own_variables, possible_parameters, variables_of
+from nessflow.config.study import own_variables, possible_parameters
 from nessflow.observables.observable import Observable, observable_kinds, summary
 from nessflow.outcome import Status, Variable
-from nessflow.registry import find_kind, kind_names
+from nessflow.registry import Kind, find_kind, kind_names
 
 UNITS = (
     "Units: hbar = k_B = e = 1, energies in the hopping t; a current in t/h is 2 pi times larger."
@@ -49,10 +48,10 @@ def describe_kind(name: str) -> str:
     return "\n".join(lines)
 
 
-def describe_study(study: Study, kind: ModuleType) -> str:
+def describe_study(study: Study) -> str:
     """Return the description of one study: what ``nessflow describe STUDY`` prints."""
-    parameters = possible_parameters(study, {}, kind)
-    lines = [f"{study.name}: {study.title}", f"kind {study.kind}: {_summary(kind)}"]
+    kind, parameters = study.kind, possible_parameters(study, {})
+    lines = [f"{study.name}: {study.title}", f"kind {study.kind_name}: {_summary(kind)}"]
     if study.reference:
         lines.append("reference: " + ", ".join(f"{k} {v}" for k, v in study.reference.items()))
     if study.notes:
@@ -71,17 +70,17 @@ def describe_study(study: Study, kind: ModuleType) -> str:
             f"  sample k is {'another' if e.independent else 'the same'} draw at each point"
         )
     count = point_count(study.axes, study.ensemble)
-    lines.append(f"  {count} points in {len(blocks_of(study.axes, study.ensemble))} blocks")
+    lines.append(f"  {count} points in {len(study.blocks)} blocks")
     lines += [
         "",
-        f"Parameters (nessflow describe {study.kind}: every key)",
+        f"Parameters (nessflow describe {study.kind_name}: every key)",
         *_parameters(parameters, ""),
     ]
-    lines += ["", "Observables", *_variables(variables_of(kind, study.template))]
+    lines += ["", "Observables", *_variables(study.variables)]
     return "\n".join(lines)
 
 
-def _summary(kind: ModuleType) -> str:
+def _summary(kind: Kind) -> str:
     return (kind.__doc__ or "").strip().partition("\n")[0]
 
 
@@ -115,7 +114,7 @@ def _variables(variables: Mapping[str, Variable], indent: str = "  ") -> list[st
     ]
 
 
-def _choice(kind: ModuleType) -> list[str]:
+def _choice(kind: Kind) -> list[str]:
     """Return the own variables of a kind and the observables that a study may choose."""
     default, lines = kind.chosen(None), _variables(own_variables(kind))
     for name, each in _all_observables(kind).items():
@@ -127,7 +126,7 @@ def _choice(kind: ModuleType) -> list[str]:
     return lines
 
 
-def _all_observables(kind: ModuleType) -> dict[str, type[Observable]]:
+def _all_observables(kind: Kind) -> dict[str, type[Observable]]:
     """Return the observables that a study may choose, those of the default first."""
     known, refusal = observable_kinds(), getattr(kind.Parameters, "refusal", None)
     names = dict.fromkeys([*kind.chosen(None), *known])

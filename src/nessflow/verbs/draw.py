@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 import nessflow
 from nessflow.config.project import Project, Study
+from nessflow.digest import style_digest
 from nessflow.figures.plots import draw
 from nessflow.figures.save import record_json, save
 from nessflow.figures.specs import Spec, studies_of
 from nessflow.figures.units import FigureError
-from nessflow.run.digest import style_digest
 from nessflow.run.provenance import command, lock_sha256, record_of, reference_text, versions
 from nessflow.run.reader import read_data
 from nessflow.store.files import (
@@ -43,7 +43,6 @@ from nessflow.verbs.workflow import (
     caption_of,
     captions_of,
     data_of,
-    digest_of,
     figure_faults,
     figure_state,
     old_figures,
@@ -110,7 +109,7 @@ def draw_study(
 
 def _data(project: Project, name: str) -> xr.Dataset:
     study = project.studies[name]
-    return read_data(study, project.results / name, digest_of(study))
+    return read_data(study, project.results / name)
 
 
 def list_figures(study: Study, results: Path) -> None:

@@ -4,13 +4,12 @@ import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import ModuleType
 
 import numpy as np
 
 from nessflow.config.grid import points_of
 from nessflow.config.project import ConfigError, Study
-from nessflow.config.study import possible_parameters, variables_of
+from nessflow.config.study import possible_parameters
 from nessflow.config.study_file import FIT_RESULTS, squared_units
 from nessflow.errors import Problem, nearest, shown
 from nessflow.figures.mathtext import fault_of
@@ -57,7 +56,6 @@ class _Layout:
     values: Mapping[str, np.ndarray]
     units: Mapping[str, str]
     study: Study = field(repr=False)
-    kind: ModuleType = field(repr=False)
 
     def find(self, name: str) -> _Quantity | None:
         """Return a variable or a dimension by its name; None where there is none."""
@@ -72,24 +70,22 @@ class _Layout:
         found = {name: [values] for name, values in self.values.items()}
         for labels in itertools.islice(points_of(outer), 1, _BLOCKS):
             try:
-                coordinates = self.kind.coordinates(
-                    possible_parameters(self.study, labels, self.kind)
-                )
+                parameters = possible_parameters(self.study, labels)
             except ConfigError:
                 continue
-            for name, given in coordinates.items():
+            for name, given in self.study.kind.coordinates(parameters).items():
                 found[name].append(given.values)
         return {name: np.unique(np.concatenate(values)) for name, values in found.items()}
 
 
-def layout_of(study: Study, kind: ModuleType) -> _Layout:
+def layout_of(study: Study) -> _Layout:
     """Return what the data of a study will look like, by its first possible point."""
-    found = kind.coordinates(possible_parameters(study, {}, kind))
+    found = study.kind.coordinates(possible_parameters(study, {}))
     values = {a.name: np.array([a.value(label) for label in a.labels]) for a in study.axes}
     units = {axis.name: axis.natural_units or "1" for axis in study.axes}
     axes = tuple(values)
     quantities = {"status": _Quantity(axes, "1", has_samples=study.ensemble is not None)}
-    variables = variables_of(kind, study.template)
+    variables = study.variables
     for name, variable in variables.items():
         dims, unit = (*axes, *variable.dims), variable.natural_units
         quantities[name] = _Quantity(dims, unit, has_samples=study.ensemble is not None)
@@ -109,7 +105,7 @@ def layout_of(study: Study, kind: ModuleType) -> _Layout:
             for result in FIT_RESULTS:
                 unit = y.units if result.startswith("prefactor") else "1"
                 quantities[f"{name}_{result}"] = _Quantity(dims, unit)
-    return _Layout(quantities, values, units, study, kind)
+    return _Layout(quantities, values, units, study)
 
 
 def figure_problems(study: Study, layouts: Mapping[str, _Layout]) -> list[Problem]:
@@ -154,7 +150,7 @@ def _fit_problems(study: Study, layout: _Layout) -> Iterator[Problem]:
     for number, fit in enumerate(study.fits):
         y = layout.quantities.get(fit["y"])
         if y is None:
-            expected = f"a variable of the data; `nessflow describe {study.kind}` lists them"
+            expected = f"a variable of the data; `nessflow describe {study.kind_name}` lists them"
             yield study.document.problem(
                 ("fits", number, "y"), expected, _similar(fit["y"], layout)
             )

@@ -11,7 +11,7 @@ from nessflow.run.reader import read_data, require_named
 from nessflow.store.files import StoreError
 from nessflow.store.manifest import DATA
 from nessflow.store.store import read_dataset
-from nessflow.verbs.workflow import digest_of, read_project
+from nessflow.verbs.workflow import read_project
 
 _TIERS = ("paper", "smoke")
 
@@ -50,7 +50,7 @@ def load_study(name: str, root: Path | str = "results") -> xr.Dataset:
         raise StoreError(path, f"no data of a study {name!r}", way_out)
     study = _study_of(name, Path(root).absolute())
     if study is not None:
-        return read_data(study, folder, digest_of(study))
+        return read_data(study, folder)
     data = read_dataset(path)
     require_named(path, data.attrs, name)
     return data

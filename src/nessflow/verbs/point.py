@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +9,9 @@ from pydantic import BaseModel
 
 from nessflow.config.grid import Ensemble
 from nessflow.config.project import Study, parameters_of
-from nessflow.config.study import variables_of
+from nessflow.config.study import variables_at
 from nessflow.outcome import Coordinate, Variable
+from nessflow.registry import Kind
 from nessflow.run.judge import Verdict, judge
 from nessflow.run.solve import generator
 
@@ -25,35 +25,32 @@ class Point(NamedTuple):
 
 
 def computed(
-    kind: ModuleType,
+    kind: Kind,
     parameters: BaseModel,
-    variables: Mapping[str, Variable],
     rng: np.random.Generator | None,
 ) -> Point:
     """Evaluate and judge one point of a kind, with the draws of ``rng`` where it is random."""
-    coordinates = kind.coordinates(parameters)
+    variables, coordinates = variables_at(kind, parameters), kind.coordinates(parameters)
     values = {name: each.values for name, each in coordinates.items()}
     return Point(variables, coordinates, judge(kind.evaluate(parameters, rng), variables, values))
 
 
-def first_point(study: Study, kind: ModuleType, sample: int = 0) -> tuple[Point, bool]:
+def first_point(study: Study, sample: int = 0) -> tuple[Point, bool]:
     """Return the point of a study at the first value of each axis, and whether it is random."""
     labels = {axis.name: axis.labels[0] for axis in study.axes}
-    parameters = parameters_of(study, labels, kind)
-    random = kind.is_random(parameters)
+    parameters = parameters_of(study, labels)
+    random = study.kind.is_random(parameters)
     rng = generator(study.ensemble or Ensemble(1, 1, 0), labels, sample) if random else None
-    return computed(kind, parameters, variables_of(kind, study.template), rng), random
+    return computed(study.kind, parameters, rng), random
 
 
-def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
+def evaluate_point(study: Study, sample: int = 0) -> dict:
     """Return every observable of the first point of a study as plain JSON values.
 
     Parameters
     ----------
     study : Study
         With the axes fixed that the user set; a free axis takes its first value.
-    kind : module
-        The kind of the study.
     sample : int
         Disorder sample; ignored where nothing is random.
 
@@ -65,7 +62,7 @@ def evaluate_point(study: Study, kind: ModuleType, sample: int = 0) -> dict:
         where undefined), ``error`` (numerical error estimate, same shape), ``units``, ``dims``,
         ``long_name`` and, where a value is None, ``undefined`` with the reason.
     """
-    (variables, coordinates, verdict), random = first_point(study, kind, sample)
+    (variables, coordinates, verdict), random = first_point(study, sample)
     result = {
         "study": study.name,
         "point": {axis.name: axis.value(axis.labels[0]) for axis in study.axes},

@@ -34,7 +34,6 @@ from nessflow.verbs.workflow import (
     PAGE,
     REPORT,
     SUFFIXES,
-    digest_of,
     is_drawn_otherwise,
     report_state,
 )
@@ -103,7 +102,7 @@ def write_report(project: Project, progress: Callable[[str], None]) -> list[str]
 def _data_of(study: Study, results: Path) -> xr.Dataset | StoreError:
     """Return the data of a study, or why there are none."""
     try:
-        return read_data(study, results / study.name, digest_of(study))
+        return read_data(study, results / study.name)
     except StoreError as error:
         return error
 
@@ -126,7 +125,7 @@ def _entry(
         "name": study.name,
         "title": study.title,
         "reference": reference_text(study.reference),
-        "kind": study.kind,
+        "kind": study.kind_name,
         "notes": " ".join(study.notes.split()),
         "axes": [_axis(axis) for axis in study.axes],
         "parameters": parameters,
@@ -161,7 +160,7 @@ def _text(value: object) -> str:
 
 def _index(study: Study, parameters: Sequence[tuple[str, str]]) -> dict[str, object]:
     """Return what filters and plots of the page need of a study."""
-    words = [study.name, study.title, reference_text(study.reference), study.kind]
+    words = [study.name, study.title, reference_text(study.reference), study.kind_name]
     values = {key: [value] for key, value in parameters if not value.startswith("$")}
     tier = "" if study.tier == "paper" else f" --tier {study.tier}"
     return {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nessflow.config.project import Project, Study
-from nessflow.run.digest import style_digest
+from nessflow.digest import style_digest
 from nessflow.run.plan import Plan
 from nessflow.run.provenance import definition
 from nessflow.run.reasons import changed
@@ -22,7 +22,7 @@ from nessflow.store.store import read_dataset
 from nessflow.verbs.workflow import SIDECAR, SUFFIXES, data_of, expected_figures, written_spec
 
 
-def rerun_lines(project: Project, study: Study, plan: Plan, digest: str) -> list[str]:
+def rerun_lines(project: Project, study: Study, plan: Plan) -> list[str]:
     """Return one line for each reason for which something of a study is made again.
 
     Parameters
@@ -33,8 +33,6 @@ def rerun_lines(project: Project, study: Study, plan: Plan, digest: str) -> list
         One of its studies.
     plan : Plan
         What is known of the blocks of the study.
-    digest : str
-        Source digest of its kind.
 
     Returns
     -------
@@ -44,7 +42,7 @@ def rerun_lines(project: Project, study: Study, plan: Plan, digest: str) -> list
     folder = project.results / study.name
     lines = [f"{count} of {plan.blocks} blocks: {why}" for why, count in plan.reasons.items()]
     after = ["data", "figures"] if study.figures else ["data"]
-    if not lines and (reason := data_reason(study, folder, digest)):
+    if not lines and (reason := data_reason(study, folder)):
         lines, after = [f"data: {reason}"], after[1:]
     if not lines and study.figures and (reason := figures_reason(study, project.results)):
         lines, after = [f"figures: {reason}"], []
@@ -53,21 +51,21 @@ def rerun_lines(project: Project, study: Study, plan: Plan, digest: str) -> list
     return [f"{study.name}: {line}" for line in lines]
 
 
-def data_reason(study: Study, folder: Path, digest: str) -> str:
+def data_reason(study: Study, folder: Path) -> str:
     """Return why the blocks of a study are gathered again, an empty text where they are not."""
-    for fault in named_faults(folder, state_of(study, digest), [DATA, FAILURES]):
+    for fault in named_faults(folder, state_of(study), [DATA, FAILURES]):
         if isinstance(fault, Missing):
             return "not gathered yet"
-        return _of_old_data(study, folder, digest) if isinstance(fault, Old) else _cause(fault)
+        return _of_old_data(study, folder) if isinstance(fault, Old) else _cause(fault)
     return ""
 
 
-def _of_old_data(study: Study, folder: Path, digest: str) -> str:
+def _of_old_data(study: Study, folder: Path) -> str:
     try:
         then = read_dataset(folder / DATA).attrs
     except StoreError as error:
         return _cause(error)
-    now = definition(study, digest)
+    now = definition(study)
     if reason := changed(then, now):
         return reason
     for key, what in (("axes", "values of axes changed"), ("fits", "fits changed")):

@@ -9,7 +9,6 @@ from nessflow.store.manifest import FIGURES, MANIFEST, file_faults, state_of
 from nessflow.verbs.workflow import (
     PAGE,
     REPORT,
-    digest_of,
     expected_figures,
     expected_report,
     figure_faults,
@@ -29,10 +28,9 @@ def study_faults(project: Project, study: Study) -> list[StoreError]:
 
 def _faults(project: Project, study: Study) -> Iterator[StoreError]:
     folder = project.results / study.name
-    digest = digest_of(study)
-    yield from file_faults(folder, state_of(study, digest))
+    yield from file_faults(folder, state_of(study))
     try:
-        read_data(study, folder, digest)
+        read_data(study, folder)
     except StoreError as error:
         yield error
     if study.figures:

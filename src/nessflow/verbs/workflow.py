@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from nessflow.config.grid import blocks_of, canonical_json
+from nessflow.config.grid import canonical_json
 from nessflow.config.project import (
     ConfigError,
     Project,
@@ -18,11 +18,10 @@ from nessflow.config.project import (
     load_project,
     template_json,
 )
+from nessflow.digest import report_digest, short_hash, style_digest
 from nessflow.errors import Problem, nearest
 from nessflow.figures.specs import SPEC, Spec, studies_of
-from nessflow.registry import find_kind, use_project
-from nessflow.run.digest import report_digest, style_digest
-from nessflow.run.sources import study_digest
+from nessflow.registry import use_project
 from nessflow.store.files import (
     Missing,
     StoreError,
@@ -46,7 +45,6 @@ from nessflow.store.manifest import (
     read_manifest,
     read_sealed,
     settle,
-    short_hash,
     state_of,
     vouched_faults,
 )
@@ -196,9 +194,9 @@ def read_project(root: Path, **choices) -> Project:
         As ``load_project``, which says what ``choices`` are.
     """
     use_project(root)
-    project = load_project(root, find_kind=find_kind, figure_specs=SPEC, **choices)
+    project = load_project(root, figure_specs=SPEC, **choices)
     studies = project.studies.values()
-    layouts = {study.name: layout_of(study, find_kind(study.kind)) for study in studies}
+    layouts = {study.name: layout_of(study) for study in studies}
     faults = {study.name: figure_problems(study, layouts) for study in studies}
     project = project.parted({name: found for name, found in faults.items() if found})
     if not choices.get("is_tolerant") or not project.studies:
@@ -248,24 +246,19 @@ def jobs_of(results: Path, study: Study, broken: Collection[str] = ()) -> Jobs:
     sound = [s for s in study.figures if not set(broken) & set(studies_of(s, study.name))]
     is_whole = bool(sound) and len(sound) == len(study.figures)
     folder = results / study.name
-    blocks = [
-        (folder / "blocks" / block.path).as_posix()
-        for block in blocks_of(study.axes, study.ensemble)
-    ]
-    source = digest_of(study)
-    state = state_of(study, source)
+    state = state_of(study)
     figures = folder / FIGURES
     drawn = figure_state(study, {})[CURRENT]
     return Jobs(
         data=(folder / DATA).as_posix(),
         marker=(folder / MARKERS / state[CURRENT]).as_posix(),
-        blocks=blocks,
+        blocks=[block.file(folder).as_posix() for block in study.blocks],
         figures={
             spec.name: [(figures / f"{spec.name}.{suffix}").as_posix() for suffix in SUFFIXES]
             for spec in sound
         },
         figure_list=[(figures / x).as_posix() for x in (CAPTIONS, MANIFEST) if is_whole],
-        source=source,
+        source=study.digest,
         numbers=short_hash(template_json(study)),
         points=short_hash(canonical_json({a.name: a.labels for a in study.axes if not a.outer})),
         content=short_hash(canonical_json(content_of(study))),
@@ -360,14 +353,6 @@ def _manifest_sha256(folder: Path) -> str:
         return ""
 
 
-def digest_of(study: Study) -> str:
-    """Return the digest of the source that the numbers of a study depend on.
-
-    That is the kind's, and that of the parts that the study names, those of others included.
-    """
-    return study_digest(study, find_kind(study.kind))
-
-
 def refuse(workflow: Workflow, names: Iterable[str]) -> None:
     """End the process with status 2 where studies that were asked for have faults.
 
@@ -411,7 +396,7 @@ def _settled(study: Study, jobs: Jobs, results: Path) -> Iterator[str]:
     if not Path(jobs.marker).exists() and (folder / BLOCKS).is_dir():
         from nessflow.run.gather import set_blocks_aside
 
-        faults = set_blocks_aside(study, find_kind(study.kind), folder, digest=jobs.source)
+        faults = set_blocks_aside(study, folder)
         reasons = Counter(fault.cause for fault in faults)
         yield from (str(fault) for fault in faults if reasons[fault.cause] <= _LISTED)
         for reason, count in reasons.items():

@@ -14,12 +14,17 @@ from types import MappingProxyType
 
 from nessflow.registry import Source
 
-SOURCE = Path(__file__).parents[2]
+SOURCE = Path(__file__).parents[1]
 _PACKAGE = "nessflow"
 _WORDS = {f"{_PACKAGE}.{name}" for name in ("errors", "registry", "validation")}
 """Modules that find things and say what is wrong with values, and make none."""
 Roots = tuple[tuple[str, Path], ...]
 """Top-level packages whose modules count, and the folder of each."""
+
+
+def short_hash(text: str) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of ``text``."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def joint_digest(sources: Iterable[Source]) -> str:
