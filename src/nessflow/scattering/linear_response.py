@@ -375,13 +375,14 @@ def _cold_conductances(system: OpenSystem) -> dict[str, tuple[float, float]]:
 
 
 def _own_potential(
-    found: Mapping[str, tuple[float, float]], current: float, current_error: float
+    found: Mapping[str, tuple[float, float]], reference: Estimate
 ) -> dict[str, tuple[float, float]]:
     """Return the Peltier coefficient and ``K`` with ``L_21 - T I_ref/2`` in place of ``L_21``."""
     conductance, e_conductance = found["electrical_conductance"]
     thermal, e_thermal = found["thermal_conductance"]
     seebeck, e_seebeck = found["seebeck_coefficient"]
     peltier, e_peltier = found["peltier_coefficient"]
+    current, current_error, _ = reference
     shift = current / (2 * conductance)
     e_shift = (current_error / 2 + abs(shift) * e_conductance) / (conductance - e_conductance)
     return {
@@ -430,14 +431,14 @@ def linear_response(
         found, converged = _cold_conductances(system), True
     else:
         found, converged = _conductances(system, rtol)
-    reference = (0.0, 0.0)
+    reference = Estimate(0.0, 0.0)
     if system.loss.any() or system.gain.any():
         currents = currents or steady_currents(system, rtol)
-        reference = currents.particle_current.at(0)[:2]
+        reference = currents.particle_current.at(0)
         converged = converged and currents.converged
-    found["reference_current"] = reference
+    found["reference_current"] = reference[:2]
     if "seebeck_coefficient" in found:
-        found |= _own_potential(found, *reference)
+        found |= _own_potential(found, reference)
     names = [field.name for field in fields(LinearResponse) if field.name != "converged"]
     missing = {name for name in names if name not in found}
     known = "electrical_conductance" in found
