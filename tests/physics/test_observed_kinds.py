@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nessflow.estimate import Estimate
 from nessflow.kinds import (
     counting_statistics,
     disorder_response,
@@ -93,7 +94,7 @@ def test_noise_where_transmission_jumps(temperature):
 def test_an_uncertain_root_is_part_of_the_errors(monkeypatch):
     """Occupations rise with the potential, so that they are known as well as at its two ends."""
     root, spread = zero_current._root, 1e-3
-    monkeypatch.setattr(zero_current, "_root", lambda *x: (root(*x)[0], spread))
+    monkeypatch.setattr(zero_current, "_root", lambda *x: Estimate(root(*x).value, spread))
     found = evaluated(zero_current, system(), ["density"], lower=-3, upper=3).values
     ends = found["chemical_potential"] + spread * np.array([-1, 1])
     low, high = (evaluated(steady_current, system(mu), ["density"]).values for mu in ends)
@@ -107,7 +108,8 @@ def test_uncertain_probes_are_part_of_the_errors(monkeypatch):
 
     def uncertain(*arguments):
         solved = solve(*arguments)
-        return replace(solved, chemical_potential_error=np.array([0, 0, spread]))
+        potential = Estimate(solved.chemical_potential.value, np.array([0, 0, spread]))
+        return replace(solved, chemical_potential=potential)
 
     monkeypatch.setattr(probes, "solve_probes", uncertain)
     group = {"kind": "wide-band", "broadening": 0.3, "sites": [2], "temperature": 0.2}
