@@ -21,7 +21,7 @@ from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.noise import noise_observable
 from nessflow.solvers import banded as sparse
 from nessflow.solvers import dense, pairwise
-from nessflow.spectrum.mesh import known_poles, resonances
+from nessflow.spectrum.mesh import resonances
 from nessflow.spectrum.rates import integrate_observables
 from nessflow.systems.disorder.uniform import Uniform
 from nessflow.systems.lattices.chain import Chain
@@ -86,7 +86,6 @@ def opened_chain(sites, rate):
 
 def observed(system):
     """Integrate what a point of the kind steady-current does."""
-    known_poles.cache_clear()
     observables = currents_observable, noise_observable, cumulants_observable
     integrate_observables(system, [observable(system) for observable in observables])
     scattering_entropy_production(system)

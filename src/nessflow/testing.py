@@ -593,6 +593,10 @@ def check_observable(
         found, again = (_evaluated(steady_current, parameters) for _ in range(2))
         _check_outcome(laws, found, kind.variables, steady_current.coordinates(parameters))
         _require_same(laws, "the same bits twice", found, again, kind.variables)
+        rngs = [_generator(steady_current, parameters) for _ in range(2)]
+        for one in steady_current.evaluate_many([parameters] * 2, rngs):
+            law = "samples that are evaluated together are as alone"
+            _require_same(laws, law, found, one, kind.variables)
         others = [x for x in ("currents", "noise", "density") if x != observable.name]
         many = steady_current.Parameters(system=system, observables=(observable, *others))
         together = _evaluated(steady_current, many)
@@ -635,8 +639,8 @@ def check_kind(kind: Kind | str, parameters: BaseModel | Mapping[str, Any] | Non
         outcomes.append(found)
     if hasattr(kind, "chosen"):
         _check_choice(laws, kind, points[0], outcomes[0])
-    if hasattr(kind, "evaluate_many") and not any(map(kind.is_random, points)):
-        many = list(kind.evaluate_many(points))
+    if hasattr(kind, "evaluate_many"):
+        many = list(kind.evaluate_many(points, [_generator(kind, point) for point in points]))
         laws.hold(len(many) == len(points), "evaluate_many has an outcome for each point")
         for one, other in zip(outcomes, many, strict=True):
             law = "evaluate_many gives what evaluate gives"
@@ -673,6 +677,9 @@ def _points(laws: _Laws, kind: Kind, name: str, parameters: Any) -> Iterator[Bas
             yield parameters_of(study, labels)
 
 
+def _generator(kind: Kind, parameters: BaseModel) -> np.random.Generator | None:
+    return np.random.default_rng(1) if kind.is_random(parameters) else None
+
+
 def _evaluated(kind: Kind, parameters: BaseModel) -> Outcome:
-    rng = np.random.default_rng(1) if kind.is_random(parameters) else None
-    return kind.evaluate(parameters, rng)
+    return kind.evaluate(parameters, _generator(kind, parameters))

@@ -114,14 +114,14 @@ def test_a_step_far_from_a_narrow_level_is_seen(temperature, mu, broadening, rto
 @pytest.fixture
 def evaluations(monkeypatch):
     """Energies at which integrands were evaluated, one number an integral."""
-    counted, integrate = [], spectrum.integrate
+    counted, integrate = [], spectrum.integrate_each
 
     def counting(*arguments):
         found = integrate(*arguments)
-        counted.append(found.evaluations)
+        counted.extend(each.evaluations for each in found)
         return found
 
-    monkeypatch.setattr(spectrum, "integrate", counting)
+    monkeypatch.setattr(spectrum, "integrate_each", counting)
     return counted
 
 

@@ -4,12 +4,15 @@ A solver is a module (`nessflow.solvers.solver.Solver`): at contacts with rows o
 correlations and traces between loss and gain; on sites with sums over them.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from attached import chain_at, wide_band_at
 from nessflow.solvers import banded, blocks, chain_ends, chain_sites, dense, pairwise
-from nessflow.systems.matrices import as_dense
+from nessflow.systems.batch import Batch
+from nessflow.systems.matrices import Tridiagonal, as_dense
 from systems import as_dense_system, as_sparse_system, random_system
 
 ENERGIES = np.array([-1e6, -40.0, -2.5, -0.3, 0.0, 0.7, 2.0])
@@ -100,6 +103,24 @@ def test_between_contacts(contact_solver, sites):
     loss_gain, gain_loss = solver.interior_traces(system, ENERGIES)
     agrees(loss_gain, np.sum(plain.p @ g @ plain.q * g.conj(), axis=(1, 2)).real, name)
     agrees(gain_loss, np.sum(plain.q @ g @ plain.p * g.conj(), axis=(1, 2)).real, name)
+
+
+@pytest.mark.parametrize("sites", [1, 3, 17])
+def test_a_batch_is_its_systems_one_by_one_to_the_last_bit(contact_solver, sites):
+    solver, kind, stored, name = contact_solver
+    leads = leads_of("ends" if name == "chain" else "any", sites)
+    systems = tuple(stored(random_system(seed, sites, kind, leads)) for seed in range(4))
+    nothing = Tridiagonal.zero(sites)
+    systems += (stored(replace(systems[1], loss=nothing, gain=nothing)),)
+    counts = np.array([40, 0, 3, 71, 5])
+    energies = np.random.default_rng(5).uniform(-3, 3, counts.sum())
+    batch = Batch(systems, counts)
+    for call in (solver.contact_rows, solver.contact_correlations, solver.interior_traces):
+        apart = [call(system, energies[here]) for system, here in batch.parts]
+        for found, *each in zip(call(batch, energies), *apart, strict=True):
+            np.testing.assert_array_equal(found, np.concatenate(each))
+        for found in call(Batch(systems, 0 * counts), energies[:0]):
+            assert len(found) == 0
 
 
 @pytest.mark.parametrize("sites", SIZES)

@@ -18,7 +18,10 @@ from nessflow.scattering.counting import (
     lead_cumulants,
 )
 from nessflow.scattering.currents import disorder_susceptibility, steady_currents, transmission
-from nessflow.scattering.entropy import _integrand, scattering_entropy_production
+from nessflow.scattering.entropy import (
+    scattering_entropy_observable,
+    scattering_entropy_production,
+)
 from nessflow.scattering.linear_response import conductance_matrices, linear_response
 from nessflow.scattering.noise import lead_noise, terminal_noise
 from nessflow.scattering.profiles import terminal_currents
@@ -199,7 +202,8 @@ def test_entropy_of_the_streams(loss, gain):
     for k in range(5):
         mine = np.ix_(terminal == k, terminal == k)
         expected += entropy(np.linalg.eigvalsh(out[:, mine[0], mine[1]])).sum(axis=1)
-    np.testing.assert_allclose(_integrand(system)(energies)[0][0], expected, rtol=1e-9)
+    integrand = scattering_entropy_observable(system).integrand
+    np.testing.assert_allclose(integrand(Rates(system, energies))[0][0], expected, rtol=1e-9)
     found, _, undefined = scattering_entropy_production(system, 1e-8)
     assert not undefined
     assert found > 0

@@ -86,7 +86,7 @@ def test_a_layer_imports_only_what_is_below(layer):
 
 def test_one_module_integrates_over_the_energy():
     """Mesh, 2 pi, what double precision hides and the tolerance have one owner."""
-    for name in ("quadrature.integrate", "mesh.energy_mesh"):
+    for name in ("quadrature.integrate_each", "mesh.energy_mesh"):
         module, function = name.split(".")
         users = set()
         for path in SOURCE.rglob("*.py"):

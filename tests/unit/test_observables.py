@@ -70,13 +70,13 @@ def test_what_is_not_asked_for_is_not_computed(monkeypatch):
     """A density of states needs no energy integral, entropy production no noise."""
     seen = []
 
-    def counted(system, integrals):
-        seen.append(len(integrals))
-        return [x.result for x in integrals]
+    def counted(systems, integrals, accuracy):
+        seen.extend(map(len, integrals))
+        return [[x.result for x in own] for own in integrals]
 
-    monkeypatch.setattr(observable.rates, "integrate_observables", counted)
+    monkeypatch.setattr(observable.rates, "integrate_each_system", counted)
     outcome_of("wire", ["local-density-of-states"])
-    assert seen == []
+    assert seen == [0]
     monkeypatch.undo()
     outcome = outcome_of("wire", ["uncertainty-ratios"])
     assert list(outcome.values) == list(observable_kinds()["uncertainty-ratios"].variables)
@@ -134,14 +134,16 @@ class Run:
 
     def __init__(self, folder, monkeypatch, kind=steady_current):
         self.folder, self.evaluated = folder, []
-        evaluate = kind.evaluate
+        name = "evaluate_many" if hasattr(kind, "evaluate_many") else "evaluate"
+        evaluate = getattr(kind, name)
 
-        def noted(parameters, rng, **arguments):
+        def noted(given, rngs, **arguments):
             own = ("own",) * arguments.get("own", hasattr(kind, "OWN"))
-            self.evaluated.append((*own, *(x.name for x in parameters.observables)))
-            return evaluate(parameters, rng, **arguments)
+            for point in given if name == "evaluate_many" else [given]:
+                self.evaluated.append((*own, *(x.name for x in point.observables)))
+            return evaluate(given, rngs, **arguments)
 
-        monkeypatch.setattr(kind, "evaluate", noted)
+        monkeypatch.setattr(kind, name, noted)
 
     def path(self, block):
         return self.folder / "wire" / "blocks" / block.path

@@ -413,22 +413,25 @@ def kind_of_many(calls, evaluate_many=None):
     kind = fake.kind_of(calls=calls)
     kind.batches = []
 
-    def together(parameters):
+    def together(parameters, rngs):
         kind.batches.append(len(parameters))
-        return [outcome_of(p, None) for p in parameters]
+        return [outcome_of(p, rng) for p, rng in zip(parameters, rngs, strict=True)]
 
     kind.evaluate_many = evaluate_many or together
     return kind
 
 
-def test_points_evaluated_together_give_the_same_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr(solver, "_TOGETHER", 4)
-    study = study_of(axes=AXES, ensemble=None)
+@pytest.mark.parametrize("ensemble", [None, Ensemble(3, 2, 1)])
+def test_points_evaluated_together_give_the_same_bytes(tmp_path, monkeypatch, ensemble):
+    """The first of each block is evaluated alone, which tells how many take how long."""
+    monkeypatch.setattr(solver, "_TOGETHER", 3)
+    study = study_of(axes=AXES, ensemble=ensemble)
     calls = []
     kind = kind_of_many(calls)
     fake.solve(study, tmp_path / "together", kind)
-    assert kind.batches == [4, 2, 4, 2]
-    assert calls == []
+    assert len(calls) == (2 if ensemble is None else 4)
+    assert sum(kind.batches) == (10 if ensemble is None else 32)
+    assert max(kind.batches) == 3
     fake.solve(study, tmp_path / "alone")
     for path in (tmp_path / "alone").rglob("*.nc"):
         other = tmp_path / "together" / path.relative_to(tmp_path / "alone")
@@ -437,7 +440,7 @@ def test_points_evaluated_together_give_the_same_bytes(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "evaluate_many",
-    [lambda parameters: 1 / 0, lambda parameters: [], lambda parameters: [None]],
+    [lambda *_: 1 / 0, lambda *_: [], lambda *_: [None]],
 )
 def test_where_many_fail_each_is_evaluated_alone(tmp_path, evaluate_many):
     calls = []
@@ -445,10 +448,19 @@ def test_where_many_fail_each_is_evaluated_alone(tmp_path, evaluate_many):
     assert len(calls) == 3
 
 
-@pytest.mark.parametrize("changes", [{"ensemble": Ensemble(2, 2, 1)}, {"time_limit": 100.0}])
-def test_samples_and_points_with_a_time_limit_are_evaluated_alone(tmp_path, changes):
+def test_slow_points_are_evaluated_alone(tmp_path, monkeypatch):
+    """A signal loses what is evaluated together, and progress waits for it."""
+    monkeypatch.setattr(solver, "_SECONDS_TOGETHER", 0.0)
     calls = []
     kind = kind_of_many(calls)
-    fake.solve(study_of(axes=AXES[:1], **({"ensemble": None} | changes)), tmp_path, kind)
+    fake.solve(FLAT, tmp_path, kind)
     assert kind.batches == []
-    assert len(calls) == 3 * (2 if "ensemble" in changes else 1)
+    assert len(calls) == 3
+
+
+def test_points_with_a_time_limit_are_evaluated_alone(tmp_path):
+    calls = []
+    kind = kind_of_many(calls)
+    fake.solve(study_of(axes=AXES[:1], ensemble=None, time_limit=100.0), tmp_path, kind)
+    assert kind.batches == []
+    assert len(calls) == 3

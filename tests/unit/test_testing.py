@@ -371,10 +371,11 @@ def test_a_wrong_observable_is_found(law):
 
 def test_an_observable_that_knows_of_others_is_found():
     check_observable(Filling)
-    numbers = iter([0.1, 0.1, 0.2])
+    # Twice alone, twice as samples, once beside others.
+    numbers = iter([0.1] * 4 + [0.2])
     wrong = changed(Filling, found=found(lambda: next(numbers)))
     fails(check_observable, "do not depend on what else is asked for: filling", wrong, ONE)
-    reasons = iter(["a", "a", "b"])
+    reasons = iter(["a"] * 4 + ["b"])
     wrong = changed(Filling, found=lambda *x: found(np.nan, np.nan, next(reasons))(*x))
     fails(check_observable, "asked for: reasons", wrong, ONE)
 
@@ -398,7 +399,9 @@ def kind(**changes):
         "coordinates": lambda _: {"lead": Coordinate(np.array(["left"]), "1", "lead")},
         "is_random": lambda _: False,
         "evaluate": lambda x, _: Outcome({"square": np.array([x.energy**2])}),
-        "evaluate_many": lambda many: [Outcome({"square": np.array([x.energy**2])}) for x in many],
+        "evaluate_many": lambda many, rngs: [
+            Outcome({"square": np.array([x.energy**2])}) for x in many
+        ],
         "__file__": __file__,
     }
     module = ModuleType("my_kind")
@@ -429,13 +432,13 @@ KINDS = {
     "the same bits twice: square": {
         "evaluate": lambda *_: outcome(np.random.default_rng().random())()
     },
-    "evaluate_many has an outcome for each": {"evaluate_many": lambda _: []},
+    "evaluate_many has an outcome for each": {"evaluate_many": lambda *_: []},
     "evaluate_many gives what evaluate gives: square": {
-        "evaluate_many": lambda many: [outcome(0.25 * (1 + 1e-15))() for _ in many]
+        "evaluate_many": lambda many, rngs: [outcome(0.25 * (1 + 1e-15))() for _ in many]
     },
     "evaluate_many gives what evaluate gives: reasons": {
         "evaluate": outcome(np.nan, notes={"square": "unknown"}),
-        "evaluate_many": lambda many: [outcome(np.nan)() for _ in many],
+        "evaluate_many": lambda many, rngs: [outcome(np.nan)() for _ in many],
     },
 }
 

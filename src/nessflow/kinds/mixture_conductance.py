@@ -101,7 +101,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     return evaluate_many([parameters])[0]
 
 
-def evaluate_many(parameters: Sequence[Parameters]) -> list[Outcome]:
+def evaluate_many(parameters: Sequence[Parameters], rngs: Sequence[None] = ()) -> list[Outcome]:
     """Return the outcomes of many points, computed together."""
     return mixtures.with_transport(parameters, _outcomes)
 

@@ -1,5 +1,7 @@
 """Currents, noise, entropy production and engine of a line that reservoirs share by weights."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nessflow.studies.kind import Outcome
@@ -18,9 +20,13 @@ Parameters = LineParameters
 VARIABLES = TRANSPORT
 coordinates = line_coordinates
 is_random = never_random
-evaluate_many = transport_outcomes
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the observables of one line (sections 3.1 to 3.5)."""
     return evaluate_many([parameters])[0]
+
+
+def evaluate_many(parameters: Sequence[Parameters], rngs: Sequence[None] = ()) -> list[Outcome]:
+    """Return the outcomes of many points, computed together."""
+    return transport_outcomes(parameters)

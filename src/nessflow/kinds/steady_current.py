@@ -1,5 +1,8 @@
 """Steady state of an open system between leads: the observables that a study asks for."""
 
+from collections.abc import Sequence
+from itertools import groupby
+
 import numpy as np
 
 from nessflow.observables import observable
@@ -32,5 +35,19 @@ is_random = observed.is_random
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the observables of one system."""
-    system = systems.open_system(parameters.system, rng)
-    return observable.evaluate(system, parameters.observables, parameters.accuracy)
+    return evaluate_many([parameters], [rng])[0]
+
+
+def evaluate_many(
+    points: Sequence[Parameters], rngs: Sequence[np.random.Generator | None]
+) -> list[Outcome]:
+    """Return the observables of several systems, such as the samples of an ensemble."""
+
+    def asked(task: tuple) -> tuple:
+        return task[0].observables, task[0].accuracy
+
+    outcomes = []
+    for (observables, accuracy), tasks in groupby(zip(points, rngs, strict=True), asked):
+        found = [systems.open_system(point.system, rng) for point, rng in tasks]
+        outcomes += observable.evaluate_all(found, observables, accuracy)
+    return outcomes

@@ -302,6 +302,30 @@ def evaluate(
     return outcome(system, observables, results(system, observables, accuracy, known))
 
 
+def evaluate_all(
+    systems: Sequence[OpenSystem], observables: Sequence[Observable], accuracy: float = ACCURACY
+) -> list[Outcome]:
+    """Return the variables of the same observables of several systems, as `evaluate` of each.
+
+    Integrals over the energy of systems that differ in Hamiltonian, loss and gain alone, such as
+    the samples of an ensemble, are computed together.
+
+    Parameters
+    ----------
+    systems : sequence of OpenSystem
+        The systems.
+    observables, accuracy
+        As of `evaluate`.
+
+    Returns
+    -------
+    list of Outcome
+        Of each system, to the last bit what it is alone.
+    """
+    found = _results_of_all(systems, observables, accuracy, [{}] * len(systems))
+    return [outcome(system, observables, own) for system, own in zip(systems, found, strict=True)]
+
+
 def results(
     system: OpenSystem,
     observables: Iterable[Observable],
@@ -320,17 +344,30 @@ def results(
     dict
         What `Observable.evaluate` or the integrals of `Observable.integrand` give.
     """
+    return _results_of_all([system], observables, accuracy, [known])[0]
+
+
+def _results_of_all(
+    systems: Sequence[OpenSystem],
+    observables: Iterable[Observable],
+    accuracy: float,
+    known: Sequence[Known],
+) -> list[dict[str, Any]]:
+    """Return `results` of each system; integrals over the energy are computed together."""
     every = _with_needed(observables)
-    found = {name: known[name]() for name in every if name in known}
-    integrals = {name: x.integrand(system) for name, x in every.items() if name not in found}
-    integrals = {name: x for name, x in integrals.items() if x is not None}
-    if integrals:
-        integrated = rates.integrate_observables(system, list(integrals.values()), accuracy)
-        found |= zip(integrals, integrated, strict=True)
-    for name, observable in every.items():
-        if name not in found:
-            needed = [found[kind.name] for kind in observable.requires]
-            found[name] = observable.evaluate_to(accuracy, system, *needed)
+    found = [{name: own[name]() for name in every if name in own} for own in known]
+    integrals = []
+    for system, own in zip(systems, found, strict=True):
+        each = {name: x.integrand(system) for name, x in every.items() if name not in own}
+        integrals.append({name: x for name, x in each.items() if x is not None})
+    asked = [list(each.values()) for each in integrals]
+    integrated = rates.integrate_each_system(systems, asked, accuracy)
+    for system, own, names, values in zip(systems, found, integrals, integrated, strict=True):
+        own |= zip(names, values, strict=True)
+        for name, observable in every.items():
+            if name not in own:
+                needed = [own[kind.name] for kind in observable.requires]
+                own[name] = observable.evaluate_to(accuracy, system, *needed)
     return found
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from nessflow.estimate import Estimate, undefined
 from nessflow.observables.observable import Observable, flows
 from nessflow.outcome import NOT_NEGATIVE, Variable, with_errors
-from nessflow.scattering.entropy import needs_dense, scattering_entropy_production
+from nessflow.scattering.entropy import needs_dense, scattering_entropy_observable
+from nessflow.spectrum.rates import Observable as Integrals
 from nessflow.systems.system import OpenSystem
 
 _NAME = "scattering_entropy_production"
@@ -35,9 +36,16 @@ class ScatteringEntropy(Observable):
         "Proportional loss and gain are one terminal, so that it jumps where they cease to be.",
     )
 
-    def evaluate_to(self, accuracy: float, system: OpenSystem) -> Mapping[str, Estimate]:
+    def integrand(self, system: OpenSystem) -> Integrals | None:
+        """Return the entropy production as something to integrate, unless it takes minutes."""
+        return None if _takes_minutes(system) else scattering_entropy_observable(system)
+
+    def evaluate(self, system: OpenSystem) -> None:
+        """Return nothing where it would take minutes."""
+
+    def estimates(self, system: OpenSystem, result: Estimate | None) -> Mapping[str, Estimate]:
         """Return the entropy production, NaN where it would take minutes."""
-        if needs_dense(system) and system.sites > _LARGEST_DENSE:
+        if result is None:
             return {
                 _NAME: undefined(
                     "loss and gain that are not proportional take dense matrices at each energy, "
@@ -45,8 +53,12 @@ class ScatteringEntropy(Observable):
                     "nessflow.scattering.entropy.scattering_entropy_production computes it"
                 )
             }
-        return {_NAME: scattering_entropy_production(system, accuracy)}
+        return {_NAME: result}
 
     def never_zero(self, system: OpenSystem) -> dict[str, np.ndarray | bool]:
         """Return what ends at no distance where warm leads share states."""
         return {_NAME: flows(system)}
+
+
+def _takes_minutes(system: OpenSystem) -> bool:
+    return needs_dense(system) and system.sites > _LARGEST_DENSE

@@ -50,7 +50,9 @@ FIRST_LINE_SECONDS = 5.0
 NEXT_LINE_SECONDS = 10.0
 _MESSAGE_LENGTH = 300
 _TOGETHER = 500
-"""Points that a kind is asked to evaluate together; a signal loses no more than these."""
+"""Points that a kind is asked to evaluate together at most."""
+_SECONDS_TOGETHER = 2.0
+"""Time that they may take by what those before have taken; a signal loses no more than these."""
 _SAME = ("parameters", "source_digest")
 
 
@@ -360,7 +362,6 @@ def _point_names(dataset: xr.Dataset, axes: Sequence[Axis]) -> Callable[[tuple],
 class _Ready:
     """A point that was evaluated together with others."""
 
-    parameters: object
     result: object
     seconds: float
 
@@ -375,32 +376,19 @@ def _compute(prepared: Prepared, progress: Callable[[str], None], watch: Watch) 
     names = _point_names(dataset, study.axes)
     report = _Progress(f"{study.name} {block.path.with_suffix('')}", status.size, len(waiting))
     flushed = time.monotonic()
-    labels, parameters, seen = None, None, set()
-    part, variables, arguments = study.reduced(arrays)
-    last_missing = tuple(arrays)
+    tasks, seen = _Tasks(prepared, names, arrays, coordinates), set()
     numbers = {index: int(np.ravel_multi_index(index, status.shape)) for index in waiting}
     waiting = sorted(waiting, key=lambda index: numbers[index] in watch.again)
-    for index, ready in _with_ready(block, waiting, names, watch):
-        point = dict(names(index))
+    for index, ready in _with_ready(study, waiting, tasks, watch):
+        point, sample = tasks.place(index)
         if numbers[index] in watch.again and numbers[index] not in watch.lost:
             signal_name = watch.again[numbers[index]]
-            progress(f"{report.name}: process ended by {signal_name} at {point}; tried once more")
+            line = f"process ended by {signal_name} at {dict(names(index))}; tried once more"
+            progress(f"{report.name}: {line}")
             write_dataset(dataset, partial)
-        sample = point.pop("sample", None)
-        point |= block.outer
         start = time.monotonic() - (ready.seconds if ready else 0.0)
-        missing = tuple(name for name in arrays if prepared.missing[name][index])
-        if missing != last_missing:
-            part, variables, arguments = study.reduced(missing)
-            labels, last_missing = None, missing
         try:
-            if point != labels:
-                parameters = ready.parameters if ready else parameters_of(part, point)
-                _require_coordinates(coordinates, kind.coordinates(parameters))
-                labels = point
-            rng = None
-            if sample is not None and kind.is_random(parameters):
-                rng = generator(study.ensemble, point, sample)
+            parameters, rng, variables, arguments = tasks.of(index)
             if ready:
                 result = ready.result
             elif numbers[index] in watch.lost:
@@ -414,12 +402,12 @@ def _compute(prepared: Prepared, progress: Callable[[str], None], watch: Watch) 
             values, outcome, reasons = {}, TIME_LIMIT, {}
             message = f"longer than time_limit = {study.time_limit:g} s"
         except ConfigError as error:
-            labels = None
+            tasks.forget()
             values, outcome, reasons = {}, EXCEPTION, {}
             message = f"not possible: {'; '.join(map(str, error.problems))}"
         except (Exception, SystemExit) as error:
             # One bad point must not stop the others, whatever it raises.
-            labels = None
+            tasks.forget()
             values, outcome, reasons = {}, EXCEPTION, {}
             message = f"{type(error).__name__}: {error}"
             if message not in seen:
@@ -440,33 +428,88 @@ def _compute(prepared: Prepared, progress: Callable[[str], None], watch: Watch) 
             flushed = time.monotonic()
 
 
-def _with_ready(block, waiting, names, watch) -> Iterator[tuple[tuple, _Ready | None]]:
+class _Tasks:
+    """What there is to compute at the points of a block; parameters are made once for all samples.
+
+    The attributes are those of `_compute`.
+    """
+
+    def __init__(self, prepared: Prepared, names, arrays, coordinates):
+        self.missing, self.block = prepared.missing, prepared.block
+        self.study = prepared.block.study
+        self.names, self.stored, self.coordinates = names, tuple(arrays), coordinates
+        self.share, self.last_missing = None, None
+        self.forget()
+
+    def forget(self) -> None:
+        """Make the parameters of the next point anew, whichever it is."""
+        self.labels, self.parameters = None, None
+
+    def place(self, index: tuple[int, ...]) -> tuple[Labels, int | None]:
+        """Return the labels of a point and the number of its sample."""
+        point = dict(self.names(index))
+        sample = point.pop("sample", None)
+        return point | self.block.outer, sample
+
+    def of(self, index: tuple[int, ...]) -> tuple:
+        """Return parameters, random generator, variables, and arguments of the kind, of a point.
+
+        Raises
+        ------
+        ConfigError
+            When the parameters are not possible.
+        ValueError
+            When the coordinates of the variables are not those of the block.
+        """
+        point, sample = self.place(index)
+        kind = self.study.kind
+        missing = tuple(name for name in self.stored if self.missing[name][index])
+        if missing != self.last_missing:
+            self.forget()
+            self.share, self.last_missing = self.study.reduced(missing), missing
+        part, variables, arguments = self.share
+        if point != self.labels:
+            self.forget()
+            parameters = parameters_of(part, point)
+            _require_coordinates(self.coordinates, kind.coordinates(parameters))
+            self.labels, self.parameters = point, parameters
+        rng = None
+        if sample is not None and kind.is_random(self.parameters):
+            rng = generator(self.study.ensemble, point, sample)
+        return self.parameters, rng, variables, arguments
+
+
+def _with_ready(study, waiting, tasks, watch) -> Iterator[tuple[tuple, _Ready | None]]:
     """Yield the indices of points, with what the kind's ``evaluate_many`` says of them, if any.
 
-    It is asked for some points at a time.  Where it fails, each of them is evaluated alone.
+    It is asked for one point and then for as many as take some seconds: its numbers do not depend
+    on how many.  Where it fails, each of them is evaluated alone.
     """
-    study, kind = block.study, block.study.kind
-    alone = not hasattr(kind, "evaluate_many") or block.samples is not None or study.time_limit
-    alone = alone or watch.alone
-    for first in range(0, len(waiting), _TOGETHER):
-        indices = waiting[first : first + _TOGETHER]
+    kind = study.kind
+    alone = not hasattr(kind, "evaluate_many") or study.time_limit or watch.alone
+    first, count = 0, 1
+    while first < len(waiting):
+        indices, start = waiting[first : first + count], time.monotonic()
         ready = {}
-        if not alone and len(indices) > 1:
-            start = time.monotonic()
-            with suppress(Exception):
-                parameters = {}
+        if not alone and count > 1:
+            with suppress(Exception, SystemExit):
+                points = {}
                 for index in indices:
                     # One that is not possible fails when it is evaluated alone.
-                    with suppress(ConfigError):
-                        point = dict(names(index)) | block.outer
-                        parameters[index] = parameters_of(study, point)
+                    with suppress(ConfigError, ValueError):
+                        *task, _, arguments = tasks.of(index)
+                        if not arguments:
+                            points[index] = task
                 watch.at_several()
-                results = kind.evaluate_many(list(parameters.values()))
+                results = kind.evaluate_many(*map(list, zip(*points.values(), strict=True)))
                 seconds = (time.monotonic() - start) / len(indices)
-                triples = zip(parameters.items(), results, strict=True)
-                ready = {index: _Ready(each, result, seconds) for (index, each), result in triples}
+                pairs = zip(points, results, strict=True)
+                ready = {index: _Ready(result, seconds) for index, result in pairs}
             watch.at_none()
         yield from ((index, ready.get(index)) for index in indices)
+        first += count
+        seconds = (time.monotonic() - start) / count
+        count = max(1, min(_TOGETHER, int(_SECONDS_TOGETHER / max(seconds, 1e-9))))
 
 
 def _require_coordinates(expected: Mapping, coordinates: Mapping) -> None:

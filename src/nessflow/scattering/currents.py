@@ -8,8 +8,9 @@ between lead and reservoirs: ``I_L = J_LR + 2 J_LS`` and ``-I_R = J_LR - 2 J_RS`
 ``J = (I_L - I_R) / 2 = J_LR + J_LS - J_RS``.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -238,37 +239,47 @@ Flows = dict[tuple, np.ndarray]
 
 
 def _flows(rates: Rates) -> Flows:
+    """Return the flows between all terminals that there are."""
     leads = range(len(rates.system.terminals))
     filled, empty, difference = rates.filled, rates.empty, rates.difference
-    flows: Flows = {("gain", "loss"): rates.loss_gain, ("loss", "gain"): rates.gain_loss}
+    flows: Flows = {}
     for a in leads:
-        flows["lead", "loss", a] = rates.from_loss[a] * filled[a]
-        flows["gain", "lead", a] = rates.from_gain[a] * empty[a]
-        flows["loss", "lead", a] = rates.to_loss[a] * filled[a]
-        flows["lead", "gain", a] = rates.to_gain[a] * empty[a]
         for b in leads:
             if a != b:
                 flows["pair", a, b] = rates.leads[a, b] * difference[a, b]
-    if len(leads) == 2:
+    if rates.has_loss and rates.has_gain:
+        flows |= {("gain", "loss"): rates.loss_gain, ("loss", "gain"): rates.gain_loss}
+    if rates.has_loss:
+        for a in leads:
+            flows["lead", "loss", a] = rates.from_loss[a] * filled[a]
+            flows["loss", "lead", a] = rates.to_loss[a] * filled[a]
+    if rates.has_gain:
+        for a in leads:
+            flows["gain", "lead", a] = rates.from_gain[a] * empty[a]
+            flows["lead", "gain", a] = rates.to_gain[a] * empty[a]
+    if len(leads) == 2 and rates.has_loss:
         for a in leads:
             flows["loss as right", a] = rates.from_loss[a] * filled[1]
-            flows["gain as right", a] = rates.from_gain[a] * empty[1]
         flows["loss difference"] = rates.from_loss[0] * difference[0, 1]
+    if len(leads) == 2 and rates.has_gain:
+        for a in leads:
+            flows["gain as right", a] = rates.from_gain[a] * empty[1]
         flows["gain difference"] = rates.from_gain[0] * difference[0, 1]
     return flows
 
 
-def _sizes(rates: Rates, flows: Flows) -> Iterator[np.ndarray]:
-    """Yield what the flows are sums of."""
-    for key, flow in flows.items():
+def _sizes(rates: Rates, flows: Flows) -> Flows:
+    """Return what the flows are sums of."""
+    sizes = {key: abs(flow) for key, flow in flows.items()}
+    for key in flows:
         if key[0] == "pair":
             _, a, b = key
-            yield rates.lead_sizes[a, b] * abs(rates.difference[a, b])
-        else:
-            yield abs(flow)
+            sizes[key] = rates.lead_sizes[a, b] * abs(rates.difference[a, b])
+    return sizes
 
 
 Weights = dict[tuple | str, float]
+"""A sum of flows, with factors of one magnitude."""
 
 
 def _terminal_weights(leads: int) -> list[Weights]:
@@ -485,16 +496,36 @@ def divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], di
     return rows, notes
 
 
+def _current_parts(leads: int) -> dict[str, list[Weights]]:
+    """Return the currents as sums of flows, of all terminals and, of two leads, their parts."""
+    return {"terminal": _terminal_weights(leads)} | (_two_lead_weights() if leads == 2 else {})
+
+
+@cache  # one function for all systems that differ in what the rates say alone
 def _current_integrand(
-    rows: list[Weights], finite: np.ndarray
+    leads: int, finite: tuple[bool, ...]
 ) -> Callable[[Rates], tuple[np.ndarray, np.ndarray]]:
     """Return the integrand: all particle currents, the finite energy currents, unitarity."""
+    rows = [row for part in _current_parts(leads).values() for row in part]
+    scales = [abs(next(iter(row.values()))) for row in rows]
+    finite = np.array(finite)
 
     def integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
         flows, energies = _flows(rates), rates.energies
-        weights = np.array([[row.get(key, 0.0) for key in flows] for row in rows])
-        terms, rounded = np.array(list(flows.values())), np.array(list(_sizes(rates, flows)))
-        values, sizes = weights @ terms, abs(weights) @ rounded
+        rounded = _sizes(rates, flows)
+        values, sizes = np.zeros((2, len(rows), energies.size))
+        # Term by term, since products of BLAS depend on how many energies there are.
+        for value, size, row, scale in zip(values, sizes, rows, scales, strict=True):
+            for key, weight in row.items():
+                if key not in flows:
+                    continue
+                if weight > 0:
+                    value += flows[key]
+                else:
+                    value -= flows[key]
+                size += rounded[key]
+            value *= scale
+            size *= scale
         total = rates.spectral + rates.absorbed
         return (
             np.concatenate([values, energies * values[finite], rates.unitarity_violation]),
@@ -517,15 +548,13 @@ def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
     Observable of SteadyCurrents
         For `integrate_observables`.
     """
-    parts = {"terminal": _terminal_weights(len(system.terminals))}
+    parts = _current_parts(len(system.terminals))
     reason = without_two_leads(len(system.terminals))
     without = _two_lead_weights() if reason else {}
-    parts |= {} if reason else _two_lead_weights()
     names = [name for name, rows in parts.items() for _ in rows]
     divergent, notes = divergent_rows(system, names)
     finite = ~np.array(divergent)
-    rows = [row for part in parts.values() for row in part]
-    count, last = len(rows), len(rows) + finite.sum()
+    count, last = finite.size, finite.size + finite.sum()
 
     def result(found: Integral) -> SteadyCurrents:
         energy, energy_error = np.full((2, count), np.nan)
@@ -554,7 +583,8 @@ def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
             **fields,
         )
 
-    return Observable(_current_integrand(rows, finite), result)
+    integrand = _current_integrand(len(system.terminals), tuple(finite.tolist()))
+    return Observable(integrand, result)
 
 
 def steady_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurrents:

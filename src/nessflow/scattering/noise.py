@@ -102,7 +102,10 @@ def _outgoing(rates: Rates, a: int, b: int) -> Terms:
     Whichever cancels less: far below all chemical potentials N_ab is zero by unitarity.
     """
     size, source = rates.amplitude_sizes, rates.system.terminal_of_lead
-    products, sizes = rates.amplitudes[a] * rates.amplitudes[b].conj(), size[a] * size[b]
+    # Named, so that no factor is a temporary: numpy exchanges those of long arrays, and the product
+    # of two complex numbers is rounded in another way.
+    first, second = rates.amplitudes[a], rates.amplitudes[b].conj()
+    products, sizes = first * second, size[a] * size[b]
     forms = []
     for occupation, rest in (
         (rates.filled[source], rates.gain_correlations[a, b]),
@@ -146,9 +149,9 @@ def noise_integrand(rates: Rates) -> Terms:
     terms += [_cross_terms(rates, a, b) for a, b in _pairs(count)]
     values, sizes = (np.array(column) for column in zip(*terms, strict=True))
     if count == 2:
-        weights = np.array([[0.25, 0.25, -0.5]])
-        values = np.concatenate([values, weights @ values])
-        sizes = np.concatenate([sizes, abs(weights) @ sizes])
+        weights = np.array([0.25, 0.25, -0.5])[:, None]
+        values = np.concatenate([values, (weights * values).sum(axis=0, keepdims=True)])
+        sizes = np.concatenate([sizes, (abs(weights) * sizes).sum(axis=0, keepdims=True)])
     return values, sizes
 
 

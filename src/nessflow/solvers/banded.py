@@ -22,8 +22,9 @@ import scipy.sparse
 from scipy.linalg.lapack import zgbtrf, zgbtrs
 
 from nessflow.solvers.dark_states import dark_states_near, hamiltonian_norm, unreached_sites
+from nessflow.systems.batch import one_by_one
 from nessflow.systems.matrices import as_sparse, bandwidth_order
-from nessflow.systems.system import OpenSystem
+from nessflow.systems.system import OpenSystem, remembered
 
 _BATCH_BYTES = 2**25
 """Memory of the rows or columns of Green's functions that are held at a time."""
@@ -54,7 +55,7 @@ class Banded:
     gain: scipy.sparse.csr_array
 
 
-@functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system, or transposed
+@remembered
 def banded_matrices(system: OpenSystem) -> Banded:
     """Return the matrices of a system in an order of small bandwidth.
 
@@ -231,6 +232,7 @@ def _weighted(matrix: scipy.sparse.csr_array, rows: np.ndarray) -> np.ndarray:
     return (matrix.T @ rows.reshape(len(rows), -1)).reshape(rows.shape)
 
 
+@one_by_one
 def contact_rows(
     system: OpenSystem, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -261,6 +263,7 @@ def contact_rows(
     return green, loss, gain
 
 
+@one_by_one
 def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts.
 
@@ -296,6 +299,7 @@ def _touched(matrix: scipy.sparse.csr_array) -> np.ndarray:
     return np.flatnonzero(np.diff(matrix.indptr))
 
 
+@one_by_one
 def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``.
 

@@ -16,7 +16,6 @@ Energies must stay below about 1e30 hoppings.  Chains with a state that no termi
 other solvers: all determinants vanish at its level.
 """
 
-import functools
 import math
 from dataclasses import dataclass
 
@@ -24,7 +23,8 @@ import numba
 import numpy as np
 
 from nessflow.solvers.compiled import FAST
-from nessflow.systems.system import OpenSystem, Tridiagonal
+from nessflow.systems.batch import Batch, one_by_one
+from nessflow.systems.system import OpenSystem, Tridiagonal, remembered
 
 LANES = 32
 """Energies carried side by side, so that the compiler fills its vector registers."""
@@ -146,11 +146,12 @@ def _power_of_two(exponent):
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")
 def _rows(
-    energies, first, last, unit, interval, corners, green, loss_rows, gain_rows,
+    start, stop, energies, first, last, unit, interval, corners, green, loss_rows, gain_rows,
     site, rate, link, twist, spreads, loss, beside_losses, gain, beside_gains,
 ):  # fmt: skip
     """Run the recurrence from the first site to the last, and from the last to the first.
 
+    For the energies from place ``start`` on, up to ``stop``.
     ``energies`` and the self-energies ``first`` and ``last`` of the end sites are divided by
     ``unit``; ``interval``, a multiple of UNROLL, is the number of sites between rescalings.
     ``link`` and ``twist`` are real and imaginary part of the product of the couplings of a bond;
@@ -161,7 +162,7 @@ def _rows(
 
     Fills ``green`` (2, 2, E), ``loss_rows`` and ``gain_rows`` (2, E).
     """
-    count, n = energies.size, site.size
+    n = site.size
     # One flat array: constant offsets let the compiler see that the lanes do not overlap.
     lane = np.empty(7 * LANES)
     size = np.empty(LANES)
@@ -180,10 +181,10 @@ def _rows(
         )  # fmt: skip
         origin, step, to_bond = (n - 1, -1, 0) if end == 0 else (0, 1, -1)
         here, there = (last, first) if end == 0 else (first, last)
-        for k in range(0, count, LANES):
+        for k in range(start, stop, LANES):
             # Copies by themselves: loops without them fill the vector registers.
             for b in range(LANES):
-                i = min(k + b, count - 1)
+                i = min(k + b, stop - 1)
                 lane[b] = energies[i] * inverse
                 sigma = here[i]
                 lane[LANES + b] = sigma.real
@@ -197,8 +198,8 @@ def _rows(
                 power[b] = 0
             j = 1
             while j < n:
-                stop = min(n, j + interval)
-                while j + UNROLL <= stop:
+                until = min(n, j + interval)
+                while j + UNROLL <= until:
                     at = origin + step * j
                     one = _elements(at, at + to_bond, *chain)
                     at += step
@@ -214,7 +215,7 @@ def _rows(
                         state = _step(lane[b], state, *three)
                         _store(lane, b, _step(lane[b], state, *four))
                     j += UNROLL
-                while j < stop:
+                while j < until:
                     at = origin + step * j
                     one = _elements(at, at + to_bond, *chain)
                     for b in range(LANES):
@@ -230,7 +231,7 @@ def _rows(
                     pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
                     _store(lane, b, (x * pr, x * pi, x * er, x * ei, y * loss_sum, y * gain_sum))
             for b in range(LANES):
-                sigma = there[min(k + b, count - 1)]
+                sigma = there[min(k + b, stop - 1)]
                 size[b] = sigma.real
                 other_size[b] = sigma.imag
             for b in range(LANES):
@@ -244,7 +245,7 @@ def _rows(
             for b in range(LANES):
                 bits[b] = _power_of_two(up - power[b])
                 other_bits[b] = _power_of_two(down - power[b])
-            for b in range(min(LANES, count - k)):
+            for b in range(min(LANES, stop - k)):
                 pr, pi, er, ei, loss_sum, gain_sum = _load(lane, b)
                 reciprocal = complex(pr, pi)
                 green[end, end, k + b] = complex(er, ei) * reciprocal
@@ -331,7 +332,7 @@ def _step_to_end(w, determinants, first, second, chain, carry, carried, one, two
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")
 def _ends(
-    energies, first, last, unit, interval, factor, elements,
+    start, stop, energies, first, last, unit, interval, factor, elements,
     site, rate, link, twist, carry, carried, one, two,
 ):  # fmt: skip
     """Run the recurrence for the element (1, N) of ``M = G A G^+``, A Hermitian tridiagonal.
@@ -348,7 +349,7 @@ def _ends(
 
     Fills ``elements`` (2, E) with ``2 M_1N`` of each matrix.
     """
-    count, n = energies.size, site.size
+    n = site.size
     lane = np.zeros(13 * LANES)
     size = np.empty(LANES)
     bits = size.view(np.int64)
@@ -356,10 +357,10 @@ def _ends(
     inverse = 1.0 / unit
     chain = site, rate, link, twist, carry, carried, one, two
     start_one, start_two = _start(one), _start(two)
-    for k in range(0, count, LANES):
+    for k in range(start, stop, LANES):
         # As in `_rows`, copies by themselves.
         for b in range(LANES):
-            i = min(k + b, count - 1)
+            i = min(k + b, stop - 1)
             lane[b] = energies[i] * inverse
             lane[LANES + b] = first[i].real
             lane[2 * LANES + b] = first[i].imag
@@ -372,9 +373,9 @@ def _ends(
             power[b] = 0
         j = 1
         while j < n:
-            stop = min(n, j + interval)
+            until = min(n, j + interval)
             # With bonds the elements of one site fill the registers.
-            while carry is None and j + UNROLL <= stop:
+            while carry is None and j + UNROLL <= until:
                 here, then = _end_elements(j, *chain), _end_elements(j + 1, *chain)
                 third, fourth = _end_elements(j + 2, *chain), _end_elements(j + 3, *chain)
                 for b in range(LANES):
@@ -388,7 +389,7 @@ def _ends(
                     _store_four(lane, b, 5, s)
                     _store_four(lane, b, 9, t)
                 j += UNROLL
-            while j < stop:
+            while j < until:
                 here = _end_elements(j, *chain)
                 for b in range(LANES):
                     w, p = lane[b], _load_four(lane, b, 1)
@@ -408,7 +409,7 @@ def _ends(
                 _store_four(lane, b, 5, _times(x, _load_four(lane, b, 5)))
                 _store_four(lane, b, 9, _times(x, _load_four(lane, b, 9, start_two)))
         for b in range(LANES):
-            sigma = last[min(k + b, count - 1)]
+            sigma = last[min(k + b, stop - 1)]
             lane[b] = sigma.real
             size[b] = sigma.imag
         for b in range(LANES):
@@ -424,7 +425,7 @@ def _ends(
                 _store_four(lane, b, 5 + 4 * a, (scale * sr, scale * si, 0.0, 0.0))
         for b in range(LANES):
             bits[b] = _power_of_two(factor[1] - power[b])
-        for b in range(min(LANES, count - k)):
+        for b in range(min(LANES, stop - k)):
             for a in range(2):
                 sr, si, br, bi = _load_four(lane, b, 5 + 4 * a)
                 elements[a, k + b] = factor[0] * complex(sr, si) * size[b]
@@ -578,7 +579,7 @@ def _over(values: np.ndarray, unit: float) -> np.ndarray:
     return values
 
 
-@functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system, or transposed
+@remembered
 def _chain_of(system: OpenSystem) -> _Chain:
     bonds = _bonds(system)
     parts = _blocks(bonds[0])
@@ -648,7 +649,7 @@ def _proportion(matrix: Tridiagonal, other: Tridiagonal) -> float | None:
     return c if all(np.array_equal(c * mine, yours) for mine, yours in parts) else None
 
 
-@functools.lru_cache(maxsize=2)
+@remembered
 def _ends_of(system: OpenSystem) -> tuple[tuple, tuple, list[tuple[int, int, float]]]:
     """Return the unit of the result of `_ends`, its last arguments, and what its rows are.
 
@@ -694,12 +695,12 @@ def _ends_of(system: OpenSystem) -> tuple[tuple, tuple, list[tuple[int, int, flo
     return _scaled_product(factor), arguments, rows
 
 
-def _end_self_energies(system: OpenSystem, energies: np.ndarray) -> list[np.ndarray]:
+def _end_self_energies(batch: Batch, energies: np.ndarray) -> list[np.ndarray]:
     """Return the self-energies on the first and on the last site, (E,) each; N = 1 has no last."""
-    ends, rows = [], system.self_energies(energies)
+    ends, rows = [], batch.systems[0].self_energies(energies)
     for is_last in (False, True):
         mine = [
-            row for lead, row in zip(system.leads, rows, strict=True) if (lead.site > 0) == is_last
+            row for lead, row in zip(batch.leads, rows, strict=True) if (lead.site > 0) == is_last
         ]
         first, *others = mine or [0j * energies]
         ends.append(sum(others, first))
@@ -707,14 +708,14 @@ def _end_self_energies(system: OpenSystem, energies: np.ndarray) -> list[np.ndar
 
 
 def contact_rows(
-    system: OpenSystem, energies: np.ndarray
+    system: OpenSystem | Batch, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what `nessflow.solvers.dense.contact_rows` does, for leads at the ends of a chain.
 
     Parameters
     ----------
-    system : OpenSystem
-        A chain with leads at its ends alone.
+    system : OpenSystem or Batch
+        Chains with leads at their ends alone.
     energies : (E,) array
         Energies w, in t.
 
@@ -725,28 +726,32 @@ def contact_rows(
     loss, gain : (E, c) float
         Diagonals of ``G 2P G^+`` and ``G 2Q G^+`` at the contact sites, in 1/t.
     """
-    chain = _chain_of(system)
+    batch = Batch.of(system, energies)
     green = np.empty((2, 2, energies.size), complex)
     loss, gain = np.empty((2, 2, energies.size))
-    ends = _end_self_energies(system, energies)
-    interval = chain.interval(energies)
-    results = green, loss, gain
-    _rows(energies, *ends, chain.unit, interval, chain.corners, *results, *chain.arguments)
-    if system.contacts.size < 2:
-        at = slice(0, system.contacts.size) if 0 in system.contacts else slice(1, 2)
+    ends = _end_self_energies(batch, energies)
+    for one, here in batch.parts:
+        chain = _chain_of(one)
+        terms = chain.unit, chain.interval(energies[here]), chain.corners
+        _rows(here.start, here.stop, energies, *ends, *terms, green, loss, gain, *chain.arguments)
+    contacts = batch.coupling.sites
+    if contacts.size < 2:
+        at = slice(0, contacts.size) if 0 in contacts else slice(1, 2)
         green, loss, gain = green[at, at], loss[at], gain[at]
     return green.transpose(2, 0, 1), loss.T, gain.T
 
 
-def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def contact_correlations(
+    system: OpenSystem | Batch, energies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts.
 
     The diagonals, which `contact_rows` has, are zero.
 
     Parameters
     ----------
-    system : OpenSystem
-        A chain with leads at its ends alone.
+    system : OpenSystem or Batch
+        Chains with leads at their ends alone.
     energies : (E,) array
         Energies w, in t.
 
@@ -755,28 +760,31 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     loss, gain : (E, c, c) complex
         In 1/t.
     """
-    contacts = system.contacts.size
+    batch = Batch.of(system, energies)
+    contacts = batch.coupling.count
     result = np.zeros((2, contacts, contacts, energies.size), complex)
+    parts = [(one, here) for one, here in batch.parts if one.loss.any() or one.gain.any()]
+    if contacts == 2 and parts:
+        ends, elements = _end_self_energies(batch, energies), np.empty((2, energies.size), complex)
+        for one, here in parts:
+            chain, (factor, arguments, rows) = _chain_of(one), _ends_of(one)
+            terms = chain.unit, chain.interval(energies[here]), factor
+            _ends(here.start, here.stop, energies, *ends, *terms, elements, *arguments)
+            for k, row, c in rows:
+                np.multiply(c, elements[row, here], out=result[k, 0, 1, here])
+        np.conj(result[:, 0, 1], out=result[:, 1, 0])
     loss, gain = result.transpose(0, 3, 1, 2)
-    if contacts < 2 or not (system.loss.any() or system.gain.any()):
-        return loss, gain
-    chain, (factor, arguments, rows) = _chain_of(system), _ends_of(system)
-    ends, interval = _end_self_energies(system, energies), chain.interval(energies)
-    elements = np.empty((2, energies.size), complex)
-    _ends(energies, *ends, chain.unit, interval, factor, elements, *arguments)
-    for k, row, c in rows:
-        np.multiply(c, elements[row], out=result[k, 0, 1])
-        np.conj(result[k, 0, 1], out=result[k, 1, 0])
     return loss, gain
 
 
+@one_by_one
 def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``.
 
     Parameters
     ----------
-    system : OpenSystem
-        A chain with leads at its ends alone.
+    system : OpenSystem or Batch
+        Chains with leads at their ends alone.
     energies : (E,) array
         Energies w, in t.
 
@@ -793,7 +801,7 @@ def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarra
         (matrix.diagonal.copy(), np.append(matrix.upper, 0j) if bonds else None)
         for matrix in (loss, gain)
     )
-    ends = _end_self_energies(system, energies)
+    ends = _end_self_energies(Batch.of(system, energies), energies)
     chain = energies, *ends, damping, np.append(upper, 0), np.append(lower, 0)
     loss_gain = 4 * _trace(*chain, *loss_terms, *gain_terms)
     if not bonds:  # reciprocal: the phases of the hopping are a gauge

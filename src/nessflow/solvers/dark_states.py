@@ -14,7 +14,6 @@ couples them to the rest).  The Krylov space of the contacts, the textbook's oth
 states to rounding errors, which grow at every step.
 """
 
-import functools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from nessflow.systems.matrices import Tridiagonal, as_sparse, gershgorin
-from nessflow.systems.system import OpenSystem
+from nessflow.systems.system import OpenSystem, remembered
 
 _UNCOUPLED = 1e-13
 """Coupling, relative to the norm of the Hamiltonian, that double precision cannot tell from 0."""
@@ -95,7 +94,7 @@ def _is_reached_from_an_end(system: OpenSystem, smallest: float) -> bool:
     return bool((abs(hopping) > smallest).all())
 
 
-@functools.lru_cache(maxsize=4)  # a quadrature comes back with the same system, or transposed
+@remembered
 def unreached_sites(system: OpenSystem) -> np.ndarray:
     """Return the sites that a state which no terminal reaches may be on.
 
@@ -179,7 +178,7 @@ def constraints(system: OpenSystem, sites: np.ndarray) -> np.ndarray:
     return np.concatenate([part[np.diff(part.indptr) > 0].toarray() for part in parts])
 
 
-@functools.lru_cache(maxsize=4)
+@remembered
 def dark_states(system: OpenSystem) -> DarkStates:
     """Return all states that no terminal reaches.
 

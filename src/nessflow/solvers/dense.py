@@ -14,6 +14,7 @@ from nessflow.solvers.dark_states import (
     dark_states,
     hamiltonian_norm,
 )
+from nessflow.systems.batch import one_by_one
 from nessflow.systems.system import OpenSystem, as_dense
 
 _BATCH_BYTES = 2**25
@@ -114,6 +115,7 @@ def _contact_rows_of_green(
         yield batch, solved(inverse.swapaxes(1, 2), sources).swapaxes(1, 2)
 
 
+@one_by_one
 def contact_rows(
     system: OpenSystem, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -144,6 +146,7 @@ def contact_rows(
     return green, loss, gain
 
 
+@one_by_one
 def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``G 2P G^+`` and ``G 2Q G^+`` between different contacts.
 
@@ -174,6 +177,7 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     return result[0], result[1]
 
 
+@one_by_one
 def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``Tr[2P G 2Q G^+]`` and ``Tr[2Q G 2P G^+]``.
 

@@ -6,6 +6,7 @@ between leads a and b, ``Tr[Gamma_a G 2P G^+] = Gamma_a (G 2P G^+)_aa`` from los
 order matters: without reciprocity (skin effect) ``G^+ 2P G`` is another number.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from nessflow.solvers import banded, blocks, dense
 from nessflow.solvers.dark_states import dark_states, unreached_sites
+from nessflow.systems.batch import Batch
 from nessflow.systems.system import OpenSystem
 
 _SMALL = 32
@@ -125,14 +127,38 @@ class Solver:
         return chain_sites
 
 
-def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactResponse:
-    """Return the response at the contacts.
+def shape(system: OpenSystem) -> Hashable:
+    """Return what systems have in common that can be in one `Batch`.
 
     Parameters
     ----------
     system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    hashable
+        Equal for systems with the same leads, on as many sites, with loss or gain alike, that the
+        same solvers take.
+    """
+    solver = Solver(system)
+    rates = system.loss.any(), system.gain.any()
+    return system.leads, system.sites, rates, solver.at_contacts, solver.keeps_digits
+
+
+def _solver_of(system: OpenSystem | Batch) -> Solver:
+    return Solver(system.systems[0] if isinstance(system, Batch) else system)
+
+
+def contact_response(system: OpenSystem | Batch, energies: np.ndarray) -> ContactResponse:
+    """Return the response at the contacts.
+
+    Parameters
+    ----------
+    system : OpenSystem or Batch
         A tridiagonal system with leads on its first and last site alone is solved in O(N) for
-        each energy, a sparse one of bandwidth b in O(N b^2), a dense one in O(N^3).
+        each energy, a sparse one of bandwidth b in O(N b^2), a dense one in O(N^3).  Those of a
+        batch are of one `shape`.
     energies : (E,) array
         Energies w, in t.
 
@@ -142,7 +168,8 @@ def contact_response(system: OpenSystem, energies: np.ndarray) -> ContactRespons
         Green's function between the contacts, and what reaches them from loss and gain.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    green, loss, gain = Solver(system).at_contacts.contact_rows(system, energies)
+    solver = _solver_of(system).at_contacts
+    green, loss, gain = solver.contact_rows(system, energies)
     return ContactResponse(green, loss, gain)
 
 
@@ -175,13 +202,13 @@ def green_on_contacts(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
 
 
 def contact_correlations(
-    system: OpenSystem, energies: np.ndarray, contact: ContactResponse
+    system: OpenSystem | Batch, energies: np.ndarray, contact: ContactResponse
 ) -> ContactCorrelations:
     """Return what noise needs beside the response at the contacts.
 
     Parameters
     ----------
-    system : OpenSystem
+    system : OpenSystem or Batch
         The system; cost as for `contact_response`.
     energies : (E,) array
         Energies w, in t.
@@ -194,20 +221,20 @@ def contact_correlations(
         With the diagonals.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    loss, gain = Solver(system).at_contacts.contact_correlations(system, energies)
+    loss, gain = _solver_of(system).at_contacts.contact_correlations(system, energies)
     each = range(system.coupling.count)
     loss[:, each, each], gain[:, each, each] = contact.loss, contact.gain
     return ContactCorrelations(loss, gain)
 
 
 def interior_response(
-    system: OpenSystem, energies: np.ndarray, contact: ContactResponse | None = None
+    system: OpenSystem | Batch, energies: np.ndarray, contact: ContactResponse | None = None
 ) -> InteriorResponse:
     """Return the response of the loss and gain terminals.
 
     Parameters
     ----------
-    system : OpenSystem
+    system : OpenSystem or Batch
         The system; cost as for `contact_response`.
     energies : (E,) array
         Energies w, in t.
@@ -221,12 +248,12 @@ def interior_response(
         The traces between loss and gain are 0 unless both are there.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    solver = Solver(system).at_contacts
     # Columns of G are the rows of the transposed system.
     known = contact is not None and system.T is system
     columns = contact if known else contact_response(system.T, energies)
-    if system.loss.any() and system.gain.any():
-        loss_gain, gain_loss = solver.interior_traces(system, energies)
+    solver = _solver_of(system)
+    if solver.system.loss.any() and solver.system.gain.any():
+        loss_gain, gain_loss = solver.at_contacts.interior_traces(system, energies)
     else:
         loss_gain, gain_loss = np.zeros((2, energies.size))
     return InteriorResponse(columns.loss, columns.gain, loss_gain, gain_loss)

@@ -1,6 +1,5 @@
 """Where an integral over the energy needs its first panels: steps, band edges, resonances."""
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from nessflow.spectrum.quadrature import NODES, Panels, line_mesh
 from nessflow.systems.contacts import Contacts
 from nessflow.systems.leads.lead import Lead, bordered
 from nessflow.systems.matrices import gershgorin
-from nessflow.systems.system import OpenSystem
+from nessflow.systems.system import OpenSystem, remembered
 
 _REACH = 40.0
 """Temperatures from the chemical potential beyond which a Fermi function has no structure."""
@@ -63,7 +62,7 @@ def _lead_poles(system: OpenSystem) -> list[complex]:
     return [pole for lead in system.leads for pole, _ in lead.model.poles]
 
 
-@functools.lru_cache(maxsize=2)  # currents, noise and entropy of a system have one mesh
+@remembered
 def known_poles(system: OpenSystem) -> np.ndarray:
     """Return where poles of the Green's function are, or lie above.
 
@@ -243,7 +242,7 @@ def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
     return *gershgorin(system.hamiltonian), _reach(system)
 
 
-@functools.lru_cache(maxsize=4)
+@remembered
 def _reach(system: OpenSystem) -> float:
     """Return a bound of the norm of all self-energies."""
     largest = np.array([_largest_self_energy(lead.model) for lead in system.leads])
@@ -254,6 +253,7 @@ def _reach(system: OpenSystem) -> float:
     return float(np.linalg.norm(matrix, 2))
 
 
+@remembered
 def _structure(system: OpenSystem) -> tuple[float, float]:
     """Return centre and radius of a disc that holds all singularities of the Green's function."""
     low, high, reach = _spectrum(system)

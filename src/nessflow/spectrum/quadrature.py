@@ -15,7 +15,7 @@ to the largest Bernstein ellipse about the panel that holds no singularity of th
 `line_mesh` grades the first panels by the poles it is told of, and bisection does the rest.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +73,8 @@ _TAIL_CUTS = 20
 _MAX_ROUNDS = 100
 _MAX_EVALUATIONS = 20_000_000
 _PANELS_PER_CALL = 2000
+_SORTED = 2**20
+"""Errors of components on panels that are sorted together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -367,21 +369,42 @@ def panel_estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return kronrod, np.where(ratio < 1 / 200, (200 * ratio) ** 1.5, 1.0) * spread
 
 
-def _panel_integrals(integrand: Callable, panels: Panels, scale: float) -> np.ndarray:
-    """Return value, error, rounding error and size of each component on each panel, (4, m, p)."""
+def _panel_integrals(
+    integrand: Callable, panels: Panels, counts: np.ndarray, scales: np.ndarray
+) -> np.ndarray:
+    """Return value, error, rounding error and size of each component on each panel, (4, m, p).
+
+    The first ``counts[0]`` panels are those of the first function, and so on.
+    """
     energies, slope = panels.nodes()
-    values, magnitudes = integrand(energies.ravel())
+    values, magnitudes = integrand(energies.ravel(), NODES.size * counts)
     shape = (len(values), *energies.shape)
     with np.errstate(invalid="ignore", divide="ignore"):  # a value that is not finite gives NaN
         values = values.reshape(shape) * slope
-        size = (magnitudes.reshape(shape) * slope) @ KRONROD
+        size = node_sums(magnitudes.reshape(shape) * slope, KRONROD)
         kronrod, error = panel_estimates(values)
     # A node is rounded by epsilon |w|, so is what the integrand computes of it (scale); a panel
     # of length l is as much as that wrong about where its integrand lies.
     span = abs(energies[:, -1] - energies[:, 0])
-    reach = scale + abs(energies).min(axis=1)
+    reach = np.repeat(scales, counts) + abs(energies).min(axis=1)
     place = reach / np.maximum(span, _EPSILON * reach + np.finfo(float).tiny)
     return np.stack([kronrod, error, _EPSILON * (_ROUNDING_ERRORS + place) * size, size])
+
+
+def _calls(counts: np.ndarray, most: int) -> Iterator[slice]:
+    """Yield the panels that are evaluated together, those of one function as if it were alone."""
+    first, end = 0, 0
+    for count in counts.tolist():
+        start, end = end, end + count
+        if end - first > most:
+            if first < start:
+                yield slice(first, start)
+            first = start
+            while end - first > most:
+                yield slice(first, first + most)
+                first += most
+    if first < end or end == 0:
+        yield slice(first, end)
 
 
 def with_rounding(sizes: np.ndarray, *others: np.ndarray) -> np.ndarray:
@@ -405,14 +428,44 @@ def with_rounding(sizes: np.ndarray, *others: np.ndarray) -> np.ndarray:
     return np.maximum(sizes, _EPSILON * largest)
 
 
-def _to_refine(error: np.ndarray, floor: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the panels whose errors, largest first, keep a component above its target."""
-    failing = np.flatnonzero(error.sum(axis=1) > target)
+def _to_refine(
+    error: np.ndarray,
+    floor: np.ndarray,
+    target: np.ndarray,
+    starts: np.ndarray,
+    failing: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Return the panels whose errors, largest first, keep a component above its target.
+
+    Parameters
+    ----------
+    error, floor : (m, p) array
+        Of each component on each panel.
+    target : (s, m) array
+        Of each function.
+    starts : (s + 1,) int array
+        Where the panels of each function begin.
+    failing : tuple of (f,) int arrays
+        Functions and components.
+    """
     chosen = np.zeros(error.shape[1], bool)
-    for component in failing:
-        open_error = np.where(error[component] > floor[component], error[component], 0.0)
-        order = np.argsort(open_error)
-        chosen[order[np.cumsum(open_error[order]) > 0.5 * target[component]]] = True
+    owners, components = failing
+    width = int(np.diff(starts).max(initial=0))
+    step = max(1, _SORTED // max(width, 1))
+    for k in range(0, owners.size, step):
+        owner, component = owners[k : k + step], components[k : k + step]
+        places = starts[owner][:, None] + np.arange(width)
+        own = places < starts[owner + 1][:, None]
+        places = np.where(own, places, 0)
+        row = component[:, None]
+        # Zeros that fill a row up come first and choose nothing.
+        open_error = np.where(
+            own & (error[row, places] > floor[row, places]), error[row, places], 0
+        )
+        order = np.argsort(open_error, axis=1, kind="stable")
+        sums = np.cumsum(np.take_along_axis(open_error, order, 1), axis=1)
+        largest = sums > 0.5 * target[owner, component][:, None]
+        chosen[np.take_along_axis(places, order, 1)[largest]] = True
     return chosen
 
 
@@ -422,49 +475,113 @@ def integrate(
     rtol: float = _RTOL,
     scale: float = 0.0,
 ) -> Integral:
-    """Integrate the components of a function, each to a tolerance relative to itself.
-
-    There is no absolute tolerance: a component of size 1e-80 keeps its relative accuracy, and one
-    that is zero is done at once.
+    """Integrate the components of one function: `integrate_each` of one.
 
     Parameters
     ----------
     integrand : callable
-        ``integrand(w (n,)) -> (values (m, n), magnitudes (m, n))``; ``magnitudes`` are the sums of
-        the absolute values of the terms that were added to ``values`` and set their rounding
-        errors.
+        ``integrand(w (n,)) -> (values (m, n), magnitudes (m, n))``.
     panels : Panels
         First panels, from `line_mesh`.
-    rtol : float
-        Error over value at which a component is done; where rounding errors are larger they are
-        the target.
-    scale : float
-        Size of the numbers that the integrand adds to ``w``: poles are where they are within
-        epsilon times this.
+    rtol, scale : float
+        As there.
 
     Returns
     -------
     Integral
+        Its integrals.
+    """
+    return integrate_each(lambda energies, _: integrand(energies), [panels], [scale], rtol)[0]
+
+
+def integrate_each(
+    integrand: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
+    panels: Sequence[Panels],
+    scales: Sequence[float],
+    rtol: float = _RTOL,
+    panels_per_call: int = _PANELS_PER_CALL,
+) -> list[Integral]:
+    """Integrate the components of several functions, each to a tolerance relative to itself.
+
+    There is no absolute tolerance: a component of size 1e-80 keeps its relative accuracy, and one
+    that is zero is done at once.
+
+    All refine their panels round by round, each those that it would alone: where the integrand says
+    of an energy the same whichever others it is asked for, the integrals are the same to the last
+    bit whichever other functions there are.
+
+    Parameters
+    ----------
+    integrand : callable
+        ``integrand(w (n,), counts (s,)) -> (values (m, n), magnitudes (m, n))``, of the first
+        function at the first ``counts[0]`` energies, and so on; ``magnitudes`` are the sums of
+        the absolute values of the terms that were added to ``values`` and set their rounding
+        errors.
+    panels : sequence of s Panels
+        First panels of each function, from `line_mesh`.
+    scales : sequence of s float
+        Size of the numbers that the integrand adds to ``w``: poles are where they are within
+        epsilon times this.
+    rtol : float
+        Error over value at which a component is done; where rounding errors are larger they are
+        the target.
+    panels_per_call : int
+        Panels that the integrand is given at a time.
+
+    Returns
+    -------
+    list of s Integral
         Not converged where panels or evaluations would be too many, or a value is not finite.
     """
-    done: list[np.ndarray] = []
-    evaluations = 0
-    kept, kept_panels = None, None
-    for _ in range(_MAX_ROUNDS):
-        starts = range(0, max(panels.size, 1), _PANELS_PER_CALL)
-        batches = [panels[start : start + _PANELS_PER_CALL] for start in starts]
-        done = [_panel_integrals(integrand, batch, scale) for batch in batches]
-        evaluations += NODES.size * panels.size
+    functions = len(panels)
+    scales, found = np.asarray(scales, float), {}
+    owner = np.repeat(np.arange(functions), [part.size for part in panels])
+    evaluations = np.zeros(functions, int)
+    new, kept = _joined(panels), None
+    for rounds_left in reversed(range(_MAX_ROUNDS)):
+        counts = np.bincount(owner, minlength=functions)
+        evaluations += NODES.size * counts
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        results = np.concatenate(
+            [
+                _panel_integrals(integrand, new[here], _counts_within(starts, here), scales)
+                for here in _calls(counts, panels_per_call)
+            ],
+            axis=-1,
+        )
         if kept is not None:
-            done.insert(0, kept)
-            panels = _joined([kept_panels, panels])
-        results = np.concatenate(done, axis=-1) if len(done) > 1 else done[0]
-        value, error, rounding, size = results.sum(axis=-1)
+            old, old_owner, old_results = kept
+            owner = np.concatenate([old_owner, owner])
+            # Those of each function beside each other, as they would be without the others.
+            order = np.argsort(owner, kind="stable")
+            owner, new = owner[order], _joined([old, new])[order]
+            results = np.take(np.concatenate([old_results, results], axis=-1), order, axis=-1)
+            starts = np.searchsorted(owner, np.arange(functions + 1))
+        at_work = [k for k in range(functions) if k not in found]
+        sums = np.zeros((functions, *results.shape[:2]))
+        for k in at_work:
+            np.sum(results[..., starts[k] : starts[k + 1]], axis=-1, out=sums[k])
+        value, error, rounding, size = sums.swapaxes(0, 1)
         target = np.maximum(rtol * abs(value), rounding)
-        chosen = _to_refine(results[1], results[2], target)
-        if not chosen.any() or evaluations > _MAX_EVALUATIONS:
+        failing = np.nonzero(error > target)
+        chosen = _to_refine(results[1], results[2], target, starts, failing)
+        chosen &= evaluations[owner] <= _MAX_EVALUATIONS
+        refined = set(owner[chosen].tolist()) if rounds_left else set()
+        for k in at_work:
+            if k not in refined:
+                converged = bool(np.all(error[k] <= 2 * target[k]))
+                errors = error[k] + rounding[k]
+                found[k] = Integral(value[k], errors, size[k], converged, int(evaluations[k]))
+        if not refined:
             break
-        kept, kept_panels = results[..., ~chosen], panels[~chosen]
-        panels = panels[chosen].bisected()
-    converged = bool(np.all(error <= 2 * target))
-    return Integral(value, error + rounding, size, converged, evaluations)
+        same = ~chosen & np.isin(owner, list(refined))
+        kept = new[same], owner[same], np.compress(same, results, axis=-1)
+        owner = np.tile(owner[chosen], 2)
+        order = np.argsort(owner, kind="stable")
+        owner, new = owner[order], new[chosen].bisected()[order]
+    return [found[k] for k in range(functions)]
+
+
+def _counts_within(starts: np.ndarray, here: slice) -> np.ndarray:
+    """Return how many panels of each function there are in a range."""
+    return np.diff(np.clip(starts, here.start, here.stop))

@@ -1,6 +1,6 @@
 """Transmissions between terminals, and integrals over the energy of what is made of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, TypeVar
@@ -15,12 +15,14 @@ from nessflow.solvers.solver import (
     contact_correlations,
     contact_response,
     interior_response,
+    shape,
 )
 from nessflow.spectrum.mesh import energy_scale
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.spectrum.quadrature import Integral, with_rounding
 from nessflow.spectrum.rounding import green_sizes
-from nessflow.spectrum.spectrum import ACCURACY, Spectrum
+from nessflow.spectrum.spectrum import ACCURACY, Spectrum, integrals
+from nessflow.systems.batch import Batch
 from nessflow.systems.system import OpenSystem
 
 Result = TypeVar("Result")
@@ -128,17 +130,46 @@ class Rates:
 
     Attributes
     ----------
-    system : OpenSystem
-        The system.
+    system : OpenSystem or Batch
+        The system, or several, with the leads and terminals of each.
     energies : (E,) float
         In t.
     """
 
-    system: OpenSystem
+    system: OpenSystem | Batch
     energies: np.ndarray
 
     def __post_init__(self):
         object.__setattr__(self, "energies", np.atleast_1d(np.asarray(self.energies, float)))
+
+    @property
+    def _batch(self) -> Batch:
+        return Batch.of(self.system, self.energies)
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether there is any loss."""
+        return bool(self._batch.systems[0].loss.any())
+
+    @property
+    def has_gain(self) -> bool:
+        """Whether there is any gain."""
+        return bool(self._batch.systems[0].gain.any())
+
+    @cached_property
+    def _keeps_digits(self) -> bool:
+        return Solver(self._batch.systems[0]).keeps_digits
+
+    @property
+    def parts(self) -> list[tuple[OpenSystem, slice]]:
+        """Each system, and which of the energies are its own."""
+        return self._batch.parts
+
+    @property
+    def transposed(self) -> "Rates":
+        """The rates of the transposed system; the same object where it is its own."""
+        other = self.system.T
+        return self if other is self.system else Rates(other, self.energies)
 
     @cached_property
     def _contact(self) -> ContactResponse:
@@ -179,12 +210,13 @@ class Rates:
         """
         size = abs(self.green)
         result = np.zeros_like(size)
-        if not Solver(self.system).keeps_digits:
+        if not self._keeps_digits:
             own = np.diagonal(size).T
             small = (size**2 < _CANCELLED * own[:, None] * own).any(axis=(0, 1))
-            for k in np.flatnonzero(small):
-                sizes = green_sizes(self.system, self.energies[k])
-                result[:, :, k] = np.where(np.isfinite(sizes), sizes, 0.0)
+            for system, here in self.parts:
+                for k in here.start + np.flatnonzero(small[here]):
+                    sizes = green_sizes(system, self.energies[k])
+                    result[:, :, k] = np.where(np.isfinite(sizes), sizes, 0.0)
         return result
 
     def _by_terminal(self, array: np.ndarray, axes: tuple[int, ...] = (0,)) -> np.ndarray:
@@ -205,17 +237,21 @@ class Rates:
     @cached_property
     def lead_sizes(self) -> np.ndarray:
         """What `leads` are sums of, which sets their rounding errors, (t, t, E)."""
-        return self.leads + self.cancelled
+        return self.leads if self._keeps_digits else self.leads + self.cancelled
 
     @cached_property
     def cancelled(self) -> np.ndarray:
         """What interference leaves out of `leads`, times how far it is rounded, (t, t, E)."""
+        if self._keeps_digits:
+            return np.zeros_like(self.leads)
         lost = self._cancelled * (2 * abs(self.green) + np.finfo(float).eps * self._cancelled)
         return self._by_terminal(self.broadening[:, None] * self.broadening * lost, (0, 1))
 
-    @property
+    @cached_property
     def cancelled_exchange(self) -> np.ndarray:
         """`cancelled` between a terminal and all others, with a bound of occupations, (t, E)."""
+        if self._keeps_digits:
+            return np.zeros_like(self.filled)
         f, h = self.filled, self.empty
         occupation = f[:, None] * (h + h[:, None]) + f * (h + h[:, None])
         others = 1.0 - np.eye(len(f))
@@ -269,7 +305,7 @@ class Rates:
         and rounded as the whole of it, beside a resonance more than elsewhere.
         """
         size = abs(np.diagonal(self.green).T)
-        rounding = _ROUNDING * size * (1 + energy_scale(self.system) * size)
+        rounding = _ROUNDING * size * (1 + self._batch.each(energy_scale) * size)
         difference = self.spectral - self.absorbed
         beyond = abs(difference) - self._by_terminal(2 * self.broadening * rounding)
         return np.sign(difference) * np.maximum(beyond, 0.0)
@@ -344,7 +380,8 @@ class Rates:
     @cached_property
     def amplitude_sizes(self) -> np.ndarray:
         """What amplitudes are sums of, which sets their rounding errors, (l, l, E)."""
-        result = self._root * (abs(self.green) + self._cancelled)
+        size = abs(self.green)
+        result = self._root * (size if self._keeps_digits else size + self._cancelled)
         np.einsum("aae->ae", result)[:] += 1.0
         return result
 
@@ -368,26 +405,41 @@ class Observable(Generic[Result]):
     ----------
     integrand : callable
         ``integrand(Rates) -> (values (m, E), magnitudes (m, E))`` as `Spectrum.integral` wants.
+        Systems whose observables have equal integrands, one function, are integrated together:
+        what it knows of a system it knows from the rates.
     result : callable
         Makes the result of the integrals of these m components over ``dw / 2 pi``.
+    peak, logarithmic_tail
+        As of `Spectrum.integral`.
+    is_rounded : bool
+        Whether the magnitudes hold what rounding leaves where waves cancel.
     """
 
     integrand: Callable[[Rates], tuple[np.ndarray, np.ndarray]]
     result: Callable[[Integral], Result]
+    peak: float = 1.0
+    logarithmic_tail: bool = False
+    is_rounded: bool = False
+
+    @property
+    def _integral(self) -> tuple:
+        """What must be equal for two to be integrated together."""
+        return self.integrand, self.peak, self.logarithmic_tail, self.is_rounded
 
 
 _ELEMENTS = 400_000
-"""Elements of a matrix between leads, over all energies, that are computed at a time and kept for
-the next observable; some 50 MB with all matrices."""
+"""Elements of a matrix between leads, at all energies, that are kept for the next observable: some
+50 MB with all matrices."""
+_AT_A_TIME = 8_000
+"""Energies at which integrands are computed at a time: arrays over them stay in the cache."""
+_TOGETHER = 64
+"""Systems that are integrated together."""
 
 
 def integrate_observables(
     system: OpenSystem, observables: Sequence[Observable], rtol: float = ACCURACY
 ) -> list:
-    """Return the results of several observables from common transmissions.
-
-    Each observable refines its own panels.  The transmissions on panels that several have in
-    common, at least the first ones, are computed once.
+    """Return the results of several observables of one system: `integrate_each_system` of one.
 
     Parameters
     ----------
@@ -396,39 +448,88 @@ def integrate_observables(
     observables : sequence of Observable
         What to integrate.
     rtol : float
-        Error over value aimed at, for every component by itself.  Rounding errors that are larger
-        take its place and are part of the errors.
+        As there.
 
     Returns
     -------
     list
         What `Observable.result` makes of each, in their order.
     """
-    spectrum = Spectrum(system, rtol)
-    known: dict[bytes, Rates] = {}
-    exact = Solver(system).keeps_digits
-    at_a_time = max(1, _ELEMENTS // max(1, len(system.leads)) ** 2)
+    return integrate_each_system([system], [observables], rtol)[0]
 
-    def rates_at(energies: np.ndarray) -> Rates:
-        key = energies.tobytes()
+
+def integrate_each_system(
+    systems: Sequence[OpenSystem],
+    observables: Sequence[Sequence[Observable]],
+    rtol: float = ACCURACY,
+) -> list[list]:
+    """Return the results of the same observables of several systems from common transmissions.
+
+    Systems that differ in Hamiltonian, loss and gain alone are integrated together, each with the
+    numbers that it has alone, to the last bit.  Each observable refines its own panels.  The
+    transmissions on panels that several have in common, at least the first ones, are computed once.
+
+    Parameters
+    ----------
+    systems : sequence of OpenSystem
+        The systems.
+    observables : sequence of sequences of Observable
+        What to integrate, for each system.
+    rtol : float
+        Error over value aimed at, for every component by itself.  Rounding errors that are larger
+        take its place and are part of the errors.
+
+    Returns
+    -------
+    list of list
+        What `Observable.result` makes of each, for each system.
+    """
+    alike: dict[Hashable, list[int]] = {}
+    for k, (system, own) in enumerate(zip(systems, observables, strict=True)):
+        key = shape(system), tuple(x._integral for x in own)
+        alike.setdefault(key, []).append(k)
+    results: dict[int, list] = {}
+    for members in alike.values():
+        for first in range(0, len(members), _TOGETHER):
+            chosen = members[first : first + _TOGETHER]
+            own = [observables[k] for k in chosen]
+            results |= zip(
+                chosen, _integrated([systems[k] for k in chosen], own, rtol), strict=True
+            )
+    return [results[k] for k in range(len(systems))]
+
+
+def _integrated(
+    systems: Sequence[OpenSystem], observables: Sequence[Sequence[Observable]], rtol: float
+) -> list[list]:
+    """Return what `integrate_each_system` does, for systems of one shape with equal integrands."""
+    spectra = [Spectrum(system, rtol) for system in systems]
+    known: dict[tuple[bytes, bytes], Rates] = {}
+    exact = Solver(systems[0]).keeps_digits
+    most = max(1, _ELEMENTS // max(1, len(systems[0].leads)) ** 2)
+
+    def rates_at(energies: np.ndarray, counts: np.ndarray) -> Rates:
+        key = energies.tobytes(), counts.tobytes()
         if key in known:
             return known[key]
-        rates = Rates(system, energies)
-        if sum(other.energies.size for other in known.values()) < at_a_time:
+        one = len(systems) == 1
+        rates = Rates(systems[0] if one else Batch(tuple(systems), counts), energies)
+        if sum(other.energies.size for other in known.values()) < most:
             known[key] = rates
         return rates
 
-    def rounded(observable: Observable, rates: Rates) -> tuple[np.ndarray, np.ndarray]:
-        values, sizes = observable.integrand(rates)
-        return values, sizes if exact else with_rounding(sizes, rates.spectral)
+    def integrals_of(observable: Observable) -> list[Integral]:
+        def integrand(energies, counts):
+            rates = rates_at(energies, counts)
+            values, sizes = observable.integrand(rates)
+            is_rounded = exact or observable.is_rounded
+            return values, sizes if is_rounded else with_rounding(sizes, rates.spectral)
 
-    def integral(observable: Observable) -> Integral:
-        def integrand(energies):
-            starts = range(0, max(energies.size, 1), at_a_time)  # none where nothing flows
-            parts = [energies[start : start + at_a_time] for start in starts]
-            both = zip(*(rounded(observable, rates_at(part)) for part in parts), strict=True)
-            return tuple(np.concatenate(column, axis=1) for column in both)
+        how = observable.peak, observable.logarithmic_tail, min(_AT_A_TIME, most)
+        return integrals(spectra, integrand, *how)
 
-        return spectrum.integral(integrand)
-
-    return [observable.result(integral(observable)) for observable in observables]
+    found = [integrals_of(observable) for observable in observables[0]]
+    return [
+        [observable.result(each[k]) for observable, each in zip(own, found, strict=True)]
+        for k, own in enumerate(observables)
+    ]

@@ -5,7 +5,6 @@ some epsilon, so that ``|dG| <= epsilon |G| |M| |G|``, element by element.  Wher
 is some epsilon times ``|G|``; where they cancel it is what was cancelled.
 """
 
-import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -14,7 +13,7 @@ import scipy.sparse
 from nessflow.solvers.banded import solve_both
 from nessflow.spectrum.mesh import energy_scale
 from nessflow.systems.matrices import as_sparse
-from nessflow.systems.system import OpenSystem
+from nessflow.systems.system import OpenSystem, remembered
 
 
 def blur(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -63,7 +62,7 @@ def with_moved_levels(
     return value, np.fmax(abs(above - value), abs(below - value))
 
 
-@functools.lru_cache(maxsize=2)  # a quadrature comes back with the same system
+@remembered
 def _constant_sizes(system: OpenSystem) -> scipy.sparse.csr_array:
     parts = (as_sparse(x).matrix for x in (system.hamiltonian, system.loss, system.gain))
     return sum(abs(part) for part in parts).tocsr()

@@ -1,4 +1,4 @@
-"""Integrals over the energy of one open system: the only caller of the quadrature."""
+"""Integrals over the energy of open systems: the only caller of the quadrature."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from nessflow.spectrum.mesh import EnergyMesh, energy_mesh
-from nessflow.spectrum.quadrature import Integral, Panels, integrate
+from nessflow.spectrum.quadrature import NODES, Integral, Panels, integrate_each
 from nessflow.systems.system import OpenSystem
 
 ACCURACY = 1e-10
@@ -44,7 +44,14 @@ class Spectrum:
     windows: Sequence[tuple[float, float]] = ()
 
     @cached_property
-    def _mesh(self) -> EnergyMesh:
+    def mesh(self) -> EnergyMesh:
+        """First panels and what they do not resolve.
+
+        Raises
+        ------
+        ValueError
+            As `panels`.
+        """
         return energy_mesh(
             self.system, self.limits, self.poles, self.everywhere, self.windows, self.rtol
         )
@@ -58,7 +65,7 @@ class Spectrum:
         ValueError
             When there are too many sites for the poles, as `nessflow.spectrum.mesh.known_poles`.
         """
-        return self._mesh.panels
+        return self.mesh.panels
 
     def integral(
         self,
@@ -89,11 +96,52 @@ class Spectrum:
         ValueError
             As `panels`.
         """
-        mesh = self._mesh
-        panels = mesh.panels.graded_to_infinity() if logarithmic_tail else mesh.panels
-        found = integrate(integrand, panels, self.rtol, mesh.scale)
+        return integrals([self], lambda w, _: integrand(w), peak, logarithmic_tail)[0]
+
+
+def integrals(
+    spectra: Sequence[Spectrum],
+    integrand: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
+    peak: float | np.ndarray = 1.0,
+    logarithmic_tail: bool = False,
+    at_a_time: int = 42_000,
+) -> list[Integral]:
+    """Return integrals over ``dw / 2 pi`` of several systems, evaluated together.
+
+    Those of each are the same to the last bit whichever others there are.
+
+    Parameters
+    ----------
+    spectra : sequence of s Spectrum
+        Of each system, with the same accuracy.
+    integrand : callable
+        ``integrand(w (n,), counts (s,)) -> (values (m, n), magnitudes (m, n))``, of the first
+        system at the first ``counts[0]`` energies, and so on, as
+        `nessflow.spectrum.quadrature.integrate_each` wants.
+    peak, logarithmic_tail
+        As of `Spectrum.integral`.
+    at_a_time : int
+        Energies that the integrand is given at a time, about.
+
+    Returns
+    -------
+    list of s Integral
+        Of m components each; the errors hold what is not resolved.
+
+    Raises
+    ------
+    ValueError
+        As `Spectrum.panels`.
+    """
+    panels = [x.panels.graded_to_infinity() if logarithmic_tail else x.panels for x in spectra]
+    meshes = [x.mesh for x in spectra]
+    scales, panels_per_call = [x.scale for x in meshes], max(1, at_a_time // NODES.size)
+    each = integrate_each(integrand, panels, scales, spectra[0].rtol, panels_per_call)
+    results = []
+    for mesh, found in zip(meshes, each, strict=True):
         hidden = peak * (np.where(found.error > 0, mesh.unresolved, 0.0) + mesh.blurred)
         columns = (
             column / (2 * np.pi) for column in (found.value, found.error + hidden, found.size)
         )
-        return Integral(*columns, found.converged, found.evaluations)
+        results.append(Integral(*columns, found.converged, found.evaluations))
+    return results

@@ -36,10 +36,11 @@ point (`nessflow.registry`); ``steady-current`` is the module ``steady_current``
     ``VARIABLES`` are these and those of the default.  Where ``OWN`` has any, ``evaluate`` has the
     argument ``own``, True by default; where it is False these are there already, and the kind need
     not compute them.
-``evaluate_many(parameters)``
+``evaluate_many(points, rngs)``
     Optional, for kinds that cost less per point when many are evaluated together: the ``Outcome``
-    of each of a list of points, as ``evaluate(parameters, None)`` gives it.  Used where there is
-    no ensemble and no time limit.
+    of each of a list of parameters, with the ``rng`` of each, to the last bit as
+    ``evaluate(parameters, rng)`` gives it.  Used where there is no time limit; where it raises,
+    each point is evaluated alone.
 
 The module docstring's first line is the one-line description of the kind; ``examples/<kind>.yaml``
 beside it is a small study of it, for ``nessflow describe``.  What a kind is made of can be imported

@@ -6,9 +6,10 @@ extended-landauer-buttiker, eq (5): channels ``L = sum_j u_j c_j`` enter the mas
 ``X = h - i (P + Q)``, ``G = (w - X - Sigma)^-1``, and populations decay with the rate ``2 P``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from nessflow.systems.matrices import (
     check_positive,
     checked,
 )
+
+Result = TypeVar("Result")
 
 
 def _require(fine: bool, name: str, what: str, got: object) -> None:
@@ -424,3 +427,19 @@ class OpenSystem:
         if real and all(isinstance(x, Tridiagonal) and x.T is x for x in matrices):
             return self
         return OpenSystem(*(matrix.T for matrix in matrices), leads)
+
+
+def remembered(function: Callable[[OpenSystem], Result]) -> Callable[[OpenSystem], Result]:
+    """Return a function of one system that is computed once for each.
+
+    The results are kept as long as the system is, whatever else is computed meanwhile.
+    """
+
+    @wraps(function)
+    def once(system: OpenSystem) -> Result:
+        kept = vars(system).setdefault("_remembered", {})
+        if function not in kept:
+            kept[function] = function(system)
+        return kept[function]
+
+    return once

@@ -24,11 +24,7 @@ class Point(NamedTuple):
     verdict: Verdict
 
 
-def computed(
-    kind: Kind,
-    parameters: BaseModel,
-    rng: np.random.Generator | None,
-) -> Point:
+def computed(kind: Kind, parameters: BaseModel, rng: np.random.Generator | None) -> Point:
     """Evaluate and judge one point of a kind, with the draws of ``rng`` where it is random."""
     variables, coordinates = variables_at(kind, parameters), kind.coordinates(parameters)
     values = {name: each.values for name, each in coordinates.items()}

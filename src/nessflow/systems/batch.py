@@ -1,0 +1,108 @@
+"""Several systems that are solved together: what the samples of an ensemble differ in is data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, wraps
+
+import numpy as np
+
+from nessflow.systems.contacts import Contacts
+from nessflow.systems.system import AttachedLead, OpenSystem, Terminal
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Systems that differ in Hamiltonian, loss and gain alone, each at energies of its own.
+
+    Stands in the place of a system wherever energies do not know which system they belong to: the
+    first ``counts[0]`` of them are those of the first system, and so on.
+
+    Attributes
+    ----------
+    systems : tuple of S OpenSystem
+        Of one size, with the same leads.
+    counts : (S,) int
+        Number of energies of each; their sum is E.
+    """
+
+    systems: tuple[OpenSystem, ...]
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, system: "OpenSystem | Batch", energies: np.ndarray) -> "Batch":
+        """Return a batch as it is, and one system as the batch that it makes with its energies."""
+        return system if isinstance(system, cls) else cls((system,), np.array([energies.size]))
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where the energies of each system begin, and E; (S + 1,) int."""
+        return np.concatenate([[0], np.cumsum(self.counts)])
+
+    @property
+    def parts(self) -> list[tuple[OpenSystem, slice]]:
+        """Systems that have energies, and which."""
+        ends = self.starts.tolist()
+        places = zip(self.systems, ends[:-1], ends[1:], strict=True)
+        return [(system, slice(first, last)) for system, first, last in places if first < last]
+
+    def each(self, function: Callable[[OpenSystem], float]) -> np.ndarray:
+        """Return a number of each system at its energies, (E,) float."""
+        return np.repeat([float(function(system)) for system in self.systems], self.counts)
+
+    @cached_property
+    def T(self) -> "Batch":
+        """Systems with every matrix transposed; the same object where all are their own."""
+        systems = tuple(system.T for system in self.systems)
+        same = all(own is given for own, given in zip(systems, self.systems, strict=True))
+        return self if same else Batch(systems, self.counts)
+
+    @property
+    def sites(self) -> int:
+        """Number of sites N of each."""
+        return self.systems[0].sites
+
+    @property
+    def leads(self) -> tuple[AttachedLead, ...]:
+        """Leads of each."""
+        return self.systems[0].leads
+
+    @property
+    def terminals(self) -> tuple[Terminal, ...]:
+        """Terminals of each, see `OpenSystem.terminals`."""
+        return self.systems[0].terminals
+
+    @property
+    def terminal_of_lead(self) -> np.ndarray:
+        """Place of each lead's terminal, see `OpenSystem.terminal_of_lead`."""
+        return self.systems[0].terminal_of_lead
+
+    @property
+    def coupling(self) -> Contacts:
+        """Vectors by which the leads couple."""
+        return self.systems[0].coupling
+
+
+def one_by_one(function: Callable) -> Callable:
+    """Let a function of a system and of energies take a batch, one system after the other.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(system, energies (E,))`` returns arrays whose first dimension is E.
+
+    Returns
+    -------
+    callable
+        The same for an `OpenSystem` or a `Batch`.
+    """
+
+    @wraps(function)
+    def of_batch(system: OpenSystem | Batch, energies: np.ndarray) -> tuple[np.ndarray, ...]:
+        parts = system.parts if isinstance(system, Batch) else []
+        if len(parts) < 2:
+            only = parts[0][0] if parts else Batch.of(system, energies).systems[0]
+            return function(only, energies)
+        found = [function(each, energies[here]) for each, here in parts]
+        return tuple(np.concatenate(column) for column in zip(*found, strict=True))
+
+    return of_batch
