@@ -1,13 +1,11 @@
 """Currents, noise and entropy production of open quantum systems over parameter grids.
 
 What a notebook needs is here, and loaded when it is first used.  Importing it sets the linear
-algebra of numpy and scipy to one thread (`nessflow.threads`), and lets the process keep memory for
-the next arrays (`nessflow.memory`).
+algebra of numpy and scipy to one thread (`nessflow.threads`).
 """
 
 from typing import TYPE_CHECKING, Any
 
-from nessflow.memory import keep_freed_memory
 from nessflow.threads import set_one_thread
 
 if TYPE_CHECKING:
@@ -42,7 +40,6 @@ __all__ = [
 ]
 
 set_one_thread()
-keep_freed_memory()
 
 
 def __getattr__(name: str) -> Any:

@@ -504,6 +504,22 @@ def test_loss_that_interference_hides_is_zero_within_its_error(flux, site, lossy
     assert inside.occupation.value[lossy] <= inside.occupation.error[lossy] < 1e-25
 
 
+@pytest.mark.parametrize("temperature", [0.0, 0.1])
+@pytest.mark.parametrize("function", [steady_currents, terminal_currents])
+def test_loss_of_a_combination_that_no_lead_reaches_is_zero_within_its_error(function, temperature):
+    """Both leads fill the even state of two sites, and the odd one is lost."""
+    even = {0: 1.0, 1: 1.0}
+    ends = (("left", 0.3), ("right", -0.3))
+    leads = [AttachedLead(x, even, WideBand(broadening=1.0), mu, temperature) for x, mu in ends]
+    loss = 0.1 * np.array([[1.0, -1.0], [-1.0, 1.0]])
+    system = OpenSystem(chain(2, [1.0], 0.0), loss, Tridiagonal.zero(2), leads)
+    currents = function(system)
+    assert currents.converged
+    assert currents.evaluations < 500_000
+    lost = currents.particle_current.at(2)
+    assert abs(lost.value) <= lost.error < 1e-15
+
+
 def test_an_empty_wide_band_on_several_sites_is_loss_from_their_combination():
     system = on_sites(MODELS["chain"], loss=0.0)
     v = np.array([0.5, 0.3j, 0.0, 0.2 - 0.4j, 0.1])

@@ -139,6 +139,34 @@ def test_small_difference_of_large_terms_is_resolved_by_itself():
     assert found.error[0] < 1e-8 * abs(found.value[0])
 
 
+def test_rounding_that_magnitudes_do_not_tell_of_ends_in_its_error():
+    """Noise of 1e-17 where all terms cancel, with no more in its magnitudes than itself."""
+
+    def integrand(w):
+        noise = 1e-17 * np.sin(1e9 * w * w)
+        values = np.array([1 / (1 + w * w), noise])
+        return values, abs(values)
+
+    found = integrate(integrand, line_mesh((-2, 2), limits=(-1, 1)), scale=1.0)
+    assert found.converged
+    assert found.evaluations < 500_000
+    assert abs(found.value[1]) <= found.error[1] < 1e-16
+    assert abs(found.value[0] - np.pi / 2) <= found.error[0] < 1e-10
+
+
+def test_a_small_component_with_a_narrow_peak_keeps_its_digits():
+    """Its error stands still for many rounds, each of few panels."""
+
+    def integrand(w):
+        values = np.array([1 / (1 + w * w), 1e-20 * 1e-7 / ((w - 0.3) ** 2 + 1e-14)])
+        return values, abs(values)
+
+    found = integrate(integrand, line_mesh((-2, 2), limits=(-1, 1)), scale=1.0)
+    exact = 1e-20 * (np.arctan(0.7e7) + np.arctan(1.3e7))
+    assert found.converged
+    assert abs(found.value[1] - exact) <= found.error[1] < 1e-8 * exact
+
+
 @pytest.mark.parametrize("limits", [(1.0, 1.0), (2.0, 1.0), (9.0, 9.0), (-9.0, -9.0)])
 def test_empty_range(limits):
     found = integrate(plain(np.ones_like), line_mesh((-8, 8), limits=limits))

@@ -70,6 +70,9 @@ _ORDER = 40
 """The first panels for an error eps have ``rho^-40`` as eps, which takes the fewest evaluations."""
 _TAIL_CUTS = 20
 """Panels of one tail with a logarithm: 4^-20 = 1e-12."""
+_STUCK_ROUNDS, _STUCK_PANELS, _STUCK_SIZE = 4, 256, 1e-12
+"""Rounds of at least so many panels that leave more than half of an error which is as small against
+the largest component: it is rounding that the integrand's magnitudes do not know."""
 _MAX_ROUNDS = 100
 _MAX_EVALUATIONS = 20_000_000
 _PANELS_PER_CALL = 2000
@@ -531,13 +534,16 @@ def integrate_each(
     Returns
     -------
     list of s Integral
-        Not converged where panels or evaluations would be too many, or a value is not finite.
+        Not converged where panels or evaluations would be too many, or a value is not finite.  What
+        does not get smaller on ever more panels, next to nothing against the largest component, is
+        rounding: it is converged, and its error stays.
     """
     functions = len(panels)
     scales, found = np.asarray(scales, float), {}
     owner = np.repeat(np.arange(functions), [part.size for part in panels])
     evaluations = np.zeros(functions, int)
     new, kept = _joined(panels), None
+    smallest, stuck = np.array(np.inf), np.array(0)
     for rounds_left in reversed(range(_MAX_ROUNDS)):
         counts = np.bincount(owner, minlength=functions)
         evaluations += NODES.size * counts
@@ -562,7 +568,13 @@ def integrate_each(
         for k in at_work:
             np.sum(results[..., starts[k] : starts[k + 1]], axis=-1, out=sums[k])
         value, error, rounding, size = sums.swapaxes(0, 1)
-        target = np.maximum(rtol * abs(value), rounding)
+        better = ~(error > 0.5 * smallest)
+        stuck = np.where(better, 0, stuck + (counts >= _STUCK_PANELS)[:, None])
+        smallest = np.where(better, error, smallest)
+        is_rounding = (stuck >= _STUCK_ROUNDS) & (
+            error <= _STUCK_SIZE * size.max(axis=1, initial=0.0)[:, None]
+        )
+        target = np.where(is_rounding, error, np.maximum(rtol * abs(value), rounding))
         failing = np.nonzero(error > target)
         chosen = _to_refine(results[1], results[2], target, starts, failing)
         chosen &= evaluations[owner] <= _MAX_EVALUATIONS
