@@ -188,8 +188,8 @@ def test_transmissions_do_not_know_where_the_lead_begins(pair):
 
 def within_errors(own, other, name, skip=0):
     """Check that two results have one value; of the other without its first ``skip`` numbers."""
-    values = [np.asarray(getattr(result, name)) for result in (own, other)]
-    errors = [np.asarray(getattr(result, f"{name}_error")) for result in (own, other)]
+    found = [getattr(result, name) for result in (own, other)]
+    values, errors = ([np.asarray(x[k]) for x in found] for k in (0, 1))
     difference, error = abs(values[0] - values[1][skip:]), errors[0] + errors[1][skip:]
     assert np.array_equal(np.isnan(values[0]), np.isnan(values[1][skip:])), name
     assert np.all((difference <= error) | np.isnan(difference)), (name, difference, error)
