@@ -167,6 +167,21 @@ def test_a_small_component_with_a_narrow_peak_keeps_its_digits():
     assert abs(found.value[1] - exact) <= found.error[1] < 1e-8 * exact
 
 
+def test_a_small_component_with_a_narrow_peak_keeps_its_digits_beside_one_of_many_panels():
+    """Panels that waves need say nothing of a peak whose error they do not make smaller."""
+    middle, width = 0.123456789, 1e-9
+
+    def integrand(w):
+        peak = 1e-14 * width / ((w - middle) ** 2 + width**2)
+        values = np.array([1 + np.cos(3e4 * w), peak])
+        return values, abs(values)
+
+    found = integrate(integrand, line_mesh((-1, 1), limits=(-1, 1)), scale=1.0)
+    exact = 1e-14 * (np.arctan((1 - middle) / width) + np.arctan((1 + middle) / width))
+    assert found.converged
+    assert abs(found.value[1] - exact) <= found.error[1] < 1e-5 * exact
+
+
 @pytest.mark.parametrize("limits", [(1.0, 1.0), (2.0, 1.0), (9.0, 9.0), (-9.0, -9.0)])
 def test_empty_range(limits):
     found = integrate(plain(np.ones_like), line_mesh((-8, 8), limits=limits))

@@ -71,8 +71,10 @@ _ORDER = 40
 _TAIL_CUTS = 20
 """Panels of one tail with a logarithm: 4^-20 = 1e-12."""
 _STUCK_ROUNDS, _STUCK_PANELS, _STUCK_SIZE = 4, 256, 1e-12
-"""Rounds of at least so many panels that leave more than half of an error which is as small against
-the largest component: it is rounding that the integrand's magnitudes do not know."""
+"""Rounds that cut at least so many panels for a component and leave more than half of its error,
+which is as small against the largest component: it is rounding that the integrand's magnitudes do
+not know.  Panels that others need do not count: the error of a narrow peak stands still as well, or
+grows, but lies on few panels."""
 _MAX_ROUNDS = 100
 _MAX_EVALUATIONS = 20_000_000
 _PANELS_PER_CALL = 2000
@@ -437,7 +439,7 @@ def _to_refine(
     target: np.ndarray,
     starts: np.ndarray,
     failing: tuple[np.ndarray, np.ndarray],
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the panels whose errors, largest first, keep a component above its target.
 
     Parameters
@@ -450,8 +452,15 @@ def _to_refine(
         Where the panels of each function begin.
     failing : tuple of (f,) int arrays
         Functions and components.
+
+    Returns
+    -------
+    chosen : (p,) bool
+        The panels.
+    counts : (s, m) int
+        How many of them each component of each function needs.
     """
-    chosen = np.zeros(error.shape[1], bool)
+    chosen, counts = np.zeros(error.shape[1], bool), np.zeros(target.shape, int)
     owners, components = failing
     width = int(np.diff(starts).max(initial=0))
     step = max(1, _SORTED // max(width, 1))
@@ -469,7 +478,8 @@ def _to_refine(
         sums = np.cumsum(np.take_along_axis(open_error, order, 1), axis=1)
         largest = sums > 0.5 * target[owner, component][:, None]
         chosen[np.take_along_axis(places, order, 1)[largest]] = True
-    return chosen
+        counts[owner, component] = largest.sum(axis=1)
+    return chosen, counts
 
 
 def integrate(
@@ -543,7 +553,7 @@ def integrate_each(
     owner = np.repeat(np.arange(functions), [part.size for part in panels])
     evaluations = np.zeros(functions, int)
     new, kept = _joined(panels), None
-    smallest, stuck = np.array(np.inf), np.array(0)
+    smallest, stuck, needed = np.array(np.inf), np.array(0), np.array(0)
     for rounds_left in reversed(range(_MAX_ROUNDS)):
         counts = np.bincount(owner, minlength=functions)
         evaluations += NODES.size * counts
@@ -569,14 +579,14 @@ def integrate_each(
             np.sum(results[..., starts[k] : starts[k + 1]], axis=-1, out=sums[k])
         value, error, rounding, size = sums.swapaxes(0, 1)
         better = ~(error > 0.5 * smallest)
-        stuck = np.where(better, 0, stuck + (counts >= _STUCK_PANELS)[:, None])
+        stuck = np.where(better, 0, stuck + (needed >= _STUCK_PANELS))
         smallest = np.where(better, error, smallest)
         is_rounding = (stuck >= _STUCK_ROUNDS) & (
             error <= _STUCK_SIZE * size.max(axis=1, initial=0.0)[:, None]
         )
         target = np.where(is_rounding, error, np.maximum(rtol * abs(value), rounding))
         failing = np.nonzero(error > target)
-        chosen = _to_refine(results[1], results[2], target, starts, failing)
+        chosen, needed = _to_refine(results[1], results[2], target, starts, failing)
         chosen &= evaluations[owner] <= _MAX_EVALUATIONS
         refined = set(owner[chosen].tolist()) if rounds_left else set()
         for k in at_work:
