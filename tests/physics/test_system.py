@@ -1,10 +1,14 @@
-"""Leads, and what a system refuses."""
+"""Leads, what a system refuses, and copies of it."""
+
+import copy
+import pickle
 
 import numpy as np
 import pytest
 
 from attached import chain_at, wide_band_at
 from lattices import chain, onsite_rates
+from nessflow.scattering.currents import steady_currents
 from nessflow.solvers.solver import contact_response
 from nessflow.systems.system import OpenSystem, Tridiagonal
 
@@ -175,3 +179,14 @@ def test_one_dense_matrix_makes_all_dense():
     system = small(loss=np.eye(2))
     assert not system.is_tridiagonal
     np.testing.assert_array_equal(system.damping_matrix(), -1j * np.eye(2))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_system_is_copied_without_what_is_remembered_of_it(copied):
+    leads = [wide_band_at("left", 0, 1.0, 0.3, 0.1), wide_band_at("right", 3, 1.0, -0.3, 0.1)]
+    system = OpenSystem(Tridiagonal(np.zeros(4), 1.0), *[Tridiagonal.zero(4)] * 2, leads)
+    found = steady_currents(system).particle_current
+    other = copied(system)
+    assert "_remembered" in vars(system)
+    assert "_remembered" not in vars(other)
+    np.testing.assert_array_equal(steady_currents(other).particle_current.value, found.value)

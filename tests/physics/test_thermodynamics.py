@@ -21,6 +21,7 @@ from nessflow.scattering.entropy import (
     scattering_entropy_production,
 )
 from nessflow.scattering.linear_response import linear_response
+from nessflow.scattering.profiles import terminal_currents
 from nessflow.spectrum.rates import Rates
 from nessflow.systems.system import OpenSystem, as_dense
 from nessflow.thermodynamics import (
@@ -91,9 +92,10 @@ def test_joule_heat_at_zero_temperature():
     assert heat.value == pytest.approx([-joule / 2, -joule / 2], rel=1e-9)
 
 
-def test_heat_diverges_with_the_energy_current():
+@pytest.mark.parametrize("function", [steady_currents, terminal_currents])
+def test_heat_diverges_with_the_energy_current(function):
     system = open_chain(4, loss=[0.1, 0, 0, 0])
-    heat = heat_current(system, steady_currents(system))
+    heat = heat_current(system, function(system))
     assert np.isnan(heat.value).tolist() == [True, False]
     assert "diverges logarithmically" in heat.undefined
 

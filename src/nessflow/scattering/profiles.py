@@ -96,6 +96,12 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
     found = integrated(system, integrand, rtol)
     energy, energy_error = np.full((2, count), np.nan)
     energy[finite], energy_error[finite] = found.value[count:], found.error[count:]
+    # Why heat of two leads is undefined stands with their currents to loss and gain.
+    parts = {
+        name: undefined(reason, (2,) if name.startswith("reservoir") else ())
+        for name, reason in notes.items()
+        if name != "energy_current"
+    }
     return SteadyCurrents(
         terminals=terminals,
         particle_current=Estimate(found.value[:count], found.error[:count]),
@@ -103,6 +109,7 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
         unitarity_defect=undefined("without a scattering matrix there is no unitarity to check"),
         integrated=found.converged,
         evaluations=found.evaluations,
+        **parts,
     )
 
 

@@ -428,6 +428,13 @@ class OpenSystem:
             return self
         return OpenSystem(*(matrix.T for matrix in matrices), leads)
 
+    def __getstate__(self) -> dict:
+        """Return what is copied and pickled: without what others remember of the system."""
+        return {name: value for name, value in vars(self).items() if name != _REMEMBERED}
+
+
+_REMEMBERED = "_remembered"
+
 
 def remembered(function: Callable[[OpenSystem], Result]) -> Callable[[OpenSystem], Result]:
     """Return a function of one system that is computed once for each.
@@ -437,7 +444,7 @@ def remembered(function: Callable[[OpenSystem], Result]) -> Callable[[OpenSystem
 
     @wraps(function)
     def once(system: OpenSystem) -> Result:
-        kept = vars(system).setdefault("_remembered", {})
+        kept = vars(system).setdefault(_REMEMBERED, {})
         if function not in kept:
             kept[function] = function(system)
         return kept[function]
