@@ -448,6 +448,13 @@ def test_where_many_fail_each_is_evaluated_alone(tmp_path, evaluate_many):
     assert len(calls) == 3
 
 
+def test_parameters_of_points_evaluated_together_are_made_once(tmp_path, monkeypatch):
+    made, make = [], solver.parameters_of
+    monkeypatch.setattr(solver, "parameters_of", lambda *args: made.append(args) or make(*args))
+    fake.solve(FLAT, tmp_path, kind_of_many([]))
+    assert len(made) == 3
+
+
 def test_slow_points_are_evaluated_alone(tmp_path, monkeypatch):
     """A signal loses what is evaluated together, and progress waits for it."""
     monkeypatch.setattr(solver, "_SECONDS_TOGETHER", 0.0)

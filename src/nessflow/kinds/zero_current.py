@@ -19,15 +19,14 @@ from nessflow.studies.variables import failed, outcome_of, status_of, with_error
 from nessflow.systems.matrices import diagonal
 from nessflow.systems.system import OpenSystem
 
-_ROOT = with_errors(
+OWN = with_errors(
     {
         "chemical_potential": Variable(
             (), "t", "chemical potential of both leads without particle exchange"
         ),
         "reduced_chemical_potential": Variable((), "1", "chemical potential over temperature"),
     }
-)
-OWN = _ROOT | {
+) | {
     "low_energy_law": Variable((), "1", "logarithm of the ratio of gain to loss"),
 }
 

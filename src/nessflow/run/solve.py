@@ -360,9 +360,10 @@ def _point_names(dataset: xr.Dataset, axes: Sequence[Axis]) -> Callable[[tuple],
 
 @dataclass(frozen=True)
 class _Ready:
-    """A point that was evaluated together with others."""
+    """A point that was evaluated together with others; its parameters are made once."""
 
     result: object
+    variables: Mapping[str, object]
     seconds: float
 
 
@@ -388,12 +389,12 @@ def _compute(prepared: Prepared, progress: Callable[[str], None], watch: Watch) 
             write_dataset(dataset, partial)
         start = time.monotonic() - (ready.seconds if ready else 0.0)
         try:
-            parameters, rng, variables, arguments = tasks.of(index)
             if ready:
-                result = ready.result
-            elif numbers[index] in watch.lost:
-                raise _Died(watch.lost[numbers[index]])
+                result, variables = ready.result, ready.variables
             else:
+                parameters, rng, variables, arguments = tasks.of(index)
+                if numbers[index] in watch.lost:
+                    raise _Died(watch.lost[numbers[index]])
                 watch.at(numbers[index])
                 with limited(study.time_limit):
                     result = kind.evaluate(parameters, rng, **arguments)
@@ -493,18 +494,20 @@ def _with_ready(study, waiting, tasks, watch) -> Iterator[tuple[tuple, _Ready | 
         ready = {}
         if not alone and count > 1:
             with suppress(Exception, SystemExit):
-                points = {}
+                points, variables = {}, {}
                 for index in indices:
                     # One that is not possible fails when it is evaluated alone.
                     with suppress(ConfigError, ValueError):
-                        *task, _, arguments = tasks.of(index)
+                        *task, variables[index], arguments = tasks.of(index)
                         if not arguments:
                             points[index] = task
                 watch.at_several()
                 results = kind.evaluate_many(*map(list, zip(*points.values(), strict=True)))
                 seconds = (time.monotonic() - start) / len(indices)
-                pairs = zip(points, results, strict=True)
-                ready = {index: _Ready(result, seconds) for index, result in pairs}
+                ready = {
+                    index: _Ready(result, variables[index], seconds)
+                    for index, result in zip(points, results, strict=True)
+                }
             watch.at_none()
         yield from ((index, ready.get(index)) for index in indices)
         first += count

@@ -328,18 +328,18 @@ class SteadyCurrents:
     ----------
     terminals : tuple of str
         Those of the leads in order, then "loss" and "gain".
-    particle_current, energy_current : (t,) float
-        From each terminal into the system, in t/hbar and t^2/hbar.
-    net_particle_current, net_energy_current : float or None
-        ``J = (I_left - I_right)/2``, first lead left, second right; None without two leads, like
-        all that follow.
-    landauer_particle_current, landauer_energy_current : float or None
+    particle_current, energy_current : Estimate
+        (t,), from each terminal into the system, in t/hbar and t^2/hbar.
+    net_particle_current, net_energy_current : Estimate
+        ``J = (I_left - I_right)/2``, first lead left, second right; undefined without two leads,
+        like all currents that follow.
+    landauer_particle_current, landauer_energy_current : Estimate
         ``J_LR``: directly between the leads.
-    reservoir_particle_current, reservoir_energy_current : (2,) float or None
-        ``J_LS, J_RS``: half of what flows from each lead to loss and gain.
-    reference_particle_current, reference_energy_current : float or None
+    reservoir_particle_current, reservoir_energy_current : Estimate
+        (2,), ``J_LS, J_RS``: half of what flows from each lead to loss and gain.
+    reference_particle_current, reference_energy_current : Estimate
         ``J_0``: net current if both leads had the right lead's occupation.
-    response_particle_current, response_energy_current : float or None
+    response_particle_current, response_energy_current : Estimate
         ``dJ_1 = J - J_0``.
     unitarity_defect : Estimate
         Integral of ``Gamma_a A_aa - sum_b T_ab`` (a row of the unitarity of the scattering matrix)

@@ -13,12 +13,12 @@ class Transport:
     ----------
     terminals : tuple of str
         Names.
-    particle_current, energy_current : (t,) float
-        From each terminal into the system, in t/hbar and t^2/hbar.
-    particle_noise : (t, t) float
-        Zero-frequency noise, no factor 2, in t/hbar.
-    third_cumulant : (t,) float
-        Of the transferred charge per unit time, in t/hbar.
+    particle_current, energy_current : Estimate
+        (t,), from each terminal into the system, in t/hbar and t^2/hbar.
+    particle_noise : Estimate
+        (t, t), zero-frequency noise, no factor 2, in t/hbar.
+    third_cumulant : Estimate
+        (t,), of the transferred charge per unit time, in t/hbar.
     converged : bool
         Whether every integral met the tolerance or its rounding errors and sums over all terminals
         vanish within the errors; True where there is no integral.

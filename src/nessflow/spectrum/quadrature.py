@@ -77,7 +77,8 @@ not know.  Panels that others need do not count: the error of a narrow peak stan
 grows, but lies on few panels."""
 _MAX_ROUNDS = 100
 _MAX_EVALUATIONS = 20_000_000
-_PANELS_PER_CALL = 2000
+PANELS_PER_CALL = 2000
+"""Panels at whose nodes an integrand is evaluated at a time."""
 _SORTED = 2**20
 """Errors of components on panels that are sorted together."""
 
@@ -512,7 +513,7 @@ def integrate_each(
     panels: Sequence[Panels],
     scales: Sequence[float],
     rtol: float = _RTOL,
-    panels_per_call: int = _PANELS_PER_CALL,
+    panels_per_call: int = PANELS_PER_CALL,
 ) -> list[Integral]:
     """Integrate the components of several functions, each to a tolerance relative to itself.
 

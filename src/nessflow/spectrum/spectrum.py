@@ -7,7 +7,13 @@ from functools import cached_property
 import numpy as np
 
 from nessflow.spectrum.mesh import EnergyMesh, energy_mesh
-from nessflow.spectrum.quadrature import NODES, Integral, Panels, integrate_each
+from nessflow.spectrum.quadrature import (
+    NODES,
+    PANELS_PER_CALL,
+    Integral,
+    Panels,
+    integrate_each,
+)
 from nessflow.systems.system import OpenSystem
 
 ACCURACY = 1e-10
@@ -104,7 +110,7 @@ def integrals(
     integrand: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
     peak: float | np.ndarray = 1.0,
     logarithmic_tail: bool = False,
-    at_a_time: int = 42_000,
+    at_a_time: int = NODES.size * PANELS_PER_CALL,
 ) -> list[Integral]:
     """Return integrals over ``dw / 2 pi`` of several systems, evaluated together.
 
