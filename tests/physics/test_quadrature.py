@@ -182,6 +182,24 @@ def test_a_small_component_with_a_narrow_peak_keeps_its_digits_beside_one_of_man
     assert abs(found.value[1] - exact) <= found.error[1] < 1e-5 * exact
 
 
+@pytest.mark.parametrize("width", [1e-9, 1e-7])
+def test_many_narrow_peaks_of_a_small_component_are_within_its_error(width):
+    """Their errors grow until panels are as narrow, on as many panels as those of rounding."""
+    middles = 0.95 * np.sin(np.arange(300))
+    middles.sort()
+
+    def integrand(w):
+        after = np.clip(np.searchsorted(middles, w), 1, middles.size - 1)
+        peaks = sum(width / ((w - middles[k]) ** 2 + width**2) for k in (after - 1, after))
+        values = np.array([np.ones_like(w), 1e-16 * peaks])
+        return values, abs(values)
+
+    found = integrate(integrand, line_mesh((-1, 1), limits=(-1, 1)), scale=1.0)
+    exact = 1e-16 * np.pi * middles.size
+    assert found.converged
+    assert abs(found.value[1] - exact) <= found.error[1] < 2 * exact
+
+
 @pytest.mark.parametrize("limits", [(1.0, 1.0), (2.0, 1.0), (9.0, 9.0), (-9.0, -9.0)])
 def test_empty_range(limits):
     found = integrate(plain(np.ones_like), line_mesh((-8, 8), limits=limits))

@@ -71,10 +71,10 @@ _ORDER = 40
 _TAIL_CUTS = 20
 """Panels of one tail with a logarithm: 4^-20 = 1e-12."""
 _STUCK_ROUNDS, _STUCK_PANELS, _STUCK_SIZE = 4, 256, 1e-12
-"""Rounds that cut at least so many panels for a component and leave more than half of its error,
+"""Rounds that cut at least so many panels for a component and change its error by less than half,
 which is as small against the largest component: it is rounding that the integrand's magnitudes do
-not know.  Panels that others need do not count: the error of a narrow peak stands still as well, or
-grows, but lies on few panels."""
+not know.  Panels that others need do not count: the error of a narrow peak may stand still as well,
+but on few panels."""
 _MAX_ROUNDS = 100
 _MAX_EVALUATIONS = 20_000_000
 PANELS_PER_CALL = 2000
@@ -554,7 +554,7 @@ def integrate_each(
     owner = np.repeat(np.arange(functions), [part.size for part in panels])
     evaluations = np.zeros(functions, int)
     new, kept = _joined(panels), None
-    smallest, stuck, needed = np.array(np.inf), np.array(0), np.array(0)
+    reference, stuck, needed = np.array(np.inf), np.array(0), np.array(0)
     for rounds_left in reversed(range(_MAX_ROUNDS)):
         counts = np.bincount(owner, minlength=functions)
         evaluations += NODES.size * counts
@@ -579,9 +579,10 @@ def integrate_each(
         for k in at_work:
             np.sum(results[..., starts[k] : starts[k + 1]], axis=-1, out=sums[k])
         value, error, rounding, size = sums.swapaxes(0, 1)
-        better = ~(error > 0.5 * smallest)
-        stuck = np.where(better, 0, stuck + (needed >= _STUCK_PANELS))
-        smallest = np.where(better, error, smallest)
+        # Errors of peaks grow as panels close in on them.
+        stands_still = (error > 0.5 * reference) & (error < 1.5 * reference)
+        stuck = np.where(stands_still, stuck + (needed >= _STUCK_PANELS), 0)
+        reference = np.where(stands_still, reference, error)
         is_rounding = (stuck >= _STUCK_ROUNDS) & (
             error <= _STUCK_SIZE * size.max(axis=1, initial=0.0)[:, None]
         )
