@@ -593,10 +593,12 @@ def check_observable(
         found, again = (_evaluated(steady_current, parameters) for _ in range(2))
         _check_outcome(laws, found, kind.variables, steady_current.coordinates(parameters))
         _require_same(laws, "the same bits twice", found, again, kind.variables)
-        rngs = [_generator(steady_current, parameters) for _ in range(2)]
-        for one in steady_current.evaluate_many([parameters] * 2, rngs):
-            law = "samples that are evaluated together are as alone"
-            _require_same(laws, law, found, one, kind.variables)
+        rngs = [_generator(steady_current, parameters, seed) for seed in (1, 2)]
+        alone = found, _evaluated(steady_current, parameters, 2)
+        samples = steady_current.evaluate_many([parameters] * 2, rngs)
+        law = "samples that are evaluated together are as alone"
+        for one, other in zip(alone, samples, strict=True):
+            _require_same(laws, law, one, other, kind.variables)
         others = [x for x in ("currents", "noise", "density") if x != observable.name]
         many = steady_current.Parameters(system=system, observables=(observable, *others))
         together = _evaluated(steady_current, many)
@@ -677,9 +679,9 @@ def _points(laws: _Laws, kind: Kind, name: str, parameters: Any) -> Iterator[Bas
             yield parameters_of(study, labels)
 
 
-def _generator(kind: Kind, parameters: BaseModel) -> np.random.Generator | None:
-    return np.random.default_rng(1) if kind.is_random(parameters) else None
+def _generator(kind: Kind, parameters: BaseModel, seed: int = 1) -> np.random.Generator | None:
+    return np.random.default_rng(seed) if kind.is_random(parameters) else None
 
 
-def _evaluated(kind: Kind, parameters: BaseModel) -> Outcome:
-    return kind.evaluate(parameters, _generator(kind, parameters))
+def _evaluated(kind: Kind, parameters: BaseModel, seed: int = 1) -> Outcome:
+    return kind.evaluate(parameters, _generator(kind, parameters, seed))

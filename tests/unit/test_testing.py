@@ -11,6 +11,7 @@ from pydantic import model_validator
 from nessflow.observables.observable import Observable
 from nessflow.outcome import PROBABILITY, Coordinate, Outcome, Variable, with_errors
 from nessflow.parts import Strict, quantity
+from nessflow.spectrum.rates import Observable as Integrals
 from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Bonds, Lattice, Shape
@@ -371,13 +372,40 @@ def test_a_wrong_observable_is_found(law):
 
 def test_an_observable_that_knows_of_others_is_found():
     check_observable(Filling)
-    # Twice alone, twice as samples, once beside others.
-    numbers = iter([0.1] * 4 + [0.2])
+    # Twice alone, another sample, twice as samples, once beside others.
+    numbers = iter([0.1] * 5 + [0.2])
     wrong = changed(Filling, found=found(lambda: next(numbers)))
     fails(check_observable, "do not depend on what else is asked for: filling", wrong, ONE)
-    reasons = iter(["a"] * 4 + ["b"])
+    reasons = iter(["a"] * 5 + ["b"])
     wrong = changed(Filling, found=lambda *x: found(np.nan, np.nan, next(reasons))(*x))
     fails(check_observable, "asked for: reasons", wrong, ONE)
+
+
+LAST = []
+
+
+class Level(Observable):
+    """A number of one system that is kept for all."""
+
+    name = "level"
+    variables = with_errors({"level": Variable((), "1", "level")})
+
+    def integrand(self, system):
+        """Return an integral that takes what it knows of a system from another place."""
+        LAST[:] = [system.hamiltonian.diagonal[0]]
+        return Integrals(self.of, lambda found: {"level": (found.value[0], found.error[0], "")})
+
+    @staticmethod
+    def of(rates):
+        """Return a transmission times the level of the system that came last."""
+        flow = LAST[0] * rates.leads[0, 1] * rates.difference[0, 1]
+        return flow[None], abs(flow)[None]
+
+
+def test_an_observable_that_takes_samples_for_each_other_is_found():
+    check_observable(Level, ONE)
+    law = "evaluated together are as alone: level"
+    fails(check_observable, law, Level, {"disorder": SYSTEMS["disorder"]})
 
 
 # --- kinds ----------------------------------------------------------------------------------------
