@@ -8,6 +8,7 @@ import pytest
 from attached import wide_band_at
 from nessflow.observables.currents import Currents
 from nessflow.observables.observable import evaluate, evaluate_all, observable_kinds
+from nessflow.spectrum import quadrature
 from nessflow.spectrum.quadrature import _calls, integrate, integrate_each, line_mesh
 from nessflow.spectrum.rates import Observable, integrate_each_system, integrate_observables
 from nessflow.systems.system import OpenSystem
@@ -142,6 +143,13 @@ def test_one_that_never_ends_leaves_the_others_alone():
     assert third.converged
     assert abs(first.value[0] - np.pi / 2) <= first.error[0]
     assert abs(third.value[0] - np.pi / 2 - 2) <= third.error[0]
+
+
+def test_where_panels_are_many_each_goes_on_alone_with_the_same_bits(monkeypatch):
+    systems = ENSEMBLES["chains with loss and gain"]()
+    expected = evaluate_all(systems, INTEGRALS, 1e-6)
+    monkeypatch.setattr(quadrature, "_KEPT", 0)
+    assert_same(evaluate_all(systems, INTEGRALS, 1e-6), expected)
 
 
 @pytest.mark.parametrize("counts", [[0], [5], [3, 0, 4], [2, 25, 1, 10, 11], [30, 1], [0, 0]])

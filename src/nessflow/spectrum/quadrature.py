@@ -79,6 +79,9 @@ _MAX_ROUNDS = 100
 _MAX_EVALUATIONS = 20_000_000
 PANELS_PER_CALL = 2000
 """Panels at whose nodes an integrand is evaluated at a time."""
+_KEPT = 2**23
+"""Numbers of all panels of functions that are integrated together beyond which each goes on alone;
+one that never ends takes half a GB."""
 _SORTED = 2**20
 """Errors of components on panels that are sorted together."""
 
@@ -596,6 +599,11 @@ def integrate_each(
                 converged = bool(np.all(error[k] <= 2 * target[k]))
                 errors = error[k] + rounding[k]
                 found[k] = Integral(value[k], errors, size[k], converged, int(evaluations[k]))
+        if len(refined) > 1 and results.size > _KEPT:
+            for k in refined:
+                own = _of_one(integrand, k, functions)
+                (found[k],) = integrate_each(own, [panels[k]], [scales[k]], rtol, panels_per_call)
+            break
         if not refined:
             break
         same = ~chosen & np.isin(owner, list(refined))
@@ -604,6 +612,12 @@ def integrate_each(
         order = np.argsort(owner, kind="stable")
         owner, new = owner[order], new[chosen].bisected()[order]
     return [found[k] for k in range(functions)]
+
+
+def _of_one(integrand: Callable, k: int, functions: int) -> Callable:
+    """Return the integrand of the function k alone."""
+    is_own = np.arange(functions) == k
+    return lambda energies, _: integrand(energies, np.where(is_own, energies.size, 0))
 
 
 def _counts_within(starts: np.ndarray, here: slice) -> np.ndarray:
