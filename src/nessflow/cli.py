@@ -94,7 +94,9 @@ def plan(studies, tier, allow_large, probe):
 @commands.command()
 @click.argument("study")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Parameter or axis.")
-@click.option("--sample", default=0, show_default=True, help="Disorder sample.")
+@click.option(
+    "--sample", type=click.IntRange(min=0), default=0, show_default=True, help="Disorder sample."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @TIER
 def point(study, overrides, sample, as_json, tier):

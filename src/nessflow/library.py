@@ -6,6 +6,7 @@ the class of its ``kind`` in CamelCase.
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,8 @@ def solve(
     """
     asked: dict[str, Any] = {"system": system, "accuracy": accuracy}
     if observables is not None:
-        asked["observables"] = [observables] if isinstance(observables, str) else list(observables)
+        is_list = isinstance(observables, list | tuple)
+        asked["observables"] = list(observables) if is_list else [observables]
     return point("steady-current", sample=sample, seed=seed, **asked)
 
 
@@ -162,6 +164,9 @@ def point(kind: str, *, sample: int = 0, seed: int = 0, **parameters: Any) -> xr
     # Kinds have systems of their own, with probes for instance, of the same parts.
     given = {name: _parts_of(value) for name, value in parameters.items()}
     checked = module.Parameters(**given)
+    for name, number in (("sample", sample), ("seed", seed)):
+        if isinstance(number, bool) or not (isinstance(number, Integral) and number >= 0):
+            raise ValueError(f"{name} = {number!r}: expected a whole number from 0")
     rng = generator(Ensemble(1, 1, seed), {}, sample) if module.is_random(checked) else None
     return _dataset(computed(module, checked, rng))
 

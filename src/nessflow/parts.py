@@ -27,6 +27,13 @@ class Strict(BaseModel, metaclass=_SaysWhatIsWrong):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        try:
+            super().__setattr__(name, value)
+        except ValidationError:
+            text = f"{type(self).__name__} cannot be changed; make another one with this {name}"
+            raise AttributeError(text) from None
+
     def __repr_args__(self) -> Iterator[tuple[str | None, object]]:
         fields = type(self).model_fields
         for name, value in super().__repr_args__():

@@ -22,7 +22,7 @@ from nessflow.kinds import steady_current
 from nessflow.observables.observable import Observable
 from nessflow.outcome import Coordinate, Outcome, Status, Variable
 from nessflow.parts import Part
-from nessflow.registry import KIND_NEEDS, Kind, find_kind, members
+from nessflow.registry import KIND_NEEDS, Kind, find_kind, kind_names, members
 from nessflow.run.judge import judge
 from nessflow.scattering.currents import steady_currents
 from nessflow.spectrum.occupation import fermi
@@ -559,6 +559,12 @@ def _require_same(laws: _Laws, law: str, one: Outcome, other: Outcome, names: It
         laws.hold(same, f"{law}: {name}", other.values[name], one.values[name])
 
 
+def _named(name: str, known: Mapping[str, Any]) -> Any:
+    if name not in known:
+        raise AssertionError(f"{name}: no such name; there are {', '.join(sorted(known))}")
+    return known[name]
+
+
 def check_observable(
     observable: Observable | type[Observable] | str,
     systems: Mapping[str, System | Mapping[str, Any]] | None = None,
@@ -579,7 +585,7 @@ def check_observable(
         When it breaks one.
     """
     if isinstance(observable, str):
-        observable = members(Observable)[observable]
+        observable = _named(observable, members(Observable))
     if isinstance(observable, type):
         observable = observable()
     kind = type(observable)
@@ -623,7 +629,8 @@ def check_kind(kind: Kind | str, parameters: BaseModel | Mapping[str, Any] | Non
     AssertionError
         When it breaks one.
     """
-    kind = find_kind(kind) if isinstance(kind, str) else kind
+    if isinstance(kind, str):
+        kind = find_kind(_named(kind, {name: name for name in kind_names()}))
     name = kind.__name__.rpartition(".")[2].replace("_", "-")
     laws = _Laws(f"kind {name}")
     missing = [need for need in KIND_NEEDS if not hasattr(kind, need)]

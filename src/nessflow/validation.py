@@ -149,7 +149,10 @@ def as_written(value: object) -> object:
     """Return a value as it stands in a file."""
     if isinstance(value, BaseModel):
         names = ((name, type(value).model_fields[name].alias or name) for name in value.__dict__)
-        return {alias: as_written(getattr(value, name)) for name, alias in names}
+        fields = {alias: as_written(getattr(value, name)) for name, alias in names}
+        return value.written(fields) if hasattr(value, "written") else fields
+    if isinstance(value, type):
+        return value.__name__
     if isinstance(value, dict):
         return {str(key): as_written(item) for key, item in value.items()}
     if hasattr(value, "tolist"):  # of numpy, numbers and arrays

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 import nessflow as nf
+from nessflow.observables.local_density_of_states import LocalDensityOfStates
 from nessflow.validation import InvalidValues
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,6 +85,45 @@ def test_an_observable_may_be_an_instance():
     data = nf.solve(wire(), [BondCurrents(), "density"])
     xr.testing.assert_identical(data, nf.solve(wire(), ["bond-currents", "density"]))
     assert data["bond_current"].size == 7
+
+
+ENERGIES = {"energies": [0.1, 0.2]}
+SPECTRUM = {"local-density-of-states": ENERGIES}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [SPECTRUM, [SPECTRUM], LocalDensityOfStates(**ENERGIES), (LocalDensityOfStates(**ENERGIES),)],
+)
+def test_one_observable_is_written_in_any_way(given):
+    xr.testing.assert_identical(nf.solve(wire(), given), nf.solve(wire(), [SPECTRUM]))
+
+
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        (SPECTRUM, "observables.1 = .*: local-density-of-states is listed twice"),
+        ("nois", "observables.1 = nois: expected 'bond-currents'"),
+        (3, "observables.1 = 3: expected 'bond-currents'"),
+        (LocalDensityOfStates, "observables.1 = LocalDensityOfStates: expected 'bond-currents'"),
+    ],
+)
+def test_what_is_wrong_beside_an_instance_is_told_in_its_place(last, message):
+    with pytest.raises(InvalidValues, match=message) as raised:
+        nf.solve(wire(), [LocalDensityOfStates(**ENERGIES), last])
+    assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [-1, 1.5, "a", True])
+@pytest.mark.parametrize("name", ["sample", "seed"])
+def test_samples_and_seeds_are_whole_numbers(name, number):
+    with pytest.raises(ValueError, match=f"{name} = .*expected a whole number from 0"):
+        nf.solve(wire(), "currents", **{name: number})
+
+
+def test_a_part_says_that_it_cannot_be_changed():
+    with pytest.raises(AttributeError, match="Chain cannot be changed; make another one"):
+        nf.lattices.Chain(sites=3).sites = 4
 
 
 def test_disorder_is_that_of_the_sample():

@@ -286,7 +286,9 @@ def test_what_was_set_aside_is_filled_in_again(run, fresh):
         return set_blocks_aside(study(run.folder, observables), run.folder / "wire")
 
     run("currents, density")
-    assert len(aside("currents, noise")) == 4
+    faults = aside("currents, noise")
+    assert len(faults) == 4
+    assert all("holds other observables" in str(x) and "is kept" in str(x) for x in faults)
     _, evaluated = run("currents, noise")
     assert evaluated == {("noise",): 12}
     # Taken back: density is still there, beside what was written since.
@@ -337,7 +339,7 @@ def test_every_variable_carries_what_it_depends_on(run):
         ("{local-density-of-states: {}}", "states.energies: expected a value"),
         ("{noise: {energies: 3}}", "observables.0.noise.energies = 3: expected no key"),
         (DENSITY.replace("points: 4", "points: 0"), "energies.points = 0: expected a number >= 2"),
-        ("3", "observables.0 = 3: expected a mapping"),
+        ("3", "observables.0 = 3: expected 'bond-currents', 'cumulants'"),
     ],
 )
 def test_messages_about_observables(tmp_path, observables, message):

@@ -408,6 +408,18 @@ def test_an_observable_that_takes_samples_for_each_other_is_found():
     fails(check_observable, law, Level, {"disorder": SYSTEMS["disorder"]})
 
 
+def test_a_name_that_is_not_there_is_told_with_those_that_are():
+    for check, known in ((check_observable, "noise"), (check_kind, "probes")):
+        with pytest.raises(AssertionError, match=f"nois: no such name; there are .*{known}"):
+            check("nois")
+
+
+def test_a_variable_without_an_estimate_is_named():
+    two = Filling.variables | {"two": Variable((), "1", "a second one")}
+    with pytest.raises(ValueError, match="filling has no estimate of two"):
+        check_observable(changed(Filling, variables=two), ONE)
+
+
 # --- kinds ----------------------------------------------------------------------------------------
 
 

@@ -20,10 +20,12 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    InstanceOf,
     Tag,
     TypeAdapter,
     create_model,
 )
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import core_schema
 
 from nessflow.estimate import Estimate
@@ -71,6 +73,10 @@ class Observable(Strict):
     variables: ClassVar[Mapping[str, Variable]]
     requires: ClassVar[tuple[type["Observable"], ...]] = ()
     conventions: ClassVar[tuple[str, ...]] = ()
+
+    def written(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return how it stands in a study file, from its fields as they do."""
+        return {self.name: fields}
 
     def coordinates(self) -> dict[str, Coordinate]:
         """Return the dimensions of the variables that follow from the parameters."""
@@ -129,12 +135,9 @@ class Listed:
     def _validated(self, value, info):
         if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
             return _named(project(), value)
-        if isinstance(value, list | tuple) and any(isinstance(x, Observable) for x in value):
-            given = (x if isinstance(x, Observable) else _named(project(), (x,))[0] for x in value)
-            return _compatible(tuple(given))
         for number, item in enumerate(value if isinstance(value, list) else ()):
             for name in item if isinstance(item, Mapping) else [item]:
-                if why := refusal(Observable, name):
+                if isinstance(name, str) and (why := refusal(Observable, name)):
                     raise KeyedError(why, number)
         choice = _choice(project())
         if info.mode == "json":
@@ -158,11 +161,19 @@ def _choice(root: Path) -> TypeAdapter:
     }
     mapping = create_model("Observables", __config__=ConfigDict(**Strict.model_config), **fields)
     item = Annotated[
-        Annotated[Literal[tuple(kinds)], Tag("name")] | Annotated[mapping, Tag("mapping")],
-        Discriminator(lambda value: "name" if isinstance(value, str) else "mapping"),
+        Annotated[Literal[tuple(kinds)], Tag("name")]
+        | Annotated[mapping, Tag("mapping")]
+        | Annotated[SkipJsonSchema[InstanceOf[Observable]], Tag("instance")],
+        Discriminator(_way_of_writing),
         AfterValidator(_chosen),
     ]
     return TypeAdapter(Annotated[tuple[item, ...], AfterValidator(_compatible)])
+
+
+def _way_of_writing(item: object) -> str:
+    if isinstance(item, Observable):
+        return "instance"
+    return "mapping" if isinstance(item, Mapping) else "name"
 
 
 def summary(kind: type[Observable]) -> str:
@@ -171,6 +182,8 @@ def summary(kind: type[Observable]) -> str:
 
 
 def _chosen(item: str | Strict) -> Observable:
+    if isinstance(item, Observable):
+        return item
     if isinstance(item, str):
         kind = observable_kinds()[item]
         missing = [name for name, field in kind.model_fields.items() if field.is_required()]
@@ -392,6 +405,8 @@ def _add(outcome: Outcome, system: OpenSystem, observable: Observable, result: A
         limits=observable.limits(system),
         never_zero=observable.never_zero(system),
     )
+    if missing := [name for name in observable.variables if name not in found.values]:
+        raise ValueError(f"{observable.name} has no estimate of {', '.join(missing)}")
     outcome.values.update({name: found.values[name] for name in observable.variables})
     outcome.notes.update(found.notes)
     outcome.limits.update(found.limits)

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from nessflow.config.grid import canonical_json, label_of
-from nessflow.config.study import Block, Study
+from nessflow.config.study import OBSERVABLES, Block, Study
 from nessflow.run.ensemble import with_fits, with_statistics
 from nessflow.run.provenance import origins_json, origins_of, provenance
 from nessflow.run.solve import (
@@ -34,6 +34,7 @@ from nessflow.store.layout import (
     OK,
     PENDING,
     REASONS,
+    SOURCE_DIGEST,
     STATUS_MEANINGS,
     pending_dataset,
     point_labels,
@@ -162,9 +163,11 @@ def read_block(block: Block, folder: Path, coordinates: Coordinates) -> xr.Datas
         raise _stale(path, source, "holds another block")
     for key, text in (
         ("parameters", "was computed with other parameters"),
-        ("source_digest", "was computed with another version of the source"),
+        (SOURCE_DIGEST, "was computed with another version of the source"),
     ):
         if source.attrs.get(key) != expected[key]:
+            if key == SOURCE_DIGEST and source.attrs.get(OBSERVABLES) != expected.get(OBSERVABLES):
+                raise _stale(path, source, "holds other observables", "what it has of them is kept")
             raise _stale(path, source, text)
     if missing := missing_points(block, source):
         # Beside a partial file of an interrupted run: the next one takes points from both.
@@ -177,8 +180,10 @@ def read_block(block: Block, folder: Path, coordinates: Coordinates) -> xr.Datas
     return source
 
 
-def _stale(path: Path, source: xr.Dataset, reason: str) -> StoreError:
-    return set_aside(path, reason, stale_path(path, source.attrs).name)
+def _stale(
+    path: Path, source: xr.Dataset, reason: str, then: str = "to be computed anew"
+) -> StoreError:
+    return set_aside(path, reason, stale_path(path, source.attrs).name, then)
 
 
 def missing_points(block: Block, source: xr.Dataset) -> int:

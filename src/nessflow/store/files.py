@@ -90,7 +90,9 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: write_bytes(temporary, data))
 
 
-def set_aside(path: Path, reason: str, name: str = "") -> StoreError:
+def set_aside(
+    path: Path, reason: str, name: str = "", then: str = "to be computed anew"
+) -> StoreError:
     """Rename a file that must not be used, so that the next plain run computes it anew.
 
     Parameters
@@ -101,6 +103,8 @@ def set_aside(path: Path, reason: str, name: str = "") -> StoreError:
         Why it must not be used.
     name : str, optional
         Its new name; ``<name>.damaged`` by default.
+    then : str
+        What comes of it.
 
     Returns
     -------
@@ -114,7 +118,7 @@ def set_aside(path: Path, reason: str, name: str = "") -> StoreError:
     except OSError as error:
         way_out = _WAYS_OUT.get(error.errno, RERUN)
         return StoreError(path, f"{reason}, and cannot rename: {error.strerror}", way_out)
-    return StoreError(path, reason, f"renamed to {name}, to be computed anew")
+    return StoreError(path, reason, f"renamed to {name}, {then}")
 
 
 def remove_leftovers(folder: Path) -> None:
