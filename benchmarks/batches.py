@@ -2,8 +2,8 @@
 
 Disordered chains with two wide-band leads at low temperature, all that the kind `steady-current`
 computes unless told (currents, noise, third and fourth cumulant, entropy productions, uncertainty
-ratios): 200 samples evaluated one by one and together, and the share of the compiled kernels in the
-latter.  Blocks evaluate them one by one.
+ratios): 200 samples evaluated one by one and together, with the same bits, and the share of the
+compiled kernels in the latter; and points a second that a block computes, judges and stores.
 """
 
 import os
@@ -15,6 +15,7 @@ import numpy as np
 
 from nessflow.config.project import load_study
 from nessflow.config.study import parameters_of
+from nessflow.run.solve import solve_block
 from nessflow.solvers import chain_ends
 
 SAMPLES = 200
@@ -62,13 +63,13 @@ def generators(samples):
 
 
 def same(first, second):
-    """Return whether two outcomes agree to all but their last digits."""
+    """Return whether two outcomes have the same bits."""
     pairs = ((first.values[name], second.values[name]) for name in first.values)
-    return all(np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True) for a, b in pairs)
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
 
 def measured(folder, kernels, sites, loss):
-    """Return milliseconds a sample alone, together, and in kernels."""
+    """Return milliseconds a sample alone, together, in kernels, and points stored a second."""
     path = folder / "chains.yaml"
     path.write_text(STUDY.format(sites=sites, loss=loss, samples=SAMPLES))
     study = load_study(path)
@@ -76,23 +77,25 @@ def measured(folder, kernels, sites, loss):
     kind.evaluate(point, generators(1)[0])
     alone, one_by_one = seconds(lambda: [kind.evaluate(point, x) for x in generators(SAMPLES)])
     kernels.seconds = 0.0
-    together, many = seconds(lambda: kind.evaluate_together([point] * SAMPLES, generators(SAMPLES)))
+    together, many = seconds(lambda: kind.evaluate_many([point] * SAMPLES, generators(SAMPLES)))
     inside = kernels.seconds
     assert all(map(same, one_by_one, many))
-    return (1e3 * x / SAMPLES for x in (alone, together, inside))
+    (block,) = study.blocks
+    stored, _ = seconds(lambda: solve_block(block, folder / f"{sites}-{loss}"))
+    return *(1e3 * x / SAMPLES for x in (alone, together, inside)), SAMPLES / stored
 
 
 def main():
     print(f"load average {os.getloadavg()}")
-    titles = ("sites, loss", "one by one", "together", "kernels")
-    print("{:14s}{:>11s}{:>12s}{:>19s}".format(*titles))
+    titles = ("sites, loss", "one by one", "together", "kernels", "stored points")
+    print("{:14s}{:>11s}{:>12s}{:>19s}{:>24s}".format(*titles))
     kernels = Kernels()
     with tempfile.TemporaryDirectory() as folder:
         for sites, loss in CASES:
-            alone, together, inside = measured(Path(folder), kernels, sites, loss)
+            alone, together, inside, rate = measured(Path(folder), kernels, sites, loss)
             print(
                 f"{sites:4d}, {loss:<8g}{alone:9.2f} ms{together:9.2f} ms{alone / together:6.1f} x"
-                f"{inside:8.2f} ms{together / inside:6.1f} x",
+                f"{inside:8.2f} ms{together / inside:6.1f} x{rate:13.0f} /s",
                 flush=True,
             )
 

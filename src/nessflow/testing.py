@@ -601,7 +601,7 @@ def check_observable(
         _require_same(laws, "the same bits twice", found, again, kind.variables)
         rngs = [_generator(steady_current, parameters, seed) for seed in (1, 2)]
         alone = found, _evaluated(steady_current, parameters, 2)
-        samples = steady_current.evaluate_together([parameters] * 2, rngs)
+        samples = steady_current.evaluate_many([parameters] * 2, rngs)
         law = "samples that are evaluated together are as alone"
         for one, other in zip(alone, samples, strict=True):
             _require_same(laws, law, one, other, kind.variables)

@@ -35,18 +35,13 @@ is_random = observed.is_random
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the observables of one system."""
-    return evaluate_together([parameters], [rng])[0]
+    return evaluate_many([parameters], [rng])[0]
 
 
-def evaluate_together(
+def evaluate_many(
     points: Sequence[Parameters], rngs: Sequence[np.random.Generator | None]
 ) -> list[Outcome]:
-    """Return the observables of several systems, such as the samples of an ensemble.
-
-    Equal to `evaluate` within errors that agree to all but their last digits.  Blocks do not use
-    it (it is no ``evaluate_many``): the last bit of some numbers depends on how many samples there
-    are, and data must not.
-    """
+    """Return the observables of several systems, such as the samples of an ensemble."""
 
     def asked(task: tuple) -> tuple:
         return task[0].observables, task[0].accuracy
