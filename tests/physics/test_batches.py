@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from attached import wide_band_at
+from lattices import chain, onsite_rates
 from nessflow.observables.currents import Currents
 from nessflow.observables.observable import evaluate, evaluate_all, observable_kinds
 from nessflow.spectrum import quadrature
@@ -26,6 +27,14 @@ def half_cut(seed):
     """A chain that may be cut: what is behind the cut no lead reaches."""
     system = random_system(seed, 12, "sites", 1, loss=0, gain=0)
     return OpenSystem(system.hamiltonian, system.loss, system.gain, system.leads)
+
+
+def disordered(count):
+    """Lossy chains of a box distribution between cold wide bands: most panels are in the tails."""
+    leads = [wide_band_at(x, k, 1.1, 0.1, 1e-4) for x, k in (("left", 0), ("right", 19))]
+    loss, gain = onsite_rates(np.full(20, 0.1)), onsite_rates(np.zeros(20))
+    energies = np.random.default_rng(1).uniform(-0.6, 0.6, (count, 20))
+    return [OpenSystem(chain(20, np.ones(19), x), loss, gain, leads) for x in energies]
 
 
 def terminals_of_two(kind, stored):
@@ -71,6 +80,24 @@ def test_together_as_alone(name):
     alone = [evaluate(system, INTEGRALS, 1e-6) for system in systems]
     assert_same(evaluate_all(systems, INTEGRALS, 1e-6), alone)
     assert_same(evaluate_all(systems[1:], INTEGRALS, 1e-6), alone[1:])
+
+
+def test_samples_of_a_disordered_lossy_chain():
+    systems = disordered(10)
+    alone = [evaluate(system, INTEGRALS) for system in systems]
+    assert_same(evaluate_all(systems, INTEGRALS), alone)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_nodes_do_not_know_of_other_panels(size):
+    """Nor of where among them they are, in the middle, beside an edge and in the tails."""
+    poles = np.linspace(-2, 2, 9) - 0.1j
+    panels = line_mesh((-4, 4), np.linspace(-9, 9, 23), (-1.0, 1.0), poles)
+    assert set(panels.power) == {-1, 1, 2}
+    whole = panels.nodes()
+    for first in range(0, panels.size, size):
+        for one, other in zip(panels[first : first + size].nodes(), whole, strict=True):
+            np.testing.assert_array_equal(one, other[first : first + size])
 
 
 def test_every_observable():

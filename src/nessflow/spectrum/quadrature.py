@@ -150,10 +150,12 @@ class Panels:
         half = 0.5 * (self.upper - self.lower)[:, None]
         u = self.lower[:, None] + half * (1.0 + NODES)
         slope = np.ones_like(u)
-        curved = self.power != 1
-        v, power = u[curved], self.power[curved, None]
-        slope[curved] = power * v ** (power - 1)
-        u[curved] = v**power
+        # Without powers of numpy, whose last bit depends on how many panels there are.
+        squared, inverse = self.power == 2, self.power == -1
+        slope[squared] = 2 * u[squared]
+        u[squared] *= u[squared]
+        u[inverse] = 1 / u[inverse]
+        slope[inverse] = -u[inverse] * u[inverse]
         width = self.width[:, None]
         return self.origin[:, None] + width * u, abs(width * slope) * half
 
