@@ -1,12 +1,12 @@
 """Currents, noise and entropy production of open quantum systems over parameter grids.
 
 What a notebook needs is here, and loaded when it is first used.  Importing it sets the linear
-algebra of numpy and scipy to one thread (`nessflow.threads`).
+algebra of numpy and scipy to one thread (`nessflow.solvers.threads`).
 """
 
 from typing import TYPE_CHECKING, Any
 
-from nessflow.threads import set_one_thread
+from nessflow.solvers.threads import set_one_thread
 
 if TYPE_CHECKING:
     from nessflow.library import (

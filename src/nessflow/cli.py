@@ -278,7 +278,7 @@ def describe(name, schema, tier):
     from nessflow.verbs.describe import describe_kind, describe_kinds, describe_study
 
     if schema:
-        from nessflow.config.schema import study_schema
+        from nessflow.config.study_file import study_schema
 
         click.echo(json.dumps(study_schema({n: find_kind(n) for n in kind_names()}), indent=1))
     elif name is None:

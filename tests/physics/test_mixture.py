@@ -33,10 +33,10 @@ from nessflow.mixture.state import (
     TabulatedWeights,
 )
 from nessflow.mixture.transport import transport
+from nessflow.observables.thermodynamics import entropy_production
 from nessflow.scattering.currents import steady_currents, transmission
 from nessflow.scattering.noise import lead_noise
 from nessflow.systems.system import OpenSystem
-from nessflow.thermodynamics import entropy_production
 
 TWO_PI = 2 * np.pi
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from attached import chain_at, wide_band_at
 from lattices import chain, onsite_rates, ring
+from nessflow.observables.thermodynamics import entropy_production, heat_current
 from nessflow.probes.derivatives import conductance_matrix
 from nessflow.probes.exact import probe_capacity, solve_probes
 from nessflow.probes.linear import linear_probes
@@ -20,7 +21,6 @@ from nessflow.scattering.profiles import joule_heat, profiles, terminal_currents
 from nessflow.solvers.pairwise import pair_transmission
 from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
-from nessflow.thermodynamics import entropy_production, heat_current
 from probed_wires import BIAS, OPEN, nonreciprocal_current, potential, wire
 
 # --- reference numbers and closed forms of the paper -------------------------------------

@@ -11,6 +11,7 @@ from scipy.special import eval_chebyu
 
 from attached import wide_band_at
 from lattices import chain, onsite_rates, strip
+from nessflow.observables.thermodynamics import entropy_production, heat_current
 from nessflow.scattering.counting import (
     _logarithm,
     charge_distribution,
@@ -30,7 +31,6 @@ from nessflow.spectrum.occupation import fermi
 from nessflow.spectrum.rates import Rates
 from nessflow.systems.matrices import Tridiagonal
 from nessflow.systems.system import OpenSystem
-from nessflow.thermodynamics import entropy_production, heat_current
 from systems import random_system
 
 GROUPS = ("source", None, "drain", "source", "drain", "drain")

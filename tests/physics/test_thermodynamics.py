@@ -13,6 +13,14 @@ from scipy.integrate import quad
 from attached import chain_at, wide_band_at
 from lattices import chain, onsite_rates
 from nessflow.estimate import Estimate, uncertainty_ratio
+from nessflow.observables.thermodynamics import (
+    carnot_efficiency,
+    efficiency,
+    entropy_production,
+    heat_current,
+    lead_entropy_production,
+    power,
+)
 from nessflow.scattering import entropy
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.entropy import (
@@ -24,14 +32,6 @@ from nessflow.scattering.linear_response import linear_response
 from nessflow.scattering.profiles import terminal_currents
 from nessflow.spectrum.rates import Rates
 from nessflow.systems.system import OpenSystem, as_dense
-from nessflow.thermodynamics import (
-    carnot_efficiency,
-    efficiency,
-    entropy_production,
-    heat_current,
-    lead_entropy_production,
-    power,
-)
 from systems import random_system
 
 

@@ -18,7 +18,7 @@ GROUND = {"errors", "registry", "validation", "parts", "grids", "matrix", "estim
 """What a model of parameters, a value and a message are; they know no physics."""
 ENGINE = {"systems", "solvers", "spectrum", "scattering", "probes"}
 """Quadratic systems between leads, from the lowest up."""
-PHYSICS = ENGINE | {"classical", "kinetic", "lindblad", "mixture", "thermodynamics"}
+PHYSICS = ENGINE | {"classical", "kinetic", "lindblad", "mixture"}
 
 ALLOWED = {
     "errors": set(),
@@ -39,7 +39,6 @@ ALLOWED = {
     "kinetic": {"estimate", "numpy", "scipy"},
     "mixture": {"estimate", "spectrum", "numpy", "scipy"},
     "lindblad": ENGINE - {"probes"} | {"estimate", "numpy", "scipy"},
-    "thermodynamics": PHYSICS | {"estimate", "numpy", "scipy"},
     "observables": PHYSICS | GROUND | {"numpy", "pydantic", "pydantic_core"},
     "studies": PHYSICS | GROUND | {"observables", "numpy", "scipy", "pydantic"},
     "kinds": PHYSICS | GROUND | {"observables", "studies", "numpy", "scipy", "pydantic"},
@@ -109,9 +108,10 @@ def test_numba_is_for_kernels_only():
 
 
 def test_no_folder_is_too_full_to_look_through():
-    for folder in SOURCE.rglob("*"):
+    for folder in (SOURCE, *SOURCE.rglob("*")):
         if folder.is_dir() and folder.name != "kinds":
-            assert len([*folder.glob("*.py")]) <= 15, folder
+            modules = [path for path in folder.glob("*.py") if path.stem[:2] != "__"]
+            assert len(modules) <= 12, folder
 
 
 def test_packages_have_no_code():

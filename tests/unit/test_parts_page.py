@@ -50,7 +50,7 @@ def point(project, text):
 
 
 def test_the_page_has_a_part_of_each_family():
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,17 @@ def test_the_printed_observable_computes_in_every_kind(project, name):
     assert values.keys() - {"filling"} == {x for x in find_kind(name).OWN if "_error" not in x}
 
 
+@pytest.mark.parametrize("gain", ["", "gain: {kind: onsite, rate: 0.1}"])
+def test_the_printed_integrand_is_the_current_into_loss(project, gain):
+    loss = f"loss: {{kind: every-other, rate: 0.2}}\n  {gain}"
+    text = WIRE.replace("study: transmission", "study: steady-current").replace("LOSS", loss)
+    text = text[: text.index("energies:")] + "observables: [currents, absorption]\n"
+    found = point(project, text)
+    into = found["coordinates"]["terminal"].index("loss")
+    current = found["observables"]["particle_current"]["value"][into]
+    assert found["observables"]["absorption"]["value"] == pytest.approx(-current, rel=1e-10)
+
+
 def test_the_printed_kind_computes(project):
     assert point(project, MINE)["observables"]["square"]["value"] == 9
 
@@ -93,7 +104,7 @@ def test_printed_parts_obey_the_laws_as_printed(project):
     names = {}
     exec(compile(LAWS, "test_laws.py", "exec"), names)
     tests = [value for name, value in names.items() if name.startswith("test_")]
-    assert len(tests) == len(BLOCKS)
+    assert len(tests) == len(BLOCKS) - 1  # two observables
     for test in tests:
         test()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import nessflow.threads as threads
+import nessflow.solvers.threads as threads
 from nessflow.config.project import load_study
 from nessflow.digest import SOURCE
 from nessflow.run.solve import solve_block
@@ -73,7 +73,7 @@ ORDERS = {
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_imports_in_any_order_and_environment(order):
-    code = f"{ORDERS[order]}; import nessflow.threads as t, test_threads as test"
+    code = f"{ORDERS[order]}; import nessflow.solvers.threads as t, test_threads as test"
     code += "; print([test.threads_of(library) for library in t.libraries()])"
     paths = [str(SOURCE), str(Path(__file__).parent)]
     environment = {"OPENBLAS_NUM_THREADS": "2", "PYTHONPATH": os.pathsep.join(paths)}

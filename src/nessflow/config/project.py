@@ -25,7 +25,6 @@ from nessflow.config.folders import results_fault
 from nessflow.config.grid import Ensemble
 from nessflow.config.overrides import overridden
 from nessflow.config.references import items_of, reference_problems, references_of, repeated_names
-from nessflow.config.schema import study_schema
 from nessflow.config.study import (
     Study,
     parameters_of,
@@ -39,6 +38,7 @@ from nessflow.config.study_file import (
     NAME,
     ProjectFile,
     StudyFile,
+    study_schema,
 )
 from nessflow.errors import ConfigError, Problem, closest, listed, nearest
 from nessflow.registry import Kind, PartError, find_kind, use_project

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nessflow.estimate import Estimate, undefined
+from nessflow.observables.thermodynamics import without_temperature
 from nessflow.parts import KeyedError, Strict, at_key
 from nessflow.probes import wire_formulas
 from nessflow.probes.exact import solve_probes
@@ -20,7 +21,6 @@ from nessflow.studies.kind import NOT_NEGATIVE, Limits, Status, Variable
 from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
 from nessflow.studies.variables import ACCURACY, Accuracy, of_integrals, status_of, with_errors
 from nessflow.systems.system import OpenSystem
-from nessflow.thermodynamics import without_temperature
 
 CONVENTIONS = (
     "Forward bias: leads as given; reverse bias: the chemical potentials of left and right "

@@ -10,6 +10,7 @@ import numpy as np
 
 from nessflow.estimate import Estimate, undefined
 from nessflow.kinds import bias_reversal, probes
+from nessflow.observables.thermodynamics import entropy_production, without_temperature
 from nessflow.probes import wire_formulas
 from nessflow.probes.noise import linear_noise
 from nessflow.probes.problem import (
@@ -25,7 +26,6 @@ from nessflow.studies import probed_systems
 from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Variable
 from nessflow.studies.placement import by_direction, directions
 from nessflow.studies.variables import failed, outcome_of, with_errors
-from nessflow.thermodynamics import entropy_production, without_temperature
 
 Parameters = bias_reversal.BiasedSystem
 CONVENTIONS = (

@@ -10,6 +10,7 @@ from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.observables import observable
 from nessflow.observables.currents import Currents
 from nessflow.observables.observable import is_driven
+from nessflow.observables.thermodynamics import without_temperature
 from nessflow.outcome import joined
 from nessflow.parts import KeyedError
 from nessflow.scattering.currents import SteadyCurrents, currents_at_rest
@@ -32,7 +33,6 @@ from nessflow.studies.variables import (
     with_errors,
 )
 from nessflow.systems.system import OpenSystem
-from nessflow.thermodynamics import without_temperature
 
 _CONDUCTANCE = "e^2/hbar"
 _THERMAL = "t/hbar"

@@ -13,8 +13,9 @@ from nessflow.lindblad.additive import (
 from nessflow.lindblad.counting import transport
 from nessflow.lindblad.equation import MasterEquation
 from nessflow.lindblad.propagator import asymptotic_equation
+from nessflow.observables.thermodynamics import heat_current
 from nessflow.scattering.correlations import correlation_matrix
-from nessflow.scattering.transport import Transport
+from nessflow.scattering.currents import Transport
 from nessflow.studies import network_flows, networks
 from nessflow.studies.kind import (
     NOT_NEGATIVE,
@@ -34,7 +35,6 @@ from nessflow.studies.variables import (
     with_errors,
 )
 from nessflow.systems.system import OpenSystem
-from nessflow.thermodynamics import heat_current
 
 
 class Parameters(networks.NetworkParameters):

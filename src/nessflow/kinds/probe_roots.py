@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from nessflow.estimate import Estimate, undefined
 from nessflow.kinds import probes
+from nessflow.observables.thermodynamics import without_temperature
 from nessflow.parts import KeyedError, Strict, at_key
 from nessflow.probes.exact import solve_probes
 from nessflow.probes.linear import linear_probes
@@ -15,7 +16,6 @@ from nessflow.probes.third_order import third_order_probes
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Variable
 from nessflow.studies.variables import ACCURACY, Accuracy, failed, outcome_of, with_errors
-from nessflow.thermodynamics import without_temperature
 
 _ROOTS = 9
 CONVENTIONS = (

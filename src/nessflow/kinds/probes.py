@@ -7,6 +7,7 @@ from pydantic import Field
 
 from nessflow.estimate import Estimate, undefined
 from nessflow.observables import observable
+from nessflow.observables.thermodynamics import entropy_production, heat_current
 from nessflow.outcome import current_limits, joined, noise_limits
 from nessflow.probes.exact import solve_probes
 from nessflow.probes.noise import ProbeNoise, bare_noise, probe_noise
@@ -27,7 +28,6 @@ from nessflow.studies.kind import (
 )
 from nessflow.studies.variables import failed, of_integrals, outcome_of, status_of, with_errors
 from nessflow.systems.system import OpenSystem
-from nessflow.thermodynamics import entropy_production, heat_current
 
 _PARTICLE = "t/hbar"
 _ENERGY = "t^2/hbar"

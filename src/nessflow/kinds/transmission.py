@@ -10,6 +10,7 @@ from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.grids import EnergyGrid, Listed, numbers_of
 from nessflow.observables import observable
 from nessflow.observables.observable import Observable
+from nessflow.observables.thermodynamics import entropy_density
 from nessflow.outcome import joined
 from nessflow.parts import KeyedError, quantity
 from nessflow.scattering.currents import (
@@ -35,7 +36,6 @@ from nessflow.studies.kind import (
 )
 from nessflow.studies.variables import ACCURACY, outcome_of, status_of, with_errors
 from nessflow.systems.system import OpenSystem
-from nessflow.thermodynamics import entropy_density
 
 SPECTRAL = (
     "Spectral particle current, noise and entropy production: at the leads' chemical potentials "

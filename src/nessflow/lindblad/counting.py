@@ -19,7 +19,7 @@ import numpy as np
 
 from nessflow.estimate import Estimate
 from nessflow.lindblad.equation import MasterEquation
-from nessflow.scattering.transport import Transport
+from nessflow.scattering.currents import Transport
 
 _EPSILON = np.finfo(float).eps
 

@@ -7,14 +7,14 @@ import numpy as np
 from nessflow.estimate import Estimate
 from nessflow.observables.currents import Currents
 from nessflow.observables.observable import Observable, flows, is_driven
-from nessflow.outcome import SECOND_LAW, Limits, Variable, with_errors
-from nessflow.scattering.currents import SteadyCurrents
-from nessflow.systems.system import OpenSystem
-from nessflow.thermodynamics import (
+from nessflow.observables.thermodynamics import (
     entropy_production,
     heat_current,
     lead_entropy_production,
 )
+from nessflow.outcome import SECOND_LAW, Limits, Variable, with_errors
+from nessflow.scattering.currents import SteadyCurrents
+from nessflow.systems.system import OpenSystem
 
 
 class EntropyProduction(Observable):

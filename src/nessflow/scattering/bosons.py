@@ -13,7 +13,7 @@ loss or gain.
 import numpy as np
 
 from nessflow.estimate import Estimate
-from nessflow.scattering.transport import Transport
+from nessflow.scattering.currents import Transport
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.spectrum.statistics import bosonic_range, occupation

@@ -3,17 +3,16 @@
 from dataclasses import replace
 
 from nessflow.estimate import Estimate, undefined
+from nessflow.observables.thermodynamics import entropy_production
 from nessflow.scattering.bosons import boson_transport
 from nessflow.scattering.counting import cumulants_observable
-from nessflow.scattering.currents import currents_observable
+from nessflow.scattering.currents import Transport, currents_observable
 from nessflow.scattering.noise import noise_observable
-from nessflow.scattering.transport import Transport
 from nessflow.spectrum.rates import integrate_observables
 from nessflow.studies import networks
 from nessflow.studies.kind import COVARIANCE, SECOND_LAW, Limits, Variable
 from nessflow.studies.variables import ACCURACY
 from nessflow.systems.system import OpenSystem
-from nessflow.thermodynamics import entropy_production
 
 CONVENTIONS = (
     "Currents of a master equation: Tr[N L_a rho] and Tr[H L_a rho] of the terminal's part of the "

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from nessflow.estimate import Estimate, undefined
-from nessflow.scattering.currents import SteadyCurrents
+from nessflow.scattering.currents import SteadyCurrents, Transport
 from nessflow.scattering.entropy import gain_to_loss_ratio
-from nessflow.scattering.transport import Transport
 from nessflow.systems.system import OpenSystem, Terminal
 
 
