@@ -227,7 +227,7 @@ def test_the_floors_of_the_page_are_those_of_the_source():
             assert places[other][1] in (side, None), f"{layer} imports {other}"
     modules = {path.stem for path in SOURCE.iterdir() if path.suffix in ("", ".py")}
     above = {name for name in modules if not name.startswith("_")} - places.keys()
-    assert above == {*re.findall(r"\w+(?=/|\.py)", head), "threads"}
+    assert above == {*re.findall(r"\w+(?=/|\.py)", head)}
 
 
 def test_every_erratum_has_its_test():
