@@ -182,6 +182,32 @@ def _pairs(count: int) -> list[tuple[int, int]]:
     return list(combinations(range(count), 2))
 
 
+def noise_measure(elements: np.ndarray) -> np.ndarray:
+    """Return what errors of noise are measured by: cross noise by the noise of both terminals.
+
+    ``|S_ab| <= sqrt(S_aa S_bb)``, so that correlations ``S_ab / sqrt(S_aa S_bb)`` have the accuracy
+    that is asked for.  Across a long lossy wire they fall as the transmission, and would take most
+    of all energies for digits of nothing.
+
+    Parameters
+    ----------
+    elements : (s, n) array
+        Of each system, in the order of `noise_integrand` with the system's own count of terminals,
+        perhaps with the net noise.
+
+    Returns
+    -------
+    (s, n) float array
+        Not negative.
+    """
+    count = int(np.sqrt(2 * elements.shape[1] + 0.25) - 0.5)
+    own = np.sqrt(abs(elements[:, :count]))
+    result = abs(elements)
+    for k, (a, b) in enumerate(_pairs(count), count):
+        result[:, k] = np.maximum(result[:, k], own[:, a] * own[:, b])
+    return result
+
+
 def noise_observable(system: OpenSystem) -> Observable[ParticleNoise]:
     """Return the noise of all leads as something to integrate over the energy.
 
@@ -209,7 +235,7 @@ def noise_observable(system: OpenSystem) -> Observable[ParticleNoise]:
     def result(found: Integral) -> ParticleNoise:
         return _assembled(names, found, closed)
 
-    return Observable(noise_integrand, result)
+    return Observable(noise_integrand, result, measure=noise_measure)
 
 
 def _assembled(names: tuple[str, ...], found: Integral, closed: bool) -> ParticleNoise:

@@ -8,6 +8,7 @@ power   panel
 1       a piece of the line
 2       a piece beside a band edge, where the integrand is a series in sqrt(w - edge)
 -1      a piece of a tail, where the integrand is a series in 1/w
+-8      the end of a tail with a logarithm of the energy
 ======  ==========================================================================
 
 The rule is Gauss-Kronrod with 10 and 21 points.  It converges as ``rho^-32`` where ``rho`` belongs
@@ -68,8 +69,8 @@ _RHO = 2.2569178573608527
 """Bernstein ellipse of the first panels, without poles in it, for `_RTOL`."""
 _ORDER = 40
 """The first panels for an error eps have ``rho^-40`` as eps, which takes the fewest evaluations."""
-_TAIL_CUTS = 20
-"""Panels of one tail with a logarithm: 4^-20 = 1e-12."""
+_FLAT = -8
+"""Power of a panel that reaches infinity where the integrand has a logarithm."""
 _STUCK_ROUNDS, _STUCK_PANELS, _STUCK_SIZE = 4, 256, 1e-12
 """Rounds that cut at least so many panels for a component and change its error by less than half,
 which is as small against the largest component: it is rounding that the integrand's magnitudes do
@@ -95,7 +96,7 @@ class Panels:
     origin, width : (p,) float
         In the unit of w.
     power : (p,) float
-        1, 2 or -1, see the module.
+        1, 2, -1 or -8, see the module.
     lower, upper : (p,) float
         Ends in u.
     """
@@ -121,21 +122,17 @@ class Panels:
         second = Panels(self.origin, self.width, self.power, middle, self.upper)
         return _joined([first, second])
 
-    def graded_to_infinity(self) -> "Panels":
-        """Return the panels, those that reach infinity cut at ``u/4``, ``u/16`` and so on.
+    def flattened_at_infinity(self) -> "Panels":
+        """Return the panels, those that reach infinity in ``u^(1/8)``.
 
-        For integrands with a logarithm in their tail, which bisection would approach one halving a
-        round.
+        For integrands with a logarithm in their tail, ``log(u)`` beside the end ``u = 0``, which
+        bisection would approach one halving a round: times ``u^(7/8)`` it is smooth.
         """
         last = (self.power < 0) & (self.lower == 0)
-        parts = [self[~last]]
-        for k in range(_TAIL_CUTS):
-            lower = self.upper[last] / 4.0 ** (k + 1) if k < _TAIL_CUTS - 1 else self.lower[last]
-            upper = self.upper[last] / 4.0**k
-            parts.append(
-                Panels(self.origin[last], self.width[last], self.power[last], lower, upper)
-            )
-        return _joined(parts)
+        power = np.where(last, _FLAT, self.power)
+        # Three roots, since powers of numpy depend on how many numbers there are.
+        upper = np.where(last, np.sqrt(np.sqrt(np.sqrt(abs(self.upper)))), self.upper)
+        return Panels(self.origin, self.width, power, self.lower, upper)
 
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the energies of all nodes and ``dw`` there.
@@ -151,11 +148,16 @@ class Panels:
         u = self.lower[:, None] + half * (1.0 + NODES)
         slope = np.ones_like(u)
         # Without powers of numpy, whose last bit depends on how many panels there are.
-        squared, inverse = self.power == 2, self.power == -1
+        squared, flat, inverse = self.power == 2, self.power == _FLAT, self.power < 0
         slope[squared] = 2 * u[squared]
         u[squared] *= u[squared]
+        fourth = u[flat] * u[flat]
+        fourth *= fourth
+        slope[flat] = 8 * fourth / u[flat]
+        slope[flat] *= fourth
+        u[flat] = fourth * fourth
         u[inverse] = 1 / u[inverse]
-        slope[inverse] = -u[inverse] * u[inverse]
+        slope[inverse] *= -u[inverse] * u[inverse]
         width = self.width[:, None]
         return self.origin[:, None] + width * u, abs(width * slope) * half
 
@@ -519,11 +521,12 @@ def integrate_each(
     scales: Sequence[float],
     rtol: float = _RTOL,
     panels_per_call: int = PANELS_PER_CALL,
+    measure: Callable[[np.ndarray], np.ndarray] = np.abs,
 ) -> list[Integral]:
     """Integrate the components of several functions, each to a tolerance relative to itself.
 
-    There is no absolute tolerance: a component of size 1e-80 keeps its relative accuracy, and one
-    that is zero is done at once.
+    There is no absolute tolerance unless `measure` has it: a component of size 1e-80 keeps its
+    relative accuracy, and one that is zero is done at once.
 
     All refine their panels round by round, each those that it would alone: where the integrand says
     of an energy the same whichever others it is asked for, the integrals are the same to the last
@@ -542,10 +545,12 @@ def integrate_each(
         Size of the numbers that the integrand adds to ``w``: poles are where they are within
         epsilon times this.
     rtol : float
-        Error over value at which a component is done; where rounding errors are larger they are
+        Error over measure at which a component is done; where rounding errors are larger they are
         the target.
     panels_per_call : int
         Panels that the integrand is given at a time.
+    measure : callable
+        ``measure(integrals (s, m)) -> (s, m)``, what the error of each component is measured by.
 
     Returns
     -------
@@ -591,7 +596,7 @@ def integrate_each(
         is_rounding = (stuck >= _STUCK_ROUNDS) & (
             error <= _STUCK_SIZE * size.max(axis=1, initial=0.0)[:, None]
         )
-        target = np.where(is_rounding, error, np.maximum(rtol * abs(value), rounding))
+        target = np.where(is_rounding, error, np.maximum(rtol * measure(value), rounding))
         failing = np.nonzero(error > target)
         chosen, needed = _to_refine(results[1], results[2], target, starts, failing)
         chosen &= evaluations[owner] <= _MAX_EVALUATIONS
@@ -604,7 +609,8 @@ def integrate_each(
         if len(refined) > 1 and results.size > _KEPT:
             for k in refined:
                 own = _of_one(integrand, k, functions)
-                (found[k],) = integrate_each(own, [panels[k]], [scales[k]], rtol, panels_per_call)
+                how = rtol, panels_per_call, measure
+                (found[k],) = integrate_each(own, [panels[k]], [scales[k]], *how)
             break
         if not refined:
             break

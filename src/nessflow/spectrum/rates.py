@@ -413,6 +413,9 @@ class Observable(Generic[Result]):
         As of `Spectrum.integral`.
     is_rounded : bool
         Whether the magnitudes hold what rounding leaves where waves cancel.
+    measure : callable
+        ``measure(integrals (s, m)) -> (s, m)``, what errors are measured by: by default the
+        integral itself.
     """
 
     integrand: Callable[[Rates], tuple[np.ndarray, np.ndarray]]
@@ -420,11 +423,12 @@ class Observable(Generic[Result]):
     peak: float = 1.0
     logarithmic_tail: bool = False
     is_rounded: bool = False
+    measure: Callable[[np.ndarray], np.ndarray] = np.abs
 
     @property
     def _integral(self) -> tuple:
         """What must be equal for two to be integrated together."""
-        return self.integrand, self.peak, self.logarithmic_tail, self.is_rounded
+        return self.integrand, self.peak, self.logarithmic_tail, self.is_rounded, self.measure
 
 
 _ELEMENTS = 400_000
@@ -526,7 +530,7 @@ def _integrated(
             return values, sizes if is_rounded else with_rounding(sizes, rates.spectral)
 
         how = observable.peak, observable.logarithmic_tail, min(_AT_A_TIME, most)
-        return integrals(spectra, integrand, *how)
+        return integrals(spectra, integrand, *how, observable.measure)
 
     found = [integrals_of(observable) for observable in observables[0]]
     return [

@@ -111,6 +111,7 @@ def integrals(
     peak: float | np.ndarray = 1.0,
     logarithmic_tail: bool = False,
     at_a_time: int = NODES.size * PANELS_PER_CALL,
+    measure: Callable[[np.ndarray], np.ndarray] = np.abs,
 ) -> list[Integral]:
     """Return integrals over ``dw / 2 pi`` of several systems, evaluated together.
 
@@ -128,6 +129,8 @@ def integrals(
         As of `Spectrum.integral`.
     at_a_time : int
         Energies that the integrand is given at a time, about.
+    measure : callable
+        As of `nessflow.spectrum.quadrature.integrate_each`.
 
     Returns
     -------
@@ -139,10 +142,10 @@ def integrals(
     ValueError
         As `Spectrum.panels`.
     """
-    panels = [x.panels.graded_to_infinity() if logarithmic_tail else x.panels for x in spectra]
+    panels = [x.panels.flattened_at_infinity() if logarithmic_tail else x.panels for x in spectra]
     meshes = [x.mesh for x in spectra]
     scales, panels_per_call = [x.scale for x in meshes], max(1, at_a_time // NODES.size)
-    each = integrate_each(integrand, panels, scales, spectra[0].rtol, panels_per_call)
+    each = integrate_each(integrand, panels, scales, spectra[0].rtol, panels_per_call, measure)
     results = []
     for mesh, found in zip(meshes, each, strict=True):
         hidden = peak * (np.where(found.error > 0, mesh.unresolved, 0.0) + mesh.blurred)
