@@ -63,12 +63,18 @@ def transfer_matrices(terminal: Exchange) -> tuple[np.ndarray, np.ndarray, np.nd
 
 def _product(*matrices: np.ndarray) -> np.ndarray:
     """Return the product of (m, m, E) stacks of matrices."""
-    return functools.reduce(lambda a, b: np.einsum("abe,bce->ace", a, b), matrices)
+    return functools.reduce(_product_of_two, matrices)
+
+
+def _product_of_two(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return first * second if len(first) == 1 else np.einsum("abe,bce->ace", first, second)
 
 
 def _trace(*matrices: np.ndarray) -> np.ndarray:
     """Return the real trace of a product of (m, m, E) stacks of matrices, (E,)."""
     *rest, last = matrices
+    if len(last) == 1:
+        return _product(*matrices)[0, 0].real
     if not rest:
         return np.einsum("aae->e", last).real
     return np.einsum("abe,bae->e", _product(*rest), last).real
@@ -115,7 +121,7 @@ def _cumulant_terms(
     # P_0 holds r r^+, and r = i Gamma G - 1 is rounded as its larger term.
     root = np.sqrt(np.einsum("aae->ae", moved).real)
     sizes = abs(terminal.reflection), terminal.reflection_size
-    amplitude, amplitude_size = (np.einsum("ae,abe->be", root, x) for x in sizes)
+    amplitude, amplitude_size = ((root[:, None] * x).sum(axis=0) for x in sizes)
     variance_size = variance + (amplitude * amplitude_size).sum(axis=0)
     third = mean - 3 * _trace(change, moved) + 2 * _trace(square, change)
     fourth = [
@@ -132,7 +138,7 @@ def _cumulant_terms(
 
 def _cumulant_integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
     """Return the integrands of the cumulants of the first terminal, of the second, and so on."""
-    sizes = np.einsum("abe,abe->ae", rates.lead_sizes, abs(rates.difference))
+    sizes = (rates.lead_sizes * abs(rates.difference)).sum(axis=1)
     sizes += rates.from_loss * rates.filled + rates.from_gain * rates.empty
     given = rates.mean, sizes, rates.cancelled_exchange
     terms = map(_cumulant_terms, rates.exchange, *given)

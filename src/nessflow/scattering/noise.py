@@ -81,7 +81,7 @@ def _auto_terms(x: Exchange) -> Terms:
     size = thermal * (incoming + vacant).sum(axis=0) ** 2
     size = size + np.sqrt(incoming * vacant).sum(axis=0) ** 2
     amplitude, amplitude_size = (
-        np.einsum("bae,be->ae", m, root) for m in (abs(x.reflection), x.reflection_size)
+        (m * root[:, None]).sum(axis=0) for m in (abs(x.reflection), x.reflection_size)
     )
     size = size + x.rates.cancelled_exchange[x.terminal]
     return values, size + (amplitude * amplitude_size).sum(axis=0)
@@ -89,6 +89,8 @@ def _auto_terms(x: Exchange) -> Terms:
 
 def _trace(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return ``Tr[A B]`` of two stacks of Hermitian matrices, (E,)."""
+    if len(first) == 1:
+        return (first * second)[0, 0].real
     return np.einsum("abe,bae->e", first, second).real
 
 

@@ -41,7 +41,7 @@ class SpectralFlows:
 def _fermions(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the integrands of currents and noise, (n, E), and what they are sums of."""
     rates = Rates(system, energies)
-    size = np.einsum("abe,abe->ae", rates.lead_sizes, abs(rates.difference))
+    size = (rates.lead_sizes * abs(rates.difference)).sum(axis=1)
     size = size + rates.from_loss * rates.filled + rates.from_gain * rates.empty
     noise = (noise_matrix(part, len(size)) for part in noise_integrand(rates))
     parts = zip((rates.mean, size), noise, strict=True)

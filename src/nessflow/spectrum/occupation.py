@@ -54,7 +54,11 @@ def fermi_holes(energies: np.ndarray, chemical_potential: float, temperature: fl
 
 
 def fermi_difference(
-    energies: np.ndarray, first: AttachedLead | Terminal, second: AttachedLead | Terminal
+    energies: np.ndarray,
+    first: AttachedLead | Terminal,
+    second: AttachedLead | Terminal,
+    filled: tuple[np.ndarray, np.ndarray] | None = None,
+    empty: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Return ``f_first - f_second`` without cancellation.
 
@@ -64,6 +68,8 @@ def fermi_difference(
         Energies w, in t.
     first, second : lead or Terminal
         Whose chemical potentials and temperatures are taken.
+    filled, empty : pair of (E,) array, optional
+        `fermi` and `fermi_holes` of both, where they are known.
 
     Returns
     -------
@@ -71,11 +77,17 @@ def fermi_difference(
     """
     mu_1, mu_2 = first.chemical_potential, second.chemical_potential
     t_1, t_2 = first.temperature, second.temperature
-    f_1, f_2 = fermi(energies, mu_1, t_1), fermi(energies, mu_2, t_2)
-    h_1, h_2 = fermi_holes(energies, mu_1, t_1), fermi_holes(energies, mu_2, t_2)
+    both = (mu_1, t_1), (mu_2, t_2)
+    f_1, f_2 = filled or (fermi(energies, *x) for x in both)
+    h_1, h_2 = empty or (fermi_holes(energies, *x) for x in both)
     if t_1 == 0 or t_2 == 0:
         # One product is zero off the step; f_1 - f_2 would cancel where both leads are full.
         return f_1 * h_2 - f_2 * h_1
+    if t_1 == t_2:
+        with np.errstate(over="ignore"):
+            x = np.float64(mu_2 - mu_1) / t_2
+        small = np.expm1(-abs(x))
+        return -f_1 * h_2 * small if x < 0 else f_2 * h_1 * small
     with np.errstate(over="ignore", invalid="ignore"):
         x_1, x_2 = (energies - mu_1) / t_1, (energies - mu_2) / t_2
         # x_1 - x_2 in two ways: the second is exact when the leads differ little.

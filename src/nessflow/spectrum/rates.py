@@ -84,7 +84,9 @@ class Exchange:
 
     @cached_property
     def reflected(self) -> np.ndarray:
-        """``r r^+``, (m, m, E) complex."""
+        """``r r^+``, (m, m, E) complex, float for one lead."""
+        if len(self._leads) == 1:
+            return self.reflection.real**2 + self.reflection.imag**2
         return np.einsum("ace,bce->abe", self.reflection, self.reflection.conj())
 
     def _scattered(self, weights: np.ndarray) -> np.ndarray:
@@ -157,7 +159,8 @@ class Rates:
         return bool(self._batch.systems[0].gain.any())
 
     @cached_property
-    def _keeps_digits(self) -> bool:
+    def keeps_digits(self) -> bool:
+        """Whether Green's function is exact to its last digits where waves cancel."""
         return Solver(self._batch.systems[0]).keeps_digits
 
     @property
@@ -210,7 +213,7 @@ class Rates:
         """
         size = abs(self.green)
         result = np.zeros_like(size)
-        if not self._keeps_digits:
+        if not self.keeps_digits:
             own = np.diagonal(size).T
             small = (size**2 < _CANCELLED * own[:, None] * own).any(axis=(0, 1))
             for system, here in self.parts:
@@ -237,12 +240,12 @@ class Rates:
     @cached_property
     def lead_sizes(self) -> np.ndarray:
         """What `leads` are sums of, which sets their rounding errors, (t, t, E)."""
-        return self.leads if self._keeps_digits else self.leads + self.cancelled
+        return self.leads if self.keeps_digits else self.leads + self.cancelled
 
     @cached_property
     def cancelled(self) -> np.ndarray:
         """What interference leaves out of `leads`, times how far it is rounded, (t, t, E)."""
-        if self._keeps_digits:
+        if self.keeps_digits:
             return np.zeros_like(self.leads)
         lost = self._cancelled * (2 * abs(self.green) + np.finfo(float).eps * self._cancelled)
         return self._by_terminal(self.broadening[:, None] * self.broadening * lost, (0, 1))
@@ -250,12 +253,11 @@ class Rates:
     @cached_property
     def cancelled_exchange(self) -> np.ndarray:
         """`cancelled` between a terminal and all others, with a bound of occupations, (t, E)."""
-        if self._keeps_digits:
+        if self.keeps_digits:
             return np.zeros_like(self.filled)
         f, h = self.filled, self.empty
         occupation = f[:, None] * (h + h[:, None]) + f * (h + h[:, None])
-        others = 1.0 - np.eye(len(f))
-        return np.einsum("ab,abe,abe->ae", others, self.cancelled, occupation)
+        return _sum_of_others(self.cancelled * occupation)
 
     @cached_property
     def from_loss(self) -> np.ndarray:
@@ -319,8 +321,9 @@ class Rates:
     @cached_property
     def amplitudes(self) -> np.ndarray:
         """Scattering matrix ``s_ab = -delta_ab + i sqrt(Gamma_a Gamma_b) G_ab``, (l, l, E)."""
-        result = self._root * self.green
-        result *= 1j
+        result = np.empty(self.green.shape, complex)
+        np.multiply(self._root, self.green.real, out=result.imag)
+        np.multiply(self._root, -self.green.imag, out=result.real)
         np.einsum("aae->ae", result)[:] -= 1.0
         return result
 
@@ -353,8 +356,7 @@ class Rates:
 
     def _from_others(self, occupation: np.ndarray) -> np.ndarray:
         """Sum over the other terminals of transmission times occupation, (t, E)."""
-        others = 1.0 - np.eye(len(self.system.terminals))
-        return np.einsum("ab,abe,be->ae", others, self.leads, occupation)
+        return _sum_of_others(self.leads * occupation)
 
     @cached_property
     def incoming(self) -> np.ndarray:
@@ -371,9 +373,12 @@ class Rates:
         """``f_a - f_b`` without cancellation, (t, t, E)."""
         terminals = self.system.terminals
         result = np.zeros((len(terminals), len(terminals), self.energies.size))
+        f, h = self.filled, self.empty
         for a, terminal in enumerate(terminals):
             for b in range(a):
-                result[a, b] = fermi_difference(self.energies, terminal, terminals[b])
+                both = terminal, terminals[b]
+                known = (f[a], f[b]), (h[a], h[b])
+                result[a, b] = fermi_difference(self.energies, *both, *known)
                 result[b, a] = -result[a, b]
         return result
 
@@ -381,20 +386,26 @@ class Rates:
     def amplitude_sizes(self) -> np.ndarray:
         """What amplitudes are sums of, which sets their rounding errors, (l, l, E)."""
         size = abs(self.green)
-        result = self._root * (size if self._keeps_digits else size + self._cancelled)
+        result = self._root * (size if self.keeps_digits else size + self._cancelled)
         np.einsum("aae->ae", result)[:] += 1.0
         return result
 
     @cached_property
     def mean(self) -> np.ndarray:
         """``f_a sum_c T_ac (1 - f_c) - (1 - f_a) sum_c T_ac f_c``, without cancellation, (t, E)."""
-        between = np.einsum("abe,abe->ae", self.leads, self.difference)
+        between = (self.leads * self.difference).sum(axis=1)
         return between + self.from_loss * self.filled - self.from_gain * self.empty
 
     @property
     def exchange(self) -> tuple[Exchange, ...]:
         """What each terminal exchanges with all others; not kept, as they refer to these rates."""
         return tuple(Exchange(self, k) for k in range(len(self.system.terminals)))
+
+
+def _sum_of_others(matrices: np.ndarray) -> np.ndarray:
+    """Return the sums of rows without the diagonal, which is left 0, of (t, t, E), (t, E)."""
+    np.einsum("aae->ae", matrices)[:] = 0.0
+    return matrices.sum(axis=1)
 
 
 @dataclass(frozen=True)
