@@ -196,10 +196,11 @@ def outcome_of(
         value, error, reason = known
         values[name] = value
         if f"{name}_error" in variables:
-            where = never_zero.get(name, False)
-            hidden = where & (np.asarray(value) == 0) & (np.asarray(error) == 0)
-            error = np.where(hidden, np.finfo(float).tiny, error)
-            values[f"{name}_error"] = np.broadcast_to(error, np.shape(value))
+            if name in never_zero:
+                hidden = never_zero[name] & (np.asarray(value) == 0) & (np.asarray(error) == 0)
+                error = np.where(hidden, np.finfo(float).tiny, error)
+            same = np.shape(error) == np.shape(value)
+            values[f"{name}_error"] = error if same else np.broadcast_to(error, np.shape(value))
         if reason:
             notes[name] = reason
     return Outcome(values, status, message, notes, limits or {})

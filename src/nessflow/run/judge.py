@@ -98,6 +98,11 @@ def _beyond_limits(outcome, values, variables, coordinates) -> Iterator[str]:
 
 
 def _out_of_range(name, value, error, limits, labels) -> str:
+    outside = (value < limits.lower) | (value > limits.upper)
+    if error is not None:
+        outside |= error > np.subtract(limits.upper, limits.lower)
+    if not outside.any():  # most points of most studies
+        return ""
     lower, upper = (np.broadcast_to(x, value.shape) for x in (limits.lower, limits.upper))
     bounds = np.concatenate([lower, upper], axis=None)
     size = max(_largest(bounds), _largest(value) if error is None else 0.0)

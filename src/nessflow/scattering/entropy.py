@@ -314,8 +314,6 @@ def scattering_entropy_observable(system: OpenSystem) -> Observable[Estimate]:
         result,
         # A Lorentzian of half width g has int H dw = 2 pi g, and int T dw = pi g.
         peak=4.0 * (len(system.leads) + 1),
-        # H(f) goes as ln(w)/w^2 where f goes as 1/w^2.
-        logarithmic_tail=True,
         is_rounded=True,
     )
 

@@ -18,6 +18,7 @@ other solvers: all determinants vanish at its level.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numba
 import numpy as np
@@ -607,8 +608,9 @@ def _chain_of(system: OpenSystem) -> _Chain:
     above, below, decay = [(1.0, 0)], [(1.0, 0)], [1.0]
     for part in parts:
         upper, lower = (each / unit for each in couplings(part))
-        above.append(_scaled_product(np.broadcast_to(upper, upper.size * repeats)))
-        below.append(_scaled_product(np.broadcast_to(lower, lower.size * repeats)))
+        for factors, found in ((upper, above), (lower, below)):
+            alike = repeats > 1
+            found.append(_power(factors.item(), repeats) if alike else _scaled_product(factors))
         damping = rate[1:][part] if repeats == 1 else rate[1:].min()
         decay.append(np.maximum(abs(upper * lower), damping).min())
     return _Chain(
@@ -624,6 +626,12 @@ def _joined(parts: list[tuple[complex, int]]) -> tuple[complex, int]:
     """Return the product of numbers that are given with exponents of two."""
     product, exponent = _scaled_product(np.array([number for number, _ in parts]))
     return product, exponent + sum(power for _, power in parts)
+
+
+@lru_cache
+def _power(factor: complex, count: int) -> tuple[complex, int]:
+    """Return the product of equal factors, such as those of every sample of a wire."""
+    return _scaled_product(np.broadcast_to(factor, count))
 
 
 def _scaled_product(factors: np.ndarray) -> tuple[complex, int]:

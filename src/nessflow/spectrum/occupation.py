@@ -83,16 +83,14 @@ def fermi_difference(
     if t_1 == 0 or t_2 == 0:
         # One product is zero off the step; f_1 - f_2 would cancel where both leads are full.
         return f_1 * h_2 - f_2 * h_1
-    if t_1 == t_2:
-        with np.errstate(over="ignore"):
-            x = np.float64(mu_2 - mu_1) / t_2
-        small = np.expm1(-abs(x))
-        return -f_1 * h_2 * small if x < 0 else f_2 * h_1 * small
     with np.errstate(over="ignore", invalid="ignore"):
-        x_1, x_2 = (energies - mu_1) / t_1, (energies - mu_2) / t_2
-        # x_1 - x_2 in two ways: the second is exact when the leads differ little.
-        hotter, higher = x_1 * ((t_2 - t_1) / t_2), (mu_2 - mu_1) / t_2
-        direct = abs(x_1) + abs(x_2) < abs(hotter) + abs(higher)
-        x = np.where(direct, x_1 - x_2, hotter + higher)
+        if t_1 == t_2:
+            x = np.subtract(mu_2, mu_1) / t_2
+        else:
+            x_1, x_2 = (energies - mu_1) / t_1, (energies - mu_2) / t_2
+            # x_1 - x_2 in two ways: the second is exact when the leads differ little.
+            hotter, higher = x_1 * ((t_2 - t_1) / t_2), (mu_2 - mu_1) / t_2
+            direct = abs(x_1) + abs(x_2) < abs(hotter) + abs(higher)
+            x = np.where(direct, x_1 - x_2, hotter + higher)
     small = np.expm1(-abs(x))
     return np.where(x < 0, -f_1 * h_2 * small, f_2 * h_1 * small)

@@ -8,7 +8,7 @@ power   panel
 1       a piece of the line
 2       a piece beside a band edge, where the integrand is a series in sqrt(w - edge)
 -1      a piece of a tail, where the integrand is a series in 1/w
--8      the end of a tail with a logarithm of the energy
+-8      the end of a tail, where it may be such a series times a logarithm
 ======  ==========================================================================
 
 The rule is Gauss-Kronrod with 10 and 21 points.  It converges as ``rho^-32`` where ``rho`` belongs
@@ -70,7 +70,7 @@ _RHO = 2.2569178573608527
 _ORDER = 40
 """The first panels for an error eps have ``rho^-40`` as eps, which takes the fewest evaluations."""
 _FLAT = -8
-"""Power of a panel that reaches infinity where the integrand has a logarithm."""
+"""Power of a panel that reaches infinity, where the integrand may have a logarithm."""
 _STUCK_ROUNDS, _STUCK_PANELS, _STUCK_SIZE = 4, 256, 1e-12
 """Rounds that cut at least so many panels for a component and change its error by less than half,
 which is as small against the largest component: it is rounding that the integrand's magnitudes do
@@ -125,8 +125,9 @@ class Panels:
     def flattened_at_infinity(self) -> "Panels":
         """Return the panels, those that reach infinity in ``u^(1/8)``.
 
-        For integrands with a logarithm in their tail, ``log(u)`` beside the end ``u = 0``, which
-        bisection would approach one halving a round: times ``u^(7/8)`` it is smooth.
+        An entropy goes as ``log(w) / w^2``, which has ``log(u)`` beside the end ``u = 0``:
+        bisection would approach it one halving a round; times ``u^(7/8)`` it is smooth, and so is
+        what has no logarithm.
         """
         last = (self.power < 0) & (self.lower == 0)
         power = np.where(last, _FLAT, self.power)

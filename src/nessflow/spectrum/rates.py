@@ -420,7 +420,7 @@ class Observable(Generic[Result]):
         what it knows of a system it knows from the rates.
     result : callable
         Makes the result of the integrals of these m components over ``dw / 2 pi``.
-    peak, logarithmic_tail
+    peak
         As of `Spectrum.integral`.
     is_rounded : bool
         Whether the magnitudes hold what rounding leaves where waves cancel.
@@ -432,14 +432,13 @@ class Observable(Generic[Result]):
     integrand: Callable[[Rates], tuple[np.ndarray, np.ndarray]]
     result: Callable[[Integral], Result]
     peak: float = 1.0
-    logarithmic_tail: bool = False
     is_rounded: bool = False
     measure: Callable[[np.ndarray], np.ndarray] = np.abs
 
     @property
     def _integral(self) -> tuple:
         """What must be equal for two to be integrated together."""
-        return self.integrand, self.peak, self.logarithmic_tail, self.is_rounded, self.measure
+        return self.integrand, self.peak, self.is_rounded, self.measure
 
 
 _ELEMENTS = 400_000
@@ -540,8 +539,8 @@ def _integrated(
             is_rounded = exact or observable.is_rounded
             return values, sizes if is_rounded else with_rounding(sizes, rates.spectral)
 
-        how = observable.peak, observable.logarithmic_tail, min(_AT_A_TIME, most)
-        return integrals(spectra, integrand, *how, observable.measure)
+        how = observable.peak, min(_AT_A_TIME, most), observable.measure
+        return integrals(spectra, integrand, *how)
 
     found = [integrals_of(observable) for observable in observables[0]]
     return [

@@ -77,7 +77,6 @@ class Spectrum:
         self,
         integrand: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
         peak: float | np.ndarray = 1.0,
-        logarithmic_tail: bool = False,
     ) -> Integral:
         """Return integrals over ``dw / 2 pi``.
 
@@ -89,8 +88,6 @@ class Spectrum:
         peak : float or (m,) array
             Bound of the integrand for a transmission of 1: as much of it may hide in resonances and
             Fermi steps that double precision does not resolve.
-        logarithmic_tail : bool
-            Whether the integrand falls with a logarithm of the energy.
 
         Returns
         -------
@@ -102,14 +99,13 @@ class Spectrum:
         ValueError
             As `panels`.
         """
-        return integrals([self], lambda w, _: integrand(w), peak, logarithmic_tail)[0]
+        return integrals([self], lambda w, _: integrand(w), peak)[0]
 
 
 def integrals(
     spectra: Sequence[Spectrum],
     integrand: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
     peak: float | np.ndarray = 1.0,
-    logarithmic_tail: bool = False,
     at_a_time: int = NODES.size * PANELS_PER_CALL,
     measure: Callable[[np.ndarray], np.ndarray] = np.abs,
 ) -> list[Integral]:
@@ -125,7 +121,7 @@ def integrals(
         ``integrand(w (n,), counts (s,)) -> (values (m, n), magnitudes (m, n))``, of the first
         system at the first ``counts[0]`` energies, and so on, as
         `nessflow.spectrum.quadrature.integrate_each` wants.
-    peak, logarithmic_tail
+    peak
         As of `Spectrum.integral`.
     at_a_time : int
         Energies that the integrand is given at a time, about.
@@ -142,8 +138,8 @@ def integrals(
     ValueError
         As `Spectrum.panels`.
     """
-    panels = [x.panels.flattened_at_infinity() if logarithmic_tail else x.panels for x in spectra]
     meshes = [x.mesh for x in spectra]
+    panels = [x.panels.flattened_at_infinity() for x in meshes]
     scales, panels_per_call = [x.scale for x in meshes], max(1, at_a_time // NODES.size)
     each = integrate_each(integrand, panels, scales, spectra[0].rtol, panels_per_call, measure)
     results = []
