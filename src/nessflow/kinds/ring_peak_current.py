@@ -1,13 +1,14 @@
 """Largest current of a weakly coupled ring over the share of its dissipator, and its noise."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from pydantic import Field
 
 from nessflow.estimate import Estimate
-from nessflow.kinetic.peak import Peak, peak_current
+from nessflow.kinetic.peak import SHARES, Peak, peak_current
 from nessflow.parts import Strict
 from nessflow.studies import rings
 from nessflow.studies.kind import PROBABILITY, Coordinate, Outcome, Variable
@@ -63,7 +64,14 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         peak = _peak(ring)
     except ValueError as error:
         return failed(VARIABLES, {}, str(error))
-    found, missing = rings.with_length(ring, _estimates(peak), _elsewhere)
+
+    def elsewhere(other: rings.Ring) -> rings.Estimates:
+        found = _peak(other, peak.around)
+        if found.fault:
+            raise RuntimeError(found.fault)
+        return _estimates(found)
+
+    found, missing = rings.with_length(ring, _estimates(peak), elsewhere)
     found["peak_entropy_production"] = rings.finite(found["peak_entropy_production"])
     if peak.fault:
         return outcome_of(VARIABLES, found, *status_of(peak.fault))
@@ -73,18 +81,17 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     return outcome_of(VARIABLES, found, *rings.judged(ring, 1.0, state, missing))
 
 
-def _peak(ring: rings.Ring) -> Peak:
+def _peak(ring: rings.Ring, around: Sequence[float] = ()) -> Peak:
     modes = ring.bloch_bands()
+    channels = ring.channels(modes)
     return peak_current(
-        modes, ring.inverse_temperature, ring.channels(modes), ring.coupling, ring.filling
+        modes,
+        ring.inverse_temperature,
+        channels,
+        ring.coupling,
+        ring.filling,
+        around or SHARES,
     )
-
-
-def _elsewhere(ring: rings.Ring) -> rings.Estimates:
-    peak = _peak(ring)
-    if peak.fault:
-        raise RuntimeError(peak.fault)
-    return _estimates(peak)
 
 
 def _estimates(peak: Peak) -> dict[str, Estimate]:

@@ -15,8 +15,10 @@ from nessflow.kinetic.steady import SteadyState, steady_state
 _CLOSEST = 1e-24
 """Least share of the equilibrium bath where a peak is looked for; below it, rounding of the states
 couples modes that the dissipator does not reach."""
-_RESTS = np.concatenate([np.linspace(1, 0.1, 19), np.geomspace(0.09, _CLOSEST, 96), [0.0]])
+SHARES = np.concatenate([np.linspace(1, 0.1, 19), np.geomspace(0.09, _CLOSEST, 96), [0.0]])
 """Shares of the equilibrium bath: in the cold its rates are so large that small ones matter."""
+_SPARSE = 8
+"""Of so many shares one is tried again in a ring that differs little."""
 _SETTLED = 1e-6
 """Relative change of the current over the last step at which it is taken for its limit."""
 
@@ -37,6 +39,9 @@ class Peak(NamedTuple):
     states : tuple of SteadyState
         At the peak, then at the ends of the error of the share, which rounds to 1 beside 1; empty
         where there is no peak.
+    around : tuple of float
+        Shares of the equilibrium bath from which a search among rings that differ little finds the
+        same extrema: close ones beside each of them, and a few everywhere.
     """
 
     particle_current: Estimate
@@ -44,6 +49,7 @@ class Peak(NamedTuple):
     inside: bool
     fault: str
     states: tuple[SteadyState, ...] = ()
+    around: tuple[float, ...] = ()
 
 
 def steady_state_at(
@@ -114,6 +120,7 @@ def peak_current(
     dissipator: Sequence[Channel],
     coupling: float,
     filling: float,
+    rests: Sequence[float] = SHARES,
 ) -> Peak:
     """Return the current of largest magnitude over the shares of the nonequilibrium bath.
 
@@ -133,6 +140,9 @@ def peak_current(
         ``epsilon J``, in t/hbar.
     filling : float
         Particles per mode, between 0 and 1.
+    rests : sequence of float
+        Shares of the equilibrium bath among which the search begins, falling from 1 to 0: all, or
+        those around the peak of a ring that differs little.
 
     Returns
     -------
@@ -170,7 +180,7 @@ def peak_current(
         return rest, rest * (1e-12 + error) + np.finfo(float).eps
 
     states, start = [], gibbs_log_odds(bands, inverse_temperature, filling)[0].value
-    for rest in _RESTS:
+    for rest in rests:
         states.append(at(rest, start if rest else None))
         start = states[-1].log_odds.value
     currents, errors = np.array([particle_current(state)[:2] for state in states]).T
@@ -180,26 +190,41 @@ def peak_current(
     if not np.any(abs(currents) > errors):
         nowhere = undefined("the current is zero within its error at all shares")
         return Peak(Estimate(0.0, float(errors.max())), nowhere, False, "")
-    peaks = [_at_end(currents, errors, states)]
-    for i in _inner_maxima(abs(currents), errors):
+    peaks, inner = [_at_end(currents, errors, states, rests)], _inner_maxima(abs(currents), errors)
+    for i in inner:
         start = states[i].log_odds.value
-        rest, share_error = refined(_RESTS[i], _RESTS[i + 1], _RESTS[i - 1], start)
+        rest, share_error = refined(rests[i], rests[i + 1], rests[i - 1], start)
         fault = f"the current has several extrema near the share {1 - rest:.6g}"
         fault = fault if np.isnan(share_error) else ""
         ends = [] if fault else [rest, *np.clip([rest - share_error, rest + share_error], 0, 1)]
         found = tuple(at(each, start) for each in ends or [rest])
         share = Estimate(1 - rest, share_error)
         peaks.append(Peak(particle_current(found[0]), share, True, fault, found))
-    return max(peaks, key=lambda peak: abs(peak.particle_current.value))
+    largest = max(peaks, key=lambda peak: abs(peak.particle_current.value))
+    return largest._replace(around=_around(rests, inner))
 
 
-def _at_end(currents: np.ndarray, errors: np.ndarray, states: Sequence[SteadyState]) -> Peak:
+def _around(rests: Sequence[float], inner: Sequence[int]) -> tuple[float, ...]:
+    """Return a few shares everywhere, those beside some, and those at the end."""
+    places = np.arange(len(rests))
+    chosen = (places % _SPARSE == 0) | (places >= len(rests) - 4)
+    for i in inner:
+        chosen |= abs(places - i) <= 2
+    return tuple(np.asarray(rests)[chosen].tolist())
+
+
+def _at_end(
+    currents: np.ndarray,
+    errors: np.ndarray,
+    states: Sequence[SteadyState],
+    rests: Sequence[float],
+) -> Peak:
     """Return the largest current at an end of the grid: at share 0, at 1, or beside 1."""
     end = max((len(currents) - 1, len(currents) - 2, 0), key=lambda i: abs(currents[i]))
-    current, error, rest = float(currents[end]), float(errors[end]), float(_RESTS[end])
+    current, error, rest = float(currents[end]), float(errors[end]), float(rests[end])
     same = np.append(False, abs(currents[: end + 1] - current) <= errors[: end + 1])
     plateau = end - int(np.argmin(same[::-1])) + 1
-    share_error, fault = float(_RESTS[plateau]) - rest, ""
+    share_error, fault = float(rests[plateau]) - rest, ""
     if end == len(currents) - 2:
         step = abs(current - float(currents[end - 1]))
         error, share_error = error + step, share_error + rest
