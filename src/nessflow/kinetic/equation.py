@@ -55,6 +55,16 @@ class RateEquation:
         return np.hstack([c.into for c in self.active])
 
     @cached_property
+    def out_size(self) -> np.ndarray:
+        """``abs(out)``, (modes, columns)."""
+        return abs(self.out)
+
+    @cached_property
+    def into_size(self) -> np.ndarray:
+        """``abs(into)``, (modes, columns)."""
+        return abs(self.into)
+
+    @cached_property
     def out_error(self) -> np.ndarray:
         """What ``out`` may be wrong by, (modes, columns)."""
         return np.hstack([c.strength * c.out_error for c in self.active])
@@ -146,7 +156,7 @@ def gain_and_drain_error(
     gain, drain : (modes,) float
         In the unit of the rates.
     """
-    out, into = abs(rates.out), abs(rates.into)
+    out, into = rates.out_size, rates.into_size
     out_error, into_error = rates.out_error, rates.into_error
     gain = into_error @ (out.T @ filled) + into @ (out_error.T @ filled)
     drain = out_error @ (into.T @ empty) + out @ (into_error.T @ empty)

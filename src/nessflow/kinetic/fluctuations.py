@@ -25,7 +25,9 @@ from nessflow.kinetic.steady import SteadyState
 
 _STEP = 0.2
 """Step of the logarithm of the frequency; twice of it gives the error."""
-_TAIL = 38.0
+_TAIL = 15.0
+"""How far frequencies go beyond all rates, in their logarithm; what is left is a series in the
+square of the frequency, or of its inverse, of which 1e-13 is the second term over the first."""
 _BLOCK = 2**19
 """Elements of the largest arrays."""
 _EPS = np.finfo(float).eps
@@ -197,45 +199,46 @@ class _LinearNoise:
         transpose, ``X = n out (x) n (1-n) into``, ``Y = n^2 out (x) (1-n) into``.
         """
         n, empty = self.filled[:, None], self.empty[:, None]
-        tests = [n * self.out, n * empty * self.into, n**2 * self.out, empty * self.into]
         columns = self.out.shape[1]
-        tests = np.hstack(tests)
         low = np.log(self.rate.min()) - _TAIL
         high = np.log(self.rate.max()) + _TAIL
         points = low + _STEP * np.arange(2 * int((high - low) / (2 * _STEP)) + 1)
         frequency = np.exp(points)
-        one = np.hstack([tests, self.left])
+        # Half of the factors of R are columns of `left`: (1-n) into and n out, in that order.
+        one = np.hstack([self.left, n * empty * self.into, n**2 * self.out])
         two = np.hstack([self.right, self.projected[:, None]])
         step = max(1, _BLOCK // (one.shape[1] * two.shape[1]))
         parts = np.split(frequency, range(step, len(frequency), step))
         solved = np.concatenate([self._tested(part, one, two) for part in parts])
-        a, b, c, d = solved.reshape(-1, 4, columns).transpose(1, 0, 2)
+        d, a, b, c = np.split(np.delete(solved, 2 * columns, axis=1), 4, axis=1)
         terms = frequency * 2 * np.sum((a * b.conj() - c * d.conj()).real, axis=1)
-        fine = float(terms.sum()) * _STEP / np.pi
-        coarse = float(terms[::2].sum()) * 2 * _STEP / np.pi
-        # Integrands fall at least as the frequency beyond the range.
-        rounding = _EPS * float(abs(terms).sum()) * _STEP + float(abs(terms[0]) + abs(terms[-1]))
+        fine, coarse = _sum_of_all(terms, _STEP) / np.pi, _sum_of_all(terms[::2], 2 * _STEP) / np.pi
+        ends = float(abs(terms[0]) + abs(terms[-1])) * np.exp(-2 * _TAIL)
+        rounding = _EPS * float(abs(terms).sum()) * _STEP + ends
         return self.ensemble_variance + fine, abs(fine - coarse) + rounding
 
     def _tested(self, frequency: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-        """Return what `one` but for `left` takes of ``(i frequency - M^T)^{-1} projected``."""
+        """Return what `one`, which begins with `left`, takes of ``(i w - M^T)^{-1} projected``."""
         products = self._products(frequency, one, two)
-        size = one.shape[1] - self.left.shape[1]
-        small = np.eye(self.left.shape[1]) + products[:, size:, :-1]
-        columns = np.linalg.solve(small, products[:, size:, -1:])
-        return (products[:, :size, -1:] - products[:, :size, :-1] @ columns)[..., 0]
+        size = self.left.shape[1]
+        small = np.eye(size) + products[:, :size, :-1]
+        columns = np.linalg.solve(small, products[:, :size, -1:])
+        return (products[..., -1:] - products[..., :-1] @ columns)[..., 0]
 
     def _products(self, frequency: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
         """Return ``one^T (i frequency + rate)^{-1} two`` for all frequencies."""
         pairs = one.shape[1] * two.shape[1]
-        total = np.zeros((len(frequency), pairs), dtype=complex)
-        step = max(1, _BLOCK // max(pairs, len(frequency)))
+        total = np.zeros((len(frequency), 2 * pairs))
+        step = max(1, _BLOCK // max(2 * pairs, len(frequency)))
         for first in range(0, len(one), step):
             block = slice(first, first + step)
-            inverse = 1 / (1j * frequency[:, None] + self.rate[block])
+            rate = self.rate[block]
             outer = (one[block, :, None] * two[block, None, :]).reshape(-1, pairs)
-            total += inverse.real @ outer + 1j * (inverse.imag @ outer)
-        return total.reshape(-1, one.shape[1], two.shape[1])
+            # 1 / (i w + rate) = (rate - i w) / (w^2 + rate^2), by products of real matrices.
+            square = frequency[:, None] ** 2 + rate**2
+            total += (1 / square) @ np.hstack([rate[:, None] * outer, outer])
+        result = total[:, :pairs] - 1j * frequency[:, None] * total[:, pairs:]
+        return result.reshape(-1, one.shape[1], two.shape[1])
 
     @property
     def matrix(self) -> np.ndarray:
@@ -248,6 +251,12 @@ class _LinearNoise:
         jumps = (self.filled[:, None] * self.out) @ (self.empty[:, None] * self.into).T
         diffusion = np.diag(self.flow) - jumps - jumps.T
         return scipy.linalg.solve_continuous_lyapunov(matrix, -diffusion)
+
+
+def _sum_of_all(terms: np.ndarray, step: float) -> float:
+    """Return the integral over a logarithm of what falls as its exponential beyond both ends."""
+    beyond = (terms[0] + terms[-1]) / np.expm1(step)
+    return float(terms.sum() + beyond) * step
 
 
 def _balanced(out: np.ndarray, into: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

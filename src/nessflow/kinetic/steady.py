@@ -9,6 +9,7 @@ residual h is the error of an occupation relative to n (1 - n), so that nothing 
 digits where modes are almost full or empty.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ _STEPS = 200
 _CONVERGED = 1e-11
 _UNREACHED = 1e-28
 """Total rate of a mode, relative to the largest, below which no process reaches it."""
+_LARGEST_CONDITION = 1e10
+"""Condition up to which a matrix is inverted without its singular values."""
 _EPS = np.finfo(float).eps
 
 
@@ -193,6 +196,15 @@ def _error_of_logarithm(relative: np.ndarray) -> np.ndarray:
     return np.where(relative < 1, -np.log1p(-np.minimum(relative, 1 - _EPS)), 2 * LARGEST_EXPONENT)
 
 
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """Return the inverse, or where there is none to all digits the pseudo-inverse."""
+    with suppress(np.linalg.LinAlgError):
+        inverse = np.linalg.inv(matrix)
+        if abs(inverse).sum(axis=1).max() * abs(matrix).sum(axis=1).max() < _LARGEST_CONDITION:
+            return inverse
+    return np.linalg.pinv(matrix, rcond=1e-15)
+
+
 class _Linearised:
     """The equations at one point: residual, and solutions with their Jacobian.
 
@@ -203,15 +215,18 @@ class _Linearised:
     def __init__(self, equation: RateEquation, log_odds: np.ndarray, free: np.ndarray):
         n, vacancy = expit(-log_odds), expit(log_odds)
         gain, drain = gain_and_drain(equation.out, equation.into, n, vacancy)
-        errors = gain_and_drain_error(equation, n, vacancy)
-        gain_error, drain_error = (error[free] for error in errors)
-        out, into = equation.out[free], equation.into[free]
-        gain, drain, n, vacancy = gain[free], drain[free], n[free], vacancy[free]
+        gain_error, drain_error = gain_and_drain_error(equation, n, vacancy)
+        out, into = equation.out, equation.into
+        if not free.all():
+            every = (gain, drain, gain_error, drain_error, n, vacancy, log_odds, out, into)
+            gain, drain, gain_error, drain_error, n, vacancy, log_odds, out, into = (
+                values[free] for values in every
+            )
         # Columns of both signs cancel; what is left is no smaller than their rounding.
         gain, drain = np.maximum(gain, gain_error / 8), np.maximum(drain, drain_error / 8)
         self.n, self.vacancy, self.weight = n, vacancy, n * vacancy
-        self.residual = np.log(drain / gain) - log_odds[free]
-        self.rounding = _EPS * (4 + abs(log_odds[free]))
+        self.residual = np.log(drain / gain) - log_odds
+        self.rounding = _EPS * (4 + abs(log_odds))
         self.rounding += _error_of_logarithm(gain_error / gain)
         self.rounding += _error_of_logarithm(drain_error / drain)
         left = np.hstack([into / gain[:, None], out / drain[:, None]])
@@ -232,7 +247,7 @@ class _Linearised:
         self.total = float(self.weight.sum())
         bordered[size, :size] = self.weight @ left / self.total
         bordered[size, size] = 1.0
-        self.inverse = np.linalg.pinv(bordered, rcond=1e-15)
+        self.inverse = _inverse(bordered)
 
     def solve(self, force: np.ndarray, particles: float) -> np.ndarray:
         """Return the change of the log odds for a residual and missing particles."""
