@@ -21,7 +21,8 @@ from nessflow.kinetic.rates import LARGEST_EXPONENT
 
 _LONGEST_STEP = 4.0
 _STEPS = 200
-_CONVERGED = 1e-11
+_CONVERGED = 1e-7
+"""Newton step after which one more, of its square, is the last."""
 _UNREACHED = 1e-28
 """Total rate of a mode, relative to the largest, below which no process reaches it."""
 _LARGEST_CONDITION = 1e10
