@@ -6,7 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse
 
-from nessflow.solvers.dark_states import bright_damping_matrix
+from nessflow.solvers.dark_states import (
+    bright_damping_matrix,
+    dark_states,
+    hamiltonian_norm,
+    unreached_sites,
+)
 from nessflow.solvers.dense import solved
 from nessflow.spectrum.quadrature import NODES, Panels, line_mesh
 from nessflow.systems.contacts import Contacts
@@ -29,6 +34,8 @@ _CLOSE = 0.01
 """Last step of a resonance, relative to its half width."""
 _LARGEST = 3000
 """Sites of a system whose eigenvalues take about a minute."""
+_LONGEST = 50_000
+"""Sites of a chain whose poles do."""
 
 
 def _damping_bounds(system: OpenSystem) -> tuple[float, float]:
@@ -110,7 +117,7 @@ def resonances(system: OpenSystem) -> np.ndarray:
     Parameters
     ----------
     system : OpenSystem
-        The system; O(N^3).
+        The system; O(N^3), O(N^2) for chains between leads without bands.
 
     Returns
     -------
@@ -120,13 +127,25 @@ def resonances(system: OpenSystem) -> np.ndarray:
     Raises
     ------
     ValueError
-        When there are too many sites for eigenvalues, which take O(N^3).
+        When there are too many sites.
     """
-    if system.sites > _LARGEST:
+    is_chain = system.is_wired_chain and all(
+        not (lead.model.is_banded or lead.model.poles) for lead in system.leads
+    )
+    largest = _LONGEST if is_chain and unreached_sites(system).size <= _LARGEST else _LARGEST
+    if system.sites > largest:
         raise ValueError(
             f"integrals over the energy need the resonances of a weakly damped system, and "
-            f"{system.sites} sites are too many for eigenvalues (at most {_LARGEST}); "
+            f"{system.sites} sites are too many (at most {largest}); "
             "make the system smaller, give every site loss or gain, or use transmission"
+        )
+    poles = _chain_poles(system) if is_chain else None
+    if poles is not None:
+        return poles
+    if system.sites > _LARGEST:
+        raise ValueError(
+            f"the resonances of a chain of {system.sites} sites were not found to within their "
+            f"widths; take at most {_LARGEST} sites, or change the system a little"
         )
     matrix = bordered(bright_damping_matrix(system), [lead.attached for lead in system.leads])
     matrix[system.coupling.elements] += system.regular_self_energy()
@@ -147,6 +166,24 @@ def resonances(system: OpenSystem) -> np.ndarray:
 
     inside = left[:, : system.sites] @ columns, right[: system.sites].T @ columns.conj()
     return _shifted(poles, *inside, change)
+
+
+def _chain_poles(system: OpenSystem) -> np.ndarray | None:
+    """Return the poles of a chain between leads without bands, None where they are not sure."""
+    damping = system.loss.upper + system.gain.upper
+    hopping = system.hamiltonian.upper
+    products = (hopping - 1j * damping) * (hopping + 1j * damping).conj()
+    diagonal = system.hamiltonian.diagonal - 1j * (system.loss.diagonal + system.gain.diagonal)
+    diagonal[system.contacts] += system.regular_self_energy()
+    # Imported here: numba takes long to import, and other systems do not need it.
+    from nessflow.solvers.poles import tridiagonal_poles
+
+    poles = tridiagonal_poles(diagonal, products)
+    if poles is not None:
+        for level in dark_states(system).levels:
+            # Where another pole is as close it is the same to the last digit.
+            poles[np.argmin(abs(poles - level))] -= 1j * hamiltonian_norm(system)
+    return poles
 
 
 def _shifted(

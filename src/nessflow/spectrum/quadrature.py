@@ -192,19 +192,6 @@ class Integral:
     evaluations: int
 
 
-def _split_point(lower: np.ndarray, upper: np.ndarray, pole: np.ndarray) -> np.ndarray:
-    """Return where to split panels ``(lower, upper)`` that lie too close to ``pole``."""
-    length, height = upper - lower, abs(pole.imag)
-    nearest = np.where(abs(pole - lower) < abs(pole - upper), lower, upper)
-    distance = abs(pole - nearest)
-    towards = np.where(nearest == lower, 1.0, -1.0)
-    # The geometric mean of distance and length takes log log(length / distance) rounds.
-    split = nearest + towards * np.sqrt(distance * length)
-    split = np.where(distance < length / 4, split, 0.5 * (lower + upper))
-    inside = np.minimum(pole.real - lower, upper - pole.real) > height
-    return np.where(inside & (height < length / 8), pole.real, split)
-
-
 def graded(points: np.ndarray, poles: np.ndarray, rtol: float = _RTOL) -> np.ndarray:
     """Add points until no pole is near an interval compared with the interval's length.
 
@@ -231,24 +218,14 @@ def graded(points: np.ndarray, poles: np.ndarray, rtol: float = _RTOL) -> np.nda
     narrow = abs(poles.imag) < 0.25 * np.minimum(gaps[1:], gaps[:-1])
     narrow &= (poles.real > points[0]) & (poles.real < points[-1])
     points = np.unique(np.concatenate([points, poles.real[narrow]]))
-    lower, upper = points[:-1], points[1:]
-    added = [points]
     rho = _RHO * (rtol / _RTOL) ** (-1 / _ORDER)
     # Sum of distances to the ends of an interval, in its lengths, on the ellipse.
     ellipse = 0.5 * (rho + 1 / rho)
-    for _ in range(_MAX_ROUNDS):
-        sums = abs(poles - lower[:, None]) + abs(poles - upper[:, None])
-        worst = np.argmin(sums, axis=1)
-        near = sums[np.arange(lower.size), worst] < ellipse * (upper - lower)
-        lower, upper = lower[near], upper[near]
-        split = _split_point(lower, upper, poles[worst[near]])
-        proper = (lower < split) & (split < upper)
-        lower, upper, split = lower[proper], upper[proper], split[proper]
-        if split.size == 0:
-            break
-        added.append(split)
-        lower, upper = np.concatenate([lower, split]), np.concatenate([split, upper])
-    return np.unique(np.concatenate(added))
+    # Imported here: numba takes long to import, and all have the rule who need no mesh.
+    from nessflow.spectrum.grading import cuts
+
+    added = cuts(points, poles.real.copy(), poles.imag.copy(), ellipse)
+    return np.unique(np.concatenate([points, added]))
 
 
 def _tail(
