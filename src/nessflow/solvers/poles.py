@@ -21,10 +21,10 @@ from scipy.linalg import lapack
 
 from nessflow.solvers.compiled import FAST
 
-CLOSE = 0.01
+_CLOSE = 0.01
 """Error of a pole, relative to its half width, that is none."""
 _ROUNDING = 16 * np.finfo(float).eps
-"""The same, relative to the norm."""
+"""Last step of a pole, relative to the norm; where it ends is rounded by a few of them."""
 _APART = 0.125
 """Sum of the corrections of other poles over their distances, up to which discs are disjoint."""
 _LANES = 16
@@ -48,8 +48,13 @@ def _advance(x, y, pr, pi, er, ei, product, twist):
 
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")
-def _determinants(zr, zi, chosen, site, rate, product, twist, found, power):
-    """Fill D and its derivative, (4, N) real and imaginary parts, with an exponent of two."""
+def _determinants(zr, zi, chosen, site, rate, product, twist, contacts, shifts, found, power):
+    """Fill D and its derivative, (4, N) real and imaginary parts, with an exponent of two.
+
+    ``shifts`` (c, 2, N), real and imaginary parts, are added to the elements of ``contacts``, sites
+    in ascending order, each at its own z
+    of those that are chosen.
+    """
     count, n = chosen.size, site.size
     # One flat array: constant offsets let the compiler see that the lanes do not overlap.
     lane = np.empty(11 * _LANES)
@@ -63,9 +68,16 @@ def _determinants(zr, zi, chosen, site, rate, product, twist, found, power):
             for a in range(3, 10):
                 lane[b + a * _LANES] = 0.0
             shift[b] = 0
+        contact = 0
         for j in range(n):
             here, damping, bond = site[j], rate[j], product[j]
             turn = None if twist is None else twist[j]
+            is_contact = contact < contacts.size and contacts[contact] == j
+            if is_contact:
+                for b in range(_LANES):
+                    i = min(first + b, count - 1)
+                    lane[b] -= shifts[contact, 0, i]
+                    lane[b + _LANES] -= shifts[contact, 1, i]
             for b in range(_LANES):
                 x, y = lane[b] - here, lane[b + _LANES] + damping
                 pr, pi = lane[b + 2 * _LANES], lane[b + 3 * _LANES]
@@ -78,6 +90,11 @@ def _determinants(zr, zi, chosen, site, rate, product, twist, found, power):
                 lane[b + 4 * _LANES], lane[b + 5 * _LANES] = pr, pi
                 lane[b + 6 * _LANES], lane[b + 7 * _LANES] = mr + pr, mi + pi
                 lane[b + 8 * _LANES], lane[b + 9 * _LANES] = dr, di
+            if is_contact:
+                contact += 1
+                for b in range(_LANES):
+                    k = chosen[min(first + b, count - 1)]
+                    lane[b], lane[b + _LANES] = zr[k], zi[k]
             if j % _INTERVAL == _INTERVAL - 1 or j == n - 1:
                 for b in range(_LANES):
                     total = abs(lane[b + 2 * _LANES]) + abs(lane[b + 3 * _LANES])
@@ -154,11 +171,12 @@ def _refine(zr, zi, site, rate, product, twist):
     n = zr.size
     found, power = np.empty((4, n)), np.empty(n, np.int64)
     corrections, needed = np.empty(n), np.empty(n)
-    everyone, tolerance = np.arange(n), CLOSE
+    everyone, tolerance = np.arange(n), _CLOSE
+    chain = site, rate, product, twist, np.empty(0, np.int64), np.empty((0, 2, 0))
     for _ in range(_ATTEMPTS):
         moving = everyone.copy()
         for _ in range(_STEPS):
-            _determinants(zr, zi, moving, site, rate, product, twist, found, power)
+            _determinants(zr, zi, moving, *chain, found, power)
             count = 0
             for i in range(moving.size):
                 k = moving[i]
@@ -171,10 +189,10 @@ def _refine(zr, zi, site, rate, product, twist):
             moving = moving[:count]
             if count == 0:
                 break
-        _determinants(zr, zi, everyone, site, rate, product, twist, found, power)
+        _determinants(zr, zi, everyone, *chain, found, power)
         for k in range(n):
             corrections[k] = _correction(zr, zi, k, found[0, k], found[1, k], power[k])
-            needed[k] = max(CLOSE * abs(zi[k]), _ROUNDING)
+            needed[k] = max(_CLOSE * abs(zi[k]), 4 * _ROUNDING)
         missed, count = everyone.copy(), 0
         for k in range(n):
             here = corrections[k] <= needed[k] and _is_apart(zr, zi, k, corrections, needed)
@@ -190,6 +208,17 @@ def _refine(zr, zi, site, rate, product, twist):
             zr[k] += min(corrections[k], 0.1) * np.cos(k)
             zi[k] += min(corrections[k], 0.1) * np.sin(k)
     return missed.size
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def _steps(zr, zi, chosen, chain, xs, ys, corrections):
+    """Fill how far chosen z are from their poles, and ``|W_k|``."""
+    found, power = np.empty((4, chosen.size)), np.empty(chosen.size, np.int64)
+    _determinants(zr, zi, chosen, *chain, found, power)
+    for i in range(chosen.size):
+        k = chosen[i]
+        xs[i], ys[i] = _step(zr, zi, k, found[0, i], found[1, i], found[2, i], found[3, i])
+        corrections[i] = _correction(zr, zi, k, found[0, i], found[1, i], power[i])
 
 
 def tridiagonal_poles(diagonal: np.ndarray, products: np.ndarray) -> np.ndarray | None:
@@ -242,3 +271,45 @@ def _of_piece(diagonal: np.ndarray, products: np.ndarray) -> np.ndarray | None:
     twist = products.imag.copy() if products.imag.any() else None
     missed = _refine(zr, zi, site, rate, products.real.copy(), twist)
     return None if missed else zr + 1j * zi
+
+
+def steps_to_poles(
+    poles: np.ndarray,
+    chosen: np.ndarray,
+    diagonal: np.ndarray,
+    products: np.ndarray,
+    contacts: np.ndarray,
+    shifts: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far numbers are from the eigenvalues of tridiagonal matrices, one for each.
+
+    Parameters
+    ----------
+    poles : (N,) complex array
+        The numbers, in t.
+    chosen : (m,) int array
+        Which of them.
+    diagonal, products : arrays
+        As of `tridiagonal_poles`.
+    contacts : (c,) int array
+        Sites, ascending, whose diagonal elements are different for each number.
+    shifts : (c, m) complex array
+        By how much.
+
+    Returns
+    -------
+    steps : (m,) complex array
+        The number less the eigenvalue that no other number approaches, in t.
+    corrections : (m,) float array
+        Those of Weierstrass, in t.
+    """
+    unit = float(abs(diagonal).max() + 2 * np.sqrt(abs(products)).max(initial=0.0)) or 1.0
+    products = np.append(0.0, products) / unit**2
+    twist = products.imag.copy() if products.imag.any() else None
+    parts = np.stack([shifts.real, shifts.imag], axis=1) / unit
+    chain = diagonal.real / unit, -diagonal.imag / unit, products.real.copy(), twist
+    xs, ys, corrections = np.empty((3, chosen.size))
+    z = poles / unit
+    places = z.real.copy(), z.imag.copy(), chosen
+    _steps(*places, (*chain, contacts, parts), xs, ys, corrections)
+    return unit * (xs + 1j * ys), unit * corrections

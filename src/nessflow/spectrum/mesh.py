@@ -111,13 +111,15 @@ def resonances(system: OpenSystem) -> np.ndarray:
     """Return the poles of the Green's function; states that no terminal reaches have none.
 
     Eigenvalues of ``X + Sigma``, with the self-energies of leads that have a band at the real part
-    of each pole, by perturbation theory of Brillouin and Wigner: to all orders on up to 8 contacts
+    of each pole.  Those of a chain are the zeros of its determinant, see
+    `nessflow.solvers.poles`; where these are not sure, and of other systems, the bands are taken
+    into account by perturbation theory of Brillouin and Wigner: to all orders on up to 8 contacts
     of such leads, to first order on more.
 
     Parameters
     ----------
     system : OpenSystem
-        The system; O(N^3), O(N^2) for chains between leads without bands.
+        The system; O(N^3), for chains O(N^2).
 
     Returns
     -------
@@ -129,9 +131,7 @@ def resonances(system: OpenSystem) -> np.ndarray:
     ValueError
         When there are too many sites.
     """
-    is_chain = system.is_wired_chain and all(
-        not (lead.model.is_banded or lead.model.poles) for lead in system.leads
-    )
+    is_chain = system.is_wired_chain and not _lead_poles(system)
     largest = _LONGEST if is_chain and unreached_sites(system).size <= _LARGEST else _LARGEST
     if system.sites > largest:
         raise ValueError(
@@ -149,36 +149,54 @@ def resonances(system: OpenSystem) -> np.ndarray:
         )
     matrix = bordered(bright_damping_matrix(system), [lead.attached for lead in system.leads])
     matrix[system.coupling.elements] += system.regular_self_energy()
-    banded = [lead for lead in system.leads if lead.model.is_banded]
-    if not banded:
+    coupling, change = _banded(system)
+    if not coupling.count:
         return np.linalg.eigvals(matrix)
     poles, right = np.linalg.eig(matrix)
     left = np.linalg.pinv(right)
-    coupling = Contacts.of([lead.coupling for lead in banded])
     columns = coupling.columns(system.sites)
-
-    def change(energies: np.ndarray) -> np.ndarray:
-        total = np.zeros((energies.size, coupling.count), complex)
-        for at, lead in zip(coupling.of_lead, banded, strict=True):
-            centre = lead.model.regular_self_energy(lead.model.reference_energy)
-            total[:, at] += lead.model.regular_self_energy(energies) - centre
-        return total
-
     inside = left[:, : system.sites] @ columns, right[: system.sites].T @ columns.conj()
     return _shifted(poles, *inside, change)
 
 
+def _banded(system: OpenSystem) -> tuple[Contacts, Callable]:
+    """Return the contacts of leads with a band, and by how much energies change them, (E, c)."""
+    leads = [lead for lead in system.leads if lead.model.is_banded]
+    coupling = Contacts.of([lead.coupling for lead in leads])
+
+    def change(energies: np.ndarray) -> np.ndarray:
+        total = np.zeros((energies.size, coupling.count), complex)
+        for at, lead in zip(coupling.of_lead, leads, strict=True):
+            centre = lead.model.regular_self_energy(lead.model.reference_energy)
+            total[:, at] += lead.model.regular_self_energy(energies) - centre
+        return total
+
+    return coupling, change
+
+
 def _chain_poles(system: OpenSystem) -> np.ndarray | None:
-    """Return the poles of a chain between leads without bands, None where they are not sure."""
+    """Return the poles of a chain, None where they are not sure."""
     damping = system.loss.upper + system.gain.upper
     hopping = system.hamiltonian.upper
     products = (hopping - 1j * damping) * (hopping + 1j * damping).conj()
     diagonal = system.hamiltonian.diagonal - 1j * (system.loss.diagonal + system.gain.diagonal)
     diagonal[system.contacts] += system.regular_self_energy()
     # Imported here: numba takes long to import, and other systems do not need it.
-    from nessflow.solvers.poles import tridiagonal_poles
+    from nessflow.solvers.poles import steps_to_poles, tridiagonal_poles
 
     poles = tridiagonal_poles(diagonal, products)
+    coupling, change = _banded(system)
+    if poles is not None and coupling.count:
+
+        def step(z: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            shifts = change(z[chosen].real).T
+            return steps_to_poles(z, chosen, diagonal, products, coupling.sites, shifts)
+
+        rounding = 16 * np.finfo(float).eps * energy_scale(system)
+        poles = _fixed_points(poles, lambda z, k: z[k] - step(z, k)[0], rounding)
+        corrections = step(poles, np.arange(poles.size))[1]
+        if np.any(corrections > np.maximum(_CLOSE * abs(poles.imag), 4 * rounding)):
+            return None
     if poles is not None:
         for level in dark_states(system).levels:
             # Where another pole is as close it is the same to the last digit.
@@ -207,25 +225,43 @@ def _shifted(
     if left.shape[1] > _CONTACTS:
         return found
     products = (right[:, :, None] * left[:, None, :]).reshape(poles.size, -1)
-    last = missed = np.full_like(found, np.nan)
-    rounding = 8 * np.finfo(float).eps * abs(poles).max()
-    for _ in range(_STEPS):
+
+    def better(found: np.ndarray, at_work: np.ndarray) -> np.ndarray:
+        here = found[at_work]
         with np.errstate(all="ignore"):  # poles that coincide, which stay where they are
-            reduced = 1 / (found[:, None] - poles)
-            np.fill_diagonal(reduced, 0.0)
-            matrix = change(found.real)[:, :, None]
+            reduced = 1 / (here[:, None] - poles)
+            reduced[np.arange(at_work.size), at_work] = 0.0
+            matrix = change(here.real)[:, :, None]
             between = (reduced @ products).reshape(-1, *matrix.shape[1:2] * 2)
             fine = np.isfinite(between).all(axis=(1, 2))
             inner = np.eye(left.shape[1]) - between[fine] * matrix[fine].swapaxes(1, 2)
-            state = solved(inner, right[fine, :, None])
-            better = poles[fine] + (left[fine] * (matrix[fine] * state)[..., 0]).sum(axis=1)
-            moved = found.copy()
-            moved[fine] = np.where(np.isfinite(better), better, found[fine])
-            miss = moved - found
-            secant = found - miss * (found - last) / (miss - missed)
-        last, missed = found, miss
-        found = np.where(np.isfinite(secant), secant, moved)
-        if np.all(abs(found - last) <= np.maximum(_CLOSE * abs(found.imag), rounding)):
+            state = solved(inner, right[at_work][fine, :, None])
+            shift = (left[at_work][fine] * (matrix[fine] * state)[..., 0]).sum(axis=1)
+            moved = here.copy()
+            moved[fine] = poles[at_work][fine] + shift
+            return np.where(np.isfinite(moved), moved, here)
+
+    return _fixed_points(found, better, 8 * np.finfo(float).eps * abs(poles).max())
+
+
+def _fixed_points(found: np.ndarray, better: Callable, rounding: float) -> np.ndarray:
+    """Return where poles go that are moved by the energies that they come to, by secants.
+
+    Those that have arrived stay: secants of rounding errors lead anywhere.
+    """
+    found, at_work = found.copy(), np.arange(found.size)
+    last = missed = np.full_like(found, np.nan)
+    for _ in range(_STEPS):
+        here = found[at_work]
+        moved = better(found, at_work)
+        miss = moved - here
+        with np.errstate(all="ignore"):
+            secant = here - miss * (here - last) / (miss - missed)
+        found[at_work] = np.where(np.isfinite(secant), secant, moved)
+        step = abs(found[at_work] - here)
+        moving = step > np.maximum(_CLOSE * abs(found[at_work].imag), rounding)
+        at_work, last, missed = at_work[moving], here[moving], miss[moving]
+        if at_work.size == 0:
             break
     return found
 
