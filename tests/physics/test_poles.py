@@ -195,7 +195,7 @@ def narrow(poles, edges):
 @pytest.mark.parametrize("at", [(0, 79), (12, 60)])
 @pytest.mark.parametrize("seed", range(4))
 def test_leads_with_bands_have_the_resonances_of_any_geometry(seed, at):
-    """The sparse system goes by perturbation theory; both solve ``det(z - X - Sigma(Re z)) = 0``."""
+    """Both solve ``det(z - X - Sigma(Re z)) = 0``, the sparse system by perturbation theory."""
     rng = np.random.default_rng(seed)
     leads = [
         chain_at("left", at[0], 1.0, rng.uniform(0.2, 0.8), 0.1, 0.0, 0.1),
