@@ -11,7 +11,17 @@ FOLDER = Path(__file__).resolve().parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 BENCHMARKS = (
     *("kernel", "scaling", "geometry", "noise", "probes", "mixture"),
-    *("lindblad", "kinetic", "quadrature", "accuracy", "ensemble", "batches", "studies", "peers"),
+    *(
+        "lindblad",
+        "kinetic",
+        "quadrature",
+        "poles",
+        "accuracy",
+        "ensemble",
+        "batches",
+        "studies",
+        "peers",
+    ),
 )
 IMAGES = {"accuracy": "![Error against number of energies](images/accuracy.png)\n\n"}
 INTRODUCTION = """\

@@ -47,7 +47,7 @@ def _advance(x, y, pr, pi, er, ei, product, twist):
     return nr, ni
 
 
-@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, error_model="numpy")
 def _determinants(zr, zi, chosen, site, rate, product, twist, contacts, shifts, found, power):
     """Fill D and its derivative, (4, N) real and imaginary parts, with an exponent of two.
 
@@ -115,7 +115,7 @@ def _determinants(zr, zi, chosen, site, rate, product, twist, contacts, shifts, 
                 found[2 + a, first + b] = lane[b + (6 + a) * _LANES]
 
 
-@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, error_model="numpy")
 def _step(zr, zi, k, pr, pi, dr, di):
     """Return how far a z is from the pole that no other approaches, real and imaginary part."""
     rr = ri = 0.0
@@ -136,7 +136,7 @@ def _step(zr, zi, k, pr, pi, dr, di):
     return longer * (pr * sr + pi * si) / slope, longer * (pi * sr - pr * si) / slope
 
 
-@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, error_model="numpy")
 def _correction(zr, zi, k, pr, pi, power):
     """Return ``|W_k|``, D given with an exponent of two."""
     size = pr * pr + pi * pi
@@ -153,7 +153,7 @@ def _correction(zr, zi, k, pr, pi, power):
     return np.exp(0.5 * total)
 
 
-@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, error_model="numpy")
 def _is_apart(zr, zi, k, corrections, needed):
     """Return whether the disc of a pole holds it alone, or with others that are the same to us."""
     total = 0.0

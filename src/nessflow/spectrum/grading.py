@@ -9,12 +9,12 @@ _MAX_CUTS = 100
 """Cuts of an interval that lie in one another."""
 
 
-@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, error_model="numpy")
 def _distance(real, imag, point):
     return np.sqrt((real - point) * (real - point) + imag * imag)
 
 
-@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, error_model="numpy")
 def _nearest(real, imag, lower, upper, ellipse):
     """Return which pole is on the smallest ellipse about an interval, -1 where none is near."""
     middle = 0.5 * (lower + upper)
@@ -30,7 +30,7 @@ def _nearest(real, imag, lower, upper, ellipse):
     return nearest
 
 
-@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+@numba.njit(fastmath=FAST, error_model="numpy")
 def _split_point(lower, upper, real, imag):
     """Return where to split an interval that lies too close to a pole."""
     length, height = upper - lower, abs(imag)
