@@ -41,6 +41,7 @@ $(VENV)/ready: envs/requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(VENV)/bin/python envs/compile_kernels.py
 	touch $@
 
 # Programs of others, in an environment of their own, that judge the data and the archive in tests.

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nessflow.config.grid import Ensemble
+from nessflow.config.grid import Ensemble, generator
 from nessflow.config.project import load_study as read_study
 from nessflow.config.study import Study
 from nessflow.errors import nearest
 from nessflow.outcome import Status
 from nessflow.registry import AnyOf, Kind, PartError, find_kind
-from nessflow.run.solve import generator
 from nessflow.store.layout import described
 from nessflow.studies.systems import LeadRole, System
 from nessflow.studies.variables import ACCURACY

@@ -17,7 +17,8 @@ from nessflow.config.project import load_study
 from nessflow.run.ensemble import with_statistics
 from nessflow.run.provenance import origin, origins_json, provenance
 from nessflow.run.solve import coordinates_of
-from nessflow.store.layout import OK, pending_dataset
+from nessflow.store.layout import pending_dataset
+from nessflow.store.status import OK
 from nessflow.store.store import write_dataset
 
 

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from nessflow.config.grid import Axis, Ensemble, label_of
+from nessflow.config.grid import Axis, Ensemble, generator, label_of
 from nessflow.config.study import Study, template_json
 from nessflow.kinds import steady_current, transmission
-from nessflow.run.solve import generator, solve_block
+from nessflow.run.solve import solve_block
 from nessflow.store.store import read_dataset
 from nessflow.studies import systems
 from nessflow.studies.draws import stream

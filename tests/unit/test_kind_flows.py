@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nessflow.config.grid import Ensemble, points_of
+from nessflow.config.grid import Ensemble, generator, points_of
 from nessflow.config.project import load_study, parameters_of
 from nessflow.registry import find_kind, kind_names
 from nessflow.run.judge import judge
-from nessflow.run.solve import generator
 from nessflow.studies.kind import FLOWS, Status
 from nessflow.testing import check_kind
 

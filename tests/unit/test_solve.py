@@ -17,7 +17,7 @@ from nessflow.run import solve as solver
 from nessflow.run.retry import release_failures
 from nessflow.run.solve import Counts, interrupts, one_line, partial_path, span
 from nessflow.store.files import StoreError
-from nessflow.store.layout import PENDING, STATUS_MEANINGS
+from nessflow.store.status import PENDING, STATUS_MEANINGS
 from nessflow.store.store import read_dataset
 from nessflow.studies.kind import Status
 

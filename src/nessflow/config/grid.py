@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 Labels = Mapping[str, str]
 
 
@@ -90,3 +92,8 @@ def seed_entropy(ensemble: Ensemble, labels: Labels, sample: int) -> list[int]:
     own = dict(labels) if ensemble.independent else {}
     digest = hashlib.sha256(canonical_json(own).encode()).digest()
     return [ensemble.seed, int.from_bytes(digest[:16], "little"), sample]
+
+
+def generator(ensemble: Ensemble, labels: Labels, sample: int) -> np.random.Generator:
+    """Return the random generator of one sample of one point."""
+    return np.random.default_rng(np.random.SeedSequence(seed_entropy(ensemble, labels, sample)))

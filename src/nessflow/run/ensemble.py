@@ -6,7 +6,8 @@ import numpy as np
 import xarray as xr
 
 from nessflow.config.study_file import squared_units
-from nessflow.store.layout import OK, described, stored_variables
+from nessflow.store.layout import described, stored_variables
+from nessflow.store.status import OK
 
 _FEW = "fewer than two samples succeeded: no standard error"
 _NONE = "no sample succeeded"

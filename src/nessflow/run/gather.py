@@ -31,11 +31,8 @@ from nessflow.store.files import (
     write_text,
 )
 from nessflow.store.layout import (
-    OK,
-    PENDING,
     REASONS,
     SOURCE_DIGEST,
-    STATUS_MEANINGS,
     pending_dataset,
     point_labels,
     stored_variables,
@@ -48,6 +45,7 @@ from nessflow.store.manifest import (
     state_of,
     write_manifest,
 )
+from nessflow.store.status import OK, PENDING, STATUS_MEANINGS
 from nessflow.store.store import read_dataset, write_dataset
 
 Coordinates = Mapping[str, xr.Variable]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nessflow.store.layout import OK, SUSPECT
+from nessflow.store.status import OK, SUSPECT
 
 _ROUNDING = 1e-10
 """Rounding allowed to values without an error of their own, relative to limits or values."""

@@ -6,9 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nessflow.config.grid import generator
 from nessflow.config.study import Study, parameters_of
 from nessflow.run.reasons import block_reason
-from nessflow.run.solve import generator, prepared_block
+from nessflow.run.solve import prepared_block
 from nessflow.store.manifest import BLOCKS, DATA, FAILURES, named_faults, state_of
 from nessflow.store.store import read_dataset
 

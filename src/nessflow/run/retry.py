@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nessflow.run.solve import partial_path, stale_path
 from nessflow.store.files import StoreError, remove
-from nessflow.store.layout import OK, PENDING
+from nessflow.store.status import OK, PENDING
 from nessflow.store.store import read_dataset, write_dataset
 
 

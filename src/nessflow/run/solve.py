@@ -15,7 +15,7 @@ from statistics import median
 import numpy as np
 import xarray as xr
 
-from nessflow.config.grid import Axis, Ensemble, Labels, canonical_json, seed_entropy
+from nessflow.config.grid import Axis, Labels, canonical_json, generator
 from nessflow.config.study import (
     Block,
     Study,
@@ -30,19 +30,16 @@ from nessflow.run.provenance import origin, origins_json, origins_of, provenance
 from nessflow.run.supervision import Watch
 from nessflow.store.files import Damaged, Missing, remove, set_aside
 from nessflow.store.layout import (
-    EXCEPTION,
-    OK,
-    PENDING,
     POINT_VARIABLES,
     REASONS,
     SOURCE_DIGEST,
-    TIME_LIMIT,
     described,
     pending_dataset,
     point_labels,
     stored_variables,
 )
 from nessflow.store.lock import sole_writer
+from nessflow.store.status import EXCEPTION, OK, PENDING, TIME_LIMIT
 from nessflow.store.store import read_dataset, write_dataset
 
 FLUSH_SECONDS = 60.0
@@ -519,11 +516,6 @@ def _require_coordinates(expected: Mapping, coordinates: Mapping) -> None:
     for name, given in coordinates.items():
         if not np.array_equal(expected[name], given.values):
             raise ValueError(f"{name} has other values than at the first point of the block")
-
-
-def generator(ensemble: Ensemble, labels: Labels, sample: int) -> np.random.Generator:
-    """Return the random generator of one sample of one point."""
-    return np.random.default_rng(np.random.SeedSequence(seed_entropy(ensemble, labels, sample)))
 
 
 def one_line(text: str) -> str:

@@ -10,7 +10,6 @@ from itertools import pairwise
 
 import numpy as np
 import scipy.sparse
-from scipy.optimize import brentq
 
 from nessflow.solvers.dark_states import (
     constraints,
@@ -179,6 +178,9 @@ def _bound_between(
     crossing, found = np.flatnonzero(falling[0] & falling[1]), []
     if crossing.size > _MANY:
         return None
+    # Imported here: it takes long to import, and few systems need it.
+    from scipy.optimize import brentq
+
     roots = [
         brentq(level, low, high, (place,), xtol=4 * np.finfo(float).eps * scale)
         for place in crossing

@@ -12,12 +12,8 @@ import xarray as xr
 
 from nessflow.config.grid import Axis, Labels, canonical_json, label_of
 from nessflow.config.study import inner_cases
+from nessflow.store.status import PENDING, STATUS_MEANINGS
 
-PENDING = -1
-"""Status of a point that is not computed yet; only in files of unfinished blocks."""
-
-OK, NOT_CONVERGED, EXCEPTION, TIME_LIMIT, SUSPECT = range(5)
-STATUS_MEANINGS = ("ok", "not_converged", "exception", "time_limit", "suspect")
 REASONS = "undefined_reasons"
 """Variable of a block: JSON of variable name -> why it is NaN by nature at the point."""
 

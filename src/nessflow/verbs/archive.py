@@ -23,9 +23,9 @@ from nessflow.publish.crate import METADATA, About, File, Run, crate_json
 from nessflow.run.provenance import origins_of
 from nessflow.run.reader import read_data
 from nessflow.store.files import file_sha256, remove
-from nessflow.store.layout import OK
 from nessflow.store.manifest import FAILURES
 from nessflow.store.manifest import MANIFEST as SUMS
+from nessflow.store.status import OK
 from nessflow.verbs.verify import report_faults, study_faults
 from nessflow.verbs.workflow import PAGE, REPORT, Jobs, data_of, jobs_of
 

@@ -7,13 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import BaseModel
 
-from nessflow.config.grid import Ensemble
+from nessflow.config.grid import Ensemble, generator
 from nessflow.config.project import Study, parameters_of
 from nessflow.config.study import variables_at
 from nessflow.outcome import Coordinate, Variable
 from nessflow.registry import Kind
 from nessflow.run.judge import Verdict, judge
-from nessflow.run.solve import generator
 
 
 class Point(NamedTuple):
