@@ -274,6 +274,19 @@ def test_loss_alone_makes_the_noise_of_its_own_current():
     assert noise.particle_noise.error[0, 1] < 1e-15 * scale
 
 
+def test_cross_noise_of_a_long_lossy_wire_costs_no_energies():
+    """It falls as the transmission, and its accuracy is that of a correlation."""
+    sites = 300
+    system = open_chain(sites, loss=dict.fromkeys(range(sites), 0.1))
+    found, plain = lead_noise(system), steady_currents(system)
+    value, error, _ = found.particle_noise
+    assert abs(value[0, 1]) < 1e-12 * value[0, 0]
+    assert np.all(error <= 1e-9 * np.sqrt(np.outer(np.diag(value), np.diag(value))))
+    assert found.evaluations < 1.5 * plain.evaluations
+    exact = lead_noise(system, 1e-13).particle_noise
+    assert np.all(abs(exact.value - value) <= error)
+
+
 def test_no_lead_no_noise():
     system = OpenSystem(chain(2, 1.0, 0.0), *[Tridiagonal.zero(2)] * 2, [])
     with pytest.raises(ValueError, match="at least one lead"):

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import digamma, expit
 
-from nessflow.spectrum.quadrature import GAUSS, KRONROD, NODES, graded, integrate, line_mesh
+from nessflow.spectrum.quadrature import (
+    GAUSS,
+    KRONROD,
+    NODES,
+    graded,
+    integrate,
+    integrate_each,
+    line_mesh,
+)
 
 
 def plain(function):
@@ -78,6 +86,47 @@ def test_tail_beside_a_far_away_step():
     """A step at w = 1e6 far outside the interior, as of a lead at infinite bias."""
     found = integrate(plain(lambda w: (w < 1e6) / (1 + w**2)), line_mesh((-3, 3), points=[1e6]))
     assert abs(found.value[0] - (np.pi - 1e-6)) <= found.error[0] < 1e-9
+
+
+def test_a_logarithm_in_the_tail_costs_no_bisection():
+    """``int log(1 + w^2) / (1 + w^2) dw = 2 pi log 2``."""
+    mesh = line_mesh((-8, 8), poles=[1j, -1j])
+    logarithm, lorentz = (
+        plain(lambda w: np.log1p(w**2) / (1 + w**2)),
+        plain(lambda w: 1 / (1 + w**2)),
+    )
+    found = integrate(logarithm, mesh.flattened_at_infinity())
+    assert found.converged
+    assert abs(found.value[0] - 2 * np.pi * np.log(2)) <= found.error[0] < 1e-9
+    assert 2 * found.evaluations < integrate(logarithm, mesh).evaluations
+    # What has none loses nothing.
+    both = [integrate(lorentz, x) for x in (mesh, mesh.flattened_at_infinity())]
+    for each in both:
+        assert abs(each.value[0] - np.pi) <= each.error[0] < 1e-9
+    assert both[1].evaluations < 1.5 * both[0].evaluations
+
+
+def test_a_component_may_be_measured_by_another():
+    """The second one, of many waves, is next to nothing beside the first."""
+
+    def integrand(w):
+        values = np.array([np.exp(-(w**2)), 1e-30 * np.exp(-(w**2)) * (1.1 + np.cos(200 * w))])
+        return values, abs(values)
+
+    mesh = line_mesh((-8, 8))
+    alone = integrate(integrand, mesh)
+    (found,) = integrate_each(
+        lambda w, _: integrand(w),
+        [mesh],
+        [0.0],
+        measure=lambda x: np.maximum(abs(x), abs(x[:, :1])),
+    )
+    exact = np.sqrt(np.pi) * np.array([1.0, 1.1e-30])
+    for each in (alone, found):
+        assert each.converged
+        assert np.all(abs(each.value - exact) <= each.error)
+    assert alone.error[1] < 1e-9 * exact[1] < found.error[1] < 1e-9 * exact[0]
+    assert 3 * found.evaluations < alone.evaluations
 
 
 def test_square_root_edges_cost_no_bisection():
