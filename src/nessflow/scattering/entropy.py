@@ -137,6 +137,26 @@ def _eigenvalues(matrices: np.ndarray) -> np.ndarray:
     return np.clip(np.linalg.eigvalsh(np.moveaxis(matrices, -1, 0)), 0.0, 1.0).T
 
 
+def _eigenvalues_of_product(matrices: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Return those of ``C^(1/2) x C^(1/2)``, C positive (n, n, E) and x real diagonal, (n, E)."""
+    if len(matrices) == 2:
+        first, second = matrices[0, 0].real * factors[0], matrices[1, 1].real * factors[1]
+        beside = abs(matrices[1, 0]) ** 2
+        rest = np.maximum(matrices[0, 0].real * matrices[1, 1].real - beside, 0.0)
+        product, half = rest * factors[0] * factors[1], 0.5 * (first + second)
+        # Of (a + b)^2 - 4 (ab - c) and (a - b)^2 + 4 c the one that is a sum of what is positive.
+        mixed = factors[0] * factors[1]
+        square = np.where(
+            mixed > 0, 0.25 * (first - second) ** 2 + beside * mixed, half**2 - product
+        )
+        larger = half + np.copysign(np.sqrt(square), half)
+        smaller = np.divide(product, larger, out=np.zeros_like(larger), where=larger != 0)
+        return np.array([larger, smaller])
+    levels, vectors = np.linalg.eigh(np.moveaxis(matrices, -1, 0))
+    factor = vectors * np.sqrt(np.maximum(levels, 0.0))[:, None]
+    return np.linalg.eigvalsh(factor.conj().swapaxes(1, 2) @ (factors.T[..., None] * factor)).T
+
+
 # --- entropy of each kind of terminal -------------------------------------------------------------
 
 
@@ -216,10 +236,7 @@ def _of_one_reservoir(correlations: np.ndarray, entering: np.ndarray) -> Terms:
 
 def _of_merged(correlations: np.ndarray, filled: np.ndarray, occupation: float) -> Terms:
     """Return the change of entropy of loss and gain as one terminal."""
-    levels, vectors = np.linalg.eigh(np.moveaxis(correlations, -1, 0))
-    factor = vectors * np.sqrt(np.maximum(levels, 0.0))[:, None]
-    excess = (filled - occupation).T[..., None]
-    change = np.linalg.eigvalsh(factor.conj().swapaxes(1, 2) @ (excess * factor)).T
+    change = _eigenvalues_of_product(correlations, filled - occupation)
     change = np.clip(change, -occupation, 1 - occupation)
     start = np.full(change.shape, occupation)
     out = start + change, (1 - start) - change
