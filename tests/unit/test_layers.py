@@ -58,6 +58,7 @@ KERNELS = {
     "solvers/chain_sites.py",
     "solvers/poles.py",
     "spectrum/grading.py",
+    "spectrum/panel_sums.py",
 }
 """Modules with compiled functions."""
 

@@ -369,17 +369,22 @@ def _panel_integrals(
     """
     energies, slope = panels.nodes()
     values, magnitudes = integrand(energies.ravel(), NODES.size * counts)
+    # Imported here: numba takes long to import, and all have the rule who integrate nothing.
+    from nessflow.spectrum.panel_sums import panel_sums
+
     shape = (len(values), *energies.shape)
-    with np.errstate(invalid="ignore", divide="ignore"):  # a value that is not finite gives NaN
-        values = values.reshape(shape) * slope
-        size = node_sums(magnitudes.reshape(shape) * slope, KRONROD)
-        kronrod, error = panel_estimates(values)
+    result = np.empty((4, len(values), panels.size))
+    values, magnitudes = (
+        np.ascontiguousarray(x, float).reshape(shape) for x in (values, magnitudes)
+    )
+    panel_sums(values, magnitudes, slope, KRONROD, GAUSS, result)
     # A node is rounded by epsilon |w|, so is what the integrand computes of it (scale); a panel
     # of length l is as much as that wrong about where its integrand lies.
     span = abs(energies[:, -1] - energies[:, 0])
     reach = np.repeat(scales, counts) + abs(energies).min(axis=1)
     place = reach / np.maximum(span, _EPSILON * reach + np.finfo(float).tiny)
-    return np.stack([kronrod, error, _EPSILON * (_ROUNDING_ERRORS + place) * size, size])
+    np.multiply(_EPSILON * (_ROUNDING_ERRORS + place), result[3], out=result[2])
+    return result
 
 
 def _calls(counts: np.ndarray, most: int) -> Iterator[slice]:
