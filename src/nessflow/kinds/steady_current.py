@@ -48,6 +48,10 @@ def evaluate_many(
 
     outcomes = []
     for (observables, accuracy), tasks in groupby(zip(points, rngs, strict=True), asked):
-        found = [systems.open_system(point.system, rng) for point, rng in tasks]
+        found = []
+        # The samples of a point have one and the same system.
+        for _, samples in groupby(tasks, lambda task: id(task[0].system)):
+            alike, own = zip(*samples, strict=True)
+            found += systems.open_systems(alike[0].system, own)
         outcomes += observable.evaluate_all(found, observables, accuracy)
     return outcomes

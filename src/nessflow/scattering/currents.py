@@ -23,7 +23,7 @@ from nessflow.spectrum.quadrature import Integral
 from nessflow.spectrum.rates import Observable, Rates, integrate_observables
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.systems.matrices import Matrix, as_dense, expectation, overlap
-from nessflow.systems.system import OpenSystem, Terminal
+from nessflow.systems.system import OpenSystem, Surroundings, Terminal, remembered
 
 # --- transmissions -----------------------------------------------------------------------------
 
@@ -427,7 +427,7 @@ class SteadyCurrents:
         return not self.fault
 
 
-def _contact_tails(system: OpenSystem, terminal: Terminal, matrix: Matrix) -> dict[int, float]:
+def _contact_tails(system: Surroundings, terminal: Terminal, matrix: Matrix) -> dict[int, float]:
     """Return ``Gamma_a v_a^+ P v_a``, by site from 1, of leads whose band never ends.
 
     Their energy current goes as this/w; only what is not zero, in equal parts on the sites of v.
@@ -445,7 +445,8 @@ def _listed(sites: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(set(sites))))
 
 
-def _divergences(system: OpenSystem) -> tuple[dict[int, str], str | None]:
+@remembered
+def _divergences(system: Surroundings) -> tuple[dict[int, str], str | None]:
     """Return why energy currents diverge: by terminal, and of the net current of two leads.
 
     With a band that never ends, the lead's energy integrand is ``Gamma_a 2P_aa / w`` at
@@ -503,7 +504,7 @@ def divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], di
     notes : dict
         Attribute of `SteadyCurrents` -> reason.
     """
-    reasons, net = _divergences(system)
+    reasons, net = _divergences(system.surroundings)
     notes = {}
     if reasons:
         terminals = terminal_names(system)

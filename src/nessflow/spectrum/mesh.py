@@ -17,7 +17,7 @@ from nessflow.spectrum.quadrature import NODES, Panels, line_mesh
 from nessflow.systems.contacts import Contacts
 from nessflow.systems.leads.lead import Lead, bordered
 from nessflow.systems.matrices import gershgorin
-from nessflow.systems.system import OpenSystem, remembered
+from nessflow.systems.system import OpenSystem, Surroundings, remembered
 
 _REACH = 40.0
 """Temperatures from the chemical potential beyond which a Fermi function has no structure."""
@@ -38,7 +38,8 @@ _LONGEST = 50_000
 """Sites of a chain whose poles do."""
 
 
-def _damping_bounds(system: OpenSystem) -> tuple[float, float]:
+@remembered
+def _damping_bounds(system: Surroundings) -> tuple[float, float]:
     """Return bounds of the eigenvalues of ``P + Q``, in t/hbar."""
     low, high = np.transpose([gershgorin(system.loss), gershgorin(system.gain)])
     return max(low[0], 0.0) + max(low[1], 0.0), high.sum()
@@ -61,7 +62,9 @@ def _smallest_damping(system: OpenSystem) -> float:
         damping = -float(lead.model.regular_self_energy(centre)[0].imag)
         contacts[site] += abs(amplitude) ** 2 * damping
     everywhere = len(contacts) == system.sites
-    sites = _damping_bounds(system)[0] + (min(contacts.values()) if everywhere else 0.0)
+    sites = _damping_bounds(system.surroundings)[0] + (
+        min(contacts.values()) if everywhere else 0.0
+    )
     return min([sites, *(-pole.imag for pole in _lead_poles(system))])
 
 
@@ -331,7 +334,7 @@ def _structure(system: OpenSystem) -> tuple[float, float]:
     """Return centre and radius of a disc that holds all singularities of the Green's function."""
     low, high, reach = _spectrum(system)
     centre = 0.5 * (low + high)
-    radius = 0.5 * (high - low) + reach + _damping_bounds(system)[1]
+    radius = 0.5 * (high - low) + reach + _damping_bounds(system.surroundings)[1]
     radius = max([radius, *(abs(edge - centre) for edge in _edges(system))])
     # One level that nothing reaches: any width will do.
     return centre, radius or abs(centre) or 1.0

@@ -17,6 +17,7 @@ from nessflow.systems.channels.channel import Channels, Site
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Lead
+from nessflow.systems.matrices import Matrix
 from nessflow.systems.system import OpenSystem, Place, Tridiagonal, attached_leads
 
 CONVENTIONS = (
@@ -249,10 +250,29 @@ def open_system(system: System, rng: np.random.Generator | None) -> OpenSystem:
     The same generator gives the same disorder, however often: scaled by its width, and site by
     site, so that the first sites of a longer lattice are those of a shorter one.
     """
+    return next(open_systems(system, [rng]))
+
+
+def open_systems(
+    system: System, rngs: Iterable[np.random.Generator | None]
+) -> Iterator[OpenSystem]:
+    """Yield the system of the engine for each sample; they share what they can."""
+    lattice, found = system.lattice, None
+    for rng in rngs:
+        disorder = 0.0
+        if system.disorder is not None:
+            disorder = system.disorder.energies(lattice.sites, stream(rng, "onsite"))
+        hamiltonian = lattice.hamiltonian(disorder)
+        if found is None:
+            found = _clean_system(system, hamiltonian)
+            yield found
+        else:
+            yield found.with_hamiltonian(hamiltonian)
+
+
+def _clean_system(system: System, hamiltonian: Matrix) -> OpenSystem:
     lattice = system.lattice
-    disorder, loss, gain = 0.0, Tridiagonal.zero(lattice.sites), Tridiagonal.zero(lattice.sites)
-    if system.disorder is not None:
-        disorder = system.disorder.energies(lattice.sites, stream(rng, "onsite"))
+    loss, gain = Tridiagonal.zero(lattice.sites), Tridiagonal.zero(lattice.sites)
     if system.loss is not None:
         loss = system.loss.matrix(lattice)
     if system.gain is not None:
@@ -262,4 +282,4 @@ def open_system(system: System, rng: np.random.Generator | None) -> OpenSystem:
         filling = lead.chemical_potential, lead.temperature
         place = from_zero(place_of(system, name))
         leads += attached_leads(name, model_of(lead), place, *filling)
-    return OpenSystem(lattice.hamiltonian(disorder), loss, gain, leads)
+    return OpenSystem(hamiltonian, loss, gain, leads)

@@ -103,6 +103,11 @@ class Tridiagonal:
         real = not np.iscomplexobj(self.upper)
         return self if real else Tridiagonal(self.diagonal, self.upper.conj())
 
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """What Gershgorin's discs extend from and to."""
+        return _interval(self)
+
     def any(self) -> bool:
         """Return whether any element differs from zero."""
         return bool(self.diagonal.any() or self.upper.any())
@@ -246,6 +251,10 @@ def gershgorin(matrix: Matrix) -> tuple[float, float]:
     lower, upper : float
         In the unit of the matrix.
     """
+    return matrix.interval if isinstance(matrix, Tridiagonal) else _interval(matrix)
+
+
+def _interval(matrix: Matrix) -> tuple[float, float]:
     lower, upper = zip(*(((c - r).min(), (c + r).max()) for c, r in _discs(matrix)), strict=True)
     return float(min(lower)), float(max(upper))
 

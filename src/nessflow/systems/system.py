@@ -236,6 +236,30 @@ class Terminal:
 
 
 @dataclass(frozen=True, eq=False)
+class Surroundings:
+    """All of an open system but its Hamiltonian.
+
+    Attributes
+    ----------
+    loss, gain : Tridiagonal, Sparse or (N, N) array
+        As of `OpenSystem`.
+    leads : tuple of AttachedLead
+        The leads.
+    terminals : tuple of Terminal
+        What they make up.
+    """
+
+    loss: Matrix
+    gain: Matrix
+    leads: tuple[AttachedLead, ...]
+    terminals: tuple[Terminal, ...]
+
+    def __getstate__(self) -> dict:
+        """Return what is copied and pickled: without what others remember of it."""
+        return {name: value for name, value in vars(self).items() if name != _REMEMBERED}
+
+
+@dataclass(frozen=True, eq=False)
 class OpenSystem:
     """Quadratic fermions with Markovian loss and gain, attached to leads.
 
@@ -277,6 +301,41 @@ class OpenSystem:
             object.__setattr__(self, name, matrix)
         object.__setattr__(self, "leads", tuple(self.leads))
         self._check_leads()
+
+    def with_hamiltonian(self, hamiltonian: Matrix) -> "OpenSystem":
+        """Return the system with another Hamiltonian, such as that of another sample.
+
+        Loss, gain and leads are not looked at again, and what is remembered of them is shared.
+
+        Parameters
+        ----------
+        hamiltonian : Tridiagonal, (N, N) matrix of scipy.sparse or (N, N) array
+            Hermitian, in t.
+
+        Returns
+        -------
+        OpenSystem
+            As if it were made anew.
+
+        Raises
+        ------
+        ValueError
+            When the matrix is not what it should be.
+        """
+        matrix = checked("hamiltonian", hamiltonian)
+        same = isinstance(matrix, Tridiagonal) and matrix.shape == self.hamiltonian.shape
+        if not (same and self.is_tridiagonal):
+            return OpenSystem(hamiltonian, self.loss, self.gain, self.leads)
+        other = object.__new__(OpenSystem)
+        kept = ("terminals", "terminal_of_lead", "coupling", "alike_leads", "surroundings")
+        known = {name: getattr(self, name) for name in ("loss", "gain", "leads", *kept)}
+        vars(other).update(known, hamiltonian=matrix)
+        return other
+
+    @cached_property
+    def surroundings(self) -> "Surroundings":
+        """Loss, gain and leads; one object for all samples."""
+        return Surroundings(self.loss, self.gain, self.leads, self.terminals)
 
     def _check_leads(self) -> None:
         seen = set()
@@ -434,16 +493,17 @@ class OpenSystem:
 
 
 _REMEMBERED = "_remembered"
+Whole = TypeVar("Whole", OpenSystem, Surroundings)
 
 
-def remembered(function: Callable[[OpenSystem], Result]) -> Callable[[OpenSystem], Result]:
-    """Return a function of one system that is computed once for each.
+def remembered(function: Callable[[Whole], Result]) -> Callable[[Whole], Result]:
+    """Return a function of one system, or of its surroundings, that is computed once for each.
 
     The results are kept as long as the system is, whatever else is computed meanwhile.
     """
 
     @wraps(function)
-    def once(system: OpenSystem) -> Result:
+    def once(system: Whole) -> Result:
         kept = vars(system).setdefault(_REMEMBERED, {})
         if function not in kept:
             kept[function] = function(system)
