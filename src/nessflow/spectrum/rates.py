@@ -70,7 +70,13 @@ class Exchange:
 
     def _inside(self, matrix: np.ndarray) -> np.ndarray:
         leads = np.array(self._leads)
+        if len(leads) == 1:  # a view
+            return matrix[leads[0] : leads[0] + 1, leads[0] : leads[0] + 1]
         return matrix[leads[:, None], leads]
+
+    def _own(self, rows: np.ndarray) -> np.ndarray:
+        """Return what is given for each terminal as a matrix of its one lead."""
+        return rows[None, self.terminal : self.terminal + 1]
 
     @cached_property
     def reflection(self) -> np.ndarray:
@@ -103,21 +109,21 @@ class Exchange:
     def incoming(self) -> np.ndarray:
         """``N'``, (m, m, E) complex, float for one lead."""
         if len(self._leads) == 1:
-            return self.rates.incoming[None, [self.terminal]]
+            return self._own(self.rates.incoming)
         return self._scattered(self.rates.filled) + self._inside(self.rates.gain_correlations)
 
     @cached_property
     def vacant(self) -> np.ndarray:
         """``H'``, (m, m, E) complex, float for one lead."""
         if len(self._leads) == 1:
-            return self.rates.vacant[None, [self.terminal]]
+            return self._own(self.rates.vacant)
         return self._scattered(self.rates.empty) + self._inside(self.rates.loss_correlations)
 
     @cached_property
     def change(self) -> np.ndarray:
         """``f H' - (1 - f) N'`` without cancellation, (m, m, E) complex, float for one lead."""
         if len(self._leads) == 1:
-            return self.rates.mean[None, [self.terminal]]
+            return self._own(self.rates.mean)
         loss, gain = map(self._inside, (self.rates.loss_correlations, self.rates.gain_correlations))
         between = self._scattered(self.rates.difference[self.terminal])
         return between + self.filled * loss - self.empty * gain
