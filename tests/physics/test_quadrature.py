@@ -106,6 +106,14 @@ def test_a_logarithm_in_the_tail_costs_no_bisection():
     assert both[1].evaluations < 1.5 * both[0].evaluations
 
 
+@pytest.mark.parametrize("cut", [1e-20, 1e-8, 1e-7, 0.3, 1.0])
+def test_nodes_of_tails_are_numbers_that_can_be_squared(cut):
+    mesh = line_mesh((-8, 8), points=[8 / cut, -8 / cut])
+    energies, slope = mesh.flattened_at_infinity().nodes()
+    assert abs(energies).max() < 1e30
+    assert np.isfinite(slope).all()
+
+
 def test_a_component_may_be_measured_by_another():
     """The second one, of many waves, is next to nothing beside the first."""
 

@@ -146,3 +146,22 @@ def test_on_sites_and_bonds(site_solver, sites):
             [np.einsum("eii->ei", whole).real, whole[:, pairs[:, 0], pairs[:, 1]]], axis=1
         )
         assert np.all(abs(found - expected) <= 1e-11 * size)
+
+
+@pytest.mark.parametrize("sites", [1, 2, 17, 60, 300])
+def test_far_away_all_falls_as_powers_of_the_energy(contact_solver, sites):
+    """Nodes of tails go as far as 1e28, where determinants would overflow unless they are scaled."""
+    solver, kind, stored, name = contact_solver
+    leads = leads_of("ends" if name == "chain" else "any", sites)
+    system = stored(random_system(sites, sites, kind, leads))
+    energies = np.array([-1e28, 3e20, 1e28])
+    green, *rates = solver.contact_rows(system, energies)
+    own = np.diagonal(green, axis1=1, axis2=2).T * energies
+    norms = np.array([np.linalg.norm(lead.vector(sites)) ** 2 for lead in system.leads])
+    at = np.unique(system.coupling.of_lead, return_index=True)[1]
+    np.testing.assert_allclose(own.T, np.broadcast_to(norms[at], own.T.shape), rtol=1e-12)
+    for found in (*rates, *solver.contact_correlations(system, energies)):
+        scaled = found * energies.reshape(-1, *[1] * (found.ndim - 1)) ** 2
+        assert np.isfinite(scaled).all()
+    for found in solver.interior_traces(system, energies):
+        assert np.isfinite(found * energies**2).all()

@@ -71,6 +71,8 @@ _ORDER = 40
 """The first panels for an error eps have ``rho^-40`` as eps, which takes the fewest evaluations."""
 _FLAT = -8
 """Power of a panel that reaches infinity, where the integrand may have a logarithm."""
+_FARTHEST = 1e-6
+"""Upper end of a panel down to which its nodes in that power are energies below 1e28."""
 _STUCK_ROUNDS, _STUCK_PANELS, _STUCK_SIZE = 4, 256, 1e-12
 """Rounds that cut at least so many panels for a component and change its error by less than half,
 which is as small against the largest component: it is rounding that the integrand's magnitudes do
@@ -129,7 +131,7 @@ class Panels:
         bisection would approach it one halving a round; times ``u^(7/8)`` it is smooth, and so is
         what has no logarithm.
         """
-        last = (self.power < 0) & (self.lower == 0)
+        last = (self.power < 0) & (self.lower == 0) & (self.upper > _FARTHEST)
         power = np.where(last, _FLAT, self.power)
         # Three roots, since powers of numpy depend on how many numbers there are.
         upper = np.where(last, np.sqrt(np.sqrt(np.sqrt(abs(self.upper)))), self.upper)
