@@ -150,7 +150,7 @@ def test_on_sites_and_bonds(site_solver, sites):
 
 @pytest.mark.parametrize("sites", [1, 2, 17, 60, 300])
 def test_far_away_all_falls_as_powers_of_the_energy(contact_solver, sites):
-    """Nodes of tails go as far as 1e28, where determinants would overflow unless they are scaled."""
+    """Nodes of tails go as far as 1e28, where determinants overflow unless they are scaled."""
     solver, kind, stored, name = contact_solver
     leads = leads_of("ends" if name == "chain" else "any", sites)
     system = stored(random_system(sites, sites, kind, leads))
