@@ -162,9 +162,13 @@ def test_sums_over_the_poles_of_a_long_chain_are_traces(half_width, without_eige
 
 def test_a_pole_that_is_found_twice_is_noticed():
     rng = np.random.default_rng(3)
-    diagonal, products = rng.uniform(-1, 1, 30) - 0.5j * (np.arange(30) % 29 == 0), np.ones(29)
-    found = tridiagonal_poles(diagonal, products)
-    alike = diagonal, products, np.empty(0, int), np.empty((0, 30), complex)
+    chain_of_30 = (
+        rng.uniform(-1, 1, 30) - 0.5j * (np.arange(30) % 29 == 0),
+        np.ones(29),
+        np.ones(29),
+    )
+    found = tridiagonal_poles(*chain_of_30)
+    alike = *chain_of_30, np.empty(0, int), np.empty((0, 30), complex)
     everyone = np.arange(30)
     assert np.all(steps_to_poles(found, everyone, *alike)[1] < 0.01 * abs(found.imag))
     for lost, again in ((4, 5), (5, 4), (20, 3)):
@@ -209,6 +213,13 @@ def test_leads_with_bands_have_the_resonances_of_any_geometry(seed, at):
     assert expected.size > 20
     distance = abs(expected[:, None] - found).min(axis=1)
     assert np.all(distance <= np.maximum(0.03 * abs(expected.imag), 1e-12))
+
+
+def test_no_size_of_the_unit_is_too_large():
+    small, large = (
+        open_chain(chain(9, unit, 0.0), wide(9, broadening=(unit, unit))) for unit in (1.0, 1e200)
+    )
+    assert_same(resonances(large) / 1e200, resonances(small), 1.0)
 
 
 def test_bits_do_not_depend_on_what_was_computed_before():
