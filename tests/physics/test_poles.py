@@ -178,6 +178,15 @@ def test_a_pole_that_is_found_twice_is_noticed():
         assert corrections[[lost, again]].max() > 0.3 * abs(found[lost] - found[again])
 
 
+def test_a_search_that_has_not_ended_is_noticed(monkeypatch):
+    onsite = np.random.default_rng(2).uniform(-1, 1, 20) - 0.5j * (np.arange(20) % 19 == 0)
+    monkeypatch.setattr(solver, "_refine", solver._refine.py_func)
+    monkeypatch.setattr(solver, "_ATTEMPTS", 1)
+    for steps, is_enough in ((1, False), (60, True)):
+        monkeypatch.setattr(solver, "_STEPS", steps)
+        assert (tridiagonal_poles(onsite, np.ones(19), np.ones(19)) is not None) == is_enough
+
+
 def test_chains_whose_poles_are_not_sure_take_eigenvalues(monkeypatch):
     system = drawn_chain(5, 30)
     monkeypatch.setattr(solver, "tridiagonal_poles", lambda *_: None)

@@ -38,6 +38,7 @@ _LONGEST = 20_000
 """Sites of a chain whose resonances, where each is a peak, integrals resolve in some minutes."""
 
 
+@remembered
 def _damping_bounds(system: OpenSystem) -> tuple[float, float]:
     """Return bounds of the eigenvalues of ``P + Q``, in t/hbar."""
     low, high = np.transpose([gershgorin(system.loss), gershgorin(system.gain)])
@@ -310,6 +311,7 @@ def _edges(system: OpenSystem) -> list[float]:
     return [edge for lead in system.leads for edge in lead.model.edges]
 
 
+@remembered
 def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
     """Return bounds of the Hamiltonian's spectrum, and by how much the leads may move it."""
     return *gershgorin(system.hamiltonian), _reach(system)
