@@ -162,9 +162,13 @@ def test_sums_over_the_poles_of_a_long_chain_are_traces(half_width, without_eige
 
 def test_a_pole_that_is_found_twice_is_noticed():
     rng = np.random.default_rng(3)
-    diagonal, products = rng.uniform(-1, 1, 30) - 0.5j * (np.arange(30) % 29 == 0), np.ones(29)
-    found = tridiagonal_poles(diagonal, products)
-    alike = diagonal, products, np.empty(0, int), np.empty((0, 30), complex)
+    chain_of_30 = (
+        rng.uniform(-1, 1, 30) - 0.5j * (np.arange(30) % 29 == 0),
+        np.ones(29),
+        np.ones(29),
+    )
+    found = tridiagonal_poles(*chain_of_30)
+    alike = *chain_of_30, np.empty(0, int), np.empty((0, 30), complex)
     everyone = np.arange(30)
     assert np.all(steps_to_poles(found, everyone, *alike)[1] < 0.01 * abs(found.imag))
     for lost, again in ((4, 5), (5, 4), (20, 3)):
@@ -172,6 +176,15 @@ def test_a_pole_that_is_found_twice_is_noticed():
         wrong[lost] = found[again] + 1e-3 * found[again].imag
         corrections = steps_to_poles(wrong, everyone, *alike)[1]
         assert corrections[[lost, again]].max() > 0.3 * abs(found[lost] - found[again])
+
+
+def test_a_search_that_has_not_ended_is_noticed(monkeypatch):
+    onsite = np.random.default_rng(2).uniform(-1, 1, 20) - 0.5j * (np.arange(20) % 19 == 0)
+    monkeypatch.setattr(solver, "_refine", solver._refine.py_func)
+    monkeypatch.setattr(solver, "_ATTEMPTS", 1)
+    for steps, is_enough in ((1, False), (60, True)):
+        monkeypatch.setattr(solver, "_STEPS", steps)
+        assert (tridiagonal_poles(onsite, np.ones(19), np.ones(19)) is not None) == is_enough
 
 
 def test_chains_whose_poles_are_not_sure_take_eigenvalues(monkeypatch):
@@ -209,6 +222,13 @@ def test_leads_with_bands_have_the_resonances_of_any_geometry(seed, at):
     assert expected.size > 20
     distance = abs(expected[:, None] - found).min(axis=1)
     assert np.all(distance <= np.maximum(0.03 * abs(expected.imag), 1e-12))
+
+
+def test_no_size_of_the_unit_is_too_large():
+    small, large = (
+        open_chain(chain(9, unit, 0.0), wide(9, broadening=(unit, unit))) for unit in (1.0, 1e200)
+    )
+    assert_same(resonances(large) / 1e200, resonances(small), 1.0)
 
 
 def test_bits_do_not_depend_on_what_was_computed_before():

@@ -190,7 +190,7 @@ def test_what_is_named_is_there(path):
 
 
 def python_files():
-    for folder in ("src", "tests", "docs", "benchmarks"):
+    for folder in ("src", "tests", "docs", "benchmarks", "envs"):
         yield from (ROOT / folder).rglob("*.py")
 
 

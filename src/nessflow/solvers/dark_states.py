@@ -53,6 +53,7 @@ class DarkStates:
     vectors: np.ndarray
 
 
+@remembered
 def hamiltonian_norm(system: OpenSystem) -> float:
     """Return a bound of the norm of the Hamiltonian, 1 where that is 0.
 

@@ -221,15 +221,27 @@ def _steps(zr, zi, chosen, chain, xs, ys, corrections):
         corrections[i] = _correction(zr, zi, k, found[0, i], found[1, i], power[i])
 
 
-def tridiagonal_poles(diagonal: np.ndarray, products: np.ndarray) -> np.ndarray | None:
+def _normed(
+    diagonal: np.ndarray, upper: np.ndarray, lower: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return a bound of the norm, and over it the diagonal and the products beside it."""
+    couplings = np.sqrt(abs(upper)) * np.sqrt(abs(lower))
+    beside = np.append(couplings, 0.0) + np.append(0.0, couplings)
+    unit = float((abs(diagonal) + beside).max()) or 1.0
+    return unit, diagonal / unit, (upper / unit) * (lower / unit)
+
+
+def tridiagonal_poles(
+    diagonal: np.ndarray, upper: np.ndarray, lower: np.ndarray
+) -> np.ndarray | None:
     """Return the eigenvalues of a tridiagonal matrix without gain, ``h - i (P + Q) + Sigma``.
 
     Parameters
     ----------
     diagonal : (N,) complex array
-        Elements ``X_jj``, in t.
-    products : (N - 1,) float or complex array
-        ``X_{j,j+1} X_{j+1,j}``, in t^2.
+        Elements on the diagonal, in t.
+    upper, lower : (N - 1,) float or complex arrays
+        Elements above and below, in t.
 
     Returns
     -------
@@ -237,13 +249,11 @@ def tridiagonal_poles(diagonal: np.ndarray, products: np.ndarray) -> np.ndarray 
         In t, each to 1 % of its imaginary part or to what rounding makes of it; None where that
         could not be shown.
     """
-    couplings = np.sqrt(abs(products))
-    beside = np.append(couplings, 0.0) + np.append(0.0, couplings)
-    unit = float((abs(diagonal) + beside).max()) or 1.0
-    cuts = np.flatnonzero(couplings <= np.finfo(float).eps * unit) + 1
+    unit, diagonal, products = _normed(diagonal, upper, lower)
+    cuts = np.flatnonzero(np.sqrt(abs(products)) <= np.finfo(float).eps) + 1
     found = []
     for first, last in pairwise([0, *cuts.tolist(), diagonal.size]):
-        poles = _of_piece(diagonal[first:last] / unit, products[first : last - 1] / unit**2)
+        poles = _of_piece(diagonal[first:last], products[first : last - 1])
         if poles is None:
             return None
         found.append(unit * poles)
@@ -267,17 +277,22 @@ def _of_piece(diagonal: np.ndarray, products: np.ndarray) -> np.ndarray | None:
     zr = np.concatenate([levels, site[is_cut_off]])
     zi = -np.concatenate([np.full(rest.size, rate[rest].min(initial=np.inf)), rate[is_cut_off]])
     zr += np.finfo(float).eps * np.arange(zr.size)  # no two alike
-    products = np.append(0.0, products)
-    twist = products.imag.copy() if products.imag.any() else None
-    missed = _refine(zr, zi, site, rate, products.real.copy(), twist)
+    missed = _refine(zr, zi, site, rate, *_parts(products))
     return None if missed else zr + 1j * zi
+
+
+def _parts(products: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return real and imaginary parts, for the bond before each site; no parts that are 0."""
+    products = np.append(0.0, products)
+    return products.real.copy(), products.imag.copy() if products.imag.any() else None
 
 
 def steps_to_poles(
     poles: np.ndarray,
     chosen: np.ndarray,
     diagonal: np.ndarray,
-    products: np.ndarray,
+    upper: np.ndarray,
+    lower: np.ndarray,
     contacts: np.ndarray,
     shifts: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -289,7 +304,7 @@ def steps_to_poles(
         The numbers, in t.
     chosen : (m,) int array
         Which of them.
-    diagonal, products : arrays
+    diagonal, upper, lower : arrays
         As of `tridiagonal_poles`.
     contacts : (c,) int array
         Sites, ascending, whose diagonal elements are different for each number.
@@ -303,13 +318,9 @@ def steps_to_poles(
     corrections : (m,) float array
         Those of Weierstrass, in t.
     """
-    unit = float(abs(diagonal).max() + 2 * np.sqrt(abs(products)).max(initial=0.0)) or 1.0
-    products = np.append(0.0, products) / unit**2
-    twist = products.imag.copy() if products.imag.any() else None
-    parts = np.stack([shifts.real, shifts.imag], axis=1) / unit
-    chain = diagonal.real / unit, -diagonal.imag / unit, products.real.copy(), twist
+    unit, diagonal, products = _normed(diagonal, upper, lower)
+    z, parts = poles / unit, np.stack([shifts.real, shifts.imag], axis=1) / unit
+    chain = diagonal.real.copy(), -diagonal.imag, *_parts(products), contacts, parts
     xs, ys, corrections = np.empty((3, chosen.size))
-    z = poles / unit
-    places = z.real.copy(), z.imag.copy(), chosen
-    _steps(*places, (*chain, contacts, parts), xs, ys, corrections)
+    _steps(z.real.copy(), z.imag.copy(), chosen, chain, xs, ys, corrections)
     return unit * (xs + 1j * ys), unit * corrections

@@ -34,8 +34,8 @@ _CLOSE = 0.01
 """Last step of a resonance, relative to its half width."""
 _LARGEST = 3000
 """Sites of a system whose eigenvalues take about a minute."""
-_LONGEST = 50_000
-"""Sites of a chain whose poles do."""
+_LONGEST = 20_000
+"""Sites of a chain whose resonances, where each is a peak, integrals resolve in some minutes."""
 
 
 @remembered
@@ -181,19 +181,19 @@ def _chain_poles(system: OpenSystem) -> np.ndarray | None:
     """Return the poles of a chain, None where they are not sure."""
     damping = system.loss.upper + system.gain.upper
     hopping = system.hamiltonian.upper
-    products = (hopping - 1j * damping) * (hopping + 1j * damping).conj()
+    beside = hopping - 1j * damping, (hopping + 1j * damping).conj()
     diagonal = system.hamiltonian.diagonal - 1j * (system.loss.diagonal + system.gain.diagonal)
     diagonal[system.contacts] += system.regular_self_energy()
     # Imported here: numba takes long to import, and other systems do not need it.
     from nessflow.solvers.poles import steps_to_poles, tridiagonal_poles
 
-    poles = tridiagonal_poles(diagonal, products)
+    poles = tridiagonal_poles(diagonal, *beside)
     coupling, change = _banded(system)
     if poles is not None and coupling.count:
 
         def step(z: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             shifts = change(z[chosen].real).T
-            return steps_to_poles(z, chosen, diagonal, products, coupling.sites, shifts)
+            return steps_to_poles(z, chosen, diagonal, *beside, coupling.sites, shifts)
 
         rounding = 16 * np.finfo(float).eps * energy_scale(system)
         poles = _fixed_points(poles, lambda z, k: z[k] - step(z, k)[0], rounding)
@@ -313,6 +313,7 @@ def _edges(system: OpenSystem) -> list[float]:
     return [edge for lead in system.leads for edge in lead.model.edges]
 
 
+@remembered
 def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
     """Return bounds of the Hamiltonian's spectrum, and by how much the leads may move it."""
     return *gershgorin(system.hamiltonian), _reach(system)
