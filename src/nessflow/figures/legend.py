@@ -1,6 +1,6 @@
 """Legends and labels where no data are: in a free place of the plot, else above it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.artist import getp
@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox, ScaledTranslation
 
+from nessflow.figures.scales import lay_out
 from nessflow.figures.specs import ReferenceLine
 
 _PLACES = (
@@ -32,44 +33,49 @@ _MARGIN = 3  # points between legend and data
 _FEW = 3  # entries that each plot has by itself
 
 
-def place_legends(figure: Figure, titles: dict[Axes, str]) -> None:
-    """Give every plot its title and its legend, if it has entries for one.
+def place_legends(figure: Figure, references: Mapping[Axes, Sequence[ReferenceLine]]) -> None:
+    """Give every plot its legend, if it has entries for one, and the labels of reference lines.
+
+    The layout of the figure must have been made; it is made again where a legend takes room.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
         With everything else drawn.
-    titles : dict
-        Title of each plot, may be empty.
+    references : mapping
+        The reference lines of each plot.
     """
-    inside = []
-    for axes, title in titles.items():
-        axes.set_title(title, loc="left")
-    shared = _share_entries(list(titles))
-    if shared and len(_entries(next(iter(titles)))[1]) > _FEW:
-        _put_above_all(figure, list(titles))
-        return
-    for axes in titles:
-        if _entries(axes)[1]:
-            if _is_map(axes):
-                _put_above(axes)
-            else:
-                inside.append(axes)
+    plots = list(references)
+    for axes, lines in references.items():
+        _label_reference_lines(axes, lines)
+    shared = _share_entries(plots)
+    inside = [axes for axes in plots if _entries(axes)[1]]
+    if shared and len(_entries(plots[0])[1]) > _FEW:
+        above, inside = [], []
+        _put_above_all(figure, plots)
+        lay_out(figure)
+    else:
+        above = [axes for axes in inside if _is_map(axes)]
+        inside = [axes for axes in inside if axes not in above]
     while True:
-        # A legend above takes room from the plots, so that the others are checked again.
-        figure.draw_without_rendering()
-        crowded = [axes for axes in inside if not _put_inside(axes)]
-        if not crowded:
-            return
-        if shared:
-            _put_above_all(figure, list(titles))
-            return
-        for axes in crowded:
+        for axes in above:
             _put_above(axes)
-            inside.remove(axes)
+        if above:
+            # They take room from the plots, so that the others are checked again.
+            lay_out(figure)
+        above = [axes for axes in inside if not _put_inside(axes)]
+        if not above:
+            break
+        if shared:
+            _put_above_all(figure, plots)
+            lay_out(figure)
+            break
+        inside = [axes for axes in inside if axes not in above]
+    for axes, lines in references.items():
+        _label_reference_lines(axes, lines)  # where no legend is
 
 
-def label_reference_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
+def _label_reference_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
     """Write the labels of reference lines along them, where no data are if there is such a place.
 
     Labels that are there already are written anew.  The layout of the figure must have been made.
@@ -157,8 +163,9 @@ def _put_inside(axes: Axes) -> bool:
     handles, labels = _entries(axes)
     margin = _MARGIN * axes.figure.dpi / 72
     for columns in (1, 2) if len(labels) > 3 else (1,):
+        legend = axes.legend(handles, labels, ncols=columns)
         for place in _PLACES:
-            legend = axes.legend(handles, labels, loc=place, ncols=columns)
+            legend.set_loc(place)
             box = _extent(legend)
             frame = axes.get_window_extent()
             fits = box.width < frame.width and box.height < frame.height

@@ -11,16 +11,19 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import BoundaryNorm, CenteredNorm, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from nessflow.figures.data import Data, along, error_of, failures, selected, variable
 from nessflow.figures.labels import label_of, value_label, with_error
-from nessflow.figures.legend import label_reference_lines, place_legends
+from nessflow.figures.legend import place_legends
 from nessflow.figures.mathtext import wrapped
 from nessflow.figures.scales import (
     edges_of,
+    freeze_ticks,
     label_log_ticks,
+    lay_out,
     move_powers_of_ten,
     separate_axis_labels,
     separate_tick_labels,
@@ -69,7 +72,7 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
     panels = panels_of(spec)
     with styled():
         figure, grid = _empty_figure(panels)
-        titles, references = {}, {}
+        references = {}
         for index, (axes, panel) in enumerate(zip(grid, panels, strict=True)):
             try:
                 _set_scales(axes, panel)
@@ -82,27 +85,24 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
                 raise FigureError(f"figure {spec.name} of {study}{place}: {error}") from None
             letter = f"({chr(ord('a') + index)})" if len(panels) > 1 else ""
             title = " ".join(filter(None, (letter, panel.title)))
-            titles[axes] = wrapped(title, _WIDE if len(panels) != 3 else _WIDE // 2)
+            title = wrapped(title, _WIDE if len(panels) != 3 else _WIDE // 2)
+            axes.set_title(title, loc="left", y=1.0)  # a fixed place: no ticks are measured for it
         failed, points = failures(spec, datasets, study)
         if failed:
             text = f"{failed} of {points} points failed"
             figure.supxlabel(text, x=0.99, ha="right", fontsize=6, color="0.3")
-        figure.draw_without_rendering()  # makes the layout
-        separate_tick_labels(figure)
         move_powers_of_ten(figure)
-        separate_axis_labels(figure)
-        figure.draw_without_rendering()
-        for axes, lines in references.items():
-            label_reference_lines(axes, lines)
-        place_legends(figure, titles)
-        for axes, lines in references.items():
-            # Legends above have made the plots smaller.
-            label_reference_lines(axes, lines)
+        lay_out(figure)
+        if separate_tick_labels(figure) | separate_axis_labels(figure):
+            lay_out(figure)
+        place_legends(figure, references)
+        freeze_ticks(figure)
     return figure
 
 
 def _empty_figure(panels: list[Plot]) -> tuple[Figure, list[Axes]]:
-    figure = Figure()
+    # Without an engine the layout stays as `lay_out` made it, and no format makes its own.
+    figure = Figure(layout="none")
     FigureCanvasAgg(figure)
     columns = min(len(panels), 3 if len(panels) != 4 else 2)
     rows = -(-len(panels) // columns)
@@ -110,6 +110,11 @@ def _empty_figure(panels: list[Plot]) -> tuple[Figure, list[Axes]]:
     width, height = figure.get_size_inches()
     figure.set_size_inches(_DOUBLE if wide else width, height * rows)
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def _colour_bar(mappable: ScalarMappable, axes: Axes, **options) -> Colorbar:
+    """Draw a colour bar that the layout keeps beside its plot."""
+    return axes.figure.colorbar(mappable, ax=axes, use_gridspec=False, **options)
 
 
 # Lines
@@ -159,7 +164,7 @@ def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
     crowded = [line.hue for line in lines if line.hue is not None and _is_crowded(line.hue)]
     if crowded:
         mappable = ScalarMappable(_hue_norm(crowded[0]), "viridis")
-        axes.figure.colorbar(mappable, ax=axes, label=label_of(crowded[0]))
+        _colour_bar(mappable, axes, label=label_of(crowded[0]))
     if not any(np.isfinite(line.y.values).any() for line in lines):
         _write_across(axes, _no_values(lines[0].y))
         axes.tick_params(labelbottom=False, labelleft=False)
@@ -359,7 +364,7 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
     edges = edges_of(x, spec.xscale or "linear"), edges_of(y, spec.yscale or "linear")
     mesh = axes.pcolormesh(*edges, z, rasterized=True, **_colours(z, spec))
     axes.set_facecolor("0.85")
-    bar = axes.figure.colorbar(mesh, ax=axes, extend=_beyond(mesh))
+    bar = _colour_bar(mesh, axes, extend=_beyond(mesh))
     label_log_ticks(bar.ax.yaxis)
     bar.set_label(label_of(values, spec.display_unit, spec.zlabel or ""))
     if not np.any(z[np.isfinite(z)]):

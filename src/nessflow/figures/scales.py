@@ -4,10 +4,14 @@ import itertools
 import re
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import (
     AutoMinorLocator,
+    FixedFormatter,
+    FixedLocator,
     FuncFormatter,
     LogLocator,
     MaxNLocator,
@@ -19,6 +23,7 @@ from nessflow.figures.mathtext import wrapped
 
 _PLAIN = (1e-3, 1e4)  # numbers written without a power of ten
 _EACH = 40  # whole numbers that have a tick each
+_LAYOUTS = 3
 _NARROW = 2.2  # decades in which 1, 2 and 5 are labelled
 
 
@@ -55,24 +60,60 @@ def tick_whole_numbers(axis: Axis, values: np.ndarray) -> None:
     axis.set_minor_locator(MultipleLocator(1) if few else AutoMinorLocator())
 
 
-def separate_tick_labels(figure: Figure) -> None:
-    """Use fewer numbers along x where they would touch each other.
+def lay_out(figure: Figure) -> None:
+    """Give the plots of a figure the room that their labels and legends leave."""
+    engine = ConstrainedLayoutEngine()
+    for _ in range(_LAYOUTS):
+        engine.execute(figure)
+        measured = [_tick_texts(axes) for axes in figure.axes]
+        for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+            axis.get_majorticklabels()
+        if measured == [_tick_texts(axes) for axes in figure.axes]:
+            return
+
+
+def _tick_texts(axes: Axes) -> list[str]:
+    """Return the numbers on the axes of a plot, as they are now."""
+    ticks = [*axes.xaxis.majorTicks, *axes.yaxis.majorTicks]
+    return [tick.label1.get_text() for tick in ticks]
+
+
+def freeze_ticks(figure: Figure) -> None:
+    """Keep ticks and their labels as they are: what is drawn later has not to find them again."""
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        for minor in (False, True):
+            places = axis.get_ticklocs(minor=minor)
+            formatter = axis.get_minor_formatter() if minor else axis.get_major_formatter()
+            texts = formatter.format_ticks(places)
+            if minor:
+                axis.set_minor_locator(FixedLocator(places))
+                axis.set_minor_formatter(FixedFormatter(texts))
+            else:
+                axis.set_major_locator(FixedLocator(places))
+                axis.set_major_formatter(FixedFormatter(texts))
+
+
+def separate_tick_labels(figure: Figure) -> bool:
+    """Use fewer numbers along x where they would touch each other; return whether any did.
 
     The layout of the figure must have been made.
     """
+    before = [len(axes.get_xticks()) for axes in figure.axes]
     for axis in (axes.xaxis for axes in figure.axes):
         for count in (6, 5, 4, 3, 2):
             locator = axis.get_major_locator()
             if not isinstance(locator, MaxNLocator) or not _touch(axis):
                 break
             locator.set_params(nbins=count)
+    return before != [len(axes.get_xticks()) for axes in figure.axes]
 
 
-def separate_axis_labels(figure: Figure) -> None:
+def separate_axis_labels(figure: Figure) -> bool:
     """Write labels below x in two lines where they would touch each other or leave the figure.
 
-    The layout of the figure must have been made.
+    Returns whether any did.  The layout of the figure must have been made.
     """
+    before = [axes.get_xlabel() for axes in figure.axes]
     labels = [axes.xaxis.label for axes in figure.axes if axes.get_xlabel()]
     boxes = [label.get_window_extent() for label in labels]
     for label, box in zip(labels, boxes, strict=True):
@@ -82,6 +123,7 @@ def separate_axis_labels(figure: Figure) -> None:
             text = label.get_text()
             width = -(-3 * len(text) // 5)
             label.set_text(wrapped(text, width))
+    return before != [axes.get_xlabel() for axes in figure.axes]
 
 
 def _touch(axis: Axis) -> bool:
@@ -94,16 +136,14 @@ def _touch(axis: Axis) -> bool:
 
 
 def move_powers_of_ten(figure: Figure) -> None:
-    """Write the power of ten of all numbers on an axis with its unit, not above the plot.
-
-    The layout of the figure must have been made.
-    """
+    """Write the power of ten of all numbers on an axis with its unit, not above the plot."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            found = re.search(r"10\^\{(.+?)\}", axis.get_major_formatter().get_offset())
+            axis.get_majorticklabels()  # makes the power of ten
+            found = re.fullmatch("1e(.+)", axis.get_major_formatter().get_offset())
             if not found:
                 continue
-            text, power = axis.get_label_text(), found[0]
+            text, power = axis.get_label_text(), f"10^{{{found[1]}}}"
             start = text.rfind("($")
             if start < 0:
                 text = f"{text} (${power}$)"
