@@ -20,8 +20,10 @@ from nessflow.figures.labels import label_of, value_label, with_error
 from nessflow.figures.legend import place_legends
 from nessflow.figures.mathtext import wrapped
 from nessflow.figures.scales import (
+    draw_minor_ticks,
     edges_of,
     freeze_ticks,
+    hide_minor_ticks,
     label_log_ticks,
     lay_out,
     move_powers_of_ten,
@@ -91,11 +93,13 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
         if failed:
             text = f"{failed} of {points} points failed"
             figure.supxlabel(text, x=0.99, ha="right", fontsize=6, color="0.3")
+        hidden = hide_minor_ticks(figure)
         move_powers_of_ten(figure)
         lay_out(figure)
         if separate_tick_labels(figure) | separate_axis_labels(figure):
             lay_out(figure)
         place_legends(figure, references)
+        draw_minor_ticks(hidden)
         freeze_ticks(figure)
     return figure
 

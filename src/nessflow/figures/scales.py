@@ -2,12 +2,16 @@
 
 import itertools
 import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import (
     AutoMinorLocator,
     FixedFormatter,
@@ -22,6 +26,8 @@ from matplotlib.ticker import (
 from nessflow.figures.mathtext import wrapped
 
 _PLAIN = (1e-3, 1e4)  # numbers written without a power of ten
+_LINE = [Path.MOVETO, Path.LINETO]
+_CLOSE = 1e-6  # fraction of a plot by which a tick may be out of it
 _EACH = 40  # whole numbers that have a tick each
 _LAYOUTS = 3
 _NARROW = 2.2  # decades in which 1, 2 and 5 are labelled
@@ -66,7 +72,7 @@ def lay_out(figure: Figure) -> None:
     for _ in range(_LAYOUTS):
         engine.execute(figure)
         measured = [_tick_texts(axes) for axes in figure.axes]
-        for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        for axis in _axes_of(figure):
             axis.get_majorticklabels()
         if measured == [_tick_texts(axes) for axes in figure.axes]:
             return
@@ -78,19 +84,62 @@ def _tick_texts(axes: Axes) -> list[str]:
     return [tick.label1.get_text() for tick in ticks]
 
 
+def hide_minor_ticks(figure: Figure) -> dict[Axis, list[str]]:
+    """Hide the minor ticks without numbers, and return the sides of each axis that had them.
+
+    matplotlib measures each of them at every layout, and draws it on its own.
+    """
+    hidden = {}
+    for axis in _axes_of(figure):
+        if not any(axis.get_minor_formatter().format_ticks(axis.get_minorticklocs())):
+            shown = axis.get_tick_params("minor")
+            hidden[axis] = [side for side in ("bottom", "top", "left", "right") if shown.get(side)]
+            axis.set_tick_params("minor", **dict.fromkeys(shown, False))
+    return hidden
+
+
+def draw_minor_ticks(hidden: Mapping[Axis, Sequence[str]]) -> None:
+    """Draw the minor ticks of each axis as one path at some of its sides.
+
+    The layout of the figure must have been made, and is not made again.
+    """
+    for axis, sides in hidden.items():
+        name, bbox = axis.axis_name, axis.axes.bbox
+        scale = axis.get_transform()
+        low, high = scale.transform(axis.get_view_interval())
+        places = (scale.transform(axis.get_minorticklocs()) - low) / (high - low)
+        places = places[(places > -_CLOSE) & (places < 1 + _CLOSE)]
+        size = rcParams[f"{name}tick.minor.size"] * axis.axes.figure.dpi / 72
+        size /= bbox.height if name == "x" else bbox.width
+        ends = [(1 - size, 1) if side in ("top", "right") else (0, size) for side in sides]
+        lines = [[(place, low), (place, high)] for low, high in ends for place in places]
+        vertices = np.reshape(lines, (-1, 2))
+        ticks = PathPatch(
+            Path(vertices if name == "x" else vertices[:, ::-1], _LINE * len(lines)),
+            transform=axis.axes.transAxes,
+            linewidth=rcParams[f"{name}tick.minor.width"],
+            zorder=axis.get_zorder(),
+            fill=False,
+            clip_on=False,
+        )
+        axis.axes.add_artist(ticks)
+
+
 def freeze_ticks(figure: Figure) -> None:
-    """Keep ticks and their labels as they are: what is drawn later has not to find them again."""
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        for minor in (False, True):
-            places = axis.get_ticklocs(minor=minor)
-            formatter = axis.get_minor_formatter() if minor else axis.get_major_formatter()
-            texts = formatter.format_ticks(places)
-            if minor:
-                axis.set_minor_locator(FixedLocator(places))
-                axis.set_minor_formatter(FixedFormatter(texts))
-            else:
-                axis.set_major_locator(FixedLocator(places))
-                axis.set_major_formatter(FixedFormatter(texts))
+    """Keep ticks and numbers as they are: what is drawn later has not to find them again."""
+    for axis in _axes_of(figure):
+        places = axis.get_majorticklocs()
+        texts = axis.get_major_formatter().format_ticks(places)
+        axis.set_major_locator(FixedLocator(places))
+        axis.set_major_formatter(FixedFormatter(texts))
+        places = axis.get_minorticklocs()
+        texts = axis.get_minor_formatter().format_ticks(places)
+        axis.set_minor_locator(FixedLocator(places))
+        axis.set_minor_formatter(FixedFormatter(texts))
+
+
+def _axes_of(figure: Figure) -> list[Axis]:
+    return [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
 
 
 def separate_tick_labels(figure: Figure) -> bool:
@@ -137,17 +186,16 @@ def _touch(axis: Axis) -> bool:
 
 def move_powers_of_ten(figure: Figure) -> None:
     """Write the power of ten of all numbers on an axis with its unit, not above the plot."""
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.get_majorticklabels()  # makes the power of ten
-            found = re.fullmatch("1e(.+)", axis.get_major_formatter().get_offset())
-            if not found:
-                continue
-            text, power = axis.get_label_text(), f"10^{{{found[1]}}}"
-            start = text.rfind("($")
-            if start < 0:
-                text = f"{text} (${power}$)"
-            else:
-                text = f"{text[:start]}(${power}\\,{text[start + 2 :]}"
-            axis.set_label_text(text)
-            axis.offsetText.set_visible(False)
+    for axis in _axes_of(figure):
+        axis.get_majorticklabels()  # makes the power of ten
+        found = re.fullmatch("1e(.+)", axis.get_major_formatter().get_offset())
+        if not found:
+            continue
+        text, power = axis.get_label_text(), f"10^{{{found[1]}}}"
+        start = text.rfind("($")
+        if start < 0:
+            text = f"{text} (${power}$)"
+        else:
+            text = f"{text[:start]}(${power}\\,{text[start + 2 :]}"
+        axis.set_label_text(text)
+        axis.offsetText.set_visible(False)
