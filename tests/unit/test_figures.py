@@ -1,5 +1,6 @@
 """Figures from synthetic data: what they show, what they refuse, and their bytes."""
 
+import io
 import itertools
 import os
 import re
@@ -8,11 +9,15 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import NullFormatter
 from PIL import Image
 from pydantic import ValidationError
 
@@ -22,8 +27,14 @@ from nessflow.figures.mathtext import wrapped
 from nessflow.figures.plots import draw
 from nessflow.figures.record import RecordError, read_record
 from nessflow.figures.save import DATA_RECORD, RECORD, save
-from nessflow.figures.scales import edges_of
+from nessflow.figures.scales import (
+    draw_minor_ticks,
+    edges_of,
+    freeze_ticks,
+    hide_minor_ticks,
+)
 from nessflow.figures.specs import SPEC, studies_of
+from nessflow.figures.style import styled
 from nessflow.figures.units import FigureError, powers_of, unit_factor
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -552,6 +563,76 @@ def test_powers_of_ten_stand_with_the_unit():
     assert not axes.yaxis.offsetText.get_visible()
 
 
+# Layout
+
+
+@pytest.mark.parametrize("name", ["hue", "layers", "map", "contours", "panels", "family"])
+def test_a_drawn_figure_keeps_its_layout_and_its_numbers(name, tmp_path):
+    """All formats have the layout that was checked, whatever their resolution and the settings."""
+
+    def state():
+        return [
+            (axes.get_position().bounds, [text.get_text() for text in labels])
+            for axes in figure.axes
+            for labels in (axes.get_xticklabels(), axes.get_yticklabels())
+        ]
+
+    figure = drawn(name)
+    before = state()
+    assert any(text for _, texts in before for text in texts)
+    for suffix in (".svg", ".pdf", ".png"):
+        save(figure, tmp_path / f"a{suffix}", PROVENANCE)
+        assert state() == before
+    with matplotlib.rc_context({"xtick.labelsize": 20, "ytick.labelsize": 20}):
+        figure.draw_without_rendering()
+    assert state() == before
+
+
+@pytest.mark.parametrize("limits", [(0.3, 6), (6, 0.3)])
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_minor_ticks_drawn_as_a_path_are_those_of_matplotlib(scale, limits):
+    pictures = []
+    for ours in (False, True):
+        with styled():
+            figure = Figure(layout="none")
+            axes = figure.subplots()
+            axes.set(yscale=scale, ylim=limits, xlim=(-1, 2.05))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            FigureCanvasAgg(figure)
+            if ours:
+                draw_minor_ticks(hide_minor_ticks(figure))
+                freeze_ticks(figure)
+                assert len(axes.yaxis.minorTicks) <= 1  # matplotlib's own sample of a tick
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="png")
+        pictures.append(np.asarray(Image.open(buffer).convert("L"), dtype=float))
+    with styled():
+        for ticks in list(axes.patches):
+            ticks.remove()
+        figure.savefig(buffer := io.BytesIO(), format="png")
+    without = np.asarray(Image.open(buffer).convert("L"), dtype=float)
+    ink, difference = (abs(pictures[0] - other).sum() for other in (without, pictures[1]))
+    assert difference < 0.1 * ink  # of the pixels at their ends
+
+
+def test_minor_ticks_with_numbers_stay():
+    """A logarithmic axis of less than a decade has its numbers at minor ticks."""
+    data = DATASETS["sweep"].isel(gamma_0=slice(35, None))
+    data = data.assign_coords(gamma_0=data["gamma_0"] * 1e5)
+    changes = {"xscale": "log", "reference_lines": []}
+    (axes,) = drawn("hue", DATASETS | {"sweep": data}, **changes).axes
+    assert any(label.get_text() for label in axes.xaxis.get_minorticklabels())
+    assert len(axes.yaxis.minorTicks) <= 1
+
+
+def test_a_font_is_embedded_once_in_a_pdf(tmp_path):
+    """Each time takes a tenth of the time of a figure."""
+    save(drawn("map"), tmp_path / "a.pdf", PROVENANCE)
+    fonts = re.findall(rb"/FontName /[A-Z]+\+([A-Za-z-]+)", (tmp_path / "a.pdf").read_bytes())
+    assert len(fonts) > 1
+    assert len(fonts) == len(set(fonts))
+
+
 # Parts of the data
 
 
@@ -885,7 +966,7 @@ from pathlib import Path
 from test_figures import FIGURES, PROVENANCE, drawn
 from nessflow.figures.save import save
 from nessflow.figures.units import FigureError, powers_of, unit_factor
-for name in ("panels", "map"):
+for name in {names}:
     figure = drawn(name)
     for suffix in (".svg", ".pdf", ".png"):
         save(figure, Path({folder!r}) / (name + suffix), PROVENANCE)
@@ -893,16 +974,18 @@ for name in ("panels", "map"):
 
 
 def test_two_processes_write_the_same_bytes(tmp_path):
-    """Neither the order of sets nor the user's own settings nor the time has an influence."""
+    """Neither what was drawn before nor sets nor the user's own settings have an influence."""
+    names = ["panels", "map", "contours", "layers", "family"]
     (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 20\n")
     environments = ({"PYTHONHASHSEED": "1"}, {"MATPLOTLIBRC": str(tmp_path), "PYTHONHASHSEED": "2"})
     written = []
     for number, environment in enumerate(environments):
         folder = tmp_path / str(number)
         folder.mkdir()
-        run(WRITE.format(folder=str(folder)), **environment)
+        run(WRITE.format(folder=str(folder), names=names), **environment)
+        names.reverse()
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert len(written[0]) == 6
+    assert len(written[0]) == 15
     for name, content in written[0].items():
         assert content == written[1][name], name
 

@@ -71,6 +71,9 @@ def lay_out(figure: Figure) -> None:
     engine = ConstrainedLayoutEngine()
     for _ in range(_LAYOUTS):
         engine.execute(figure)
+        for axes in figure.axes:
+            locator = axes.get_axes_locator()  # that of a colour bar: as thin as it will be drawn
+            axes.apply_aspect(locator(axes, None) if locator else None)
         measured = [_tick_texts(axes) for axes in figure.axes]
         for axis in _axes_of(figure):
             axis.get_majorticklabels()
