@@ -11,17 +11,8 @@ FOLDER = Path(__file__).resolve().parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 BENCHMARKS = (
     *("kernel", "scaling", "geometry", "noise", "probes", "mixture"),
-    *(
-        "lindblad",
-        "kinetic",
-        "quadrature",
-        "poles",
-        "accuracy",
-        "ensemble",
-        "batches",
-        "studies",
-        "peers",
-    ),
+    *("lindblad", "kinetic", "quadrature", "poles", "accuracy", "ensemble", "batches"),
+    *("figures", "studies", "peers"),
 )
 IMAGES = {"accuracy": "![Error against number of energies](images/accuracy.png)\n\n"}
 INTRODUCTION = """\

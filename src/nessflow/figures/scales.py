@@ -1,4 +1,4 @@
-"""Edges of cells and tick labels on linear and logarithmic axes."""
+"""Edges of cells, ticks and their numbers, and the layout that has room for them."""
 
 import itertools
 import re
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import rcParams
-from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -29,7 +28,7 @@ _PLAIN = (1e-3, 1e4)  # numbers written without a power of ten
 _LINE = [Path.MOVETO, Path.LINETO]
 _CLOSE = 1e-6  # fraction of a plot by which a tick may be out of it
 _EACH = 40  # whole numbers that have a tick each
-_LAYOUTS = 3
+_LAYOUTS = 3  # until a layout has the numbers that were measured for it
 _NARROW = 2.2  # decades in which 1, 2 and 5 are labelled
 
 
@@ -74,17 +73,16 @@ def lay_out(figure: Figure) -> None:
         for axes in figure.axes:
             locator = axes.get_axes_locator()  # that of a colour bar: as thin as it will be drawn
             axes.apply_aspect(locator(axes, None) if locator else None)
-        measured = [_tick_texts(axes) for axes in figure.axes]
+        measured = _numbers(figure)
         for axis in _axes_of(figure):
             axis.get_majorticklabels()
-        if measured == [_tick_texts(axes) for axes in figure.axes]:
+        if measured == _numbers(figure):
             return
 
 
-def _tick_texts(axes: Axes) -> list[str]:
-    """Return the numbers on the axes of a plot, as they are now."""
-    ticks = [*axes.xaxis.majorTicks, *axes.yaxis.majorTicks]
-    return [tick.label1.get_text() for tick in ticks]
+def _numbers(figure: Figure) -> list[list[str]]:
+    """Return the numbers on each axis, as they are now."""
+    return [[tick.label1.get_text() for tick in axis.majorTicks] for axis in _axes_of(figure)]
 
 
 def hide_minor_ticks(figure: Figure) -> dict[Axis, list[str]]:
@@ -129,16 +127,15 @@ def draw_minor_ticks(hidden: Mapping[Axis, Sequence[str]]) -> None:
 
 
 def freeze_ticks(figure: Figure) -> None:
-    """Keep ticks and numbers as they are: what is drawn later has not to find them again."""
+    """Keep ticks and numbers as they are: no format and no setting finds others."""
     for axis in _axes_of(figure):
-        places = axis.get_majorticklocs()
-        texts = axis.get_major_formatter().format_ticks(places)
-        axis.set_major_locator(FixedLocator(places))
-        axis.set_major_formatter(FixedFormatter(texts))
-        places = axis.get_minorticklocs()
-        texts = axis.get_minor_formatter().format_ticks(places)
-        axis.set_minor_locator(FixedLocator(places))
-        axis.set_minor_formatter(FixedFormatter(texts))
+        places = axis.get_majorticklocs(), axis.get_minorticklocs()
+        formatters = axis.get_major_formatter(), axis.get_minor_formatter()
+        texts = [f.format_ticks(at) for f, at in zip(formatters, places, strict=True)]
+        axis.set_major_locator(FixedLocator(places[0]))
+        axis.set_minor_locator(FixedLocator(places[1]))
+        axis.set_major_formatter(FixedFormatter(texts[0]))
+        axis.set_minor_formatter(FixedFormatter(texts[1]))
 
 
 def _axes_of(figure: Figure) -> list[Axis]:
