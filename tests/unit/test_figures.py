@@ -774,6 +774,13 @@ def test_points_of_several_panels_and_studies_count_once():
     assert "12 of 721 points failed" in words
 
 
+def test_no_more_numbers_are_left_out_than_would_touch():
+    panel = FIGURES["hue"][1] | {"xlim": [0, 0.0123], "reference_lines": []}
+    spec = SPEC.validate_python({"name": "three", "plot": "panels", "panels": [panel] * 3})
+    numbers = draw(spec, DATASETS, "sweep").axes[0].get_xticklabels()
+    assert [text.get_text() for text in numbers][:3] == ["0.000", "0.005", "0.010"]
+
+
 @pytest.mark.parametrize("xlim", [[-0.001, 0.021], [10000, 10020], [-0.01, 0.21], [0, 3]])
 def test_numbers_along_x_do_not_touch(xlim):
     axis = drawn("hue", xlim=xlim, reference_lines=[]).axes[0].xaxis

@@ -176,6 +176,7 @@ def separate_axis_labels(figure: Figure) -> bool:
 
 
 def _touch(axis: Axis) -> bool:
+    axis.get_majorticklabels()  # puts them where the locator has them now
     low, high = sorted(axis.get_view_interval())
     ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
     shown = [t.label1 for t in ticks if t.label1.get_visible() and t.label1.get_text()]
