@@ -14,7 +14,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
 NESSFLOW = f"{shlex.quote(sys.executable)} -m nessflow"
 
-from nessflow.verbs.workflow import broken_lines, impossible_lines, make_ready
+from nessflow.verbs.workflow import broken_lines, impossible_lines, lift_rate_limit, make_ready
 from nessflow.verbs.workflow import open_project, refuse, run_lock
 
 PROJECT = open_project(ROOT, config)
@@ -63,3 +63,4 @@ wildcard_constraints:
 
 onstart:
     run_lock(PROJECT)
+    lift_rate_limit(workflow.scheduler)
