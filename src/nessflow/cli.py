@@ -127,11 +127,12 @@ def point(study, overrides, sample, as_json, tier):
 @LOG
 def solve(study, block, tier, allow_large, log):
     """Compute one block of a study (called by the workflow)."""
+    from nessflow.run.plan import cost_file, write_cost
     from nessflow.run.solve import solve_block
     from nessflow.run.supervision import watched
 
     # The clock of a child starts anew.
-    before = time.process_time()
+    before, began = time.process_time(), time.monotonic()
     watch = watched()
     project, loaded = _project_study(study, tier, allow_large)
     printer = _printer(log)
@@ -143,6 +144,7 @@ def solve(study, block, tier, allow_large, log):
     ready = time.process_time()
     folder = project.results / study
     counts = solve_block(known[block], folder, progress=printer, watch=watch)
+    write_cost(cost_file(known[block], folder), time.monotonic() - began)
     failed = f", {counts.failed} failed" if counts.failed else ""
     filled = f" ({counts.filled} of them in part)" if counts.filled else ""
     solving = time.process_time() - ready

@@ -12,11 +12,15 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 # Each file has one writer; the locks of HDF5 fail on some shared file systems.
 os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
-NESSFLOW = f"{shlex.quote(sys.executable)} -m nessflow"
 
-from nessflow.verbs.workflow import broken_lines, impossible_lines, make_ready
+from nessflow.verbs import warm
+from nessflow.verbs.workflow import broken_lines, impossible_lines, lift_rate_limit, make_ready
 from nessflow.verbs.workflow import open_project, refuse, run_lock
 
+# Jobs of a cluster are processes of their own, also on the machine of the head.
+NESSFLOW = shlex.join(
+    warm.command() if workflow.is_main_process else [sys.executable, "-m", "nessflow"]
+)
 PROJECT = open_project(ROOT, config)
 if workflow.is_main_process:
     for line in broken_lines(PROJECT.project) + impossible_lines(PROJECT.project):
@@ -63,3 +67,6 @@ wildcard_constraints:
 
 onstart:
     run_lock(PROJECT)
+    lift_rate_limit(workflow.scheduler)
+    if workflow.is_main_process:
+        warm.start()

@@ -11,8 +11,6 @@ rule block:
         update(f"{RESULTS}/{{study}}/blocks/{{block}}.nc"),
     log:
         f"{RESULTS}/{{study}}/logs/{{block}}.log",
-    benchmark:
-        f"{RESULTS}/{{study}}/benchmarks/{{block}}.tsv"
     params:
         block=lambda w: f"{w.block}.nc",
         source=lambda w: PROJECT.jobs[w.study].source,

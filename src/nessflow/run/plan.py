@@ -1,5 +1,6 @@
 """What a run would compute and what it would keep, from the files that are there."""
 
+import resource
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nessflow.config.grid import generator
-from nessflow.config.study import Study, parameters_of
+from nessflow.config.study import Block, Study, parameters_of
 from nessflow.run.reasons import block_reason
 from nessflow.run.solve import prepared_block
 from nessflow.store.manifest import BLOCKS, DATA, FAILURES, named_faults, state_of
@@ -69,7 +70,7 @@ def plan_study(study: Study, folder: Path, *, probe: bool = False) -> Plan:
         reused += status.size - pending
         failed += int((status > 0).sum())
         waiting += pending > 0
-        seconds = measured_seconds(folder / "benchmarks" / block.path.with_suffix(".tsv"))
+        seconds = measured_seconds(cost_file(block, folder))
         if seconds is not None:
             costs.append(seconds / status.size)
     missing = points - reused
@@ -116,8 +117,34 @@ def blocks_per_job(plans: list[Plan]) -> int | None:
     return min(blocks, max(1, round(60 * JOB_MINUTES * blocks / seconds)))
 
 
+def cost_file(block: Block, folder: Path) -> Path:
+    """Return the file in ``results/<study>`` that says what a block cost when it ran last."""
+    return folder / "benchmarks" / block.path.with_suffix(".tsv")
+
+
+def write_cost(path: Path, seconds: float) -> None:
+    """Write what this process cost: wall time and CPU time in s, largest memory in MB.
+
+    By the process itself, since Snakemake sees the client of a warm one.  A file that cannot be
+    written is no reason to lose what was computed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    seconds : float
+        The wall time.
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    processor, memory = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        numbers = f"{seconds:.4f}\t{processor:.2f}\t{memory:.2f}"
+        path.write_text(f"s\tcpu_time\tmax_rss\n{numbers}\n")
+
+
 def measured_seconds(path: Path) -> float | None:
-    """Return the wall time in a benchmark file of Snakemake, None where there is none."""
+    """Return the wall time in a file of `write_cost`, None where there is none."""
     try:
         header, values = path.read_text().splitlines()[:2]
         return float(dict(zip(header.split("\t"), values.split("\t"), strict=True))["s"])

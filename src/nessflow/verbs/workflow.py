@@ -59,6 +59,8 @@ _CHOICES = ("tier", "studies", "allow_large")
 """What ``snakemake --config`` may say."""
 _LISTED = 3
 """Blocks that are set aside for one reason and named one by one; more are counted."""
+_UNREACHED = 100
+"""Jobs a second that no run starts."""
 _ELSEWHERE = "make room for the results or choose another folder by `results` in config/config.yaml"
 
 
@@ -461,6 +463,23 @@ def run_lock(workflow: Workflow) -> None:
         _stop(error)
     except OSError as error:
         _stop(f"{workflow.results}: cannot write: {error.strerror}; {_ELSEWHERE}")
+
+
+def lift_rate_limit(scheduler: object) -> None:
+    """Lift Snakemake's default limit of 100 started jobs a second, which no run here reaches.
+
+    With it each pass over the jobs sets a timer whose end causes the next pass, and each job that
+    ends begins one more such chain, which lasts as long as the run (docs/snakemake-timers.md).  A
+    stricter limit, by ``--max-jobs-per-timespan``, stays.
+
+    Parameters
+    ----------
+    scheduler : object
+        ``workflow.scheduler``, once the run starts; one that has no such limit is left as it is.
+    """
+    limiter = getattr(scheduler, "job_rate_limiter", None)
+    if limiter is not None and limiter.max_jobs >= _UNREACHED * limiter.timespan:
+        scheduler.job_rate_limiter = None
 
 
 def _stop(message: object) -> NoReturn:
