@@ -1,10 +1,11 @@
 """What does an energy cost beyond chains?  Run: python benchmarks/geometry.py
 
 CPU time for each energy of the rows of the Green's function at the contacts, with loss on every
-site: banded LU factors (`nessflow.solvers.banded`) with their memory, the general sparse LU of
-SciPy (SuperLU) and, where it is affordable, the dense solver; then the traces between loss and
-gain, what all sites and bonds hold (`nessflow.solvers.blocks`) beside the contacts, and what it
-saves to find the poles of a point once.
+site: banded LU factors (`nessflow.solvers.banded`), block elimination (`nessflow.solvers.blocks`)
+with its memory, the general sparse LU of SciPy (SuperLU) and, where it is affordable, the dense
+solver; then the same between strips (a lead for each mode of both ends, no loss), the traces
+between loss and gain, what all sites and bonds hold beside the contacts, and what it saves to find
+the poles of a point once.
 """
 
 import os
@@ -20,7 +21,7 @@ from nessflow.scattering.currents import currents_observable
 from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.noise import noise_observable
 from nessflow.solvers import banded as sparse
-from nessflow.solvers import dense, pairwise
+from nessflow.solvers import blocks, dense, pairwise
 from nessflow.spectrum.mesh import resonances
 from nessflow.spectrum.rates import integrate_observables
 from nessflow.systems.disorder.uniform import Uniform
@@ -30,9 +31,10 @@ from nessflow.systems.lattices.ring import Ring
 from nessflow.systems.lattices.star import Star
 from nessflow.systems.lattices.strip import Strip
 from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
+from nessflow.systems.leads.semi_infinite_strip import SemiInfiniteStrip
 from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.matrices import Tridiagonal, as_dense, as_sparse, bandwidth_order
-from nessflow.systems.system import AttachedLead, OpenSystem
+from nessflow.systems.system import AttachedLead, OpenSystem, attached_leads
 
 ENERGIES = np.linspace(-1.9, 1.9, 8)
 LARGEST_DENSE = 2000
@@ -65,6 +67,18 @@ CASES = {
     "strip 40 x 400, 2 contacts": opened(Strip(length=400, width=40), [0, 15999]),
     "strip 40 x 400, 80 contacts": opened(Strip(length=400, width=40), columns(400, 40)),
 }
+
+
+def between_strips(length, width):
+    """Return a strip without loss that goes on at both ends."""
+    closed = opened(Strip(length=length, width=width), [])
+    ends = np.split(np.array(columns(length, width)), 2)
+    leads = [
+        channel
+        for name, rows in zip(("left", "right"), ends, strict=True)
+        for channel in attached_leads(name, SemiInfiniteStrip(), tuple(rows.tolist()), 0.0, 0.0)
+    ]
+    return OpenSystem(closed.hamiltonian, *[Tridiagonal.zero(closed.sites)] * 2, leads)
 
 
 STRIPS = [(name, system) for name, system in CASES.items() if name.startswith("strip 20")]
@@ -130,28 +144,36 @@ def megabytes(function, system, energies):
 
 def main():
     print(f"load average {os.getloadavg()}; ms per energy")
-    header = ("geometry", "bandwidth", "banded", "memory", "SuperLU", "dense")
-    print("{:30s}{:>10s}{:>10s}{:>10s}{:>10s}{:>10s}".format(*header))
+    header = ("geometry", "bandwidth", "banded", "blocks", "memory", "SuperLU", "dense")
+    print("{:30s}{:>10s}{:>10s}{:>10s}{:>10s}{:>10s}{:>10s}".format(*header))
     for name, system in CASES.items():
         banded = milliseconds(sparse.contact_rows, system, ENERGIES)
-        memory = megabytes(sparse.contact_rows, system, ENERGIES)
+        by_blocks = milliseconds(blocks.contact_rows, system, ENERGIES)
+        memory = megabytes(blocks.contact_rows, system, ENERGIES)
         general = milliseconds(by_superlu, system, ENERGIES)
         few = ENERGIES[:1]
-        loss = sparse.contact_rows(system, few)[1]
-        np.testing.assert_allclose(loss, by_superlu(system, few), rtol=1e-9)
+        for solver in (sparse, blocks):
+            loss = solver.contact_rows(system, few)[1]
+            np.testing.assert_allclose(loss, by_superlu(system, few), rtol=1e-9)
         full = np.nan
         if system.sites <= LARGEST_DENSE:
             matrices = (system.hamiltonian, system.loss, system.gain)
             other = OpenSystem(*map(as_dense, matrices), system.leads)
             full = milliseconds(dense.contact_rows, other, ENERGIES[:2])
         width = bandwidth_order(system.hamiltonian.matrix)[1]
-        row = f"{name:30s}{width:10d}{banded:10.2f}{memory:7.0f} MB{general:10.2f}{full:10.1f}"
-        print(row, flush=True)
+        row = f"{name:30s}{width:10d}{banded:10.2f}{by_blocks:10.2f}{memory:7.0f} MB"
+        print(f"{row}{general:10.2f}{full:10.1f}", flush=True)
+    print("\nbetween strips, one lead for each mode, no loss")
+    for length, width in ((100, 10), (100, 30), (400, 40)):
+        system, few = between_strips(length, width), ENERGIES[:3]
+        banded, by_blocks = (milliseconds(x.contact_rows, system, few) for x in (sparse, blocks))
+        name, ratio = f"strip {width} x {length}", banded / by_blocks
+        print(f"{name:30s}{'':10s}{banded:10.2f}{by_blocks:10.2f}  ratio {ratio:.1f}", flush=True)
     print("\ntraces between loss on every site and gain, ms per energy")
     for touched in (1, 100, 1000):
         gain = Tridiagonal(0.01 * (np.arange(1000) < touched))
         system = opened(Ladder(length=500), columns(500, 2), gain)
-        cost = milliseconds(sparse.interior_traces, system, ENERGIES)
+        cost = milliseconds(blocks.interior_traces, system, ENERGIES)
         print(f"ladder of 500 rungs, gain on {touched:4d} sites {cost:10.2f}")
     print("\nsums over all sites and bonds for two sources beside the contact rows, ms per energy")
     for name, system in (

@@ -4,8 +4,8 @@ What the sections above compare with is LAPACK, SciPy and plain NumPy, which eve
 Here CPU times, one thread, median of repeats, of the same numbers, and the largest difference,
 relative; programs that are not installed are left out.  Kwant: transmission at one energy, its
 system built before.  With loss on every site it needs a lead on each, and returns what goes from
-each to each; strips of some thirty sites across are where it gets faster.  QuTiP: steady state,
-current, noise and third cumulant of a chain that is filled at one end and emptied at the other.
+each to each.  QuTiP: steady state, current, noise and third cumulant of a chain that is filled at
+one end and emptied at the other.
 
 QuTiP has wheels.  Kwant is built from its source by `make kwant-environment`, and takes its faster
 solver, MUMPS, where Debian's libmumps-seq-dev is there: it was here.  QmeQ, for interactions, and
@@ -137,7 +137,7 @@ def against_kwant():
     system = disordered_chain(100, RATE / 20)
     other = kwant_strip(system.hamiltonian.diagonal, 1, RATE / 20)
     compare("chain of 100, loss on every site, ms", system, ENERGIES, other, lost, 2)
-    for length, width in ((20, 5), (100, 10), (100, 30)):
+    for length, width in ((20, 5), (100, 10), (100, 30), (400, 40)):
         system, onsite = disordered_strip(length, width)
         other = kwant_strip(onsite, width)
         compare(f"strip of {length} x {width}, ms", system, some, other, through, 1)

@@ -16,7 +16,7 @@ from nessflow.systems.matrices import Tridiagonal, as_dense
 from systems import as_dense_system, as_sparse_system, random_system
 
 ENERGIES = np.array([-1e6, -40.0, -2.5, -0.3, 0.0, 0.7, 2.0])
-AT_CONTACTS = {"dense": dense, "banded": banded, "chain": chain_ends}
+AT_CONTACTS = {"dense": dense, "banded": banded, "blocks": blocks, "chain": chain_ends}
 ON_SITES = {"dense": dense, "blocks": blocks, "chain": chain_sites}
 KINDS = {
     "dense": ("sites", "bonds", "uniform", "sparse", "dense"),
@@ -121,6 +121,37 @@ def test_a_batch_is_its_systems_one_by_one_to_the_last_bit(contact_solver, sites
             np.testing.assert_array_equal(found, np.concatenate(each))
         for found in call(Batch(systems, 0 * counts), energies[:0]):
             assert len(found) == 0
+
+
+@pytest.mark.parametrize("sites", [3, 17, 60])
+def test_bits_between_contacts_know_nothing_of_other_energies(contact_solver, sites):
+    solver, kind, stored, name = contact_solver
+    system = stored(
+        random_system(1, sites, kind, leads_of("ends" if name == "chain" else "any", sites))
+    )
+    energies = np.random.default_rng(3).uniform(-3, 3, 37)
+    for call in (solver.contact_rows, solver.contact_correlations, solver.interior_traces):
+        apart = [call(system, energies[[k]]) for k in range(energies.size)]
+        for found, *each in zip(call(system, energies), *apart, strict=True):
+            np.testing.assert_array_equal(found, np.concatenate(each))
+
+
+@pytest.mark.parametrize("sites", [3, 17, 60])
+def test_bits_on_sites_know_nothing_of_other_energies(site_solver, sites):
+    solver, kind, stored, name = site_solver
+    leads = leads_of("points" if name == "chain" else "any", sites)
+    system = stored(random_system(1, sites, kind, leads))
+    energies = np.random.default_rng(3).uniform(-3, 3, 37)
+    weights = np.random.default_rng(4).uniform(size=(2, len(leads), energies.size))
+    pairs = pairwise.bonds(system)
+
+    def sums(here):
+        on_contacts = np.array([system.coupling.summed(w[:, here]).T for w in weights])
+        return solver.site_sums(system, energies[here], np.eye(2), on_contacts, pairs)
+
+    apart = [sums(slice(k, k + 1)) for k in range(energies.size)]
+    for found, *each in zip(sums(slice(None)), *apart, strict=True):
+        np.testing.assert_array_equal(found, np.concatenate(each, axis=1))
 
 
 @pytest.mark.parametrize("sites", SIZES)

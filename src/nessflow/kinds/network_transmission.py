@@ -139,10 +139,8 @@ def _densities(
     for batch, g in green(system, energies):
         # As of nessflow.spectrum.rounding, on all sites.
         states = abs(g) @ size
-        elements = [
-            times_element_sizes(system, *pair) for pair in zip(energies[batch], states, strict=True)
-        ]
-        changed = np.einsum("ekj,ekj->je", states, np.array(elements))
+        elements = times_element_sizes(system, energies[batch], states)
+        changed = np.einsum("ekj,ekj->je", states, elements)
         turned = np.linalg.norm(g.imag @ modes, axis=1).T
         error[:, batch] += _ROUNDING * changed + 2 * off * turned
     return value, np.where(np.isnan(value), np.nan, error)

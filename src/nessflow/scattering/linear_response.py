@@ -193,7 +193,8 @@ def _rounding_errors(system: OpenSystem) -> np.ndarray:
     columns, rows = solve_both(system, mu, contacts)
 
     def moved(states: np.ndarray) -> np.ndarray:
-        return _EPSILON * _ROUNDING_ERRORS * times_element_sizes(system, mu, states)
+        sizes = times_element_sizes(system, np.array([mu]), states[None])[0]
+        return _EPSILON * _ROUNDING_ERRORS * sizes
 
     change = abs(rows).T @ moved(columns)
     green = contacts.conj().T @ columns

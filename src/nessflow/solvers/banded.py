@@ -5,8 +5,8 @@ diagonal: about the number of sites across a strip, 2 on a ladder or a ring, the
 star.  LAPACK then factorises with partial pivoting, so that no level of a part of the system is
 special, and each contact costs one more solve, O(N b).  A state that no terminal reaches
 (`nessflow.solvers.dark_states`) with a level at the energy is split off.  On ladders, rings and
-stars this is three to four times as fast as the general sparse factorisation of SciPy, on strips 40
-wide 1.5 times (benchmarks/geometry.py).
+stars this is two to four times as fast as the general sparse factorisation of SciPy; wide systems
+go through `nessflow.solvers.blocks` (benchmarks/geometry.py).
 
 Memory is twice ``3 b N`` complex numbers and one for each site and contact, at any number of
 energies.
@@ -42,17 +42,23 @@ class Banded:
         Bandwidth b.
     damping, loss, gain : (N, N) sparse complex
         ``X``, ``2P`` and ``2Q`` in the new order, in t.
-    storage : (3 b + 1, N) complex
-        ``-X`` as LAPACK wants it.
     """
 
     order: np.ndarray
     place: np.ndarray
     width: int
     damping: scipy.sparse.csr_array
-    storage: np.ndarray
     loss: scipy.sparse.csr_array
     gain: scipy.sparse.csr_array
+
+    @functools.cached_property
+    def storage(self) -> np.ndarray:
+        """``-X`` as LAPACK wants it, (3 b + 1, N) complex."""
+        result = np.zeros((3 * self.width + 1, self.order.size), complex, order="F")
+        elements = self.damping.tocoo()
+        row, column = elements.coords
+        result[2 * self.width + row - column, column] = -elements.data
+        return result
 
 
 @remembered
@@ -77,12 +83,8 @@ def banded_matrices(system: OpenSystem) -> Banded:
     order, width = bandwidth_order(pattern.tocsr())
     hamiltonian, loss, gain = (m[order][:, order] for m in (hamiltonian, loss, gain))
     damping = (hamiltonian - 1j * (loss + gain)).tocsr()
-    elements = damping.tocoo()
-    storage = np.zeros((3 * width + 1, system.sites), complex, order="F")
-    row, column = elements.coords
-    storage[2 * width + row - column, column] = -elements.data
     place = np.argsort(order)
-    return Banded(order, place, width, damping, storage, (2 * loss).tocsr(), (2 * gain).tocsr())
+    return Banded(order, place, width, damping, (2 * loss).tocsr(), (2 * gain).tocsr())
 
 
 class _Factorised:
@@ -141,19 +143,21 @@ def _factorised(system: OpenSystem, energies: np.ndarray) -> Iterator[_Factorise
     contacts = tuple(banded.place[x] for x in system.coupling.elements)
     none = np.empty((system.sites, 0), complex)
     proved = unreached_sites(system).size == 0
+    known = dict(zip(energies.tolist(), system.contact_self_energy(energies), strict=True))
 
     @functools.lru_cache(maxsize=2)
     def at(energy: float) -> _Factorised:
-        sigma = system.contact_self_energy(np.array([energy]))[0]
+        beside = energy not in known
+        sigma = system.contact_self_energy(np.array([energy]))[0] if beside else known[energy]
         return _Factorised(banded, energy, contacts, sigma, none, kappa)
 
     def solve(energy: float, sources: np.ndarray) -> np.ndarray:
         return at(energy).solve(np.asfortranarray(sources[banded.order]))[banded.place]
 
-    for energy, sigma in zip(energies, system.contact_self_energy(energies), strict=True):
+    for energy in energies.tolist():
         dark = none if proved else dark_states_near(system, energy, solve).vectors[banded.order]
         if dark.size:
-            yield _Factorised(banded, energy, contacts, sigma, dark, kappa)
+            yield _Factorised(banded, energy, contacts, known[energy], dark, kappa)
         else:
             yield at(energy)
 
@@ -212,24 +216,118 @@ def solve_both(
     return [solution[banded.place] for solution in solutions]
 
 
+def solutions(
+    system: OpenSystem, energies: np.ndarray, sources: np.ndarray, transposed: bool = False
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield ``G sources`` or ``G^T sources``, without states that no terminal reaches.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+    sources : (N, s) array
+        Right-hand sides.
+    transposed : bool
+        Whether ``G^T`` is meant.
+
+    Yields
+    ------
+    batch : slice
+        Which energies, e of them.
+    solution : (e, N, s) complex
+        In the order of `banded_matrices`, as are the sources; nan where the energy is a pole.
+    """
+    sources = np.asfortranarray(sources)
+    size = max(1, _BATCH_BYTES // (16 * max(sources.size, 1)))
+    for start in range(0, energies.size, size):
+        batch = slice(start, min(start + size, energies.size))
+        result = np.empty((batch.stop - start, *sources.shape), complex)
+        for k, factorised in enumerate(_factorised(system, energies[batch])):
+            result[k] = factorised.solve(sources, transposed)
+        yield batch, result
+
+
 def _contact_rows_of_green(
     system: OpenSystem, energies: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield ``v^+ G`` of the contacts, transposed, (N, e, c), for a batch of energies."""
-    n, count = system.sites, system.coupling.count
-    sources = system.coupling.columns(n, banded_matrices(system).place).conj()
-    size = max(1, _BATCH_BYTES // (16 * n * max(count, 1)))
-    for start in range(0, energies.size, size):
-        batch = slice(start, min(start + size, energies.size))
-        rows = np.empty((n, batch.stop - start, count), complex)
-        for k, factorised in enumerate(_factorised(system, energies[batch])):
-            rows[:, k] = factorised.solve(sources, transposed=True)
-        yield batch, rows
+    """Yield ``v^+ G`` of the contacts, transposed, (e, N, c), for a batch of energies."""
+    sources = system.coupling.columns(system.sites, banded_matrices(system).place).conj()
+    return solutions(system, energies, sources, transposed=True)
 
 
-def _weighted(matrix: scipy.sparse.csr_array, rows: np.ndarray) -> np.ndarray:
-    """Return ``rows matrix`` for transposed rows, (N, e, c)."""
-    return (matrix.T @ rows.reshape(len(rows), -1)).reshape(rows.shape)
+def product(matrix: scipy.sparse.csr_array, states: np.ndarray) -> np.ndarray:
+    """Return a matrix (M, N) times states (e, N, s), each with the bits that it has alone."""
+    count, n, columns = states.shape
+    flat = states.swapaxes(0, 1).reshape(n, count * columns)
+    return (matrix @ flat).reshape(-1, count, columns).swapaxes(0, 1)
+
+
+def rows_between(
+    system: OpenSystem, energies: np.ndarray, rows_of_green: Iterator, ordered
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what `contact_rows` does of rows of Green's function.
+
+    Parameters
+    ----------
+    system, energies
+        As there.
+    rows_of_green : iterator of (slice, (e, N, c) complex array)
+        ``v^+ G`` of the contacts, transposed, in some order of the sites.
+    ordered : Banded or Blocks
+        With the new number of each site, ``2P`` and ``2Q`` in this order.
+
+    Returns
+    -------
+    green : (E, c, c) complex
+    loss, gain : (E, c) float
+    """
+    contacts, count = system.coupling, system.coupling.count
+    green = np.empty((energies.size, count, count), complex)
+    loss, gain = np.zeros((2, energies.size, count))
+    weights = [(matrix.T.tocsr(), x) for matrix, x in ((ordered.loss, loss), (ordered.gain, gain))]
+    for batch, rows in rows_of_green:
+        for k, own in enumerate(rows, batch.start):
+            green[k] = contacts.collected(own, ordered.place).T
+        for matrix, into in weights:
+            if matrix.nnz:
+                pairs = zip(product(matrix, rows), rows, strict=True)
+                into[batch] = [_overlaps(*pair) for pair in pairs]
+    return green, loss, gain
+
+
+def _overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the real parts of ``second_a^+ first_a`` of columns, (c,)."""
+    parts = (np.ascontiguousarray(x).view(float) for x in (first, second))
+    return np.einsum("nc,nc->c", *parts).reshape(-1, 2).sum(axis=1)
+
+
+def correlations_between(
+    system: OpenSystem, energies: np.ndarray, rows_of_green: Iterator, ordered
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `contact_correlations` does of rows of Green's function, as `rows_between`.
+
+    Parameters
+    ----------
+    system, energies, rows_of_green, ordered
+        As there.
+
+    Returns
+    -------
+    loss, gain : (E, c, c) complex
+    """
+    count = system.coupling.count
+    result = np.zeros((2, energies.size, count, count), complex)
+    if count < 2:
+        return result[0], result[1]
+    weights = [matrix.T.tocsr() for matrix in (ordered.loss, ordered.gain)]
+    for batch, rows in rows_of_green:
+        for matrix, into in zip(weights, result, strict=True):
+            if matrix.nnz:
+                into[batch] = product(matrix, rows).swapaxes(1, 2) @ rows.conj()
+    result[:, :, range(count), range(count)] = 0.0
+    return result[0], result[1]
 
 
 @one_by_one
@@ -252,15 +350,8 @@ def contact_rows(
     loss, gain : (E, c) float
         ``v_a^+ G 2P G^+ v_a``, and with ``2Q``, in 1/t.
     """
-    banded, count = banded_matrices(system), system.coupling.count
-    green = np.empty((energies.size, count, count), complex)
-    loss, gain = np.zeros((2, energies.size, count))
-    for batch, rows in _contact_rows_of_green(system, energies):
-        green[batch] = np.moveaxis(system.coupling.collected(rows, banded.place), 0, -1)
-        for matrix, into in ((banded.loss, loss), (banded.gain, gain)):
-            if matrix.nnz:
-                into[batch] = np.sum((_weighted(matrix, rows) * rows.conj()).real, axis=0)
-    return green, loss, gain
+    rows = _contact_rows_of_green(system, energies)
+    return rows_between(system, energies, rows, banded_matrices(system))
 
 
 @one_by_one
@@ -281,21 +372,12 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     loss, gain : (E, c, c) complex
         In 1/t.
     """
-    banded, count = banded_matrices(system), system.coupling.count
-    result = np.zeros((2, energies.size, count, count), complex)
-    if count < 2:
-        return result[0], result[1]
-    for batch, rows in _contact_rows_of_green(system, energies):
-        for matrix, into in zip((banded.loss, banded.gain), result, strict=True):
-            if matrix.nnz:
-                weighted = np.moveaxis(_weighted(matrix, rows), 0, -1)
-                into[batch] = weighted @ rows.conj().swapaxes(0, 1)
-    result[:, :, range(count), range(count)] = 0.0
-    return result[0], result[1]
+    rows = _contact_rows_of_green(system, energies)
+    return correlations_between(system, energies, rows, banded_matrices(system))
 
 
-def _touched(matrix: scipy.sparse.csr_array) -> np.ndarray:
-    """Return the sites with any element."""
+def touched(matrix: scipy.sparse.csr_array) -> np.ndarray:
+    """Return the sites with any element, (k,) int."""
     return np.flatnonzero(np.diff(matrix.indptr))
 
 
@@ -319,9 +401,9 @@ def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarra
         Transmissions from gain to loss and from loss to gain.
     """
     banded = banded_matrices(system)
-    by_gain = _touched(banded.gain).size <= _touched(banded.loss).size
+    by_gain = touched(banded.gain).size <= touched(banded.loss).size
     few, many = (banded.gain, banded.loss) if by_gain else (banded.loss, banded.gain)
-    sites = _touched(few)
+    sites = touched(few)
     chunks = np.array_split(sites, -(-64 * system.sites * sites.size // _BATCH_BYTES) or 1)
     columns, rows = np.zeros((2, energies.size))
     for k, factorised in enumerate(_factorised(system, energies)):

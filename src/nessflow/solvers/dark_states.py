@@ -118,7 +118,11 @@ def unreached_sites(system: OpenSystem) -> np.ndarray:
     vanishes = np.zeros(system.sites, bool)
     equations = [as_sparse(matrix).matrix for matrix in (system.hamiltonian, *rates)]
     equations.append(_contacts(system))
-    _force(vanishes, [_pattern(matrix, smallest) for matrix in equations])
+    patterns = [_pattern(matrix, smallest) for matrix in equations]
+    forced = True
+    while forced:
+        _force(vanishes, patterns)
+        forced = _force_together(vanishes, equations, _NEARLY * hamiltonian_norm(system))
     return np.flatnonzero(~vanishes)
 
 
@@ -149,6 +153,28 @@ def _force(vanishes: np.ndarray, equations: list[scipy.sparse.csr_array]) -> Non
         unknown[touched] -= 1
         queue.extend(touched)
         queue.append(site)
+
+
+def _force_together(
+    vanishes: np.ndarray, equations: list[scipy.sparse.csr_array], smallest: float
+) -> bool:
+    """Do the same for sites that several rows determine, as the modes of a lead; was there any?"""
+    rows = scipy.sparse.vstack([equations[0][vanishes], *equations[1:]], format="csr")
+    unknown = np.flatnonzero(~vanishes & (np.diff(rows.tocsc().indptr) > 0))
+    rows = rows[:, unknown]
+    rows = rows[np.diff(rows.indptr) > 0]
+    pattern = abs(rows)
+    # Pieces that share no row.
+    count, piece = connected_components(pattern.T @ pattern, directed=False)
+    found = False
+    for mine in (np.flatnonzero(piece == k) for k in range(count)):
+        own = rows[:, mine]
+        own = own[np.diff(own.indptr) > 0]
+        if mine.size <= min(own.shape[0], _WHOLE):
+            weakest = np.linalg.svd(own.toarray(), compute_uv=False)[-1]
+            if weakest > smallest:
+                vanishes[unknown[mine]] = found = True
+    return found
 
 
 # --- dark states ----------------------------------------------------------------------------------
@@ -315,6 +341,38 @@ Solve = Callable[[float, np.ndarray], np.ndarray]
 """``solve(w, sources)`` returns ``(w - X - Sigma)^-1 sources``, nan where there is no inverse."""
 
 
+def may_be_dark(system: OpenSystem, energies: np.ndarray, solve: Callable) -> np.ndarray:
+    """Return at which energies a level of a state that no terminal reaches may be close.
+
+    Of large systems a random source shows that none is: nothing of their size is diagonalised.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        In t.
+    solve : callable
+        ``solve(sources (N, 1))`` returns ``(w - X - Sigma)^-1 sources`` of each, (E, N, 1).
+
+    Returns
+    -------
+    (E,) bool array
+        True where one may be within 1e-6 of the energy, relative to the norm of the Hamiltonian.
+    """
+    sites, scale = unreached_sites(system), hamiltonian_norm(system)
+    if sites.size == 0:
+        return np.zeros(energies.size, bool)
+    if sites.size <= _WHOLE:
+        levels = dark_states(system).levels
+        return (abs(levels - energies[:, None]) <= scale / _SINGULAR).any(axis=1)
+    start = np.random.default_rng(0).standard_normal((sites.size, 1))
+    sources = np.zeros((system.sites, 1), complex)
+    sources[sites] = start
+    response = abs(solve(sources)).max(axis=(1, 2))
+    return ~(response * scale < _SINGULAR * abs(start).max())
+
+
 def dark_states_near(system: OpenSystem, energy: float, solve: Solve) -> DarkStates:
     """Return the states that no terminal reaches with levels close to an energy.
 
@@ -340,11 +398,8 @@ def dark_states_near(system: OpenSystem, energy: float, solve: Solve) -> DarkSta
         dark = dark_states(system)
         chosen = abs(dark.levels - energy) <= scale / _SINGULAR
         return DarkStates(dark.levels[chosen], dark.vectors[:, chosen])
-    start = np.random.default_rng(0).standard_normal((sites.size, 1))
-    sources = np.zeros((system.sites, 1), complex)
-    sources[sites] = start
-    response = abs(solve(energy, sources)).max()
-    if response * scale < _SINGULAR * abs(start).max():
+    suspected = may_be_dark(system, np.array([energy]), lambda x: solve(energy, x)[None])
+    if not suspected.any():
         return DarkStates(np.empty(0), np.empty((system.sites, 0), complex))
     return _by_inverse_iteration(system, energy, solve)
 

@@ -6,7 +6,7 @@ between leads a and b, ``Tr[Gamma_a G 2P G^+] = Gamma_a (G 2P G^+)_aa`` from los
 order matters: without reciprocity (skin effect) ``G^+ 2P G`` is another number.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -14,11 +14,14 @@ import numpy as np
 
 from nessflow.solvers import banded, blocks, dense
 from nessflow.solvers.dark_states import dark_states, unreached_sites
+from nessflow.solvers.elimination import block_matrices
 from nessflow.systems.batch import Batch
 from nessflow.systems.system import OpenSystem
 
 _SMALL = 32
 """Sites up to which dense matrices, many energies at a time, are faster than sparse ones."""
+_WIDE = 40
+"""Bandwidth, and contacts up to that, from which blocks are faster than banded factors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +79,18 @@ def _is_small(system: OpenSystem) -> bool:
     return system.is_dense or system.sites <= _SMALL
 
 
+def _is_wide(system: OpenSystem) -> bool:
+    width = banded.banded_matrices(system).width
+    return width + min(width, system.coupling.count) >= _WIDE
+
+
 @dataclass(frozen=True, eq=False)
 class Solver:
     """The fastest way to solve a system for its Green's function, which all others go through.
 
     Compiled recurrences for chains with each lead on one site, dense matrices for systems that are
-    stored so or small, banded factors and block elimination for all others.
+    stored so or small, banded factors for sparse ones of a small bandwidth, block elimination for
+    all others, and for sums over their sites.
 
     Attributes
     ----------
@@ -109,13 +118,20 @@ class Solver:
 
     @property
     def at_contacts(self) -> ModuleType:
-        """Module with ``contact_rows``, ``contact_correlations`` and ``interior_traces``."""
+        """Module with ``contact_rows`` and ``contact_correlations``."""
         if not self.keeps_digits:
-            return dense if _is_small(self.system) else banded
+            if _is_small(self.system):
+                return dense
+            return blocks if _is_wide(self.system) else banded
         # Imported here: numba takes long to import, and other systems do not need it.
         from nessflow.solvers import chain_ends
 
         return chain_ends
+
+    @property
+    def inside(self) -> ModuleType:
+        """Module with ``interior_traces``."""
+        return blocks if self.at_contacts is banded else self.at_contacts
 
     @property
     def on_sites(self) -> ModuleType:
@@ -196,9 +212,48 @@ def green_on_contacts(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         return result
     columns = np.zeros((system.sites, sites.size), complex)
     columns[sites, range(sites.size)] = 1.0
-    for k, energy in enumerate(energies):
-        result[k] = banded.solve_at(system, energy, columns)[sites]
+    for batch, states in _solutions(system, energies, columns):
+        result[batch] = states[:, sites]
     return result
+
+
+def _solutions(
+    system: OpenSystem, energies: np.ndarray, sources: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield ``G sources`` for a batch of energies at a time, (e, N, s)."""
+    solver = blocks if _is_wide(system) else banded
+    ordered = block_matrices(system) if solver is blocks else banded.banded_matrices(system)
+    for batch, found in solver.solutions(system, energies, sources[ordered.order]):
+        yield batch, found[:, ordered.place]
+
+
+def contact_states(
+    system: OpenSystem, energies: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield columns of the Green's function at the contacts, and rows.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; O(N b^2) for each energy with a bandwidth b.
+    energies : (E,) array
+        Energies w, in t.
+
+    Yields
+    ------
+    batch : slice
+        Which energies, e of them.
+    columns, rows : (e, N, c) complex
+        ``G v_a`` and the transposed ``v_a^+ G``, in 1/t, without states that no terminal reaches;
+        nan where an energy is a pole.
+    """
+    sources = system.coupling.columns(system.sites)
+    columns = _solutions(system, energies, sources)
+    if system.T is system:
+        yield from ((batch, x, x) for batch, x in columns)
+        return
+    rows = _solutions(system.T, energies, sources.conj())
+    yield from ((batch, x, y) for (batch, x), (_, y) in zip(columns, rows, strict=True))
 
 
 def contact_correlations(
@@ -248,12 +303,17 @@ def interior_response(
         The traces between loss and gain are 0 unless both are there.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    # Columns of G are the rows of the transposed system.
-    known = contact is not None and system.T is system
-    columns = contact if known else contact_response(system.T, energies)
     solver = _solver_of(system)
-    if solver.system.loss.any() and solver.system.gain.any():
-        loss_gain, gain_loss = solver.at_contacts.interior_traces(system, energies)
+    has_loss, has_gain = solver.system.loss.any(), solver.system.gain.any()
+    if has_loss or has_gain:
+        # Columns of G are the rows of the transposed system.
+        known = contact is not None and system.T is system
+        columns = contact if known else contact_response(system.T, energies)
+        loss, gain = columns.loss, columns.gain
+    else:
+        loss, gain = np.zeros((2, energies.size, system.coupling.count))
+    if has_loss and has_gain:
+        loss_gain, gain_loss = solver.inside.interior_traces(system, energies)
     else:
         loss_gain, gain_loss = np.zeros((2, energies.size))
-    return InteriorResponse(columns.loss, columns.gain, loss_gain, gain_loss)
+    return InteriorResponse(loss, gain, loss_gain, gain_loss)

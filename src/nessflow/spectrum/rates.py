@@ -223,9 +223,9 @@ class Rates:
             own = np.diagonal(size).T
             small = (size**2 < _CANCELLED * own[:, None] * own).any(axis=(0, 1))
             for system, here in self.parts:
-                for k in here.start + np.flatnonzero(small[here]):
-                    sizes = green_sizes(system, self.energies[k])
-                    result[:, :, k] = np.where(np.isfinite(sizes), sizes, 0.0)
+                these = here.start + np.flatnonzero(small[here])
+                sizes = green_sizes(system, self.energies[these])
+                result[:, :, these] = np.where(np.isfinite(sizes), sizes, 0.0).transpose(1, 2, 0)
         return result
 
     def _by_terminal(self, array: np.ndarray, axes: tuple[int, ...] = (0,)) -> np.ndarray:

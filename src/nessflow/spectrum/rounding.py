@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse
 
-from nessflow.solvers.banded import solve_both
+from nessflow.solvers.banded import product
+from nessflow.solvers.solver import contact_states
 from nessflow.spectrum.mesh import energy_scale
 from nessflow.systems.matrices import as_sparse
 from nessflow.systems.system import OpenSystem, remembered
@@ -68,50 +69,51 @@ def _constant_sizes(system: OpenSystem) -> scipy.sparse.csr_array:
     return sum(abs(part) for part in parts).tocsr()
 
 
-def times_element_sizes(system: OpenSystem, energy: float, states: np.ndarray) -> np.ndarray:
+def times_element_sizes(system: OpenSystem, energies: np.ndarray, states: np.ndarray) -> np.ndarray:
     """Return ``|M| |states|``, with ``|M|`` what elements of ``w - X - Sigma`` are sums of.
 
     Parameters
     ----------
     system : OpenSystem
         The system.
-    energy : float
+    energies : (E,) array
         In t.
-    states : (N, s) array
+    states : (E, N, s) array
         Columns.
 
     Returns
     -------
-    (N, s) float array
+    (E, N, s) float array
         In t times the unit of the states.
     """
+    contacts = system.coupling.magnitudes
+    onto, constant = contacts.rows(system.sites), _constant_sizes(system)
+    sizes = np.zeros((contacts.count, energies.size))
+    for at, row in zip(contacts.of_lead, system.self_energies(energies), strict=True):
+        sizes[at] += abs(row)
     states = abs(states)
-    diagonal = np.full(system.sites, abs(energy))
-    spread = np.zeros_like(states)
-    for lead in system.leads:
-        size, v = abs(lead.self_energy(np.array([energy]))[0]), abs(lead.amplitudes)
-        diagonal[lead.sites] += size * v**2
-        if v.size > 1:
-            at = states[lead.sites]
-            spread[lead.sites] += size * v[:, None] * (v @ at - v[:, None] * at)
-    return _constant_sizes(system) @ states + diagonal[:, None] * states + spread
+    by_leads = product(onto.T.tocsr(), sizes.T[:, :, None] * product(onto, states))
+    return product(constant, states) + abs(energies)[:, None, None] * states + by_leads
 
 
-def green_sizes(system: OpenSystem, energy: float) -> np.ndarray:
+def green_sizes(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     """Return ``|G| |M| |G|`` between the leads.
 
     Parameters
     ----------
     system : OpenSystem
         The system.
-    energy : float
+    energies : (E,) array
         In t.
 
     Returns
     -------
-    (l, l) float array
+    (E, l, l) float array
         In 1/t; nan where the energy is a pole.
     """
-    contacts = system.coupling.columns(system.sites)[:, system.coupling.of_lead]
-    columns, rows = solve_both(system, energy, contacts)
-    return abs(rows).T @ times_element_sizes(system, energy, columns)
+    count, at = system.coupling.count, system.coupling.of_lead
+    result = np.empty((energies.size, count, count))
+    for batch, columns, rows in contact_states(system, energies):
+        moved = times_element_sizes(system, energies[batch], columns)
+        result[batch] = abs(rows).swapaxes(1, 2) @ moved
+    return result[:, at[:, None], at]

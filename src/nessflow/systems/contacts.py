@@ -7,6 +7,7 @@ transverse modes.  Everything between leads takes Green's function between these
 v_b``, and the broadening of each channel, a number.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,12 @@ import scipy.sparse
 
 Coupling = tuple[tuple[int, complex], ...]
 """Sites, ascending, and amplitudes of one channel; a unit vector is ``((site, 1.0),)``."""
+
+
+def _product(matrix: scipy.sparse.sparray, values: np.ndarray) -> np.ndarray:
+    """Return a matrix (m, n) times values (n, ...), each with the bits that it has alone."""
+    flat = values.reshape(len(values), math.prod(values.shape[1:]))
+    return (matrix.tocsr() @ flat).reshape(matrix.shape[0], *values.shape[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +142,7 @@ class Contacts:
             Sums over the sites of each vector, without complex conjugation.
         """
         picked = states[self.sites if place is None else place[self.sites]]
-        return picked if self.are_points else np.tensordot(self.inner.T, picked, 1)
+        return picked if self.are_points else _product(self._inner.T, picked)
 
     @cached_property
     def magnitudes(self) -> "Contacts":
@@ -162,10 +169,14 @@ class Contacts:
         return np.concatenate([diagonal, first, second]), np.concatenate([diagonal, second, first])
 
     @cached_property
-    def _weights(self) -> np.ndarray:
+    def _inner(self) -> scipy.sparse.csr_array:
+        return scipy.sparse.csr_array(self.inner)
+
+    @cached_property
+    def _weights(self) -> scipy.sparse.csr_array:
         """Elements of ``v v^+``, (p, c)."""
         rows, columns = (np.searchsorted(self.sites, x) for x in self.elements)
-        return self.inner[rows] * self.inner[columns].conj()
+        return scipy.sparse.csr_array(self.inner[rows] * self.inner[columns].conj())
 
     def summed(self, values: np.ndarray) -> np.ndarray:
         """Return the elements of ``sum_a x_a v_a v_a^+``.
@@ -197,7 +208,7 @@ class Contacts:
         (p, ...) array
             At `elements`.
         """
-        return values if self.are_points else np.tensordot(self._weights, values, 1)
+        return values if self.are_points else _product(self._weights, values)
 
     def expectations(self, diagonal: np.ndarray, above: np.ndarray) -> np.ndarray:
         """Return ``v_a^+ C v_a`` of Hermitian matrices for each channel.
@@ -216,6 +227,6 @@ class Contacts:
         """
         found = diagonal[..., self.sites]
         if not self.are_points:
-            found = np.concatenate([found, above, above.conj()], axis=-1)
-            found = (found @ self._weights.conj()).real
+            found = np.moveaxis(np.concatenate([found, above, above.conj()], axis=-1), -1, 0)
+            found = np.moveaxis(_product(self._weights.conj().T, found).real, 0, -1)
         return found[..., self.of_lead]

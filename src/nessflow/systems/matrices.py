@@ -144,8 +144,8 @@ class Sparse:
 
     @property
     def T(self) -> "Sparse":
-        """Transposed matrix."""
-        return Sparse(self.matrix.T.tocsr())
+        """Transposed matrix, the same object if it is real."""
+        return Sparse(self.matrix.T.tocsr()) if self.matrix.data.imag.any() else self
 
     def any(self) -> bool:
         """Return whether any element differs from zero."""
@@ -418,6 +418,24 @@ def overlap(first: Matrix, second: Matrix) -> float:
         products = first * second.T
     value = float(products.sum().real)
     return value if abs(value) > _ROUNDING * abs(products).sum() else 0.0
+
+
+def transposed(matrix: Matrix) -> Matrix:
+    """Return the transposed matrix, the same object if it is real.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, Sparse or (N, N) array
+        Hermitian.
+
+    Returns
+    -------
+    Tridiagonal, Sparse or (N, N) array
+        Of the same kind.
+    """
+    if isinstance(matrix, np.ndarray) and not matrix.imag.any():
+        return matrix
+    return matrix.T
 
 
 def as_dense(matrix: Matrix) -> np.ndarray:

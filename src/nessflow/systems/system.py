@@ -23,6 +23,7 @@ from nessflow.systems.matrices import (
     as_sparse,
     check_positive,
     checked,
+    transposed,
 )
 
 Result = TypeVar("Result")
@@ -478,14 +479,14 @@ class OpenSystem:
     def T(self) -> "OpenSystem":
         """System with every matrix transposed; its Green's function is the transposed one.
 
-        The same object if all matrices are real tridiagonal ones and all amplitudes are real.
+        The same object if all matrices and all amplitudes are real.
         """
-        matrices = self.hamiltonian, self.loss, self.gain
-        leads = tuple(lead.conjugate for lead in self.leads)
-        real = all(own is lead for own, lead in zip(leads, self.leads, strict=True))
-        if real and all(isinstance(x, Tridiagonal) and x.T is x for x in matrices):
+        own = self.hamiltonian, self.loss, self.gain, *self.leads
+        matrices = [transposed(matrix) for matrix in own[:3]]
+        leads = [lead.conjugate for lead in self.leads]
+        if all(x is y for x, y in zip(own, (*matrices, *leads), strict=True)):
             return self
-        return OpenSystem(*(matrix.T for matrix in matrices), leads)
+        return OpenSystem(*matrices, leads)
 
     def __getstate__(self) -> dict:
         """Return what is copied and pickled: without what others remember of the system."""
