@@ -259,7 +259,8 @@ def contact_rows(
         green[batch] = np.moveaxis(system.coupling.collected(rows, banded.place), 0, -1)
         for matrix, into in ((banded.loss, loss), (banded.gain, gain)):
             if matrix.nnz:
-                into[batch] = np.sum((_weighted(matrix, rows) * rows.conj()).real, axis=0)
+                positive = np.sum((_weighted(matrix, rows) * rows.conj()).real, axis=0)
+                into[batch] = np.maximum(positive, 0.0)  # but for rounding where waves cancel
     return green, loss, gain
 
 
