@@ -35,6 +35,7 @@ from nessflow.scattering.evolution import evolve
 from nessflow.scattering.linear_response import conductance_matrices, linear_response
 from nessflow.scattering.noise import lead_noise, terminal_noise
 from nessflow.scattering.profiles import profiles, terminal_currents
+from nessflow.solvers import banded, dense
 from nessflow.solvers.dark_states import dark_states
 from nessflow.solvers.dense import scattering_matrix
 from nessflow.spectrum.bound_states import bound_states
@@ -156,6 +157,17 @@ def test_all_integrals_are_those_of_the_basis_of_sites(pair):
     one, other = map(scattering_entropy_production, pair)
     assert abs(one.value - other.value) <= one.error + other.error
     same(pair, lambda x: generating_function(x, "right", np.array([0.7, 2.9]))[0])
+
+
+@pytest.mark.parametrize("storage", [np.asarray, scipy.sparse.csr_array])
+def test_what_loss_and_gain_send_is_positive_however_far_away(storage):
+    """Where the vectors of leads and channels are orthogonal but for rounding."""
+    system = rotated(on_sites(WideBand(broadening=0.6)), random_unitary(4), storage)
+    energies = np.concatenate([10.0 ** np.arange(25), -(10.0 ** np.arange(25))])
+    for module in (dense, banded):
+        _, loss, gain = module.contact_rows(system, energies)
+        assert loss.min() >= 0
+        assert gain.min() >= 0
 
 
 def test_poles_move_to_the_same_places(pair):

@@ -234,7 +234,7 @@ def local_integrals(
 
     def products(diagonal: np.ndarray) -> np.ndarray:
         # |C_ij| is at most the geometric mean of C_ii and C_jj.
-        root = np.sqrt(diagonal)
+        root = np.sqrt(np.maximum(diagonal, 0.0))  # rounding of what cancels
         first, second = root[:, pairs[:, 0]], root[:, pairs[:, 1]]
         largest = root.max(axis=1, initial=0.0)[:, None]
         found = first * second if keeps_digits else 0.5 * largest * (first + second)

@@ -293,7 +293,8 @@ def rows_between(
         for matrix, into in weights:
             if matrix.nnz:
                 pairs = zip(product(matrix, rows), rows, strict=True)
-                into[batch] = [_overlaps(*pair) for pair in pairs]
+                # Not negative but for rounding where waves cancel.
+                into[batch] = np.maximum([_overlaps(*pair) for pair in pairs], 0.0)
     return green, loss, gain
 
 

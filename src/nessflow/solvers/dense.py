@@ -141,8 +141,9 @@ def contact_rows(
     loss, gain = np.empty((2, energies.size, count))
     for batch, rows in _contact_rows_of_green(system, energies):
         green[batch] = np.moveaxis(system.coupling.collected(np.moveaxis(rows, -1, 0)), 0, -1)
-        loss[batch] = np.sum((rows @ loss_matrix) * rows.conj(), axis=-1).real
-        gain[batch] = np.sum((rows @ gain_matrix) * rows.conj(), axis=-1).real
+        for matrix, into in ((loss_matrix, loss), (gain_matrix, gain)):
+            positive = np.sum((rows @ matrix) * rows.conj(), axis=-1).real
+            into[batch] = np.maximum(positive, 0.0)  # but for rounding where waves cancel
     return green, loss, gain
 
 
