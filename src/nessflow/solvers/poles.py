@@ -52,8 +52,7 @@ def _determinants(zr, zi, chosen, site, rate, product, twist, contacts, shifts, 
     """Fill D and its derivative, (4, N) real and imaginary parts, with an exponent of two.
 
     ``shifts`` (c, 2, N), real and imaginary parts, are added to the elements of ``contacts``, sites
-    in ascending order, each at its own z
-    of those that are chosen.
+    in ascending order, each at its own z of those that are chosen.
     """
     count, n = chosen.size, site.size
     # One flat array: constant offsets let the compiler see that the lanes do not overlap.

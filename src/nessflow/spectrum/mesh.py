@@ -62,9 +62,8 @@ def _smallest_damping(system: OpenSystem) -> float:
         damping = -float(lead.model.regular_self_energy(centre)[0].imag)
         contacts[site] += abs(amplitude) ** 2 * damping
     everywhere = len(contacts) == system.sites
-    sites = _damping_bounds(system.surroundings)[0] + (
-        min(contacts.values()) if everywhere else 0.0
-    )
+    lowest, _ = _damping_bounds(system.surroundings)
+    sites = lowest + (min(contacts.values()) if everywhere else 0.0)
     return min([sites, *(-pole.imag for pole in _lead_poles(system))])
 
 
