@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from scipy.special import digamma, expit
 
 from nessflow.spectrum.quadrature import (
-    GAUSS,
     KRONROD,
     NODES,
+    NULL_RULES,
     graded,
     integrate,
     integrate_each,
     line_mesh,
+    panel_estimates,
 )
 
 
@@ -37,12 +38,36 @@ def occupied_lorentzian(pole, temperature):
     return 0.5 - digamma(z).imag / np.pi
 
 
-@pytest.mark.parametrize(("weights", "degree"), [(GAUSS, 19), (KRONROD, 31)])
+@pytest.mark.parametrize(("weights", "degree"), [(KRONROD - NULL_RULES[0], 19), (KRONROD, 31)])
 def test_rules_are_exact_for_polynomials(weights, degree):
     for power in range(degree + 1):
         exact = 2 / (power + 1) if power % 2 == 0 else 0.0
         assert weights @ NODES**power == pytest.approx(exact, abs=3e-16)
     assert abs(weights @ NODES ** (degree + 1) - 2 / (degree + 2)) > 1e-13
+
+
+def test_null_rules_are_zero_for_polynomials_and_as_large_as_each_other():
+    for rule, degree in zip(NULL_RULES, (19, 18), strict=True):
+        for power in range(degree + 1):
+            assert rule @ NODES**power == pytest.approx(0, abs=3e-16)
+        assert abs(rule @ NODES ** (degree + 1)) > 1e-7
+    assert NULL_RULES[0] @ NULL_RULES[1] == pytest.approx(0, abs=1e-16)
+    assert np.linalg.norm(NULL_RULES[1]) == pytest.approx(np.linalg.norm(NULL_RULES[0]), rel=1e-3)
+
+
+@pytest.mark.parametrize("other", [0.3 - 0.4j, -0.9 - 0.1j, 0.8 - 1.2j])
+def test_rules_that_agree_by_chance_leave_an_error(other):
+    # Two resonances with such weights that Gauss's rule says what Kronrod's says.
+    pole = 0.45 - 0.35j
+    first, second = lorentzian(NODES, pole), lorentzian(NODES, other)
+    weight = -(NULL_RULES[0] @ first) / (NULL_RULES[0] @ second)
+    value, error = panel_estimates(first + weight * second)
+    below = [
+        np.arctan((1 - z.real) / -z.imag) + np.arctan((1 + z.real) / -z.imag) for z in (pole, other)
+    ]
+    exact = (below[0] + weight * below[1]) / np.pi
+    assert abs(value - exact) > 1e-12
+    assert abs(value - exact) < error
 
 
 def test_resonance_of_width_1e_minus_9():
