@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import digamma, expit
 
 from nessflow.spectrum.quadrature import (
+    COARSE,
     KRONROD,
     NODES,
     NULL_RULES,
@@ -15,6 +16,7 @@ from nessflow.spectrum.quadrature import (
     integrate_each,
     line_mesh,
     panel_estimates,
+    resolving,
 )
 
 
@@ -309,12 +311,16 @@ def test_kink_off_the_break_points():
     assert abs(found.value[0] - 10 / 9) <= found.error[0] < 1e-8
 
 
-@given(st.lists(st.tuples(st.floats(-2, 2), st.floats(-9, 0)), min_size=1, max_size=30))
-def test_graded_intervals_keep_off_the_poles(levels):
+@given(
+    st.lists(st.tuples(st.floats(-2, 2), st.floats(-9, 0)), min_size=1, max_size=30),
+    st.sampled_from([COARSE, resolving(1e-10), resolving(1e-14)]),
+)
+def test_graded_intervals_keep_off_the_poles(levels, rho):
     poles = np.array([position - 1j * 10**exponent for position, exponent in levels])
-    points = graded(np.array([-4.0, 4.0]), poles)
+    points = graded(np.array([-4.0, 4.0]), poles, rho)
     lower, upper = points[:-1, None], points[1:, None]
-    assert np.all(abs(poles - lower) + abs(poles - upper) >= 1.349 * (upper - lower))
+    ellipse = 0.5 * (rho + 1 / rho) * (1 - 1e-12)
+    assert np.all(abs(poles - lower) + abs(poles - upper) >= ellipse * (upper - lower))
     assert (points[0], points[-1]) == (-4, 4)
 
 

@@ -57,6 +57,8 @@ KERNELS = {
     "solvers/chain_ends.py",
     "solvers/chain_sites.py",
     "solvers/poles.py",
+    "scattering/terms.py",
+    "spectrum/exchanges.py",
     "spectrum/grading.py",
     "spectrum/panel_sums.py",
 }

@@ -138,12 +138,36 @@ def _cumulant_terms(
 
 def _cumulant_integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
     """Return the integrands of the cumulants of the first terminal, of the second, and so on."""
-    sizes = (rates.lead_sizes * abs(rates.difference)).sum(axis=1)
-    sizes += rates.from_loss * rates.filled + rates.from_gain * rates.empty
-    given = rates.mean, sizes, rates.cancelled_exchange
-    terms = map(_cumulant_terms, rates.exchange, *given)
+    if rates.is_one_lead_each:
+        return _of_one_lead_each(rates)
+    cancelled = rates.cancelled_exchange
+    terms = map(_cumulant_terms, rates.exchange, rates.mean, rates.mean_sizes, cancelled)
     values, sizes = zip(*terms, strict=True)
     return np.concatenate(values), np.concatenate(sizes)
+
+
+def _of_one_lead_each(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
+    # Imported here: numba takes long to import.
+    from nessflow.scattering.terms import cumulant_terms
+
+    count, energies = rates.filled.shape
+    values, sizes = np.empty((2, 4 * count, energies))
+    exact = rates.keeps_digits
+    cumulant_terms(
+        rates.green,
+        None if exact else rates.green_cancelled,
+        rates.root,
+        rates.filled,
+        rates.empty,
+        rates.incoming,
+        rates.vacant,
+        rates.mean,
+        rates.mean_sizes,
+        None if exact else rates.cancelled_exchange,
+        values,
+        sizes,
+    )
+    return values, sizes
 
 
 def cumulants_observable(system: OpenSystem) -> Observable[ParticleCumulants]:

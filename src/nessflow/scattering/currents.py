@@ -234,89 +234,6 @@ UNITARITY_TOLERANCE = 1e-8
 """Relative violation of the unitarity of the scattering matrix beyond which nothing is right."""
 
 
-Flows = dict[tuple, np.ndarray]
-"""Transmission times occupation, by what it connects: (E,) each."""
-
-
-def _flows(rates: Rates) -> Flows:
-    """Return the flows between all terminals that there are."""
-    leads = range(len(rates.system.terminals))
-    filled, empty, difference = rates.filled, rates.empty, rates.difference
-    flows: Flows = {}
-    for a in leads:
-        for b in leads:
-            if a != b:
-                flows["pair", a, b] = rates.leads[a, b] * difference[a, b]
-    if rates.has_loss and rates.has_gain:
-        flows |= {("gain", "loss"): rates.loss_gain, ("loss", "gain"): rates.gain_loss}
-    if rates.has_loss:
-        for a in leads:
-            flows["lead", "loss", a] = rates.from_loss[a] * filled[a]
-            flows["loss", "lead", a] = rates.to_loss[a] * filled[a]
-    if rates.has_gain:
-        for a in leads:
-            flows["gain", "lead", a] = rates.from_gain[a] * empty[a]
-            flows["lead", "gain", a] = rates.to_gain[a] * empty[a]
-    if len(leads) == 2 and rates.has_loss:
-        for a in leads:
-            flows["loss as right", a] = rates.from_loss[a] * filled[1]
-        flows["loss difference"] = rates.from_loss[0] * difference[0, 1]
-    if len(leads) == 2 and rates.has_gain:
-        for a in leads:
-            flows["gain as right", a] = rates.from_gain[a] * empty[1]
-        flows["gain difference"] = rates.from_gain[0] * difference[0, 1]
-    return flows
-
-
-def _sizes(rates: Rates, flows: Flows) -> Flows:
-    """Return what the flows are sums of."""
-    sizes = {key: abs(flow) for key, flow in flows.items()}
-    for key in flows:
-        if key[0] == "pair":
-            _, a, b = key
-            sizes[key] = rates.lead_sizes[a, b] * abs(rates.difference[a, b])
-    return sizes
-
-
-Weights = dict[tuple | str, float]
-"""A sum of flows, with factors of one magnitude."""
-
-
-def _terminal_weights(leads: int) -> list[Weights]:
-    """Return the currents into the system as sums of flows, by terminal.
-
-    The loss and gain terminals use the columns of the Green's function, the leads its rows, so
-    that currents add up to zero only if both are right.
-    """
-    rows: list[Weights] = []
-    for a in range(leads):
-        row: Weights = {("pair", a, b): 1.0 for b in range(leads) if b != a}
-        rows.append(row | {("lead", "loss", a): 1.0, ("gain", "lead", a): -1.0})
-    loss: Weights = {("loss", "lead", a): -1.0 for a in range(leads)}
-    gain: Weights = {("lead", "gain", a): 1.0 for a in range(leads)}
-    return [*rows, loss | {("gain", "loss"): -1.0}, gain | {("loss", "gain"): 1.0}]
-
-
-def _two_lead_weights() -> dict[str, list[Weights]]:
-    """Return the parts of the current between two leads, eqs (8), (10), (11), (S26)."""
-    landauer: Weights = {("pair", 0, 1): 0.5, ("pair", 1, 0): -0.5}
-    left: Weights = {("lead", "loss", 0): 0.5, ("gain", "lead", 0): -0.5}
-    right: Weights = {("lead", "loss", 1): 0.5, ("gain", "lead", 1): -0.5}
-    reference: Weights = {
-        ("loss as right", 0): 0.5,
-        ("loss as right", 1): -0.5,
-        ("gain as right", 0): -0.5,
-        ("gain as right", 1): 0.5,
-    }
-    return {
-        "net": [landauer | left | {key: -weight for key, weight in right.items()}],
-        "landauer": [landauer],
-        "reservoir": [left, right],
-        "reference": [reference],
-        "response": [landauer | {"loss difference": 0.5, "gain difference": 0.5}],
-    }
-
-
 _TERMINALS_ALONE = undefined("the currents of the terminals alone were computed")
 
 
@@ -524,9 +441,13 @@ def divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], di
     return rows, notes
 
 
-def _current_parts(leads: int) -> dict[str, list[Weights]]:
-    """Return the currents as sums of flows, of all terminals and, of two leads, their parts."""
-    return {"terminal": _terminal_weights(leads)} | (_two_lead_weights() if leads == 2 else {})
+def _current_parts(leads: int) -> dict[str, int]:
+    """Return how many currents there are of each part, in the order of `current_terms`."""
+    parts = {"terminal": leads + 2}
+    return parts | _OF_TWO_LEADS if leads == 2 else parts
+
+
+_OF_TWO_LEADS = {"net": 1, "landauer": 1, "reservoir": 2, "reference": 1, "response": 1}
 
 
 @cache  # one function for all systems that differ in what the rates say alone
@@ -534,31 +455,31 @@ def _current_integrand(
     leads: int, finite: tuple[bool, ...]
 ) -> Callable[[Rates], tuple[np.ndarray, np.ndarray]]:
     """Return the integrand: all particle currents, the finite energy currents, unitarity."""
-    rows = [row for part in _current_parts(leads).values() for row in part]
-    scales = [abs(next(iter(row.values()))) for row in rows]
-    finite = np.array(finite)
+    count, finite = len(finite), np.flatnonzero(finite)
+    last = count + finite.size
 
     def integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
-        flows, energies = _flows(rates), rates.energies
-        rounded = _sizes(rates, flows)
-        values, sizes = np.zeros((2, len(rows), energies.size))
-        # Term by term, since products of BLAS depend on how many energies there are.
-        for value, size, row, scale in zip(values, sizes, rows, scales, strict=True):
-            for key, weight in row.items():
-                if key not in flows:
-                    continue
-                if weight > 0:
-                    value += flows[key]
-                else:
-                    value -= flows[key]
-                size += rounded[key]
-            value *= scale
-            size *= scale
-        total = rates.spectral + rates.absorbed
-        return (
-            np.concatenate([values, energies * values[finite], rates.unitarity_violation]),
-            np.concatenate([sizes, abs(energies) * sizes[finite], total]),
+        # Imported here: numba takes long to import.
+        from nessflow.scattering.terms import current_terms
+
+        energies = rates.energies
+        values, sizes = np.empty((2, last + leads, energies.size))
+        current_terms(
+            rates.leads,
+            rates.lead_sizes,
+            rates.difference,
+            rates.filled,
+            rates.empty,
+            (rates.from_loss, rates.from_gain),
+            (rates.to_loss, rates.to_gain),
+            (rates.loss_gain, rates.gain_loss),
+            values,
+            sizes,
         )
+        np.multiply(energies, values[finite], out=values[count:last])
+        np.multiply(abs(energies), sizes[finite], out=sizes[count:last])
+        values[last:], sizes[last:] = rates.unitarity_violation, rates.spectral + rates.absorbed
+        return values, sizes
 
     return integrand
 
@@ -578,8 +499,8 @@ def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
     """
     parts = _current_parts(len(system.terminals))
     reason = without_two_leads(len(system.terminals))
-    without = _two_lead_weights() if reason else {}
-    names = [name for name, rows in parts.items() for _ in rows]
+    without = _OF_TWO_LEADS if reason else {}
+    names = [name for name, rows in parts.items() for _ in range(rows)]
     divergent, notes = divergent_rows(system, names)
     finite = ~np.array(divergent)
     count, last = finite.size, finite.size + finite.sum()
@@ -593,16 +514,16 @@ def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
             "particle": (found.value[:count], found.error[:count]),
             "energy": (energy, energy_error),
         }
-        fields = {}
-        for kind, both in columns.items():
-            for part, members in parts.items():
-                chosen = np.array([name == part for name in names])
+        fields, first = {}, 0
+        for part, members in parts.items():
+            chosen = slice(first, first + members) if members > 1 else first
+            first += members
+            for kind, (value, error) in columns.items():
                 key = f"{kind}_current" if part == "terminal" else f"{part}_{kind}_current"
-                numbers = [x[chosen] if len(members) > 1 else float(x[chosen][0]) for x in both]
-                fields[key] = Estimate(*numbers, notes.get(key, ""))
-            for part in without:
-                shape = (len(system.terminals),) if part == "reservoir" else ()
-                fields[f"{part}_{kind}_current"] = undefined(reason, shape)
+                fields[key] = Estimate(value[chosen], error[chosen], notes.get(key, ""))
+        for part, kind in product(without, columns):
+            shape = (len(system.terminals),) if part == "reservoir" else ()
+            fields[f"{part}_{kind}_current"] = undefined(reason, shape)
         return SteadyCurrents(
             terminals=terminal_names(system),
             unitarity_defect=Estimate(float(unitarity.max(initial=0.0)), np.nan),

@@ -89,10 +89,11 @@ def _elements(matrix: Matrix) -> np.ndarray | scipy.sparse.csr_array:
 
 
 def _entropy(filled: np.ndarray, empty: np.ndarray) -> np.ndarray:
-    """Return ``H`` of an occupation, given with its complement."""
-    few = np.minimum(filled, empty)
-    # 0 log 0 is 0; five times as fast as xlogy.
-    return -few * np.log(np.maximum(few, np.finfo(float).tiny)) - (1 - few) * np.log1p(-few)
+    """Return ``H`` of (n, E) occupations, given with their complements."""
+    # Imported here: numba takes long to import.
+    from nessflow.scattering.terms import entropies
+
+    return entropies(np.ascontiguousarray(filled), np.ascontiguousarray(empty))
 
 
 def _steep(lost: np.ndarray, occupation: np.ndarray) -> np.ndarray:
@@ -107,22 +108,17 @@ def _entropy_change(
     out: tuple[np.ndarray, np.ndarray],
     lost: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``H(f + change) - H(f)`` and the size of its terms.
+    """Return ``H(f + change) - H(f)`` and the size of its terms, (n, E) each.
 
     ``out`` is f + change and its complement, of which the smaller may be off by ``lost`` beyond its
-    last digit.  A small change is not computed as the difference of two entropies.
+    last digit.
     """
-    small = abs(change) < 0.5 * np.minimum(filled, empty)
-    values, sizes = np.empty((2, *change.shape))
-    p, q, d = filled[small], empty[small], change[small]
-    terms = -d * np.log(p / q), -(p + d) * np.log1p(d / p), -(q - d) * np.log1p(-d / q)
-    values[small], sizes[small] = sum(terms), sum(map(abs, terms))
-    large = ~small
-    out = out[0][large], out[1][large]
-    after, before = _entropy(*out), _entropy(filled[large], empty[large])
-    off = _steep(lost[large], np.minimum(*out)) / _EPSILON
-    values[large], sizes[large] = after - before, after + before + off
-    return values, sizes
+    from nessflow.scattering.terms import entropy_changes
+
+    given = (np.ascontiguousarray(x, float) for x in (filled, empty, change, *out, lost))
+    result = np.empty((2, *change.shape))
+    entropy_changes(*given, result)
+    return result[0], result[1]
 
 
 def _eigenvalues(matrices: np.ndarray) -> np.ndarray:

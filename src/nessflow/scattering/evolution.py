@@ -268,12 +268,7 @@ def panels_resolving(
                 coarse |= error > _PANEL_ERROR * value.sum()
         if not coarse.any():
             break
-        kept, cut = panels[~coarse], panels[coarse].bisected()
-        columns = (
-            np.concatenate([getattr(kept, name), getattr(cut, name)])
-            for name in Panels.__annotations__
-        )
-        panels = Panels(*columns)
+        panels = panels.bisected(coarse)
     return panels
 
 

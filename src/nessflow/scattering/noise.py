@@ -147,6 +147,8 @@ def noise_integrand(rates: Rates) -> Terms:
         For `noise_matrix`, over ``dw/2pi``.
     """
     count = len(rates.system.terminals)
+    if rates.is_one_lead_each:
+        return _of_one_lead_each(rates)
     terms = [_auto_terms(x) for x in rates.exchange]
     terms += [_cross_terms(rates, a, b) for a, b in _pairs(count)]
     values, sizes = (np.array(column) for column in zip(*terms, strict=True))
@@ -154,6 +156,32 @@ def noise_integrand(rates: Rates) -> Terms:
         weights = np.array([0.25, 0.25, -0.5])[:, None]
         values = np.concatenate([values, (weights * values).sum(axis=0, keepdims=True)])
         sizes = np.concatenate([sizes, (abs(weights) * sizes).sum(axis=0, keepdims=True)])
+    return values, sizes
+
+
+def _of_one_lead_each(rates: Rates) -> Terms:
+    # Imported here: numba takes long to import.
+    from nessflow.scattering.terms import noise_terms
+
+    count, energies = rates.filled.shape
+    rows = count * (count + 1) // 2 + (count == 2)
+    values, sizes = np.empty((2, rows, energies))
+    exact = rates.keeps_digits
+    noise_terms(
+        rates.green,
+        None if exact else rates.green_cancelled,
+        rates.root,
+        rates.leads,
+        rates.lead_sizes,
+        rates.filled,
+        rates.empty,
+        rates.incoming,
+        rates.vacant,
+        None if exact else rates.cancelled_exchange,
+        rates.correlations,
+        values,
+        sizes,
+    )
     return values, sizes
 
 

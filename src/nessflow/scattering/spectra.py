@@ -41,10 +41,8 @@ class SpectralFlows:
 def _fermions(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the integrands of currents and noise, (n, E), and what they are sums of."""
     rates = Rates(system, energies)
-    size = (rates.lead_sizes * abs(rates.difference)).sum(axis=1)
-    size = size + rates.from_loss * rates.filled + rates.from_gain * rates.empty
-    noise = (noise_matrix(part, len(size)) for part in noise_integrand(rates))
-    parts = zip((rates.mean, size), noise, strict=True)
+    noise = (noise_matrix(part, len(rates.mean)) for part in noise_integrand(rates))
+    parts = zip((rates.mean, rates.mean_sizes), noise, strict=True)
     return tuple(np.concatenate([x, *matrix]) for x, matrix in parts)
 
 

@@ -13,7 +13,7 @@ from nessflow.solvers.dark_states import (
     unreached_sites,
 )
 from nessflow.solvers.dense import solved
-from nessflow.spectrum.quadrature import NODES, Panels, line_mesh
+from nessflow.spectrum.quadrature import COARSE, NODES, Panels, line_mesh
 from nessflow.systems.contacts import Contacts
 from nessflow.systems.leads.lead import Lead, bordered
 from nessflow.systems.matrices import gershgorin
@@ -392,7 +392,7 @@ def energy_mesh(
     poles: np.ndarray | None = None,
     everywhere: bool = False,
     windows: Sequence[tuple[float, float]] = (),
-    rtol: float = 1e-10,
+    rho: float = COARSE,
 ) -> EnergyMesh:
     """Return the first panels for the integrals over the energy of a system's currents.
 
@@ -409,8 +409,8 @@ def energy_mesh(
         Whether the mesh goes on where no current flows, for occupations.
     windows : sequence of tuple of float
         Energies that are left out, with all poles in them.
-    rtol : float
-        Relative error aimed at.
+    rho : float
+        Bernstein ellipse about each panel that no pole lies in.
 
     Returns
     -------
@@ -441,7 +441,7 @@ def energy_mesh(
     poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
     points, steps = _steps(system)
     points = np.concatenate([points, np.ravel(windows)])
-    panels = line_mesh(interior, points, edges, poles, limits, rtol, steps)
+    panels = line_mesh(interior, points, edges, poles, limits, rho, steps)
     if windows:
         middle = panels.nodes()[0][:, NODES.size // 2]
         left_out = [(lower < middle) & (middle < upper) for lower, upper in windows]

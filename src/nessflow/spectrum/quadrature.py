@@ -70,10 +70,12 @@ _ROUNDING_ERRORS = 16
 """Rounding errors of one value of the integrand, in units of epsilon times its magnitude."""
 _RTOL = 1e-10
 """Relative error that integrals are computed to unless told."""
-_RHO = 2.2569178573608527
-"""Bernstein ellipse of the first panels, without poles in it, for `_RTOL`."""
-_ORDER = 40
-"""The first panels for an error eps have ``rho^-40`` as eps, which takes the fewest evaluations."""
+COARSE = 1.5
+"""Bernstein ellipse of first panels that adapt, without poles in it: a narrow resonance is seen,
+and bisection goes on where it is needed.  It takes the fewest evaluations: for long chains two
+thirds of those of panels that need no bisection."""
+_RESOLVED, _ORDER = 2.2569178573608527, 40
+"""Ellipse of panels that do not adapt, for `_RTOL`; for an error eps it has ``rho^-40`` as eps."""
 _FLAT = -8
 """Power of a panel that reaches infinity, where the integrand may have a logarithm."""
 _FARTHEST = 1e-6
@@ -90,8 +92,6 @@ PANELS_PER_CALL = 2000
 _KEPT = 2**23
 """Numbers of all panels of functions that are integrated together beyond which each goes on alone;
 one that never ends takes half a GB."""
-_SORTED = 2**20
-"""Errors of components on panels that are sorted together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,12 +122,13 @@ class Panels:
         """Number of panels."""
         return self.origin.size
 
-    def bisected(self) -> "Panels":
-        """Return both halves of every panel."""
+    def bisected(self, chosen: np.ndarray) -> "Panels":
+        """Return all panels, of the chosen ones (p,) the first half, and behind all the second."""
         middle = 0.5 * (self.lower + self.upper)
-        first = Panels(self.origin, self.width, self.power, self.lower, middle)
-        second = Panels(self.origin, self.width, self.power, middle, self.upper)
-        return _joined([first, second])
+        second = self[chosen]
+        second = Panels(second.origin, second.width, second.power, middle[chosen], second.upper)
+        upper = np.where(chosen, middle, self.upper)
+        return _joined([Panels(self.origin, self.width, self.power, self.lower, upper), second])
 
     def flattened_at_infinity(self) -> "Panels":
         """Return the panels, those that reach infinity in ``u^(1/8)``.
@@ -152,22 +153,13 @@ class Panels:
         slope : (p, 21) float
             ``dw`` in units of the rule's weight.
         """
-        half = 0.5 * (self.upper - self.lower)[:, None]
-        u = self.lower[:, None] + half * (1.0 + NODES)
-        slope = np.ones_like(u)
-        # Without powers of numpy, whose last bit depends on how many panels there are.
-        squared, flat, inverse = self.power == 2, self.power == _FLAT, self.power < 0
-        slope[squared] = 2 * u[squared]
-        u[squared] *= u[squared]
-        fourth = u[flat] * u[flat]
-        fourth *= fourth
-        slope[flat] = 8 * fourth / u[flat]
-        slope[flat] *= fourth
-        u[flat] = fourth * fourth
-        u[inverse] = 1 / u[inverse]
-        slope[inverse] *= -u[inverse] * u[inverse]
-        width = self.width[:, None]
-        return self.origin[:, None] + width * u, abs(width * slope) * half
+        # Imported here: numba takes long to import, and all have the rule who integrate nothing.
+        from nessflow.spectrum.panel_sums import node_energies
+
+        energies, slope = np.empty((2, self.size, NODES.size))
+        columns = (getattr(self, name) for name in self.__annotations__)
+        node_energies(*columns, NODES, energies, slope)
+        return energies, slope
 
 
 def _joined(parts: Sequence[Panels]) -> Panels:
@@ -199,7 +191,23 @@ class Integral:
     evaluations: int
 
 
-def graded(points: np.ndarray, poles: np.ndarray, rtol: float = _RTOL) -> np.ndarray:
+def resolving(rtol: float) -> float:
+    """Return the Bernstein ellipse without poles of panels that are not bisected.
+
+    Parameters
+    ----------
+    rtol : float
+        Relative error aimed at.
+
+    Returns
+    -------
+    float
+        Its ``rho``.
+    """
+    return _RESOLVED * (rtol / _RTOL) ** (-1 / _ORDER)
+
+
+def graded(points: np.ndarray, poles: np.ndarray, rho: float = COARSE) -> np.ndarray:
     """Add points until no pole is near an interval compared with the interval's length.
 
     Parameters
@@ -208,8 +216,8 @@ def graded(points: np.ndarray, poles: np.ndarray, rtol: float = _RTOL) -> np.nda
         Sorted.
     poles : (q,) complex array
         Singularities of the integrand, none of them on the real line.
-    rtol : float
-        Relative error aimed at.
+    rho : float
+        Bernstein ellipse about each interval that no pole lies in.
 
     Returns
     -------
@@ -225,7 +233,6 @@ def graded(points: np.ndarray, poles: np.ndarray, rtol: float = _RTOL) -> np.nda
     narrow = abs(poles.imag) < 0.25 * np.minimum(gaps[1:], gaps[:-1])
     narrow &= (poles.real > points[0]) & (poles.real < points[-1])
     points = np.unique(np.concatenate([points, poles.real[narrow]]))
-    rho = _RHO * (rtol / _RTOL) ** (-1 / _ORDER)
     # Sum of distances to the ends of an interval, in its lengths, on the ellipse.
     ellipse = 0.5 * (rho + 1 / rho)
     # Imported here: numba takes long to import, and all have the rule who need no mesh.
@@ -241,14 +248,14 @@ def _tail(
     centre: float,
     half_width: float,
     limits: tuple[float, float],
-    rtol: float,
+    rho: float,
 ) -> Panels:
     """Return the panels of one tail in ``u = half_width / |w - centre|``."""
     near, far = limits
     inside = points[(points > min(near, far)) & (points < max(near, far))]
     u = np.unique(half_width / abs(np.concatenate([[near, far], inside]) - centre))
     sign = np.sign(near - centre)
-    u = graded(u, sign * half_width / (steps - centre), rtol)
+    u = graded(u, sign * half_width / (steps - centre), rho)
     same = np.ones(u.size - 1)
     return Panels(centre * same, sign * half_width * same, -same, u[:-1], u[1:])
 
@@ -274,7 +281,7 @@ def line_mesh(
     edges: Sequence[float] = (),
     poles: Sequence[complex] = (),
     limits: tuple[float, float] = (-np.inf, np.inf),
-    rtol: float = _RTOL,
+    rho: float = COARSE,
     steps: Sequence[complex] = (),
 ) -> Panels:
     """Return the first panels for a function on the real line.
@@ -292,8 +299,8 @@ def line_mesh(
         Singularities near the real line, by which the interior is graded.
     limits : tuple of float
         Range of integration; infinite limits are allowed, an empty range gives no panels.
-    rtol : float
-        Relative error aimed at.
+    rho : float
+        As of `graded`.
     steps : sequence of complex
         Singularities of Fermi functions, off the real line, by which all is graded.
 
@@ -310,17 +317,17 @@ def line_mesh(
     parts = [Panels(*np.empty((5, 0)))]
     if lower < min(interior[0], upper):
         near = min(interior[0], upper)
-        parts.append(_tail(points, steps, centre, half_width, (near, lower), rtol))
+        parts.append(_tail(points, steps, centre, half_width, (near, lower), rho))
     if upper > max(interior[1], lower):
         near = max(interior[1], lower)
-        parts.append(_tail(points, steps, centre, half_width, (near, upper), rtol))
+        parts.append(_tail(points, steps, centre, half_width, (near, upper), rho))
     first, last = max(interior[0], lower), min(interior[1], upper)
     if first < last:
         inside = np.concatenate([points, edges])
         inside = inside[(first < inside) & (inside < last)]
         mesh = np.unique(np.concatenate([[first], inside, [last]]))
         poles = np.concatenate([np.asarray(poles, complex), steps])
-        parts.append(_beside_edges(graded(mesh, poles, rtol), edges))
+        parts.append(_beside_edges(graded(mesh, poles, rho), edges))
     return _joined(parts)
 
 
@@ -368,31 +375,26 @@ def panel_estimates(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return kronrod, np.where(ratio < 1 / 200, (200 * ratio) ** 1.5, 1.0) * spread
 
 
-def _panel_integrals(
+def _at_nodes(
     integrand: Callable, panels: Panels, counts: np.ndarray, scales: np.ndarray
-) -> np.ndarray:
-    """Return value, error, rounding error and size of each component on each panel, (4, m, p).
+) -> tuple[np.ndarray, ...]:
+    """Return values and magnitudes, (m, p, 21), slope, and rounding error over size, (p,).
 
     The first ``counts[0]`` panels are those of the first function, and so on.
     """
     energies, slope = panels.nodes()
     values, magnitudes = integrand(energies.ravel(), NODES.size * counts)
-    # Imported here: numba takes long to import, and all have the rule who integrate nothing.
-    from nessflow.spectrum.panel_sums import panel_sums
-
-    shape = (len(values), *energies.shape)
-    result = np.empty((4, len(values), panels.size))
-    values, magnitudes = (
-        np.ascontiguousarray(x, float).reshape(shape) for x in (values, magnitudes)
-    )
-    panel_sums(values, magnitudes, slope, KRONROD, NULL_RULES, result)
     # A node is rounded by epsilon |w|, so is what the integrand computes of it (scale); a panel
     # of length l is as much as that wrong about where its integrand lies.
     span = abs(energies[:, -1] - energies[:, 0])
     reach = np.repeat(scales, counts) + abs(energies).min(axis=1)
     place = reach / np.maximum(span, _EPSILON * reach + np.finfo(float).tiny)
-    np.multiply(_EPSILON * (_ROUNDING_ERRORS + place), result[3], out=result[2])
-    return result
+    rounding = _EPSILON * (_ROUNDING_ERRORS + place)
+    shape = (len(values), *energies.shape)
+    values, magnitudes = (
+        np.ascontiguousarray(x, float).reshape(shape) for x in (values, magnitudes)
+    )
+    return values, magnitudes, slope, rounding
 
 
 def _calls(counts: np.ndarray, most: int) -> Iterator[slice]:
@@ -430,55 +432,6 @@ def with_rounding(sizes: np.ndarray, *others: np.ndarray) -> np.ndarray:
     """
     largest = np.max([x.max(axis=0, initial=0.0) for x in (sizes, *others)], axis=0)
     return np.maximum(sizes, _EPSILON * largest)
-
-
-def _to_refine(
-    error: np.ndarray,
-    floor: np.ndarray,
-    target: np.ndarray,
-    starts: np.ndarray,
-    failing: tuple[np.ndarray, np.ndarray],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the panels whose errors, largest first, keep a component above its target.
-
-    Parameters
-    ----------
-    error, floor : (m, p) array
-        Of each component on each panel.
-    target : (s, m) array
-        Of each function.
-    starts : (s + 1,) int array
-        Where the panels of each function begin.
-    failing : tuple of (f,) int arrays
-        Functions and components.
-
-    Returns
-    -------
-    chosen : (p,) bool
-        The panels.
-    counts : (s, m) int
-        How many of them each component of each function needs.
-    """
-    chosen, counts = np.zeros(error.shape[1], bool), np.zeros(target.shape, int)
-    owners, components = failing
-    width = int(np.diff(starts).max(initial=0))
-    step = max(1, _SORTED // max(width, 1))
-    for k in range(0, owners.size, step):
-        owner, component = owners[k : k + step], components[k : k + step]
-        places = starts[owner][:, None] + np.arange(width)
-        own = places < starts[owner + 1][:, None]
-        places = np.where(own, places, 0)
-        row = component[:, None]
-        # Zeros that fill a row up come first and choose nothing.
-        open_error = np.where(
-            own & (error[row, places] > floor[row, places]), error[row, places], 0
-        )
-        order = np.argsort(open_error, axis=1, kind="stable")
-        sums = np.cumsum(np.take_along_axis(open_error, order, 1), axis=1)
-        largest = sums > 0.5 * target[owner, component][:, None]
-        chosen[np.take_along_axis(places, order, 1)[largest]] = True
-        counts[owner, component] = largest.sum(axis=1)
-    return chosen, counts
 
 
 def integrate(
@@ -550,36 +503,26 @@ def integrate_each(
         does not get smaller on ever more panels, next to nothing against the largest component, is
         rounding: it is converged, and its error stays.
     """
+    # Imported here: numba takes long to import, and all have the rule who integrate nothing.
+    from nessflow.spectrum.panel_sums import panel_sums, panels_to_bisect, sums_over_panels
+
     functions = len(panels)
     scales, found = np.asarray(scales, float), {}
     owner = np.repeat(np.arange(functions), [part.size for part in panels])
     evaluations = np.zeros(functions, int)
-    new, kept = _joined(panels), None
+    # Each panel has its place; of two halves the second goes behind all others.
+    every, places, results = _joined(panels), np.arange(owner.size), None
+    at_work = np.ones(functions, bool)
     reference, stuck, needed = np.array(np.inf), np.array(0), np.array(0)
     for rounds_left in reversed(range(_MAX_ROUNDS)):
-        counts = np.bincount(owner, minlength=functions)
+        counts = np.bincount(owner[places], minlength=functions)
         evaluations += NODES.size * counts
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        results = np.concatenate(
-            [
-                _panel_integrals(integrand, new[here], _counts_within(starts, here), scales)
-                for here in _calls(counts, panels_per_call)
-            ],
-            axis=-1,
-        )
-        if kept is not None:
-            old, old_owner, old_results = kept
-            owner = np.concatenate([old_owner, owner])
-            # Those of each function beside each other, as they would be without the others.
-            order = np.argsort(owner, kind="stable")
-            owner, new = owner[order], _joined([old, new])[order]
-            results = np.take(np.concatenate([old_results, results], axis=-1), order, axis=-1)
-            starts = np.searchsorted(owner, np.arange(functions + 1))
-        at_work = [k for k in range(functions) if k not in found]
-        sums = np.zeros((functions, *results.shape[:2]))
-        for k in at_work:
-            np.sum(results[..., starts[k] : starts[k + 1]], axis=-1, out=sums[k])
-        value, error, rounding, size = sums.swapaxes(0, 1)
+        starts, new = np.concatenate([[0], np.cumsum(counts)]), every[places]
+        for here in _calls(counts, panels_per_call):
+            given = _at_nodes(integrand, new[here], _counts_within(starts, here), scales)
+            results = _grown(results, owner.size, len(given[0]))
+            panel_sums(*given, KRONROD, NULL_RULES, results, places[here])
+        value, error, rounding, size = np.moveaxis(sums_over_panels(results, owner, at_work), -1, 0)
         # Errors of peaks grow as panels close in on them.
         stands_still = (error > 0.5 * reference) & (error < 1.5 * reference)
         stuck = np.where(stands_still, stuck + (needed >= _STUCK_PANELS), 0)
@@ -588,29 +531,39 @@ def integrate_each(
             error <= _STUCK_SIZE * size.max(axis=1, initial=0.0)[:, None]
         )
         target = np.where(is_rounding, error, np.maximum(rtol * measure(value), rounding))
-        failing = np.nonzero(error > target)
-        chosen, needed = _to_refine(results[1], results[2], target, starts, failing)
+        chosen, needed = panels_to_bisect(results, owner, target, error > target)
         chosen &= evaluations[owner] <= _MAX_EVALUATIONS
-        refined = set(owner[chosen].tolist()) if rounds_left else set()
-        for k in at_work:
-            if k not in refined:
-                converged = bool(np.all(error[k] <= 2 * target[k]))
-                errors = error[k] + rounding[k]
-                found[k] = Integral(value[k], errors, size[k], converged, int(evaluations[k]))
-        if len(refined) > 1 and results.size > _KEPT:
-            for k in refined:
+        refined = np.zeros(functions, bool)
+        if rounds_left:
+            refined[owner[chosen]] = True
+        for k in np.flatnonzero(at_work & ~refined):
+            converged = bool(np.all(error[k] <= 2 * target[k]))
+            errors = error[k] + rounding[k]
+            found[k] = Integral(value[k], errors, size[k], converged, int(evaluations[k]))
+        at_work = refined
+        if at_work.sum() > 1 and owner.size * results[0].size > _KEPT:
+            for k in np.flatnonzero(at_work):
                 own = _of_one(integrand, k, functions)
                 how = rtol, panels_per_call, measure
                 (found[k],) = integrate_each(own, [panels[k]], [scales[k]], *how)
             break
-        if not refined:
+        if not at_work.any():
             break
-        same = ~chosen & np.isin(owner, list(refined))
-        kept = new[same], owner[same], np.compress(same, results, axis=-1)
-        owner = np.tile(owner[chosen], 2)
-        order = np.argsort(owner, kind="stable")
-        owner, new = owner[order], new[chosen].bisected()[order]
+        every = every.bisected(chosen)
+        places = np.concatenate([np.flatnonzero(chosen), np.arange(owner.size, every.size)])
+        owner = np.concatenate([owner, owner[chosen]])
+        # Those of each function beside each other, as they would be without the others.
+        places = places[np.argsort(owner[places], kind="stable")]
     return [found[k] for k in range(functions)]
+
+
+def _grown(results: np.ndarray | None, panels: int, components: int) -> np.ndarray:
+    """Return results with room for so many panels, and for twice as many where there was none."""
+    if results is None:
+        return np.empty((2 * panels, components, 4))
+    if panels <= len(results):
+        return results
+    return np.concatenate([results, np.empty((2 * panels - len(results), *results.shape[1:]))])
 
 
 def _of_one(integrand: Callable, k: int, functions: int) -> Callable:

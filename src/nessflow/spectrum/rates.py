@@ -212,7 +212,7 @@ class Rates:
         return self._between_leads(self._contact.green)
 
     @cached_property
-    def _cancelled(self) -> np.ndarray:
+    def green_cancelled(self) -> np.ndarray:
         """What cancelled in elements of Green's function between leads, (l, l, E) float.
 
         Zero where they are not small against those on the diagonal: they are rounded as they are.
@@ -240,8 +240,10 @@ class Rates:
     @cached_property
     def leads(self) -> np.ndarray:
         """Sums of ``Gamma_a Gamma_b |G_ab|^2`` over the leads of two terminals, (t, t, E)."""
-        modulus = self.green.real**2 + self.green.imag**2
-        return self._by_terminal(self.broadening[:, None] * self.broadening * modulus, (0, 1))
+        # Imported here: numba takes long to import.
+        from nessflow.spectrum.exchanges import transmissions
+
+        return self._by_terminal(transmissions(self.green, self.broadening), (0, 1))
 
     @cached_property
     def lead_sizes(self) -> np.ndarray:
@@ -253,7 +255,9 @@ class Rates:
         """What interference leaves out of `leads`, times how far it is rounded, (t, t, E)."""
         if self.keeps_digits:
             return np.zeros_like(self.leads)
-        lost = self._cancelled * (2 * abs(self.green) + np.finfo(float).eps * self._cancelled)
+        lost = self.green_cancelled * (
+            2 * abs(self.green) + np.finfo(float).eps * self.green_cancelled
+        )
         return self._by_terminal(self.broadening[:, None] * self.broadening * lost, (0, 1))
 
     @cached_property
@@ -319,10 +323,14 @@ class Rates:
         return np.sign(difference) * np.maximum(beyond, 0.0)
 
     @cached_property
+    def root(self) -> np.ndarray:
+        """``sqrt(Gamma_a)`` of each lead, (l, E)."""
+        return np.sqrt(self.broadening)
+
+    @cached_property
     def _root(self) -> np.ndarray:
         """``sqrt(Gamma_a Gamma_b)``, (l, l, E)."""
-        root = np.sqrt(self.broadening)
-        return root[:, None] * root[None]
+        return self.root[:, None] * self.root[None]
 
     @cached_property
     def amplitudes(self) -> np.ndarray:
@@ -343,6 +351,13 @@ class Rates:
         """``sqrt(Gamma_a Gamma_b) (G 2Q G^+)_ab``, (l, l, E) complex."""
         return self._root * self._between_leads(self._correlations.gain)
 
+    @property
+    def correlations(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Those of loss and of gain; None where there is neither."""
+        if not (self.has_loss or self.has_gain):
+            return None
+        return self.loss_correlations, self.gain_correlations
+
     def _occupations(self, function: Callable) -> np.ndarray:
         rows = [
             function(self.energies, terminal.chemical_potential, terminal.temperature)
@@ -360,19 +375,37 @@ class Rates:
         """One minus the occupation of each terminal, without cancellation, (t, E)."""
         return self._occupations(fermi_holes)
 
-    def _from_others(self, occupation: np.ndarray) -> np.ndarray:
-        """Sum over the other terminals of transmission times occupation, (t, E)."""
-        return _sum_of_others(self.leads * occupation)
-
     @cached_property
+    def _exchanges(self) -> np.ndarray:
+        from nessflow.spectrum.exchanges import exchanges
+
+        occupations = self.filled, self.empty, self.difference
+        return exchanges(self.leads, self.lead_sizes, *occupations, self.from_loss, self.from_gain)
+
+    @property
     def incoming(self) -> np.ndarray:
         """Occupation that reaches a terminal from elsewhere, ``sum_c T_ac f_c``, (t, E)."""
-        return self._from_others(self.filled) + self.from_gain
+        return self._exchanges[0]
 
-    @cached_property
+    @property
     def vacant(self) -> np.ndarray:
         """The same for vacancies, ``sum_c T_ac (1 - f_c)``, (t, E)."""
-        return self._from_others(self.empty) + self.from_loss
+        return self._exchanges[1]
+
+    @property
+    def mean(self) -> np.ndarray:
+        """``f_a sum_c T_ac (1 - f_c) - (1 - f_a) sum_c T_ac f_c``, without cancellation, (t, E)."""
+        return self._exchanges[2]
+
+    @property
+    def mean_sizes(self) -> np.ndarray:
+        """What `mean` is a sum of, which sets its rounding error, (t, E)."""
+        return self._exchanges[3]
+
+    @property
+    def is_one_lead_each(self) -> bool:
+        """Whether every terminal is one lead."""
+        return len(self.system.terminals) == len(self.system.leads)
 
     @cached_property
     def difference(self) -> np.ndarray:
@@ -392,15 +425,9 @@ class Rates:
     def amplitude_sizes(self) -> np.ndarray:
         """What amplitudes are sums of, which sets their rounding errors, (l, l, E)."""
         size = abs(self.green)
-        result = self._root * (size if self.keeps_digits else size + self._cancelled)
+        result = self._root * (size if self.keeps_digits else size + self.green_cancelled)
         np.einsum("aae->ae", result)[:] += 1.0
         return result
-
-    @cached_property
-    def mean(self) -> np.ndarray:
-        """``f_a sum_c T_ac (1 - f_c) - (1 - f_a) sum_c T_ac f_c``, without cancellation, (t, E)."""
-        between = (self.leads * self.difference).sum(axis=1)
-        return between + self.from_loss * self.filled - self.from_gain * self.empty
 
     @property
     def exchange(self) -> tuple[Exchange, ...]:
@@ -450,7 +477,7 @@ class Observable(Generic[Result]):
 _ELEMENTS = 400_000
 """Elements of a matrix between leads, at all energies, that are kept for the next observable: some
 50 MB with all matrices."""
-_AT_A_TIME = 8_000
+_AT_A_TIME = 4_000
 """Energies at which integrands are computed at a time: arrays over them stay in the cache."""
 _TOGETHER = 64
 """Systems that are integrated together."""

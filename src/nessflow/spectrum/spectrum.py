@@ -8,11 +8,13 @@ import numpy as np
 
 from nessflow.spectrum.mesh import EnergyMesh, energy_mesh
 from nessflow.spectrum.quadrature import (
+    COARSE,
     NODES,
     PANELS_PER_CALL,
     Integral,
     Panels,
     integrate_each,
+    resolving,
 )
 from nessflow.systems.system import OpenSystem
 
@@ -58,20 +60,21 @@ class Spectrum:
         ValueError
             As `panels`.
         """
-        return energy_mesh(
-            self.system, self.limits, self.poles, self.everywhere, self.windows, self.rtol
-        )
+        return self._mesh(COARSE)
+
+    def _mesh(self, rho: float) -> EnergyMesh:
+        return energy_mesh(self.system, self.limits, self.poles, self.everywhere, self.windows, rho)
 
     @property
     def panels(self) -> Panels:
-        """First panels, for what is summed at nodes that do not adapt.
+        """Panels for what is summed at nodes that do not adapt.
 
         Raises
         ------
         ValueError
             When there are too many sites for the poles, as `nessflow.spectrum.mesh.known_poles`.
         """
-        return self.mesh.panels
+        return self._mesh(resolving(self.rtol)).panels
 
     def integral(
         self,

@@ -47,7 +47,9 @@ class Batch:
 
     def each(self, function: Callable[[OpenSystem], float]) -> np.ndarray:
         """Return a number of each system at its energies, (E,) float."""
-        return np.repeat([float(function(system)) for system in self.systems], self.counts)
+        parts = [(float(function(system)), here.stop - here.start) for system, here in self.parts]
+        numbers, counts = zip(*parts, strict=True) if parts else ((), ())
+        return np.repeat(np.array(numbers, float), np.array(counts, int))
 
     @cached_property
     def T(self) -> "Batch":
