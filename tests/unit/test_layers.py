@@ -33,7 +33,7 @@ ALLOWED = {
     "systems": {"matrix", "parts", "numpy", "scipy", "pydantic"},
     "solvers": {"systems", "numpy", "scipy", "numba"},
     "spectrum": {"solvers", "systems", "numpy", "scipy", "numba"},
-    "scattering": {"estimate", "spectrum", "solvers", "systems", "numpy", "scipy"},
+    "scattering": {"estimate", "spectrum", "solvers", "systems", "numpy", "scipy", "numba"},
     "probes": ENGINE | {"estimate", "numpy", "scipy"},
     "classical": {"estimate", "numpy"},
     "kinetic": {"estimate", "numpy", "scipy"},
@@ -57,10 +57,11 @@ KERNELS = {
     "solvers/chain_ends.py",
     "solvers/chain_sites.py",
     "solvers/poles.py",
-    "scattering/terms.py",
+    "scattering/terms/currents.py",
+    "scattering/terms/entropy.py",
+    "scattering/terms/fluctuations.py",
     "spectrum/exchanges.py",
-    "spectrum/grading.py",
-    "spectrum/panel_sums.py",
+    "spectrum/panels.py",
 }
 """Modules with compiled functions."""
 

@@ -336,7 +336,9 @@ def evaluate_all(
         Of each system, to the last bit what it is alone.
     """
     found = _results_of_all(systems, observables, accuracy, [{}] * len(systems))
-    return [outcome(system, observables, own) for system, own in zip(systems, found, strict=True)]
+    every = _with_needed(observables)
+    both = zip(systems, found, strict=True)
+    return [_outcome(system, observables, every, own) for system, own in both]
 
 
 def results(
@@ -388,7 +390,16 @@ def outcome(
     system: OpenSystem, observables: Sequence[Observable], results: Mapping[str, Any]
 ) -> Outcome:
     """Return the variables of some observables, from `results` of these or more."""
-    every = _with_needed(observables)
+    return _outcome(system, observables, _with_needed(observables), results)
+
+
+def _outcome(
+    system: OpenSystem,
+    observables: Sequence[Observable],
+    every: Mapping[str, Observable],
+    results: Mapping[str, Any],
+) -> Outcome:
+    """Return `outcome` of some observables and all that they need."""
     faults = [every[name].fault(system, results[name]) for name in sorted(every)]
     status, message = next((x for x in faults if x[0] != Status.OK), status_of())
     found = Outcome({}, status, message, {}, {})

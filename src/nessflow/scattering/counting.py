@@ -148,7 +148,7 @@ def _cumulant_integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
 
 def _of_one_lead_each(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
     # Imported here: numba takes long to import.
-    from nessflow.scattering.terms import cumulant_terms
+    from nessflow.scattering.terms.fluctuations import cumulant_terms
 
     count, energies = rates.filled.shape
     values, sizes = np.empty((2, 4 * count, energies))

@@ -28,7 +28,7 @@ from nessflow.systems.system import OpenSystem, Surroundings, Terminal, remember
 # --- transmissions -----------------------------------------------------------------------------
 
 
-def terminal_names(system: OpenSystem) -> tuple[str, ...]:
+def terminal_names(system: OpenSystem | Surroundings) -> tuple[str, ...]:
     """Return the names of all terminals.
 
     Parameters
@@ -403,13 +403,13 @@ def _explained(reason: str) -> str:
     return f"the energy integral diverges logarithmically: {reason}"
 
 
-def divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], dict[str, str]]:
+def divergent_rows(system: Surroundings, names: list[str]) -> tuple[list[bool], dict[str, str]]:
     """Return which energy components diverge, and why.
 
     Parameters
     ----------
-    system : OpenSystem
-        The system.
+    system : Surroundings
+        Of a system.
     names : list of str
         Part that each component belongs to, as "terminal" or "net"; the k-th of a part is that of
         terminal k.
@@ -421,7 +421,7 @@ def divergent_rows(system: OpenSystem, names: list[str]) -> tuple[list[bool], di
     notes : dict
         Attribute of `SteadyCurrents` -> reason.
     """
-    reasons, net = _divergences(system.surroundings)
+    reasons, net = _divergences(system)
     notes = {}
     if reasons:
         terminals = terminal_names(system)
@@ -460,7 +460,7 @@ def _current_integrand(
 
     def integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
         # Imported here: numba takes long to import.
-        from nessflow.scattering.terms import current_terms
+        from nessflow.scattering.terms.currents import current_terms
 
         energies = rates.energies
         values, sizes = np.empty((2, last + leads, energies.size))
@@ -484,6 +484,15 @@ def _current_integrand(
     return integrand
 
 
+@remembered
+def _finite_currents(system: Surroundings) -> tuple[np.ndarray, dict[str, str]]:
+    """Return which energy currents, in the order of `current_terms`, are finite; why others not."""
+    parts = _current_parts(len(system.terminals))
+    names = [name for name, rows in parts.items() for _ in range(rows)]
+    divergent, notes = divergent_rows(system, names)
+    return ~np.array(divergent), notes
+
+
 def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
     """Return all steady currents of a system as something to integrate over the energy.
 
@@ -500,9 +509,7 @@ def currents_observable(system: OpenSystem) -> Observable[SteadyCurrents]:
     parts = _current_parts(len(system.terminals))
     reason = without_two_leads(len(system.terminals))
     without = _OF_TWO_LEADS if reason else {}
-    names = [name for name, rows in parts.items() for _ in range(rows)]
-    divergent, notes = divergent_rows(system, names)
-    finite = ~np.array(divergent)
+    finite, notes = _finite_currents(system.surroundings)
     count, last = finite.size, finite.size + finite.sum()
 
     def result(found: Integral) -> SteadyCurrents:

@@ -91,7 +91,7 @@ def _elements(matrix: Matrix) -> np.ndarray | scipy.sparse.csr_array:
 def _entropy(filled: np.ndarray, empty: np.ndarray) -> np.ndarray:
     """Return ``H`` of (n, E) occupations, given with their complements."""
     # Imported here: numba takes long to import.
-    from nessflow.scattering.terms import entropies
+    from nessflow.scattering.terms.entropy import entropies
 
     return entropies(np.ascontiguousarray(filled), np.ascontiguousarray(empty))
 
@@ -113,7 +113,7 @@ def _entropy_change(
     ``out`` is f + change and its complement, of which the smaller may be off by ``lost`` beyond its
     last digit.
     """
-    from nessflow.scattering.terms import entropy_changes
+    from nessflow.scattering.terms.entropy import entropy_changes
 
     given = (np.ascontiguousarray(x, float) for x in (filled, empty, change, *out, lost))
     result = np.empty((2, *change.shape))

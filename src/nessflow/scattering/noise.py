@@ -161,7 +161,7 @@ def noise_integrand(rates: Rates) -> Terms:
 
 def _of_one_lead_each(rates: Rates) -> Terms:
     # Imported here: numba takes long to import.
-    from nessflow.scattering.terms import noise_terms
+    from nessflow.scattering.terms.fluctuations import noise_terms
 
     count, energies = rates.filled.shape
     rows = count * (count + 1) // 2 + (count == 2)

@@ -78,7 +78,7 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
         What is defined between two leads is undefined here.
     """
     terminals, occupations = terminal_names(system), fermi_occupations(system)
-    divergent, notes = divergent_rows(system, ["terminal"] * len(terminals))
+    divergent, notes = divergent_rows(system.surroundings, ["terminal"] * len(terminals))
     finite, pairs, count = ~np.array(divergent), bonds(system), len(terminals)
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -558,9 +558,8 @@ class _Chain:
     growth: float
     decay: float
 
-    def interval(self, energies: np.ndarray) -> int:
-        """Return how many sites may pass before squares could leave double precision."""
-        largest = max(energies.max(initial=0.0), -energies.min(initial=0.0))
+    def interval(self, largest: float) -> int:
+        """Return how many sites may pass, up to an energy, before squares leave doubles."""
         largest = math.log10(self.growth + largest / self.unit)
         digits = max(largest, -math.log10(max(self.decay, 1e-300)))
         return UNROLL * min(max(int(130 / digits) // UNROLL, 1), 32 // UNROLL)
@@ -703,6 +702,12 @@ def _ends_of(system: OpenSystem) -> tuple[tuple, tuple, list[tuple[int, int, flo
     return _scaled_product(factor), arguments, rows
 
 
+def _largest_energies(batch: Batch, energies: np.ndarray) -> list[float]:
+    """Return the largest magnitude of the energies of each part of a batch."""
+    starts = [here.start for _, here in batch.parts]
+    return np.maximum.reduceat(abs(energies), starts).tolist() if starts else []
+
+
 def _end_self_energies(batch: Batch, energies: np.ndarray) -> list[np.ndarray]:
     """Return the self-energies on the first and on the last site, (E,) each; N = 1 has no last."""
     ends, rows = [], batch.systems[0].self_energies(energies)
@@ -738,9 +743,10 @@ def contact_rows(
     green = np.empty((2, 2, energies.size), complex)
     loss, gain = np.empty((2, 2, energies.size))
     ends = _end_self_energies(batch, energies)
-    for one, here in batch.parts:
+    largest = _largest_energies(batch, energies)
+    for (one, here), most in zip(batch.parts, largest, strict=True):
         chain = _chain_of(one)
-        terms = chain.unit, chain.interval(energies[here]), chain.corners
+        terms = chain.unit, chain.interval(most), chain.corners
         _rows(here.start, here.stop, energies, *ends, *terms, green, loss, gain, *chain.arguments)
     contacts = batch.coupling.sites
     if contacts.size < 2:
@@ -771,12 +777,13 @@ def contact_correlations(
     batch = Batch.of(system, energies)
     contacts = batch.coupling.count
     result = np.zeros((2, contacts, contacts, energies.size), complex)
-    parts = [(one, here) for one, here in batch.parts if one.loss.any() or one.gain.any()]
-    if contacts == 2 and parts:
+    is_open = batch.systems[0].loss.any() or batch.systems[0].gain.any()
+    if contacts == 2 and is_open:
         ends, elements = _end_self_energies(batch, energies), np.empty((2, energies.size), complex)
-        for one, here in parts:
+        largest = _largest_energies(batch, energies)
+        for (one, here), most in zip(batch.parts, largest, strict=True):
             chain, (factor, arguments, rows) = _chain_of(one), _ends_of(one)
-            terms = chain.unit, chain.interval(energies[here]), factor
+            terms = chain.unit, chain.interval(most), factor
             _ends(here.start, here.stop, energies, *ends, *terms, elements, *arguments)
             for k, row, c in rows:
                 np.multiply(c, elements[row, here], out=result[k, 0, 1, here])

@@ -154,7 +154,7 @@ class Panels:
             ``dw`` in units of the rule's weight.
         """
         # Imported here: numba takes long to import, and all have the rule who integrate nothing.
-        from nessflow.spectrum.panel_sums import node_energies
+        from nessflow.spectrum.panels import node_energies
 
         energies, slope = np.empty((2, self.size, NODES.size))
         columns = (getattr(self, name) for name in self.__annotations__)
@@ -227,19 +227,12 @@ def graded(points: np.ndarray, poles: np.ndarray, rho: float = COARSE) -> np.nda
     poles = np.asarray(poles, complex)
     if poles.size == 0:
         return points
-    order = np.argsort(poles.real)
-    poles = poles[order]
-    gaps = np.diff(poles.real, prepend=-np.inf, append=np.inf)
-    narrow = abs(poles.imag) < 0.25 * np.minimum(gaps[1:], gaps[:-1])
-    narrow &= (poles.real > points[0]) & (poles.real < points[-1])
-    points = np.unique(np.concatenate([points, poles.real[narrow]]))
+    # Imported here: numba takes long to import, and all have the rule who need no mesh.
+    from nessflow.spectrum.panels import graded_points
+
     # Sum of distances to the ends of an interval, in its lengths, on the ellipse.
     ellipse = 0.5 * (rho + 1 / rho)
-    # Imported here: numba takes long to import, and all have the rule who need no mesh.
-    from nessflow.spectrum.grading import cuts
-
-    added = cuts(points, poles.real.copy(), poles.imag.copy(), ellipse)
-    return np.unique(np.concatenate([points, added]))
+    return graded_points(np.asarray(points, float), poles[np.argsort(poles.real)], ellipse)
 
 
 def _tail(
@@ -504,7 +497,7 @@ def integrate_each(
         rounding: it is converged, and its error stays.
     """
     # Imported here: numba takes long to import, and all have the rule who integrate nothing.
-    from nessflow.spectrum.panel_sums import panel_sums, panels_to_bisect, sums_over_panels
+    from nessflow.spectrum.panels import panel_sums, panels_to_bisect, sums_over_panels
 
     functions = len(panels)
     scales, found = np.asarray(scales, float), {}

@@ -108,9 +108,13 @@ class Tridiagonal:
         """What Gershgorin's discs extend from and to."""
         return _interval(self)
 
+    @cached_property
+    def _any(self) -> bool:
+        return bool(self.diagonal.any() or self.upper.any())
+
     def any(self) -> bool:
         """Return whether any element differs from zero."""
-        return bool(self.diagonal.any() or self.upper.any())
+        return self._any
 
     def to_dense(self) -> np.ndarray:
         """Return the (N, N) complex array."""
