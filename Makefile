@@ -35,6 +35,7 @@ bench: $(VENV)/ready
 
 docs: $(VENV)/ready
 	$(VENV)/bin/python -c 'from nessflow.verbs.describe import data_dictionary; print(data_dictionary(), end="")' > docs/data-dictionary.md
+	$(VENV)/bin/python benchmarks/run_all.py --mark
 
 $(VENV)/ready: envs/requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nessflow needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 run")'

@@ -245,3 +245,23 @@ def test_every_picture_of_the_documents_says_where_it_comes_from():
     assert pictures
     for path in pictures:
         assert read_record(path)["data"], path.name
+
+
+def test_benchmarks_say_whether_their_code_has_changed_since(monkeypatch):
+    """``make docs`` writes it."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    benchmarks = importlib.import_module("run_all")
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+    assert list(benchmarks.sections(page)) == list(benchmarks.BENCHMARKS)
+    assert benchmarks.marked(page) == page
+
+
+def test_code_that_changed_is_told_from_code_that_did_not(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    benchmarks = importlib.import_module("run_all")
+    monkeypatch.setattr(benchmarks, "digest", lambda name: "new" if name == "noise" else "old")
+    text = "## Q?\n\n`python benchmarks/{}.py`\n\nCode measured: `old`.\n\nA remark.\n\n"
+    page = benchmarks.INTRODUCTION + text.format("noise") + text.format("poles")
+    found = benchmarks.sections(benchmarks.marked(page))
+    assert "`old`; it has changed since.\n\nA remark." in found["noise"]
+    assert "`old`.\n\nA remark." in found["poles"]
