@@ -29,7 +29,7 @@ from nessflow.solvers.pairwise import (
     Source,
     green_between,
     lead_broadening,
-    site_sums,
+    lead_sums,
 )
 from nessflow.spectrum.mesh import energy_scale, known_poles
 from nessflow.spectrum.spectrum import ACCURACY
@@ -282,7 +282,7 @@ def probe_capacity(
         gamma = lead_broadening(system, energies)
         nothing = np.zeros_like(gamma)
         sources = [Source(gamma, loss=1.0, gain=1.0), Source(nothing, 1.0), Source(nothing, 0, 1.0)]
-        found = gamma * site_sums(system, energies, sources).leads
+        found = gamma * lead_sums(system, energies, sources)
         total, loss, gain = (by_terminal(system, part) for part in found)
         # What comes back into the terminal that it came from, from any of its leads.
         back = np.empty_like(total)

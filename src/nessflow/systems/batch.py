@@ -45,6 +45,11 @@ class Batch:
         places = zip(self.systems, ends[:-1], ends[1:], strict=True)
         return [(system, slice(first, last)) for system, first, last in places if first < last]
 
+    def at(self, part: slice) -> "Batch":
+        """Return the systems with some of the energies, one after the other."""
+        ends = np.clip(self.starts, part.start, part.stop)
+        return Batch(self.systems, np.diff(ends))
+
     def each(self, function: Callable[[OpenSystem], float]) -> np.ndarray:
         """Return a number of each system at its energies, (E,) float."""
         return np.repeat([float(function(system)) for system in self.systems], self.counts)
@@ -80,6 +85,11 @@ class Batch:
     def coupling(self) -> Contacts:
         """Vectors by which the leads couple."""
         return self.systems[0].coupling
+
+    @property
+    def alike_leads(self) -> tuple[tuple[AttachedLead, list[int]], ...]:
+        """Leads that differ in their self-energies, see `OpenSystem.alike_leads`."""
+        return self.systems[0].alike_leads
 
 
 def one_by_one(function: Callable) -> Callable:
