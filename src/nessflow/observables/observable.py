@@ -335,7 +335,7 @@ def evaluate_all(
     list of Outcome
         Of each system, to the last bit what it is alone.
     """
-    found = _results_of_all(systems, observables, accuracy, [{}] * len(systems))
+    found = results_of_all(systems, observables, accuracy, [{}] * len(systems))
     return [outcome(system, observables, own) for system, own in zip(systems, found, strict=True)]
 
 
@@ -357,16 +357,31 @@ def results(
     dict
         What `Observable.evaluate` or the integrals of `Observable.integrand` give.
     """
-    return _results_of_all([system], observables, accuracy, [known])[0]
+    return results_of_all([system], observables, accuracy, [known])[0]
 
 
-def _results_of_all(
+def results_of_all(
     systems: Sequence[OpenSystem],
     observables: Iterable[Observable],
     accuracy: float,
     known: Sequence[Known],
 ) -> list[dict[str, Any]]:
-    """Return `results` of each system; integrals over the energy are computed together."""
+    """Return `results` of each system; integrals over the energy are computed together.
+
+    Parameters
+    ----------
+    systems : sequence of OpenSystem
+        The systems.
+    observables, accuracy
+        As of `results`.
+    known : sequence of mapping
+        As of `results`, of each system.
+
+    Returns
+    -------
+    list of dict
+        `results` of each.
+    """
     every = _with_needed(observables)
     found = [{name: own[name]() for name in every if name in own} for own in known]
     integrals = []

@@ -341,4 +341,3 @@ def _linear_noise(
         ]
         for n in range(len(systems))
     ]
-

@@ -157,9 +157,26 @@ def shape(system: OpenSystem) -> Hashable:
         Equal for systems with the same leads, on as many sites, with loss or gain alike, that the
         same solvers take.
     """
+    return system.leads, shape_at_rest(system)
+
+
+def shape_at_rest(system: OpenSystem) -> Hashable:
+    """Return what systems have in common whose transmissions can be computed in one `Batch`.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    hashable
+        As `shape`, but for the occupations of the leads.
+    """
     solver = Solver(system)
     rates = system.loss.any(), system.gain.any()
-    return system.leads, system.sites, rates, solver.at_contacts, solver.keeps_digits
+    leads = tuple((lead.coupling, lead.model, lead.terminal) for lead in system.leads)
+    return leads, system.sites, rates, solver.at_contacts, solver.keeps_digits
 
 
 def site_shape(system: OpenSystem) -> Hashable:

@@ -374,6 +374,38 @@ class OpenSystem:
         vars(other)["surroundings"] = around
         return other
 
+    def sharing(self, other: "OpenSystem") -> "OpenSystem":
+        """Return the system as another with other occupations, where it differs in nothing else.
+
+        Parameters
+        ----------
+        other : OpenSystem
+            Any other.
+
+        Returns
+        -------
+        OpenSystem
+            The system itself where more differs; else all that is `remembered` is shared.
+        """
+
+        def parts(system: OpenSystem) -> list[tuple]:
+            return [(x.name, x.coupling, x.model, x.terminal) for x in system.leads]
+
+        def alike(first: Matrix, second: Matrix) -> bool:
+            return (
+                isinstance(first, Tridiagonal)
+                and isinstance(second, Tridiagonal)
+                and np.array_equal(first.diagonal, second.diagonal)
+                and np.array_equal(first.upper, second.upper)
+            )
+
+        names = "hamiltonian", "loss", "gain"
+        same = parts(self) == parts(other)
+        if not (same and all(alike(getattr(self, x), getattr(other, x)) for x in names)):
+            return self
+        filling = [(x.chemical_potential, x.temperature) for x in self.leads]
+        return other.with_occupations(*np.transpose(filling))
+
     def _like(self, kept: Iterable[str], **others) -> "OpenSystem":
         """Return a system that shares how the leads couple, and what else is named."""
         other = object.__new__(OpenSystem)
