@@ -169,6 +169,10 @@ class Rates:
         """Whether Green's function is exact to its last digits where waves cancel."""
         return Solver(self._batch.systems[0]).keeps_digits
 
+    def each(self, function: Callable[[OpenSystem], float]) -> np.ndarray:
+        """Return a number of each system at its energies, (E,)."""
+        return self._batch.each(function)
+
     @property
     def parts(self) -> list[tuple[OpenSystem, slice]]:
         """Each system, and which of the energies are its own."""
@@ -313,7 +317,7 @@ class Rates:
         and rounded as the whole of it, beside a resonance more than elsewhere.
         """
         size = abs(np.diagonal(self.green).T)
-        rounding = _ROUNDING * size * (1 + self._batch.each(energy_scale) * size)
+        rounding = _ROUNDING * size * (1 + self.each(energy_scale) * size)
         difference = self.spectral - self.absorbed
         beyond = abs(difference) - self._by_terminal(2 * self.broadening * rounding)
         return np.sign(difference) * np.maximum(beyond, 0.0)
