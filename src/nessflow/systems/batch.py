@@ -14,6 +14,9 @@ from nessflow.systems.system import AttachedLead, OpenSystem, Terminal
 class Batch:
     """Systems that differ in Hamiltonian, loss and gain alone, each at energies of its own.
 
+    Occupations of the leads may differ where they are not asked for: `leads` and `terminals` are
+    those of the first system.
+
     Stands in the place of a system wherever energies do not know which system they belong to: the
     first ``counts[0]`` of them are those of the first system, and so on.
 
