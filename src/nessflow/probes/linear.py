@@ -12,6 +12,7 @@ from nessflow.probes.problem import (
     inverse_response,
     moved,
     no_response,
+    products,
     require_joined,
     solution,
     solutions,
@@ -136,18 +137,17 @@ def _at_one_energy(
     p = task.potentials
     fixed = np.delete(np.arange(bias.shape[1]), p)
     _, response = cold_response(systems, mean)
-    inside = response[:, p[:, None], p]
+    # Contiguous, for bits that do not depend on how many there are.
+    inside = np.ascontiguousarray(response[:, p[:, None], p])
     bias[:, p] = 0.0
-    missing = task.demanded - np.einsum(
-        "nab,nb->na", response[:, p[:, None], fixed], bias[:, fixed]
-    )
+    missing = task.demanded - products(response[:, p[:, None], fixed], bias[:, fixed])
     inverse = inverse_response(inside, systems, task)
     condition = np.prod([abs(x).sum(axis=1).max(axis=1) for x in (inside, inverse)], axis=0)
     for k in np.flatnonzero(~(condition < _LARGEST_CONDITION)):
         raise no_response(systems[k], task, inside[k])
     bias[:, p] = np.linalg.solve(inside, missing[:, :, None])[:, :, 0]
-    value = np.einsum("nab,nb->na", response, bias)
-    first = np.einsum("nab,nb->na", abs(response), abs(bias))
+    value = products(response, bias)
+    first = products(abs(response), abs(bias))
     change = cold_changes(systems, mean, bias) - value, first
     valid = validities(systems, mean, bias, p, change)
     warmth = np.zeros_like(bias)

@@ -223,14 +223,17 @@ def _weights(
     at, given = _parted(system, probes)
     bare = np.repeat(np.eye(len(system.terminals))[None, given], len(conductance), axis=0)
     floating = bare.copy()
-    inside = conductance[:, at[:, None], at]
+    # Contiguous, for bits that do not depend on how many there are.
+    inside, outside = (
+        np.ascontiguousarray(conductance[:, rows[:, None], at]) for rows in (at, given)
+    )
     try:
         inverse = np.linalg.inv(inside)
     except np.linalg.LinAlgError:
         raise NoSolution(
             "the current of a probe does not respond to its chemical potential, outside its band"
         ) from None
-    floating[:, :, at] = -conductance[:, given[:, None], at] @ inverse
+    floating[:, :, at] = -outside @ inverse
     sizes = [abs(x).sum(axis=1).max(axis=1, initial=0.0) for x in (inside, inverse)]
     return np.concatenate([bare, floating], axis=1), sizes[0] * sizes[1]
 
@@ -323,15 +326,15 @@ def _linear_noise(
     mu, wrong = (x[:, :, system.terminal_of_lead] for x in (mu, wrong))
     window = np.maximum(mu[..., :, None] - mu[..., None, :], 0.0)
     uncertain = wrong[..., :, None] + wrong[..., None, :]
-    windowed = [np.einsum("nij,ndij->nd", abs(matrix), window) for matrix in matrices]
+    windowed = [_sums(abs(matrix), window) for matrix in matrices]
     value, error = np.zeros((2, *mu.shape[:2], count, count))
     for k, q in combinations_with_replacement(range(count), 2):
         if k < half <= q:
             continue
         product = (matrices[k] * matrices[q].conj()).real
-        found = np.einsum("nij,ndij->nd", product, window)
+        found = _sums(product, window)
         off = windowed[k] * rounding[:, q, None] + windowed[q] * rounding[:, k, None]
-        off += np.einsum("nij,ndij->nd", abs(product), uncertain)
+        off += _sums(abs(product), uncertain)
         value[..., k, q] = value[..., q, k] = found / (2 * np.pi)
         error[..., k, q] = error[..., q, k] = off / (2 * np.pi)
     return [
@@ -341,3 +344,9 @@ def _linear_noise(
         ]
         for n in range(len(systems))
     ]
+
+
+def _sums(matrices: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the sums of all elements (n, i, j) times weights (n, d, i, j), (n, d)."""
+    found = np.multiply(matrices[:, None], weights, order="C")
+    return found.reshape(*found.shape[:2], -1).sum(axis=-1)

@@ -489,11 +489,11 @@ def solutions(
     rows = np.concatenate([task.potentials, count + np.arange(task.heats.size)]).astype(int)
     left = value[:, rows] - task.demanded
     inverse = abs(inverse_response(jacobian[:, rows], systems, task))
-    uncertain = _products(inverse, error[:, rows] + abs(left))
+    uncertain = products(inverse, error[:, rows] + abs(left))
     # A demanded current is what it is; what a chemical potential may be off by moves the others.
     given = np.delete(np.arange(count), task.potentials)
     current_error = error[:, :count] + 0.0
-    current_error[:, given] += _products(abs(jacobian[:, given]), uncertain)
+    current_error[:, given] += products(abs(jacobian[:, given]), uncertain)
     current_error[:, task.potentials] += abs(left[:, :p])
     potential_error, temperature_error = np.zeros((2, *potentials.shape))
     potential_error[:, task.potentials] = uncertain[:, :p]
@@ -518,6 +518,19 @@ def solutions(
     ]
 
 
-def _products(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Return the product of each matrix, (n, i, j), with its vector, (n, j)."""
-    return np.einsum("nij,nj->ni", matrices, vectors)
+def products(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the product of each matrix with its vector, with the bits that it has alone.
+
+    Parameters
+    ----------
+    matrices : (n, i, j) array
+        Of each system.
+    vectors : (n, j) array
+        Of each system.
+
+    Returns
+    -------
+    (n, i) array
+        Sums over j.
+    """
+    return np.multiply(matrices, vectors[:, None], order="C").sum(axis=-1)
