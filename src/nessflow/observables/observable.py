@@ -320,8 +320,8 @@ def evaluate_all(
 ) -> list[Outcome]:
     """Return the variables of the same observables of several systems, as `evaluate` of each.
 
-    Integrals over the energy of systems that differ in Hamiltonian, loss and gain alone, such as
-    the samples of an ensemble, are computed together.
+    Integrals over the energy of systems that differ in Hamiltonian, loss, gain and occupations
+    alone, such as the samples of an ensemble, are computed together.
 
     Parameters
     ----------

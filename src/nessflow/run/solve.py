@@ -46,9 +46,9 @@ FLUSH_SECONDS = 60.0
 FIRST_LINE_SECONDS = 5.0
 NEXT_LINE_SECONDS = 10.0
 _MESSAGE_LENGTH = 300
-_TOGETHER = 1000
+_TOGETHER = 500
 """Points that a kind is asked to evaluate together at most."""
-_SECONDS_TOGETHER = 4.0
+_SECONDS_TOGETHER = 2.0
 """Time that they may take by what those before have taken; a signal loses no more than these."""
 _SAME = ("parameters", "source_digest")
 

@@ -35,7 +35,7 @@ from nessflow.scattering.currents import (
     steady_currents,
 )
 from nessflow.solvers.banded import solve_at, solve_both
-from nessflow.solvers.solver import shape_at_rest
+from nessflow.solvers.solver import shape
 from nessflow.spectrum.band_edges import continuous, why_undefined
 from nessflow.spectrum.mesh import UNDERFLOW, energy_scale
 from nessflow.spectrum.occupation import fermi, fermi_holes
@@ -125,7 +125,7 @@ def _common_state(system: OpenSystem) -> tuple[float, float]:
 
 @dataclass(frozen=True, eq=False)
 class _Windows:
-    """Thermal windows of systems of one `shape_at_rest`, whose transmissions are computed together.
+    """Thermal windows of systems of one `shape`, whose transmissions are computed together.
 
     Transmissions on panels that integrals have in common, at least the first ones, are computed
     once.
@@ -348,7 +348,7 @@ def thermal_responses(
         if _is_cold(system):
             found[k] = _cold_matrices(system), None
         else:
-            alike.setdefault(shape_at_rest(system), []).append(k)
+            alike.setdefault(shape(system), []).append(k)
     for members in alike.values():
         for first in range(0, len(members), _TOGETHER):
             own = members[first : first + _TOGETHER]

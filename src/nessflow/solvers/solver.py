@@ -154,24 +154,8 @@ def shape(system: OpenSystem) -> Hashable:
     Returns
     -------
     hashable
-        Equal for systems with the same leads, on as many sites, with loss or gain alike, that the
-        same solvers take.
-    """
-    return system.leads, shape_at_rest(system)
-
-
-def shape_at_rest(system: OpenSystem) -> Hashable:
-    """Return what systems have in common whose transmissions can be computed in one `Batch`.
-
-    Parameters
-    ----------
-    system : OpenSystem
-        The system.
-
-    Returns
-    -------
-    hashable
-        As `shape`, but for the occupations of the leads.
+        Equal for systems with the same leads, but for their occupations, on as many sites, with
+        loss or gain alike, that the same solvers take.
     """
     solver = Solver(system)
     rates = system.loss.any(), system.gain.any()
