@@ -174,6 +174,21 @@ class Rates:
         """Return a number of each system at its energies, (E,)."""
         return self._batch.each(function)
 
+    @cached_property
+    def _terminals(self) -> Sequence[Terminal]:
+        """Terminals, with chemical potentials and temperatures at each energy if systems differ."""
+        systems, counts = self._batch.systems, self._batch.counts
+        first = systems[0].terminals
+        if all(system.terminals == first for system in systems[1:]):
+            return first
+
+        def each(name: str, k: int) -> np.ndarray:
+            return np.repeat([float(getattr(x.terminals[k], name)) for x in systems], counts)
+
+        names = "chemical_potential", "temperature"
+        filling = [{name: each(name, k) for name in names} for k in range(len(first))]
+        return [replace(terminal, **x) for terminal, x in zip(first, filling, strict=True)]
+
     @property
     def parts(self) -> list[tuple[OpenSystem, slice]]:
         """Each system, and which of the energies are its own."""
@@ -347,21 +362,6 @@ class Rates:
     def gain_correlations(self) -> np.ndarray:
         """``sqrt(Gamma_a Gamma_b) (G 2Q G^+)_ab``, (l, l, E) complex."""
         return self._root * self._between_leads(self._correlations.gain)
-
-    @cached_property
-    def _terminals(self) -> Sequence[Terminal]:
-        """Terminals, with chemical potentials and temperatures at each energy if systems differ."""
-        systems, counts = self._batch.systems, self._batch.counts
-        first = systems[0].terminals
-        if all(system.terminals == first for system in systems[1:]):
-            return first
-
-        def each(name: str, k: int) -> np.ndarray:
-            return np.repeat([float(getattr(x.terminals[k], name)) for x in systems], counts)
-
-        names = "chemical_potential", "temperature"
-        filling = [{name: each(name, k) for name in names} for k in range(len(first))]
-        return [replace(terminal, **x) for terminal, x in zip(first, filling, strict=True)]
 
     def _occupations(self, function: Callable) -> np.ndarray:
         rows = [
