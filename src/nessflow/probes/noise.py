@@ -66,15 +66,19 @@ class ProbeNoise:
 
 
 def _outgoing(
-    system: OpenSystem, energies: np.ndarray, green: np.ndarray, occupation: np.ndarray
+    system: OpenSystem,
+    energies: np.ndarray,
+    between: np.ndarray,
+    green: np.ndarray,
+    occupation: np.ndarray,
 ) -> np.ndarray:
     """Return ``(s n s^+)_ab`` of the leads' part of n, without ``delta_ab n_a``, (E, l, l).
 
-    ``green`` is ``sqrt(Gamma_a Gamma_b) G_ab`` (E, l, l), ``occupation`` (l, E).
+    ``between`` is ``G_ab``, ``green`` ``sqrt(Gamma_a Gamma_b) G_ab``, ``occupation`` (l, E).
     """
     gamma = lead_broadening(system, energies)
     root, n = np.sqrt(gamma).T, occupation.T
-    scattered = pair_correlations(system, energies, gamma * occupation)
+    scattered = pair_correlations(system, energies, gamma * occupation, between)
     direct = n[:, :, None] * green.conj().swapaxes(1, 2) - green * n[:, None]
     return root[:, :, None] * scattered * root[:, None] + 1j * direct
 
@@ -108,9 +112,10 @@ def combined_noise(
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         root = np.sqrt(lead_broadening(system, energies)).T
-        green = root[:, :, None] * green_between(system, energies) * root[:, None]
+        between = green_between(system, energies)
+        green = root[:, :, None] * between * root[:, None]
         f, h = (lead_occupations(system, energies, x) for x in (fermi, fermi_holes))
-        outgoing = _outgoing(system, energies, green, f)[:, rows][:, :, rows]
+        outgoing = _outgoing(system, energies, between, green, f)[:, rows][:, :, rows]
         amplitude, each = 1j * green[:, rows], range(rows.size)
         amplitude[:, each, rows] -= 1.0
         probability = amplitude.real**2 + amplitude.imag**2

@@ -139,8 +139,12 @@ def contact_rows(
     green = np.empty((energies.size, count, count), complex)
     loss, gain = np.zeros((2, energies.size, count))
     rates = [(2 * as_dense(x), y) for x, y in ((system.loss, loss), (system.gain, gain)) if x.any()]
+    contacts = system.coupling
     for batch, rows in _contact_rows_of_green(system, energies):
-        green[batch] = np.moveaxis(system.coupling.collected(np.moveaxis(rows, -1, 0)), 0, -1)
+        if contacts.are_points:
+            green[batch] = rows[:, :, contacts.sites]
+        else:
+            green[batch] = np.moveaxis(contacts.collected(np.moveaxis(rows, -1, 0)), 0, -1)
         for matrix, into in rates:
             positive = np.sum((rows @ matrix) * rows.conj(), axis=-1).real
             into[batch] = np.maximum(positive, 0.0)  # but for rounding where waves cancel

@@ -87,7 +87,12 @@ def _part(system: OpenSystem | Batch, batch: slice) -> OpenSystem | Batch:
     return system.at(batch) if isinstance(system, Batch) else system
 
 
-def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarray) -> np.ndarray:
+def pair_correlations(
+    system: OpenSystem,
+    energies: np.ndarray,
+    source: np.ndarray,
+    green: np.ndarray | None = None,
+) -> np.ndarray:
     """Return ``v_a^+ G W G^+ v_b`` between all leads.
 
     Parameters
@@ -98,6 +103,8 @@ def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarr
         Energies, in t.
     source : (l, E) array
         Multiples of ``v_a v_a^+`` in W.
+    green : (E, l, l) complex array, optional
+        `green_between`, where it was computed before.
 
     Returns
     -------
@@ -106,7 +113,7 @@ def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarr
     """
     solver = Solver(system)
     if not solver.keeps_site_digits:
-        green = green_between(system, energies)
+        green = green_between(system, energies) if green is None else green
         return (green * source.T[:, None]) @ green.conj().swapaxes(1, 2)
     on_contacts = system.coupling.summed(source).T
     return solver.on_sites.correlations_between(system, energies, on_contacts)
