@@ -215,7 +215,8 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCUR
             "which is not computed"
         )
     weights, _ = _weights(system, probes, conductance_matrix(system)[None])
-    return _parted_noise(system, probes, *combined_noise(system, weights[0], rtol))
+    _, given = _parted(system, probes)
+    return _parted_noise(system, given, *combined_noise(system, weights[0], rtol))
 
 
 def _weights(
@@ -245,12 +246,11 @@ def _weights(
 
 def _parted_noise(
     system: OpenSystem,
-    probes: Sequence[Probe],
+    given: np.ndarray,
     noise: Estimate,
     converged: bool,
 ) -> ProbeNoise:
     """Return bare and floating noise from those of all `_weights`."""
-    _, given = _parted(system, probes)
     bare, floating = slice(None, given.size), slice(given.size, None)
     return ProbeNoise(
         tuple(system.terminals[a].name for a in given),
@@ -331,6 +331,7 @@ def _linear_noise(
     mu, wrong = (x[:, :, system.terminal_of_lead] for x in (mu, wrong))
     window = np.maximum(mu[..., :, None] - mu[..., None, :], 0.0)
     uncertain = wrong[..., :, None] + wrong[..., None, :]
+    _, given = _parted(system, probes)
     windowed = [_sums(abs(matrix), window) for matrix in matrices]
     value, error = np.zeros((2, *mu.shape[:2], count, count))
     for k, q in combinations_with_replacement(range(count), 2):
@@ -344,7 +345,7 @@ def _linear_noise(
         error[..., k, q] = error[..., q, k] = off / (2 * np.pi)
     return [
         [
-            _parted_noise(system, probes, Estimate(*both), True)
+            _parted_noise(system, given, Estimate(*both), True)
             for both in zip(value[n], error[n], strict=True)
         ]
         for n in range(len(systems))
