@@ -47,7 +47,17 @@ def terminals_of_two(kind, stored):
     return [stored(random_system(seed, 8, kind, leads)) for seed in range(3)]
 
 
+def occupied(system):
+    """The system at several potentials and temperatures, some of them 0 or equal."""
+    mu, count = np.array([0.3, -0.2, 0.1]), len(system.leads)
+    filling = [(mu, 0.1), (-mu, 0.3), (0.5 * mu, 0.0), (mu, [0.2, 0.0, 0.1]), (0 * mu, 0.2)]
+    return [system.with_occupations(x[:count], np.resize(warmth, count)) for x, warmth in filling]
+
+
 ENSEMBLES = {
+    "potentials and temperatures": lambda: occupied(random_system(1, 12, "sites")),
+    "of lossless chains": lambda: occupied(random_system(1, 12, "sites", loss=0, gain=0)),
+    "of matrices": lambda: occupied(random_system(1, 6, "dense", 3)),
     "chains with loss and gain": lambda: plain("sites", 5),
     "chains with loss": lambda: plain("uniform", 5, gain=0),
     "chains alone": lambda: plain("sites", 5, loss=0, gain=0),
@@ -104,6 +114,20 @@ def test_every_observable():
     systems = plain("uniform", 3, 5, gain=0)
     alone = [evaluate(system, ALL, 1e-6) for system in systems]
     assert_same(evaluate_all(systems, ALL, 1e-6), alone)
+
+
+def test_an_integrand_cannot_take_the_occupations_of_one_system_for_those_of_all():
+    """Those that differ are nan."""
+
+    def integrand(rates):
+        value = rates.leads[0, 1] * rates.system.terminals[0].chemical_potential
+        return value[None], abs(value)[None]
+
+    observable = Observable(integrand, lambda found: found.value[0])
+    systems = occupied(random_system(1, 4, "sites"))
+    together = integrate_each_system(systems[:2], [[observable]] * 2)
+    assert np.isnan(together).all()
+    assert np.isfinite(integrate_each_system(systems[:1] * 2, [[observable]] * 2)).all()
 
 
 def test_nothing_to_evaluate():

@@ -19,6 +19,7 @@ from nessflow.scattering.linear_response import (
     linear_response,
     logarithmic_derivatives,
     sommerfeld_lorenz_ratio,
+    thermal_responses,
 )
 from nessflow.scattering.noise import lead_noise
 from nessflow.systems.system import OpenSystem
@@ -45,6 +46,21 @@ def with_lead(system, index, **change):
     leads = list(system.leads)
     leads[index] = replace(leads[index], **change)
     return replace(system, leads=leads)
+
+
+@pytest.mark.parametrize("rates", [(0.0, 0.0), (0.1, 0.1)])
+def test_systems_together_have_the_bits_of_each_alone(rates):
+    """At several temperatures and potentials, one of them cold, and of other lengths between."""
+    several = [
+        open_chain(sites, mu, temperature, *rates)
+        for sites, mu in ((5, 0.3), (8, 2.5), (5, -0.1))
+        for temperature in (0.0, 0.01, 0.3)
+    ]
+    for system, (matrices, known) in zip(several, thermal_responses(several), strict=True):
+        alone = conductance_matrices(system)
+        np.testing.assert_array_equal(matrices.value, alone.value)
+        np.testing.assert_array_equal(matrices.error, alone.error)
+        assert linear_response(system, known=known) == linear_response(system)
 
 
 # --- one level: everything in closed form ---

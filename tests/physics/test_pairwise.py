@@ -7,7 +7,8 @@ from attached import chain_at, wide_band_at
 from lattices import bond_rates, chain, onsite_rates
 from nessflow.scattering.currents import transmission
 from nessflow.solvers import pairwise
-from nessflow.systems.matrices import as_dense
+from nessflow.systems.batch import Batch
+from nessflow.systems.matrices import as_dense, as_sparse
 from nessflow.systems.system import OpenSystem, Tridiagonal
 
 ENERGIES = np.array([-1.3, 0.2, 0.5, 3.0])
@@ -58,11 +59,47 @@ class TestProductForm:
             assert len(pairwise.bonds(dense)) == sites - 1
             np.testing.assert_allclose(found[1], expected[1], atol=1e-12 * scale)
 
+    def test_sums_of_leads_alone(self, sites, hopping, step):
+        rng = np.random.default_rng(2)
+        for system in both(sites, hopping, step):
+            weights = rng.uniform(size=(2, len(system.leads), ENERGIES.size))
+            sources = [pairwise.Source(weights[0]), pairwise.Source(weights[1], 1.0, 0.3)]
+            expected = pairwise.site_sums(system, ENERGIES, sources).leads
+            found = pairwise.lead_sums(system, ENERGIES, sources)
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-13 * expected.max())
+
     def test_correlations_between_leads(self, sites, hopping, step):
         quick, dense = both(sites, hopping, step)
         source = np.random.default_rng(3).normal(size=(len(quick.leads), ENERGIES.size))
         found, expected = (pairwise.pair_correlations(x, ENERGIES, source) for x in (quick, dense))
         np.testing.assert_allclose(found, expected, atol=1e-12 * abs(expected).max())
+
+
+@pytest.mark.parametrize("form", ["chain", "dense", "sparse"])
+def test_samples_together_have_the_bits_of_each_alone(form):
+    """Chains of one and of several hoppings; what differs is the Hamiltonian."""
+    sites, rng = 40, np.random.default_rng(1)
+    convert = {"chain": lambda x: x, "dense": as_dense, "sparse": lambda x: as_sparse(x).matrix}
+    leads = [wide_band_at(f"w{j}", j, rng.uniform(0.1, 1), 0, 0) for j in range(0, sites, 3)]
+    zero = Tridiagonal.zero(sites)
+    bonds = [np.ones(sites - 1), np.ones(sites - 1), rng.normal(size=sites - 1)]
+    for chosen in (bonds[:2], bonds):
+        systems = tuple(
+            OpenSystem(convert[form](chain(sites, x, rng.normal(size=sites))), zero, zero, leads)
+            for x in chosen
+        )
+        counts = np.array([2, 0, 2][: len(systems)])
+        energies = ENERGIES[: counts.sum()]
+        weights = rng.uniform(size=(len(leads), energies.size))
+        batch = Batch(systems, counts)
+        green = pairwise.green_between(batch, energies)
+        sums = pairwise.lead_sums(batch, energies, [pairwise.Source(weights, 1.0, 1.0)])
+        for system, here in batch.parts:
+            own = [pairwise.Source(weights[:, here], 1.0, 1.0)]
+            alone = pairwise.green_between(system, energies[here])
+            np.testing.assert_array_equal(green[here], alone)
+            alone = pairwise.lead_sums(system, energies[here], own)
+            np.testing.assert_array_equal(sums[:, :, here], alone)
 
 
 def test_transmissions_are_those_of_the_engine():

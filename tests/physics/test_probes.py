@@ -11,8 +11,8 @@ from lattices import chain, onsite_rates, ring
 from nessflow.observables.thermodynamics import entropy_production, heat_current
 from nessflow.probes.derivatives import conductance_matrix
 from nessflow.probes.exact import probe_capacity, solve_probes
-from nessflow.probes.linear import linear_probes
-from nessflow.probes.noise import combined_noise, probe_noise
+from nessflow.probes.linear import linear_probes, linear_probes_of
+from nessflow.probes.noise import combined_noise, linear_noise, probe_noise
 from nessflow.probes.problem import NoSolution, Probe, moved
 from nessflow.probes.third_order import conductance_derivatives, third_order_probes
 from nessflow.scattering.currents import steady_currents
@@ -340,6 +340,51 @@ def test_derivatives_of_the_currents():
                 for s in (-1, 1)
             ]
             np.testing.assert_allclose(matrix[:, b], (ends[1] - ends[0]) / (2 * h), atol=1e-7)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.1])
+def test_samples_together_have_the_bits_of_each_alone(temperature):
+    system, probes = wire(12, 0.5, 1.0, 0.01, kT=temperature)
+    rng = np.random.default_rng(3)
+    samples = [
+        system.with_hamiltonian(chain(12, 1.0, rng.uniform(-1, 1, size=12))) for _ in range(7)
+    ]
+    together = linear_probes_of(samples, probes)
+    alone = [linear_probes(sample, probes) for sample in samples]
+    for one, other in zip(together, alone, strict=True):
+        for name in ("chemical_potential", "temperature", "particle_current"):
+            for part in ("value", "error"):
+                values = [getattr(getattr(x, name), part) for x in (one, other)]
+                np.testing.assert_array_equal(*values)
+        assert (one.residual, one.validity) == (other.residual, other.validity)
+        exact = moved(one.start, one.chemical_potential.value)
+        assert exact.terminals == one.system.terminals
+    if temperature == 0:
+        noise = linear_noise([[x] for x in together], probes, 1.0)
+        for (one,), solved in zip(noise, alone, strict=True):
+            ((other,),) = linear_noise([[solved]], probes, 1.0)
+            np.testing.assert_array_equal(one.floating.value, other.floating.value)
+            np.testing.assert_array_equal(one.bare.error, other.bare.error)
+
+
+@given(st.integers(0, 10_000))
+@settings(deadline=None, max_examples=15)
+def test_that_there_is_no_solution_is_no_haste(seed):
+    """Demand what flows where all probes are near the end of their bands, and a little more."""
+    rng = np.random.default_rng(seed)
+    system, probes = wire(5, 0.4, 1.5, 0.0)
+    edge = rng.choice([-2.0, 2.0])
+    mu = np.array([x.chemical_potential for x in system.terminals])
+    mu[2:] = edge - np.sign(edge) * rng.uniform(1e-4, 0.1, size=len(probes))
+    flowing = steady_currents(moved(system, mu)).particle_current.value[2 : 2 + len(probes)]
+    names = [x.name for x in system.terminals][2:]
+    found = solve_probes(system, [Probe(*x) for x in zip(names, flowing, strict=True)])
+    np.testing.assert_allclose(found.chemical_potential.value, mu, atol=1e-6)
+    mu[2:] = edge
+    most = steady_currents(moved(system, mu)).particle_current.value[2 : 2 + len(probes)]
+    beyond = most * np.where(np.sign(edge) * most > 0, 1 + 1e-6, 1 - 1e-6)
+    with pytest.raises(NoSolution):
+        solve_probes(system, [Probe(*x) for x in zip(names, beyond, strict=True)])
 
 
 def test_more_than_a_probe_can_carry():

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from attached import chain_at, wide_band_at
 from lattices import chain, onsite_rates
 from nessflow.scattering.currents import steady_currents
 from nessflow.solvers.solver import contact_response
-from nessflow.systems.system import OpenSystem, Tridiagonal
+from nessflow.spectrum.mesh import known_poles
+from nessflow.systems.leads.wide_band import WideBand
+from nessflow.systems.system import OpenSystem, Tridiagonal, attached_leads
 
 ENERGIES = np.array([-50.0, -2.3, -1.7, -1.1, 0.0, 0.3, 0.9, 1.5, 2.4, 1e3])
 
@@ -190,3 +193,45 @@ def test_a_system_is_copied_without_what_is_remembered_of_it(copied):
     assert "_remembered" in vars(system)
     assert "_remembered" not in vars(other)
     np.testing.assert_array_equal(steady_currents(other).particle_current.value, found.value)
+
+
+def test_other_occupations_check_what_a_new_system_checks_and_share_what_is_remembered():
+    leads = [wide_band_at("left", 0, 1.0, 0.3, 0.1), wide_band_at("right", 3, 1.0, -0.3, 0.1)]
+    system = OpenSystem(Tridiagonal(np.zeros(4), 1.0), *[Tridiagonal.zero(4)] * 2, leads)
+    poles = known_poles(system)
+    mu, warmth = np.array([0.7, 0.1]), np.array([0.2, 0.0])
+    found = system.with_occupations(mu, warmth)
+    filled = zip(leads, mu.tolist(), warmth.tolist(), strict=True)
+    other = [replace(lead, chemical_potential=x, temperature=t) for lead, x, t in filled]
+    expected = replace(system, leads=other)
+    assert found.leads == expected.leads
+    assert found.terminals == expected.terminals
+    assert found.surroundings.leads == expected.leads
+    assert known_poles(found) is poles
+    assert system.leads[0].chemical_potential == 0.3
+    currents = [steady_currents(x).particle_current for x in (found, expected)]
+    np.testing.assert_array_equal(*(x.value for x in currents))
+    for bad in ([np.nan, 0.0], [0.0, np.inf]):
+        with pytest.raises(ValueError, match="chemical_potential must be finite"):
+            system.with_occupations(bad, warmth)
+    with pytest.raises(ValueError, match="'left': temperature must be finite and 0 or more"):
+        system.with_occupations(mu, [-0.1, 0.0])
+
+
+def test_a_system_with_other_occupations_shares_only_with_its_like():
+    def system(mu, level):
+        leads = [wide_band_at("left", 0, 1.0, mu, 0.1), wide_band_at("right", 3, 1.0, mu, 0.1)]
+        return OpenSystem(Tridiagonal(np.full(4, level), 1.0), *[Tridiagonal.zero(4)] * 2, leads)
+
+    first, alike, other = system(0.3, 0.0), system(0.1, 0.0), system(0.1, 0.2)
+    shared = alike.sharing(first)
+    assert shared.leads == alike.leads
+    assert known_poles(shared) is known_poles(first)
+    assert other.sharing(first) is other
+
+
+def test_leads_of_a_terminal_move_together():
+    leads = attached_leads("left", WideBand(broadening=1.0), (0, 2), 0.1, 0.0)
+    system = OpenSystem(Tridiagonal(np.zeros(4), 1.0), *[Tridiagonal.zero(4)] * 2, leads)
+    with pytest.raises(ValueError, match=r"must have one chemical_potential, got 0\.1, 0\.2"):
+        system.with_occupations([0.1, 0.2], [0.0, 0.0])

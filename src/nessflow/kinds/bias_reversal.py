@@ -1,7 +1,6 @@
 """A system with sources and drains at forward and at reverse bias: what its kinds share."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -12,10 +11,11 @@ from nessflow.observables.thermodynamics import without_temperature
 from nessflow.parts import KeyedError, Strict, at_key
 from nessflow.probes import wire_formulas
 from nessflow.probes.exact import solve_probes
-from nessflow.probes.linear import linear_probes
-from nessflow.probes.problem import Probe, ProbeSolution
+from nessflow.probes.linear import linear_probes_of
+from nessflow.probes.problem import Probe, ProbeSolution, moved
 from nessflow.probes.third_order import physical_solution, third_order_probes
 from nessflow.scattering.profiles import joule_heat
+from nessflow.scattering.terminal_flows import terminal_potentials
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import NOT_NEGATIVE, Limits, Status, Variable
 from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
@@ -121,19 +121,28 @@ class BiasedSystem(Strict):
         return self
 
 
-def solved(system: OpenSystem, probes: list[Probe], method: str, accuracy: float) -> ProbeSolution:
-    """Return the system with its probes solved for.
+def solved(
+    systems: Sequence[OpenSystem], probes: list[Probe], method: str, accuracy: float
+) -> list[list[ProbeSolution]]:
+    """Return several systems at forward and at reverse bias with their probes solved for.
+
+    The systems are the samples of a point.
 
     Raises
     ------
     NoSolution
-        When no chemical potentials give the demanded currents.
+        When no chemical potentials give the demanded currents, in any of them.
     """
-    if method == "exact":
-        return solve_probes(system, probes, accuracy)
     if method == "linear":
-        return linear_probes(system, probes, accuracy)
-    return physical_solution(third_order_probes(system, probes, accuracy))
+        given = [terminal_potentials(way) for way in both_directions(systems[0])]
+        each = [system for system in systems for _ in given]
+        found = linear_probes_of(each, probes, accuracy, np.tile(given, (len(systems), 1)))
+        return [found[k : k + 2] for k in range(0, len(found), 2)]
+    pairs = map(both_directions, systems)
+    if method == "exact":
+        return [[solve_probes(way, probes, accuracy) for way in pair] for pair in pairs]
+    expanded = [[third_order_probes(way, probes, accuracy) for way in pair] for pair in pairs]
+    return [[physical_solution(way) for way in pair] for pair in expanded]
 
 
 def expanded_heat(solved: ProbeSolution, mean: float) -> dict[str, Estimate]:
@@ -151,8 +160,8 @@ def expanded_heat(solved: ProbeSolution, mean: float) -> dict[str, Estimate]:
 def how_valid(solutions: Sequence[ProbeSolution]) -> dict[str, Estimate]:
     """Return what `VALIDITY` lists, the worse of the directions of the bias."""
     found = [solution.validity for solution in solutions]
-    system = solutions[0].system
-    bias = abs(np.subtract(*(_terminal(system, x).chemical_potential for x in ("left", "right"))))
+    place, mu = solutions[0].terminals.index, solutions[0].chemical_potential.value
+    bias = abs(mu[place("left")] - mu[place("right")])
     departure = max(x.departure for x in found)
     return {
         "band_excess": Estimate(max(x.band_excess for x in found), np.nan),
@@ -174,12 +183,8 @@ def both_directions(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:
     """Return the system as it is, and with the chemical potentials of left and right exchanged."""
     left, right = (_terminal(system, name).chemical_potential for name in ("left", "right"))
     other = {"left": right, "right": left}
-    names = [system.terminals[k].name for k in system.terminal_of_lead]
-    leads = [
-        replace(lead, chemical_potential=other[name]) if name in other else lead
-        for lead, name in zip(system.leads, names, strict=True)
-    ]
-    return system, replace(system, leads=leads)
+    mu = [other.get(x.name, x.chemical_potential) for x in system.terminals]
+    return system, moved(system, np.array(mu))
 
 
 def _terminal(system: OpenSystem, name: str):

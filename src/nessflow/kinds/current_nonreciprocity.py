@@ -4,11 +4,13 @@ Numbers alone, so that the size of a system may be an inner axis; ``nonreciproci
 and heat as well.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 
-from nessflow.estimate import Estimate, undefined
+from nessflow.estimate import Estimate, stacked, undefined
 from nessflow.kinds import bias_reversal, probes
 from nessflow.observables.thermodynamics import entropy_production, without_temperature
 from nessflow.probes import wire_formulas
@@ -24,8 +26,9 @@ from nessflow.scattering.profiles import terminal_currents
 from nessflow.scattering.terminal_flows import temperatures
 from nessflow.studies import probed_systems
 from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Variable
-from nessflow.studies.placement import by_direction, directions
+from nessflow.studies.placement import DIRECTIONS, by_direction, directions
 from nessflow.studies.variables import failed, outcome_of, with_errors
+from nessflow.systems.system import OpenSystem
 
 Parameters = bias_reversal.BiasedSystem
 CONVENTIONS = (
@@ -35,6 +38,8 @@ CONVENTIONS = (
     "currents; by others at the chemical potentials found.",
 )
 
+_ELEMENTS = 2**15
+"""Elements of matrices between leads, of samples that are computed together."""
 _CLOSED_FORMS = {
     "scattering_length": Variable(
         (), "1", "scattering length of a wire with probes everywhere", NOT_NEGATIVE
@@ -89,46 +94,61 @@ def is_random(parameters: Parameters) -> bool:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return both currents and what they differ by (paper nonreciprocal-gain-loss, III)."""
-    forward, demanded = probed_systems.open_system(parameters.system, rng)
-    found = _closed_forms(*bias_reversal.wire_of(forward, demanded))
+    return evaluate_many([parameters], [rng])[0]
+
+
+def evaluate_many(
+    points: Sequence[Parameters], rngs: Sequence[np.random.Generator | None]
+) -> list[Outcome]:
+    """Return `evaluate` of each; the samples of a point share what they can."""
+    outcomes = []
+    for _, samples in groupby(zip(points, rngs, strict=True), lambda task: id(task[0])):
+        alike, own = zip(*samples, strict=True)
+        found, (demanded, *_) = zip(*probed_systems.open_systems(alike[0].system, own), strict=True)
+        step = max(1, _ELEMENTS // len(found[0].leads) ** 2)
+        for first in range(0, len(found), step):
+            outcomes += _outcomes(alike[0], found[first : first + step], demanded)
+    return outcomes
+
+
+def _outcomes(
+    parameters: Parameters, systems: Sequence[OpenSystem], demanded: list[Probe]
+) -> list[Outcome]:
+    """Return the outcomes of the samples of a point."""
+    known = [_closed_forms(*bias_reversal.wire_of(system, demanded)) for system in systems]
     try:
-        both = [
-            bias_reversal.solved(system, demanded, parameters.method, parameters.accuracy)
-            for system in bias_reversal.both_directions(forward)
-        ]
+        found = bias_reversal.solved(systems, demanded, parameters.method, parameters.accuracy)
     except NoSolution as error:
-        nothing, known = failed(VARIABLES, coordinates(parameters), str(error)), found
-        found = outcome_of(VARIABLES, known)
-        return replace(nothing, values={**nothing.values, **found.values}, notes=found.notes)
-    names = [terminal.name for terminal in forward.terminals]
+        if len(systems) > 1:
+            return [_outcomes(parameters, [system], demanded)[0] for system in systems]
+        nothing = failed(VARIABLES, coordinates(parameters), str(error))
+        own = outcome_of(VARIABLES, known[0])
+        return [replace(nothing, values={**nothing.values, **own.values}, notes=own.notes)]
+    names, forward = found[0][0].terminals, systems[0]
     ends = [names.index(name) for name in probed_systems.lead_names(parameters.system)]
-    left = bias_reversal.left_terminal(forward)
-    currents = by_direction([{"particle_current": solution.particle_current} for solution in both])
-    everything = currents["particle_current"]
-    found |= bias_reversal.asymmetries(forward, everything.at((slice(None), left)))
-    found |= bias_reversal.how_valid(both) | _fluctuations(both, demanded, parameters)
-    found["particle_current"] = everything.at((slice(None), ends))
     limits = {"bare_particle_noise": probes.limits_of(forward, demanded)["bare_particle_noise"]}
-    return outcome_of(VARIABLES, found, *bias_reversal.judged(both), limits)
-
-
-def _fluctuations(
-    both: list[ProbeSolution], demanded: list[Probe], parameters: Parameters
-) -> dict[str, Estimate]:
-    """Return noise and entropy production of both directions."""
-    noise = _noise(both, demanded, parameters)
-    entropies = [_entropy(solved, demanded, parameters) for solved in both]
-    pairs = zip(noise, entropies, strict=True)
-    return by_direction([found | {"entropy_production": entropy} for found, entropy in pairs])
+    outcomes = []
+    noise = _noise(found, demanded, parameters)
+    for both, own, fluctuations in zip(found, known, noise, strict=True):
+        currents = stacked(dict(zip(DIRECTIONS, [x.particle_current for x in both], strict=True)))
+        left = currents.at((slice(None), names.index("left")))
+        entropy = [_entropy(solved, demanded, parameters) for solved in both]
+        pairs = zip(fluctuations, entropy, strict=True)
+        own |= by_direction([x | {"entropy_production": y} for x, y in pairs])
+        own |= bias_reversal.asymmetries(forward, left) | bias_reversal.how_valid(both)
+        own["particle_current"] = currents.at((slice(None), ends))
+        outcomes.append(outcome_of(VARIABLES, own, *bias_reversal.judged(both), limits))
+    return outcomes
 
 
 def _noise(
-    both: list[ProbeSolution], demanded: list[Probe], parameters: Parameters
-) -> list[dict[str, Estimate]]:
-    """Return what `probes.NOISE` lists in each direction."""
+    found: list[list[ProbeSolution]], demanded: list[Probe], parameters: Parameters
+) -> list[list[dict[str, Estimate]]]:
+    """Return what `probes.NOISE` lists of each sample in each direction."""
     if parameters.method != "linear":
-        return [probes.noise(solved.system, demanded, parameters.accuracy) for solved in both]
-    system, count = both[0].system, len(both[0].terminals) - len(demanded)
+        accuracy = parameters.accuracy
+        return [[probes.noise(x.system, demanded, accuracy) for x in both] for both in found]
+    system = found[0][0].start
     reason = ""
     if temperatures(system).any() or system.loss.any() or system.gain.any():
         reason = (
@@ -137,17 +157,20 @@ def _noise(
         )
     try:
         energy = mean_chemical_potential(system, demanded)
-        found = [] if reason else linear_noise(both, demanded, energy)
+        noise = [] if reason else linear_noise(found, demanded, energy)
     except NoSolution as error:
+        if len(found) > 1:
+            return [_noise([both], demanded, parameters)[0] for both in found]
         reason = str(error)
     if reason:
-        return [probes.no_noise(reason, (count, count))] * len(both)
-    return [probes.noise_of(one) for one in found]
+        count = len(system.terminals) - len(demanded)
+        return [[probes.no_noise(reason, (count, count))] * 2] * len(found)
+    return [[probes.noise_of(one) for one in both] for both in noise]
 
 
 def _entropy(solved: ProbeSolution, demanded: list[Probe], parameters: Parameters) -> Estimate:
     """Return the entropy production of all terminals."""
-    cold = without_temperature(solved.system)
+    cold = without_temperature(solved.start)
     if cold:
         return undefined(cold)
     if parameters.method == "exact":

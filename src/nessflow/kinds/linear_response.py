@@ -1,7 +1,8 @@
 """Linear response of an open system between leads: conductances, thermopower, noise, entropy."""
 
 import math
-from functools import cache
+from collections.abc import Callable, Sequence
+from itertools import groupby
 
 import numpy as np
 from pydantic import model_validator
@@ -16,9 +17,11 @@ from nessflow.parts import KeyedError
 from nessflow.scattering.currents import SteadyCurrents, currents_at_rest
 from nessflow.scattering.linear_response import (
     LORENZ_NUMBER,
+    Conductances,
     conductance_matrices,
     linear_response,
     sommerfeld_lorenz_ratio,
+    thermal_responses,
 )
 from nessflow.scattering.noise import ParticleNoise
 from nessflow.spectrum.band_edges import why_undefined
@@ -171,20 +174,61 @@ is_random = observed.is_random
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool = True) -> Outcome:
     """Return the response of one system, and the observables that it has without differences."""
-    system, asked = systems.open_system(parameters.system, rng), parameters.observables
-    accuracy, driven = parameters.accuracy, is_driven(system)
-    matrices = cache(lambda: conductance_matrices(system, accuracy))
-    at_rest = {
+    return _evaluated([parameters], [rng], own)[0]
+
+
+def evaluate_many(
+    points: Sequence[Parameters], rngs: Sequence[np.random.Generator | None]
+) -> list[Outcome]:
+    """Return `evaluate` of each; what differs in occupations alone shares its transmissions."""
+    return _evaluated(points, rngs, True)
+
+
+def _evaluated(
+    points: Sequence[Parameters], rngs: Sequence[np.random.Generator | None], own: bool
+) -> list[Outcome]:
+    found: list[OpenSystem] = []
+    for parameters, rng in zip(points, rngs, strict=True):
+        system = systems.open_system(parameters.system, rng)
+        found.append(system.sharing(found[-1]) if found else system)
+    tasks = zip(points, found, strict=True)
+    outcomes = []
+    for (asked, accuracy, driven), group in groupby(
+        tasks, lambda task: (task[0].observables, task[0].accuracy, is_driven(task[1]))
+    ):
+        alike, mine = zip(*group, strict=True)
+        needed = (*asked, Currents()) if own and driven else asked
+        responses = thermal_responses(mine, accuracy) if own else [None] * len(mine)
+        known = [
+            {} if driven else _at_rest(system, accuracy, response)
+            for system, response in zip(mine, responses, strict=True)
+        ]
+        results = observable.results_of_all(mine, needed, accuracy, known)
+        for parameters, system, response, result in zip(
+            alike, mine, responses, results, strict=True
+        ):
+            outcome = observable.outcome(system, asked, result)
+            if own:
+                outcome = joined(
+                    _response(parameters, system, *response, result.get("currents")), outcome
+                )
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _at_rest(
+    system: OpenSystem, accuracy: float, response: tuple | None
+) -> dict[str, Callable[[], object]]:
+    """Return the results that are known without a difference, where nothing drives a current."""
+
+    def matrices() -> Estimate:
+        return response[0] if response else conductance_matrices(system, accuracy)
+
+    return {
         "currents": lambda: currents_at_rest(system),
         "noise": lambda: _equilibrium_noise(system, matrices().at(0)),
         "entropy-production": lambda: _without_entropy(system),
     }
-    needed = (*asked, Currents()) if own and driven else asked
-    results = observable.results(system, needed, accuracy, {} if driven else at_rest)
-    found = observable.outcome(system, asked, results)
-    if not own:
-        return found
-    return joined(_response(parameters, system, matrices(), results.get("currents")), found)
 
 
 def _equilibrium_noise(system: OpenSystem, conductance: Estimate) -> ParticleNoise:
@@ -215,6 +259,7 @@ def _response(
     parameters: Parameters,
     system: OpenSystem,
     matrices: Estimate,
+    known: Conductances | None,
     currents: SteadyCurrents | None,
 ) -> Outcome:
     """Return what `OWN` lists (paper 000, S32 to S37 with errata E1 to E3)."""
@@ -231,7 +276,7 @@ def _response(
     if reason:
         found |= dict.fromkeys((*_RESPONSE, *_RATIOS), undefined(reason))
     else:
-        response = linear_response(system, accuracy, currents)
+        response = linear_response(system, accuracy, currents, known)
         status = of_integrals(response.converged)
         found |= {name: getattr(response, name) for name in _RESPONSE}
         found |= {name: parameters.charge * found[name] for name in _OF_CHARGE}

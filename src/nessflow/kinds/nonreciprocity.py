@@ -80,10 +80,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     """Return the state at both directions of the bias (paper nonreciprocal-gain-loss, III)."""
     forward, probes = probed_systems.open_system(parameters.system, rng)
     try:
-        both = [
-            bias_reversal.solved(system, probes, parameters.method, parameters.accuracy)
-            for system in bias_reversal.both_directions(forward)
-        ]
+        (both,) = bias_reversal.solved([forward], probes, parameters.method, parameters.accuracy)
     except NoSolution as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
     parts, statuses = zip(

@@ -320,8 +320,8 @@ def evaluate_all(
 ) -> list[Outcome]:
     """Return the variables of the same observables of several systems, as `evaluate` of each.
 
-    Integrals over the energy of systems that differ in Hamiltonian, loss and gain alone, such as
-    the samples of an ensemble, are computed together.
+    Integrals over the energy of systems that differ in Hamiltonian, loss, gain and occupations
+    alone, such as the samples of an ensemble, are computed together.
 
     Parameters
     ----------
@@ -335,7 +335,7 @@ def evaluate_all(
     list of Outcome
         Of each system, to the last bit what it is alone.
     """
-    found = _results_of_all(systems, observables, accuracy, [{}] * len(systems))
+    found = results_of_all(systems, observables, accuracy, [{}] * len(systems))
     every = _with_needed(observables)
     both = zip(systems, found, strict=True)
     return [_outcome(system, observables, every, own) for system, own in both]
@@ -359,16 +359,31 @@ def results(
     dict
         What `Observable.evaluate` or the integrals of `Observable.integrand` give.
     """
-    return _results_of_all([system], observables, accuracy, [known])[0]
+    return results_of_all([system], observables, accuracy, [known])[0]
 
 
-def _results_of_all(
+def results_of_all(
     systems: Sequence[OpenSystem],
     observables: Iterable[Observable],
     accuracy: float,
     known: Sequence[Known],
 ) -> list[dict[str, Any]]:
-    """Return `results` of each system; integrals over the energy are computed together."""
+    """Return `results` of each system; integrals over the energy are computed together.
+
+    Parameters
+    ----------
+    systems : sequence of OpenSystem
+        The systems.
+    observables, accuracy
+        As of `results`.
+    known : sequence of mapping
+        As of `results`, of each system.
+
+    Returns
+    -------
+    list of dict
+        `results` of each.
+    """
     every = _with_needed(observables)
     found = [{name: own[name]() for name in every if name in own} for own in known]
     integrals = []

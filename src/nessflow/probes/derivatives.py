@@ -5,6 +5,8 @@
 at temperature 0, ``-df/dw`` is a delta function and the integral one transmission.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nessflow.probes.problem import Task
@@ -21,15 +23,17 @@ from nessflow.scattering.terminal_flows import (
 )
 from nessflow.solvers.pairwise import (
     Source,
+    green_between,
     in_batches,
     lead_broadening,
-    site_sums,
+    lead_sums,
     transmission_sum,
 )
 from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.occupation import fermi, fermi_holes
 from nessflow.spectrum.quadrature import KRONROD
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum
+from nessflow.systems.batch import Batch
 from nessflow.systems.system import OpenSystem
 
 
@@ -148,7 +152,7 @@ def responses(
 
     def escape(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gamma = lead_broadening(system, part)
-        rates = gamma * site_sums(system, part, [Source(gamma, loss=1.0, gain=1.0)]).leads[0]
+        rates = gamma * lead_sums(system, part, [Source(gamma, loss=1.0, gain=1.0)])[0]
         return rates, rates
 
     rates, _ = in_batches(escape, 2 * system.sites)(energies)
@@ -156,7 +160,9 @@ def responses(
     return pairs_by_terminal(system, matrix - transmission_sum(system, energies, to, weights))
 
 
-def conductance_matrix(system: OpenSystem) -> np.ndarray:
+def conductance_matrix(
+    system: OpenSystem, poles: np.ndarray | None = None, rtol: float = ACCURACY
+) -> np.ndarray:
     """Return ``dI_a/dmu_b`` of all terminals but loss and gain.
 
     Its rows add up to zero without loss and gain, its columns always do with those of loss and gain
@@ -166,15 +172,50 @@ def conductance_matrix(system: OpenSystem) -> np.ndarray:
     ----------
     system : OpenSystem
         The leads at any chemical potentials and temperatures.
+    poles : (p,) complex array, optional
+        `poles_if_needed`, where they were computed before.
+    rtol : float
+        As for `slopes`.
 
     Returns
     -------
     (t, t) float array
         In 1/hbar.
     """
-    poles = poles_if_needed(system)
-    energies, weights, _ = slopes(system, poles)
+    poles = poles_if_needed(system) if poles is None else poles
+    energies, weights, _ = slopes(system, poles, rtol)
     return responses(system, energies, weights, np.ones_like(weights))
+
+
+def cold_response(systems: Sequence[OpenSystem], energy: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Green's functions and `conductance_matrix` at one energy, of several systems.
+
+    Those at temperature 0 without loss and gain, where what a lead sends comes into the others, so
+    that the diagonal of the conductances is a sum of positive terms.
+
+    Parameters
+    ----------
+    systems : sequence of n OpenSystem
+        With the same leads, of one `nessflow.solvers.solver.site_shape`, without loss and gain.
+    energy : float
+        Chemical potential of all leads, in t.
+
+    Returns
+    -------
+    green : (n, l, l) complex
+        Between all leads, in 1/t.
+    conductance : (n, t, t) float
+        In 1/hbar.
+    """
+    energies, system = np.full(len(systems), energy), systems[0]
+    green = green_between(Batch(tuple(systems), np.ones(len(systems), int)), energies)
+    gamma, each = lead_broadening(system, energies[:1])[:, 0], range(len(system.leads))
+    pairs = gamma[:, None] * (green.real**2 + green.imag**2) * gamma
+    pairs[:, each, each] = 0.0
+    pairs[:, each, each] = -pairs.sum(axis=2)
+    by_row = by_terminal(system, np.moveaxis(-pairs / (2 * np.pi), 0, -1))
+    matrices = by_terminal(system, by_row.swapaxes(0, 1)).swapaxes(0, 1)
+    return green, np.ascontiguousarray(np.moveaxis(matrices, -1, 0))
 
 
 def poles_if_needed(system: OpenSystem) -> np.ndarray:

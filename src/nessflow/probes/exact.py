@@ -29,7 +29,7 @@ from nessflow.solvers.pairwise import (
     Source,
     green_between,
     lead_broadening,
-    site_sums,
+    lead_sums,
 )
 from nessflow.spectrum.mesh import energy_scale, known_poles
 from nessflow.spectrum.spectrum import ACCURACY
@@ -118,17 +118,48 @@ def _newton(system: OpenSystem, task: Task, rtol: float, poles: np.ndarray) -> t
             step = np.linalg.solve(slope[rows], left)
         except np.linalg.LinAlgError:
             return None
-        if not np.isfinite(step).all():
+        if not np.isfinite(step).all() or _is_too_much(system, task, rtol, poles, step):
             return None
         better = _line_search(system, task, rtol, poles, step, rows, left)
-        better = better or _line_search(
-            system, task, rtol, poles, _in_tail(system, task, step), rows, left
-        )
+        shorter = _in_tail(system, task, step)
+        if better is None and (shorter != step).any():
+            better = _line_search(system, task, rtol, poles, shorter, rows, left)
         if better is None:
             near = (abs(left) <= 16 * error[rows]).all()
             return (system, value, error, slope, steps, converged) if near else None
         system, value, error, converged = better
     return None
+
+
+def _is_too_much(
+    system: OpenSystem, task: Task, rtol: float, poles: np.ndarray, step: np.ndarray
+) -> bool:
+    """Return whether a step that leaves the bands of cold probes shows that there is no solution.
+
+    Let mu be the potentials after the step, clipped to the bands, S the probes that it fills to
+    the top of theirs, and mu' a solution.  From mu' to the larger of both, probe by probe, the sum
+    of all probes' currents rises.  Those that stay at mu' then send no more than demanded, since
+    only others rose; those that stay at mu, S among them, no more than at mu.  So
+
+        0 <= sum_S (I - demanded) + sum_{not S} max(I - demanded, 0)      at mu,
+
+    if there is a solution.  The same holds of emptied bands with all signs turned.
+    """
+    potentials, p = terminal_potentials(system), task.potentials
+    low, high = terminal_bands(system)[p].T
+    wanted, cold = potentials[p] + step[: p.size], terminal_temperatures(system)[p] == 0
+    ends = cold & (wanted >= high), cold & (wanted <= low)
+    if task.heats.size or not np.any(ends):
+        return False
+    potentials[p] = np.where(cold, np.clip(wanted, low, high), wanted)
+    value, error, _ = flows(moved(system, potentials), task.heats, rtol, poles)
+    excess = value[p] - task.demanded
+    return any(
+        (sign * excess[these]).sum() + np.maximum(sign * excess[~these], 0.0).sum()
+        < -error[p].sum()
+        for these, sign in zip(ends, (1, -1), strict=True)
+        if these.any()
+    )
 
 
 def _rounding(system: OpenSystem, task: Task, slope: np.ndarray) -> np.ndarray:
@@ -282,7 +313,7 @@ def probe_capacity(
         gamma = lead_broadening(system, energies)
         nothing = np.zeros_like(gamma)
         sources = [Source(gamma, loss=1.0, gain=1.0), Source(nothing, 1.0), Source(nothing, 0, 1.0)]
-        found = gamma * site_sums(system, energies, sources).leads
+        found = gamma * lead_sums(system, energies, sources)
         total, loss, gain = (by_terminal(system, part) for part in found)
         # What comes back into the terminal that it came from, from any of its leads.
         back = np.empty_like(total)

@@ -1,32 +1,38 @@
 """Probes in linear response about a common chemical potential."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from nessflow.probes.derivatives import flows, poles_if_needed, responses, slopes
+from nessflow.probes.derivatives import cold_response, conductance_matrix, flows, poles_if_needed
 from nessflow.probes.problem import (
     Probe,
     ProbeSolution,
     Task,
-    mean_chemical_potential,
+    inverse_response,
     moved,
     no_response,
+    products,
+    require_joined,
     solution,
+    solutions,
     task_of,
 )
-from nessflow.probes.validity import current_change, validity
+from nessflow.probes.validity import cold_changes, current_change, validities, validity
 from nessflow.scattering.terminal_flows import (
     Occupations,
     chemical_potentials,
     temperatures,
     terminal_potentials,
 )
+from nessflow.solvers.solver import site_shape
 from nessflow.spectrum.occupation import fermi, fermi_holes
 from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.system import OpenSystem
 
 _EPSILON = np.finfo(float).eps
+_LARGEST_CONDITION = 1e15
+"""Condition of how probes respond, beyond which rounding hides whether they do."""
 
 
 def linear_probes(
@@ -60,7 +66,40 @@ def linear_probes(
     NoSolution
         When a probe carries no current at the mean chemical potential.
     """
-    task = task_of(system, probes)
+    return linear_probes_of([system], probes, rtol)[0]
+
+
+def linear_probes_of(
+    systems: Sequence[OpenSystem],
+    probes: Sequence[Probe],
+    rtol: float = ACCURACY,
+    given: np.ndarray | None = None,
+) -> list[ProbeSolution]:
+    """Return `linear_probes` of several systems, such as the samples of an ensemble.
+
+    At temperature 0 without loss and gain all is known from the Green's function at one energy, and
+    systems are computed together, each with the numbers that it has alone, to the last bit.
+
+    Parameters
+    ----------
+    systems : sequence of n OpenSystem
+        With the same leads but for their chemical potentials, the same loss and gain.
+    probes, rtol
+        As of `linear_probes`.
+    given : (n, t) float array, optional
+        Chemical potentials of the terminals, in t; those of the systems unless told.
+
+    Returns
+    -------
+    list of n ProbeSolution
+        Of each system.
+
+    Raises
+    ------
+    ValueError, NoSolution
+        As `linear_probes`, when there is something to raise of any of them.
+    """
+    system, task = systems[0], task_of(systems[0], probes)
     if task.heats.size:
         raise ValueError("in linear response probes have a given temperature; solve them exactly")
     warmth = np.unique(temperatures(system))
@@ -68,8 +107,59 @@ def linear_probes(
         raise ValueError(
             f"linear response needs leads of one temperature, got {warmth[0]:g} to {warmth[-1]:g}"
         )
-    mean = mean_chemical_potential(system, probes)
-    bias = terminal_potentials(system) - mean
+    known = {id(system)}
+    for other in systems:
+        if id(other) not in known:
+            known.add(id(other))
+            require_joined(other, set(task.potentials.tolist()))
+    if given is None:
+        given = np.array([terminal_potentials(system) for system in systems])
+    fixed = np.delete(given, task.potentials, axis=1)
+    means = 0.5 * (fixed.max(axis=1) + fixed.min(axis=1))
+    if warmth[0] > 0 or system.loss.any() or system.gain.any():
+        rows = zip(systems, means.tolist(), given - means[:, None], strict=True)
+        return [_by_integrals(*row, task, float(warmth[0]), rtol) for row in rows]
+    alike: dict[Hashable, list[int]] = {}
+    for k, other in enumerate(systems):
+        alike.setdefault((float(means[k]), site_shape(other)), []).append(k)
+    found: dict[int, ProbeSolution] = {}
+    for (mean, _), members in alike.items():
+        own = [systems[k] for k in members]
+        solved = _at_one_energy(own, mean, given[members] - mean, task)
+        found |= zip(members, solved, strict=True)
+    return [found[k] for k in range(len(systems))]
+
+
+def _at_one_energy(
+    systems: list[OpenSystem], mean: float, bias: np.ndarray, task: Task
+) -> list[ProbeSolution]:
+    """Return the solutions at temperature 0 without loss and gain, of systems of one shape."""
+    p = task.potentials
+    fixed = np.delete(np.arange(bias.shape[1]), p)
+    _, response = cold_response(systems, mean)
+    # Contiguous, for bits that do not depend on how many there are.
+    inside = np.ascontiguousarray(response[:, p[:, None], p])
+    bias[:, p] = 0.0
+    missing = task.demanded - products(response[:, p[:, None], fixed], bias[:, fixed])
+    inverse = inverse_response(inside, systems, task)
+    condition = np.prod([abs(x).sum(axis=1).max(axis=1) for x in (inside, inverse)], axis=0)
+    for k in np.flatnonzero(~(condition < _LARGEST_CONDITION)):
+        raise no_response(systems[k], task, inside[k])
+    bias[:, p] = np.linalg.solve(inside, missing[:, :, None])[:, :, 0]
+    value = products(response, bias)
+    first = products(abs(response), abs(bias))
+    change = cold_changes(systems, mean, bias) - value, first
+    valid = validities(systems, mean, bias, p, change)
+    warmth = np.zeros_like(bias)
+    error, fine = 8 * _EPSILON * first, [True] * len(systems)
+    slope = response[:, :, p]
+    return solutions(systems, task, mean + bias, warmth, value, error, slope, fine, 1, valid)
+
+
+def _by_integrals(
+    system: OpenSystem, mean: float, bias: np.ndarray, task: Task, warmth: float, rtol: float
+) -> ProbeSolution:
+    """Return the solution at any temperature, with loss and gain."""
     fixed = np.setdiff1d(np.arange(bias.size), task.potentials)
     common = moved(system, np.full(bias.size, mean))
     poles = poles_if_needed(common)
@@ -77,12 +167,11 @@ def linear_probes(
     converged = True
     if system.loss.any() or system.gain.any():
         start, start_error, converged = flows(common, task.heats[:0], rtol, poles)
-    energies, weights, _ = slopes(common, poles, rtol)
-    response = responses(common, energies, weights, np.ones_like(weights))
+    response = conductance_matrix(common, poles, rtol)
     inside = response[np.ix_(task.potentials, task.potentials)]
 
     def currents(bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if warmth[0] == 0:
+        if warmth == 0:
             size = abs(response) @ abs(bias)
             return start + response @ bias, start_error + 8 * _EPSILON * size
         change, error, fine = flows(common, task.heats[:0], rtol, poles, _linear(common, bias))
@@ -95,7 +184,7 @@ def linear_probes(
     bias[task.potentials] = _solved(inside, missing, system, task)
     value, error = currents(bias)
     steps = 1
-    while steps < 4 and warmth[0] > 0:
+    while steps < 4 and warmth > 0:
         left = task.demanded - value[task.potentials]
         if (abs(left) <= 2 * error[task.potentials]).all():
             break
@@ -128,6 +217,8 @@ def _solved(matrix: np.ndarray, right: np.ndarray, system: OpenSystem, task: Tas
         found = np.linalg.solve(matrix, right)
     except np.linalg.LinAlgError:
         found = np.full(right.shape, np.nan)
-    if right.size and not (np.isfinite(found).all() and np.linalg.cond(matrix, 1) < 1e15):
+    if right.size and not (
+        np.isfinite(found).all() and np.linalg.cond(matrix, 1) < _LARGEST_CONDITION
+    ):
         raise no_response(system, task, matrix)
     return found

@@ -18,15 +18,15 @@ To first order in biases at temperature 0, where the scattering matrix is that a
     S = sum_cd Re[A_cd A'_dc] max(mu_c - mu_d, 0) / 2 pi,   A = m - s^+ m s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import numpy as np
 
 from nessflow.estimate import Estimate
-from nessflow.probes.derivatives import conductance_matrix
-from nessflow.probes.problem import NoSolution, Probe, ProbeSolution, moved
+from nessflow.probes.derivatives import cold_response, conductance_matrix
+from nessflow.probes.problem import NoSolution, Probe, ProbeSolution
 from nessflow.scattering.terminal_flows import integrated, lead_occupations, temperatures
 from nessflow.solvers.pairwise import (
     green_between,
@@ -34,6 +34,7 @@ from nessflow.solvers.pairwise import (
     lead_broadening,
     pair_correlations,
 )
+from nessflow.solvers.solver import site_shape
 from nessflow.spectrum.occupation import fermi, fermi_holes
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.spectrum import ACCURACY
@@ -65,15 +66,19 @@ class ProbeNoise:
 
 
 def _outgoing(
-    system: OpenSystem, energies: np.ndarray, green: np.ndarray, occupation: np.ndarray
+    system: OpenSystem,
+    energies: np.ndarray,
+    between: np.ndarray,
+    green: np.ndarray,
+    occupation: np.ndarray,
 ) -> np.ndarray:
     """Return ``(s n s^+)_ab`` of the leads' part of n, without ``delta_ab n_a``, (E, l, l).
 
-    ``green`` is ``sqrt(Gamma_a Gamma_b) G_ab`` (E, l, l), ``occupation`` (l, E).
+    ``between`` is ``G_ab``, ``green`` ``sqrt(Gamma_a Gamma_b) G_ab``, ``occupation`` (l, E).
     """
     gamma = lead_broadening(system, energies)
     root, n = np.sqrt(gamma).T, occupation.T
-    scattered = pair_correlations(system, energies, gamma * occupation)
+    scattered = pair_correlations(system, energies, gamma * occupation, between)
     direct = n[:, :, None] * green.conj().swapaxes(1, 2) - green * n[:, None]
     return root[:, :, None] * scattered * root[:, None] + 1j * direct
 
@@ -107,9 +112,10 @@ def combined_noise(
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         root = np.sqrt(lead_broadening(system, energies)).T
-        green = root[:, :, None] * green_between(system, energies) * root[:, None]
+        between = green_between(system, energies)
+        green = root[:, :, None] * between * root[:, None]
         f, h = (lead_occupations(system, energies, x) for x in (fermi, fermi_holes))
-        outgoing = _outgoing(system, energies, green, f)[:, rows][:, :, rows]
+        outgoing = _outgoing(system, energies, between, green, f)[:, rows][:, :, rows]
         amplitude, each = 1j * green[:, rows], range(rows.size)
         amplitude[:, each, rows] -= 1.0
         probability = amplitude.real**2 + amplitude.imag**2
@@ -208,39 +214,43 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCUR
             f"the floating noise with the temperature probe {warm[0]!r} takes the noise of heat, "
             "which is not computed"
         )
-    weights, _ = _weights(system, probes)
-    return _parted_noise(system, probes, *combined_noise(system, weights, rtol))
+    weights, _ = _weights(system, probes, conductance_matrix(system)[None])
+    _, given = _parted(system, probes)
+    return _parted_noise(system, given, *combined_noise(system, weights[0], rtol))
 
 
-def _weights(system: OpenSystem, probes: Sequence[Probe]) -> tuple[np.ndarray, float]:
-    """Return the currents whose noise is bare, then floating, as sums over terminals, (2k, t).
+def _weights(
+    system: OpenSystem, probes: Sequence[Probe], conductance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the currents whose noise is bare, then floating, as sums over terminals, (n, 2k, t).
 
-    And what a relative error of the conductances is multiplied by.
+    And what a relative error of the conductances (n, t, t) is multiplied by, (n,).
     """
     at, given = _parted(system, probes)
-    bare = np.eye(len(system.terminals))[given]
+    bare = np.repeat(np.eye(len(system.terminals))[None, given], len(conductance), axis=0)
     floating = bare.copy()
-    conductance = conductance_matrix(system)
-    inside = conductance[np.ix_(at, at)]
+    # Contiguous, for bits that do not depend on how many there are.
+    inside, outside = (
+        np.ascontiguousarray(conductance[:, rows[:, None], at]) for rows in (at, given)
+    )
     try:
         inverse = np.linalg.inv(inside)
     except np.linalg.LinAlgError:
         raise NoSolution(
             "the current of a probe does not respond to its chemical potential, outside its band"
         ) from None
-    floating[:, at] = -conductance[np.ix_(given, at)] @ inverse
-    condition = np.linalg.norm(inside, 1) * np.linalg.norm(inverse, 1)
-    return np.concatenate([bare, floating]), float(condition)
+    floating[:, :, at] = -outside @ inverse
+    sizes = [abs(x).sum(axis=1).max(axis=1, initial=0.0) for x in (inside, inverse)]
+    return np.concatenate([bare, floating], axis=1), sizes[0] * sizes[1]
 
 
 def _parted_noise(
     system: OpenSystem,
-    probes: Sequence[Probe],
+    given: np.ndarray,
     noise: Estimate,
     converged: bool,
 ) -> ProbeNoise:
     """Return bare and floating noise from those of all `_weights`."""
-    _, given = _parted(system, probes)
     bare, floating = slice(None, given.size), slice(given.size, None)
     return ProbeNoise(
         tuple(system.terminals[a].name for a in given),
@@ -251,14 +261,15 @@ def _parted_noise(
 
 
 def linear_noise(
-    solutions: Sequence[ProbeSolution], probes: Sequence[Probe], energy: float
-) -> list[ProbeNoise]:
+    solutions: Sequence[Sequence[ProbeSolution]], probes: Sequence[Probe], energy: float
+) -> list[list[ProbeNoise]]:
     """Return `probe_noise` at temperature 0 to first order in the biases, O(t^3) for all together.
 
     Parameters
     ----------
-    solutions : sequence of ProbeSolution
-        Of one system at different chemical potentials, all at temperature 0, without loss and gain.
+    solutions : sequence of n sequences of d ProbeSolution
+        Of several systems, each at as many different chemical potentials, all at temperature 0,
+        without loss and gain; the systems have the same leads.
     probes : sequence of Probe
         Which terminals are probes.
     energy : float
@@ -266,46 +277,82 @@ def linear_noise(
 
     Returns
     -------
-    list of ProbeNoise
+    list of list of ProbeNoise
         For each solution.
 
     Raises
     ------
     NoSolution
-        As `probe_noise`.
+        As `probe_noise`, when there is something to raise of any of them.
     ValueError
         When a lead is warm, or there is loss or gain, which make noise at all energies.
     """
-    system = moved(solutions[0].system, np.full(len(solutions[0].terminals), energy))
-    if temperatures(system).any() or system.loss.any() or system.gain.any():
-        raise ValueError("noise to first order is that of temperature 0 without loss and gain")
-    weights, condition = _weights(system, probes)
-    m = weights[:, system.terminal_of_lead]
+    alike: dict[Hashable, list[int]] = {}
+    for n, (first, *_) in enumerate(solutions):
+        system = first.start
+        if temperatures(system).any() or system.loss.any() or system.gain.any():
+            raise ValueError("noise to first order is that of temperature 0 without loss and gain")
+        alike.setdefault(site_shape(system), []).append(n)
+    found: dict[int, list[ProbeNoise]] = {}
+    for members in alike.values():
+        own = [solutions[n] for n in members]
+        found |= zip(members, _linear_noise(own, probes, energy), strict=True)
+    return [found[n] for n in range(len(solutions))]
+
+
+def _linear_noise(
+    solutions: Sequence[Sequence[ProbeSolution]], probes: Sequence[Probe], energy: float
+) -> list[list[ProbeNoise]]:
+    """Return `linear_noise` of systems of one `site_shape`."""
+    systems = [first.start for first, *_ in solutions]
+    system = systems[0]
+    green, conductance = cold_response(systems, energy)
+    weights, condition = _weights(system, probes, conductance)
+    m = weights[:, :, system.terminal_of_lead]
     root = np.sqrt(lead_broadening(system, np.array([energy])))[:, 0]
-    s = 1j * root[:, None] * green_between(system, np.array([energy]))[0] * root
-    s -= np.eye(len(s))
+    s = 1j * root[:, None] * green * root
+    each, count, half = range(root.size), m.shape[1], m.shape[1] // 2
+    s[:, each, each] -= 1.0
     # Columns of s have the norm 1, so that elements of s^+ m s are at most the largest weight.
-    largest = abs(m).max(axis=1)
-    rounding = _ROUNDING * largest * np.where(np.arange(len(m)) < len(m) // 2, 1.0, 1 + condition)
-    counted = [np.flatnonzero(row) for row in m]
-    matrices = [
-        np.diag(row) - (s[rows].conj().T * row[rows]) @ s[rows]
-        for row, rows in zip(m, counted, strict=True)
+    factor = np.where(np.arange(count) < half, 1.0, 1 + condition[:, None])
+    rounding = _ROUNDING * abs(m).max(axis=2) * factor
+    matrices = []
+    for k in range(count):
+        weight = m[:, k]
+        rows = np.flatnonzero(weight.any(axis=0))
+        from_rows = s[:, rows].conj().swapaxes(1, 2) * weight[:, None, rows]
+        matrix = -from_rows @ s[:, rows]
+        matrix[:, each, each] += weight
+        matrices.append(matrix)
+    mu, wrong = (
+        np.array([[getattr(x.chemical_potential, part) for x in own] for own in solutions])
+        for part in ("value", "error")
+    )
+    mu, wrong = (x[:, :, system.terminal_of_lead] for x in (mu, wrong))
+    window = np.maximum(mu[..., :, None] - mu[..., None, :], 0.0)
+    uncertain = wrong[..., :, None] + wrong[..., None, :]
+    _, given = _parted(system, probes)
+    windowed = [_sums(abs(matrix), window) for matrix in matrices]
+    value, error = np.zeros((2, *mu.shape[:2], count, count))
+    for k, q in combinations_with_replacement(range(count), 2):
+        if k < half <= q:
+            continue
+        product = (matrices[k] * matrices[q].conj()).real
+        found = _sums(product, window)
+        off = windowed[k] * rounding[:, q, None] + windowed[q] * rounding[:, k, None]
+        off += _sums(abs(product), uncertain)
+        value[..., k, q] = value[..., q, k] = found / (2 * np.pi)
+        error[..., k, q] = error[..., q, k] = off / (2 * np.pi)
+    return [
+        [
+            _parted_noise(system, given, Estimate(*both), True)
+            for both in zip(value[n], error[n], strict=True)
+        ]
+        for n in range(len(systems))
     ]
-    found = []
-    for solution in solutions:
-        mu, wrong, _ = solution.chemical_potential.at(system.terminal_of_lead)
-        window = np.maximum(mu[:, None] - mu, 0.0)
-        uncertain = wrong[:, None] + wrong
-        value, error = np.zeros((2, len(m), len(m)))
-        for k, q in combinations_with_replacement(range(len(m)), 2):
-            if k < len(m) // 2 <= q:
-                continue
-            first, second = matrices[k], matrices[q]
-            product = first.real * second.real + first.imag * second.imag
-            size = abs(first) * rounding[q] + abs(second) * rounding[k]
-            value[k, q] = value[q, k] = np.sum(product * window) / (2 * np.pi)
-            off = np.sum(size * window + abs(product) * uncertain) / (2 * np.pi)
-            error[k, q] = error[q, k] = off
-        found.append(_parted_noise(system, probes, Estimate(value, error), True))
-    return found
+
+
+def _sums(matrices: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the sums of all elements (n, i, j) times weights (n, d, i, j), (n, d)."""
+    found = np.multiply(matrices[:, None], weights, order="C")
+    return found.reshape(*found.shape[:2], -1).sum(axis=-1)

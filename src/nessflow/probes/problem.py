@@ -8,17 +8,20 @@ scattering, a probe fixes its current and not the energy of a particle that come
 third order and `probe_exact` at any bias and temperature.
 """
 
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from nessflow.estimate import Estimate
-from nessflow.scattering.terminal_flows import terminal_potentials, with_occupations
+from nessflow.scattering.terminal_flows import terminal_potentials
 from nessflow.systems.matrices import as_sparse, diagonal, expectation
-from nessflow.systems.system import OpenSystem, outermost_edges
+from nessflow.systems.system import OpenSystem, Surroundings, remembered
 
 _EPSILON = np.finfo(float).eps
 
@@ -79,8 +82,8 @@ class ProbeSolution:
 
     Attributes
     ----------
-    system : OpenSystem
-        The system, its leads at the solved chemical potentials and temperatures.
+    start : OpenSystem
+        The system, its leads at any chemical potentials and temperatures.
     terminals : tuple of str
         Names.
     chemical_potential : Estimate
@@ -100,7 +103,7 @@ class ProbeSolution:
         How far the order that was solved to is valid.
     """
 
-    system: OpenSystem
+    start: OpenSystem
     terminals: tuple[str, ...]
     chemical_potential: Estimate
     temperature: Estimate
@@ -109,6 +112,11 @@ class ProbeSolution:
     converged: bool
     iterations: int
     validity: Validity
+
+    @cached_property
+    def system(self) -> OpenSystem:
+        """The system, its leads at the solved chemical potentials and temperatures."""
+        return moved(self.start, self.chemical_potential.value, self.temperature.value)
 
 
 # --- what is asked for ----------------------------------------------------------------------------
@@ -162,9 +170,18 @@ def terminal_bands(system: OpenSystem) -> np.ndarray:
     (t, 2) float array
         In t; infinite for wide-band leads.
     """
-    return np.array(
-        [outermost_edges(system.leads[k] for k in x.channels) for x in system.terminals]
-    )
+    low, high = _bands(system.surroundings)
+    return np.stack([np.nanmin(low, axis=1), np.nanmax(high, axis=1)], axis=1)
+
+
+@remembered
+def _bands(around: Surroundings) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper edges of bands by terminal, (t, b); nan where it has fewer."""
+    bands = [[y for k in x.channels for y in around.leads[k].model.bands] for x in around.terminals]
+    result = np.full((2, len(bands), max(map(len, bands))), np.nan)
+    for k, own in enumerate(bands):
+        result[:, k, : len(own)] = np.transpose(own)
+    return tuple(result)
 
 
 def distance_from_bands(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -182,33 +199,55 @@ def distance_from_bands(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     (t,) float array
         In t; 0 within a band, its edges included.
     """
-    bands = [
-        np.array([band for k in x.channels for band in system.leads[k].model.bands])
-        for x in system.terminals
-    ]
-    pairs = zip(bands, energies, strict=True)
-    apart = [np.maximum(band[:, 0] - energy, energy - band[:, 1]).min() for band, energy in pairs]
-    return np.maximum(apart, 0.0)
+    low, high = _bands(system.surroundings)
+    apart = np.maximum(low - energies[..., None], energies[..., None] - high)
+    return np.maximum(np.nanmin(apart, axis=-1), 0.0)
 
 
-def _require_joined(system: OpenSystem, probes: set[int]) -> None:
-    """Check that no probes are cut off from everything that is given, by no element of a matrix."""
-    sites, terminals = system.sites, len(system.terminals)
-    # Nodes: the sites, the terminals, and one for loss and gain.
-    rates = np.flatnonzero(diagonal(system.loss) + diagonal(system.gain))
-    joined = sum(abs(as_sparse(m).matrix) for m in (system.hamiltonian, system.loss, system.gain))
-    joined = joined.tocoo()
+@remembered
+def _pieces(system: OpenSystem) -> np.ndarray:
+    """Return which piece of the system, joined by elements of matrices, each site is in."""
+    matrices = system.hamiltonian, system.loss, system.gain
+    if system.is_tridiagonal:
+        cut = np.ones(system.sites - 1, bool)
+        for matrix in matrices:
+            cut &= matrix.upper == 0
+        return np.cumsum(np.append(0, cut))
+    joined = sum(abs(as_sparse(matrix).matrix) for matrix in matrices)
+    return connected_components(joined, directed=False)[1]
+
+
+def require_joined(system: OpenSystem, probes: set[int]) -> None:
+    """Check that no probes are cut off from everything that is given, by no element of a matrix.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    probes : set of int
+        Places of the probes among the terminals.
+
+    Raises
+    ------
+    NoSolution
+        When a probe is in a part of the system that has no other terminal.
+    """
+    piece, terminals = _pieces(system), len(system.terminals)
+    count = piece.max() + 1
+    if count == 1:
+        return  # some terminal is no probe
+    # Nodes: the pieces, the terminals, and one for loss and gain.
+    rates = piece[np.flatnonzero(diagonal(system.loss) + diagonal(system.gain))]
     pairs = zip(system.leads, system.terminal_of_lead, strict=True)
-    contacts = [(site, k) for lead, k in pairs for site in lead.sites]
+    contacts = [(piece[site], k) for lead, k in pairs for site in lead.sites]
     at, terminal = np.transpose(contacts)
-    first = [joined.coords[0], at, rates]
-    second = [joined.coords[1], sites + terminal, np.full(rates.size, sites + terminals)]
+    first, second = [at, rates], [count + terminal, np.full(rates.size, count + terminals)]
     edges = tuple(np.concatenate(ends).astype(int) for ends in (first, second))
-    size = sites + terminals + 1
+    size = count + terminals + 1
     graph = scipy.sparse.coo_array((np.ones(edges[0].size), edges), shape=(size, size))
     _, part = connected_components(graph, directed=False)
-    given = {part[sites + k] for k in range(terminals + 1) if k not in probes}
-    alone = [k for k in sorted(probes) if part[sites + k] not in given]
+    given = {part[count + k] for k in range(terminals + 1) if k not in probes}
+    alone = [k for k in sorted(probes) if part[count + k] not in given]
     if alone:
         raise NoSolution(
             f"probe {system.terminals[alone[0]].name!r} is in a part of the system without any "
@@ -238,23 +277,23 @@ def task_of(system: OpenSystem, probes: Sequence[Probe]) -> Task:
     ValueError
         When a probe does not fit the system, or every terminal is a probe.
     """
-    names = [terminal.name for terminal in system.terminals]
+    place = {terminal.name: k for k, terminal in enumerate(system.terminals)}
     for probe in probes:
-        if probe.name not in names:
+        if probe.name not in place:
             raise ValueError(f"probe {probe.name!r} is no terminal of the system")
-        _check_probe(system, probe, system.terminals[names.index(probe.name)].channels)
+        _check_probe(system, probe, system.terminals[place[probe.name]].channels)
     if len({probe.name for probe in probes}) < len(probes):
         raise ValueError("two probes are the same terminal")
-    if len(probes) == len(names):
+    if len(probes) == len(place):
         raise ValueError(
             "every terminal is a probe: chemical potentials are only fixed relative to a lead of "
             "given chemical potential, the system needs one"
         )
-    _require_joined(system, {names.index(probe.name) for probe in probes})
+    require_joined(system, {place[probe.name] for probe in probes})
     warm = [probe for probe in probes if probe.heat_current is not None]
     return Task(
-        np.array([names.index(probe.name) for probe in probes], int),
-        np.array([names.index(probe.name) for probe in warm], int),
+        np.array([place[probe.name] for probe in probes], int),
+        np.array([place[probe.name] for probe in warm], int),
         np.array([x.current for x in probes] + [x.heat_current for x in warm], float),
     )
 
@@ -266,7 +305,7 @@ def _check_probe(system: OpenSystem, probe: Probe, channels: Sequence[int]) -> N
             f"probe {probe.name!r} is not coupled to the system (coupling or broadening 0), its "
             "current is always 0 and fixes no chemical potential"
         )
-    if not np.isfinite([probe.current, probe.heat_current or 0.0]).all():
+    if not (math.isfinite(probe.current) and math.isfinite(probe.heat_current or 0.0)):
         raise ValueError(f"probe {probe.name!r}: the demanded current must be finite")
     if probe.heat_current is None:
         return
@@ -303,7 +342,7 @@ def moved(
     """
     of_lead = system.terminal_of_lead
     warmth = terminal_temperatures(system) if warmth is None else warmth
-    return with_occupations(system, potentials[of_lead], warmth[of_lead])
+    return system.with_occupations(potentials[of_lead], warmth[of_lead])
 
 
 def mean_chemical_potential(system: OpenSystem, probes: Sequence[Probe]) -> float:
@@ -353,13 +392,37 @@ def no_response(system: OpenSystem, task: Task, matrix: np.ndarray) -> NoSolutio
     )
 
 
-def _inverse(matrix: np.ndarray, system: OpenSystem, task: Task) -> np.ndarray:
+def inverse_response(matrices: np.ndarray, systems: Sequence[OpenSystem], task: Task) -> np.ndarray:
+    """Return the inverse of how probes' currents respond to what is unknown.
+
+    Parameters
+    ----------
+    matrices : (n, p + q, p + q) array
+        Derivatives of the probes' currents, of each system.
+    systems : sequence of n OpenSystem
+        All terminals.
+    task : Task
+        What was asked for.
+
+    Returns
+    -------
+    (n, p + q, p + q) array
+        Inverses.
+
+    Raises
+    ------
+    NoSolution
+        When one is singular.
+    """
     try:
-        found = np.linalg.inv(matrix)
+        found = np.linalg.inv(matrices)
     except np.linalg.LinAlgError:
-        raise no_response(system, task, matrix) from None
-    if not np.isfinite(found).all():
-        raise no_response(system, task, matrix)
+        found = np.full(matrices.shape, np.nan)
+        for k, matrix in enumerate(matrices):
+            with suppress(np.linalg.LinAlgError):
+                found[k] = np.linalg.inv(matrix)
+    for k in np.flatnonzero(~np.isfinite(found).all(axis=(1, 2))):
+        raise no_response(systems[k], task, matrices[k])
     return found
 
 
@@ -373,28 +436,48 @@ def solution(
     iterations: int,
     valid: Validity,
 ) -> ProbeSolution:
-    """Return the solution with its errors.
+    """Return `solutions` of one system at the potentials and temperatures that were found."""
+    found = terminal_potentials(system)[None], terminal_temperatures(system)[None]
+    integrals = value[None], error[None], jacobian[None], [converged], iterations
+    return solutions([system], task, *found, *integrals, [valid])[0]
+
+
+def solutions(
+    systems: Sequence[OpenSystem],
+    task: Task,
+    potentials: np.ndarray,
+    warmth: np.ndarray,
+    value: np.ndarray,
+    error: np.ndarray,
+    jacobian: np.ndarray,
+    converged: Sequence[bool],
+    iterations: int,
+    valid: Sequence[Validity],
+) -> list[ProbeSolution]:
+    """Return the solutions of several systems with their errors.
 
     Parameters
     ----------
-    system : OpenSystem
-        The terminals at the chemical potentials and temperatures that were found.
+    systems : sequence of n OpenSystem
+        The systems, with the same terminals.
     task : Task
         What was asked for.
-    value, error : (t + q,) float
+    potentials, warmth : (n, t) float
+        Chemical potentials and temperatures that were found.
+    value, error : (n, t + q) float
         Particle currents of all terminals, then heat currents of probes of unknown temperature.
-    jacobian : (t + q, p + q) float
+    jacobian : (n, t + q, p + q) float
         Their derivatives with respect to what was unknown.
-    converged : bool
+    converged : sequence of n bool
         Whether all integrals met the tolerance or their rounding errors.
     iterations : int
         Newton steps.
-    valid : Validity
+    valid : sequence of n Validity
         How far the order that was solved to is valid.
 
     Returns
     -------
-    ProbeSolution
+    list of ProbeSolution
         Converged where also the residual is within 16 times the errors of the currents.
 
     Raises
@@ -402,28 +485,52 @@ def solution(
     NoSolution
         When the probes' currents do not respond to what was unknown.
     """
-    count, p = len(system.terminals), task.potentials.size
+    count, p = potentials.shape[1], task.potentials.size
     rows = np.concatenate([task.potentials, count + np.arange(task.heats.size)]).astype(int)
-    left = value[rows] - task.demanded
-    inverse = abs(_inverse(jacobian[rows], system, task))
-    uncertain = inverse @ (error[rows] + abs(left))
+    left = value[:, rows] - task.demanded
+    inverse = abs(inverse_response(jacobian[:, rows], systems, task))
+    uncertain = products(inverse, error[:, rows] + abs(left))
     # A demanded current is what it is; what a chemical potential may be off by moves the others.
-    given = np.setdiff1d(np.arange(count), task.potentials)
-    current_error = error[:count] + 0.0
-    current_error[given] += abs(jacobian[given]) @ uncertain
-    current_error[task.potentials] += abs(left[:p])
-    potential_error, temperature_error = np.zeros((2, count))
-    potential_error[task.potentials] = uncertain[:p]
-    temperature_error[task.heats] = uncertain[p:]
-    mu, warmth = terminal_potentials(system), terminal_temperatures(system)
-    return ProbeSolution(
-        system,
-        tuple(terminal.name for terminal in system.terminals),
-        Estimate(mu, potential_error + _EPSILON * abs(mu)),
-        Estimate(warmth, temperature_error),
-        Estimate(value[:count], current_error),
-        float(abs(left).max(initial=0.0)),
-        converged and bool((abs(left) <= 16 * error[rows]).all()),
-        iterations,
-        valid,
-    )
+    given = np.delete(np.arange(count), task.potentials)
+    current_error = error[:, :count] + 0.0
+    current_error[:, given] += products(abs(jacobian[:, given]), uncertain)
+    current_error[:, task.potentials] += abs(left[:, :p])
+    potential_error, temperature_error = np.zeros((2, *potentials.shape))
+    potential_error[:, task.potentials] = uncertain[:, :p]
+    temperature_error[:, task.heats] = uncertain[:, p:]
+    potential_error += _EPSILON * abs(potentials)
+    residual = abs(left).max(axis=1, initial=0.0).tolist()
+    fits = (abs(left) <= 16 * error[:, rows]).all(axis=1).tolist()
+    terminals = tuple(terminal.name for terminal in systems[0].terminals)
+    return [
+        ProbeSolution(
+            system,
+            terminals,
+            Estimate(potentials[k], potential_error[k]),
+            Estimate(warmth[k], temperature_error[k]),
+            Estimate(value[k, :count], current_error[k]),
+            residual[k],
+            converged[k] and fits[k],
+            iterations,
+            valid[k],
+        )
+        for k, system in enumerate(systems)
+    ]
+
+
+def products(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the product of each matrix with its vector, with the bits that it has alone.
+
+    Parameters
+    ----------
+    matrices : (n, i, j) array
+        Of each system.
+    vectors : (n, j) array
+        Of each system.
+
+    Returns
+    -------
+    (n, i) array
+        Sums over j.
+    """
+    return np.multiply(matrices, vectors[:, None], order="C").sum(axis=-1)

@@ -568,6 +568,7 @@ def steady_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurrent
     return integrate_observables(system, [currents_observable(system)], rtol)[0]
 
 
+@remembered
 def currents_at_rest(system: OpenSystem) -> SteadyCurrents:
     """Return the currents of leads in equilibrium without loss and gain, which are none.
 

@@ -230,8 +230,8 @@ def _of_one_reservoir(correlations: np.ndarray, entering: np.ndarray) -> Terms:
     return values, values
 
 
-def _of_merged(correlations: np.ndarray, filled: np.ndarray, occupation: float) -> Terms:
-    """Return the change of entropy of loss and gain as one terminal."""
+def _of_merged(correlations: np.ndarray, filled: np.ndarray, occupation: np.ndarray) -> Terms:
+    """Return the change of entropy of loss and gain as one terminal of an occupation, (E,)."""
     change = _eigenvalues_of_product(correlations, filled - occupation)
     change = np.clip(change, -occupation, 1 - occupation)
     start = np.full(change.shape, occupation)
@@ -270,18 +270,20 @@ def _of_environment(system: OpenSystem) -> Callable[[Rates], Terms] | None:
         return None
     if needs_dense(system):
         return _of_loss_and_gain
-    return _of_reservoirs(gain_to_loss_ratio(system), bool(system.loss.any()))
+    has_both = gain_to_loss_ratio(system) is not None
+    return _of_reservoirs(has_both, bool(system.loss.any()))
 
 
 @lru_cache  # one function for all systems that differ in what the rates say alone
-def _of_reservoirs(ratio: float | None, has_loss: bool) -> Callable[[Rates], Terms]:
-    """Return the integrand of loss and gain, of a ratio if there are both, else of the one."""
+def _of_reservoirs(has_both: bool, has_loss: bool) -> Callable[[Rates], Terms]:
+    """Return the integrand of loss and gain, of one ratio at all sites, or of the one there is."""
 
     def integrand(rates: Rates) -> Terms:
         # What leads send into the reservoirs is what these send out in the transposed system.
         back, source = rates.transposed, rates.system.terminal_of_lead
         filled, empty = rates.filled[source], rates.empty[source]
-        if ratio is not None:
+        if has_both:
+            ratio = rates.each(gain_to_loss_ratio)
             correlations = back.loss_correlations + back.gain_correlations
             return _of_merged(correlations.conj(), filled, ratio / (1 + ratio))
         if has_loss:

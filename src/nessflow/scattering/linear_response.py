@@ -18,9 +18,9 @@ is lost).  Quantities of the second kind are called ``..._own_potential`` here.
 Units hbar = k_B = e = 1: a conductance in e^2/h is 2 pi times ours.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from functools import cache
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -35,25 +35,33 @@ from nessflow.scattering.currents import (
     steady_currents,
 )
 from nessflow.solvers.banded import solve_at, solve_both
+from nessflow.solvers.solver import shape
 from nessflow.spectrum.band_edges import continuous, why_undefined
 from nessflow.spectrum.mesh import UNDERFLOW, energy_scale
 from nessflow.spectrum.occupation import fermi, fermi_holes
 from nessflow.spectrum.quadrature import Integral
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.rounding import blur, times_element_sizes, with_moved_levels
-from nessflow.spectrum.spectrum import ACCURACY, Spectrum
+from nessflow.spectrum.spectrum import ACCURACY, Spectrum, integrals
+from nessflow.systems.batch import Batch
 from nessflow.systems.matrices import as_sparse
-from nessflow.systems.system import OpenSystem, share_states
+from nessflow.systems.system import OpenSystem, remembered, share_states
 
 LORENZ_NUMBER = np.pi**2 / 3
 """``K / (G T)`` of the Wiedemann-Franz law, in (k_B/e)^2."""
 
+Conductances = tuple[dict[str, tuple[float, float]], bool]
+"""Values and errors by name of `LinearResponse`, and whether all integrals converged."""
 _PEAKS = np.array([0.25, 0.2239, 0.4393])
 """Largest values of ``|x|^k / (4 cosh^2(x/2))``, k = 0, 1, 2."""
 
 _EPSILON = np.finfo(float).eps
 _TINY = np.finfo(float).tiny
 """Bound of what underflows."""
+_KEPT = 100_000
+"""Energies of which transmissions are kept for the next integral."""
+_TOGETHER = 64
+"""Systems that are integrated together."""
 _ROUNDING_ERRORS = 16
 """Rounding errors of a transmission, in units of epsilon."""
 
@@ -115,28 +123,88 @@ def _common_state(system: OpenSystem) -> tuple[float, float]:
 # --- integrals over the thermal window ----------------------------------------------------------
 
 
-def _thermal_average(
-    system: OpenSystem,
-    integrand: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
-    peaks: np.ndarray,
-    rtol: float,
-) -> Integral:
-    """Return ``int dw/2pi (-f'(w)) g(w)`` for the components of ``g``, given with their sizes.
+@dataclass(frozen=True, eq=False)
+class _Windows:
+    """Thermal windows of systems of one `shape`, whose transmissions are computed together.
 
-    ``peaks`` bound what ``(-f') g`` is for a transmission of 1: resonances that double precision
-    does not resolve may hide as much.
+    Transmissions on panels that integrals have in common, at least the first ones, are computed
+    once.
+
+    Attributes
+    ----------
+    spectra : sequence of s Spectrum
+        Of each system, within its window.
     """
-    mu, temperature = _common_state(system)
-    reach = UNDERFLOW * temperature
 
-    def window(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        filled, empty = (f(energies, mu, temperature) for f in (fermi, fermi_holes))
-        values, sizes = integrand(energies)
-        weight = filled * empty / temperature
-        return values * weight, sizes * weight
+    spectra: Sequence[Spectrum]
+    _known: dict[tuple[bytes, bytes], Rates] = field(default_factory=dict)
 
-    found = Spectrum(system, rtol, (mu - reach, mu + reach)).integral(window, peaks)
-    return replace(found, error=found.error + _underflow(system, found.value))
+    @classmethod
+    def of(cls, systems: Sequence[OpenSystem], rtol: float) -> "_Windows":
+        """Return the windows of systems."""
+        states = map(_common_state, systems)
+        reaches = ((mu - UNDERFLOW * t, mu + UNDERFLOW * t) for mu, t in states)
+        pairs = zip(systems, reaches, strict=True)
+        return cls([Spectrum(system, rtol, limits) for system, limits in pairs])
+
+    @cached_property
+    def states(self) -> np.ndarray:
+        """Chemical potential and temperature of each system, (2, s)."""
+        return np.transpose([_common_state(x.system) for x in self.spectra])
+
+    def _rates(self, energies: np.ndarray, counts: np.ndarray) -> Rates:
+        key = energies.tobytes(), counts.tobytes()
+        if key in self._known:
+            return self._known[key]
+        systems = tuple(x.system for x in self.spectra)
+        rates = Rates(systems[0] if len(systems) == 1 else Batch(systems, counts), energies)
+        if sum(other.energies.size for other in self._known.values()) < _KEPT:
+            self._known[key] = rates
+        return rates
+
+    def averages(
+        self,
+        integrand: Callable[[Rates, np.ndarray, Callable], tuple[np.ndarray, np.ndarray]],
+        peaks: np.ndarray,
+    ) -> list[Integral]:
+        """Return ``int dw/2pi (-f'(w)) g(w)`` for the components of ``g`` of each system.
+
+        Parameters
+        ----------
+        integrand : callable
+            ``integrand(rates, x, each)`` returns components (m, E) of g and their sizes; x is the
+            energy from the chemical potential, ``each`` repeats numbers of systems, (s, ...), at
+            their energies, (..., E).
+        peaks : (s, m) array
+            Bounds of what ``(-f') g`` is for a transmission of 1: resonances that double precision
+            does not resolve may hide as much.
+
+        Returns
+        -------
+        list of s Integral
+            Of m components each.
+        """
+
+        def window(energies: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            def each(numbers: np.ndarray) -> np.ndarray:
+                return np.repeat(numbers, counts, axis=-1)
+
+            mu, temperature = each(self.states)
+            x = energies - mu
+            filled, empty = (f(x / temperature, 0.0, 1.0) for f in (fermi, fermi_holes))
+            values, sizes = integrand(self._rates(energies, counts), x, each)
+            weight = filled * empty / temperature
+            return values * weight, sizes * weight
+
+        results = []
+        for spectrum, peak, found in zip(
+            self.spectra, peaks, integrals(self.spectra, window, 0.0), strict=True
+        ):
+            mesh = spectrum.mesh
+            hidden = peak * (np.where(found.error > 0, mesh.unresolved, 0.0) + mesh.blurred)
+            error = found.error + hidden / (2 * np.pi) + _underflow(spectrum.system, found.value)
+            results.append(replace(found, error=error))
+        return results
 
 
 def _underflow(system: OpenSystem, value: np.ndarray) -> np.ndarray:
@@ -149,9 +217,9 @@ def _underflow(system: OpenSystem, value: np.ndarray) -> np.ndarray:
     return np.where(shared & (value == 0), _TINY, 0.0)
 
 
-def _peaks(temperature: float) -> np.ndarray:
-    """Return the largest values of ``|w - mu|^k (-f')``, k = 0, 1, 2."""
-    return _PEAKS * temperature ** np.arange(-1.0, 2.0)
+def _peaks(temperatures: np.ndarray) -> np.ndarray:
+    """Return the largest values of ``|w - mu|^k (-f')``, k = 0, 1, 2, at temperatures, (s, 3)."""
+    return _PEAKS * np.stack([1 / temperatures, np.ones_like(temperatures), temperatures], axis=1)
 
 
 _WINDOW = 40.0
@@ -244,43 +312,101 @@ def conductance_matrices(system: OpenSystem, rtol: float = ACCURACY) -> Estimate
     ValueError
         When the leads differ.
     """
-    mu, temperature = _common_state(system)
-    count = len(system.terminals)
+    if _is_cold(system):
+        return _cold_matrices(system)
+    return _warm_matrices(_Windows.of([system], rtol))[0]
 
-    def leaving(rates: Rates, pairs: np.ndarray) -> np.ndarray:
-        matrix = -pairs
-        matrix[range(count), range(count)] = 0.0
-        away = rates.from_loss + rates.from_gain - matrix.sum(axis=1)
-        matrix[range(count), range(count)] = away
-        return matrix.reshape(count * count, -1)
+
+def thermal_responses(
+    systems: Sequence[OpenSystem], rtol: float = ACCURACY
+) -> list[tuple[Estimate, Conductances | None]]:
+    """Return `conductance_matrices` and conductances of several systems.
+
+    Transmissions of systems that differ in chemical potential and temperature alone, or in what
+    samples differ in, are computed together, to the last bit what each has alone.
+
+    Parameters
+    ----------
+    systems : sequence of OpenSystem
+        Each with all leads at one chemical potential and temperature.
+    rtol : float
+        Error over value aimed at, for each integral by itself.
+
+    Returns
+    -------
+    list of (Estimate, Conductances or None)
+        Of each system; conductances where it has two leads and a thermal window.
+
+    Raises
+    ------
+    ValueError
+        When the leads of one differ.
+    """
+    found: dict[int, tuple[Estimate, Conductances | None]] = {}
+    alike: dict[Hashable, list[int]] = {}
+    for k, system in enumerate(systems):
+        if _is_cold(system):
+            found[k] = _cold_matrices(system), None
+        else:
+            alike.setdefault(shape(system), []).append(k)
+    for members in alike.values():
+        for first in range(0, len(members), _TOGETHER):
+            own = members[first : first + _TOGETHER]
+            windows = _Windows.of([systems[k] for k in own], rtol)
+            has_net = len(systems[own[0]].terminals) == 2
+            net = _conductances(windows) if has_net else [None] * len(own)
+            found |= zip(own, zip(_warm_matrices(windows), net, strict=True), strict=True)
+    return [found[k] for k in range(len(systems))]
+
+
+def _leaving(rates: Rates, pairs: np.ndarray) -> np.ndarray:
+    """Return ``delta_ab sum_c T_ac - T_ab``, (t^2, E), from what is between leads, (t, t, E)."""
+    count = len(pairs)
+    matrix = -pairs
+    matrix[range(count), range(count)] = 0.0
+    away = rates.from_loss + rates.from_gain - matrix.sum(axis=1)
+    matrix[range(count), range(count)] = away
+    return matrix.reshape(count * count, -1)
+
+
+def _cold_matrices(system: OpenSystem) -> Estimate:
+    """Return `conductance_matrices` where no energy but ``mu`` is in the thermal window."""
+    _, temperature = _common_state(system)
+    count = len(system.terminals)
 
     def kernel(energies: np.ndarray) -> np.ndarray:
         rates = Rates(system, energies)
-        return leaving(rates, rates.leads)
+        return _leaving(rates, rates.leads)
 
-    if _is_cold(system):
-        rows, rounding = _at_one_energy(system, kernel)
-        value = rows.reshape(count, count) / (2 * np.pi)
-        rounding = np.fmax(rounding.reshape(count, count), _rounding_errors(system))
-        error = np.where(np.isnan(value), np.nan, rounding / (2 * np.pi))
-        moments = np.array([1.0, 2 * temperature, LORENZ_NUMBER * temperature**2])[:, None, None]
-        # Where there is no limit each channel transmits between 0 and 1.
-        known, most = ~np.isnan(value), len(system.leads) / (2 * np.pi)
-        values = moments * np.where(known, value, 0.0)
-        errors = moments * np.where(known, error, most)
-        values[1] = 0.0
-        values[0], errors[0] = value, error
-        return Estimate(values, errors)
+    rows, rounding = _at_one_energy(system, kernel)
+    value = rows.reshape(count, count) / (2 * np.pi)
+    rounding = np.fmax(rounding.reshape(count, count), _rounding_errors(system))
+    error = np.where(np.isnan(value), np.nan, rounding / (2 * np.pi))
+    moments = np.array([1.0, 2 * temperature, LORENZ_NUMBER * temperature**2])[:, None, None]
+    # Where there is no limit each channel transmits between 0 and 1.
+    known, most = ~np.isnan(value), len(system.leads) / (2 * np.pi)
+    values = moments * np.where(known, value, 0.0)
+    errors = moments * np.where(known, error, most)
+    values[1] = 0.0
+    values[0], errors[0] = value, error
+    return Estimate(values, errors)
 
-    def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rates, powers = Rates(system, energies), (energies - mu) ** np.arange(3)[:, None]
-        both = leaving(rates, rates.leads), abs(leaving(rates, rates.lead_sizes))
+
+def _warm_matrices(windows: _Windows) -> list[Estimate]:
+    """Return `conductance_matrices` of systems with a thermal window."""
+    count = len(windows.spectra[0].system.terminals)
+
+    def integrand(rates: Rates, x: np.ndarray, _) -> tuple[np.ndarray, np.ndarray]:
+        powers = np.ones_like(x), x, x * x
+        both = _leaving(rates, rates.leads), abs(_leaving(rates, rates.lead_sizes))
         values, sizes = (np.concatenate([rows * x for x in powers]) for rows in both)
         return values, abs(sizes)
 
-    peaks = np.repeat(_peaks(temperature), count * count)
-    found = _thermal_average(system, integrand, peaks, rtol)
-    return Estimate(*(x.reshape(3, count, count) for x in (found.value, found.error)))
+    peaks = np.repeat(_peaks(windows.states[1]), count * count, axis=1)
+    return [
+        Estimate(*(x.reshape(3, count, count) for x in (found.value, found.error)))
+        for found in windows.averages(integrand, peaks)
+    ]
 
 
 # --- two leads ----------------------------------------------------------------------------------
@@ -291,42 +417,54 @@ _NO_HEAT = "the thermal conductance is zero within its error"
 _RATIOS = ("seebeck_coefficient", "peltier_coefficient", "lorenz_ratio", "figure_of_merit")
 
 
-def _conductances(system: OpenSystem, rtol: float) -> tuple[dict[str, tuple[float, float]], bool]:
-    """Return values and errors of what heat counted from the fixed ``mu`` gives, T > 0."""
-    mu, temperature = _common_state(system)
-    peaks = _peaks(temperature)
+def _conductances(windows: _Windows) -> list[Conductances]:
+    """Return what heat counted from the fixed ``mu`` gives, T > 0, of each system."""
+    temperatures = windows.states[1]
+    peaks = _peaks(temperatures)
 
-    def charge_and_heat(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rates = Rates(system, energies)
+    def charge_and_heat(rates: Rates, x: np.ndarray, _) -> tuple[np.ndarray, np.ndarray]:
         tau, size = response_of(rates), response_size(rates)
         # Both sides of the unitarity of each lead's row, compared once they are integrated.
         absorbed = rates.absorbed
         violated = absorbed + rates.unitarity_violation
-        values = np.array([tau, (energies - mu) * tau, *violated, *absorbed])
-        return values, np.array([size, abs(energies - mu) * size, *abs(values[2:])])
+        values = np.array([tau, x * tau, *violated, *absorbed])
+        return values, np.array([size, abs(x) * size, *abs(values[2:])])
 
-    first = _thermal_average(system, charge_and_heat, peaks[[0, 1, 0, 0, 0, 0]], rtol)
+    first = windows.averages(charge_and_heat, peaks[:, [0, 1, 0, 0, 0, 0]])
+    conducts = np.array([found.value[0] != 0 for found in first])
+    means = np.array([found.value[1] / (found.value[0] or 1.0) for found in first])
+
+    # I_2 - I_1^2/I_0 as the integral of a square: the difference loses all digits where the
+    # window catches only the far tail of the transmission.
+    def spread(rates: Rates, x: np.ndarray, each: Callable) -> tuple[np.ndarray, np.ndarray]:
+        distance = x - each(means)
+        square = (distance * distance)[None]
+        return square * response_of(rates), square * response_size(rates)
+
+    largest = peaks[:, 2] + 2 * abs(means) * peaks[:, 1] + means**2 * peaks[:, 0]
+    second = windows.averages(spread, largest[:, None])
+    return [
+        _conductances_of(*both, float(temperature), bool(known))
+        for *both, temperature, known in zip(first, second, temperatures, conducts, strict=True)
+    ]
+
+
+def _conductances_of(
+    first: Integral, second: Integral, temperature: float, conducts: bool
+) -> Conductances:
+    """Return `_conductances` of one system from its integrals."""
     (i_0, i_1), (e_0, e_1) = first.value[:2], first.error[:2]
     violated, absorbed = first.value[2:].reshape(2, 2)
     wrong = first.error[2:].reshape(2, 2).sum(axis=0)
     allowed = UNITARITY_TOLERANCE * (violated + absorbed) + wrong
     unitary = bool((abs(violated - absorbed) <= allowed).all())
-    if i_0 == 0:
+    if not conducts:
         zero = 0.0, float(e_0)
         return {"electrical_conductance": zero, "thermal_conductance": zero}, first.converged
     # Divided by the least that the error allows; not used where that is zero.
     least = max(i_0 - e_0, 0.0) or i_0
     mean = i_1 / i_0
     e_mean = (e_1 + abs(mean) * e_0) / least
-
-    # I_2 - I_1^2/I_0 as the integral of a square: the difference loses all digits where the
-    # window catches only the far tail of the transmission.
-    def spread(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rates, square = Rates(system, energies), (energies - mu - mean)[None] ** 2
-        return square * response_of(rates), square * response_size(rates)
-
-    peak = peaks[2] + 2 * abs(mean) * peaks[1] + mean**2 * peaks[0]
-    second = _thermal_average(system, spread, np.array([peak]), rtol)
     variance, e_variance = second.value[0], second.error[0] + (i_0 + e_0) * e_mean**2
     lorenz = variance / (i_0 * temperature**2)
     lorenz_error = (e_variance / temperature**2 + lorenz * e_0) / least
@@ -396,7 +534,10 @@ def _own_potential(
 
 
 def linear_response(
-    system: OpenSystem, rtol: float = ACCURACY, currents: SteadyCurrents | None = None
+    system: OpenSystem,
+    rtol: float = ACCURACY,
+    currents: SteadyCurrents | None = None,
+    known: Conductances | None = None,
 ) -> LinearResponse:
     """Return conductances, thermopower and what follows from them.
 
@@ -411,6 +552,8 @@ def linear_response(
         that a conductance of 1e-90 outside the band is as good as any.
     currents : SteadyCurrents, optional
         Those of the system, where they were computed before; loss and gain make some.
+    known : Conductances, optional
+        What `thermal_responses` found.
 
     Returns
     -------
@@ -431,7 +574,8 @@ def linear_response(
     if _is_cold(system):
         found, converged = _cold_conductances(system), True
     else:
-        found, converged = _conductances(system, rtol)
+        found, converged = known or _conductances(_Windows.of([system], rtol))[0]
+        found = dict(found)
     reference = Estimate(0.0, 0.0)
     if system.loss.any() or system.gain.any():
         currents = currents or steady_currents(system, rtol)
@@ -440,10 +584,10 @@ def linear_response(
     found["reference_current"] = reference[:2]
     if "seebeck_coefficient" in found:
         found |= _own_potential(found, reference)
-    names = [field.name for field in fields(LinearResponse) if field.name != "converged"]
+    names = [x.name for x in fields(LinearResponse) if x.name != "converged"]
     missing = {name for name in names if name not in found}
-    known = "electrical_conductance" in found
-    reason = _NO_CONDUCTANCE if known else f"at temperature 0, {why_undefined(system, [mu])}"
+    conducts = "electrical_conductance" in found
+    reason = _NO_CONDUCTANCE if conducts else f"at temperature 0, {why_undefined(system, [mu])}"
     nothing = undefined(_NO_HEAT if missing == {"figure_of_merit"} else reason)
     numbers = {name: Estimate(*map(float, pair)) for name, pair in found.items()}
     return LinearResponse(converged=converged, **numbers, **dict.fromkeys(missing, nothing))
@@ -469,6 +613,7 @@ def _stencil() -> tuple[np.ndarray, np.ndarray]:
     return nodes, np.array(rows) @ to_coefficients
 
 
+@remembered
 def logarithmic_derivatives(
     system: OpenSystem, energy: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:

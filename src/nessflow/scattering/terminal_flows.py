@@ -10,7 +10,7 @@ terminal into the system.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,37 +19,13 @@ from nessflow.solvers.pairwise import (
     Source,
     in_batches,
     lead_broadening,
-    site_sums,
+    lead_sums,
 )
 from nessflow.solvers.solver import Solver
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.spectrum.quadrature import Integral, with_rounding
 from nessflow.spectrum.spectrum import Spectrum
 from nessflow.systems.system import OpenSystem
-
-
-def with_occupations(
-    system: OpenSystem, chemical_potential: np.ndarray, temperature: np.ndarray
-) -> OpenSystem:
-    """Return the system with other chemical potentials and temperatures of its leads.
-
-    Parameters
-    ----------
-    system : OpenSystem
-        The system.
-    chemical_potential, temperature : (l,) array
-        Of its leads, in t.
-
-    Returns
-    -------
-    OpenSystem
-        The other system.
-    """
-    leads = [
-        replace(lead, chemical_potential=float(mu), temperature=float(t))
-        for lead, mu, t in zip(system.leads, chemical_potential, temperature, strict=True)
-    ]
-    return replace(system, leads=leads)
 
 
 def chemical_potentials(system: OpenSystem) -> np.ndarray:
@@ -244,7 +220,7 @@ def lead_flow(
     lossy, gainy = bool(system.loss.any()), bool(system.gain.any())
     nothing = np.zeros_like(gamma)
     sources += [Source(nothing, loss=1.0)] * lossy + [Source(nothing, gain=1.0)] * gainy
-    received, size, spectral, *rest = gamma * site_sums(system, energies, sources).leads
+    received, size, spectral, *rest = gamma * lead_sums(system, energies, sources)
     value, size = spectral * excess - received, spectral * abs(excess) + size
     if lossy:
         lost = rest[0] * occupations.common(energies)

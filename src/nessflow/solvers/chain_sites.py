@@ -18,6 +18,7 @@ import numba
 import numpy as np
 
 from nessflow.solvers.compiled import FAST
+from nessflow.systems.batch import Batch
 from nessflow.systems.matrices import diagonal
 from nessflow.systems.system import OpenSystem
 
@@ -59,33 +60,37 @@ def _square(x):
 
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")
-def local_sums(inverse, upper, lower, weights, bonds):
+def local_sums(inverse, uppers, lowers, weights, bonds, with_bonds):
     """Return the diagonal and the elements ``(a, a+1)`` of ``G W G^+``.
 
     Parameters
     ----------
     inverse : (E, N) complex
         Diagonal of Z.
-    upper, lower : (N-1,) complex
-        Elements ``X_{j,j+1}`` and ``X_{j+1,j}``.
+    uppers, lowers : (E, N-1) complex
+        Elements ``X_{j,j+1}`` and ``X_{j+1,j}``; one row where they are the same at all energies.
     weights : (m, E, N) float
         Diagonals of W.
     bonds : (m, N-1) complex
         Elements ``W_{j,j+1}``.
+    with_bonds : bool
+        Whether elements ``(a, a+1)`` are wanted.
 
     Returns
     -------
     diagonal : (m, E, N) float
     beside : (m, E, N-1) complex
+        Without elements where they are not wanted.
     """
     kinds, count, n = weights.shape
     diagonal = np.zeros((kinds, count, n))
-    beside = np.zeros((kinds, count, max(n - 1, 0)), np.complex128)
+    beside = np.zeros((kinds, count, max(n - 1, 0) if with_bonds else 0), np.complex128)
     left, right = np.empty(n + 1, np.complex128), np.empty(n, np.complex128)
     left_power, right_power = np.empty(n + 1, np.int64), np.empty(n, np.int64)
     from_left, from_right = np.empty(n), np.empty(n)
     scale, next_scale = np.empty(n), np.empty(n)
     for e in range(count):
+        upper, lower = uppers[e % len(uppers)], lowers[e % len(lowers)]
         _determinants(inverse[e], upper, lower, left, left_power, right, right_power)
         # An energy that is a bound state's to the last digit: no source reaches such a state.
         square = _square(left[n])
@@ -94,7 +99,7 @@ def local_sums(inverse, upper, lower, weights, bonds):
             # Twice the exponent of l_a r_a / d, and of l_a r_{a+1} / d for the bond to the right.
             power = left_power[a] + right_power[a] - left_power[n]
             scale[a] = math.ldexp(total, 2 * power)
-            if a < n - 1:
+            if with_bonds and a < n - 1:
                 power = 2 * left_power[a] + right_power[a] + right_power[a + 1]
                 next_scale[a] = math.ldexp(total, power - 2 * left_power[n])
         for k in range(kinds):
@@ -123,7 +128,7 @@ def local_sums(inverse, upper, lower, weights, bonds):
                 diagonal[k, e, a] = scale[a] * (
                     r2 * from_left[a] + l2 * from_right[a] + w[a] * l2 * r2
                 )
-                if a == n - 1:
+                if a == n - 1 or not with_bonds:
                     continue
                 # Left of the bond, right of it, and the bond's own element both ways.
                 l, r = left[a], right[a + 1]
@@ -142,12 +147,12 @@ def local_sums(inverse, upper, lower, weights, bonds):
 
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")
-def green(inverse, upper, lower, sites):
+def green(inverse, uppers, lowers, sites):
     """Return ``G_ab`` between chosen sites.
 
     Parameters
     ----------
-    inverse, upper, lower : arrays
+    inverse, uppers, lowers : arrays
         As in `local_sums`.
     sites : (c,) int
         Chosen sites, ascending.
@@ -164,6 +169,7 @@ def green(inverse, upper, lower, sites):
     left_power, right_power = np.empty(n + 1, np.int64), np.empty(n, np.int64)
     up, down = np.empty(c, np.complex128), np.empty(c, np.complex128)
     for e in range(count):
+        upper, lower = uppers[e % len(uppers)], lowers[e % len(lowers)]
         _determinants(inverse[e], upper, lower, left, left_power, right, right_power)
         for b in range(c):
             site = sites[b]
@@ -194,12 +200,12 @@ def _between(upper, lower, power, start, stop):
 
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")
-def pair_sums(inverse, upper, lower, sites, first, second):
+def pair_sums(inverse, uppers, lowers, sites, first, second):
     """Return ``sum_e first_ea |G_ab|^2 second_eb`` for chosen sites.
 
     Parameters
     ----------
-    inverse, upper, lower : arrays
+    inverse, uppers, lowers : arrays
         As in `local_sums`.
     sites : (c,) int
         Chosen sites, ascending; they may repeat.
@@ -219,6 +225,7 @@ def pair_sums(inverse, upper, lower, sites, first, second):
     left_power, right_power = np.empty(n + 1, np.int64), np.empty(n, np.int64)
     up, down = np.empty(c), np.empty(c)
     for e in range(count):
+        upper, lower = uppers[e % len(uppers)], lowers[e % len(lowers)]
         _determinants(inverse[e], upper, lower, left, left_power, right, right_power)
         total = 1.0 / _square(left[n])
         x, y = first[e], second[e]
@@ -243,7 +250,7 @@ def pair_sums(inverse, upper, lower, sites, first, second):
 
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")
-def pair_correlations(inverse, upper, lower, sites, weights):
+def pair_correlations(inverse, uppers, lowers, sites, weights):
     """Return ``(G W G^+)_ab`` between chosen sites for diagonal W.
 
     For a < b the sum over j splits: left of a and right of b both elements of G are those of a and
@@ -251,7 +258,7 @@ def pair_correlations(inverse, upper, lower, sites, weights):
 
     Parameters
     ----------
-    inverse, upper, lower : arrays
+    inverse, uppers, lowers : arrays
         As in `local_sums`.
     sites : (c,) int
         Chosen sites, ascending.
@@ -272,6 +279,7 @@ def pair_correlations(inverse, upper, lower, sites, weights):
     up, outer = np.empty(c, np.complex128), np.empty(c, np.complex128)
     middle = np.empty(c, np.complex128)
     for e in range(count):
+        upper, lower = uppers[e % len(uppers)], lowers[e % len(lowers)]
         _determinants(inverse[e], upper, lower, left, left_power, right, right_power)
         total = 1.0 / _square(left[n])
         # Sums over the sites up to b, in units of 2^{2 p_b}, and from b on, of 2^{2 q_b}.
@@ -331,27 +339,37 @@ def _back(upper, power, start, stop):
 # --- of systems -----------------------------------------------------------------------------------
 
 
-def _arguments(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the diagonal of ``w - X - Sigma``, (E, N), and what is above and below of X."""
-    damping = diagonal(system.loss) + diagonal(system.gain)
-    inverse = energies[:, None] - diagonal(system.hamiltonian) + 1j * damping
-    of_lead = system.contacts[system.coupling.of_lead]
-    for lead, members in system.alike_leads:
+def _arguments(system: OpenSystem | Batch, energies: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the diagonal of ``w - X - Sigma``, (E, N), and what is above and below of X.
+
+    Systems of a batch have one loss and one gain.
+    """
+    batch = Batch.of(system, energies)
+    first, chains = batch.systems[0], [each.hamiltonian for each in batch.systems]
+    place = np.repeat(np.arange(len(chains)), batch.counts)
+    site = np.array([diagonal(chain) for chain in chains])[place]
+    inverse = np.empty(site.shape, complex)
+    np.subtract(energies[:, None], site, out=inverse.real)
+    inverse.imag = diagonal(first.loss) + diagonal(first.gain)
+    of_lead = batch.coupling.sites[batch.coupling.of_lead]
+    for lead, members in batch.alike_leads:
         sites, counts = np.unique(of_lead[members], return_counts=True)
         inverse[:, sites] -= counts * lead.self_energy(energies)[:, None]
-    upper, rates = system.hamiltonian.upper, 1j * (system.loss.upper + system.gain.upper)
-    return inverse, upper - rates, (upper + rates).conj()
+    bonds = np.array([chain.upper for chain in chains])
+    bonds = bonds[:1] if (bonds == bonds[0]).all() else bonds[place]
+    rates = 1j * (first.loss.upper + first.gain.upper)
+    return inverse, bonds - rates, (bonds + rates).conj()
 
 
-def _on_sites(system: OpenSystem, on_contacts: np.ndarray) -> np.ndarray:
+def _on_sites(system: OpenSystem | Batch, on_contacts: np.ndarray) -> np.ndarray:
     """Return what belongs to contact sites, (..., c), on all sites, (..., N)."""
     result = np.zeros((*on_contacts.shape[:-1], system.sites))
-    result[..., system.contacts] = on_contacts
+    result[..., system.coupling.sites] = on_contacts
     return result
 
 
 def site_sums(
-    system: OpenSystem,
+    system: OpenSystem | Batch,
     energies: np.ndarray,
     environments: np.ndarray,
     on_contacts: np.ndarray,
@@ -361,29 +379,32 @@ def site_sums(
 
     Parameters
     ----------
-    system : OpenSystem
-        A chain with each lead on one site.
+    system : OpenSystem or Batch
+        A chain with each lead on one site, or several of one loss and gain.
     energies, environments, on_contacts
         As there.
     pairs : (N - 1, 2) int array
-        All neighbours.
+        All neighbours, or none.
 
     Returns
     -------
     diagonal : (m, E, N) float
     beside : (m, E, N - 1) complex
+        For no pairs without elements.
     """
-    loss, gain = (2 * diagonal(x) for x in (system.loss, system.gain))
-    links = [2 * (p * system.loss.upper + q * system.gain.upper) for p, q in environments]
+    first = Batch.of(system, energies).systems[0]
+    loss, gain = (2 * diagonal(x) for x in (first.loss, first.gain))
+    links = [2 * (p * first.loss.upper + q * first.gain.upper) for p, q in environments]
     weights = _on_sites(system, on_contacts)
     weights += np.array([p * loss + q * gain for p, q in environments])[:, None]
-    return local_sums(*_arguments(system, energies), weights, np.array(links, complex))
+    links = np.array(links, complex)
+    return local_sums(*_arguments(system, energies), weights, links, len(pairs) > 0)
 
 
-def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+def green_between(system: OpenSystem | Batch, energies: np.ndarray) -> np.ndarray:
     """Return the Green's function between all leads, (E, l, l) complex, in 1/t."""
     at = system.coupling.of_lead
-    return green(*_arguments(system, energies), system.contacts)[:, at][:, :, at]
+    return green(*_arguments(system, energies), system.coupling.sites)[:, at][:, :, at]
 
 
 def correlations_between(

@@ -25,7 +25,7 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from nessflow.systems.matrices import Tridiagonal, as_sparse, gershgorin
-from nessflow.systems.system import OpenSystem, remembered
+from nessflow.systems.system import OpenSystem, Surroundings, remembered
 
 _UNCOUPLED = 1e-13
 """Coupling, relative to the norm of the Hamiltonian, that double precision cannot tell from 0."""
@@ -81,14 +81,19 @@ def _contacts(system: OpenSystem) -> scipy.sparse.csr_array:
     return rows.multiply((hamiltonian_norm(system) / sizes)[:, None]).tocsr()
 
 
+@remembered
+def _points(around: Surroundings) -> set[int]:
+    """Return the sites that a lead couples to alone."""
+    coupled = (lead.coupling for lead in around.leads if lead.model.is_coupled)
+    return {coupling[0][0] for coupling in coupled if len(coupling) == 1}
+
+
 def _is_reached_from_an_end(system: OpenSystem, smallest: float) -> bool:
     """Return whether a chain without a cut has a lead on its first or its last site."""
     hamiltonian = system.hamiltonian
     if not isinstance(hamiltonian, Tridiagonal):
         return False
-    coupled = (lead.coupling for lead in system.leads if lead.model.is_coupled)
-    points = {coupling[0][0] for coupling in coupled if len(coupling) == 1}
-    if not {0, system.sites - 1} & points:
+    if not {0, system.sites - 1} & _points(system.surroundings):
         return False
     hopping = hamiltonian.upper
     hopping = hopping[:1] if hopping.strides == (0,) else hopping  # all alike

@@ -136,12 +136,16 @@ def contact_rows(
         ``v_a^+ G 2P G^+ v_a``, and with ``2Q``, in 1/t.
     """
     count = system.coupling.count
-    loss_matrix, gain_matrix = 2 * as_dense(system.loss), 2 * as_dense(system.gain)
     green = np.empty((energies.size, count, count), complex)
-    loss, gain = np.empty((2, energies.size, count))
+    loss, gain = np.zeros((2, energies.size, count))
+    rates = [(2 * as_dense(x), y) for x, y in ((system.loss, loss), (system.gain, gain)) if x.any()]
+    contacts = system.coupling
     for batch, rows in _contact_rows_of_green(system, energies):
-        green[batch] = np.moveaxis(system.coupling.collected(np.moveaxis(rows, -1, 0)), 0, -1)
-        for matrix, into in ((loss_matrix, loss), (gain_matrix, gain)):
+        if contacts.are_points:
+            green[batch] = rows[:, :, contacts.sites]
+        else:
+            green[batch] = np.moveaxis(contacts.collected(np.moveaxis(rows, -1, 0)), 0, -1)
+        for matrix, into in rates:
             positive = np.sum((rows @ matrix) * rows.conj(), axis=-1).real
             into[batch] = np.maximum(positive, 0.0)  # but for rounding where waves cancel
     return green, loss, gain
@@ -166,13 +170,14 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
         In 1/t.
     """
     count = system.coupling.count
-    matrices = [2 * as_dense(matrix) for matrix in (system.loss, system.gain)]
     result = np.zeros((2, energies.size, count, count), complex)
-    if count < 2:
+    pairs = zip((system.loss, system.gain), result, strict=True)
+    rates = [(2 * as_dense(matrix), into) for matrix, into in pairs if matrix.any()]
+    if count < 2 or not rates:
         return result[0], result[1]
     for batch, rows in _contact_rows_of_green(system, energies):
         columns = rows.conj().swapaxes(1, 2)
-        for matrix, into in zip(matrices, result, strict=True):
+        for matrix, into in rates:
             into[batch] = rows @ matrix @ columns
     result[:, :, range(count), range(count)] = 0.0
     return result[0], result[1]

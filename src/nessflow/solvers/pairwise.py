@@ -8,12 +8,14 @@ matrix of all pairs O(N^2); matrices with all their elements take dense linear a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from nessflow.solvers.solver import Solver, contact_response
+from nessflow.solvers import blocks, dense
+from nessflow.solvers.solver import Solver, contact_response, solver_of
+from nessflow.systems.batch import Batch
 from nessflow.systems.matrices import Sparse
 from nessflow.systems.system import OpenSystem
 
@@ -24,12 +26,12 @@ _ELEMENTS = 2**21
 # --- leads ----------------------------------------------------------------------------------------
 
 
-def lead_broadening(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+def lead_broadening(system: OpenSystem | Batch, energies: np.ndarray) -> np.ndarray:
     """Return ``Gamma_a`` of each lead.
 
     Parameters
     ----------
-    system : OpenSystem
+    system : OpenSystem or Batch
         The system.
     energies : (E,) array
         Energies, in t.
@@ -55,13 +57,14 @@ def _batches(count: int, size: int) -> list[slice]:
 # --- Green's function and transmissions -----------------------------------------------------------
 
 
-def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+def green_between(system: OpenSystem | Batch, energies: np.ndarray) -> np.ndarray:
     """Return the Green's function between all leads, ``v_a^+ G v_b``.
 
     Parameters
     ----------
-    system : OpenSystem
-        The system; O(N + l^2) for each energy on a chain.
+    system : OpenSystem or Batch
+        The system; O(N + l^2) for each energy on a chain.  Those of a batch are of one
+        `nessflow.solvers.solver.site_shape`.
     energies : (E,) array
         Energies, in t.
 
@@ -71,16 +74,25 @@ def green_between(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         In 1/t.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    at, solver = system.coupling.of_lead, Solver(system)
+    at, solver = system.coupling.of_lead, solver_of(system)
     if not solver.keeps_site_digits:
         return contact_response(system, energies).green[:, at][:, :, at]
     result = np.empty((energies.size, at.size, at.size), complex)
     for batch in _batches(energies.size, max(system.sites, at.size**2)):
-        result[batch] = solver.on_sites.green_between(system, energies[batch])
+        result[batch] = solver.on_sites.green_between(_part(system, batch), energies[batch])
     return result
 
 
-def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarray) -> np.ndarray:
+def _part(system: OpenSystem | Batch, batch: slice) -> OpenSystem | Batch:
+    return system.at(batch) if isinstance(system, Batch) else system
+
+
+def pair_correlations(
+    system: OpenSystem,
+    energies: np.ndarray,
+    source: np.ndarray,
+    green: np.ndarray | None = None,
+) -> np.ndarray:
     """Return ``v_a^+ G W G^+ v_b`` between all leads.
 
     Parameters
@@ -91,6 +103,8 @@ def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarr
         Energies, in t.
     source : (l, E) array
         Multiples of ``v_a v_a^+`` in W.
+    green : (E, l, l) complex array, optional
+        `green_between`, where it was computed before.
 
     Returns
     -------
@@ -99,7 +113,7 @@ def pair_correlations(system: OpenSystem, energies: np.ndarray, source: np.ndarr
     """
     solver = Solver(system)
     if not solver.keeps_site_digits:
-        green = green_between(system, energies)
+        green = green_between(system, energies) if green is None else green
         return (green * source.T[:, None]) @ green.conj().swapaxes(1, 2)
     on_contacts = system.coupling.summed(source).T
     return solver.on_sites.correlations_between(system, energies, on_contacts)
@@ -247,14 +261,58 @@ def site_sums(system: OpenSystem, energies: np.ndarray, sources: Sequence[Source
         Of each source and energy.
     """
     own = bonds(system)
-    pairs = np.concatenate([own, system.coupling.links])
-    environments = np.array([(x.loss, x.gain) for x in sources])
-    on_contacts = np.array([system.coupling.summed(x.leads).T for x in sources])
-    arguments = system, energies, environments, on_contacts, pairs
-    on_diagonal, beside = Solver(system).on_sites.site_sums(*arguments)
+    on_diagonal, beside = _elements(system, energies, sources, own)
     beside, links = np.split(beside, [len(own)], axis=-1)
     of_leads = system.coupling.expectations(on_diagonal, links)
     return SiteSums(on_diagonal, beside, of_leads.swapaxes(1, 2), links)
+
+
+def _elements(
+    system: OpenSystem | Batch, energies: np.ndarray, sources: Sequence[Source], bonds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the diagonals of ``G W G^+`` and its elements on bonds, then on contacts' links."""
+    pairs = np.concatenate([bonds, system.coupling.links])
+    environments = np.array([(x.loss, x.gain) for x in sources])
+    on_contacts = np.array([system.coupling.summed(x.leads).T for x in sources])
+    arguments = system, energies, environments, on_contacts, pairs
+    return solver_of(system).on_sites.site_sums(*arguments)
+
+
+def lead_sums(
+    system: OpenSystem | Batch, energies: np.ndarray, sources: Sequence[Source]
+) -> np.ndarray:
+    """Return ``v_a^+ G W G^+ v_a`` of each lead, what `site_sums` has of them and no more.
+
+    Parameters
+    ----------
+    system : OpenSystem or Batch
+        The system.  Those of a batch are of one `nessflow.solvers.solver.site_shape`.
+    energies, sources
+        As there.
+
+    Returns
+    -------
+    (m, l, E) float array
+        Of each source and energy.
+    """
+    contacts, solver = system.coupling, solver_of(system).on_sites
+    if isinstance(system, Batch) and solver is blocks:
+        parts = [
+            (each, energies[here], [replace(x, leads=x.leads[:, here]) for x in sources])
+            for each, here in system.parts
+        ]
+        return np.concatenate([lead_sums(*part) for part in parts], axis=2)
+    if solver is not dense:
+        on_diagonal, links = _elements(system, energies, sources, np.empty((0, 2), int))
+        return contacts.expectations(on_diagonal, links).swapaxes(1, 2)
+    response = contact_response(system, energies)
+    squares = response.green.real**2 + response.green.imag**2
+    weights = np.zeros((energies.size, contacts.count, len(sources)))
+    np.add.at(weights, (slice(None), contacts.of_lead), np.transpose([x.leads for x in sources]))
+    found = squares @ weights
+    for k, source in enumerate(sources):
+        found[:, :, k] += source.loss * response.loss + source.gain * response.gain
+    return found[:, contacts.of_lead].transpose(2, 1, 0)
 
 
 def in_batches(integrand: Callable, size: int) -> Callable:

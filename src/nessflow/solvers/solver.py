@@ -154,15 +154,34 @@ def shape(system: OpenSystem) -> Hashable:
     Returns
     -------
     hashable
-        Equal for systems with the same leads, on as many sites, with loss or gain alike, that the
-        same solvers take.
+        Equal for systems with the same leads, but for their occupations, on as many sites, with
+        loss or gain alike, that the same solvers take.
     """
     solver = Solver(system)
     rates = system.loss.any(), system.gain.any()
-    return system.leads, system.sites, rates, solver.at_contacts, solver.keeps_digits
+    leads = tuple((lead.coupling, lead.model, lead.terminal) for lead in system.leads)
+    return leads, system.sites, rates, solver.at_contacts, solver.keeps_digits
 
 
-def _solver_of(system: OpenSystem | Batch) -> Solver:
+def site_shape(system: OpenSystem) -> Hashable:
+    """Return what samples have in common whose sites can be solved in one `Batch`.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        One of several with the same leads, but for their occupations, loss and gain.
+
+    Returns
+    -------
+    hashable
+        Equal for systems that the same solver takes.
+    """
+    solver = Solver(system)
+    return solver.on_sites, solver.keeps_site_digits
+
+
+def solver_of(system: OpenSystem | Batch) -> Solver:
+    """Return the solver of a system, or of one of a batch, whose solvers are alike."""
     return Solver(system.systems[0] if isinstance(system, Batch) else system)
 
 
@@ -184,7 +203,7 @@ def contact_response(system: OpenSystem | Batch, energies: np.ndarray) -> Contac
         Green's function between the contacts, and what reaches them from loss and gain.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    solver = _solver_of(system).at_contacts
+    solver = solver_of(system).at_contacts
     green, loss, gain = solver.contact_rows(system, energies)
     return ContactResponse(green, loss, gain)
 
@@ -276,7 +295,7 @@ def contact_correlations(
         With the diagonals.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    loss, gain = _solver_of(system).at_contacts.contact_correlations(system, energies)
+    loss, gain = solver_of(system).at_contacts.contact_correlations(system, energies)
     each = range(system.coupling.count)
     loss[:, each, each], gain[:, each, each] = contact.loss, contact.gain
     return ContactCorrelations(loss, gain)
@@ -303,7 +322,7 @@ def interior_response(
         The traces between loss and gain are 0 unless both are there.
     """
     energies = np.atleast_1d(np.asarray(energies, float))
-    solver = _solver_of(system)
+    solver = solver_of(system)
     has_loss, has_gain = solver.system.loss.any(), solver.system.gain.any()
     if has_loss or has_gain:
         # Columns of G are the rows of the transposed system.

@@ -321,7 +321,9 @@ def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
 @remembered
 def _reach(system: OpenSystem) -> float:
     """Return a bound of the norm of all self-energies."""
-    largest = np.array([_largest_self_energy(lead.model) for lead in system.leads])
+    largest = np.empty(len(system.leads))
+    for lead, members in system.alike_leads:
+        largest[members] = _largest_self_energy(lead.model)
     elements = system.coupling.summed(largest)
     if system.coupling.are_points:
         return float(elements.max(initial=0.0))

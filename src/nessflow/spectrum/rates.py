@@ -1,7 +1,7 @@
 """Transmissions between terminals, and integrals over the energy of what is made of them."""
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Generic, TypeVar
 
@@ -23,7 +23,7 @@ from nessflow.spectrum.quadrature import Integral, with_rounding
 from nessflow.spectrum.rounding import green_sizes
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum, integrals
 from nessflow.systems.batch import Batch
-from nessflow.systems.system import OpenSystem
+from nessflow.systems.system import OpenSystem, Terminal
 
 Result = TypeVar("Result")
 
@@ -139,7 +139,8 @@ class Rates:
     Attributes
     ----------
     system : OpenSystem or Batch
-        The system, or several, with the leads and terminals of each.
+        The system, or several, with the leads and terminals of each; where their occupations
+        differ, those of `Batch.terminals` are nan.
     energies : (E,) float
         In t.
     """
@@ -168,6 +169,25 @@ class Rates:
     def keeps_digits(self) -> bool:
         """Whether Green's function is exact to its last digits where waves cancel."""
         return Solver(self._batch.systems[0]).keeps_digits
+
+    def each(self, function: Callable[[OpenSystem], float]) -> np.ndarray:
+        """Return a number of each system at its energies, (E,)."""
+        return self._batch.each(function)
+
+    @cached_property
+    def _terminals(self) -> Sequence[Terminal]:
+        """Terminals, with chemical potentials and temperatures at each energy if systems differ."""
+        systems, counts = self._batch.systems, self._batch.counts
+        first = systems[0].terminals
+        if all(system.terminals == first for system in systems[1:]):
+            return first
+
+        def each(name: str, k: int) -> np.ndarray:
+            return np.repeat([float(getattr(x.terminals[k], name)) for x in systems], counts)
+
+        names = "chemical_potential", "temperature"
+        filling = [{name: each(name, k) for name in names} for k in range(len(first))]
+        return [replace(terminal, **x) for terminal, x in zip(first, filling, strict=True)]
 
     @property
     def parts(self) -> list[tuple[OpenSystem, slice]]:
@@ -317,7 +337,7 @@ class Rates:
         and rounded as the whole of it, beside a resonance more than elsewhere.
         """
         size = abs(np.diagonal(self.green).T)
-        rounding = _ROUNDING * size * (1 + self._batch.each(energy_scale) * size)
+        rounding = _ROUNDING * size * (1 + self.each(energy_scale) * size)
         difference = self.spectral - self.absorbed
         beyond = abs(difference) - self._by_terminal(2 * self.broadening * rounding)
         return np.sign(difference) * np.maximum(beyond, 0.0)
@@ -361,7 +381,7 @@ class Rates:
     def _occupations(self, function: Callable) -> np.ndarray:
         rows = [
             function(self.energies, terminal.chemical_potential, terminal.temperature)
-            for terminal in self.system.terminals
+            for terminal in self._terminals
         ]
         return np.array(rows).reshape(len(rows), self.energies.size)
 
@@ -410,7 +430,7 @@ class Rates:
     @cached_property
     def difference(self) -> np.ndarray:
         """``f_a - f_b`` without cancellation, (t, t, E)."""
-        terminals = self.system.terminals
+        terminals = self._terminals
         result = np.zeros((len(terminals), len(terminals), self.energies.size))
         f, h = self.filled, self.empty
         for a, terminal in enumerate(terminals):
@@ -512,9 +532,10 @@ def integrate_each_system(
 ) -> list[list]:
     """Return the results of the same observables of several systems from common transmissions.
 
-    Systems that differ in Hamiltonian, loss and gain alone are integrated together, each with the
-    numbers that it has alone, to the last bit.  Each observable refines its own panels.  The
-    transmissions on panels that several have in common, at least the first ones, are computed once.
+    Systems that differ in Hamiltonian, loss, gain and occupations alone are integrated together,
+    each with the numbers that it has alone, to the last bit.  Each observable refines its own
+    panels.  The transmissions on panels that several have in common, at least the first ones, are
+    computed once.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated
 
@@ -168,14 +168,26 @@ def open_system(
     system: ProbedSystem, rng: np.random.Generator | None
 ) -> tuple[OpenSystem, list[Probe]]:
     """Return the system of the engine, its probes among the leads, and what they are to carry."""
-    base = systems.open_system(system, rng)
-    leads, probes = list(base.leads), []
-    for name, group in system.probes.items():
-        model, temperature = systems.model_of(group), group.temperature or 0.0
-        for probe, site in group.places(name).items():
-            leads += attached_leads(probe, model, systems.from_zero(site), 0.0, temperature)
-            probes.append(Probe(probe, group.current, group.heat_current))
-    return replace(base, leads=leads), probes
+    return next(open_systems(system, [rng]))
+
+
+def open_systems(
+    system: ProbedSystem, rngs: Iterable[np.random.Generator | None]
+) -> Iterator[tuple[OpenSystem, list[Probe]]]:
+    """Yield `open_system` of each sample; they share what they can."""
+    found, probes = None, []
+    for base in systems.open_systems(system, rngs):
+        if found is None:
+            leads = list(base.leads)
+            for name, group in system.probes.items():
+                model, temperature = systems.model_of(group), group.temperature or 0.0
+                for probe, site in group.places(name).items():
+                    leads += attached_leads(probe, model, systems.from_zero(site), 0.0, temperature)
+                    probes.append(Probe(probe, group.current, group.heat_current))
+            found = replace(base, leads=leads)
+        else:
+            found = found.with_hamiltonian(base.hamiltonian)
+        yield found, probes
 
 
 def contacts(system: ProbedSystem) -> dict[str, Coordinate]:

@@ -1,5 +1,6 @@
 """Several systems that are solved together: what the samples of an ensemble differ in is data."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -12,7 +13,9 @@ from nessflow.systems.system import AttachedLead, OpenSystem, Terminal
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Systems that differ in Hamiltonian, loss and gain alone, each at energies of its own.
+    """Systems of one shape, each at energies of its own.
+
+    They differ in Hamiltonian, loss, gain and the occupations of their leads alone.
 
     Stands in the place of a system wherever energies do not know which system they belong to: the
     first ``counts[0]`` of them are those of the first system, and so on.
@@ -20,7 +23,7 @@ class Batch:
     Attributes
     ----------
     systems : tuple of S OpenSystem
-        Of one size, with the same leads.
+        Of one size, with leads of the same self-energies on the same sites.
     counts : (S,) int
         Number of energies of each; their sum is E.
     """
@@ -45,6 +48,11 @@ class Batch:
         places = zip(self.systems, ends[:-1], ends[1:], strict=True)
         return [(system, slice(first, last)) for system, first, last in places if first < last]
 
+    def at(self, part: slice) -> "Batch":
+        """Return the systems with some of the energies, one after the other."""
+        ends = np.clip(self.starts, part.start, part.stop)
+        return Batch(self.systems, np.diff(ends))
+
     def each(self, function: Callable[[OpenSystem], float]) -> np.ndarray:
         """Return a number of each system at its energies, (E,) float."""
         parts = [(float(function(system)), here.stop - here.start) for system, here in self.parts]
@@ -65,13 +73,23 @@ class Batch:
 
     @property
     def leads(self) -> tuple[AttachedLead, ...]:
-        """Leads of each."""
-        return self.systems[0].leads
+        """Leads of each; their chemical potentials and temperatures are nan where they differ."""
+        return self._shared(lambda system: system.leads)
 
     @property
     def terminals(self) -> tuple[Terminal, ...]:
-        """Terminals of each, see `OpenSystem.terminals`."""
-        return self.systems[0].terminals
+        """Terminals of each, see `OpenSystem.terminals`, with nan as `leads`."""
+        return self._shared(lambda system: system.terminals)
+
+    def _shared(self, parts: Callable[[OpenSystem], tuple]) -> tuple:
+        first = parts(self.systems[0])
+        if all(parts(system) == first for system in self.systems[1:]):
+            return first
+        # Whoever takes them for those of a system so gets no number instead of a wrong one.
+        others = tuple(copy.copy(part) for part in first)
+        for part in others:
+            vars(part).update(chemical_potential=np.nan, temperature=np.nan)
+        return others
 
     @property
     def terminal_of_lead(self) -> np.ndarray:
@@ -82,6 +100,11 @@ class Batch:
     def coupling(self) -> Contacts:
         """Vectors by which the leads couple."""
         return self.systems[0].coupling
+
+    @property
+    def alike_leads(self) -> tuple[tuple[AttachedLead, list[int]], ...]:
+        """Leads that differ in their self-energies, see `OpenSystem.alike_leads`."""
+        return self.systems[0].alike_leads
 
 
 def one_by_one(function: Callable) -> Callable:

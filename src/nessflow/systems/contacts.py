@@ -192,7 +192,10 @@ class Contacts:
             At `elements`.
         """
         total = np.zeros((self.count, *values.shape[1:]), values.dtype)
-        np.add.at(total, self.of_lead, values)
+        if self.count == self.of_lead.size:
+            total[self.of_lead] = values  # each has its own
+        else:
+            np.add.at(total, self.of_lead, values)
         return self.spread(total)
 
     def spread(self, values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ extended-landauer-buttiker, eq (5): channels ``L = sum_j u_j c_j`` enter the mas
 ``X = h - i (P + Q)``, ``G = (w - X - Sigma)^-1``, and populations decay with the rate ``2 P``.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, wraps
@@ -85,10 +86,7 @@ class AttachedLead:
             object.__setattr__(self, "site", pairs)
         lowest = self.coupling[0][0]
         _require(lowest >= 0, self.name, "site must be 0 or more (counted from 0)", lowest)
-        mu, temperature = self.chemical_potential, self.temperature
-        _require(np.isfinite(mu), self.name, "chemical_potential must be finite", mu)
-        fine = temperature >= 0 and np.isfinite(temperature)
-        _require(fine, self.name, "temperature must be finite and 0 or more", temperature)
+        self._check_filling()
         kind = self.charge, self.energy_offset
         _require(kind == (1, 0), self.name, "charge and energy_offset must be 1 and 0", kind)
 
@@ -128,6 +126,20 @@ class AttachedLead:
     def attached(self) -> Attached:
         """Sites, amplitudes and lead, as `nessflow.systems.leads.lead.bordered` wants them."""
         return self.sites, self.amplitudes, self.model
+
+    def at(self, chemical_potential: float, temperature: float) -> "AttachedLead":
+        """Return the channel at another chemical potential and temperature."""
+        other = object.__new__(AttachedLead)
+        filling = {"chemical_potential": chemical_potential, "temperature": temperature}
+        vars(other).update(vars(self), **filling)
+        other._check_filling()
+        return other
+
+    def _check_filling(self) -> None:
+        mu, temperature = self.chemical_potential, self.temperature
+        _require(math.isfinite(mu), self.name, "chemical_potential must be finite", mu)
+        fine = temperature >= 0 and math.isfinite(temperature)
+        _require(fine, self.name, "temperature must be finite and 0 or more", temperature)
 
     @property
     def conjugate(self) -> "AttachedLead":
@@ -327,10 +339,78 @@ class OpenSystem:
         same = isinstance(matrix, Tridiagonal) and matrix.shape == self.hamiltonian.shape
         if not (same and self.is_tridiagonal):
             return OpenSystem(hamiltonian, self.loss, self.gain, self.leads)
+        kept = ("loss", "gain", "leads", "terminals", "surroundings")
+        return self._like(kept, hamiltonian=matrix)
+
+    def with_occupations(
+        self, chemical_potentials: np.ndarray, temperatures: np.ndarray
+    ) -> "OpenSystem":
+        """Return the system with its leads at other chemical potentials and temperatures.
+
+        Nothing else is looked at again, and all that is `remembered` is shared.
+
+        Parameters
+        ----------
+        chemical_potentials, temperatures : (l,) array
+            Of the leads, in t.
+
+        Returns
+        -------
+        OpenSystem
+            As if it were made anew.
+
+        Raises
+        ------
+        ValueError
+            When a value is out of range, or leads of a terminal differ in theirs.
+        """
+        filling = (np.asarray(x, float).tolist() for x in (chemical_potentials, temperatures))
+        leads = tuple(lead.at(*each) for lead, *each in zip(self.leads, *filling, strict=True))
+        matrices = ("hamiltonian", "loss", "gain")
+        other = self._like(matrices, leads=leads, **{_REMEMBERED: _memory(self)})
+        other._check_terminals()
+        around = Surroundings(self.loss, self.gain, leads, other.terminals)
+        vars(around)[_REMEMBERED] = _memory(self.surroundings)
+        vars(other)["surroundings"] = around
+        return other
+
+    def sharing(self, other: "OpenSystem") -> "OpenSystem":
+        """Return the system as another with other occupations, where it differs in nothing else.
+
+        Parameters
+        ----------
+        other : OpenSystem
+            Any other.
+
+        Returns
+        -------
+        OpenSystem
+            The system itself where more differs; else all that is `remembered` is shared.
+        """
+
+        def parts(system: OpenSystem) -> list[tuple]:
+            return [(x.name, x.coupling, x.model, x.terminal) for x in system.leads]
+
+        def alike(first: Matrix, second: Matrix) -> bool:
+            return (
+                isinstance(first, Tridiagonal)
+                and isinstance(second, Tridiagonal)
+                and np.array_equal(first.diagonal, second.diagonal)
+                and np.array_equal(first.upper, second.upper)
+            )
+
+        names = "hamiltonian", "loss", "gain"
+        same = parts(self) == parts(other)
+        if not (same and all(alike(getattr(self, x), getattr(other, x)) for x in names)):
+            return self
+        filling = [(x.chemical_potential, x.temperature) for x in self.leads]
+        return other.with_occupations(*np.transpose(filling))
+
+    def _like(self, kept: Iterable[str], **others) -> "OpenSystem":
+        """Return a system that shares how the leads couple, and what else is named."""
         other = object.__new__(OpenSystem)
-        kept = ("terminals", "terminal_of_lead", "coupling", "alike_leads", "surroundings")
-        known = {name: getattr(self, name) for name in ("loss", "gain", "leads", *kept)}
-        vars(other).update(known, hamiltonian=matrix)
+        names = (*kept, "terminal_of_lead", "coupling", "alike_leads")
+        vars(other).update({name: getattr(self, name) for name in names}, **others)
         return other
 
     @cached_property
@@ -347,7 +427,10 @@ class OpenSystem:
             if lead.name in seen:
                 raise ValueError(f"two leads have the name {lead.name!r}")
             seen.add(lead.name)
-        for terminal in self.terminals:
+        self._check_terminals()
+
+    def _check_terminals(self) -> None:
+        for terminal in self.terminals if len(self.terminals) < len(self.leads) else ():
             for key in ("chemical_potential", "temperature"):
                 values = {getattr(self.leads[a], key) for a in terminal.channels}
                 if len(values) > 1:
@@ -497,17 +580,23 @@ _REMEMBERED = "_remembered"
 Whole = TypeVar("Whole", OpenSystem, Surroundings)
 
 
-def remembered(function: Callable[[Whole], Result]) -> Callable[[Whole], Result]:
+def _memory(system: Whole) -> dict:
+    return vars(system).setdefault(_REMEMBERED, {})
+
+
+def remembered(function: Callable[..., Result]) -> Callable[..., Result]:
     """Return a function of one system, or of its surroundings, that is computed once for each.
 
-    The results are kept as long as the system is, whatever else is computed meanwhile.
+    Further arguments are hashable.  The results are kept as long as the system is, whatever else is
+    computed meanwhile, and shared by systems that differ in the occupations of their leads alone,
+    which they do not depend on.
     """
 
     @wraps(function)
-    def once(system: Whole) -> Result:
-        kept = vars(system).setdefault(_REMEMBERED, {})
-        if function not in kept:
-            kept[function] = function(system)
-        return kept[function]
+    def once(system: Whole, *arguments) -> Result:
+        kept, key = _memory(system), (function, *arguments)
+        if key not in kept:
+            kept[key] = function(system, *arguments)
+        return kept[key]
 
     return once
