@@ -220,13 +220,20 @@ class Number:
     ----------
     particles, holes : float
         Numbers of both; taken for whole ones where they are so but for rounding.
+
+    Attributes
+    ----------
+    by_particles : bool
+        Whether particles are fewer than holes.
+    fewer : float
+        The number of the fewer.
     """
 
     def __init__(self, particles: float, holes: float):
-        self._by_particles = particles < holes
-        fewer = particles if self._by_particles else holes
+        self.by_particles = particles < holes
+        fewer = particles if self.by_particles else holes
         self._is_whole = bool(abs(fewer - round(fewer)) <= 4 * _EPS * fewer)
-        self._fewer = round(fewer) if self._is_whole else fewer
+        self.fewer = float(round(fewer) if self._is_whole else fewer)
 
     def missing(self, occupation: np.ndarray, vacancy: np.ndarray) -> tuple[float, float]:
         """Return how many particles modes lack, and what rounding makes of that.
@@ -247,12 +254,10 @@ class Number:
         """
         full = occupation > vacancy
         filled = np.count_nonzero(full)
-        if self._by_particles:
-            more = self._fewer - filled
-        else:
-            more = (occupation.size - filled) - self._fewer
+        empty = occupation.size - filled
+        more = self.fewer - filled if self.by_particles else empty - self.fewer
         holes, others = float(vacancy[full].sum()), float(occupation[~full].sum())
-        error = _EPS * (4 * (holes + others) + (0.0 if self._is_whole else self._fewer))
+        error = _EPS * (4 * (holes + others) + (0.0 if self._is_whole else self.fewer))
         return float(more + holes - others), error
 
 

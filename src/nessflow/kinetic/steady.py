@@ -17,6 +17,7 @@ from scipy.special import expit
 
 from nessflow.estimate import Estimate
 from nessflow.kinetic.equation import Number, RateEquation, gain_and_drain, gain_and_drain_error
+from nessflow.kinetic.moments import columns_of, log_odds_of, moments_of, settled
 from nessflow.kinetic.rates import LARGEST_EXPONENT
 
 _LONGEST_STEP = 4.0
@@ -64,15 +65,20 @@ class SteadyState(State):
     ----------
     free : ndarray of bool
         Modes that some process fills and some process empties.
-    residual : float
-        Largest ``abs(h)``.
+    linear : _Linearised
+        The equations at the state, on the free modes.
     converged : bool
         Whether Newton's method ended.
     """
 
     free: np.ndarray
-    residual: float
+    linear: "_Linearised"
     converged: bool
+
+    @property
+    def residual(self) -> float:
+        """Largest ``abs(h)``."""
+        return float(abs(self.linear.residual).max())
 
     def response(self, force: np.ndarray, particles: float = 0.0) -> np.ndarray:
         """Return the change of the occupations for small changes of rates and of the number of
@@ -90,10 +96,9 @@ class SteadyState(State):
         (modes,) float array
             ``dn``; modes that are not free do not respond.
         """
-        linear = _Linearised(self.equation, self.log_odds.value, self.free)
-        step = linear.solve(np.asarray(force)[self.free], particles)
+        step = self.linear.solve(np.asarray(force)[self.free], particles)
         change = np.zeros(len(self.free))
-        change[self.free] = -linear.weight * step
+        change[self.free] = -self.linear.weight * step
         return change
 
 
@@ -162,30 +167,52 @@ def steady_state(
     number = Number(particles, holes)
     if start is not None:
         log_odds[free] = start[free]
-    converged = False
+    found = _by_moments(equation, number, log_odds)
+    log_odds, converged = (log_odds, False) if found is None else (found, True)
     for _ in range(_STEPS):
         linear = _Linearised(equation, log_odds, free)
         missing, rounding = linear.missing(number)
         step = linear.solve(linear.residual, missing)
         longest = abs(step).max()
-        log_odds[free] += step * min(1.0, _LONGEST_STEP / max(longest, 1e-300))
+        small = longest <= _CONVERGED * (1 + abs(log_odds[free]).max()) or bool(
+            (abs(step) <= linear.carried(linear.rounding, rounding)).all()
+        )
+        # One more step after the first that is small: it is its square, or nothing but rounding.
+        converged = converged and small
         if converged or not np.isfinite(longest):
             break
-        # One more step after the last that is above rounding.
-        converged = longest <= _CONVERGED * (1 + abs(log_odds[free]).max())
-        noise = linear.carried(linear.rounding, rounding)
-        converged = converged or bool((abs(step) <= noise).all())
-    linear = _Linearised(equation, log_odds, free)
+        log_odds[free] += step * min(1.0, _LONGEST_STEP / max(longest, 1e-300))
+        converged = small
     error = np.zeros(equation.modes)
-    missing, rounding = linear.missing(number)
     error[free] = linear.carried(abs(linear.residual) + linear.rounding, abs(missing) + rounding)
-    residual = float(abs(linear.residual).max())
-    return SteadyState(equation, Estimate(log_odds, error), free, residual, converged)
+    return SteadyState(equation, Estimate(log_odds, error), free, linear, converged)
+
+
+def _by_moments(equation: RateEquation, number: Number, log_odds: np.ndarray) -> np.ndarray | None:
+    """Return the log odds that the moments of few columns say, if they do."""
+    if not _with_equilibrium(equation) or (columns := columns_of(equation.active)) is None:
+        return None
+    start = moments_of(*columns[:2], expit(-log_odds), expit(log_odds))
+    (moments,), _ = settled(
+        *columns[:2],
+        columns.strength[None],
+        number.by_particles,
+        number.fewer,
+        start,
+        equation.bands.velocity.value,
+    )
+    if not np.isfinite(moments).all():
+        return None
+    return log_odds_of(columns, columns.strength, moments)
+
+
+def _with_equilibrium(equation: RateEquation) -> bool:
+    return any(channel.name == "equilibrium" for channel in equation.active)
 
 
 def _reached(equation: RateEquation) -> tuple[np.ndarray, np.ndarray]:
     """Return which modes some process fills, and which some process empties."""
-    if any(channel.name == "equilibrium" for channel in equation.active):
+    if _with_equilibrium(equation):
         return np.ones(equation.modes, dtype=bool), np.ones(equation.modes, dtype=bool)
     into = equation.into @ equation.out.sum(axis=0)
     out = equation.out @ equation.into.sum(axis=0)
