@@ -54,7 +54,7 @@ ALLOWED = {
 
 
 KERNELS = {
-    "kinetic/moments.py",
+    "kinetic/kernels.py",
     "solvers/chain_ends.py",
     "solvers/chain_sites.py",
     "solvers/poles.py",

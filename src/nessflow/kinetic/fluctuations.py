@@ -19,18 +19,22 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
+from scipy.special import ellipk, ellipkm1
 
 from nessflow.estimate import Estimate
 from nessflow.kinetic.steady import SteadyState
 
-_STEP = 0.2
-"""Step of the logarithm of the frequency; twice of it gives the error."""
-_TAIL = 15.0
-"""How far frequencies go beyond all rates, in their logarithm; what is left is a series in the
-square of the frequency, or of its inverse, of which 1e-13 is the second term over the first."""
+_EXPONENT = 40.0
+"""Integrals over the frequency have so many nodes that they miss ``exp(-40)`` of themselves."""
+_BEYOND = 2.0
+"""How far relaxation may be beyond the rates of single modes before they need more nodes."""
+_REFINED = (1, 2, 4, 8, 16)
+"""How many times more nodes are tried."""
+_SMALL = 1e-14
+"""Error of an integral over the frequency, relative to it, at which no more nodes are tried."""
 _BLOCK = 2**19
 """Elements of the largest arrays."""
-_EPS = np.finfo(float).eps
+_EPS, _LEAST = np.finfo(float).eps, np.finfo(float).tiny
 
 
 class Fluctuations(NamedTuple):
@@ -164,29 +168,27 @@ class _LinearNoise:
         self.shift = float(np.median(self.rate))
         self.right = np.hstack([-self.out, -self.into, np.full((len(n), 1), self.shift)])
         self.left = np.hstack([empty * self.into, n * self.out, self.zero_mode[:, None]])
-        inverse = self._solved(0.0, np.abs(self.rate))
-        condition = float(max(1.0, abs(inverse.real).max()))
+        condition = float(max(1.0, abs(self._solved(self.rate)).max()))
         # Relative error of matrix elements, times what solving with M multiplies it by.
         relative = state.log_odds.error[free] + 4 * _EPS
         self.relative_error = float(10 * relative.max() * condition)
         self.length = equation.bands.length
 
-    def _solved(self, frequency: float, known: np.ndarray) -> np.ndarray:
-        """Return ``(i frequency - M^T)^{-1} known``."""
-        inverse = 1 / (1j * frequency + self.rate)
-        small = np.eye(self.left.shape[1]) + (self.left.T * inverse) @ self.right
-        columns = np.linalg.solve(small, self.left.T @ (inverse * known))
-        return inverse * known - inverse * (self.right @ columns)
+    def _solved(self, known: np.ndarray) -> np.ndarray:
+        """Return ``(-M^T)^{-1} known``."""
+        left = self.left / self.rate[:, None]
+        small = np.eye(left.shape[1]) + left.T @ self.right
+        return (known - self.right @ np.linalg.solve(small, left.T @ known)) / self.rate
 
     def particle_noise(self) -> Estimate:
         """Return ``w^T D w / L``, ``w = (-M^T)^{-1} v``.
 
         It is a sum of squares over all jumps.
         """
-        w = self._solved(0.0, self.projected).real
+        w = self._solved(self.projected)
         w = w - np.average(w, weights=self.flow)
         jumps = ((self.filled * w) @ self.out) @ ((self.empty * w) @ self.into)
-        wrong = abs(self._solved(0.0, self.velocity_error).real)
+        wrong = abs(self._solved(self.velocity_error))
         # A square of a difference is at most twice the sum of both squares.
         error = 4 * float(self.flow @ ((abs(w) + wrong) * wrong))
         noise = float(self.flow @ w**2 - 2 * jumps)
@@ -199,23 +201,30 @@ class _LinearNoise:
         transpose, ``X = n out (x) n (1-n) into``, ``Y = n^2 out (x) (1-n) into``.
         """
         n, empty = self.filled[:, None], self.empty[:, None]
-        columns = self.out.shape[1]
-        low = np.log(self.rate.min()) - _TAIL
-        high = np.log(self.rate.max()) + _TAIL
-        points = low + _STEP * np.arange(2 * int((high - low) / (2 * _STEP)) + 1)
-        frequency = np.exp(points)
         # Half of the factors of R are columns of `left`: (1-n) into and n out, in that order.
         one = np.hstack([self.left, n * empty * self.into, n**2 * self.out])
+        for more in _REFINED:
+            terms = self._terms(more, one)
+            fine, coarse = terms.sum(), 2 * terms[::2].sum()
+            size = abs(terms).sum()
+            # Half as many nodes miss the root of what all of them do.
+            missed = 10 * (fine - coarse) ** 2 / max(size, _LEAST)
+            if missed <= _SMALL * size:
+                break
+        return self.ensemble_variance + float(fine), float(missed + _EPS * size)
+
+    def _terms(self, more: int, one: np.ndarray) -> np.ndarray:
+        """Return what each node contributes to the integral of `variance`, an odd number."""
+        slow, fast = self.rate.min() / _BEYOND, self.rate.max() * _BEYOND
+        frequency, weight = _nodes(slow, fast, more)
         two = np.hstack([self.right, self.projected[:, None]])
         step = max(1, _BLOCK // (one.shape[1] * two.shape[1]))
         parts = np.split(frequency, range(step, len(frequency), step))
-        solved = np.concatenate([self._tested(part, one, two) for part in parts])
-        d, a, b, c = np.split(np.delete(solved, 2 * columns, axis=1), 4, axis=1)
-        terms = frequency * 2 * np.sum((a * b.conj() - c * d.conj()).real, axis=1)
-        fine, coarse = _sum_of_all(terms, _STEP) / np.pi, _sum_of_all(terms[::2], 2 * _STEP) / np.pi
-        ends = float(abs(terms[0]) + abs(terms[-1])) * np.exp(-2 * _TAIL)
-        rounding = _EPS * float(abs(terms).sum()) * _STEP + ends
-        return self.ensemble_variance + fine, abs(fine - coarse) + rounding
+        solved = [self._tested(part, one, two) for part in parts]
+        # At the last node, infinity, without the inverse of the frequency.
+        solved = np.concatenate([*solved, (one.T @ self.projected)[None]])
+        d, a, b, c = np.split(np.delete(solved, 2 * self.out.shape[1], axis=1), 4, axis=1)
+        return weight * 2 / np.pi * np.sum((a * b.conj() - c * d.conj()).real, axis=1)
 
     def _tested(self, frequency: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
         """Return what `one`, which begins with `left`, takes of ``(i w - M^T)^{-1} projected``."""
@@ -253,10 +262,37 @@ class _LinearNoise:
         return scipy.linalg.solve_continuous_lyapunov(matrix, -diffusion)
 
 
-def _sum_of_all(terms: np.ndarray, step: float) -> float:
-    """Return the integral over a logarithm of what falls as its exponential beyond both ends."""
-    beyond = (terms[0] + terms[-1]) / np.expm1(step)
-    return float(terms.sum() + beyond) * step
+def _nodes(slow: float, fast: float, more: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return frequencies and weights of an integral from 0 to infinity, between rates of decay.
+
+    The trapezoidal rule in u where ``w = slow sc(u)``, the quotient of Jacobi's elliptic functions
+    of the modulus that belongs to ``slow/fast``: functions with poles at the imaginary frequencies
+    from ``slow`` to ``fast`` have a period in u and no pole within a strip of the largest width
+    (N. Hale, N. J. Higham, L. N. Trefethen, SIAM J. Numer. Anal. 46, 2505 (2008)).  The last weight
+    is that of the limit of ``w^2 f`` at infinity, a node without frequency.
+    """
+    ratio = slow / fast
+    period = ellipkm1(ratio**2)
+    half = more * int(np.ceil(_EXPONENT * period / (4 * np.pi * ellipk(ratio**2))))
+    step = period / (2 * half)
+    low = slow * _tangent(step * np.arange(half + 1), ratio)
+    # Symmetric about the middle in its logarithm.
+    frequency = np.concatenate([low, slow * fast / low[-2:0:-1]])
+    weight = step * np.hypot(slow, frequency) * np.hypot(1.0, frequency / fast)
+    weight[0] /= 2
+    return frequency, np.append(weight, 0.5 * step / fast)
+
+
+def _tangent(u: np.ndarray, other: float) -> np.ndarray:
+    """Return Jacobi's ``sc(u)`` up to half of the quarter period; ``other``: of the other modulus.
+
+    By Landen's transformation, which squares that modulus until the hyperbolic sine is left.
+    """
+    if other < _EPS:
+        return np.sinh(u)
+    less = (other / (1 + np.sqrt(1 - other**2))) ** 2
+    tangent = _tangent(u / (1 + less), less)
+    return (1 + less) * tangent / (1 - less * tangent**2)
 
 
 def _balanced(out: np.ndarray, into: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

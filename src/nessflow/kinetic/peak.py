@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
 
 from nessflow.estimate import Estimate, undefined
 from nessflow.kinetic.bands import Bands
 from nessflow.kinetic.equation import Number, gain_and_drain, gibbs_log_odds, rate_equation
 from nessflow.kinetic.flows import particle_current
-from nessflow.kinetic.moments import columns_of, log_odds_of, moments_of, settled, slope
+from nessflow.kinetic.moments import columns_of
 from nessflow.kinetic.rates import Channel, thermal_channel
 from nessflow.kinetic.steady import SteadyState, steady_state
 
@@ -196,7 +195,7 @@ class _Sweep:
         last = gibbs_log_odds(bands, inverse_temperature, filling)[0].value
         if self.columns:
             mixed = self.rests > 0
-            start = moments_of(*self.columns[:2], expit(-last), expit(last))
+            start = self.columns.moments(last)
             self.moments[mixed], self.currents[mixed] = self._settled(self.rests[mixed], start)
         for i in np.flatnonzero(np.isnan(self.currents)):
             if i and i - 1 not in self.states:
@@ -207,13 +206,9 @@ class _Sweep:
 
     def _settled(self, rests: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return moments and currents at some shares."""
-        moments, currents = settled(
-            *self.columns[:2],
-            self._strengths(rests),
-            self.number.by_particles,
-            self.number.fewer,
-            start,
-            self.bands.velocity.value,
+        velocity = self.bands.velocity.value
+        moments, currents = self.columns.settled(
+            self._strengths(rests), self.number, start, velocity
         )
         return moments, currents / self.bands.length
 
@@ -239,7 +234,7 @@ class _Sweep:
         """Return the log odds at a share of the sweep."""
         if i in self.states:
             return self.states[i].log_odds.value
-        return log_odds_of(self.columns, self._strengths(self.rests[i : i + 1])[0], self.moments[i])
+        return self.columns.log_odds(self._strengths(self.rests[i : i + 1])[0], self.moments[i])
 
     def state(self, i: int) -> SteadyState:
         """Return the state at a share of the sweep."""
@@ -258,7 +253,7 @@ class _Sweep:
             if np.isfinite(moments).all():
                 strengths = self._strengths(np.array([rest]))
                 velocity = self.bands.velocity.value
-                found = slope(*self.columns[:2], strengths[0], moments[0], velocity)
+                found = self.columns.slope(strengths[0], moments[0], velocity)
                 return found / self.bands.length
         return current_slope(self.at(rest, self.start(i)))
 

@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from nessflow.estimate import Estimate
 from nessflow.kinetic.equation import Number, RateEquation, gain_and_drain, gain_and_drain_error
-from nessflow.kinetic.moments import columns_of, log_odds_of, moments_of, settled
+from nessflow.kinetic.moments import columns_of
 from nessflow.kinetic.rates import LARGEST_EXPONENT
 
 _LONGEST_STEP = 4.0
@@ -192,18 +192,9 @@ def _by_moments(equation: RateEquation, number: Number, log_odds: np.ndarray) ->
     """Return the log odds that the moments of few columns say, if they do."""
     if not _with_equilibrium(equation) or (columns := columns_of(equation.active)) is None:
         return None
-    start = moments_of(*columns[:2], expit(-log_odds), expit(log_odds))
-    (moments,), _ = settled(
-        *columns[:2],
-        columns.strength[None],
-        number.by_particles,
-        number.fewer,
-        start,
-        equation.bands.velocity.value,
-    )
-    if not np.isfinite(moments).all():
-        return None
-    return log_odds_of(columns, columns.strength, moments)
+    strength, velocity = columns.strength, equation.bands.velocity.value
+    (moments,), _ = columns.settled(strength[None], number, columns.moments(log_odds), velocity)
+    return columns.log_odds(strength, moments) if np.isfinite(moments).all() else None
 
 
 def _with_equilibrium(equation: RateEquation) -> bool:

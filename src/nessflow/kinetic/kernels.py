@@ -1,90 +1,20 @@
-"""Steady states of rates that are a few columns: Newton's method for their moments, compiled.
+"""Compiled loops over the modes of a ring: Newton's method for moments, and flows of a channel.
 
-The occupations follow from two numbers for each column r,
-
-    n_i = G_i / (G_i + D_i),  G_i = sum_r into_ri s_r a_r,  D_i = sum_r out_ri s_r b_r,
-    a_r = sum_i out_ri n_i,   b_r = sum_i into_ri (1 - n_i),
-
-``s_r`` the strengths.  A step solves one equation for each moment and one for the number of
-particles; it has no exponential and no logarithm of a mode.  The last unknown is a shift of the
-chemical potential, which vanishes with the step.
+A step of Newton's method solves one equation for each moment of `nessflow.kinetic.moments` and one
+for the number of particles; it has no exponential and no logarithm of a mode.  The last unknown is
+a shift of the chemical potential, which vanishes with the step.
 """
-
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import numba
 import numpy as np
 
-from nessflow.kinetic.rates import Channel
 from nessflow.solvers.compiled import FAST
 
+_EPS = np.finfo(float).eps
 _LONGEST_STEP = 4.0
 _STEPS = 60
 _CONVERGED = 1e-8
 """Step after which the next one, of its square, is nothing but rounding."""
-_MOST = 8
-"""Columns up to which a step costs less than the numbers of the modes."""
-
-
-class Columns(NamedTuple):
-    """Rates of some channels, none negative, and the strength of each column.
-
-    Attributes
-    ----------
-    out, into : ndarray
-        Without strengths, (columns, modes).
-    strength : ndarray
-        (columns,).
-    """
-
-    out: np.ndarray
-    into: np.ndarray
-    strength: np.ndarray
-
-
-def columns_of(channels: Sequence[Channel]) -> Columns | None:
-    """Return the columns of some channels.
-
-    Parameters
-    ----------
-    channels : sequence of Channel
-        At least one.
-
-    Returns
-    -------
-    Columns or None
-        None where they are many, or one has both signs, so that moments may vanish.
-    """
-    if sum(c.out.shape[1] for c in channels) > _MOST:
-        return None
-    if any((x < 0).any() for c in channels for x in (c.out, c.into)):
-        return None
-    out, into = (np.vstack([getattr(c, name).T for c in channels]) for name in ("out", "into"))
-    return Columns(
-        out, into, np.repeat([c.strength for c in channels], [c.out.shape[1] for c in channels])
-    )
-
-
-def log_odds_of(columns: Columns, strength: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """Return ``ln(D/G)`` of each mode.
-
-    Parameters
-    ----------
-    columns : Columns
-        The rates.
-    strength : (columns,) array
-        Of each column.
-    moments : (2 columns,) array
-        First all a, then all b.
-
-    Returns
-    -------
-    (modes,) float array
-        ``ln((1 - n)/n)`` in the steady state.
-    """
-    a, b = np.split(moments, 2)
-    return np.log(((strength * b) @ columns.out) / ((strength * a) @ columns.into))
 
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")
@@ -328,3 +258,87 @@ def slope(out, into, strength, moments, velocity):
         change -= work[3] * out[r] * (strength[r] * moments[columns + r] * known[columns + r])
     change += known[size] * work[0] * work[1]
     return np.sum(velocity * change)
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def flows(out, into, out_error, into_error, n, empty, delta):
+    """Return what a channel of strength 1 takes from and brings to each mode, and the errors.
+
+    Parameters
+    ----------
+    out, into, out_error, into_error : (modes, columns) float arrays
+        The rates and what they may be wrong by.
+    n, empty : (modes,) float arrays
+        ``n`` and ``1 - n``.
+    delta : (modes,) float array
+        What both may be wrong by, relative to ``n (1 - n)``.
+
+    Returns
+    -------
+    (3, modes) float array
+        Taken, brought, and the error of both.
+    """
+    modes, columns = out.shape
+    result = np.zeros((3, modes))
+    for r in range(columns):
+        to, of, to_size, of_size, to_moved, of_moved, to_wrong, of_wrong = (0.0,) * 8
+        for i in range(modes):
+            leaving, entering = out[i, r] * n[i], into[i, r] * empty[i]
+            of += leaving
+            to += entering
+            of_size += abs(leaving)
+            to_size += abs(entering)
+            of_moved += abs(leaving) * delta[i]
+            to_moved += abs(entering) * delta[i]
+            of_wrong += out_error[i, r] * n[i]
+            to_wrong += into_error[i, r] * empty[i]
+        for i in range(modes):
+            result[0, i] += n[i] * out[i, r] * to
+            result[1, i] += empty[i] * into[i, r] * of
+            drained = to_moved + delta[i] * to_size + to_wrong
+            gained = of_moved + delta[i] * of_size + of_wrong
+            result[2, i] += n[i] * (abs(out[i, r]) * drained + out_error[i, r] * to_size)
+            result[2, i] += empty[i] * (abs(into[i, r]) * gained + into_error[i, r] * of_size)
+    return result
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def entropy_of_product(out, into, out_error, into_error, n, empty, log_odds, error, exchange):
+    """Return the entropy production of a channel of one column, and its error.
+
+    Parameters
+    ----------
+    out, into, out_error, into_error : (modes,) float arrays
+        The rates and what they may be wrong by.
+    n, empty, log_odds, error : (modes,) float arrays
+        ``n``, ``1 - n``, ``ln((1 - n)/n)`` and what that may be wrong by.
+    exchange : (3, modes) float array
+        Of `flows`.
+
+    Returns
+    -------
+    total, error : float
+        In units of the flows; infinite where a process has no reverse.
+    """
+    mean, count = 0.0, 0
+    potential = np.zeros(n.size)
+    moving = np.zeros(n.size, dtype=np.bool_)
+    for i in range(n.size):
+        if out[i] * n[i] > 0 or into[i] * empty[i] > 0:
+            potential[i] = np.log(out[i]) - np.log(into[i]) - log_odds[i]
+            if not np.isfinite(potential[i]):
+                return np.inf, np.inf
+            moving[i] = True
+            mean += potential[i]
+            count += 1
+    mean /= max(count, 1)
+    total, wrong = 0.0, 0.0
+    for i in range(n.size):
+        if moving[i]:
+            # A constant changes nothing, as the channel conserves particles.
+            above = potential[i] - mean
+            relative = out_error[i] / out[i] + into_error[i] / into[i]
+            relative += error[i] + _EPS * (4 + abs(above))
+            total += above * (exchange[0, i] - exchange[1, i])
+            wrong += abs(above) * exchange[2, i] + relative * (exchange[0, i] + exchange[1, i])
+    return total, wrong
