@@ -15,7 +15,7 @@ _SAMPLES = 512
 _MINIMA = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bands:
     """Bloch states of a ring of L cells with b bands of b orbitals.
 
@@ -123,7 +123,7 @@ def bloch_bands(
     h, slope = _hamiltonian(onsite, hoppings, k)
     energy, states = np.linalg.eigh(h)
     _refuse_touching(k, energy)
-    carried = np.einsum("ksn,kst,ktn->kns", states.conj(), slope, states, optimize=True).real
+    carried = (states.conj() * (slope @ states)).real.transpose(0, 2, 1)
     orbitals = onsite.shape[0]
     energy_error, state_error, velocity_error = _rounding(k, hoppings, energy)
     # A sum over t alone belongs to one orbital s.

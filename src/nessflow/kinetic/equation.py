@@ -10,7 +10,7 @@ obeys (eqs. 10 to 12 and 20 to 22)
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.special import expit
@@ -261,6 +261,7 @@ class Number:
         return float(more + holes - others), error
 
 
+@lru_cache(maxsize=4)
 def gibbs_log_odds(
     bands: Bands, inverse_temperature: float, filling: float
 ) -> tuple[Estimate, float]:

@@ -7,7 +7,7 @@ much as there are modes, not the square of it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -131,6 +131,7 @@ class Channel:
         return self.out.shape[1] == 1
 
 
+@lru_cache(maxsize=4)
 def thermal_channel(bands: Bands, inverse_temperature: float) -> Channel:
     """Return ``e^{beta (e_a - e_b)/2}``, which obeys detailed balance (eqs. 8 and 18).
 
