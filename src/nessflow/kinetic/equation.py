@@ -55,16 +55,6 @@ class RateEquation:
         return np.hstack([c.into for c in self.active])
 
     @cached_property
-    def out_size(self) -> np.ndarray:
-        """``abs(out)``, (modes, columns)."""
-        return abs(self.out)
-
-    @cached_property
-    def into_size(self) -> np.ndarray:
-        """``abs(into)``, (modes, columns)."""
-        return abs(self.into)
-
-    @cached_property
     def out_error(self) -> np.ndarray:
         """What ``out`` may be wrong by, (modes, columns)."""
         return np.hstack([c.strength * c.out_error for c in self.active])
@@ -137,30 +127,6 @@ def gain_and_drain(
         In the unit of the rates.
     """
     return into @ (out.T @ filled), out @ (into.T @ empty)
-
-
-def gain_and_drain_error(
-    rates: RateEquation | Channel, filled: np.ndarray, empty: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return what G and D may be wrong by, given the occupations.
-
-    Parameters
-    ----------
-    rates : RateEquation or Channel
-        The rates; a channel's without its strength.
-    filled, empty : (modes,) arrays
-        ``n`` and ``1 - n``.
-
-    Returns
-    -------
-    gain, drain : (modes,) float
-        In the unit of the rates.
-    """
-    out, into = rates.out_size, rates.into_size
-    out_error, into_error = rates.out_error, rates.into_error
-    gain = into_error @ (out.T @ filled) + into @ (out_error.T @ filled)
-    drain = out_error @ (into.T @ empty) + out @ (into_error.T @ empty)
-    return gain, drain
 
 
 def rate_equation(

@@ -150,14 +150,11 @@ class _LinearNoise:
 
     def __init__(self, state: SteadyState):
         equation, free = state.equation, state.free
-        n, empty = state.occupation, state.vacancy
-        out, into = equation.out, equation.into
-        gain, drain = into @ (out.T @ n), out @ (into.T @ empty)
-        self.out, self.into = _balanced(out[free], into[free])
-        self.filled, self.empty = n[free], empty[free]
-        self.rate = (gain + drain)[free]
-        self.flow = (gain * empty + drain * n)[free]
-        change = state.response(np.zeros(len(n)), 1.0)[free]
+        self.filled, self.empty = state.linear.n, state.linear.vacancy
+        gain, drain = state.linear.gain, state.linear.drain
+        self.out, self.into = _balanced(equation.out[free], equation.into[free])
+        self.rate, self.flow = gain + drain, gain * self.empty + drain * self.filled
+        change = state.response(np.zeros(len(free)), 1.0)[free]
         self.zero_mode = change / change.sum()
         self.velocity = equation.bands.velocity.value[free]
         self.velocity_error = equation.bands.velocity.error[free]
@@ -165,9 +162,11 @@ class _LinearNoise:
         self.ensemble_variance = float(self.projected**2 @ (self.filled * self.empty))
         # M^T = -rate + V U^T; the number's mode is moved from 0 to -shift.
         n, empty = self.filled[:, None], self.empty[:, None]
-        self.shift = float(np.median(self.rate))
+        self.shift = float(np.sqrt(self.rate.min() * self.rate.max()))
         self.right = np.hstack([-self.out, -self.into, np.full((len(n), 1), self.shift)])
         self.left = np.hstack([empty * self.into, n * self.out, self.zero_mode[:, None]])
+        self.scaled = self.left.T / self.rate
+        self.inverse = np.linalg.inv(np.eye(len(self.scaled)) + self.scaled @ self.right)
         condition = float(max(1.0, abs(self._solved(self.rate)).max()))
         # Relative error of matrix elements, times what solving with M multiplies it by.
         relative = state.log_odds.error[free] + 4 * _EPS
@@ -176,9 +175,7 @@ class _LinearNoise:
 
     def _solved(self, known: np.ndarray) -> np.ndarray:
         """Return ``(-M^T)^{-1} known``."""
-        left = self.left / self.rate[:, None]
-        small = np.eye(left.shape[1]) + left.T @ self.right
-        return (known - self.right @ np.linalg.solve(small, left.T @ known)) / self.rate
+        return (known - self.right @ (self.inverse @ (self.scaled @ known))) / self.rate
 
     def particle_noise(self) -> Estimate:
         """Return ``w^T D w / L``, ``w = (-M^T)^{-1} v``.
@@ -222,32 +219,20 @@ class _LinearNoise:
         parts = np.split(frequency, range(step, len(frequency), step))
         solved = [self._tested(part, one, two) for part in parts]
         # At the last node, infinity, without the inverse of the frequency.
-        solved = np.concatenate([*solved, (one.T @ self.projected)[None]])
+        solved = np.vstack([*solved, one.T @ self.projected])
         d, a, b, c = np.split(np.delete(solved, 2 * self.out.shape[1], axis=1), 4, axis=1)
         return weight * 2 / np.pi * np.sum((a * b.conj() - c * d.conj()).real, axis=1)
 
     def _tested(self, frequency: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
         """Return what `one`, which begins with `left`, takes of ``(i w - M^T)^{-1} projected``."""
-        products = self._products(frequency, one, two)
+        # Imported here: numba takes long to import.
+        from nessflow.kinetic.kernels import resolvents
+
+        products = resolvents(frequency, self.rate, one, two)
         size = self.left.shape[1]
         small = np.eye(size) + products[:, :size, :-1]
         columns = np.linalg.solve(small, products[:, :size, -1:])
         return (products[..., -1:] - products[..., :-1] @ columns)[..., 0]
-
-    def _products(self, frequency: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-        """Return ``one^T (i frequency + rate)^{-1} two`` for all frequencies."""
-        pairs = one.shape[1] * two.shape[1]
-        total = np.zeros((len(frequency), 2 * pairs))
-        step = max(1, _BLOCK // max(2 * pairs, len(frequency)))
-        for first in range(0, len(one), step):
-            block = slice(first, first + step)
-            rate = self.rate[block]
-            outer = (one[block, :, None] * two[block, None, :]).reshape(-1, pairs)
-            # 1 / (i w + rate) = (rate - i w) / (w^2 + rate^2), by products of real matrices.
-            square = frequency[:, None] ** 2 + rate**2
-            total += (1 / square) @ np.hstack([rate[:, None] * outer, outer])
-        result = total[:, :pairs] - 1j * frequency[:, None] * total[:, pairs:]
-        return result.reshape(-1, one.shape[1], two.shape[1])
 
     @property
     def matrix(self) -> np.ndarray:

@@ -11,6 +11,10 @@ import numpy as np
 from nessflow.solvers.compiled import FAST
 
 _EPS = np.finfo(float).eps
+_CHUNK = 128
+"""Modes whose products stay in the processor's cache."""
+_BLOCK = 2**19
+"""Elements of the largest arrays."""
 _LONGEST_STEP = 4.0
 _STEPS = 60
 _CONVERGED = 1e-8
@@ -163,7 +167,7 @@ def _settle(out, into, strength, by_particles, fewer, moments, work):
             return False
         longest = 0.0
         for r in range(size + 1):
-            if not np.isfinite(known[r]):
+            if not abs(known[r]) < np.inf:
                 return False
             longest = max(longest, abs(known[r]))
         damping = min(1.0, _LONGEST_STEP / max(longest, 1e-300))
@@ -325,9 +329,9 @@ def entropy_of_product(out, into, out_error, into_error, n, empty, log_odds, err
     moving = np.zeros(n.size, dtype=np.bool_)
     for i in range(n.size):
         if out[i] * n[i] > 0 or into[i] * empty[i] > 0:
-            potential[i] = np.log(out[i]) - np.log(into[i]) - log_odds[i]
-            if not np.isfinite(potential[i]):
+            if not (out[i] > 0 and into[i] > 0 and abs(log_odds[i]) < np.inf):
                 return np.inf, np.inf
+            potential[i] = np.log(out[i]) - np.log(into[i]) - log_odds[i]
             moving[i] = True
             mean += potential[i]
             count += 1
@@ -342,3 +346,115 @@ def entropy_of_product(out, into, out_error, into_error, n, empty, log_odds, err
             total += above * (exchange[0, i] - exchange[1, i])
             wrong += abs(above) * exchange[2, i] + relative * (exchange[0, i] + exchange[1, i])
     return total, wrong
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def gains(out, into, out_error, into_error, n, empty):
+    """Return G and D of each mode, and what both may be wrong by, given the occupations.
+
+    Parameters
+    ----------
+    out, into, out_error, into_error : (modes, columns) float arrays
+        The rates and what they may be wrong by.
+    n, empty : (modes,) float arrays
+        ``n`` and ``1 - n``.
+
+    Returns
+    -------
+    (4, modes) float array
+        G, D, and their errors.
+    """
+    modes, columns = out.shape
+    result = np.zeros((4, modes))
+    for r in range(columns):
+        of, to, of_size, to_size, of_wrong, to_wrong = (0.0,) * 6
+        for i in range(modes):
+            of += out[i, r] * n[i]
+            to += into[i, r] * empty[i]
+            of_size += abs(out[i, r]) * n[i]
+            to_size += abs(into[i, r]) * empty[i]
+            of_wrong += out_error[i, r] * n[i]
+            to_wrong += into_error[i, r] * empty[i]
+        for i in range(modes):
+            result[0, i] += into[i, r] * of
+            result[1, i] += out[i, r] * to
+            result[2, i] += into_error[i, r] * of_size + abs(into[i, r]) * of_wrong
+            result[3, i] += out_error[i, r] * to_size + abs(out[i, r]) * to_wrong
+    return result
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def response_matrix(left, right, weight):
+    """Return ``1 + right^T left`` with a border for the number of particles.
+
+    Parameters
+    ----------
+    left, right : (modes, columns) float arrays
+        Factors of what the Jacobian is beside the unit matrix.
+    weight : (modes,) float array
+        ``n (1 - n)``.
+
+    Returns
+    -------
+    matrix : (columns + 1, columns + 1) float
+        Its last row relative to all weights.
+    total : float
+        The sum of the weights.
+    """
+    modes, columns = left.shape
+    matrix = np.zeros((columns + 1, columns + 1))
+    total = 0.0
+    for i in range(modes):
+        total += weight[i]
+        for r in range(columns):
+            matrix[r, columns] += right[i, r]
+            matrix[columns, r] += weight[i] * left[i, r]
+            for s in range(columns):
+                matrix[r, s] += right[i, r] * left[i, s]
+    for r in range(columns):
+        matrix[r, r] += 1.0
+        matrix[columns, r] /= total
+    matrix[columns, columns] = 1.0
+    return matrix, total
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def resolvents(frequency, rate, one, two):
+    """Return ``one^T (i frequency + rate)^{-1} two`` for all frequencies.
+
+    Parameters
+    ----------
+    frequency : (frequencies,) float array
+        In t/hbar.
+    rate : (modes,) float array
+        In t/hbar.
+    one, two : (modes, columns) float arrays
+        Vectors on both sides.
+
+    Returns
+    -------
+    (frequencies, columns of one, columns of two) complex array
+        In units of the vectors, times hbar/t.
+    """
+    count, modes, first, second = frequency.size, rate.size, one.shape[1], two.shape[1]
+    total = np.zeros((2 * count, first * second))
+    chunk = max(1, min(_CHUNK, _BLOCK // (first * second)))
+    outer = np.empty((chunk, first * second))
+    factors = np.empty((2 * count, chunk))
+    for start in range(0, modes, chunk):
+        size = min(chunk, modes - start)
+        for i in range(size):
+            for a in range(first):
+                for b in range(second):
+                    outer[i, a * second + b] = one[start + i, a] * two[start + i, b]
+        # 1 / (i w + rate) = (rate - i w) / (w^2 + rate^2), by products of real matrices.
+        for k in range(count):
+            for i in range(size):
+                inverse = 1.0 / (frequency[k] * frequency[k] + rate[start + i] * rate[start + i])
+                factors[k, i] = rate[start + i] * inverse
+                factors[count + k, i] = -frequency[k] * inverse
+        outer[size:] = 0.0
+        factors[:, size:] = 0.0
+        total += np.dot(factors, outer)
+    result = total[:count] + 1j * total[count:]
+    return result.reshape(count, first, second)

@@ -7,7 +7,7 @@ much as there are modes, not the square of it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -50,16 +50,6 @@ class Channel:
             if getattr(self, f"{name}_error") is None:
                 error = 4 * _EPS * abs(getattr(self, name))
                 object.__setattr__(self, f"{name}_error", error)
-
-    @cached_property
-    def out_size(self) -> np.ndarray:
-        """``abs(out)``, (modes, columns)."""
-        return abs(self.out)
-
-    @cached_property
-    def into_size(self) -> np.ndarray:
-        """``abs(into)``, (modes, columns)."""
-        return abs(self.into)
 
     def rates(self, rows: slice = slice(None)) -> np.ndarray:
         """Return the rates from some modes to all.

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit
 
 from nessflow.estimate import Estimate
-from nessflow.kinetic.equation import Number, RateEquation, gain_and_drain, gain_and_drain_error
+from nessflow.kinetic.equation import Number, RateEquation
 from nessflow.kinetic.moments import columns_of
 from nessflow.kinetic.rates import LARGEST_EXPONENT
 
@@ -232,17 +232,20 @@ class _Linearised:
     """
 
     def __init__(self, equation: RateEquation, log_odds: np.ndarray, free: np.ndarray):
+        # Imported here: numba takes long to import.
+        from nessflow.kinetic.kernels import gains, response_matrix
+
         n, vacancy = expit(-log_odds), expit(log_odds)
-        gain, drain = gain_and_drain(equation.out, equation.into, n, vacancy)
-        gain_error, drain_error = gain_and_drain_error(equation, n, vacancy)
         out, into = equation.out, equation.into
+        rates = gains(out, into, equation.out_error, equation.into_error, n, vacancy)
         if not free.all():
-            every = (gain, drain, gain_error, drain_error, n, vacancy, log_odds, out, into)
-            gain, drain, gain_error, drain_error, n, vacancy, log_odds, out, into = (
-                values[free] for values in every
-            )
+            every = (rates.T, n, vacancy, log_odds, out, into)
+            rates, n, vacancy, log_odds, out, into = (values[free] for values in every)
+            rates = rates.T
+        gain, drain, gain_error, drain_error = rates
         # Columns of both signs cancel; what is left is no smaller than their rounding.
         gain, drain = np.maximum(gain, gain_error / 8), np.maximum(drain, drain_error / 8)
+        self.gain, self.drain = gain, drain
         self.n, self.vacancy, self.weight = n, vacancy, n * vacancy
         self.residual = np.log(drain / gain) - log_odds
         self.rounding = _EPS * (4 + abs(log_odds))
@@ -250,22 +253,19 @@ class _Linearised:
         self.rounding += _error_of_logarithm(drain_error / drain)
         left = np.hstack([into / gain[:, None], out / drain[:, None]])
         right = -self.weight[:, None] * np.hstack([out, into])
-        size = left.shape[1]
-        self.dense = size >= len(n)
-        if self.dense:
-            # One column for each mode instead of products.
-            left, right, size = np.eye(len(n)), (left @ right.T).T, len(n)
-        else:
+        # Relative to all weights, which are tiny in the cold.
+        if left.shape[1] < len(n):
             scale = abs(left).max(axis=0)
             left, right = left / scale, right * scale
+            bordered, self.total = response_matrix(left, right, self.weight)
+        else:
+            # One column for each mode instead of products.
+            left, right = np.eye(len(n)), (left @ right.T).T
+            self.total = float(self.weight.sum())
+            border = np.append(self.weight / self.total, 1.0)
+            inner = np.column_stack([left + right.T, right.sum(axis=0)])
+            bordered = np.vstack([inner, border])
         self.left, self.right = left, right
-        bordered = np.zeros((size + 1, size + 1))
-        bordered[:size, :size] = np.eye(size) + right.T @ left
-        bordered[:size, size] = right.sum(axis=0)
-        # Relative to all weights, which are tiny in the cold.
-        self.total = float(self.weight.sum())
-        bordered[size, :size] = self.weight @ left / self.total
-        bordered[size, size] = 1.0
         self.inverse = _inverse(bordered)
 
     def solve(self, force: np.ndarray, particles: float) -> np.ndarray:
