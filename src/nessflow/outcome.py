@@ -10,6 +10,9 @@ import numpy as np
 from nessflow.estimate import Estimate
 
 
+_LEAST = np.finfo(float).tiny
+
+
 class Status(IntEnum):
     """Outcome of one point, stored in the variable ``status``."""
 
@@ -196,9 +199,9 @@ def outcome_of(
         value, error, reason = known
         values[name] = value
         if f"{name}_error" in variables:
-            if name in never_zero:
+            if name in never_zero and not np.all(value):
                 hidden = never_zero[name] & (np.asarray(value) == 0) & (np.asarray(error) == 0)
-                error = np.where(hidden, np.finfo(float).tiny, error)
+                error = np.where(hidden, _LEAST, error)
             same = np.shape(error) == np.shape(value)
             values[f"{name}_error"] = error if same else np.broadcast_to(error, np.shape(value))
         if reason:
