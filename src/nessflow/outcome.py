@@ -9,7 +9,6 @@ import numpy as np
 
 from nessflow.estimate import Estimate
 
-
 _LEAST = np.finfo(float).tiny
 
 

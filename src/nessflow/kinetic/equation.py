@@ -8,7 +8,7 @@ obeys (eqs. 10 to 12 and 20 to 22)
 ``w_ab`` the rate from mode a to mode b, the sum over all channels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -47,22 +47,22 @@ class RateEquation:
     @cached_property
     def out(self) -> np.ndarray:
         """Columns of all channels by the mode that loses, times strength, (modes, columns)."""
-        return np.hstack([c.strength * c.out for c in self.active])
+        return _side_by_side(c.strength * c.out for c in self.active)
 
     @cached_property
     def into(self) -> np.ndarray:
         """Columns of all channels by the mode that gains, (modes, columns)."""
-        return np.hstack([c.into for c in self.active])
+        return _side_by_side(c.into for c in self.active)
 
     @cached_property
     def out_error(self) -> np.ndarray:
         """What ``out`` may be wrong by, (modes, columns)."""
-        return np.hstack([c.strength * c.out_error for c in self.active])
+        return _side_by_side(c.strength * c.out_error for c in self.active)
 
     @cached_property
     def into_error(self) -> np.ndarray:
         """What ``into`` may be wrong by, (modes, columns)."""
-        return np.hstack([c.into_error for c in self.active])
+        return _side_by_side(c.into_error for c in self.active)
 
     @cached_property
     def active(self) -> tuple[Channel, ...]:
@@ -107,6 +107,10 @@ class RateEquation:
         gain, drain = gain_and_drain(self.out, self.into, filled, empty)
         left = np.hstack([(1 - occupation)[:, None] * self.into, occupation[:, None] * self.out])
         return count * (left @ np.hstack([self.out, self.into]).T) - np.diag(gain + drain)
+
+
+def _side_by_side(columns: Iterable[np.ndarray]) -> np.ndarray:
+    return np.ascontiguousarray(np.hstack(list(columns)))
 
 
 def gain_and_drain(

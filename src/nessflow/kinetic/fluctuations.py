@@ -228,7 +228,7 @@ class _LinearNoise:
         # Imported here: numba takes long to import.
         from nessflow.kinetic.kernels import resolvents
 
-        products = resolvents(frequency, self.rate, one, two)
+        products = resolvents(frequency, self.rate, *map(np.ascontiguousarray, (one, two)))
         size = self.left.shape[1]
         small = np.eye(size) + products[:, :size, :-1]
         columns = np.linalg.solve(small, products[:, :size, -1:])

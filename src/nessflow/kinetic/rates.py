@@ -47,9 +47,11 @@ class Channel:
 
     def __post_init__(self):
         for name in ("out", "into"):
-            if getattr(self, f"{name}_error") is None:
-                error = 4 * _EPS * abs(getattr(self, name))
-                object.__setattr__(self, f"{name}_error", error)
+            columns = np.ascontiguousarray(getattr(self, name), dtype=float)
+            error = getattr(self, f"{name}_error")
+            error = 4 * _EPS * abs(columns) if error is None else np.ascontiguousarray(error)
+            object.__setattr__(self, name, columns)
+            object.__setattr__(self, f"{name}_error", error)
 
     def rates(self, rows: slice = slice(None)) -> np.ndarray:
         """Return the rates from some modes to all.

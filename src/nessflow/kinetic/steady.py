@@ -256,7 +256,7 @@ class _Linearised:
         # Relative to all weights, which are tiny in the cold.
         if left.shape[1] < len(n):
             scale = abs(left).max(axis=0)
-            left, right = left / scale, right * scale
+            left, right = (np.ascontiguousarray(x) for x in (left / scale, right * scale))
             bordered, self.total = response_matrix(left, right, self.weight)
         else:
             # One column for each mode instead of products.
