@@ -15,6 +15,7 @@ obeys the linear noise equation ``M C + C M^T + D = 0``, ``M_ba = d(dn_b/dt)/dn_
 M is a diagonal matrix and a few columns, so nothing here costs more than the number of modes.
 """
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -136,7 +137,8 @@ def correlation_shift(state: SteadyState) -> np.ndarray:
         0 for modes that are not free.
     """
     linear = _LinearNoise(state)
-    rates = linear.out @ linear.into.T
+    out, into = linear.columns
+    rates = out @ into.T
     covariance = linear.covariance()
     np.fill_diagonal(covariance, 0.0)
     force = np.sum((rates - rates.T) * covariance, axis=1)
@@ -150,9 +152,11 @@ class _LinearNoise:
 
     def __init__(self, state: SteadyState):
         equation, free = state.equation, state.free
+        # Imported here: numba takes long to import.
+        from nessflow.kinetic.kernels import noise_factors
+
         self.filled, self.empty = state.linear.n, state.linear.vacancy
         gain, drain = state.linear.gain, state.linear.drain
-        self.out, self.into = _balanced(equation.out[free], equation.into[free])
         self.rate, self.flow = gain + drain, gain * self.empty + drain * self.filled
         change = state.response(np.zeros(len(free)), 1.0)[free]
         self.zero_mode = change / change.sum()
@@ -160,13 +164,10 @@ class _LinearNoise:
         self.velocity_error = equation.bands.velocity.error[free]
         self.projected = self.velocity - self.velocity @ self.zero_mode
         self.ensemble_variance = float(self.projected**2 @ (self.filled * self.empty))
-        # M^T = -rate + V U^T; the number's mode is moved from 0 to -shift.
-        n, empty = self.filled[:, None], self.empty[:, None]
-        self.shift = float(np.sqrt(self.rate.min() * self.rate.max()))
-        self.right = np.hstack([-self.out, -self.into, np.full((len(n), 1), self.shift)])
-        self.left = np.hstack([empty * self.into, n * self.out, self.zero_mode[:, None]])
-        self.scaled = self.left.T / self.rate
-        self.inverse = np.linalg.inv(np.eye(len(self.scaled)) + self.scaled @ self.right)
+        # M^T = -rate - two one^T; the number's mode is moved from 0 into the others.
+        rates = equation.out[free], equation.into[free], self.filled, self.empty, self.rate
+        self.one, self.two, small = noise_factors(*rates, self.zero_mode, self.projected)
+        self.inverse = np.linalg.inv(small)
         condition = float(max(1.0, abs(self._solved(self.rate)).max()))
         # Relative error of matrix elements, times what solving with M multiplies it by.
         relative = state.log_odds.error[free] + 4 * _EPS
@@ -175,7 +176,9 @@ class _LinearNoise:
 
     def _solved(self, known: np.ndarray) -> np.ndarray:
         """Return ``(-M^T)^{-1} known``."""
-        return (known - self.right @ (self.inverse @ (self.scaled @ known))) / self.rate
+        from nessflow.kinetic.kernels import noise_solved
+
+        return noise_solved(self.one, self.two, self.inverse, self.rate, known)
 
     def particle_noise(self) -> Estimate:
         """Return ``w^T D w / L``, ``w = (-M^T)^{-1} v``.
@@ -184,7 +187,8 @@ class _LinearNoise:
         """
         w = self._solved(self.projected)
         w = w - np.average(w, weights=self.flow)
-        jumps = ((self.filled * w) @ self.out) @ ((self.empty * w) @ self.into)
+        out, into = self.columns
+        jumps = ((self.filled * w) @ out) @ ((self.empty * w) @ into)
         wrong = abs(self._solved(self.velocity_error))
         # A square of a difference is at most twice the sum of both squares.
         error = 4 * float(self.flow @ ((abs(w) + wrong) * wrong))
@@ -197,11 +201,8 @@ class _LinearNoise:
         ``C = n (1 - n) + int e^{Mt} R e^{M^T t} dt`` with R of few columns, ``R = X - Y`` plus its
         transpose, ``X = n out (x) n (1-n) into``, ``Y = n^2 out (x) (1-n) into``.
         """
-        n, empty = self.filled[:, None], self.empty[:, None]
-        # Half of the factors of R are columns of `left`: (1-n) into and n out, in that order.
-        one = np.hstack([self.left, n * empty * self.into, n**2 * self.out])
         for more in _REFINED:
-            terms = self._terms(more, one)
+            terms = self._terms(more)
             fine, coarse = terms.sum(), 2 * terms[::2].sum()
             size = abs(terms).sum()
             # Half as many nodes miss the root of what all of them do.
@@ -210,41 +211,40 @@ class _LinearNoise:
                 break
         return self.ensemble_variance + float(fine), float(missed + _EPS * size)
 
-    def _terms(self, more: int, one: np.ndarray) -> np.ndarray:
+    def _terms(self, more: int) -> np.ndarray:
         """Return what each node contributes to the integral of `variance`, an odd number."""
+        from nessflow.kinetic.kernels import noise_spectrum
+
         slow, fast = self.rate.min() / _BEYOND, self.rate.max() * _BEYOND
         frequency, weight = _nodes(slow, fast, more)
-        two = np.hstack([self.right, self.projected[:, None]])
-        step = max(1, _BLOCK // (one.shape[1] * two.shape[1]))
-        parts = np.split(frequency, range(step, len(frequency), step))
-        solved = [self._tested(part, one, two) for part in parts]
+        step = max(1, _BLOCK // (self.one.shape[1] * self.two.shape[1]))
+        parts = [frequency[k : k + step] for k in range(0, len(frequency), step)]
+        solved = [noise_spectrum(part, self.rate, self.one, self.two) for part in parts]
         # At the last node, infinity, without the inverse of the frequency.
-        solved = np.vstack([*solved, one.T @ self.projected])
-        d, a, b, c = np.split(np.delete(solved, 2 * self.out.shape[1], axis=1), 4, axis=1)
+        solved = np.vstack([*solved, self.projected @ self.one])
+        # The factors of R: (1-n) into, n out, the zero mode, n (1-n) into, n^2 out.
+        count = (solved.shape[1] - 1) // 4
+        d, a = solved[:, :count], solved[:, count : 2 * count]
+        b, c = solved[:, 2 * count + 1 : 3 * count + 1], solved[:, 3 * count + 1 :]
         return weight * 2 / np.pi * np.sum((a * b.conj() - c * d.conj()).real, axis=1)
 
-    def _tested(self, frequency: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-        """Return what `one`, which begins with `left`, takes of ``(i w - M^T)^{-1} projected``."""
-        # Imported here: numba takes long to import.
-        from nessflow.kinetic.kernels import resolvents
-
-        products = resolvents(frequency, self.rate, *map(np.ascontiguousarray, (one, two)))
-        size = self.left.shape[1]
-        small = np.eye(size) + products[:, :size, :-1]
-        columns = np.linalg.solve(small, products[:, :size, -1:])
-        return (products[..., -1:] - products[..., :-1] @ columns)[..., 0]
+    @cached_property
+    def columns(self) -> tuple[np.ndarray, np.ndarray]:
+        """Columns of the modes that lose and gain, balanced, (modes, columns) each."""
+        count = self.two.shape[1] // 2 - 1
+        return -self.two[:, :count], -self.two[:, count : 2 * count]
 
     @property
     def matrix(self) -> np.ndarray:
         """M, the number's mode moved."""
-        return -np.diag(self.rate) - self.left @ self.right.T
+        return -np.diag(self.rate) - self.one[:, : len(self.inverse)] @ self.two[:, :-1].T
 
     def covariance(self) -> np.ndarray:
         """Return C."""
-        matrix = self.matrix
-        jumps = (self.filled[:, None] * self.out) @ (self.empty[:, None] * self.into).T
+        out, into = self.columns
+        jumps = (self.filled[:, None] * out) @ (self.empty[:, None] * into).T
         diffusion = np.diag(self.flow) - jumps - jumps.T
-        return scipy.linalg.solve_continuous_lyapunov(matrix, -diffusion)
+        return scipy.linalg.solve_continuous_lyapunov(self.matrix, -diffusion)
 
 
 def _nodes(slow: float, fast: float, more: int) -> tuple[np.ndarray, np.ndarray]:
@@ -278,9 +278,3 @@ def _tangent(u: np.ndarray, other: float) -> np.ndarray:
     less = (other / (1 + np.sqrt(1 - other**2))) ** 2
     tangent = _tangent(u / (1 + less), less)
     return (1 + less) * tangent / (1 - less * tangent**2)
-
-
-def _balanced(out: np.ndarray, into: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the columns with equal largest elements of each pair."""
-    scale = np.sqrt(abs(out).max(axis=0) / abs(into).max(axis=0))
-    return out / scale, into * scale

@@ -8,6 +8,7 @@ a shift of the chemical potential, which vanishes with the step.
 import numba
 import numpy as np
 
+from nessflow.kinetic.rates import LARGEST_EXPONENT
 from nessflow.solvers.compiled import FAST
 
 _EPS = np.finfo(float).eps
@@ -384,13 +385,61 @@ def gains(out, into, out_error, into_error, n, empty):
 
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def linearised(out, into, rates, log_odds, n, empty):
+    """Return residual, rounding, and the factors of the Jacobian beside the unit matrix.
+
+    Parameters
+    ----------
+    out, into : (modes, columns) float arrays
+        The rates.
+    rates : (4, modes) float array
+        Of `gains`; where columns of both signs cancel, G and D are raised, in place, to what their
+        rounding leaves.
+    log_odds, n, empty : (modes,) float arrays
+        ``ln((1 - n)/n)``, ``n`` and ``1 - n``.
+
+    Returns
+    -------
+    residual, rounding, weight : (modes,) float
+        ``ln(D/G) - lambda``, what it may be wrong by, and ``n (1 - n)``.
+    left, right : (modes, 2 columns) float
+        Factors.
+    """
+    modes, columns = out.shape
+    residual, rounding, weight = np.empty(modes), np.empty(modes), np.empty(modes)
+    left, right = np.empty((modes, 2 * columns)), np.empty((modes, 2 * columns))
+    for i in range(modes):
+        gain = rates[0, i] = max(rates[0, i], rates[2, i] / 8)
+        drain = rates[1, i] = max(rates[1, i], rates[3, i] / 8)
+        residual[i] = np.log(drain / gain) - log_odds[i]
+        wrong = _of_logarithm(rates[2, i] / gain) + _of_logarithm(rates[3, i] / drain)
+        rounding[i] = _EPS * (4 + abs(log_odds[i])) + wrong
+        weight[i] = n[i] * empty[i]
+        for r in range(columns):
+            left[i, r], left[i, columns + r] = into[i, r] / gain, out[i, r] / drain
+            right[i, r], right[i, columns + r] = -weight[i] * out[i, r], -weight[i] * into[i, r]
+    return residual, rounding, weight, left, right
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def _of_logarithm(relative):
+    """Return what a logarithm of a rate may be wrong by; all, where the rate has no digit."""
+    if relative < 0.1:
+        return relative / (1 - relative)
+    if relative < 1:
+        return -np.log1p(-min(relative, 1 - _EPS))
+    return 2 * LARGEST_EXPONENT
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
 def response_matrix(left, right, weight):
     """Return ``1 + right^T left`` with a border for the number of particles.
 
     Parameters
     ----------
     left, right : (modes, columns) float arrays
-        Factors of what the Jacobian is beside the unit matrix.
+        Factors of what the Jacobian is beside the unit matrix; scaled in place so that those on
+        the left are at most 1.
     weight : (modes,) float array
         ``n (1 - n)``.
 
@@ -403,6 +452,13 @@ def response_matrix(left, right, weight):
     """
     modes, columns = left.shape
     matrix = np.zeros((columns + 1, columns + 1))
+    for r in range(columns):
+        scale = 0.0
+        for i in range(modes):
+            scale = max(scale, abs(left[i, r]))
+        for i in range(modes):
+            left[i, r] /= scale
+            right[i, r] *= scale
     total = 0.0
     for i in range(modes):
         total += weight[i]
@@ -416,6 +472,117 @@ def response_matrix(left, right, weight):
         matrix[columns, r] /= total
     matrix[columns, columns] = 1.0
     return matrix, total
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def noise_factors(out, into, n, empty, rate, zero_mode, projected):
+    """Return the vectors that the fluctuations of a current are made of.
+
+    Parameters
+    ----------
+    out, into : (modes, columns) float arrays
+        The rates.
+    n, empty, rate : (modes,) float arrays
+        ``n``, ``1 - n``, and ``G + D``.
+    zero_mode, projected : (modes,) float arrays
+        How the modes follow the number of particles, and what the current counts beside that.
+
+    Returns
+    -------
+    one : (modes, 4 columns + 1) float
+        ``(1-n) into``, ``n out``, the zero mode, ``n (1-n) into``, ``n^2 out``; the columns
+        balanced.
+    two : (modes, 2 columns + 2) float
+        ``-out``, ``-into``, what moves the zero mode, ``projected``.
+    small : (2 columns + 1, 2 columns + 1) float
+        The matrix of equations for columns at zero frequency.
+    """
+    modes, columns = out.shape
+    size = 2 * columns + 1
+    one, two, small = np.empty((modes, 4 * columns + 1)), np.empty((modes, size + 1)), np.eye(size)
+    shift = np.sqrt(rate.min() * rate.max())
+    for r in range(columns):
+        scale = np.sqrt(np.abs(out[:, r]).max() / np.abs(into[:, r]).max())
+        for i in range(modes):
+            away, here = out[i, r] / scale, into[i, r] * scale
+            one[i, r], one[i, columns + r] = empty[i] * here, n[i] * away
+            one[i, size + r] = n[i] * empty[i] * here
+            one[i, size + columns + r] = n[i] * n[i] * away
+            two[i, r], two[i, columns + r] = -away, -here
+    for i in range(modes):
+        one[i, size - 1] = zero_mode[i]
+        two[i, size - 1], two[i, size] = shift, projected[i]
+        for r in range(size):
+            for s in range(size):
+                small[r, s] += one[i, r] / rate[i] * two[i, s]
+    return one, two, small
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def noise_solved(one, two, inverse, rate, known):
+    """Return ``(-M^T)^{-1} known``.
+
+    Parameters
+    ----------
+    one, two : (modes, ...) float arrays
+        Of `noise_factors`.
+    inverse : (columns, columns) float array
+        Of its small matrix.
+    rate, known : (modes,) float arrays
+        ``G + D``, and any vector.
+
+    Returns
+    -------
+    (modes,) float array
+        In units of the vector, times hbar/t.
+    """
+    modes, size = rate.size, len(inverse)
+    sums, columns, result = np.zeros(size), np.zeros(size), np.empty(modes)
+    for i in range(modes):
+        for r in range(size):
+            sums[r] += one[i, r] * (known[i] / rate[i])
+    for r in range(size):
+        for s in range(size):
+            columns[r] += inverse[r, s] * sums[s]
+    for i in range(modes):
+        value = known[i]
+        for r in range(size):
+            value -= two[i, r] * columns[r]
+        result[i] = value / rate[i]
+    return result
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def noise_spectrum(frequency, rate, one, two):
+    """Return what vectors take of ``(i w - M^T)^{-1} projected`` for all frequencies.
+
+    Parameters
+    ----------
+    frequency : (frequencies,) float array
+        In t/hbar.
+    rate : (modes,) float array
+        In t/hbar.
+    one, two : (modes, ...) float arrays
+        Of `noise_factors`.
+
+    Returns
+    -------
+    (frequencies, vectors) complex array
+        For each vector of ``one``.
+    """
+    size = two.shape[1] - 1
+    products = resolvents(frequency, rate, one, two)
+    result = np.empty((frequency.size, one.shape[1]), dtype=np.complex128)
+    for k in range(frequency.size):
+        small, columns = products[k, :size, :size].copy(), products[k, :size, size].copy()
+        for r in range(size):
+            small[r, r] += 1.0
+        columns = np.linalg.solve(small, columns)
+        for a in range(one.shape[1]):
+            result[k, a] = products[k, a, size]
+            for r in range(size):
+                result[k, a] -= products[k, a, r] * columns[r]
+    return result
 
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")

@@ -46,7 +46,7 @@ class Columns:
 
     def log_odds(self, strength: np.ndarray, moments: np.ndarray) -> np.ndarray:
         """Return ``ln(D/G)`` of each mode for some strengths and moments, (modes,)."""
-        a, b = np.split(moments, 2)
+        a, b = moments.reshape(2, -1)
         return np.log(((strength * b) @ self.out) / ((strength * a) @ self.into))
 
     def settled(

@@ -18,7 +18,6 @@ from scipy.special import expit
 from nessflow.estimate import Estimate
 from nessflow.kinetic.equation import Number, RateEquation
 from nessflow.kinetic.moments import columns_of
-from nessflow.kinetic.rates import LARGEST_EXPONENT
 
 _LONGEST_STEP = 4.0
 _STEPS = 200
@@ -210,11 +209,6 @@ def _reached(equation: RateEquation) -> tuple[np.ndarray, np.ndarray]:
     return into > _UNREACHED * into.max(), out > _UNREACHED * out.max()
 
 
-def _error_of_logarithm(relative: np.ndarray) -> np.ndarray:
-    """Return what a logarithm of a rate may be wrong by; all, where the rate has no digit."""
-    return np.where(relative < 1, -np.log1p(-np.minimum(relative, 1 - _EPS)), 2 * LARGEST_EXPONENT)
-
-
 def _inverse(matrix: np.ndarray) -> np.ndarray:
     """Return the inverse, or where there is none to all digits the pseudo-inverse."""
     with suppress(np.linalg.LinAlgError):
@@ -233,30 +227,20 @@ class _Linearised:
 
     def __init__(self, equation: RateEquation, log_odds: np.ndarray, free: np.ndarray):
         # Imported here: numba takes long to import.
-        from nessflow.kinetic.kernels import gains, response_matrix
+        from nessflow.kinetic.kernels import gains, linearised, response_matrix
 
         n, vacancy = expit(-log_odds), expit(log_odds)
         out, into = equation.out, equation.into
         rates = gains(out, into, equation.out_error, equation.into_error, n, vacancy)
         if not free.all():
-            every = (rates.T, n, vacancy, log_odds, out, into)
-            rates, n, vacancy, log_odds, out, into = (values[free] for values in every)
-            rates = rates.T
-        gain, drain, gain_error, drain_error = rates
+            rates = np.ascontiguousarray(rates[:, free])
+            n, vacancy, log_odds, out, into = (x[free] for x in (n, vacancy, log_odds, out, into))
         # Columns of both signs cancel; what is left is no smaller than their rounding.
-        gain, drain = np.maximum(gain, gain_error / 8), np.maximum(drain, drain_error / 8)
-        self.gain, self.drain = gain, drain
-        self.n, self.vacancy, self.weight = n, vacancy, n * vacancy
-        self.residual = np.log(drain / gain) - log_odds
-        self.rounding = _EPS * (4 + abs(log_odds))
-        self.rounding += _error_of_logarithm(gain_error / gain)
-        self.rounding += _error_of_logarithm(drain_error / drain)
-        left = np.hstack([into / gain[:, None], out / drain[:, None]])
-        right = -self.weight[:, None] * np.hstack([out, into])
+        found = linearised(out, into, rates, log_odds, n, vacancy)
+        self.residual, self.rounding, self.weight, left, right = found
+        self.n, self.vacancy, (self.gain, self.drain) = n, vacancy, rates[:2]
         # Relative to all weights, which are tiny in the cold.
         if left.shape[1] < len(n):
-            scale = abs(left).max(axis=0)
-            left, right = (np.ascontiguousarray(x) for x in (left / scale, right * scale))
             bordered, self.total = response_matrix(left, right, self.weight)
         else:
             # One column for each mode instead of products.
