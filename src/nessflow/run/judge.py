@@ -55,14 +55,12 @@ def judge(outcome, variables: Mapping, coordinates: Mapping[str, np.ndarray]) ->
     sizes = {dim: len(labels) for dim, labels in coordinates.items()}
     values = {name: _value(outcome, name, x, sizes) for name, x in variables.items()}
     unexplained, reasons = [], {}
-    if not np.isfinite(_all(values.values())).all():
-        for name, value in values.items():
-            if not np.isfinite(value).all():
-                note = outcome.notes.get(name) or outcome.notes.get(name.removesuffix("_error"))
-                if note:
-                    reasons[name] = note
-                else:
-                    unexplained.append(name)
+    for name in _not_finite(values):
+        note = outcome.notes.get(name) or outcome.notes.get(name.removesuffix("_error"))
+        if note:
+            reasons[name] = note
+        else:
+            unexplained.append(name)
     status, message = int(outcome.status), outcome.message
     if status == OK:
         faults = [f"not finite, and no reason given: {', '.join(unexplained)}"] * bool(unexplained)
@@ -76,6 +74,16 @@ def _all(values: Iterable[np.ndarray]) -> np.ndarray:
     """Return all numbers of some arrays."""
     flat = [value.ravel() for value in values]
     return np.concatenate(flat) if flat else np.zeros(0)
+
+
+def _not_finite(values: Mapping[str, np.ndarray]) -> list[str]:
+    """Return the names of arrays with a number that is not finite, in their order."""
+    bad = np.flatnonzero(~np.isfinite(_all(values.values())))
+    if not bad.size:
+        return []
+    ends = np.cumsum([value.size for value in values.values()])
+    names = list(values)
+    return [names[k] for k in sorted(set(np.searchsorted(ends, bad, side="right").tolist()))]
 
 
 def _value(outcome, name, variable, sizes) -> np.ndarray:
