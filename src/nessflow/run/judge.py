@@ -52,7 +52,7 @@ def judge(outcome, variables: Mapping, coordinates: Mapping[str, np.ndarray]) ->
     ValueError
         When a variable is missing or has another shape than declared.
     """
-    sizes = {dim: len(labels) for dim, labels in coordinates.items()}
+    sizes = {dim: np.size(labels) for dim, labels in coordinates.items()}
     values = {name: _value(outcome, name, x, sizes) for name, x in variables.items()}
     unexplained, reasons = [], {}
     for name in _not_finite(values):
