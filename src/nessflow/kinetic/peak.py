@@ -20,6 +20,8 @@ SHARES = np.concatenate([np.linspace(1, 0.1, 19), np.geomspace(0.09, _CLOSEST, 9
 """Shares of the equilibrium bath: in the cold its rates are so large that small ones matter."""
 _SPARSE = 8
 """Of so many shares one is tried again in a ring that differs little."""
+_NEAR = 1e-8
+"""Relative distance of currents beyond which they are not the same, whatever their errors."""
 _SETTLED = 1e-6
 """Relative change of the current over the last step at which it is taken for its limit."""
 
@@ -303,12 +305,7 @@ def _at_end(sweep: _Sweep) -> Peak:
     """Return the largest current at an end of the sweep."""
     end, rests = _end(sweep.currents), sweep.rests
     current, error = sweep.current(end)
-    plateau = end
-    while plateau:
-        other, allowed = sweep.current(plateau - 1)
-        if abs(other - current) > allowed:
-            break
-        plateau -= 1
+    plateau = _plateau(sweep, end)
     share_error, fault = float(rests[plateau] - rests[end]), ""
     if end == len(rests) - 2:
         step = abs(current - sweep.current(end - 1)[0])
@@ -319,6 +316,21 @@ def _at_end(sweep: _Sweep) -> Peak:
     around = sweep.state(end), sweep.state(plateau), sweep.state(max(end - 1, 0))
     share = Estimate(1 - float(rests[end]), float(share_error))
     return Peak(Estimate(current, error), share, False, fault, around)
+
+
+def _plateau(sweep: _Sweep, end: int) -> int:
+    """Return the first share from which on the current is that at an end, within its error."""
+    current, error = sweep.current(end)
+    near = abs(sweep.currents[:end] - current) <= _NEAR * abs(current) + 10 * error
+    first, last = end - int(np.argmin(np.append(near[::-1], False))), end
+    while first < last:
+        middle = (first + last) // 2
+        other, allowed = sweep.current(middle)
+        if abs(other - current) <= allowed:
+            last = middle
+        else:
+            first = middle + 1
+    return last
 
 
 def _inner_maxima(sweep: _Sweep) -> list[int]:
