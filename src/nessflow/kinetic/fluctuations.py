@@ -25,17 +25,18 @@ from scipy.special import ellipk, ellipkm1
 from nessflow.estimate import Estimate
 from nessflow.kinetic.steady import SteadyState
 
-_EXPONENT = 40.0
-"""Integrals over the frequency have so many nodes that they miss ``exp(-40)`` of themselves."""
-_BEYOND = 2.0
-"""How far relaxation may be beyond the rates of single modes before they need more nodes."""
+_EXPONENT = 36.0
+"""Half of the nodes of an integral over the frequency miss ``exp(-36)`` of it."""
+_BEYOND = 4.0
+"""How far relaxation may be beyond the rates of single modes before more nodes are needed."""
 _REFINED = (1, 2, 4, 8, 16)
 """How many times more nodes are tried."""
-_SMALL = 1e-14
-"""Error of an integral over the frequency, relative to it, at which no more nodes are tried."""
+_SMALL = 0.1
+"""Error of an integral over the frequency, in units of that of rates and occupations, at which no
+more nodes are tried."""
 _BLOCK = 2**19
 """Elements of the largest arrays."""
-_EPS, _LEAST = np.finfo(float).eps, np.finfo(float).tiny
+_EPS = np.finfo(float).eps
 
 
 class Fluctuations(NamedTuple):
@@ -204,10 +205,8 @@ class _LinearNoise:
         for more in _REFINED:
             terms = self._terms(more)
             fine, coarse = terms.sum(), 2 * terms[::2].sum()
-            size = abs(terms).sum()
-            # Half as many nodes miss the root of what all of them do.
-            missed = 10 * (fine - coarse) ** 2 / max(size, _LEAST)
-            if missed <= _SMALL * size:
+            missed, size = abs(fine - coarse), abs(terms).sum()
+            if missed <= _SMALL * self.relative_error * self.ensemble_variance:
                 break
         return self.ensemble_variance + float(fine), float(missed + _EPS * size)
 
@@ -258,7 +257,7 @@ def _nodes(slow: float, fast: float, more: int) -> tuple[np.ndarray, np.ndarray]
     """
     ratio = slow / fast
     period = ellipkm1(ratio**2)
-    half = more * int(np.ceil(_EXPONENT * period / (4 * np.pi * ellipk(ratio**2))))
+    half = more * int(np.ceil(_EXPONENT * period / (2 * np.pi * ellipk(ratio**2))))
     step = period / (2 * half)
     low = slow * _tangent(step * np.arange(half + 1), ratio)
     # Symmetric about the middle in its logarithm.
