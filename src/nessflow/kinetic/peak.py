@@ -158,9 +158,10 @@ def peak_current(
         As `steady_state_at`.
     """
     sweep = _Sweep(bands, inverse_temperature, dissipator, coupling, filling, rests)
+    nothing = undefined("Newton's method did not converge")
+    unknown = Peak(nothing, nothing, False, nothing.undefined)
     if not sweep.converged:
-        nothing = undefined("Newton's method did not converge")
-        return Peak(nothing, nothing, False, nothing.undefined)
+        return unknown
     largest_first = np.argsort(-abs(sweep.currents), kind="stable")
     if all(abs(current) <= error for current, error in map(sweep.current, largest_first)):
         nowhere = undefined("the current is zero within its error at all shares")
@@ -172,6 +173,8 @@ def peak_current(
     if abs(sweep.currents[_end(sweep.currents)]) >= largest:
         peaks.insert(0, _at_end(sweep))
     found = max(peaks, key=lambda peak: abs(peak.particle_current.value))
+    if not (sweep.converged and all(state.converged for state in found.states)):
+        return unknown
     return found._replace(around=_around(rests, inner))
 
 
@@ -191,9 +194,8 @@ class _Sweep:
             filling * bands.energy.value.size, (1 - filling) * bands.energy.value.size
         )
         self.currents, self.states = np.full(len(self.rests), np.nan), {}
-        self.moments = np.full(
-            (len(self.rests), 2 * self.columns.strength.size if self.columns else 1), np.nan
-        )
+        size = 2 * self.columns.strength.size if self.columns else 1
+        self.moments = np.full((len(self.rests), size), np.nan)
         last = gibbs_log_odds(bands, inverse_temperature, filling)[0].value
         if self.columns:
             mixed = self.rests > 0
@@ -222,7 +224,7 @@ class _Sweep:
 
     @property
     def converged(self) -> bool:
-        """Whether Newton's method found all states."""
+        """Whether Newton's method found all states that were asked for."""
         return all(state.converged for state in self.states.values())
 
     def at(self, rest: float, start: np.ndarray) -> SteadyState:
