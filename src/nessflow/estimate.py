@@ -24,7 +24,8 @@ class Estimate(NamedTuple):
     def at(self, index) -> "Estimate":
         """Return some of the numbers, by an index of arrays of the value's shape."""
         value = self.value[index]
-        return Estimate(value, self.error[index], self.undefined if np.isnan(value).any() else "")
+        why = self.undefined if self.undefined and np.isnan(value).any() else ""
+        return Estimate(value, self.error[index], why)
 
     # Else a product with an array would be that array times a tuple.
     __array_ufunc__ = None

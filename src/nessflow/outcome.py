@@ -9,6 +9,8 @@ import numpy as np
 
 from nessflow.estimate import Estimate
 
+_LEAST = np.finfo(float).tiny
+
 
 class Status(IntEnum):
     """Outcome of one point, stored in the variable ``status``."""
@@ -192,13 +194,14 @@ def outcome_of(
     """
     never_zero, values, notes = never_zero or {}, {}, {}
     for name, found in estimates.items():
-        known = Estimate(*found) if isinstance(found, tuple) else Estimate(found, np.nan)
-        value, error, reason = known
+        if not isinstance(found, Estimate):
+            found = Estimate(*found) if isinstance(found, tuple) else Estimate(found, np.nan)
+        value, error, reason = found
         values[name] = value
         if f"{name}_error" in variables:
-            if name in never_zero:
+            if name in never_zero and not (value.all() if np.ndim(value) else value):
                 hidden = never_zero[name] & (np.asarray(value) == 0) & (np.asarray(error) == 0)
-                error = np.where(hidden, np.finfo(float).tiny, error)
+                error = np.where(hidden, _LEAST, error)
             same = np.shape(error) == np.shape(value)
             values[f"{name}_error"] = error if same else np.broadcast_to(error, np.shape(value))
         if reason:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nessflow.kinetic.bands import bloch_bands, chain_bands, momenta, rashba_bands
-from nessflow.kinetic.equation import gibbs_log_odds, rate_equation
+from nessflow.kinetic.equation import Number, gibbs_log_odds, rate_equation
 from nessflow.kinetic.flows import (
     energy_exchange,
     entropy_production,
@@ -18,7 +18,8 @@ from nessflow.kinetic.flows import (
     particle_gain,
     summed,
 )
-from nessflow.kinetic.fluctuations import fluctuations
+from nessflow.kinetic.fluctuations import _nodes, fluctuations
+from nessflow.kinetic.moments import columns_of
 from nessflow.kinetic.peak import current_slope, peak_current, steady_state_at
 from nessflow.kinetic.rates import (
     coefficient_channel,
@@ -213,6 +214,59 @@ def test_error_estimates_hold():
     distance = abs(again.log_odds.value - state.log_odds.value)
     assert (distance <= state.log_odds.error + again.log_odds.error).all()
     assert state.log_odds.error.max() < 1e-12
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.7, 8.0, 30.0])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 1 - 1e-12])
+def test_moments_and_log_odds_lead_to_the_same_state(monkeypatch, share, beta):
+    args = rashba_bands(50, 1.0, 1.1, 0.9, 1.0, 0.25), [np.diag([1, 0])], share, beta, 0.4
+    by_moments = solved(*args)
+    monkeypatch.setattr("nessflow.kinetic.moments._MOST", 0)
+    alone = solved(*args)
+    assert by_moments.converged
+    assert alone.converged
+    distance = abs(by_moments.log_odds.value - alone.log_odds.value)
+    assert (distance <= by_moments.log_odds.error + alone.log_odds.error).all()
+    assert (by_moments.log_odds.error < 2 * alone.log_odds.error.max()).all()
+
+
+@pytest.mark.parametrize("beta", [0.5, 8.0])
+def test_states_along_a_sweep_are_those_of_each_share(beta):
+    bands, strengths = rashba_bands(40, 1.0, 1.1, 0.9, 1.0, 0.5), np.geomspace(0.9, 1e-20, 30)
+    channels = [thermal_channel(bands, beta), *operator_channels(bands, [np.diag([1, 0])])]
+    columns, number = columns_of(channels), Number(0.3 * 80, 0.7 * 80)
+    both = np.column_stack([strengths, 1 - strengths])
+    start = columns.moments(gibbs_log_odds(bands, beta, 0.3)[0].value)
+    moments, currents = columns.settled(both, number, start, bands.velocity.value)
+    for share, row, found in zip(both, moments, currents / 40, strict=True):
+        equation = rate_equation(bands, channels[0], channels[1:], COUPLING, share[1], share[0])
+        state = steady_state(equation, 0.3)
+        error = state.log_odds.error + 1e-13
+        assert (abs(columns.log_odds(share, row) - state.log_odds.value) <= 2 * error).all()
+        expected, error, _ = particle_current(state)
+        assert abs(found - expected) <= 2 * error
+        slope = columns.slope(share, row, bands.velocity.value) / 40
+        assert slope == pytest.approx(current_slope(state), rel=1e-8, abs=10 * error)
+
+
+def test_columns_of_both_signs_have_no_moments():
+    bands = chain_bands(8)
+    two = np.array([[1, 2j], [0.3, 1]])
+    assert columns_of(operator_channels(bands, [two_site()])) is not None
+    assert columns_of(operator_channels(bands, [two])) is None
+
+
+@pytest.mark.parametrize("ratio", [0.25, 1e-3, 1e-9, 1e-25])
+def test_frequencies_integrate_all_relaxation_between_two_rates(ratio):
+    """``int dw r/(r^2 + w^2) = pi/2``, with half of the nodes as well."""
+    frequency, weight = _nodes(1.0, 1 / ratio, 1)
+    for rate in ratio ** -np.linspace(0, 1, 7):
+        terms = weight * np.append(rate / (rate**2 + frequency**2), rate)
+        assert terms.sum() == pytest.approx(np.pi / 2, rel=1e-14)
+        assert 2 * terms[::2].sum() == pytest.approx(np.pi / 2, rel=1e-14)
+    frequency, weight = _nodes(1.0, 1 / ratio, 16)
+    terms = weight * np.append(0.1 / (0.01 + frequency**2), 0.1)
+    assert terms.sum() == pytest.approx(np.pi / 2, rel=1e-13)
 
 
 def test_modes_out_of_reach():

@@ -372,3 +372,20 @@ def test_a_level_without_bath_is_named():
 def test_degenerate_levels_are_named():
     with pytest.raises(ValueError, match="degenerate"):
         global_equation(replace(network(detuning=0.0), hamiltonian=chain(2, 0.0, 1.0)))
+
+
+@pytest.mark.parametrize("sites", [2, 6])
+@pytest.mark.parametrize("bosonic", [False, True])
+def test_many_equations_at_once_are_each_alone(sites, bosonic):
+    rng = np.random.default_rng(3)
+    each = [random_equation(rng, sites, bosonic, 0.1) for _ in range(3)]
+    h = each[0].hamiltonian
+    each = [replace(x, hamiltonian=h, rates_error=1e-9 * k) for k, x in enumerate(each)]
+    rates = (np.array([getattr(x, name) for x in each]) for name in ("loss", "gain"))
+    errors = np.array([x.rates_error for x in each])
+    many = MasterEquation(each[0].terminals, h, *rates, bosonic, errors)
+    for name in ("particle_current", "energy_current", "particle_noise", "third_cumulant"):
+        found = getattr(transport(many), name)
+        for k, one in enumerate(each):
+            for part in (0, 1):
+                assert np.array_equal(found[part][k], getattr(transport(one), name)[part])

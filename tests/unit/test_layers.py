@@ -36,7 +36,7 @@ ALLOWED = {
     "scattering": {"estimate", "spectrum", "solvers", "systems", "numpy", "scipy", "numba"},
     "probes": ENGINE | {"estimate", "numpy", "scipy"},
     "classical": {"estimate", "numpy"},
-    "kinetic": {"estimate", "numpy", "scipy"},
+    "kinetic": {"estimate", "solvers", "numpy", "scipy", "numba"},
     "mixture": {"estimate", "spectrum", "numpy", "scipy"},
     "lindblad": ENGINE - {"probes"} | {"estimate", "numpy", "scipy"},
     "observables": PHYSICS | GROUND | {"numpy", "pydantic", "pydantic_core"},
@@ -54,6 +54,7 @@ ALLOWED = {
 
 
 KERNELS = {
+    "kinetic/kernels.py",
     "solvers/chain_ends.py",
     "solvers/chain_sites.py",
     "solvers/poles.py",

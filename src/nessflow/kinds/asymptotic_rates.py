@@ -1,6 +1,8 @@
 """Rates of the asymptotic master equation of a network, their parts and the flows they make."""
 
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from nessflow.lindblad.equation import MasterEquation, canonical_rates, non_mark
 from nessflow.lindblad.propagator import asymptotic_gain, damping_matrix, propagator_hamiltonian
 from nessflow.studies import network_flows, networks
 from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Coordinate, Outcome, Variable
+from nessflow.studies.networks import TERMINALS
 from nessflow.studies.networks import NetworkParameters as Parameters
 from nessflow.studies.variables import never_random, outcome_of, with_errors
 from nessflow.systems.matrices import as_dense
@@ -84,7 +87,7 @@ def _gain(network, bandwidth, coupling, name, reservoir, bosonic) -> tuple[np.nd
         reservoirs=reservoirs,
         statistics="bosons" if bosonic else "fermions",
     ).system()
-    lead = system.leads[networks.TERMINALS.index(name)]
+    lead = system.leads[TERMINALS.index(name)]
     value, error = asymptotic_gain(system, lead, propagator_hamiltonian(system), bosonic)
     return value, float(error.max())
 
@@ -100,54 +103,73 @@ def _damping(network, bandwidth, coupling) -> np.ndarray:
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return the rates (55), their parts (56)-(58), (69)-(75) and their negativity (82)."""
-    network, own = parameters.network, parameters.reservoirs
+    return evaluate_many([parameters])[0]
+
+
+def evaluate_many(parameters: Sequence[Parameters], rngs: Sequence[None] = ()) -> list[Outcome]:
+    """Return the outcomes of many points; those of one network and band are computed together."""
+
+    def surroundings(point: Parameters) -> tuple:
+        return point.network, point.reservoirs.bandwidth, point.reservoirs.coupling, point.bosonic
+
+    return [x for _, alike in groupby(parameters, surroundings) for x in _outcomes(list(alike))]
+
+
+def _outcomes(points: list[Parameters]) -> list[Outcome]:
+    """Return the outcomes of points of one network, band and statistics."""
+    network, own, bosonic = points[0].network, points[0].reservoirs, points[0].bosonic
     band = own.bandwidth, own.coupling
-    rates = [
-        _gain(network, *band, name, getattr(own, name), parameters.bosonic)
-        for name in networks.TERMINALS
+    found = [
+        [_gain(network, *band, name, getattr(x.reservoirs, name), bosonic) for name in TERMINALS]
+        for x in points
     ]
-    gain = np.array([value for value, _ in rates])
-    loss = _damping(network, *band) + (1 if parameters.bosonic else -1) * gain
+    gain = np.array([[value for value, _ in pair] for pair in found])
+    wrong = np.array([[error for _, error in pair] for pair in found])
+    loss = _damping(network, *band) + (1 if bosonic else -1) * gain
     levels, modes = networks.modes_of(network)
     # What an eigenvalue may be wrong by is less than the sum of the errors of a row.
-    error = network.sites * sum(wrong for _, wrong in rates)
+    error = network.sites * wrong.sum(axis=1)
     own_gain, interference = split(gain, modes)
     own_loss, _ = split(loss, modes)
-    nu = non_markovianity(gain.sum(axis=0), loss.sum(axis=0))
+    canonical = [canonical_rates(x.sum(axis=1)) for x in (gain, loss)]
     values = {
-        "canonical_gain_rate": canonical_rates(gain.sum(axis=0)),
-        "canonical_loss_rate": canonical_rates(loss.sum(axis=0)),
+        "canonical_gain_rate": canonical[0],
+        "canonical_loss_rate": canonical[1],
         "reservoir_gain_rate": own_gain,
         "reservoir_loss_rate": own_loss,
         "interference_rate": joint_rate(interference),
         "delocalised_gain_rate": joint_rate(split(gain)[1]),
         "delocalised_loss_rate": joint_rate(split(loss)[1]),
     }
-    found = {
-        name: Estimate(value, np.full(np.shape(value), error)) for name, value in values.items()
+    columns = {
+        name: Estimate(value, np.broadcast_to(error, value.T.shape).T)
+        for name, value in values.items()
     }
+    nu = non_markovianity(gain.sum(axis=1), loss.sum(axis=1))
     negative = Estimate(nu, 2 * network.sites * error)
-    found |= {
-        "non_markovianity": negative,
-        "relative_non_markovianity": negative / own.coupling,
-        "upper_level": float(levels[0]),
-        "lower_level": float(levels[-1]),
-    }
-    found |= _flows(parameters, gain, loss, max(wrong for _, wrong in rates))
+    columns |= {"non_markovianity": negative, "relative_non_markovianity": negative / own.coupling}
+    fixed = {"upper_level": float(levels[0]), "lower_level": float(levels[-1])}
+    flows = _flows(points, gain, loss, wrong.max(axis=1))
     # Where no rate is negative charges are counted by a classical process.
-    positive = min(canonical_rates(x).min() for x in (gain, loss)) >= -error
-    limits = {"particle_noise": COVARIANCE} if positive else {}
-    return outcome_of(VARIABLES, found, limits=limits)
+    lowest = np.minimum(*(canonical_rates(x).min(axis=(1, 2)) for x in (gain, loss)))
+    return [
+        outcome_of(
+            VARIABLES,
+            {name: column.at(i) for name, column in columns.items()} | fixed | flows[i],
+            limits={"particle_noise": COVARIANCE} if lowest[i] >= -error[i] else {},
+        )
+        for i in range(len(points))
+    ]
 
 
-def _flows(
-    parameters: Parameters, gain: np.ndarray, loss: np.ndarray, error: float
-) -> dict[str, Estimate]:
-    """Return what the equation of these rates says of currents, noise and entropy production."""
-    system = parameters.system()
-    h = as_dense(system.hamiltonian)
-    equation = MasterEquation(networks.TERMINALS, h, loss, gain, parameters.bosonic, error)
+def _flows(points: list[Parameters], gain, loss, error) -> list[dict[str, Estimate]]:
+    """Return what the equations of these rates say of currents, noise and entropy production."""
+    h = as_dense(points[0].network.hamiltonian())
+    equations = MasterEquation(TERMINALS, h, loss, gain, points[0].bosonic, error)
     try:
-        return network_flows.flows(system, transport(equation))
+        return network_flows.flows_of_many(points, transport(equations))
     except ValueError as reason:
-        return network_flows.undefined_flows(str(reason))
+        if len(points) == 1:
+            return [network_flows.undefined_flows(str(reason))]
+    each = zip(points, gain, loss, error, strict=True)
+    return [_flows([point], *(x[None] for x in rates))[0] for point, *rates in each]

@@ -15,7 +15,7 @@ _SAMPLES = 512
 _MINIMA = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bands:
     """Bloch states of a ring of L cells with b bands of b orbitals.
 
@@ -121,9 +121,9 @@ def bloch_bands(
     _require_hermitian(onsite, hoppings)
     k = momenta(length, shift)
     h, slope = _hamiltonian(onsite, hoppings, k)
-    energy, states = np.linalg.eigh(h)
+    energy, states = _eigenstates(h)
     _refuse_touching(k, energy)
-    carried = np.einsum("ksn,kst,ktn->kns", states.conj(), slope, states, optimize=True).real
+    carried = (states.conj() * (slope @ states)).real.transpose(0, 2, 1)
     orbitals = onsite.shape[0]
     energy_error, state_error, velocity_error = _rounding(k, hoppings, energy)
     # A sum over t alone belongs to one orbital s.
@@ -203,8 +203,10 @@ def smallest_gap(onsite: np.ndarray, hoppings: Mapping[int, np.ndarray]) -> tupl
         return np.inf, np.nan
 
     def gap(k):
-        energy = np.linalg.eigvalsh(_hamiltonian(onsite, hoppings, np.atleast_1d(k))[0])
-        return np.diff(energy, axis=1).min(axis=1)
+        h = _hamiltonian(onsite, hoppings, np.atleast_1d(k))[0]
+        if len(onsite) == 2:
+            return 2 * _two_levels(h)[2]
+        return np.diff(np.linalg.eigvalsh(h), axis=1).min(axis=1)
 
     k = momenta(_SAMPLES * max(hoppings, default=1))
     found, step = gap(k), k[1] - k[0]
@@ -244,6 +246,28 @@ def _hamiltonian(
         h += phase + _adjoint(phase)
         slope += distance * (-1j * phase + _adjoint(-1j * phase))
     return h, slope
+
+
+def _eigenstates(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `numpy.linalg.eigh` does; of two levels by their formula, which is quicker."""
+    if h.shape[-1] != 2:
+        return np.linalg.eigh(h)
+    middle, half, radius = _two_levels(h)
+    off, large = h[:, 1, 0], abs(half) + radius
+    above = np.where(half >= 0, [large, off], [off.conj(), large])
+    below = np.where(half >= 0, [-off.conj(), large], [large, -off])
+    norm = np.hypot(large, abs(off))
+    states = (
+        np.array([below, above]).transpose(2, 1, 0) / np.where(norm > 0, norm, 1)[:, None, None]
+    )
+    return np.column_stack([middle - radius, middle + radius]), states
+
+
+def _two_levels(h: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean of the diagonal, half its difference, and half the gap, (momenta,) each."""
+    first, second = h[:, 0, 0].real, h[:, 1, 1].real
+    half = (first - second) / 2
+    return (first + second) / 2, half, np.hypot(half, abs(h[:, 1, 0]))
 
 
 def _adjoint(matrices: np.ndarray) -> np.ndarray:

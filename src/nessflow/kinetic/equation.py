@@ -8,9 +8,9 @@ obeys (eqs. 10 to 12 and 20 to 22)
 ``w_ab`` the rate from mode a to mode b, the sum over all channels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.special import expit
@@ -47,32 +47,22 @@ class RateEquation:
     @cached_property
     def out(self) -> np.ndarray:
         """Columns of all channels by the mode that loses, times strength, (modes, columns)."""
-        return np.hstack([c.strength * c.out for c in self.active])
+        return _side_by_side(c.strength * c.out for c in self.active)
 
     @cached_property
     def into(self) -> np.ndarray:
         """Columns of all channels by the mode that gains, (modes, columns)."""
-        return np.hstack([c.into for c in self.active])
-
-    @cached_property
-    def out_size(self) -> np.ndarray:
-        """``abs(out)``, (modes, columns)."""
-        return abs(self.out)
-
-    @cached_property
-    def into_size(self) -> np.ndarray:
-        """``abs(into)``, (modes, columns)."""
-        return abs(self.into)
+        return _side_by_side(c.into for c in self.active)
 
     @cached_property
     def out_error(self) -> np.ndarray:
         """What ``out`` may be wrong by, (modes, columns)."""
-        return np.hstack([c.strength * c.out_error for c in self.active])
+        return _side_by_side(c.strength * c.out_error for c in self.active)
 
     @cached_property
     def into_error(self) -> np.ndarray:
         """What ``into`` may be wrong by, (modes, columns)."""
-        return np.hstack([c.into_error for c in self.active])
+        return _side_by_side(c.into_error for c in self.active)
 
     @cached_property
     def active(self) -> tuple[Channel, ...]:
@@ -119,6 +109,10 @@ class RateEquation:
         return count * (left @ np.hstack([self.out, self.into]).T) - np.diag(gain + drain)
 
 
+def _side_by_side(columns: Iterable[np.ndarray]) -> np.ndarray:
+    return np.ascontiguousarray(np.hstack(list(columns)))
+
+
 def gain_and_drain(
     out: np.ndarray, into: np.ndarray, filled: np.ndarray, empty: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -137,30 +131,6 @@ def gain_and_drain(
         In the unit of the rates.
     """
     return into @ (out.T @ filled), out @ (into.T @ empty)
-
-
-def gain_and_drain_error(
-    rates: RateEquation | Channel, filled: np.ndarray, empty: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return what G and D may be wrong by, given the occupations.
-
-    Parameters
-    ----------
-    rates : RateEquation or Channel
-        The rates; a channel's without its strength.
-    filled, empty : (modes,) arrays
-        ``n`` and ``1 - n``.
-
-    Returns
-    -------
-    gain, drain : (modes,) float
-        In the unit of the rates.
-    """
-    out, into = rates.out_size, rates.into_size
-    out_error, into_error = rates.out_error, rates.into_error
-    gain = into_error @ (out.T @ filled) + into @ (out_error.T @ filled)
-    drain = out_error @ (into.T @ empty) + out @ (into_error.T @ empty)
-    return gain, drain
 
 
 def rate_equation(
@@ -220,13 +190,20 @@ class Number:
     ----------
     particles, holes : float
         Numbers of both; taken for whole ones where they are so but for rounding.
+
+    Attributes
+    ----------
+    by_particles : bool
+        Whether particles are fewer than holes.
+    fewer : float
+        The number of the fewer.
     """
 
     def __init__(self, particles: float, holes: float):
-        self._by_particles = particles < holes
-        fewer = particles if self._by_particles else holes
+        self.by_particles = particles < holes
+        fewer = particles if self.by_particles else holes
         self._is_whole = bool(abs(fewer - round(fewer)) <= 4 * _EPS * fewer)
-        self._fewer = round(fewer) if self._is_whole else fewer
+        self.fewer = float(round(fewer) if self._is_whole else fewer)
 
     def missing(self, occupation: np.ndarray, vacancy: np.ndarray) -> tuple[float, float]:
         """Return how many particles modes lack, and what rounding makes of that.
@@ -247,15 +224,14 @@ class Number:
         """
         full = occupation > vacancy
         filled = np.count_nonzero(full)
-        if self._by_particles:
-            more = self._fewer - filled
-        else:
-            more = (occupation.size - filled) - self._fewer
+        empty = occupation.size - filled
+        more = self.fewer - filled if self.by_particles else empty - self.fewer
         holes, others = float(vacancy[full].sum()), float(occupation[~full].sum())
-        error = _EPS * (4 * (holes + others) + (0.0 if self._is_whole else self._fewer))
+        error = _EPS * (4 * (holes + others) + (0.0 if self._is_whole else self.fewer))
         return float(more + holes - others), error
 
 
+@lru_cache(maxsize=4)
 def gibbs_log_odds(
     bands: Bands, inverse_temperature: float, filling: float
 ) -> tuple[Estimate, float]:

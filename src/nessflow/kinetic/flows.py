@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from nessflow.estimate import Estimate
-from nessflow.kinetic.equation import gain_and_drain_error
 from nessflow.kinetic.rates import ROUNDED, Channel
 from nessflow.kinetic.steady import State
 
@@ -74,18 +73,14 @@ def orbital_currents(state: State) -> Estimate:
     return Estimate(np.array(values), np.array(errors))
 
 
-def _flows(state: State, channel: Channel):
-    """Return what a channel takes from and brings to each mode, and the errors."""
-    n, empty, delta = state.occupation, state.vacancy, state.log_odds.error + 4 * _EPS
-    out, into, strength = channel.out, channel.into, channel.strength
-    taken = strength * n * (out @ (into.T @ empty))
-    brought = strength * empty * (into @ (out.T @ n))
-    out, into = abs(out), abs(into)
-    taken_error = n * (out @ (into.T @ (empty * delta)) + delta * (out @ (into.T @ empty)))
-    brought_error = empty * (into @ (out.T @ (n * delta)) + delta * (into @ (out.T @ n)))
-    gain_error, drain_error = gain_and_drain_error(channel, n, empty)
-    of_rates = n * drain_error + empty * gain_error
-    return taken, brought, strength * (taken_error + brought_error + of_rates)
+def _flows(state: State, channel: Channel) -> np.ndarray:
+    """Return what a channel takes from and brings to each mode, and the errors, (3, modes)."""
+    # Imported here: numba takes long to import.
+    from nessflow.kinetic.kernels import flows
+
+    rates = channel.out, channel.into, channel.out_error, channel.into_error
+    delta = state.log_odds.error + 4 * _EPS
+    return channel.strength * flows(*rates, state.occupation, state.vacancy, delta)
 
 
 def energy_exchange(state: State, channel: Channel) -> Estimate:
@@ -185,22 +180,16 @@ def summed(parts: Sequence[Estimate]) -> Estimate:
 
 def _of_product(state: State, channel: Channel) -> tuple[float, float]:
     """Return the sum where ``ln(w_ab/w_ba)`` is a difference between a and b: of order modes."""
-    out, into = channel.out[:, 0], channel.into[:, 0]
-    taken, brought, flow_error = _flows(state, channel)
-    moving = (out * state.occupation > 0) | (into * state.vacancy > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        potential = (np.log(out) - np.log(into) - state.log_odds.value)[moving]
-    if not np.isfinite(potential).all():
-        return np.inf, np.inf
-    # A constant changes nothing, as the channel conserves particles.
-    potential -= potential.mean()
-    taken, brought, flow_error = taken[moving], brought[moving], flow_error[moving]
-    relative = channel.out_error[moving, 0] / out[moving]
-    relative += channel.into_error[moving, 0] / into[moving]
-    relative += state.log_odds.error[moving] + _EPS * (4 + abs(potential))
-    spread = relative * (taken + brought)
-    error = float(np.sum(abs(potential) * flow_error + spread))
-    return float(potential @ (taken - brought)), error
+    from nessflow.kinetic.kernels import entropy_of_product
+
+    rates = (channel.out, channel.into, channel.out_error, channel.into_error)
+    return entropy_of_product(
+        *(np.ascontiguousarray(x[:, 0]) for x in rates),
+        state.occupation,
+        state.vacancy,
+        *state.log_odds[:2],
+        _flows(state, channel),
+    )
 
 
 def _of_matrix(state: State, channel: Channel) -> tuple[float, float]:

@@ -15,19 +15,25 @@ obeys the linear noise equation ``M C + C M^T + D = 0``, ``M_ba = d(dn_b/dt)/dn_
 M is a diagonal matrix and a few columns, so nothing here costs more than the number of modes.
 """
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
+from scipy.special import ellipk, ellipkm1
 
 from nessflow.estimate import Estimate
 from nessflow.kinetic.steady import SteadyState
 
-_STEP = 0.2
-"""Step of the logarithm of the frequency; twice of it gives the error."""
-_TAIL = 15.0
-"""How far frequencies go beyond all rates, in their logarithm; what is left is a series in the
-square of the frequency, or of its inverse, of which 1e-13 is the second term over the first."""
+_EXPONENT = 36.0
+"""Half of the nodes of an integral over the frequency miss ``exp(-36)`` of it."""
+_BEYOND = 4.0
+"""How far relaxation may be beyond the rates of single modes before more nodes are needed."""
+_REFINED = (1, 2, 4, 8, 16)
+"""How many times more nodes are tried."""
+_SMALL = 0.1
+"""Error of an integral over the frequency, in units of that of rates and occupations, at which no
+more nodes are tried."""
 _BLOCK = 2**19
 """Elements of the largest arrays."""
 _EPS = np.finfo(float).eps
@@ -132,7 +138,8 @@ def correlation_shift(state: SteadyState) -> np.ndarray:
         0 for modes that are not free.
     """
     linear = _LinearNoise(state)
-    rates = linear.out @ linear.into.T
+    out, into = linear.columns
+    rates = out @ into.T
     covariance = linear.covariance()
     np.fill_diagonal(covariance, 0.0)
     force = np.sum((rates - rates.T) * covariance, axis=1)
@@ -146,47 +153,44 @@ class _LinearNoise:
 
     def __init__(self, state: SteadyState):
         equation, free = state.equation, state.free
-        n, empty = state.occupation, state.vacancy
-        out, into = equation.out, equation.into
-        gain, drain = into @ (out.T @ n), out @ (into.T @ empty)
-        self.out, self.into = _balanced(out[free], into[free])
-        self.filled, self.empty = n[free], empty[free]
-        self.rate = (gain + drain)[free]
-        self.flow = (gain * empty + drain * n)[free]
-        change = state.response(np.zeros(len(n)), 1.0)[free]
+        # Imported here: numba takes long to import.
+        from nessflow.kinetic.kernels import noise_factors
+
+        self.filled, self.empty = state.linear.n, state.linear.vacancy
+        gain, drain = state.linear.gain, state.linear.drain
+        self.rate, self.flow = gain + drain, gain * self.empty + drain * self.filled
+        change = state.response(np.zeros(len(free)), 1.0)[free]
         self.zero_mode = change / change.sum()
         self.velocity = equation.bands.velocity.value[free]
         self.velocity_error = equation.bands.velocity.error[free]
         self.projected = self.velocity - self.velocity @ self.zero_mode
         self.ensemble_variance = float(self.projected**2 @ (self.filled * self.empty))
-        # M^T = -rate + V U^T; the number's mode is moved from 0 to -shift.
-        n, empty = self.filled[:, None], self.empty[:, None]
-        self.shift = float(np.median(self.rate))
-        self.right = np.hstack([-self.out, -self.into, np.full((len(n), 1), self.shift)])
-        self.left = np.hstack([empty * self.into, n * self.out, self.zero_mode[:, None]])
-        inverse = self._solved(0.0, np.abs(self.rate))
-        condition = float(max(1.0, abs(inverse.real).max()))
+        # M^T = -rate - two one^T; the number's mode is moved from 0 into the others.
+        rates = equation.out[free], equation.into[free], self.filled, self.empty, self.rate
+        self.one, self.two, small = noise_factors(*rates, self.zero_mode, self.projected)
+        self.inverse = np.linalg.inv(small)
+        condition = float(max(1.0, abs(self._solved(self.rate)).max()))
         # Relative error of matrix elements, times what solving with M multiplies it by.
         relative = state.log_odds.error[free] + 4 * _EPS
         self.relative_error = float(10 * relative.max() * condition)
         self.length = equation.bands.length
 
-    def _solved(self, frequency: float, known: np.ndarray) -> np.ndarray:
-        """Return ``(i frequency - M^T)^{-1} known``."""
-        inverse = 1 / (1j * frequency + self.rate)
-        small = np.eye(self.left.shape[1]) + (self.left.T * inverse) @ self.right
-        columns = np.linalg.solve(small, self.left.T @ (inverse * known))
-        return inverse * known - inverse * (self.right @ columns)
+    def _solved(self, known: np.ndarray) -> np.ndarray:
+        """Return ``(-M^T)^{-1} known``."""
+        from nessflow.kinetic.kernels import noise_solved
+
+        return noise_solved(self.one, self.two, self.inverse, self.rate, known)
 
     def particle_noise(self) -> Estimate:
         """Return ``w^T D w / L``, ``w = (-M^T)^{-1} v``.
 
         It is a sum of squares over all jumps.
         """
-        w = self._solved(0.0, self.projected).real
+        w = self._solved(self.projected)
         w = w - np.average(w, weights=self.flow)
-        jumps = ((self.filled * w) @ self.out) @ ((self.empty * w) @ self.into)
-        wrong = abs(self._solved(0.0, self.velocity_error).real)
+        out, into = self.columns
+        jumps = ((self.filled * w) @ out) @ ((self.empty * w) @ into)
+        wrong = abs(self._solved(self.velocity_error))
         # A square of a difference is at most twice the sum of both squares.
         error = 4 * float(self.flow @ ((abs(w) + wrong) * wrong))
         noise = float(self.flow @ w**2 - 2 * jumps)
@@ -198,68 +202,78 @@ class _LinearNoise:
         ``C = n (1 - n) + int e^{Mt} R e^{M^T t} dt`` with R of few columns, ``R = X - Y`` plus its
         transpose, ``X = n out (x) n (1-n) into``, ``Y = n^2 out (x) (1-n) into``.
         """
-        n, empty = self.filled[:, None], self.empty[:, None]
-        columns = self.out.shape[1]
-        low = np.log(self.rate.min()) - _TAIL
-        high = np.log(self.rate.max()) + _TAIL
-        points = low + _STEP * np.arange(2 * int((high - low) / (2 * _STEP)) + 1)
-        frequency = np.exp(points)
-        # Half of the factors of R are columns of `left`: (1-n) into and n out, in that order.
-        one = np.hstack([self.left, n * empty * self.into, n**2 * self.out])
-        two = np.hstack([self.right, self.projected[:, None]])
-        step = max(1, _BLOCK // (one.shape[1] * two.shape[1]))
-        parts = np.split(frequency, range(step, len(frequency), step))
-        solved = np.concatenate([self._tested(part, one, two) for part in parts])
-        d, a, b, c = np.split(np.delete(solved, 2 * columns, axis=1), 4, axis=1)
-        terms = frequency * 2 * np.sum((a * b.conj() - c * d.conj()).real, axis=1)
-        fine, coarse = _sum_of_all(terms, _STEP) / np.pi, _sum_of_all(terms[::2], 2 * _STEP) / np.pi
-        ends = float(abs(terms[0]) + abs(terms[-1])) * np.exp(-2 * _TAIL)
-        rounding = _EPS * float(abs(terms).sum()) * _STEP + ends
-        return self.ensemble_variance + fine, abs(fine - coarse) + rounding
+        for more in _REFINED:
+            terms = self._terms(more)
+            fine, coarse = terms.sum(), 2 * terms[::2].sum()
+            missed, size = abs(fine - coarse), abs(terms).sum()
+            if missed <= _SMALL * self.relative_error * self.ensemble_variance:
+                break
+        return self.ensemble_variance + float(fine), float(missed + _EPS * size)
 
-    def _tested(self, frequency: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-        """Return what `one`, which begins with `left`, takes of ``(i w - M^T)^{-1} projected``."""
-        products = self._products(frequency, one, two)
-        size = self.left.shape[1]
-        small = np.eye(size) + products[:, :size, :-1]
-        columns = np.linalg.solve(small, products[:, :size, -1:])
-        return (products[..., -1:] - products[..., :-1] @ columns)[..., 0]
+    def _terms(self, more: int) -> np.ndarray:
+        """Return what each node contributes to the integral of `variance`, an odd number."""
+        from nessflow.kinetic.kernels import noise_spectrum
 
-    def _products(self, frequency: np.ndarray, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-        """Return ``one^T (i frequency + rate)^{-1} two`` for all frequencies."""
-        pairs = one.shape[1] * two.shape[1]
-        total = np.zeros((len(frequency), 2 * pairs))
-        step = max(1, _BLOCK // max(2 * pairs, len(frequency)))
-        for first in range(0, len(one), step):
-            block = slice(first, first + step)
-            rate = self.rate[block]
-            outer = (one[block, :, None] * two[block, None, :]).reshape(-1, pairs)
-            # 1 / (i w + rate) = (rate - i w) / (w^2 + rate^2), by products of real matrices.
-            square = frequency[:, None] ** 2 + rate**2
-            total += (1 / square) @ np.hstack([rate[:, None] * outer, outer])
-        result = total[:, :pairs] - 1j * frequency[:, None] * total[:, pairs:]
-        return result.reshape(-1, one.shape[1], two.shape[1])
+        slow, fast = self.rate.min() / _BEYOND, self.rate.max() * _BEYOND
+        frequency, weight = _nodes(slow, fast, more)
+        step = max(1, _BLOCK // (self.one.shape[1] * self.two.shape[1]))
+        parts = [frequency[k : k + step] for k in range(0, len(frequency), step)]
+        solved = [noise_spectrum(part, self.rate, self.one, self.two) for part in parts]
+        # At the last node, infinity, without the inverse of the frequency.
+        solved = np.vstack([*solved, self.projected @ self.one])
+        # The factors of R: (1-n) into, n out, the zero mode, n (1-n) into, n^2 out.
+        count = (solved.shape[1] - 1) // 4
+        d, a = solved[:, :count], solved[:, count : 2 * count]
+        b, c = solved[:, 2 * count + 1 : 3 * count + 1], solved[:, 3 * count + 1 :]
+        return weight * 2 / np.pi * np.sum((a * b.conj() - c * d.conj()).real, axis=1)
+
+    @cached_property
+    def columns(self) -> tuple[np.ndarray, np.ndarray]:
+        """Columns of the modes that lose and gain, balanced, (modes, columns) each."""
+        count = self.two.shape[1] // 2 - 1
+        return -self.two[:, :count], -self.two[:, count : 2 * count]
 
     @property
     def matrix(self) -> np.ndarray:
         """M, the number's mode moved."""
-        return -np.diag(self.rate) - self.left @ self.right.T
+        return -np.diag(self.rate) - self.one[:, : len(self.inverse)] @ self.two[:, :-1].T
 
     def covariance(self) -> np.ndarray:
         """Return C."""
-        matrix = self.matrix
-        jumps = (self.filled[:, None] * self.out) @ (self.empty[:, None] * self.into).T
+        out, into = self.columns
+        jumps = (self.filled[:, None] * out) @ (self.empty[:, None] * into).T
         diffusion = np.diag(self.flow) - jumps - jumps.T
-        return scipy.linalg.solve_continuous_lyapunov(matrix, -diffusion)
+        return scipy.linalg.solve_continuous_lyapunov(self.matrix, -diffusion)
 
 
-def _sum_of_all(terms: np.ndarray, step: float) -> float:
-    """Return the integral over a logarithm of what falls as its exponential beyond both ends."""
-    beyond = (terms[0] + terms[-1]) / np.expm1(step)
-    return float(terms.sum() + beyond) * step
+def _nodes(slow: float, fast: float, more: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return frequencies and weights of an integral from 0 to infinity, between rates of decay.
+
+    The trapezoidal rule in u where ``w = slow sc(u)``, the quotient of Jacobi's elliptic functions
+    of the modulus that belongs to ``slow/fast``: functions with poles at the imaginary frequencies
+    from ``slow`` to ``fast`` have a period in u and no pole within a strip of the largest width
+    (N. Hale, N. J. Higham, L. N. Trefethen, SIAM J. Numer. Anal. 46, 2505 (2008)).  The last weight
+    is that of the limit of ``w^2 f`` at infinity, a node without frequency.
+    """
+    ratio = slow / fast
+    period = ellipkm1(ratio**2)
+    half = more * int(np.ceil(_EXPONENT * period / (2 * np.pi * ellipk(ratio**2))))
+    step = period / (2 * half)
+    low = slow * _tangent(step * np.arange(half + 1), ratio)
+    # Symmetric about the middle in its logarithm.
+    frequency = np.concatenate([low, slow * fast / low[-2:0:-1]])
+    weight = step * np.hypot(slow, frequency) * np.hypot(1.0, frequency / fast)
+    weight[0] /= 2
+    return frequency, np.append(weight, 0.5 * step / fast)
 
 
-def _balanced(out: np.ndarray, into: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the columns with equal largest elements of each pair."""
-    scale = np.sqrt(abs(out).max(axis=0) / abs(into).max(axis=0))
-    return out / scale, into * scale
+def _tangent(u: np.ndarray, other: float) -> np.ndarray:
+    """Return Jacobi's ``sc(u)`` up to half of the quarter period; ``other``: of the other modulus.
+
+    By Landen's transformation, which squares that modulus until the hyperbolic sine is left.
+    """
+    if other < _EPS:
+        return np.sinh(u)
+    less = (other / (1 + np.sqrt(1 - other**2))) ** 2
+    tangent = _tangent(u / (1 + less), less)
+    return (1 + less) * tangent / (1 - less * tangent**2)

@@ -7,8 +7,9 @@ import numpy as np
 
 from nessflow.estimate import Estimate, undefined
 from nessflow.kinetic.bands import Bands
-from nessflow.kinetic.equation import gain_and_drain, gibbs_log_odds, rate_equation
+from nessflow.kinetic.equation import Number, gain_and_drain, gibbs_log_odds, rate_equation
 from nessflow.kinetic.flows import particle_current
+from nessflow.kinetic.moments import columns_of
 from nessflow.kinetic.rates import Channel, thermal_channel
 from nessflow.kinetic.steady import SteadyState, steady_state
 
@@ -19,6 +20,8 @@ SHARES = np.concatenate([np.linspace(1, 0.1, 19), np.geomspace(0.09, _CLOSEST, 9
 """Shares of the equilibrium bath: in the cold its rates are so large that small ones matter."""
 _SPARSE = 8
 """Of so many shares one is tried again in a ring that differs little."""
+_NEAR = 1e-8
+"""Relative distance of currents beyond which they are not the same, whatever their errors."""
 _SETTLED = 1e-6
 """Relative change of the current over the last step at which it is taken for its limit."""
 
@@ -154,54 +157,136 @@ def peak_current(
     ValueError
         As `steady_state_at`.
     """
+    sweep = _Sweep(bands, inverse_temperature, dissipator, coupling, filling, rests)
+    nothing = undefined("Newton's method did not converge")
+    unknown = Peak(nothing, nothing, False, nothing.undefined)
+    if not sweep.converged:
+        return unknown
+    largest_first = np.argsort(-abs(sweep.currents), kind="stable")
+    if all(abs(current) <= error for current, error in map(sweep.current, largest_first)):
+        nowhere = undefined("the current is zero within its error at all shares")
+        error = max(sweep.current(i)[1] for i in largest_first)
+        return Peak(Estimate(0.0, float(error)), nowhere, False, "")
+    inner = _inner_maxima(sweep)
+    peaks = [_refined(sweep, i) for i in inner]
+    largest = max((abs(peak.particle_current.value) for peak in peaks), default=0.0)
+    if abs(sweep.currents[_end(sweep.currents)]) >= largest:
+        peaks.insert(0, _at_end(sweep))
+    found = max(peaks, key=lambda peak: abs(peak.particle_current.value))
+    if not (sweep.converged and all(state.converged for state in found.states)):
+        return unknown
+    return found._replace(around=_around(rests, inner))
+
+
+class _Sweep:
+    """Steady states of a ring at successive shares of the equilibrium bath.
+
+    Where rates are few columns without sign, the states are found by their moments, together; their
+    errors, and those of their currents, are computed for those that are asked for.
+    """
+
+    def __init__(self, bands, inverse_temperature, dissipator, coupling, filling, rests):
+        self.bands, self.dissipator, self.coupling = bands, dissipator, coupling
+        self.filling, self.rests = filling, np.asarray(rests, dtype=float)
+        self.thermal = thermal_channel(bands, inverse_temperature)
+        self.columns = columns_of([self.thermal, *dissipator])
+        self.number = Number(
+            filling * bands.energy.value.size, (1 - filling) * bands.energy.value.size
+        )
+        self.currents, self.states = np.full(len(self.rests), np.nan), {}
+        size = 2 * self.columns.strength.size if self.columns else 1
+        self.moments = np.full((len(self.rests), size), np.nan)
+        last = gibbs_log_odds(bands, inverse_temperature, filling)[0].value
+        if self.columns:
+            mixed = self.rests > 0
+            start = self.columns.moments(last)
+            self.moments[mixed], self.currents[mixed] = self._settled(self.rests[mixed], start)
+        for i in np.flatnonzero(np.isnan(self.currents)):
+            if i and i - 1 not in self.states:
+                last = self.start(i - 1)
+            self.states[i] = self.at(self.rests[i], last)
+            last = self.states[i].log_odds.value
+            self.currents[i] = particle_current(self.states[i]).value
+
+    def _settled(self, rests: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return moments and currents at some shares."""
+        velocity = self.bands.velocity.value
+        moments, currents = self.columns.settled(
+            self._strengths(rests), self.number, start, velocity
+        )
+        return moments, currents / self.bands.length
+
+    def _strengths(self, rests: np.ndarray) -> np.ndarray:
+        """Return the strength of each column at some shares, (shares, columns)."""
+        strengths = np.multiply.outer(1 - rests, self.columns.strength)
+        strengths[:, 0] = rests
+        return strengths
+
+    @property
+    def converged(self) -> bool:
+        """Whether Newton's method found all states that were asked for."""
+        return all(state.converged for state in self.states.values())
+
+    def at(self, rest: float, start: np.ndarray) -> SteadyState:
+        """Return the state at any share, Newton's method beginning from some log odds."""
+        equation = rate_equation(
+            self.bands, self.thermal, self.dissipator, self.coupling, 1 - rest, rest
+        )
+        return steady_state(equation, self.filling, start if rest else None)
+
+    def start(self, i: int) -> np.ndarray:
+        """Return the log odds at a share of the sweep."""
+        if i in self.states:
+            return self.states[i].log_odds.value
+        return self.columns.log_odds(self._strengths(self.rests[i : i + 1])[0], self.moments[i])
+
+    def state(self, i: int) -> SteadyState:
+        """Return the state at a share of the sweep."""
+        if i not in self.states:
+            self.states[i] = self.at(self.rests[i], self.start(i))
+        return self.states[i]
+
+    def current(self, i: int) -> tuple[float, float]:
+        """Return the current at a share of the sweep, and its error."""
+        return particle_current(self.state(i))[:2]
+
+    def slope(self, rest: float, i: int) -> float:
+        """Return ``dI/d ln(gamma_eq/gamma_neq)`` at a share near one of the sweep."""
+        if np.isfinite(self.moments[i]).all():
+            moments, _ = self._settled(np.array([rest]), self.moments[i])
+            if np.isfinite(moments).all():
+                strengths = self._strengths(np.array([rest]))
+                velocity = self.bands.velocity.value
+                found = self.columns.slope(strengths[0], moments[0], velocity)
+                return found / self.bands.length
+        return current_slope(self.at(rest, self.start(i)))
+
+
+def _refined(sweep: _Sweep, i: int) -> Peak:
+    """Return the peak near a share of the sweep."""
     from scipy.optimize import brentq
 
-    thermal = thermal_channel(bands, inverse_temperature)
+    rests = sweep.rests
 
-    def at(rest, start):
-        equation = rate_equation(bands, thermal, dissipator, coupling, 1 - rest, rest)
-        return steady_state(equation, filling, start)
+    def slope_at(logarithm):
+        return sweep.slope(float(np.exp(logarithm)), i)
 
-    def refined(rest, low, high, start):
-        """Return the share of the equilibrium bath of an extremum, and its error."""
-
-        def slope(logarithm):
-            return current_slope(at(np.exp(logarithm), start))
-
-        # Without nonequilibrium bath the slope is no derivative.
-        low, high = np.log([low, min(high, 1 - 1e-6)])
-        if not slope(low) * slope(high) < 0:
-            return rest, np.nan
-        root, step = brentq(slope, low, high, xtol=1e-12), 1e-4
-        rest = float(np.exp(root))
-        curvature = (slope(root + step) - slope(root - step)) / (2 * step)
-        # A current known to an error has a slope known to that error.
-        error = 10 * particle_current(at(rest, start)).error / abs(curvature)
-        return rest, rest * (1e-12 + error) + np.finfo(float).eps
-
-    states, start = [], gibbs_log_odds(bands, inverse_temperature, filling)[0].value
-    for rest in rests:
-        states.append(at(rest, start if rest else None))
-        start = states[-1].log_odds.value
-    currents, errors = np.array([particle_current(state)[:2] for state in states]).T
-    if not all(state.converged for state in states):
-        nothing = undefined("Newton's method did not converge")
-        return Peak(nothing, nothing, False, nothing.undefined)
-    if not np.any(abs(currents) > errors):
-        nowhere = undefined("the current is zero within its error at all shares")
-        return Peak(Estimate(0.0, float(errors.max())), nowhere, False, "")
-    peaks, inner = [_at_end(currents, errors, states, rests)], _inner_maxima(abs(currents), errors)
-    for i in inner:
-        start = states[i].log_odds.value
-        rest, share_error = refined(rests[i], rests[i + 1], rests[i - 1], start)
-        fault = f"the current has several extrema near the share {1 - rest:.6g}"
-        fault = fault if np.isnan(share_error) else ""
-        ends = [] if fault else [rest, *np.clip([rest - share_error, rest + share_error], 0, 1)]
-        found = tuple(at(each, start) for each in ends or [rest])
-        share = Estimate(1 - rest, share_error)
-        peaks.append(Peak(particle_current(found[0]), share, True, fault, found))
-    largest = max(peaks, key=lambda peak: abs(peak.particle_current.value))
-    return largest._replace(around=_around(rests, inner))
+    # Without nonequilibrium bath the slope is no derivative.
+    low, high = np.log([rests[i + 1], min(rests[i - 1], 1 - 1e-6)])
+    if not slope_at(low) * slope_at(high) < 0:
+        fault = f"the current has several extrema near the share {1 - rests[i]:.6g}"
+        share, state = Estimate(1 - rests[i], np.nan), sweep.state(i)
+        return Peak(particle_current(state), share, True, fault, (state,))
+    root, step = brentq(slope_at, low, high, xtol=1e-12), 1e-4
+    rest, start = float(np.exp(root)), sweep.start(i)
+    curvature = (slope_at(root + step) - slope_at(root - step)) / (2 * step)
+    state = sweep.at(rest, start)
+    current = particle_current(state)
+    # A current known to an error has a slope known to that error.
+    error = rest * (1e-12 + 10 * current.error / abs(curvature)) + np.finfo(float).eps
+    ends = np.clip([rest - error, rest + error], 0, 1)
+    around = (sweep.at(end, start) for end in ends)
+    return Peak(current, Estimate(1 - rest, error), True, "", (state, *around))
 
 
 def _around(rests: Sequence[float], inner: Sequence[int]) -> tuple[float, ...]:
@@ -213,31 +298,53 @@ def _around(rests: Sequence[float], inner: Sequence[int]) -> tuple[float, ...]:
     return tuple(np.asarray(rests)[chosen].tolist())
 
 
-def _at_end(
-    currents: np.ndarray,
-    errors: np.ndarray,
-    states: Sequence[SteadyState],
-    rests: Sequence[float],
-) -> Peak:
-    """Return the largest current at an end of the grid: at share 0, at 1, or beside 1."""
-    end = max((len(currents) - 1, len(currents) - 2, 0), key=lambda i: abs(currents[i]))
-    current, error, rest = float(currents[end]), float(errors[end]), float(rests[end])
-    same = np.append(False, abs(currents[: end + 1] - current) <= errors[: end + 1])
-    plateau = end - int(np.argmin(same[::-1])) + 1
-    share_error, fault = float(rests[plateau]) - rest, ""
-    if end == len(currents) - 2:
-        step = abs(current - float(currents[end - 1]))
-        error, share_error = error + step, share_error + rest
+def _end(currents: np.ndarray) -> int:
+    """Return at which end of a sweep the current is largest: at share 0, at 1, or beside 1."""
+    return max((len(currents) - 1, len(currents) - 2, 0), key=lambda i: abs(currents[i]))
+
+
+def _at_end(sweep: _Sweep) -> Peak:
+    """Return the largest current at an end of the sweep."""
+    end, rests = _end(sweep.currents), sweep.rests
+    current, error = sweep.current(end)
+    plateau = _plateau(sweep, end)
+    share_error, fault = float(rests[plateau] - rests[end]), ""
+    if end == len(rests) - 2:
+        step = abs(current - sweep.current(end - 1)[0])
+        error, share_error = error + step, share_error + rests[end]
         if step > _SETTLED * abs(current):
-            fault = f"the current still grows where the equilibrium bath has the share {rest:.1e}"
-    around = states[end], states[plateau], states[max(end - 1, 0)]
-    share = Estimate(1 - rest, share_error)
+            rest = f"{rests[end]:.1e}"
+            fault = f"the current still grows where the equilibrium bath has the share {rest}"
+    around = sweep.state(end), sweep.state(plateau), sweep.state(max(end - 1, 0))
+    share = Estimate(1 - float(rests[end]), float(share_error))
     return Peak(Estimate(current, error), share, False, fault, around)
 
 
-def _inner_maxima(magnitudes: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Return where a magnitude is above its neighbours, on the grid without its ends."""
-    inner = magnitudes[1:-2] - errors[1:-2]
+def _plateau(sweep: _Sweep, end: int) -> int:
+    """Return the first share from which on the current is that at an end, within its error."""
+    current, error = sweep.current(end)
+    near = abs(sweep.currents[:end] - current) <= _NEAR * abs(current) + 10 * error
+    first, last = end - int(np.argmin(np.append(near[::-1], False))), end
+    while first < last:
+        middle = (first + last) // 2
+        other, allowed = sweep.current(middle)
+        if abs(other - current) <= allowed:
+            last = middle
+        else:
+            first = middle + 1
+    return last
+
+
+def _inner_maxima(sweep: _Sweep) -> list[int]:
+    """Return where the current is above its neighbours, on the grid without its ends."""
+    magnitudes = abs(sweep.currents)
+    inner = magnitudes[1:-2]
     above = (inner > magnitudes[:-3]) & (inner > magnitudes[2:-1])
     # Refined, none is twice as large as on the grid.
-    return np.nonzero(above & (inner > 0.5 * magnitudes.max()))[0] + 1
+    places = np.flatnonzero(above & (inner > 0.5 * magnitudes.max())) + 1
+
+    def by_more_than_its_error(i: int) -> bool:
+        least = max(magnitudes[i - 1], magnitudes[i + 1], 0.5 * magnitudes.max())
+        return magnitudes[i] - sweep.current(i)[1] > least
+
+    return [i for i in places.tolist() if by_more_than_its_error(i)]

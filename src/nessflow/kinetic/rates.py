@@ -7,7 +7,7 @@ much as there are modes, not the square of it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
 
@@ -47,19 +47,11 @@ class Channel:
 
     def __post_init__(self):
         for name in ("out", "into"):
-            if getattr(self, f"{name}_error") is None:
-                error = 4 * _EPS * abs(getattr(self, name))
-                object.__setattr__(self, f"{name}_error", error)
-
-    @cached_property
-    def out_size(self) -> np.ndarray:
-        """``abs(out)``, (modes, columns)."""
-        return abs(self.out)
-
-    @cached_property
-    def into_size(self) -> np.ndarray:
-        """``abs(into)``, (modes, columns)."""
-        return abs(self.into)
+            columns = np.ascontiguousarray(getattr(self, name), dtype=float)
+            error = getattr(self, f"{name}_error")
+            error = 4 * _EPS * abs(columns) if error is None else np.ascontiguousarray(error)
+            object.__setattr__(self, name, columns)
+            object.__setattr__(self, f"{name}_error", error)
 
     def rates(self, rows: slice = slice(None)) -> np.ndarray:
         """Return the rates from some modes to all.
@@ -131,6 +123,7 @@ class Channel:
         return self.out.shape[1] == 1
 
 
+@lru_cache(maxsize=4)
 def thermal_channel(bands: Bands, inverse_temperature: float) -> Channel:
     """Return ``e^{beta (e_a - e_b)/2}``, which obeys detailed balance (eqs. 8 and 18).
 

@@ -16,8 +16,8 @@ import numpy as np
 from scipy.special import expit
 
 from nessflow.estimate import Estimate
-from nessflow.kinetic.equation import Number, RateEquation, gain_and_drain, gain_and_drain_error
-from nessflow.kinetic.rates import LARGEST_EXPONENT
+from nessflow.kinetic.equation import Number, RateEquation
+from nessflow.kinetic.moments import columns_of
 
 _LONGEST_STEP = 4.0
 _STEPS = 200
@@ -64,15 +64,20 @@ class SteadyState(State):
     ----------
     free : ndarray of bool
         Modes that some process fills and some process empties.
-    residual : float
-        Largest ``abs(h)``.
+    linear : _Linearised
+        The equations at the state, on the free modes.
     converged : bool
         Whether Newton's method ended.
     """
 
     free: np.ndarray
-    residual: float
+    linear: "_Linearised"
     converged: bool
+
+    @property
+    def residual(self) -> float:
+        """Largest ``abs(h)``."""
+        return float(abs(self.linear.residual).max())
 
     def response(self, force: np.ndarray, particles: float = 0.0) -> np.ndarray:
         """Return the change of the occupations for small changes of rates and of the number of
@@ -90,10 +95,9 @@ class SteadyState(State):
         (modes,) float array
             ``dn``; modes that are not free do not respond.
         """
-        linear = _Linearised(self.equation, self.log_odds.value, self.free)
-        step = linear.solve(np.asarray(force)[self.free], particles)
+        step = self.linear.solve(np.asarray(force)[self.free], particles)
         change = np.zeros(len(self.free))
-        change[self.free] = -linear.weight * step
+        change[self.free] = -self.linear.weight * step
         return change
 
 
@@ -162,39 +166,47 @@ def steady_state(
     number = Number(particles, holes)
     if start is not None:
         log_odds[free] = start[free]
-    converged = False
+    found = _by_moments(equation, number, log_odds)
+    log_odds, converged = (log_odds, False) if found is None else (found, True)
     for _ in range(_STEPS):
         linear = _Linearised(equation, log_odds, free)
         missing, rounding = linear.missing(number)
         step = linear.solve(linear.residual, missing)
         longest = abs(step).max()
-        log_odds[free] += step * min(1.0, _LONGEST_STEP / max(longest, 1e-300))
+        small = longest <= _CONVERGED * (1 + abs(log_odds[free]).max()) or bool(
+            (abs(step) <= linear.carried(linear.rounding, rounding)).all()
+        )
+        # One more step after the first that is small: it is its square, or nothing but rounding.
+        converged = converged and small
         if converged or not np.isfinite(longest):
             break
-        # One more step after the last that is above rounding.
-        converged = longest <= _CONVERGED * (1 + abs(log_odds[free]).max())
-        noise = linear.carried(linear.rounding, rounding)
-        converged = converged or bool((abs(step) <= noise).all())
-    linear = _Linearised(equation, log_odds, free)
+        log_odds[free] += step * min(1.0, _LONGEST_STEP / max(longest, 1e-300))
+        converged = small
     error = np.zeros(equation.modes)
-    missing, rounding = linear.missing(number)
     error[free] = linear.carried(abs(linear.residual) + linear.rounding, abs(missing) + rounding)
-    residual = float(abs(linear.residual).max())
-    return SteadyState(equation, Estimate(log_odds, error), free, residual, converged)
+    return SteadyState(equation, Estimate(log_odds, error), free, linear, converged)
+
+
+def _by_moments(equation: RateEquation, number: Number, log_odds: np.ndarray) -> np.ndarray | None:
+    """Return the log odds that the moments of few columns say, if they do."""
+    if not _with_equilibrium(equation) or (columns := columns_of(equation.active)) is None:
+        return None
+    strength, velocity = columns.strength, equation.bands.velocity.value
+    (moments,), _ = columns.settled(strength[None], number, columns.moments(log_odds), velocity)
+    return columns.log_odds(strength, moments) if np.isfinite(moments).all() else None
+
+
+def _with_equilibrium(equation: RateEquation) -> bool:
+    return any(channel.name == "equilibrium" for channel in equation.active)
 
 
 def _reached(equation: RateEquation) -> tuple[np.ndarray, np.ndarray]:
     """Return which modes some process fills, and which some process empties."""
-    if any(channel.name == "equilibrium" for channel in equation.active):
+    if _with_equilibrium(equation):
         return np.ones(equation.modes, dtype=bool), np.ones(equation.modes, dtype=bool)
     into = equation.into @ equation.out.sum(axis=0)
     out = equation.out @ equation.into.sum(axis=0)
     return into > _UNREACHED * into.max(), out > _UNREACHED * out.max()
-
-
-def _error_of_logarithm(relative: np.ndarray) -> np.ndarray:
-    """Return what a logarithm of a rate may be wrong by; all, where the rate has no digit."""
-    return np.where(relative < 1, -np.log1p(-np.minimum(relative, 1 - _EPS)), 2 * LARGEST_EXPONENT)
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:
@@ -214,40 +226,30 @@ class _Linearised:
     """
 
     def __init__(self, equation: RateEquation, log_odds: np.ndarray, free: np.ndarray):
+        # Imported here: numba takes long to import.
+        from nessflow.kinetic.kernels import gains, linearised, response_matrix
+
         n, vacancy = expit(-log_odds), expit(log_odds)
-        gain, drain = gain_and_drain(equation.out, equation.into, n, vacancy)
-        gain_error, drain_error = gain_and_drain_error(equation, n, vacancy)
         out, into = equation.out, equation.into
+        rates = gains(out, into, equation.out_error, equation.into_error, n, vacancy)
         if not free.all():
-            every = (gain, drain, gain_error, drain_error, n, vacancy, log_odds, out, into)
-            gain, drain, gain_error, drain_error, n, vacancy, log_odds, out, into = (
-                values[free] for values in every
-            )
+            rates = np.ascontiguousarray(rates[:, free])
+            n, vacancy, log_odds, out, into = (x[free] for x in (n, vacancy, log_odds, out, into))
         # Columns of both signs cancel; what is left is no smaller than their rounding.
-        gain, drain = np.maximum(gain, gain_error / 8), np.maximum(drain, drain_error / 8)
-        self.n, self.vacancy, self.weight = n, vacancy, n * vacancy
-        self.residual = np.log(drain / gain) - log_odds
-        self.rounding = _EPS * (4 + abs(log_odds))
-        self.rounding += _error_of_logarithm(gain_error / gain)
-        self.rounding += _error_of_logarithm(drain_error / drain)
-        left = np.hstack([into / gain[:, None], out / drain[:, None]])
-        right = -self.weight[:, None] * np.hstack([out, into])
-        size = left.shape[1]
-        self.dense = size >= len(n)
-        if self.dense:
-            # One column for each mode instead of products.
-            left, right, size = np.eye(len(n)), (left @ right.T).T, len(n)
-        else:
-            scale = abs(left).max(axis=0)
-            left, right = left / scale, right * scale
-        self.left, self.right = left, right
-        bordered = np.zeros((size + 1, size + 1))
-        bordered[:size, :size] = np.eye(size) + right.T @ left
-        bordered[:size, size] = right.sum(axis=0)
+        found = linearised(out, into, rates, log_odds, n, vacancy)
+        self.residual, self.rounding, self.weight, left, right = found
+        self.n, self.vacancy, (self.gain, self.drain) = n, vacancy, rates[:2]
         # Relative to all weights, which are tiny in the cold.
-        self.total = float(self.weight.sum())
-        bordered[size, :size] = self.weight @ left / self.total
-        bordered[size, size] = 1.0
+        if left.shape[1] < len(n):
+            bordered, self.total = response_matrix(left, right, self.weight)
+        else:
+            # One column for each mode instead of products.
+            left, right = np.eye(len(n)), (left @ right.T).T
+            self.total = float(self.weight.sum())
+            border = np.append(self.weight / self.total, 1.0)
+            inner = np.column_stack([left + right.T, right.sum(axis=0)])
+            bordered = np.vstack([inner, border])
+        self.left, self.right = left, right
         self.inverse = _inverse(bordered)
 
     def solve(self, force: np.ndarray, particles: float) -> np.ndarray:

@@ -13,6 +13,7 @@ The site of a lead on several sites is the combination ``v`` of them that it cou
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -194,10 +195,14 @@ def broadened_local_equation(
     return _local(system, loss.sum(axis=1), gain.sum(axis=1), bosonic, system.sites * error)
 
 
+@lru_cache(maxsize=2)
 def _rates(
     system: OpenSystem, bosonic: bool, broadened: bool, rtol: float
 ) -> tuple[np.ndarray, float]:
-    """Return loss and gain rates of each lead and level, (2, l, N), and their error."""
+    """Return loss and gain rates of each lead and level, (2, l, N), and their error.
+
+    Computed once for the local and the global equation of a system.
+    """
     if bosonic:
         require_bosonic_leads(system.leads)
     levels, modes = _modes(system)

@@ -18,15 +18,16 @@ number of sites.
 import numpy as np
 
 from nessflow.estimate import Estimate
-from nessflow.lindblad.equation import MasterEquation
+from nessflow.lindblad.equation import MasterEquation, norm
 from nessflow.scattering.currents import Transport
 
 _EPSILON = np.finfo(float).eps
 
 
 def _traces(rates: np.ndarray, matrices: np.ndarray) -> np.ndarray:
-    """Return ``Re Tr[A B]`` of each rate matrix and each of some matrices, (t, ...)."""
-    return np.einsum("aij,...ji->a...", rates, matrices).real
+    """Return ``Re Tr[A B]`` of each rate matrix and each of some matrices, (..., t, s)."""
+    products = rates[..., :, None, :, :] * matrices.swapaxes(-1, -2)[..., None, :, :, :]
+    return products.real.sum(axis=(-1, -2))
 
 
 def transport(equation: MasterEquation) -> Transport:
@@ -37,32 +38,38 @@ def transport(equation: MasterEquation) -> Transport:
     Parameters
     ----------
     equation : MasterEquation
-        Any rates; cumulants are those of a counting process where it is a Lindblad equation.
+        Any rates, of one equation or of many; cumulants are those of a counting process where it
+        is a Lindblad equation.
 
     Returns
     -------
     Transport
-        By terminal, with bounds of what rounding and errors of the rates do.
+        By equation and terminal, with bounds of what rounding and errors of the rates do.
 
     Raises
     ------
     ValueError
         When there is no steady state.
     """
-    n, s, gain, loss = equation.steady_density, equation.sign, equation.gain, equation.loss
-    h, each = np.eye(len(n)) + s * n, range(len(equation.terminals))
-    into, out = _traces(gain, h), _traces(loss, n)
-    dissipators = np.array([equation.dissipator(a, n) for a in each])
-    energy = _traces(dissipators, equation.hamiltonian)
+    n, s = equation.steady_density[..., None, :, :], equation.sign
+    gain, loss = equation.gain, equation.loss
+    h = np.eye(n.shape[-1]) + s * n
+    into, out = _traces(gain, h)[..., 0], _traces(loss, n)[..., 0]
+    damping = equation.damping_of
+    dissipators = gain - 0.5 * (damping @ n + n @ damping)
+    energy = _traces(dissipators, equation.hamiltonian[None])[..., 0]
     # What the counting field drives the density by, at first and at second order.
     filled, emptied = h @ gain @ h, s * n @ loss @ n
     first = equation.solve(filled - emptied)
     half = s * (h @ gain - n @ loss) @ first
-    second = equation.solve(0.5 * (filled + emptied) + half + half.conj().swapaxes(1, 2))
+    second = equation.solve(0.5 * (filled + emptied) + half + half.conj().swapaxes(-1, -2))
     change = _traces(s * gain - loss, first)
-    noise = change + change.T + np.diag(into + out)
-    moved = _traces(s * gain + loss, first)[each, each]
-    last = _traces(s * gain - loss, second)[each, each]
+    own = np.eye(len(equation.terminals))
+    noise = change + change.swapaxes(-1, -2) + (into + out)[..., None] * own
+    moved, last = (
+        np.diagonal(_traces(s * gain + sign * loss, x), axis1=-2, axis2=-1)
+        for sign, x in ((1, first), (-1, second))
+    )
     third = into - out + 3 * moved + 6 * last
     values = into - out, energy, noise, third
     found = map(Estimate, values, _errors(equation))
@@ -77,12 +84,15 @@ def _errors(equation: MasterEquation) -> tuple[np.ndarray, ...]:
     slowest relaxation, ``rate * condition``.
     """
     sites = len(equation.hamiltonian)
-    size = 1 + np.linalg.norm(equation.steady_density, 2)
-    rates = np.stack([equation.gain, equation.loss])
-    rate = np.linalg.svd(rates, compute_uv=False).sum(axis=(0, 2))
+    size = 1 + norm(equation.steady_density)
+    rate = sum(
+        np.linalg.svd(rates, compute_uv=False).sum(axis=-1)
+        for rates in (equation.gain, equation.loss)
+    )
     relative = equation.steady_error + 4 * _EPSILON * size
-    current = rate * relative + 2 * sites * size * equation.rates_error
-    norm = np.linalg.norm(equation.hamiltonian, 2)
-    events = size**2 * (1 + rate * equation.condition)
-    pair = np.sqrt(np.outer(current, current) * np.outer(events, events))
-    return current, norm * current, 4 * pair, 24 * current * events**2
+    wrong = np.multiply(2 * sites * size, equation.rates_error)
+    current = rate * relative[..., None] + wrong[..., None]
+    events = (size * size)[..., None] * (1 + rate * equation.condition[..., None])
+    spread = np.sqrt(current) * np.sqrt(events)
+    pair = spread[..., :, None] * spread[..., None, :]
+    return current, norm(equation.hamiltonian) * current, 4 * pair, 24 * current * events * events

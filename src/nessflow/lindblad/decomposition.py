@@ -16,38 +16,37 @@ def split(rates: np.ndarray, basis: np.ndarray | None = None) -> tuple[np.ndarra
 
     Parameters
     ----------
-    rates : (t, N, N) array
+    rates : (..., t, N, N) array
         Rate matrices of each terminal between sites.
     basis : (N, N) array, optional
         States in columns; the sites unless given.
 
     Returns
     -------
-    own : (t, N) float
+    own : (..., t, N) float
         Rate of each state due to each terminal.
-    joint : (N, N) complex
+    joint : (..., N, N) complex
         Rates between different states, all terminals together; zero diagonal.
     """
     if basis is not None:
         rates = basis.conj().T @ rates @ basis
-    total = rates.sum(axis=0)
-    own = np.einsum("aii->ai", rates).real
-    return own, total - np.diag(np.diag(total))
+    own = np.diagonal(rates, axis1=-2, axis2=-1).real
+    return own, rates.sum(axis=-3) * (1 - np.eye(rates.shape[-1]))
 
 
-def joint_rate(joint: np.ndarray) -> float:
+def joint_rate(joint: np.ndarray) -> np.ndarray:
     """Return the largest canonical rate of a matrix without diagonal, |Lambda_12| for two states.
 
     Its rates add up to zero, so that it is no Lindblad generator by itself unless it is zero.
 
     Parameters
     ----------
-    joint : (N, N) array
+    joint : (..., N, N) array
         Hermitian, of `split`, in t/hbar.
 
     Returns
     -------
-    float
+    (...) float array
         In t/hbar.
     """
-    return float(canonical_rates(joint)[-1])
+    return canonical_rates(joint)[..., -1]

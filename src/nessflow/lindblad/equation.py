@@ -30,7 +30,7 @@ _POSITIVE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class MasterEquation:
-    """Rate matrices of every terminal.
+    """Rate matrices of every terminal, of one equation or of many (...) with one Hamiltonian.
 
     Parameters
     ----------
@@ -38,12 +38,12 @@ class MasterEquation:
         Names.
     hamiltonian : (N, N) array
         ``h``, Hermitian, in t.
-    loss, gain : (t, N, N) arrays
+    loss, gain : (..., t, N, N) arrays
         Rate matrices of each terminal, Hermitian, in t/hbar.  Completely positive (a Lindblad
         equation) where none has a negative eigenvalue; `require_lindblad` checks that.
     bosonic : bool
         Statistics.
-    rates_error : float
+    rates_error : float or (...) array
         What elements of ``loss`` and ``gain`` may be wrong by.
 
     Raises
@@ -57,14 +57,15 @@ class MasterEquation:
     loss: np.ndarray
     gain: np.ndarray
     bosonic: bool = False
-    rates_error: float = 0.0
+    rates_error: float | np.ndarray = 0.0
 
     def __post_init__(self):
         n, count = len(self.hamiltonian), len(self.terminals)
+        many = np.shape(self.gain)[:-3]
         for name, shape in (
             ("hamiltonian", (n, n)),
-            ("loss", (count, n, n)),
-            ("gain", (count, n, n)),
+            ("loss", (*many, count, n, n)),
+            ("gain", (*many, count, n, n)),
         ):
             matrix = np.asarray(getattr(self, name), complex)
             if matrix.shape != shape:
@@ -83,47 +84,29 @@ class MasterEquation:
 
     @property
     def damping_of(self) -> np.ndarray:
-        """``Gamma_a = loss_a - s gain_a``, (t, N, N)."""
+        """``Gamma_a = loss_a - s gain_a``, (..., t, N, N)."""
         return self.loss - self.sign * self.gain
 
     @cached_property
     def effective_hamiltonian(self) -> np.ndarray:
-        """``X``, (N, N)."""
-        return self.hamiltonian - 0.5j * self.damping_of.sum(axis=0)
-
-    def dissipator(self, terminal: int, density: np.ndarray) -> np.ndarray:
-        """Return what a terminal adds to ``dn/dt``.
-
-        Parameters
-        ----------
-        terminal : int
-            Which terminal, from 0.
-        density : (N, N) array
-            ``n``.
-
-        Returns
-        -------
-        (N, N) complex array
-            In t/hbar.
-        """
-        damping = self.damping_of[terminal]
-        return self.gain[terminal] - 0.5 * (damping @ density + density @ damping)
+        """``X``, (..., N, N)."""
+        return self.hamiltonian - 0.5j * self.damping_of.sum(axis=-3)
 
     def derivative(self, density: np.ndarray) -> np.ndarray:
         """Return ``dn/dt``.
 
         Parameters
         ----------
-        density : (N, N) array
+        density : (..., N, N) array
             ``n``, Hermitian.
 
         Returns
         -------
-        (N, N) complex array
+        (..., N, N) complex array
             In t/hbar.
         """
         drift = -1j * self.effective_hamiltonian @ density
-        return drift + drift.conj().T + self.gain.sum(axis=0)
+        return drift + drift.conj().swapaxes(-1, -2) + self.gain.sum(axis=-3)
 
     def solve(self, source: np.ndarray) -> np.ndarray:
         """Return ``n`` with ``-i (X n - n X^+) + source = 0``.
@@ -131,7 +114,7 @@ class MasterEquation:
         Parameters
         ----------
         source : (..., N, N) array
-            One or several, in t/hbar.
+            One or several, in t/hbar; of many equations, one or several of each.
 
         Returns
         -------
@@ -145,19 +128,26 @@ class MasterEquation:
         """
         if self._instability:
             raise ValueError(self._instability)
+        many, size = self.effective_hamiltonian.shape[:-2], len(self.hamiltonian)
         shape = np.shape(source)
-        if shape[-1] <= _FEW_SITES:
-            elements = np.reshape(source, (-1, shape[-1] ** 2)).T
-            return np.linalg.solve(self._generator, -elements).T.reshape(shape)
-        drift = -1j * self.effective_hamiltonian
-        each = [solve_continuous_lyapunov(drift, -x) for x in np.reshape(source, (-1, *shape[-2:]))]
-        return np.reshape(each, shape)
+        sources = np.reshape(source, (*many, -1, size, size))
+        if size <= _FEW_SITES:
+            elements = sources.reshape(*many, -1, size**2).swapaxes(-1, -2)
+            return np.linalg.solve(self._generator, -elements).swapaxes(-1, -2).reshape(shape)
+        found = np.empty(sources.shape, complex)
+        for index in np.ndindex(many):
+            drift = -1j * self.effective_hamiltonian[index]
+            found[index] = [solve_continuous_lyapunov(drift, -x) for x in sources[index]]
+        return found.reshape(shape)
 
     @cached_property
     def _generator(self) -> np.ndarray:
-        """``n -> -i (X n - n X^+)`` as a matrix on the elements of n, (N^2, N^2)."""
-        x, one = self.effective_hamiltonian, np.eye(len(self.hamiltonian))
-        return 1j * (np.kron(one, x.conj()) - np.kron(x, one))
+        """``n -> -i (X n - n X^+)`` as a matrix on the elements of n, (..., N^2, N^2)."""
+        x, size = self.effective_hamiltonian, len(self.hamiltonian)
+        one = np.eye(size)
+        left = one[:, None, :, None] * x.conj()[..., None, :, None, :]
+        right = x[..., :, None, :, None] * one[:, None, :]
+        return 1j * (left - right).reshape(*x.shape[:-2], size**2, size**2)
 
     @cached_property
     def _instability(self) -> str:
@@ -165,7 +155,7 @@ class MasterEquation:
 
         Bosons with more gain than loss are amplified.
         """
-        levels = np.linalg.eigvals(self.effective_hamiltonian)
+        levels = np.linalg.eigvals(self.effective_hamiltonian).ravel()
         worst = np.argmax(levels.imag)
         if levels.imag[worst] < -64 * _EPSILON * abs(self.effective_hamiltonian).max():
             return ""
@@ -181,24 +171,25 @@ class MasterEquation:
         )
 
     @cached_property
-    def condition(self) -> float:
-        """Largest change of the steady density for a source of norm 1, in hbar/t."""
-        return float(np.linalg.norm(self.solve(np.eye(len(self.hamiltonian))), 2))
+    def condition(self) -> np.ndarray:
+        """Largest change of the steady density for a source of norm 1, in hbar/t, (...)."""
+        one = np.broadcast_to(np.eye(len(self.hamiltonian)), self.effective_hamiltonian.shape)
+        return norm(self.solve(one))
 
     @cached_property
     def steady_density(self) -> np.ndarray:
-        """Steady ``n``, (N, N)."""
-        density = self.solve(self.gain.sum(axis=0))
+        """Steady ``n``, (..., N, N)."""
+        density = self.solve(self.gain.sum(axis=-3))
         density = density + self.solve(self.derivative(density))
-        return 0.5 * (density + density.conj().T)
+        return 0.5 * (density + density.conj().swapaxes(-1, -2))
 
     @cached_property
-    def steady_error(self) -> float:
-        """What elements of `steady_density` may be wrong by."""
-        size = 1 + np.linalg.norm(self.steady_density, 2)
-        rounding = 8 * _EPSILON * np.linalg.norm(self.effective_hamiltonian, 2)
+    def steady_error(self) -> np.ndarray:
+        """What elements of `steady_density` may be wrong by, (...)."""
+        size = 1 + norm(self.steady_density)
+        rounding = 8 * _EPSILON * norm(self.effective_hamiltonian)
         rates = len(self.hamiltonian) * (len(self.terminals) + 1) * self.rates_error
-        return float(self.condition * size * (rounding + rates))
+        return self.condition * size * (rounding + rates)
 
     def relaxation(self, initial: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Return the density at ascending times from that at time 0.
@@ -228,37 +219,42 @@ class MasterEquation:
         return steady + propagators @ change @ propagators.conj().swapaxes(1, 2)
 
 
+def norm(matrices: np.ndarray) -> np.ndarray:
+    """Return the largest singular value of each matrix, (...) of (..., N, N)."""
+    return np.linalg.svd(matrices, compute_uv=False)[..., 0]
+
+
 def canonical_rates(matrix: np.ndarray) -> np.ndarray:
     """Return the eigenvalues of a rate matrix, ascending: the rates of (52).
 
     Parameters
     ----------
-    matrix : (N, N) array
+    matrix : (..., N, N) array
         Loss or gain, Hermitian, in t/hbar.
 
     Returns
     -------
-    (N,) float array
+    (..., N) float array
         In t/hbar.
     """
     return np.linalg.eigvalsh(matrix)
 
 
-def non_markovianity(*matrices: np.ndarray) -> float:
+def non_markovianity(*matrices: np.ndarray) -> np.ndarray:
     """Return ``nu = -sum of negative canonical rates`` of rate matrices, (82).
 
     Parameters
     ----------
-    *matrices : (N, N) arrays
+    *matrices : (..., N, N) arrays
         Loss and gain of all terminals together, in t/hbar.
 
     Returns
     -------
-    float
+    (...) float array
         In t/hbar; 0 for a Lindblad equation.
     """
-    rates = np.concatenate([canonical_rates(matrix) for matrix in matrices])
-    return float(-np.minimum(rates, 0.0).sum())
+    rates = np.concatenate([canonical_rates(matrix) for matrix in matrices], axis=-1)
+    return -np.minimum(rates, 0.0).sum(axis=-1)
 
 
 def require_lindblad(equation: MasterEquation) -> MasterEquation:

@@ -5,7 +5,7 @@ beyond them by more than its error, or with an error larger than the whole range
 the kind made of it, so that the point is suspect and enters no mean.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -52,15 +52,15 @@ def judge(outcome, variables: Mapping, coordinates: Mapping[str, np.ndarray]) ->
     ValueError
         When a variable is missing or has another shape than declared.
     """
-    values, unexplained, reasons = {}, [], {}
-    for name, variable in variables.items():
-        values[name] = value = _value(outcome, name, variable, coordinates)
-        if not np.isfinite(value).all():
-            note = outcome.notes.get(name) or outcome.notes.get(name.removesuffix("_error"))
-            if note:
-                reasons[name] = note
-            else:
-                unexplained.append(name)
+    sizes = {dim: np.size(labels) for dim, labels in coordinates.items()}
+    values = {name: _value(outcome, name, x, sizes) for name, x in variables.items()}
+    unexplained, reasons = [], {}
+    for name in _not_finite(values):
+        note = outcome.notes.get(name) or outcome.notes.get(name.removesuffix("_error"))
+        if note:
+            reasons[name] = note
+        else:
+            unexplained.append(name)
     status, message = int(outcome.status), outcome.message
     if status == OK:
         faults = [f"not finite, and no reason given: {', '.join(unexplained)}"] * bool(unexplained)
@@ -70,11 +70,27 @@ def judge(outcome, variables: Mapping, coordinates: Mapping[str, np.ndarray]) ->
     return Verdict(values, status, message, reasons)
 
 
-def _value(outcome, name, variable, coordinates) -> np.ndarray:
+def _all(values: Iterable[np.ndarray]) -> np.ndarray:
+    """Return all numbers of some arrays."""
+    flat = [value.ravel() for value in values]
+    return np.concatenate(flat) if flat else np.zeros(0)
+
+
+def _not_finite(values: Mapping[str, np.ndarray]) -> list[str]:
+    """Return the names of arrays with a number that is not finite, in their order."""
+    bad = np.flatnonzero(~np.isfinite(_all(values.values())))
+    if not bad.size:
+        return []
+    ends = np.cumsum([value.size for value in values.values()])
+    names = list(values)
+    return [names[k] for k in sorted(set(np.searchsorted(ends, bad, side="right").tolist()))]
+
+
+def _value(outcome, name, variable, sizes) -> np.ndarray:
     if name not in outcome.values:
         raise ValueError(f"the kind returned no {name}")
     value = np.asarray(outcome.values[name], dtype=float)
-    shape = tuple(len(coordinates[dim]) for dim in variable.dims)
+    shape = tuple(map(sizes.__getitem__, variable.dims))
     if value.shape != shape:
         raise ValueError(f"{name} has the shape {value.shape}, not {shape}")
     return value
@@ -82,16 +98,18 @@ def _value(outcome, name, variable, coordinates) -> np.ndarray:
 
 def _beyond_limits(outcome, values, variables, coordinates) -> Iterator[str]:
     """Yield what is wrong with each variable that breaks its limits."""
+    errors = {name: values[f"{name}_error"] for name in variables if f"{name}_error" in values}
+    negative = (_all(errors.values()) < 0).any()
     for name, variable in variables.items():
         limits = outcome.limits.get(name, variable.limits)
-        value, error = values[name], values.get(f"{name}_error")
-        if error is not None and (error < 0).any():
+        value, error = values[name], errors.get(name)
+        if negative and error is not None and (error < 0).any():
             yield f"{name} has a negative error, {np.nanmin(error):.1e}"
-        labels = [coordinates[dim] for dim in variable.dims]
         fault = ""
         if limits.bounded:
+            labels = [coordinates[dim] for dim in variable.dims]
             fault = _out_of_range(name, value, error, limits, labels)
-        if not fault and np.any(limits.semidefinite):
+        if not fault and limits.semidefinite is not False and np.any(limits.semidefinite):
             fault = _indefinite(name, value, error, limits.semidefinite)
         if fault:
             yield f"{fault}: {limits.broken}" if limits.broken else fault

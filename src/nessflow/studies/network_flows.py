@@ -1,9 +1,12 @@
 """Steady currents, noise and entropy production of a network, by any equation."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from nessflow.estimate import Estimate, undefined
-from nessflow.observables.thermodynamics import entropy_production
+from nessflow.observables.thermodynamics import entropy_production, without_temperature
 from nessflow.scattering.bosons import boson_transport
 from nessflow.scattering.counting import cumulants_observable
 from nessflow.scattering.currents import Transport, currents_observable
@@ -94,6 +97,39 @@ def flows(system: OpenSystem, found: Transport) -> dict[str, Estimate]:
         "particle_noise": found.particle_noise,
         "entropy_production": entropy_production(system, found),
     }
+
+
+def flows_of_many(
+    points: Sequence[networks.NetworkParameters], found: Transport
+) -> list[dict[str, Estimate]]:
+    """Return what `FLOWS` lists of many points, which have neither loss nor gain.
+
+    Parameters
+    ----------
+    points : sequence of NetworkParameters
+        Whose reservoirs say what heat and entropy are.
+    found : Transport
+        By point and terminal.
+    """
+    ends = [[getattr(point.reservoirs, name) for name in networks.TERMINALS] for point in points]
+    mu = np.array([[end.chemical_potential for end in pair] for pair in ends])
+    temperature = np.array([[end.temperature for end in pair] for pair in ends])
+    current, energy = found.particle_current, found.energy_current
+    with np.errstate(divide="ignore", invalid="ignore"):
+        taken = -(energy.value - mu * current.value) / temperature
+        wrong = (energy.error + abs(mu) * current.error) / temperature
+    entropy = Estimate(taken.sum(axis=1), wrong.sum(axis=1))
+    warm = (temperature > 0).all(axis=1)
+    return [
+        {
+            "particle_current": current.at(i),
+            "particle_noise": found.particle_noise.at(i),
+            "entropy_production": entropy.at(i)
+            if warm[i]
+            else undefined(without_temperature(point.system())),
+        }
+        for i, point in enumerate(points)
+    ]
 
 
 def undefined_flows(reason: str) -> dict[str, Estimate]:

@@ -96,7 +96,7 @@ class NetworkParameters(Strict):
 
     @model_validator(mode="after")
     def _levels_are_damped(self):
-        levels, _ = self.network.modes()
+        levels, _ = modes_of(self.network)
         edge = self.reservoirs.bandwidth
         for level in levels:
             if abs(level) >= edge:

@@ -231,10 +231,15 @@ AnyDissipator = Annotated[
 ]
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)
 def _bloch_bands(kind: AnyBands, length: int, shift: float) -> bands.Bands:
     """Return the bands: the checks of a ring, and the points of a sweep, share them."""
     return bands.bloch_bands(*kind.hamiltonian(), length, shift)
+
+
+@functools.lru_cache(maxsize=4)
+def _channels(dissipator: AnyDissipator, modes: bands.Bands) -> list[rates.Channel]:
+    return rates.operator_channels(modes, dissipator.operators(modes.count))
 
 
 @functools.lru_cache(maxsize=1)
@@ -277,7 +282,7 @@ class Ring(Strict):
 
     def channels(self, modes: bands.Bands) -> list[rates.Channel]:
         """Return the rates of the dissipator."""
-        return rates.operator_channels(modes, self.dissipator.operators(modes.count))
+        return _channels(self.dissipator, modes)
 
 
 def steady(ring: Ring, share: float) -> SteadyState:
