@@ -34,10 +34,12 @@ _SECONDS = 10.0
 _MODULES = (
     "nessflow.cli",
     "nessflow.run.gather",
+    "nessflow.run.plan",
     "nessflow.run.solve",
     "nessflow.run.supervision",
     "nessflow.verbs.draw",
     "netCDF4",
+    "scipy.optimize",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
@@ -356,9 +358,13 @@ def _first_steps() -> Iterator[None]:
     """Do, a little at a time, what all jobs do at first and what is kept."""
     import gc
     import importlib
+    import io
     import pkgutil
 
+    from matplotlib.figure import Figure
+
     from nessflow.digest import source_digest, style_digest
+    from nessflow.figures.style import styled
 
     # numba sets itself up when it compiles or loads a function.
     importlib.import_module("numba").njit(lambda x: x)(0)
@@ -369,6 +375,14 @@ def _first_steps() -> Iterator[None]:
             source_digest(name)
             yield
     style_digest()
+    yield
+    # Fonts, the grammar of formulas and parts of the writers are loaded when first used.
+    with styled():
+        figure = Figure(layout="constrained")
+        figure.subplots().set_title("0 $x^2_1$")
+        for form in ("svg", "pdf", "png"):
+            figure.savefig(io.BytesIO(), format=form)
+            yield
     gc.freeze()
 
 
