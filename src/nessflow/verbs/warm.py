@@ -310,6 +310,24 @@ def _take_over(streams: list[int]) -> None:
     sys.modules["numpy"].random.seed()
 
 
+def _end(status: object = None) -> None:
+    """End a child without taking apart what it has of the server, which takes as long as a job.
+
+    All else that Python does at an end is done.  Parts of others may need their objects to go.
+    """
+    import atexit
+
+    from nessflow.registry import has_outside, project
+
+    with suppress(OSError, ValueError):
+        if isinstance(status, int | None) and not has_outside(project()):
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status or 0)
+    sys.exit(status)
+
+
 def _source() -> list[tuple[str, int, int]]:
     """Return name, time and size of all files of nessflow."""
     found = []
@@ -391,6 +409,10 @@ if __name__ == "__main__":
         import runpy
 
         sys.argv[1:] = serve(socket.socket(fileno=int(sys.argv[2])))
-        runpy.run_module("nessflow", run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module("nessflow", run_name="__main__", alter_sys=True)
+        except SystemExit as ended:
+            _end(ended.code)
+        _end()
     else:
         run(sys.argv[1:])
