@@ -51,7 +51,10 @@ def test_what_is_remembered_is_what_is_read(root, readings):
     read, remembered = (open_project(root, {}) for _ in range(2))
     assert read == remembered
     assert len(readings) == 1
-    assert set(remembered.project.studies) == set(remembered.jobs)
+    for name, jobs in remembered.jobs.items():
+        study = remembered.study(name)
+        assert study == read.study(name)
+        assert study.digest == jobs.source
 
 
 @pytest.mark.parametrize("name", ["spectrum", "chain"])

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -135,18 +134,13 @@ class Workflow:
     flags: list[str]
     figure_source: str
     report_source: str
-    read: Callable[[], tuple[Project, list[str]]] = field(repr=False, compare=False)
-    """Reads the project, which is seldom needed: all else is remembered."""
+    study: Callable[[str], Study] = field(repr=False, compare=False)
+    """Returns a study by its name; read where it was not: all else is remembered."""
 
     @property
     def refused(self) -> list[str]:
         """Return the studies with faults whose name can be asked for."""
         return [name for name in self.broken if is_study_name(name)]
-
-    @cached_property
-    def project(self) -> Project:
-        """The project itself."""
-        return self.read()[0]
 
 
 def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
@@ -165,22 +159,29 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
         _stop(f"{root}: cannot write; copy the project, results included, to where you can write")
     allow_large = bool(config.get("allow_large", False))
     choices = {"tier": config.get("tier"), "allow_large": allow_large, "is_tolerant": True}
-    read = cache(partial(read_with_sources, root, config.get("studies"), **choices))
+    known: dict[str, Study] = {}
     asked = repr([config.get("studies"), choices])
     path = root / ".snakemake" / "nessflow" / f"{short_hash(asked)}.json"
 
     def find_out():
-        return _found(root, *read(), allow_large=allow_large)
+        project, chosen = read_with_sources(root, config.get("studies"), **choices)
+        known.update(project.studies)
+        return _found(root, project, chosen, allow_large=allow_large)
+
+    def study(name):
+        if name not in known:
+            known.update(read_project(root, studies=[name], **choices).studies)
+        return known[name]
 
     try:
         found = find_out()[0] if has_outside(root) else remembered(path, root, asked, find_out)
         if results_fault(root, found["results"]):
             # A folder may go, or become a file, while the configuration stays.
-            read()
+            find_out()
     except ConfigError as error:
         _stop(error)
     jobs = {name: Jobs(**jobs) for name, jobs in found["jobs"].items()}
-    return Workflow(**{**found, "results": Path(found["results"]), "jobs": jobs}, read=read)
+    return Workflow(**{**found, "results": Path(found["results"]), "jobs": jobs}, study=study)
 
 
 def _found(
@@ -419,7 +420,7 @@ def _settled(workflow: Workflow, name: str) -> Iterator[str]:
     if not Path(jobs.marker).exists() and (folder / BLOCKS).is_dir():
         from nessflow.run.gather import set_blocks_aside
 
-        faults = set_blocks_aside(workflow.project.studies[name], folder)
+        faults = set_blocks_aside(workflow.study(name), folder)
         reasons = Counter(fault.cause for fault in faults)
         yield from (str(fault) for fault in faults if reasons[fault.cause] <= _LISTED)
         for reason, count in reasons.items():
@@ -429,7 +430,7 @@ def _settled(workflow: Workflow, name: str) -> Iterator[str]:
         names = {source for each in sources.values() for source in each}
         yield from settle(folder / FIGURES, _expected(jobs.figure_state, names, results))
         if not Path(jobs.figure_marker).exists() and (folder / FIGURES).is_dir():
-            study = workflow.project.studies[name]
+            study = workflow.study(name)
             for fault in figure_faults(study, folder / FIGURES):
                 if not isinstance(fault, Missing):
                     yield str(set_aside(fault.path, fault.cause))
