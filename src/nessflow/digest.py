@@ -3,11 +3,19 @@
 The digest of a module covers what it imports from nessflow, directly or not, and ignores
 comments, docstrings, layout and place: editing a solver makes the results of its studies old, and
 no others.
+
+Reading the syntax trees takes a second, so what they say of each file is kept beside what Python
+compiles of it (`_reading`).
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
+import importlib.util
+import json
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -113,7 +121,7 @@ def _closure(module: str, roots: Roots) -> tuple[str, ...]:
 def _digest(modules: tuple[str, ...], roots: Roots, files: tuple[Path, ...] = ()) -> str:
     digest = hashlib.sha256()
     for name in modules:
-        digest.update(f"{name}\n{_normal_text(name, roots)}\n".encode())
+        digest.update(f"{name}\n{_reading(name, roots)[0]}\n".encode())
     for path in files:
         # Universal newlines: a checkout with other line endings is the same style.
         digest.update(f"{path.name}\n{path.read_text()}\n".encode())
@@ -122,7 +130,7 @@ def _digest(modules: tuple[str, ...], roots: Roots, files: tuple[Path, ...] = ()
 
 def _counts(name: str, roots: Roots) -> bool:
     path = _path(name, roots)
-    return path.name != "__init__.py" or bool(_normal_text(name, roots))
+    return path.name != "__init__.py" or bool(_reading(name, roots)[0])
 
 
 @functools.cache
@@ -138,8 +146,39 @@ def _path(module: str, roots: Roots) -> Path | None:
 
 
 @functools.cache
-def _tree(module: str, roots: Roots) -> ast.Module:
-    return ast.parse(_path(module, roots).read_bytes())
+def _reading(module: str, roots: Roots) -> tuple[str, list[str]]:
+    """Return the normal text of a module, and the names that it imports.
+
+    What was read before is found by the SHA-256 of all that it follows from, the bytes of the file
+    among it: names, times and sizes of files tell nothing of what is in them.
+    """
+    path = _path(module, roots)
+    source = path.read_bytes()
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    follows_from = b"\0".join([_READER, package.encode(), source, b""])
+    kept = Path(importlib.util.cache_from_source(path)).with_suffix(".digest")
+    with contextlib.suppress(OSError):
+        seal, _, content = kept.read_bytes().partition(b"\n")
+        if seal == _seal(follows_from, content):
+            return tuple(json.loads(content))
+    tree = ast.parse(source)
+    names = _names_imported(tree, package)
+    content = json.dumps([_normal_text(tree), names]).encode()
+    temporary = kept.with_suffix(f".{os.getpid()}")
+    # A folder that cannot be written costs time, and nothing else.
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(_seal(follows_from, content) + b"\n" + content)
+        temporary.replace(kept)
+    return tuple(json.loads(content))
+
+
+_READER = sys.version.encode() + Path(__file__).read_bytes()
+"""What reads the files: this module, and Python, whose `ast.unparse` changes."""
+
+
+def _seal(follows_from: bytes, content: bytes) -> bytes:
+    return hashlib.sha256(follows_from + content).hexdigest().encode()
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
@@ -150,13 +189,11 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
             yield from _statements(child)
 
 
-@functools.cache
-def _normal_text(module: str, roots: Roots) -> str:
-    """Return the source of a module without comments, docstrings and layout.
+def _normal_text(tree: ast.Module) -> str:
+    """Return a module without comments, docstrings and layout; the tree loses its docstrings.
 
     ``ast.unparse`` rather than ``ast.dump``, whose text changes with the version of Python.
     """
-    tree = _tree(module, roots)
     for node in _statements(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -169,21 +206,26 @@ def _normal_text(module: str, roots: Roots) -> str:
     return ast.unparse(tree)
 
 
-@functools.cache
-def _imported(module: str, roots: Roots) -> frozenset[str]:
-    """Return the modules that count and that a module imports, and the packages above it."""
-    tops = dict(roots).keys()
-    package = module if _path(module, roots).name == "__init__.py" else module.rpartition(".")[0]
-    names = [package]
-    for node in _statements(_tree(module, roots)):
+def _names_imported(tree: ast.Module, package: str) -> list[str]:
+    """Return the dotted names that a module of a package may import, sorted."""
+    names = {package}
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 parents = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*parents, *filter(None, [base])])
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+            names.update([base, *(f"{base}.{alias.name}" for alias in node.names)])
+    return sorted(names)
+
+
+@functools.cache
+def _imported(module: str, roots: Roots) -> frozenset[str]:
+    """Return the modules that count and that a module imports, and the packages above it."""
+    tops = dict(roots).keys()
+    _, names = _reading(module, roots)
     prefixes = {
         ".".join(parts[: n + 1])
         for parts in (name.split(".") for name in names)

@@ -101,6 +101,14 @@ def project() -> Path:
     return _project or Path.cwd()
 
 
+def has_outside(root: Path) -> bool:
+    """Tell whether there is anything but what nessflow has, in a project or installed.
+
+    What such a file says may follow from whatever it likes to read when it is imported.
+    """
+    return any((root / FOLDER).glob("*.py")) or bool(entry_points(group=GROUP))
+
+
 @functools.cache
 def _own_sources(root: Path) -> tuple[Source, ...]:
     folder = root / FOLDER

@@ -75,7 +75,7 @@ def test_any_fault_of_a_file_beside(project, name, capsys, monkeypatch):
     (project.folder / "config/studies/ending.yml").write_text(SPECTRUM)
     found = open_project(project.folder, {})
     assert found.chosen == ["chain", "spectrum"]
-    assert set(found.project.broken) == {"broken", "Other Name", "ending"}
+    assert set(found.broken) == {"broken", "Other Name", "ending"}
     assert found.refused == ["broken", "ending"] or set(found.refused) == {"broken", "ending"}
     with pytest.raises(SystemExit) as caught:
         open_project(project.folder, {"studies": "broken"})

@@ -1,7 +1,9 @@
+import os
 import textwrap
 
 import pytest
 
+from nessflow import digest
 from nessflow.digest import closure, source_digest, style_digest
 
 FILES = {
@@ -127,3 +129,38 @@ def test_the_digest_of_this_package_covers_the_physics_that_a_kind_uses():
     assert "nessflow.spectrum.quadrature" in closure("nessflow.observables.currents")
     assert not any(name.startswith(("nessflow.run", "nessflow.figures")) for name in names)
     assert len(source_digest("nessflow.kinds.steady_current")) == 16
+
+
+@pytest.mark.parametrize(
+    "change", [lambda b: b[:-9], lambda b: b.replace(b"TWO", b"TOO"), lambda b: b""]
+)
+def test_what_was_kept_of_a_file_is_checked(tree, change):
+    root = tree.write()
+    first = source_digest("nessflow.studies.first", root)
+    kept = list(root.rglob("*.digest"))
+    assert kept
+    for path in kept:
+        path.write_bytes(change(path.read_bytes()))
+    forget()
+    assert source_digest("nessflow.studies.first", root) == first
+
+
+def test_times_and_sizes_of_files_tell_nothing(tree):
+    root = tree.write()
+    path = root / "nessflow" / "physics" / "tables.py"
+    first, then = source_digest("nessflow.studies.first", root), path.stat()
+    digests = []
+    for text in ("TWO = 3\n", "TWO = 2\n"):
+        path.write_text(text)
+        os.utime(path, ns=(then.st_atime_ns, then.st_mtime_ns))
+        forget()
+        digests.append(source_digest("nessflow.studies.first", root))
+    assert digests[0] != first
+    assert digests[1] == first
+
+
+def forget():
+    """Be as another process."""
+    for function in vars(digest).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()

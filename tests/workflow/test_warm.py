@@ -220,6 +220,12 @@ def test_each_child_reads_the_parts_of_the_project_anew(head):
     assert head.server.pid not in processes
 
 
+def test_files_that_a_part_leaves_open_are_written(head):
+    write_part(head.project, "left = open('left', 'w')\nleft.write('something')\n")
+    assert head.run("describe", "pausing")[0] == 0
+    assert (head.project.folder / "left").read_text() == "something"
+
+
 def test_children_differ_in_what_is_random(head):
     write_part(head.project, "import numpy, random\nprint(numpy.random.rand(), random.random())\n")
     first, second = (head.run("describe", "pausing")[1].splitlines()[0] for _ in range(2))

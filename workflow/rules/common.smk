@@ -14,8 +14,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
 
 from nessflow.verbs import warm
-from nessflow.verbs.workflow import broken_lines, impossible_lines, lift_rate_limit, make_ready
-from nessflow.verbs.workflow import open_project, refuse, run_lock
+from nessflow.verbs.workflow import lift_rate_limit, make_ready, open_project, refuse, run_lock
 
 # Jobs of a cluster are processes of their own, also on the machine of the head.
 NESSFLOW = shlex.join(
@@ -23,9 +22,9 @@ NESSFLOW = shlex.join(
 )
 PROJECT = open_project(ROOT, config)
 if workflow.is_main_process:
-    for line in broken_lines(PROJECT.project) + impossible_lines(PROJECT.project):
+    for line in PROJECT.warnings:
         print(line, file=sys.stderr)
-EVERYTHING = [*PROJECT.project.studies, *PROJECT.project.broken]
+EVERYTHING = [*PROJECT.jobs, *PROJECT.broken]
 RESULTS = PROJECT.results.as_posix()
 
 

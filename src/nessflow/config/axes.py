@@ -18,7 +18,7 @@ from nessflow.config.study import OBSERVABLES, template_of, variables_of, with_c
 from nessflow.config.study_file import DERIVED, KEYS, AxisFile, Cases
 from nessflow.errors import ConfigError, Problem
 from nessflow.registry import Kind
-from nessflow.validation import Key, quantity_at, schema_of, validated
+from nessflow.validation import Key, quantity_at, validated
 
 RESERVED = frozenset(
     ("sample", "samples", "seeds", "status", "message", "n_samples", "undefined_reasons")
@@ -108,7 +108,7 @@ def name_problems(document: Document, kind: Kind) -> list[Problem]:
     variables = variables_of(kind, document.data)
     taken = RESERVED | FUNCTIONS.keys() | CONSTANTS.keys() | variables.keys() | set(KEYS)
     taken |= {dim for variable in variables.values() for dim in variable.dims}
-    taken |= schema_of(kind.Parameters).get("properties", {}).keys()
+    taken |= {each.alias or name for name, each in kind.Parameters.model_fields.items()}
     problems, folded = [], {}
     for name in axis_entries(document):
         hint = ""

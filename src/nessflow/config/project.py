@@ -241,8 +241,9 @@ def load_study(
             document, axes, kind, is_complete=complete and not one_point
         )
         problems += found
-        axes, found = with_quantities(document, axes, quantities_of(whole, all_axes, kind))
-        problems += [] if one_point else found
+        if not one_point:
+            axes, found = with_quantities(document, axes, quantities_of(whole, all_axes, kind))
+            problems += found
         own = [r for r in references_of(document) if r.source in (None, path.stem)]
         problems += reference_problems(own, document, document, kind)
     problems += repeated_names(document)

@@ -178,6 +178,8 @@ def _bound_between(
     crossing, found = np.flatnonzero(falling[0] & falling[1]), []
     if crossing.size > _MANY:
         return None
+    if crossing.size == 0:
+        return found
     # Imported here: it takes long to import, and few systems need it.
     from scipy.optimize import brentq
 

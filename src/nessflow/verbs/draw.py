@@ -123,10 +123,10 @@ def list_figures(study: Study, results: Path) -> None:
     folder = results / study.name / FIGURES
     if faults := [*figure_faults(study, folder), *old_figures(study, results)]:
         raise faults[0]
-    data = {name: file_sha256(results / name / DATA) for name in data_of(study)}
+    data = {name: file_sha256(results / name / DATA) for name in sorted(data_of(study))}
     write_text(folder / CAPTIONS, "\n".join(f"{line}\n" for line in captions_of(study)))
     names = [f"{spec.name}.{suffix}" for spec in study.figures for suffix in SUFFIXES]
-    write_manifest(folder, figure_state(study, data), [CAPTIONS, *names])
+    write_manifest(folder, {**figure_state(study), "data": data}, [CAPTIONS, *names])
     remove_leftovers(folder)
 
 

@@ -34,10 +34,12 @@ _SECONDS = 10.0
 _MODULES = (
     "nessflow.cli",
     "nessflow.run.gather",
+    "nessflow.run.plan",
     "nessflow.run.solve",
     "nessflow.run.supervision",
     "nessflow.verbs.draw",
     "netCDF4",
+    "scipy.optimize",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
@@ -308,6 +310,24 @@ def _take_over(streams: list[int]) -> None:
     sys.modules["numpy"].random.seed()
 
 
+def _end(status: object = None) -> None:
+    """End a child without taking apart what it has of the server, which takes as long as a job.
+
+    All else that Python does at an end is done.  Parts of others may need their objects to go.
+    """
+    import atexit
+
+    from nessflow.registry import has_outside, project
+
+    with suppress(OSError, ValueError):
+        if isinstance(status, int | None) and not has_outside(project()):
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status or 0)
+    sys.exit(status)
+
+
 def _source() -> list[tuple[str, int, int]]:
     """Return name, time and size of all files of nessflow."""
     found = []
@@ -356,9 +376,13 @@ def _first_steps() -> Iterator[None]:
     """Do, a little at a time, what all jobs do at first and what is kept."""
     import gc
     import importlib
+    import io
     import pkgutil
 
+    from matplotlib.figure import Figure
+
     from nessflow.digest import source_digest, style_digest
+    from nessflow.figures.style import styled
 
     # numba sets itself up when it compiles or loads a function.
     importlib.import_module("numba").njit(lambda x: x)(0)
@@ -369,6 +393,14 @@ def _first_steps() -> Iterator[None]:
             source_digest(name)
             yield
     style_digest()
+    yield
+    # Fonts, the grammar of formulas and parts of the writers are loaded when first used.
+    with styled():
+        figure = Figure(layout="constrained")
+        figure.subplots().set_title("0 $x^2_1$")
+        for form in ("svg", "pdf", "png"):
+            figure.savefig(io.BytesIO(), format=form)
+            yield
     gc.freeze()
 
 
@@ -377,6 +409,10 @@ if __name__ == "__main__":
         import runpy
 
         sys.argv[1:] = serve(socket.socket(fileno=int(sys.argv[2])))
-        runpy.run_module("nessflow", run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module("nessflow", run_name="__main__", alter_sys=True)
+        except SystemExit as ended:
+            _end(ended.code)
+        _end()
     else:
         run(sys.argv[1:])

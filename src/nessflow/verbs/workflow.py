@@ -3,12 +3,13 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
+from nessflow.config.folders import results_fault
 from nessflow.config.grid import canonical_json
 from nessflow.config.project import (
     ConfigError,
@@ -21,7 +22,7 @@ from nessflow.config.project import (
 from nessflow.digest import report_digest, short_hash, style_digest
 from nessflow.errors import Problem, nearest
 from nessflow.figures.specs import SPEC, Spec, studies_of
-from nessflow.registry import use_project
+from nessflow.registry import has_outside, use_project
 from nessflow.store.files import (
     Missing,
     StoreError,
@@ -48,6 +49,7 @@ from nessflow.store.manifest import (
     state_of,
     vouched_faults,
 )
+from nessflow.store.remembered import remembered
 from nessflow.verbs.figure_checks import figure_problems, layout_of
 
 FORMATS = ("svg", "pdf", "png")
@@ -83,6 +85,7 @@ class Jobs:
     specs: Mapping[str, str]
     captions: Mapping[str, str]
     state: State
+    figure_state: State
     figure_marker: str
 
     @property
@@ -117,24 +120,27 @@ class Workflow:
 
     ``jobs`` has the chosen studies and those whose data their figures need, ``chosen`` names the
     former; ``sources`` names, for each figure of each study, the studies whose data it needs.
-    Studies with faults have no jobs, and figures that read them have none.
+    Studies with faults are ``broken``: they have no jobs, and figures that read them have none.
+    ``warnings`` has a line for each fault, and for each value at which points are not possible.
     """
 
     results: Path
     tier: str
-    studies: Mapping[str, Study]
-    project: Project
     jobs: Mapping[str, Jobs]
     sources: Mapping[str, Mapping[str, list[str]]]
     chosen: list[str]
+    broken: list[str]
+    warnings: list[str]
     flags: list[str]
     figure_source: str
     report_source: str
+    study: Callable[[str], Study] = field(repr=False, compare=False)
+    """Returns a study by its name; read where it was not: all else is remembered."""
 
     @property
     def refused(self) -> list[str]:
         """Return the studies with faults whose name can be asked for."""
-        return [name for name in self.project.broken if is_study_name(name)]
+        return [name for name in self.broken if is_study_name(name)]
 
 
 def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
@@ -153,32 +159,56 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
         _stop(f"{root}: cannot write; copy the project, results included, to where you can write")
     allow_large = bool(config.get("allow_large", False))
     choices = {"tier": config.get("tier"), "allow_large": allow_large, "is_tolerant": True}
-    try:
+    known: dict[str, Study] = {}
+    asked = repr([config.get("studies"), choices])
+    path = root / ".snakemake" / "nessflow" / f"{short_hash(asked)}.json"
+
+    def find_out():
         project, chosen = read_with_sources(root, config.get("studies"), **choices)
+        known.update(project.studies)
+        return _found(root, project, chosen, allow_large=allow_large)
+
+    def study(name):
+        if name not in known:
+            known.update(read_project(root, studies=[name], **choices).studies)
+        return known[name]
+
+    try:
+        found = find_out()[0] if has_outside(root) else remembered(path, root, asked, find_out)
+        if results_fault(root, found["results"]):
+            # A folder may go, or become a file, while the configuration stays.
+            find_out()
     except ConfigError as error:
         _stop(error)
+    jobs = {name: Jobs(**jobs) for name, jobs in found["jobs"].items()}
+    return Workflow(**{**found, "results": Path(found["results"]), "jobs": jobs}, study=study)
+
+
+def _found(
+    root: Path, project: Project, chosen: list[str], *, allow_large: bool
+) -> tuple[dict[str, object], bool]:
+    """Return what Snakemake needs to know of a project, and whether all of it is sound."""
     # Relative, so that Snakemake's own records do not depend on where the project lies.
     results = project.results.relative_to(root)
-    flags = ["--tier", project.tier, *(["--allow-large"] if allow_large else [])]
-    jobs = {
-        study.name: jobs_of(results, study, project.broken) for study in project.studies.values()
+    studies = project.studies.values()
+    found = {
+        "results": results.as_posix(),
+        "tier": project.tier,
+        "jobs": {each.name: asdict(jobs_of(results, each, project.broken)) for each in studies},
+        "sources": {
+            each.name: {
+                spec.name: sorted(set(studies_of(spec, each.name))) for spec in each.figures
+            }
+            for each in studies
+        },
+        "chosen": chosen,
+        "broken": list(project.broken),
+        "warnings": broken_lines(project) + impossible_lines(project),
+        "flags": ["--tier", project.tier, *(["--allow-large"] if allow_large else [])],
+        "figure_source": style_digest(),
+        "report_source": report_digest(),
     }
-    sources = {
-        study.name: {spec.name: sorted(set(studies_of(spec, study.name))) for spec in study.figures}
-        for study in project.studies.values()
-    }
-    return Workflow(
-        results=results,
-        tier=project.tier,
-        studies=project.studies,
-        project=project,
-        jobs=jobs,
-        sources=sources,
-        chosen=chosen,
-        flags=flags,
-        figure_source=style_digest(),
-        report_source=report_digest(),
-    )
+    return found, not project.broken
 
 
 def _unknown_choice(name: str) -> Problem:
@@ -250,7 +280,7 @@ def jobs_of(results: Path, study: Study, broken: Collection[str] = ()) -> Jobs:
     folder = results / study.name
     state = state_of(study)
     figures = folder / FIGURES
-    drawn = figure_state(study, {})[CURRENT]
+    drawn = figure_state(study)
     return Jobs(
         data=(folder / DATA).as_posix(),
         marker=(folder / MARKERS / state[CURRENT]).as_posix(),
@@ -267,7 +297,8 @@ def jobs_of(results: Path, study: Study, broken: Collection[str] = ()) -> Jobs:
         captions={spec.name: caption_of(study, spec) for spec in study.figures},
         specs={spec.name: spec_hash(spec) for spec in study.figures},
         state=state,
-        figure_marker=(figures / MARKERS / drawn).as_posix() if is_whole else "",
+        figure_state=drawn,
+        figure_marker=(figures / MARKERS / drawn[CURRENT]).as_posix() if is_whole else "",
     )
 
 
@@ -293,32 +324,22 @@ def written_spec(spec: Spec) -> dict[str, object]:
     return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
-def figure_state(study: Study, data: Mapping[str, str]) -> State:
-    """Return what the figures of a study belong to.
-
-    Parameters
-    ----------
-    study : Study
-        The study.
-    data : mapping of str to str
-        SHA-256 of the data of each study that its figures read.
-    """
+def figure_state(study: Study) -> State:
+    """Return what the figures of a study belong to, beside data."""
     specs = [spec_hash(spec) for spec in study.figures]
     parts = [specs, captions_of(study), style_digest()]
-    return {
-        "study": study.name,
-        "tier": study.tier,
-        CURRENT: short_hash(canonical_json(parts)),
-        "data": dict(sorted(data.items())),
-    }
+    return {"study": study.name, "tier": study.tier, CURRENT: short_hash(canonical_json(parts))}
 
 
 def expected_figures(study: Study, results: Path) -> State:
     """Return what the figures of a study must belong to, by the manifests of the data they read."""
-    data = {name: _data_sha256(results / name) for name in data_of(study)}
-    state = figure_state(study, data)
+    return _expected(figure_state(study), data_of(study), results)
+
+
+def _expected(state: State, names: Iterable[str], results: Path) -> State:
+    data = {name: _data_sha256(results / name) for name in sorted(names)}
     # Where the data are not known the figures cannot be compared with them.
-    return state if all(data.values()) else {key: state[key] for key in state if key != "data"}
+    return {**state, "data": data} if all(data.values()) else state
 
 
 def _data_sha256(folder: Path) -> str:
@@ -366,7 +387,7 @@ def refuse(workflow: Workflow, names: Iterable[str]) -> None:
         for sources in workflow.sources.get(name, {}).values()
         for source in sources
     }
-    if found := [name for name in workflow.project.broken if name in {*names, *read}]:
+    if found := [name for name in workflow.broken if name in {*names, *read}]:
         _stop(f"asked for, and refused: {', '.join(found)}; the faults are named above")
 
 
@@ -379,8 +400,8 @@ def make_ready(workflow: Workflow) -> None:
     if workflow.results in _ready:
         return
     run_lock(workflow)
-    for name, study in workflow.studies.items():
-        for line in _settled(study, workflow.jobs[name], workflow.results):
+    for name in workflow.jobs:
+        for line in _settled(workflow, name):
             print(line, file=sys.stderr)
     state = expected_report(workflow.results, workflow.tier)
     for line in settle(workflow.results / REPORT, state):
@@ -391,23 +412,25 @@ def make_ready(workflow: Workflow) -> None:
 _ready: set[Path] = set()
 
 
-def _settled(study: Study, jobs: Jobs, results: Path) -> Iterator[str]:
+def _settled(workflow: Workflow, name: str) -> Iterator[str]:
     """Set aside what must not be used of one study; yield a line for each file or reason."""
-    folder = results / study.name
+    jobs, results = workflow.jobs[name], workflow.results
+    folder = results / name
     yield from settle(folder, jobs.state)
     if not Path(jobs.marker).exists() and (folder / BLOCKS).is_dir():
         from nessflow.run.gather import set_blocks_aside
 
-        faults = set_blocks_aside(study, folder)
+        faults = set_blocks_aside(workflow.study(name), folder)
         reasons = Counter(fault.cause for fault in faults)
         yield from (str(fault) for fault in faults if reasons[fault.cause] <= _LISTED)
         for reason, count in reasons.items():
             if count > _LISTED:
                 yield f"{folder / BLOCKS}: {count} blocks: {reason}; renamed, to be computed anew"
-    if study.figures:
-        state = expected_figures(study, results)
-        yield from settle(folder / FIGURES, state)
-        if not Path(jobs.figure_marker).exists():
+    if sources := workflow.sources[name]:
+        names = {source for each in sources.values() for source in each}
+        yield from settle(folder / FIGURES, _expected(jobs.figure_state, names, results))
+        if not Path(jobs.figure_marker).exists() and (folder / FIGURES).is_dir():
+            study = workflow.study(name)
             for fault in figure_faults(study, folder / FIGURES):
                 if not isinstance(fault, Missing):
                     yield str(set_aside(fault.path, fault.cause))
