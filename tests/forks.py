@@ -1,7 +1,8 @@
 """Commands of tests as forks of one process that has imported what others have written.
 
 Each imports nessflow anew, from where it is told to, and goes on and ends as ``python -m`` does:
-what it saves is the second or two in which every process imports the same libraries.
+what it saves is the second or two in which every process imports the same libraries.  The seed of
+hashes they have in common, as forks have: where bytes must not depend on it, tests say so.
 """
 
 import functools
