@@ -106,6 +106,17 @@ class Project:
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         return run_module(arguments, self.folder, self.environment, timeout=300)
 
+    def process(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run a process as a user's, which has nothing in common with others."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
     @property
     def environment(self) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(self.folder / "src")}
@@ -195,15 +206,8 @@ def finished(tmp_path_factory) -> Project:
 
     def make(folder: Path) -> None:
         project = copy_project(folder, {"chain": CHAIN, "spectrum": SPECTRUM})
-        # Processes as a user's: those of the tests, which are forks, have to do the same.
-        done = subprocess.run(
-            project.command("snakemake", "--cores", "2"),
-            cwd=folder,
-            env=project.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        # Those of the tests, which are forks, have to do the same.
+        done = project.process("snakemake", "--cores", "2")
         assert done.returncode == 0, done.stderr
 
     return Project(shared(tmp_path_factory, "finished", make))
