@@ -24,8 +24,7 @@ archive: $(VENV)/ready
 test: $(VENV)/ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check --quiet .
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile --ignore tests/cluster
-	$(VENV)/bin/python -m pytest tests/cluster
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 judges: $(VENV)/ready $(JUDGES)/ready
 	$(VENV)/bin/python -m pytest tests/judges

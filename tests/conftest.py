@@ -1,16 +1,23 @@
 """Small projects that run the real workflow in a folder of their own."""
 
+import fcntl
+import io
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
 
 import nessflow  # noqa: F401 - sets the threads of linear algebra, also for tests without it
+from forks import run_module
+from nessflow.cli import main
 
 # Where a red run blocks others the examples are the same each time; elsewhere they roam.
 settings.register_profile("fixed", derandomize=True)
@@ -18,12 +25,30 @@ if os.environ.get("CI"):
     settings.load_profile("fixed")
 
 
-def pytest_collection_modifyitems(items):
-    """Leave the cluster for the end, when all kernels are compiled."""
-    items.sort(key=lambda item: "cluster" in item.keywords)
-
-
 ROOT = Path(__file__).resolve().parents[1]
+FIRST = ("cluster", "workflow", "faults")
+"""Folders of tests that start processes, which take longest."""
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest, so that no worker is alone with it at the end."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path.parent, len(FIRST)))
+
+
+def shared(tmp_path_factory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that is made once for all workers, by the first that asks for it."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    made = root / f"{name}.made"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            make(root / name)
+            made.touch()
+    return root / name
+
 
 CHAIN = """\
 title: Small disordered chain
@@ -79,6 +104,10 @@ class Project:
         return [sys.executable, "-m", *arguments]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        return run_module(arguments, self.folder, self.environment, timeout=300)
+
+    def process(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run a process as a user's, which has nothing in common with others."""
         return subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -97,6 +126,27 @@ class Project:
 
     def nessflow(self, *arguments: str) -> subprocess.CompletedProcess:
         return self.run("nessflow", *arguments)
+
+    def nessflow_here(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run the command in this process, for what is read and said and no change of the source.
+
+        Raises
+        ------
+        Exception
+            What would be a traceback of a process.
+        """
+        out, err = io.StringIO(), io.StringIO()
+        status = 0
+        with ExitStack() as stack:
+            stack.enter_context(chdir(self.folder))
+            stack.enter_context(redirect_stdout(out))
+            stack.enter_context(redirect_stderr(err))
+            stack.enter_context(patch("sys.argv", ["nessflow", *arguments]))
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code or 0
+        return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
     def jobs(self, *arguments: str) -> dict[str, int]:
         """Return the jobs that a dry run lists, by rule."""
@@ -153,12 +203,14 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Project:
     """A project whose studies have run; tests must not change it."""
-    made = copy_project(
-        tmp_path_factory.mktemp("finished") / "project", {"chain": CHAIN, "spectrum": SPECTRUM}
-    )
-    done = made.snakemake()
-    assert done.returncode == 0, done.stderr
-    return made
+
+    def make(folder: Path) -> None:
+        project = copy_project(folder, {"chain": CHAIN, "spectrum": SPECTRUM})
+        # Those of the tests, which are forks, have to do the same.
+        done = project.process("snakemake", "--cores", "2")
+        assert done.returncode == 0, done.stderr
+
+    return Project(shared(tmp_path_factory, "finished", make))
 
 
 @pytest.fixture

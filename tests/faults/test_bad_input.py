@@ -84,10 +84,10 @@ CASES = {
 def test_a_fault_of_a_study_file(project, name):
     old, new, expected = CASES[name]
     project.edit("config/studies/chain.yaml", old, new)
-    runs = [project.nessflow("plan")]
-    # Both read the studies through one function; a few cases show that Snakemake says the same.
+    runs = [project.nessflow_here("plan")]
+    # All read the studies through one function; a few cases show that processes say the same.
     if name in list(CASES)[:3]:
-        runs.append(project.snakemake())
+        runs += [project.nessflow("plan"), project.snakemake()]
     for done in runs:
         assert done.returncode == 2, done.stderr
         assert "Traceback" not in done.stderr
@@ -100,7 +100,7 @@ def test_all_faults_at_once(project):
     project.edit("config/studies/chain.yaml", "rate: 0.1", "rate: -0.1")
     project.edit("config/studies/chain.yaml", "samples: 20", "samples: 0")
     project.edit("config/studies/spectrum.yaml", "points: 7", "points: 1")
-    done = project.nessflow("plan")
+    done = project.nessflow_here("plan")
     assert done.returncode == 2
     for text in ("system.loss.rate", "ensemble.samples", "energies.points"):
         assert text in done.stderr
@@ -119,7 +119,7 @@ def test_a_hamiltonian_that_is_not_hermitian(project):
 
 
 def test_an_unknown_study(project):
-    done = project.nessflow("plan", "chian")
+    done = project.nessflow_here("plan", "chian")
     assert done.returncode == 2
     assert "chian" in done.stderr
     assert "'chain'" in done.stderr
@@ -256,13 +256,13 @@ def test_a_formula_without_a_value_is_a_fault_of_its_points(project, formula):
     axis = "{inner: [0.5, 1.0], natural_units: t, long_name: disorder}"
     project.edit("config/studies/chain.yaml", "{inner: [0.5, 1.0]}", axis)
     project.edit("config/studies/chain.yaml", "half_width: $V", f"half_width: {formula}")
-    done = project.nessflow("plan")
+    done = project.nessflow_here("plan")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith("warning: config/studies/chain.yaml:12: axes.V.inner.0 = 0.5: expected")
     assert FORMULAS[formula] in line
-    done = project.nessflow("point", "chain", "--set", "V=0.5")
+    done = project.nessflow_here("point", "chain", "--set", "V=0.5")
     assert done.returncode == 2
     assert FORMULAS[formula] in done.stderr
 
@@ -270,6 +270,6 @@ def test_a_formula_without_a_value_is_a_fault_of_its_points(project, formula):
 def test_a_text_that_no_file_can_hold_is_refused(project):
     """It would be written into every block, and each would fail as if the disk were bad."""
     project.edit("config/studies/chain.yaml", "Small disordered chain", '"Small\\0chain"')
-    done = project.nessflow("plan")
+    done = project.nessflow_here("plan")
     assert done.returncode == 2
     assert "chain.yaml:1: title: expected text without control characters" in done.stderr

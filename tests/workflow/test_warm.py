@@ -194,7 +194,7 @@ def test_files_have_the_bytes_of_those_of_fresh_processes(tmp_path):
     fresh, forked = (copy_project(tmp_path / name, studies) for name in ("fresh", "forked"))
     with head_of(forked) as head:
         for job in jobs:
-            done = fresh.nessflow(*job)
+            done = fresh.process("nessflow", *job)
             assert done.returncode == 0, done.stderr
             status, out, err = head.run(*job)
             assert (status, out) == (0, done.stdout)
@@ -278,7 +278,7 @@ def test_source_that_has_changed_is_read_anew(mortal):
 
 def test_a_fault_has_the_words_and_the_status_of_a_fresh_process(head):
     for arguments in (["solve", "pausing", "nothing.nc"], ["gather"], ["figure", "pausing", "x"]):
-        done = head.project.nessflow(*arguments)
+        done = head.project.process("nessflow", *arguments)
         assert head.run(*arguments) == (done.returncode, done.stdout, done.stderr)
         assert done.returncode == 2
 
