@@ -20,6 +20,8 @@ from nessflow.systems.system import OpenSystem
 
 ACCURACY = 1e-10
 """Error over value that all integrals aim at unless they are asked for another."""
+_FEW = 100
+"""First panels up to which rounds of bisection cost more than the energies that they save."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,8 @@ class Spectrum:
         ValueError
             As `panels`.
         """
-        return self._mesh(COARSE)
+        mesh = self._mesh(resolving(self.rtol))
+        return mesh if mesh.panels.size <= _FEW else self._mesh(COARSE)
 
     def _mesh(self, rho: float) -> EnergyMesh:
         return energy_mesh(self.system, self.limits, self.poles, self.everywhere, self.windows, rho)
