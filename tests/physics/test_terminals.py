@@ -15,6 +15,7 @@ from nessflow.observables.thermodynamics import entropy_production, heat_current
 from nessflow.scattering.counting import (
     _logarithm,
     charge_distribution,
+    cumulants_observable,
     generating_function,
     lead_cumulants,
 )
@@ -24,7 +25,7 @@ from nessflow.scattering.entropy import (
     scattering_entropy_production,
 )
 from nessflow.scattering.linear_response import conductance_matrices, linear_response
-from nessflow.scattering.noise import lead_noise, terminal_noise
+from nessflow.scattering.noise import lead_noise, noise_observable, terminal_noise
 from nessflow.scattering.profiles import terminal_currents
 from nessflow.solvers.dense import scattering_matrix
 from nessflow.spectrum.occupation import fermi
@@ -308,3 +309,25 @@ def test_divergent_energy_currents_name_all_contact_sites():
     found = steady_currents(system)
     assert "contact site 1, 2 of wide-band lead 'left'" in found.energy_current.undefined
     assert "contact sites 1, 2 and 5, 6" in found.net_energy_current.undefined
+
+
+@pytest.mark.parametrize("kind", ["sites", "bonds", "dense"])
+@pytest.mark.parametrize(("loss", "gain"), [(1, 0), (0, 1), (0.8, 0.3), (0, 0)])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_one_lead_is_a_matrix_of_one_lead(kind, loss, gain, count, monkeypatch):
+    """Compiled loops over numbers and stacks of matrices are two ways to the same integrands."""
+    places = (0, 5, 2) if kind == "dense" else (0, 5)
+    leads = [
+        wide_band_at("abc"[k], site, 0.4 + 0.3 * k, 0.5 - 0.4 * k, 0.2 * (k != 1))
+        for k, site in enumerate(places[:count])
+    ]
+    system = random_system(count, 6, kind, leads, loss=loss, gain=gain)
+    energies = np.random.default_rng(3).uniform(-4, 4, 200)
+    makers = noise_observable, cumulants_observable, scattering_entropy_observable
+    observables = [make(system) for make in makers]
+    found = [x.integrand(Rates(system, energies)) for x in observables]
+    monkeypatch.setattr(Rates, "is_one_lead_each", False)
+    expected = [x.integrand(Rates(system, energies)) for x in observables]
+    for own, other in zip(found, expected, strict=True):
+        for mine, theirs in zip(own, other, strict=True):
+            np.testing.assert_array_less(abs(mine - theirs), 1e-14 * abs(other[1]) + 1e-300)

@@ -93,7 +93,8 @@ def _entropy(filled: np.ndarray, empty: np.ndarray) -> np.ndarray:
     # Imported here: numba takes long to import.
     from nessflow.scattering.terms.entropy import entropies
 
-    return entropies(np.ascontiguousarray(filled), np.ascontiguousarray(empty))
+    both = (np.ascontiguousarray(x, float) for x in (filled, empty))
+    return entropies(*both)
 
 
 def _steep(lost: np.ndarray, occupation: np.ndarray) -> np.ndarray:
@@ -123,13 +124,10 @@ def _entropy_change(
 
 def _eigenvalues(matrices: np.ndarray) -> np.ndarray:
     """Return eigenvalues in [0, 1] of (n, n, E) stacks of Hermitian matrices, (n, E)."""
-    if len(matrices) == 2:  # as LAPACK to the digits that it has, and ten times as fast
-        first, second = matrices[0, 0].real, matrices[1, 1].real
-        beside = abs(matrices[1, 0])
-        high = 0.5 * (first + second) + np.hypot(0.5 * (first - second), beside)
-        product = first * second - beside * beside
-        low = np.divide(product, high, out=np.zeros_like(high), where=high != 0)
-        return np.clip([low, high], 0.0, 1.0)
+    if len(matrices) == 2:  # ten times as fast
+        from nessflow.scattering.terms.entropy import eigenvalues_of_two
+
+        return eigenvalues_of_two(np.ascontiguousarray(matrices, complex))
     return np.clip(np.linalg.eigvalsh(np.moveaxis(matrices, -1, 0)), 0.0, 1.0).T
 
 
@@ -164,8 +162,32 @@ def _of_leads(rates: Rates) -> Terms:
     """Return ``H(f_out) - H(f)`` of each mode that leaves through a lead, (l, E) each."""
     if not rates.exchange:
         return np.zeros((0, rates.energies.size)), np.zeros((0, rates.energies.size))
+    if rates.is_one_lead_each:
+        return _of_one_lead_each(rates)
     terms = [_of_terminal(x) for x in rates.exchange]
     values, sizes = (np.concatenate(column) for column in zip(*terms, strict=True))
+    return values, sizes
+
+
+def _of_one_lead_each(rates: Rates) -> Terms:
+    # Imported here: numba takes long to import.
+    from nessflow.scattering.terms.entropy import entropies_of_leads
+
+    exact = rates.keeps_digits
+    values, sizes = result = np.empty((2, *rates.filled.shape))
+    entropies_of_leads(
+        rates.green,
+        None if exact else rates.green_cancelled,
+        rates.root,
+        rates.filled,
+        rates.empty,
+        rates.incoming,
+        rates.vacant,
+        rates.mean,
+        result,
+    )
+    if not exact:
+        sizes += [_cancelled(x) for x in rates.exchange]
     return values, sizes
 
 

@@ -17,17 +17,17 @@ _EPSILON = np.finfo(float).eps
 
 
 @numba.njit(fastmath=FAST, forceinline=True)
-def _modulus(z):
+def modulus(z):
     """Return ``|z|`` of what is squared later: underflow below 1e-154 does no harm."""
     return math.sqrt(z.real * z.real + z.imag * z.imag)
 
 
 @numba.njit(fastmath=FAST, forceinline=True)
-def _amplitude(green, root, a, b, i):
+def amplitude(green, root, a, b, i):
     """Return ``s_ab`` and what it is a sum of, but for what cancelled in Green's function."""
     g, factor = green[a, b, i], root[a, i] * root[b, i]
     unit = 1.0 if a == b else 0.0
-    return complex(-factor * g.imag - unit, factor * g.real), factor * _modulus(g) + unit
+    return complex(-factor * g.imag - unit, factor * g.real), factor * modulus(g) + unit
 
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")
@@ -62,7 +62,7 @@ def noise_terms(
             f, h = filled[a, i], empty[a, i]
             n, v = incoming[a, i], vacant[a, i]
             thermal, exchanged = f * h, f * v + h * n
-            r, r_size = _amplitude(green, root, a, a, i)
+            r, r_size = amplitude(green, root, a, a, i)
             if cancelled is not None:
                 r_size += root[a, i] * root[a, i] * cancelled[a, a, i]
             reflected = r.real * r.real + r.imag * r.imag
@@ -76,8 +76,8 @@ def noise_terms(
                 filled_sum, empty_sum = 0j, 0j
                 filled_size, empty_size = 0.0, 0.0
                 for c in range(count):
-                    first, first_size = _amplitude(green, root, a, c, i)
-                    second, second_size = _amplitude(green, root, b, c, i)
+                    first, first_size = amplitude(green, root, a, c, i)
+                    second, second_size = amplitude(green, root, b, c, i)
                     if cancelled is not None:
                         first_size += root[a, i] * root[c, i] * cancelled[a, c, i]
                         second_size += root[b, i] * root[c, i] * cancelled[b, c, i]
@@ -94,14 +94,14 @@ def noise_terms(
                     lost, gained = correlations[0][a, b, i], correlations[1][a, b, i]
                     filled_sum += gained
                     empty_sum += lost
-                    filled_size += _modulus(gained)
-                    empty_size += _modulus(lost)
+                    filled_size += modulus(gained)
+                    empty_size += modulus(lost)
                 # Whichever cancels less: far below all chemical potentials N_ab is zero by
                 # unitarity.
                 if filled_size <= empty_size:
-                    outgoing, size = _modulus(filled_sum), filled_size
+                    outgoing, size = modulus(filled_sum), filled_size
                 else:
-                    outgoing, size = _modulus(empty_sum), empty_size
+                    outgoing, size = modulus(empty_sum), empty_size
                 first, second = filled[a, i] * empty[a, i], filled[b, i] * empty[b, i]
                 value = first * leads[b, a, i] + second * leads[a, b, i]
                 values[row, i] = -(value + outgoing * outgoing)
@@ -133,7 +133,7 @@ def cumulant_terms(
         for a in range(filled.shape[0]):
             f, h = filled[a, i], empty[a, i]
             n, v = incoming[a, i], vacant[a, i]
-            r, r_size = _amplitude(green, root, a, a, i)
+            r, r_size = amplitude(green, root, a, a, i)
             if cancelled is not None:
                 r_size += root[a, i] * root[a, i] * cancelled[a, a, i]
             reflected = r.real * r.real + r.imag * r.imag
