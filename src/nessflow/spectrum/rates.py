@@ -572,6 +572,7 @@ def _integrated(
 ) -> list[list]:
     """Return what `integrate_each_system` does, for systems of one shape with equal integrands."""
     spectra = [Spectrum(system, rtol) for system in systems]
+    every = Batch(tuple(systems), np.zeros(len(systems), int))
     known: dict[tuple[bytes, bytes], Rates] = {}
     exact = Solver(systems[0]).keeps_digits
     most = max(1, _ELEMENTS // max(1, len(systems[0].leads)) ** 2)
@@ -580,8 +581,7 @@ def _integrated(
         key = energies.tobytes(), counts.tobytes()
         if key in known:
             return known[key]
-        one = len(systems) == 1
-        rates = Rates(systems[0] if one else Batch(tuple(systems), counts), energies)
+        rates = Rates(systems[0] if len(systems) == 1 else every.counting(counts), energies)
         if sum(other.energies.size for other in known.values()) < most:
             known[key] = rates
         return rates

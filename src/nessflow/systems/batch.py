@@ -51,7 +51,13 @@ class Batch:
     def at(self, part: slice) -> "Batch":
         """Return the systems with some of the energies, one after the other."""
         ends = np.clip(self.starts, part.start, part.stop)
-        return Batch(self.systems, np.diff(ends))
+        return self.counting(np.diff(ends))
+
+    def counting(self, counts: np.ndarray) -> "Batch":
+        """Return the same systems with other numbers of energies."""
+        other = Batch(self.systems, counts)
+        vars(other)["_shared"] = self._shared
+        return other
 
     def each(self, function: Callable[[OpenSystem], float]) -> np.ndarray:
         """Return a number of each system at its energies, (E,) float."""
@@ -74,22 +80,23 @@ class Batch:
     @property
     def leads(self) -> tuple[AttachedLead, ...]:
         """Leads of each; their chemical potentials and temperatures are nan where they differ."""
-        return self._shared(lambda system: system.leads)
+        return self._shared[0]
 
     @property
     def terminals(self) -> tuple[Terminal, ...]:
         """Terminals of each, see `OpenSystem.terminals`, with nan as `leads`."""
-        return self._shared(lambda system: system.terminals)
+        return self._shared[1]
 
-    def _shared(self, parts: Callable[[OpenSystem], tuple]) -> tuple:
-        first = parts(self.systems[0])
-        if all(parts(system) == first for system in self.systems[1:]):
+    @cached_property
+    def _shared(self) -> tuple[tuple[AttachedLead, ...], tuple[Terminal, ...]]:
+        first, *others = ((system.leads, system.terminals) for system in self.systems)
+        if all(other == first for other in others):
             return first
         # Whoever takes them for those of a system so gets no number instead of a wrong one.
-        others = tuple(copy.copy(part) for part in first)
-        for part in others:
+        leads, terminals = (tuple(copy.copy(part) for part in parts) for parts in first)
+        for part in (*leads, *terminals):
             vars(part).update(chemical_potential=np.nan, temperature=np.nan)
-        return others
+        return leads, terminals
 
     @property
     def terminal_of_lead(self) -> np.ndarray:
