@@ -134,16 +134,21 @@ class Run:
 
     def __init__(self, folder, monkeypatch, kind=steady_current):
         self.folder, self.evaluated = folder, []
-        name = "evaluate_many" if hasattr(kind, "evaluate_many") else "evaluate"
-        evaluate = getattr(kind, name)
+        ways = [name for name in ("evaluate", "evaluate_many") if hasattr(kind, name)]
+        # A kind without variables of its own evaluates one point as many.
+        for name in ways if hasattr(kind, "OWN") else ways[-1:]:
+            monkeypatch.setattr(kind, name, self.noting(getattr(kind, name), hasattr(kind, "OWN")))
+
+    def noting(self, evaluate, has_own):
+        """Return a way to evaluate that takes a note of what is asked for."""
 
         def noted(given, rngs, **arguments):
-            own = ("own",) * arguments.get("own", hasattr(kind, "OWN"))
-            for point in given if name == "evaluate_many" else [given]:
+            own = ("own",) * arguments.get("own", has_own)
+            for point in given if isinstance(given, list) else [given]:
                 self.evaluated.append((*own, *(x.name for x in point.observables)))
             return evaluate(given, rngs, **arguments)
 
-        monkeypatch.setattr(kind, name, noted)
+        return noted
 
     def path(self, block):
         return self.folder / "wire" / "blocks" / block.path
