@@ -49,7 +49,7 @@ def main() -> None:
         folder = Path(name)
         copy_of_project(folder)
         wall, cpu = run(folder, cores)
-        again, _ = run(folder, cores)
+        again, idle = run(folder, cores)
         logs = [
             SOLVING.search(path.read_text())
             for path in (folder / "results").glob("*/logs/**/*.log")
@@ -66,7 +66,7 @@ def main() -> None:
         f"solving {solving:.0f} s CPU; start-up, gathering, figures and Snakemake "
         f"{cpu - solving:.0f} s, {1 - solving / cpu:.0%}"
     )
-    print(f"second run, nothing to do: {again:.1f} s wall")
+    print(f"second run, nothing to do: {again:.1f} s wall, {idle:.1f} s CPU")
     print(f"largest memory of a block job: {max(memory):.0f} MB")
 
 
