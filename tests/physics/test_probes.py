@@ -12,7 +12,7 @@ from nessflow.observables.thermodynamics import entropy_production, heat_current
 from nessflow.probes.derivatives import conductance_matrix
 from nessflow.probes.exact import probe_capacity, solve_probes
 from nessflow.probes.linear import linear_probes, linear_probes_of
-from nessflow.probes.noise import combined_noise, linear_noise, probe_noise
+from nessflow.probes.noise import _moved, combined_noise, linear_noise, probe_noise
 from nessflow.probes.problem import NoSolution, Probe, moved
 from nessflow.probes.third_order import conductance_derivatives, third_order_probes
 from nessflow.scattering.currents import steady_currents
@@ -22,6 +22,7 @@ from nessflow.solvers.pairwise import pair_transmission
 from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 from probed_wires import BIAS, OPEN, nonreciprocal_current, potential, wire
+from systems import random_system
 
 # --- reference numbers and closed forms of the paper -------------------------------------
 
@@ -609,3 +610,37 @@ def test_linear_response_outside_the_band():
         linear_probes(*wire(4, 0.5, 2.5, 0.01))
     with pytest.raises(ValueError, match="has no states at the mean chemical potential"):
         third_order_probes(*wire(4, 0.5, 2.5, 0.01))
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.02, 0.3]))
+@settings(max_examples=20, deadline=None)
+def test_noise_moves_no_further_than_potentials_that_are_off_let_it(seed, temperature):
+    """Whatever currents are added up, with loss and gain, leads of one terminal, at any bias."""
+    rng = np.random.default_rng(seed)
+    names = "a", "b", "b", "c", "d"
+    mu = dict(zip("abcd", rng.uniform(-1, 1, 4), strict=True))
+    leads = [
+        wide_band_at(f"{name}{k}", k, rng.uniform(0.2, 1.5), mu[name], temperature, name)
+        for k, name in enumerate(names)
+    ]
+    system = random_system(seed, 5, "dense", leads, loss=0.3, gain=0.2)
+    weights = rng.normal(size=(2, 4))
+    moves = 1e-5 * rng.uniform(0, 1, 4)
+    signs = rng.choice([-1, 1], 4)
+    other = moved(system, np.array(list(mu.values())) + signs * moves)
+    (value, error, _), _ = combined_noise(system, weights)
+    (there, wrong, _), _ = combined_noise(other, weights)
+    bound = _moved(weights, conductance_matrix(system), moves)
+    assert np.all(abs(there - value) <= 1.01 * bound + error + wrong)
+    assert np.any(abs(there - value) > 1e-3 * bound)
+
+
+def test_errors_of_noise_hold_what_potentials_of_probes_are_off_by():
+    system, probes = wire(6, 0.5, 0.3, 0.3 * OPEN, kT=0.05)
+    solved = solve_probes(system, probes)
+    wrong = np.where(np.arange(6) < 2, 0.0, 1e-4)
+    known, off = (probe_noise(solved.system, probes, potential_error=x) for x in (None, wrong))
+    for name in ("bare", "floating"):
+        before, after = getattr(known, name), getattr(off, name)
+        np.testing.assert_array_equal(before.value, after.value)
+        assert np.all(after.error > 1e3 * before.error)

@@ -147,7 +147,7 @@ def _noise(
     """Return what `probes.NOISE` lists of each sample in each direction."""
     if parameters.method != "linear":
         accuracy = parameters.accuracy
-        return [[probes.noise(x.system, demanded, accuracy) for x in both] for both in found]
+        return [[probes.noise(x, demanded, accuracy) for x in both] for both in found]
     system = found[0][0].start
     reason = ""
     if temperatures(system).any() or system.loss.any() or system.gain.any():

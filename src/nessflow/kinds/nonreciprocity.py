@@ -116,7 +116,7 @@ def _one_direction(
     system, accuracy, exact = solved.system, parameters.accuracy, parameters.method == "exact"
     inside = profiles(system, accuracy) if system.sites <= _LARGEST_PROFILE else None
     currents = terminal_currents(system, accuracy) if exact else None
-    found = _profile(inside, solved) | state_of(solved) | noise(system, probes, accuracy)
+    found = _profile(inside, solved) | state_of(solved) | noise(solved, probes, accuracy)
     if exact:
         found |= flows_of(currents) | thermodynamics(system, currents)
     else:

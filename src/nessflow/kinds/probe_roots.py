@@ -160,7 +160,7 @@ def _flows(
 ) -> dict[str, Estimate]:
     """Return currents, noise and entropy production of a solution."""
     # All leads are cold, as third order takes.
-    return probes.noise(solved.system, demanded, accuracy) | {
+    return probes.noise(solved, demanded, accuracy) | {
         "particle_current": solved.particle_current.at(slice(contacts)),
         "entropy_production": undefined(without_temperature(solved.system)),
     }

@@ -188,7 +188,7 @@ def _state(solved: ProbeSolution, probes: list[Probe], accuracy: float) -> Outco
         **profiles_of(inside),
         **state_of(solved),
         **thermodynamics(solved.system, currents),
-        **noise(solved.system, probes, accuracy),
+        **noise(solved, probes, accuracy),
     }
     return outcome_of(OWN, found, *judged(solved, currents, inside), limits_of(system, probes))
 
@@ -238,8 +238,9 @@ def thermodynamics(system: OpenSystem, currents: SteadyCurrents) -> dict[str, Es
     }
 
 
-def noise(system: OpenSystem, probes: list[Probe], accuracy: float) -> dict[str, Estimate]:
+def noise(solved: ProbeSolution, probes: list[Probe], accuracy: float) -> dict[str, Estimate]:
     """Return what `NOISE` lists."""
+    system, wrong = solved.system, solved.chemical_potential.error
     shape = (len(system.terminals) - len(probes),) * 2
     if len(probes) > _NOISE_PROBES:
         return no_noise(f"not computed for more than {_NOISE_PROBES} probes", shape)
@@ -247,13 +248,13 @@ def noise(system: OpenSystem, probes: list[Probe], accuracy: float) -> dict[str,
     if any(probe.heat_current is not None for probe in probes):
         reason = "temperature probes: the noise of heat that they respond to is not computed"
     try:
-        found = None if reason else probe_noise(system, probes, accuracy)
+        found = None if reason else probe_noise(system, probes, accuracy, wrong)
     except NoSolution as error:
         found, reason = None, str(error)
     if found is not None:
         noise, converged = noise_of(found), found.converged
     else:
-        bare, converged = bare_noise(system, probes, accuracy)
+        bare, converged = bare_noise(system, probes, accuracy, wrong)
         noise = no_noise(reason, shape) | {"bare_particle_noise": bare}
     return noise if converged else no_noise("its energy integral did not converge", shape)
 

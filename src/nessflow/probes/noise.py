@@ -153,7 +153,10 @@ def _both(left: np.ndarray, right: np.ndarray, matrices: np.ndarray) -> tuple:
 
 
 def bare_noise(
-    system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCURACY
+    system: OpenSystem,
+    probes: Sequence[Probe],
+    rtol: float = ACCURACY,
+    potential_error: np.ndarray | None = None,
 ) -> tuple[Estimate, bool]:
     """Return the noise between the terminals that are no probes, probes' states held constant.
 
@@ -165,6 +168,8 @@ def bare_noise(
         Which terminals are probes, of given temperature or not.
     rtol : float
         Error over value aimed at, for every element by itself.
+    potential_error : (t,) array, optional
+        What the chemical potential of each terminal may be off by, in t.
 
     Returns
     -------
@@ -174,7 +179,26 @@ def bare_noise(
         Whether every integral met the tolerance or its rounding errors.
     """
     _, given = _parted(system, probes)
-    return combined_noise(system, np.eye(len(system.terminals))[given], rtol)
+    weights = np.eye(len(system.terminals))[given]
+    (value, error, _), converged = combined_noise(system, weights, rtol)
+    if potential_error is not None:
+        error = error + _moved(weights, conductance_matrix(system), potential_error)
+    return Estimate(value, error), converged
+
+
+def _moved(weights: np.ndarray, conductance: np.ndarray, potential_error: np.ndarray) -> np.ndarray:
+    """Return by how much noise may move with the chemical potentials, (k, k).
+
+    The integrand is ``Tr[n A_x (1 - n) A_y]``, and a channel i of terminal p has in
+    ``A_x = w_x - s^+ w_x s`` a column of the norm ``sum_a |s_ai|^2 (w_xi - w_xa)^2``, squared: no
+    derivative with respect to n_i is larger than the product of those of x and y.
+    """
+    between = -conductance * (1 - np.eye(len(conductance)))
+    # What goes to loss and comes from gain, which no weight counts.
+    outside = np.maximum(np.diagonal(conductance) - between.sum(axis=0), 0.0)
+    apart = (weights[:, None, :] - weights[:, :, None]) ** 2
+    norm = np.sqrt((abs(between) * apart).sum(axis=1) + outside * weights**2)
+    return (potential_error * norm) @ norm.T
 
 
 def _parted(system: OpenSystem, probes: Sequence[Probe]) -> tuple[np.ndarray, np.ndarray]:
@@ -184,7 +208,12 @@ def _parted(system: OpenSystem, probes: Sequence[Probe]) -> tuple[np.ndarray, np
     return at, np.setdiff1d(np.arange(len(names)), at)
 
 
-def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCURACY) -> ProbeNoise:
+def probe_noise(
+    system: OpenSystem,
+    probes: Sequence[Probe],
+    rtol: float = ACCURACY,
+    potential_error: np.ndarray | None = None,
+) -> ProbeNoise:
     """Return bare and floating noise between the terminals that are no probes.
 
     Parameters
@@ -195,6 +224,8 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCUR
         Which terminals are probes, all of given temperature.
     rtol : float
         Error over value aimed at, for every element by itself.
+    potential_error : (t,) array, optional
+        What the chemical potential of each terminal may be off by, in t.
 
     Returns
     -------
@@ -214,9 +245,13 @@ def probe_noise(system: OpenSystem, probes: Sequence[Probe], rtol: float = ACCUR
             f"the floating noise with the temperature probe {warm[0]!r} takes the noise of heat, "
             "which is not computed"
         )
-    weights, _ = _weights(system, probes, conductance_matrix(system)[None])
+    conductance = conductance_matrix(system)
+    weights, _ = _weights(system, probes, conductance[None])
     _, given = _parted(system, probes)
-    return _parted_noise(system, given, *combined_noise(system, weights[0], rtol))
+    (value, error, _), converged = combined_noise(system, weights[0], rtol)
+    if potential_error is not None:
+        error = error + _moved(weights[0], conductance, potential_error)
+    return _parted_noise(system, given, Estimate(value, error), converged)
 
 
 def _weights(
