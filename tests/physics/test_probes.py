@@ -12,7 +12,7 @@ from nessflow.observables.thermodynamics import entropy_production, heat_current
 from nessflow.probes.derivatives import conductance_matrix
 from nessflow.probes.exact import probe_capacity, solve_probes
 from nessflow.probes.linear import linear_probes, linear_probes_of
-from nessflow.probes.noise import _moved, combined_noise, linear_noise, probe_noise
+from nessflow.probes.noise import _moved, bare_noise, combined_noise, linear_noise, probe_noise
 from nessflow.probes.problem import NoSolution, Probe, moved
 from nessflow.probes.third_order import conductance_derivatives, third_order_probes
 from nessflow.scattering.currents import steady_currents
@@ -625,14 +625,20 @@ def test_noise_moves_no_further_than_potentials_that_are_off_let_it(seed, temper
     ]
     system = random_system(seed, 5, "dense", leads, loss=0.3, gain=0.2)
     weights = rng.normal(size=(2, 4))
-    moves = 1e-5 * rng.uniform(0, 1, 4)
-    signs = rng.choice([-1, 1], 4)
-    other = moved(system, np.array(list(mu.values())) + signs * moves)
+    moves, warming = 1e-5 * rng.uniform(0, 1, (2, 4)) * [[1], [temperature]]
+    signs = rng.choice([-1, 1], (2, 4))
+    potentials = np.array(list(mu.values())) + signs[0] * moves
+    other = moved(system, potentials)
     (value, error, _), _ = combined_noise(system, weights)
-    (there, wrong, _), _ = combined_noise(other, weights)
+    (there, off, _), _ = combined_noise(other, weights)
     bound = _moved(weights, conductance_matrix(system), moves)
-    assert np.all(abs(there - value) <= 1.01 * bound + error + wrong)
+    assert np.all(abs(there - value) <= 1.01 * bound + error + off)
     assert np.any(abs(there - value) > 1e-3 * bound)
+    # The currents themselves, with the temperatures as well.
+    hotter = moved(system, potentials, temperature + signs[1] * warming)
+    (value, error, _), _ = bare_noise(system, [], wrong=(moves, warming))
+    (there, off, _), _ = bare_noise(hotter, [])
+    assert np.all(abs(there - value) <= 1.01 * error + off)
 
 
 def test_errors_of_noise_hold_what_potentials_of_probes_are_off_by():

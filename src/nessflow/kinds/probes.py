@@ -240,7 +240,7 @@ def thermodynamics(system: OpenSystem, currents: SteadyCurrents) -> dict[str, Es
 
 def noise(solved: ProbeSolution, probes: list[Probe], accuracy: float) -> dict[str, Estimate]:
     """Return what `NOISE` lists."""
-    system, wrong = solved.system, solved.chemical_potential.error
+    system, wrong = solved.system, (solved.chemical_potential.error, solved.temperature.error)
     shape = (len(system.terminals) - len(probes),) * 2
     if len(probes) > _NOISE_PROBES:
         return no_noise(f"not computed for more than {_NOISE_PROBES} probes", shape)
@@ -248,7 +248,7 @@ def noise(solved: ProbeSolution, probes: list[Probe], accuracy: float) -> dict[s
     if any(probe.heat_current is not None for probe in probes):
         reason = "temperature probes: the noise of heat that they respond to is not computed"
     try:
-        found = None if reason else probe_noise(system, probes, accuracy, wrong)
+        found = None if reason else probe_noise(system, probes, accuracy, wrong[0])
     except NoSolution as error:
         found, reason = None, str(error)
     if found is not None:

@@ -25,7 +25,13 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from nessflow.estimate import Estimate
-from nessflow.probes.derivatives import cold_response, conductance_matrix
+from nessflow.probes.derivatives import (
+    cold_response,
+    conductance_matrix,
+    poles_if_needed,
+    responses,
+    slopes,
+)
 from nessflow.probes.problem import NoSolution, Probe, ProbeSolution
 from nessflow.scattering.terminal_flows import integrated, lead_occupations, temperatures
 from nessflow.solvers.pairwise import (
@@ -156,7 +162,7 @@ def bare_noise(
     system: OpenSystem,
     probes: Sequence[Probe],
     rtol: float = ACCURACY,
-    potential_error: np.ndarray | None = None,
+    wrong: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[Estimate, bool]:
     """Return the noise between the terminals that are no probes, probes' states held constant.
 
@@ -168,8 +174,8 @@ def bare_noise(
         Which terminals are probes, of given temperature or not.
     rtol : float
         Error over value aimed at, for every element by itself.
-    potential_error : (t,) array, optional
-        What the chemical potential of each terminal may be off by, in t.
+    wrong : pair of (t,) arrays, optional
+        What chemical potentials and temperatures of terminals may be off by, in t.
 
     Returns
     -------
@@ -181,24 +187,30 @@ def bare_noise(
     _, given = _parted(system, probes)
     weights = np.eye(len(system.terminals))[given]
     (value, error, _), converged = combined_noise(system, weights, rtol)
-    if potential_error is not None:
-        error = error + _moved(weights, conductance_matrix(system), potential_error)
+    if wrong is not None:
+        energies, *by_occupation = slopes(system, poles_if_needed(system), rtol)
+        for slope, off in zip(by_occupation, wrong, strict=True):
+            response = responses(system, energies, abs(slope), np.ones_like(slope))
+            error = error + _moved(weights, response, off)
     return Estimate(value, error), converged
 
 
-def _moved(weights: np.ndarray, conductance: np.ndarray, potential_error: np.ndarray) -> np.ndarray:
-    """Return by how much noise may move with the chemical potentials, (k, k).
+def _moved(weights: np.ndarray, response: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """Return by how much noise may move with what occupations depend on, (k, k).
+
+    ``response`` is `conductance_matrix`, or for temperatures the same with the magnitudes of
+    ``df/dT`` in place of ``df/dmu``; ``wrong`` is what these may be off by.
 
     The integrand is ``Tr[n A_x (1 - n) A_y]``, and a channel i of terminal p has in
     ``A_x = w_x - s^+ w_x s`` a column of the norm ``sum_a |s_ai|^2 (w_xi - w_xa)^2``, squared: no
     derivative with respect to n_i is larger than the product of those of x and y.
     """
-    between = -conductance * (1 - np.eye(len(conductance)))
+    between = -response * (1 - np.eye(len(response)))
     # What goes to loss and comes from gain, which no weight counts.
-    outside = np.maximum(np.diagonal(conductance) - between.sum(axis=0), 0.0)
+    outside = np.maximum(np.diagonal(response) - between.sum(axis=0), 0.0)
     apart = (weights[:, None, :] - weights[:, :, None]) ** 2
     norm = np.sqrt((abs(between) * apart).sum(axis=1) + outside * weights**2)
-    return (potential_error * norm) @ norm.T
+    return (wrong * norm) @ norm.T
 
 
 def _parted(system: OpenSystem, probes: Sequence[Probe]) -> tuple[np.ndarray, np.ndarray]:

@@ -152,20 +152,9 @@ def _of_one_lead_each(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
 
     count, energies = rates.filled.shape
     values, sizes = np.empty((2, 4 * count, energies))
-    exact = rates.keeps_digits
+    mean = rates.mean, rates.mean_sizes
     cumulant_terms(
-        rates.green,
-        None if exact else rates.green_cancelled,
-        rates.root,
-        rates.filled,
-        rates.empty,
-        rates.incoming,
-        rates.vacant,
-        rates.mean,
-        rates.mean_sizes,
-        None if exact else rates.cancelled_exchange,
-        values,
-        sizes,
+        *rates.reflections, *rates.occupations, *mean, rates.exchange_sizes, values, sizes
     )
     return values, sizes
 

@@ -173,20 +173,9 @@ def _of_one_lead_each(rates: Rates) -> Terms:
     # Imported here: numba takes long to import.
     from nessflow.scattering.terms.entropy import entropies_of_leads
 
-    exact = rates.keeps_digits
     values, sizes = result = np.empty((2, *rates.filled.shape))
-    entropies_of_leads(
-        rates.green,
-        None if exact else rates.green_cancelled,
-        rates.root,
-        rates.filled,
-        rates.empty,
-        rates.incoming,
-        rates.vacant,
-        rates.mean,
-        result,
-    )
-    if not exact:
+    entropies_of_leads(*rates.reflections, *rates.occupations, rates.mean, result)
+    if not rates.keeps_digits:
         sizes += [_cancelled(x) for x in rates.exchange]
     return values, sizes
 

@@ -166,22 +166,11 @@ def _of_one_lead_each(rates: Rates) -> Terms:
     count, energies = rates.filled.shape
     rows = count * (count + 1) // 2 + (count == 2)
     values, sizes = np.empty((2, rows, energies))
-    exact = rates.keeps_digits
+    between = rates.leads, rates.lead_sizes
     noise_terms(
-        rates.green,
-        None if exact else rates.green_cancelled,
-        rates.root,
-        rates.leads,
-        rates.lead_sizes,
-        rates.filled,
-        rates.empty,
-        rates.incoming,
-        rates.vacant,
-        None if exact else rates.cancelled_exchange,
-        rates.correlations,
-        values,
-        sizes,
-    )
+        *rates.reflections, *between, *rates.occupations,
+        rates.exchange_sizes, rates.correlations, values, sizes,
+    )  # fmt: skip
     return values, sizes
 
 

@@ -427,6 +427,21 @@ class Rates:
         """Whether every terminal is one lead."""
         return len(self.system.terminals) == len(self.system.leads)
 
+    @property
+    def reflections(self) -> tuple[np.ndarray | None, ...]:
+        """What reflection of leads follows from: `green`, `green_cancelled` and `root`."""
+        return self.green, None if self.keeps_digits else self.green_cancelled, self.root
+
+    @property
+    def occupations(self) -> tuple[np.ndarray, ...]:
+        """`filled`, `empty`, `incoming` and `vacant`."""
+        return self.filled, self.empty, self.incoming, self.vacant
+
+    @property
+    def exchange_sizes(self) -> np.ndarray | None:
+        """`cancelled_exchange`; None where nothing cancels."""
+        return None if self.keeps_digits else self.cancelled_exchange
+
     @cached_property
     def difference(self) -> np.ndarray:
         """``f_a - f_b`` without cancellation, (t, t, E)."""
