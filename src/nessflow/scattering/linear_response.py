@@ -19,7 +19,7 @@ Units hbar = k_B = e = 1: a conductance in e^2/h is 2 pi times ours.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
 
 import numpy as np
@@ -40,10 +40,9 @@ from nessflow.spectrum.band_edges import continuous, why_undefined
 from nessflow.spectrum.mesh import UNDERFLOW, energy_scale
 from nessflow.spectrum.occupation import fermi, fermi_holes
 from nessflow.spectrum.quadrature import Integral
-from nessflow.spectrum.rates import Rates
+from nessflow.spectrum.rates import TOGETHER, Rates, shared_rates
 from nessflow.spectrum.rounding import blur, times_element_sizes, with_moved_levels
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum, integrals
-from nessflow.systems.batch import Batch
 from nessflow.systems.matrices import as_sparse
 from nessflow.systems.system import OpenSystem, remembered, share_states
 
@@ -60,8 +59,6 @@ _TINY = np.finfo(float).tiny
 """Bound of what underflows."""
 _KEPT = 100_000
 """Energies of which transmissions are kept for the next integral."""
-_TOGETHER = 64
-"""Systems that are integrated together."""
 _ROUNDING_ERRORS = 16
 """Rounding errors of a transmission, in units of epsilon."""
 
@@ -137,7 +134,6 @@ class _Windows:
     """
 
     spectra: Sequence[Spectrum]
-    _known: dict[tuple[bytes, bytes], Rates] = field(default_factory=dict)
 
     @classmethod
     def of(cls, systems: Sequence[OpenSystem], rtol: float) -> "_Windows":
@@ -152,15 +148,9 @@ class _Windows:
         """Chemical potential and temperature of each system, (2, s)."""
         return np.transpose([_common_state(x.system) for x in self.spectra])
 
-    def _rates(self, energies: np.ndarray, counts: np.ndarray) -> Rates:
-        key = energies.tobytes(), counts.tobytes()
-        if key in self._known:
-            return self._known[key]
-        systems = tuple(x.system for x in self.spectra)
-        rates = Rates(systems[0] if len(systems) == 1 else Batch(systems, counts), energies)
-        if sum(other.energies.size for other in self._known.values()) < _KEPT:
-            self._known[key] = rates
-        return rates
+    @cached_property
+    def _rates(self) -> Callable[[np.ndarray, np.ndarray], Rates]:
+        return shared_rates([x.system for x in self.spectra], _KEPT)
 
     def averages(
         self,
@@ -196,15 +186,12 @@ class _Windows:
             weight = filled * empty / temperature
             return values * weight, sizes * weight
 
-        results = []
-        for spectrum, peak, found in zip(
-            self.spectra, peaks, integrals(self.spectra, window, 0.0), strict=True
-        ):
-            mesh = spectrum.mesh
-            hidden = peak * (np.where(found.error > 0, mesh.unresolved, 0.0) + mesh.blurred)
-            error = found.error + hidden / (2 * np.pi) + _underflow(spectrum.system, found.value)
-            results.append(replace(found, error=error))
-        return results
+        return [
+            replace(found, error=found.error + _underflow(spectrum.system, found.value))
+            for spectrum, found in zip(
+                self.spectra, integrals(self.spectra, window, peaks), strict=True
+            )
+        ]
 
 
 def _underflow(system: OpenSystem, value: np.ndarray) -> np.ndarray:
@@ -350,8 +337,8 @@ def thermal_responses(
         else:
             alike.setdefault(shape(system), []).append(k)
     for members in alike.values():
-        for first in range(0, len(members), _TOGETHER):
-            own = members[first : first + _TOGETHER]
+        for first in range(0, len(members), TOGETHER):
+            own = members[first : first + TOGETHER]
             windows = _Windows.of([systems[k] for k in own], rtol)
             has_net = len(systems[own[0]].terminals) == 2
             net = _conductances(windows) if has_net else [None] * len(own)

@@ -179,7 +179,7 @@ class Rates:
         """Terminals, with chemical potentials and temperatures at each energy if systems differ."""
         systems, counts = self._batch.systems, self._batch.counts
         first = systems[0].terminals
-        if all(system.terminals == first for system in systems[1:]):
+        if self._batch.terminals is first:
             return first
 
         def each(name: str, k: int) -> np.ndarray:
@@ -514,8 +514,41 @@ _ELEMENTS = 400_000
 50 MB with all matrices."""
 _AT_A_TIME = 4_000
 """Energies at which integrands are computed at a time: arrays over them stay in the cache."""
-_TOGETHER = 64
+TOGETHER = 64
 """Systems that are integrated together."""
+
+
+def shared_rates(
+    systems: Sequence[OpenSystem], most: int
+) -> Callable[[np.ndarray, np.ndarray], Rates]:
+    """Return the rates of systems at energies, computed once for panels that integrals share.
+
+    Parameters
+    ----------
+    systems : sequence of s OpenSystem
+        Of one `nessflow.solvers.solver.shape`.
+    most : int
+        Energies, about, whose rates are kept.
+
+    Returns
+    -------
+    callable
+        ``rates(energies (E,), counts (s,))``, the first ``counts[0]`` energies those of the first
+        system, and so on.
+    """
+    every = Batch(tuple(systems), np.zeros(len(systems), int))
+    known: dict[tuple[bytes, bytes], Rates] = {}
+
+    def rates_at(energies: np.ndarray, counts: np.ndarray) -> Rates:
+        key = energies.tobytes(), counts.tobytes()
+        if key in known:
+            return known[key]
+        rates = Rates(systems[0] if len(systems) == 1 else every.counting(counts), energies)
+        if sum(other.energies.size for other in known.values()) < most:
+            known[key] = rates
+        return rates
+
+    return rates_at
 
 
 def integrate_observables(
@@ -573,8 +606,8 @@ def integrate_each_system(
         alike.setdefault(key, []).append(k)
     results: dict[int, list] = {}
     for members in alike.values():
-        for first in range(0, len(members), _TOGETHER):
-            chosen = members[first : first + _TOGETHER]
+        for first in range(0, len(members), TOGETHER):
+            chosen = members[first : first + TOGETHER]
             own = [observables[k] for k in chosen]
             results |= zip(
                 chosen, _integrated([systems[k] for k in chosen], own, rtol), strict=True
@@ -587,19 +620,9 @@ def _integrated(
 ) -> list[list]:
     """Return what `integrate_each_system` does, for systems of one shape with equal integrands."""
     spectra = [Spectrum(system, rtol) for system in systems]
-    every = Batch(tuple(systems), np.zeros(len(systems), int))
-    known: dict[tuple[bytes, bytes], Rates] = {}
     exact = Solver(systems[0]).keeps_digits
     most = max(1, _ELEMENTS // max(1, len(systems[0].leads)) ** 2)
-
-    def rates_at(energies: np.ndarray, counts: np.ndarray) -> Rates:
-        key = energies.tobytes(), counts.tobytes()
-        if key in known:
-            return known[key]
-        rates = Rates(systems[0] if len(systems) == 1 else every.counting(counts), energies)
-        if sum(other.energies.size for other in known.values()) < most:
-            known[key] = rates
-        return rates
+    rates_at = shared_rates(systems, most)
 
     def integrals_of(observable: Observable) -> list[Integral]:
         def integrand(energies, counts):

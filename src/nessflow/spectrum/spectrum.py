@@ -127,8 +127,8 @@ def integrals(
         ``integrand(w (n,), counts (s,)) -> (values (m, n), magnitudes (m, n))``, of the first
         system at the first ``counts[0]`` energies, and so on, as
         `nessflow.spectrum.quadrature.integrate_each` wants.
-    peak
-        As of `Spectrum.integral`.
+    peak : float, (m,) or (s, m) array
+        As of `Spectrum.integral`, for all systems or for each.
     at_a_time : int
         Energies that the integrand is given at a time, about.
     measure : callable
@@ -149,8 +149,9 @@ def integrals(
     scales, panels_per_call = [x.scale for x in meshes], max(1, at_a_time // NODES.size)
     each = integrate_each(integrand, panels, scales, spectra[0].rtol, panels_per_call, measure)
     results = []
-    for mesh, found in zip(meshes, each, strict=True):
-        hidden = peak * (np.where(found.error > 0, mesh.unresolved, 0.0) + mesh.blurred)
+    peaks = peak if np.ndim(peak) == 2 else [peak] * len(spectra)
+    for mesh, found, own in zip(meshes, each, peaks, strict=True):
+        hidden = own * (np.where(found.error > 0, mesh.unresolved, 0.0) + mesh.blurred)
         columns = (
             column / (2 * np.pi) for column in (found.value, found.error + hidden, found.size)
         )
