@@ -6,7 +6,7 @@ are tried, and raises AssertionError with the law that fails, where, what was fo
 """
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.chain import Chain
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Lead, bordered
+from nessflow.systems.leads.unit_cell import Joined
 from nessflow.systems.matrices import Tridiagonal, as_dense, checked
 from nessflow.systems.system import AttachedLead, OpenSystem
 from nessflow.validation import as_written, validated
@@ -155,6 +156,9 @@ def check_lead(lead: Lead) -> None:
     """
     lead = model_of(lead) if isinstance(lead, LeadRole) else lead
     laws = _check_part(lead, Lead)
+    whole = lead
+    if whole.rows not in (None, 1):
+        lead = _Along(whole=whole)
     _check_bands(laws, lead)
     energies = np.concatenate([*_inside(lead), *_outside(lead)])
     _check_broadening(laws, lead, energies)
@@ -162,9 +166,57 @@ def check_lead(lead: Lead) -> None:
         _check_causality(laws, lead)
     _check_derivatives(laws, lead)
     _check_poles(laws, lead, energies)
-    for sites in _SITES:
-        _check_on_sites(laws, lead, sites, energies)
+    for sites in _SITES if whole.rows is None else (whole.rows,):
+        _check_on_sites(laws, whole, sites, energies)
     _check_current(laws, lead)
+
+
+class _Along(Lead):
+    """What a lead on several sites is for one combination of them, which knows of all elements."""
+
+    kind: str = ""
+    whole: Lead
+
+    @property
+    def _vector(self) -> np.ndarray:
+        return np.exp(2j * np.arange(self.whole.rows) ** 2) / (1 + np.arange(self.whole.rows))
+
+    @property
+    def bands(self) -> tuple[tuple[float, float], ...]:
+        return self.whole.bands
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        return self.whole.edges
+
+    @property
+    def poles(self) -> tuple[tuple[complex, float], ...]:
+        v = self._vector.conj()
+        return tuple((pole, abs(v @ u) ** 2) for pole, u in self.whole.poles_on(self.whole.rows))
+
+    @property
+    def uncoupled(self) -> Lead:
+        return _Along(whole=self.whole.uncoupled)
+
+    @property
+    def is_coupled(self) -> bool:
+        return self.whole.is_coupled
+
+    def broadening_at(self, energies: np.ndarray) -> np.ndarray:
+        along = self._each(energies, self.whole.channel_amplitudes)
+        return (abs(self._vector.conj() @ along) ** 2).sum(axis=-1).reshape(np.shape(energies))
+
+    def self_energy(self, energies: np.ndarray) -> np.ndarray:
+        matrices = self._each(energies, self.whole.self_energy_matrix)
+        v = self._vector
+        return np.array([v.conj() @ x @ v for x in matrices]).reshape(np.shape(energies))
+
+    def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
+        poles = (residue / (np.asarray(energies) - pole) for pole, residue in self.poles)
+        return self.self_energy(energies) - sum(poles)
+
+    def _each(self, energies: np.ndarray, function: Callable) -> np.ndarray:
+        return function(np.ravel(np.asarray(energies, float)), self.whole.rows)
 
 
 def _intervals(lead: Lead) -> list[tuple[float, float]]:
@@ -215,9 +267,9 @@ def _check_bands(laws: _Laws, lead: Lead) -> None:
             law = "a pole on the real line is in no band"
             laws.hold(not lead.has_states(np.real(pole)), law, pole, lead.bands)
     laws.hold(lead.is_coupled, f"`{lead.strength}` is what couples it, and not 0")
-    none = lead.model_copy(update={lead.strength: 0.0})
     middle = np.array([lead.reference_energy + 0.01 * _extent(lead)])
-    laws.agree(f"without `{lead.strength}` it does nothing", none.self_energy(middle), [0.0])
+    nothing = lead.uncoupled.self_energy(middle)
+    laws.agree(f"without `{lead.strength}` it does nothing", nothing, [0.0])
 
 
 def _check_broadening(laws: _Laws, lead: Lead, energies: np.ndarray) -> None:
@@ -338,9 +390,14 @@ def _check_on_sites(laws: _Laws, lead: Lead, sites: int, energies: np.ndarray) -
     laws.agree(law, v @ v.conj().swapaxes(1, 2), gamma, 1e-12 * size, energies)
     lowest = np.linalg.eigvalsh(gamma)[:, 0]
     laws.hold(lowest > -1e-12 * size, f"on {sites} sites Gamma has no negative eigenvalue", lowest)
-    opened = sum(own.has_states(energies).astype(int) for _, own in channels)
-    law = f"on {sites} sites as many columns of V as open channels"
-    laws.agree(law, (v != 0).any(axis=1).sum(axis=1), opened, 0, energies)
+    columns = (v != 0).any(axis=1).sum(axis=1)
+    if any(isinstance(own, Joined) for _, own in channels):
+        law = f"on {sites} sites V has columns where it has states"
+        laws.agree(law, np.sign(columns), lead.has_states(energies).astype(int), 0, energies)
+    else:
+        opened = sum(own.has_states(energies).astype(int) for _, own in channels)
+        law = f"on {sites} sites as many columns of V as open channels"
+        laws.agree(law, columns, opened, 0, energies)
 
 
 def _check_current(laws: _Laws, lead: Lead) -> None:

@@ -148,7 +148,8 @@ def explained(model: type[BaseModel], values: dict[str, object]) -> InvalidValue
 def as_written(value: object) -> object:
     """Return a value as it stands in a file."""
     if isinstance(value, BaseModel):
-        names = ((name, type(value).model_fields[name].alias or name) for name in value.__dict__)
+        known = type(value).model_fields
+        names = ((name, known[name].alias or name) for name in known if name in value.__dict__)
         fields = {alias: as_written(getattr(value, name)) for name, alias in names}
         return value.written(fields) if hasattr(value, "written") else fields
     if isinstance(value, type):

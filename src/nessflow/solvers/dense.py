@@ -252,11 +252,8 @@ def site_sums(
 
 def _channels(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``W`` with ``sum_a Gamma_a = W W^+``, (E, N, C), and each column's terminal, (C,)."""
-    leads = len(system.leads)
-    columns = np.zeros((energies.size, system.sites, leads), complex)
-    for a, lead in enumerate(system.leads):
-        root = np.sqrt(lead.broadening_at(energies))
-        columns[:, lead.sites, a] = root[:, None] * lead.amplitudes
+    modes = system.modes(energies)
+    columns = modes.columns(system.sites) * np.sqrt(modes.broadening).T[:, None]
     parts, terminals = [columns], [*system.terminal_of_lead]
     for index, matrix in enumerate((system.loss, system.gain), len(system.terminals)):
         rates, modes = np.linalg.eigh(2 * as_dense(matrix))

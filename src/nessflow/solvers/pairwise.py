@@ -41,10 +41,7 @@ def lead_broadening(system: OpenSystem | Batch, energies: np.ndarray) -> np.ndar
     (l, E) float array
         In t.
     """
-    result = np.empty((len(system.leads), energies.size))
-    for lead, members in system.alike_leads:
-        result[members] = lead.broadening_at(energies)
-    return result
+    return system.modes(energies).broadening
 
 
 def _batches(count: int, size: int) -> list[slice]:
@@ -76,7 +73,7 @@ def green_between(system: OpenSystem | Batch, energies: np.ndarray) -> np.ndarra
     energies = np.atleast_1d(np.asarray(energies, float))
     at, solver = system.coupling.of_lead, solver_of(system)
     if not solver.keeps_site_digits:
-        return contact_response(system, energies).green[:, at][:, :, at]
+        return system.modes(energies).between(contact_response(system, energies).green)
     result = np.empty((energies.size, at.size, at.size), complex)
     for batch in _batches(energies.size, max(system.sites, at.size**2)):
         result[batch] = solver.on_sites.green_between(_part(system, batch), energies[batch])
@@ -115,7 +112,7 @@ def pair_correlations(
     if not solver.keeps_site_digits:
         green = green_between(system, energies) if green is None else green
         return (green * source.T[:, None]) @ green.conj().swapaxes(1, 2)
-    on_contacts = system.coupling.summed(source).T
+    on_contacts = system.modes(energies).summed(source).T
     return solver.on_sites.correlations_between(system, energies, on_contacts)
 
 
@@ -263,7 +260,7 @@ def site_sums(system: OpenSystem, energies: np.ndarray, sources: Sequence[Source
     own = bonds(system)
     on_diagonal, beside = _elements(system, energies, sources, own)
     beside, links = np.split(beside, [len(own)], axis=-1)
-    of_leads = system.coupling.expectations(on_diagonal, links)
+    of_leads = system.modes(energies).expectations(on_diagonal, links)
     return SiteSums(on_diagonal, beside, of_leads.swapaxes(1, 2), links)
 
 
@@ -273,7 +270,8 @@ def _elements(
     """Return the diagonals of ``G W G^+`` and its elements on bonds, then on contacts' links."""
     pairs = np.concatenate([bonds, system.coupling.links])
     environments = np.array([(x.loss, x.gain) for x in sources])
-    on_contacts = np.array([system.coupling.summed(x.leads).T for x in sources])
+    modes = system.modes(energies)
+    on_contacts = np.array([modes.summed(x.leads).T for x in sources])
     arguments = system, energies, environments, on_contacts, pairs
     return solver_of(system).on_sites.site_sums(*arguments)
 
@@ -296,15 +294,15 @@ def lead_sums(
         Of each source and energy.
     """
     contacts, solver = system.coupling, solver_of(system).on_sites
-    if isinstance(system, Batch) and solver is blocks:
+    if isinstance(system, Batch) and (solver is blocks or system.joints):
         parts = [
             (each, energies[here], [replace(x, leads=x.leads[:, here]) for x in sources])
             for each, here in system.parts
         ]
         return np.concatenate([lead_sums(*part) for part in parts], axis=2)
-    if solver is not dense:
+    if solver is not dense or system.joints:
         on_diagonal, links = _elements(system, energies, sources, np.empty((0, 2), int))
-        return contacts.expectations(on_diagonal, links).swapaxes(1, 2)
+        return system.modes(energies).expectations(on_diagonal, links).swapaxes(1, 2)
     response = contact_response(system, energies)
     squares = response.green.real**2 + response.green.imag**2
     weights = np.zeros((energies.size, contacts.count, len(sources)))

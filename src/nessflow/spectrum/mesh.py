@@ -17,6 +17,7 @@ from nessflow.spectrum.quadrature import COARSE, NODES, Panels, line_mesh
 from nessflow.systems.contacts import Contacts
 from nessflow.systems.leads.lead import Lead, bordered
 from nessflow.systems.matrices import gershgorin
+from nessflow.systems.modes import Joint, joined_channels
 from nessflow.systems.system import OpenSystem, Surroundings, remembered
 
 _REACH = 40.0
@@ -28,7 +29,9 @@ UNDERFLOW = 750.0
 _NARROWEST = 1e-14
 """Half width, relative to the norm of the Hamiltonian, below which rounding hides a resonance."""
 _CONTACTS = 8
-"""Contacts of leads with a band up to which resonances are found to all orders."""
+_PRODUCTS = 4e8
+"""Contacts c of leads with a band up to which resonances are found to all orders, and the products
+``(N c)^2`` of N states up to which more are."""
 _STEPS = 40
 _CLOSE = 0.01
 """Last step of a resonance, relative to its half width."""
@@ -54,9 +57,10 @@ def _largest_self_energy(lead: Lead) -> float:
 def _smallest_damping(system: OpenSystem) -> float:
     """Return a bound of how far every pole is below the real line, roughly within the bands."""
     contacts = dict.fromkeys(system.contacts, 0.0)
-    for lead in system.leads:
-        if len(lead.coupling) > 1:
-            continue  # it damps one combination of its sites
+    joined = joined_channels(system.joints)
+    for a, lead in enumerate(system.leads):
+        if len(lead.coupling) > 1 or a in joined:
+            continue  # it damps some combinations of its sites
         ((site, amplitude),) = lead.coupling
         centre = np.array([lead.model.reference_energy])
         damping = -float(lead.model.regular_self_energy(centre)[0].imag)
@@ -156,9 +160,25 @@ def resonances(system: OpenSystem) -> np.ndarray:
         return np.linalg.eigvals(matrix)
     poles, right = np.linalg.eig(matrix)
     left = np.linalg.pinv(right)
+    if system.joints:
+        sites = system.coupling.sites
+        return _shifted(poles, left[:, sites], right[sites].T, _change_on_sites(system))
     columns = coupling.columns(system.sites)
     inside = left[:, : system.sites] @ columns, right[: system.sites].T @ columns.conj()
     return _shifted(poles, *inside, change)
+
+
+def _change_on_sites(system: OpenSystem) -> Callable:
+    """Return by how much energies change the self-energies between contact sites, (E, k, k)."""
+    size, reference = system.coupling.sites.size, system.regular_self_energy()
+    rows, columns = (np.searchsorted(system.coupling.sites, x) for x in system.coupling.elements)
+
+    def change(energies: np.ndarray) -> np.ndarray:
+        result = np.zeros((energies.size, size, size), complex)
+        result[:, rows, columns] = system.contact_self_energy(energies) - reference
+        return result
+
+    return change
 
 
 def _banded(system: OpenSystem) -> tuple[Contacts, Callable]:
@@ -209,7 +229,7 @@ def _chain_poles(system: OpenSystem) -> np.ndarray | None:
 def _shifted(
     poles: np.ndarray, left: np.ndarray, right: np.ndarray, change: Callable
 ) -> np.ndarray:
-    """Return where the poles of a matrix go with a diagonal change that depends on the energy.
+    """Return where the poles of a matrix go with a change that depends on the energy.
 
     ``z = z_k + <k| C (1 - S C)^-1 |k>``, with the change ``C`` at Re z and ``S`` the resolvent at z
     of all poles but ``z_k``, solved from first order by the secant method.
@@ -221,10 +241,14 @@ def _shifted(
     left, right : (N, c) complex array
         Eigenvectors on the contacts that change.
     change : callable
-        ``C`` on these contacts at real energies, (N,) -> (N, c).
+        ``C`` on these contacts at real energies, (N,) -> (N, c) where it is diagonal, or (N, c, c).
     """
-    found = poles + (left * change(poles.real) * right).sum(axis=1)
-    if left.shape[1] > _CONTACTS:
+
+    def changed(matrix: np.ndarray, states: np.ndarray) -> np.ndarray:
+        return matrix * states if matrix.ndim == 2 else (matrix @ states[..., None])[..., 0]
+
+    found = poles + (left * changed(change(poles.real), right)).sum(axis=1)
+    if left.shape[1] > max(_CONTACTS, np.sqrt(_PRODUCTS) / poles.size):
         return found
     products = (right[:, :, None] * left[:, None, :]).reshape(poles.size, -1)
 
@@ -233,12 +257,14 @@ def _shifted(
         with np.errstate(all="ignore"):  # poles that coincide, which stay where they are
             reduced = 1 / (here[:, None] - poles)
             reduced[np.arange(at_work.size), at_work] = 0.0
-            matrix = change(here.real)[:, :, None]
+            matrix = change(here.real)
             between = (reduced @ products).reshape(-1, *matrix.shape[1:2] * 2)
             fine = np.isfinite(between).all(axis=(1, 2))
-            inner = np.eye(left.shape[1]) - between[fine] * matrix[fine].swapaxes(1, 2)
-            state = solved(inner, right[at_work][fine, :, None])
-            shift = (left[at_work][fine] * (matrix[fine] * state)[..., 0]).sum(axis=1)
+            chosen = matrix[fine]
+            is_diagonal = matrix.ndim == 2
+            onto = between[fine] * chosen[:, None] if is_diagonal else between[fine] @ chosen
+            state = solved(np.eye(left.shape[1]) - onto, right[at_work][fine, :, None])[..., 0]
+            shift = (left[at_work][fine] * changed(chosen, state)).sum(axis=1)
             moved = here.copy()
             moved[fine] = poles[at_work][fine] + shift
             return np.where(np.isfinite(moved), moved, here)
@@ -309,7 +335,8 @@ class EnergyMesh:
 
 
 def _edges(system: OpenSystem) -> list[float]:
-    return [edge for lead in system.leads for edge in lead.model.edges]
+    models = dict.fromkeys(lead.model for lead in system.leads)
+    return [edge for model in models for edge in model.edges]
 
 
 @remembered
@@ -321,14 +348,21 @@ def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
 @remembered
 def _reach(system: OpenSystem) -> float:
     """Return a bound of the norm of all self-energies."""
-    largest = np.empty(len(system.leads))
+    largest, joined = np.zeros(len(system.leads)), joined_channels(system.joints)
     for lead, members in system.alike_leads:
-        largest[members] = _largest_self_energy(lead.model)
+        if members[0] not in joined:
+            largest[members] = _largest_self_energy(lead.model)
     elements = system.coupling.summed(largest)
     if system.coupling.are_points:
         return float(elements.max(initial=0.0))
     matrix = scipy.sparse.coo_array((elements, system.coupling.elements)).toarray()
-    return float(np.linalg.norm(matrix, 2))
+    return float(np.linalg.norm(matrix, 2)) + sum(_largest_matrix(x) for x in system.joints)
+
+
+def _largest_matrix(joint: Joint) -> float:
+    inside = np.array([*joint.lead.edges, joint.lead.reference_energy])
+    found = joint.lead.self_energy_matrix(inside, joint.channels.size)
+    return float(np.nanmax(np.linalg.norm(found, 2, axis=(1, 2))))
 
 
 @remembered

@@ -23,6 +23,7 @@ from nessflow.spectrum.quadrature import Integral, with_rounding
 from nessflow.spectrum.rounding import green_sizes
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum, integrals
 from nessflow.systems.batch import Batch
+from nessflow.systems.modes import Modes
 from nessflow.systems.system import OpenSystem, Terminal
 
 Result = TypeVar("Result")
@@ -212,19 +213,35 @@ class Rates:
     def _correlations(self) -> ContactCorrelations:
         return contact_correlations(self.system, self.energies, self._contact)
 
-    @property
-    def _at(self) -> np.ndarray:
-        """Contact of each lead."""
-        return self.system.coupling.of_lead
+    @cached_property
+    def _sent(self) -> ContactCorrelations:
+        """``v_a^+ G^+ 2P G v_b``, transposed, and the same with ``2Q``."""
+        system = self.system.T
+        if system is self.system:
+            return self._correlations
+        response = contact_response(system, self.energies)
+        return contact_correlations(system, self.energies, response)
+
+    @cached_property
+    def _modes(self) -> Modes:
+        return self.system.modes(self.energies)
 
     def _between_leads(self, matrix: np.ndarray) -> np.ndarray:
-        return matrix.transpose(1, 2, 0)[self._at[:, None], self._at]
+        if self.system.joints:
+            return np.moveaxis(self._modes.between(matrix), 0, -1)
+        at = self.system.coupling.of_lead
+        return matrix.transpose(1, 2, 0)[at[:, None], at]
+
+    def _on_leads(self, diagonal: np.ndarray, correlations: Callable) -> np.ndarray:
+        """Return ``v_a^+ C v_a`` of each lead, (l, E), of what contacts have of C, (E, c)."""
+        if self.system.joints:
+            return np.diagonal(self._between_leads(correlations())).T.real
+        return diagonal.T[self.system.coupling.of_lead]
 
     @cached_property
     def broadening(self) -> np.ndarray:
         """Gamma of each lead, (l, E)."""
-        rows = [lead.broadening_at(self.energies) for lead in self.system.leads]
-        return np.array(rows).reshape(len(rows), self.energies.size)
+        return self._modes.broadening
 
     @cached_property
     def green(self) -> np.ndarray:
@@ -292,22 +309,32 @@ class Rates:
     @cached_property
     def from_loss(self) -> np.ndarray:
         """From the loss terminal to the leads, (t, E)."""
-        return self._by_terminal(self.broadening * self._contact.loss.T[self._at])
+        return self._by_terminal(
+            self.broadening * self._on_leads(self._contact.loss, lambda: self._correlations.loss)
+        )
 
     @cached_property
     def from_gain(self) -> np.ndarray:
         """From the gain terminal to the leads, (t, E)."""
-        return self._by_terminal(self.broadening * self._contact.gain.T[self._at])
+        return self._by_terminal(
+            self.broadening * self._on_leads(self._contact.gain, lambda: self._correlations.gain)
+        )
 
     @cached_property
     def to_loss(self) -> np.ndarray:
         """From the leads to the loss terminal, (t, E)."""
-        return self._by_terminal(self.broadening * self._interior.loss.T[self._at])
+        return self._by_terminal(
+            self.broadening
+            * self._on_leads(self._interior.loss, lambda: self._sent.loss.swapaxes(1, 2))
+        )
 
     @cached_property
     def to_gain(self) -> np.ndarray:
         """From the leads to the gain terminal, (t, E)."""
-        return self._by_terminal(self.broadening * self._interior.gain.T[self._at])
+        return self._by_terminal(
+            self.broadening
+            * self._on_leads(self._interior.gain, lambda: self._sent.gain.swapaxes(1, 2))
+        )
 
     @property
     def loss_gain(self) -> np.ndarray:

@@ -93,6 +93,11 @@ def times_element_sizes(system: OpenSystem, energies: np.ndarray, states: np.nda
         sizes[at] += abs(row)
     states = abs(states)
     by_leads = product(onto.T.tocsr(), sizes.T[:, :, None] * product(onto, states))
+    for joint in system.joints:
+        sites = joint.sites
+        between = abs(joint.lead.self_energy_matrix(energies, sites.size))
+        np.einsum("eii->ei", between)[:] = 0.0  # counted above
+        by_leads[:, sites] += between @ states[:, sites]
     return product(constant, states) + abs(energies)[:, None, None] * states + by_leads
 
 
@@ -116,4 +121,6 @@ def green_sizes(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     for batch, columns, rows in contact_states(system, energies):
         moved = times_element_sizes(system, energies[batch], columns)
         result[batch] = abs(rows).swapaxes(1, 2) @ moved
+    if system.joints:
+        return system.modes(energies).sizes_between(result)
     return result[:, at[:, None], at]

@@ -177,6 +177,9 @@ class System(Strict):
         for name in self.leads:
             for site, key, of_key in places(place_of(self, name)):
                 self.lattice.require_site(site, "leads", name, "site", *key, of_key=of_key)
+            if isinstance(place := place_of(self, name), tuple):
+                with at_key("leads", name, "site"):
+                    self.leads[name].require_sites(len(place))
         return self
 
 

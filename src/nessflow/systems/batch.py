@@ -8,6 +8,7 @@ from functools import cached_property, wraps
 import numpy as np
 
 from nessflow.systems.contacts import Contacts
+from nessflow.systems.modes import Joint, Modes
 from nessflow.systems.system import AttachedLead, OpenSystem, Terminal
 
 
@@ -107,6 +108,15 @@ class Batch:
     def coupling(self) -> Contacts:
         """Vectors by which the leads couple."""
         return self.systems[0].coupling
+
+    @property
+    def joints(self) -> tuple[Joint, ...]:
+        """Leads of coupled orbitals, see `OpenSystem.joints`."""
+        return self.systems[0].joints
+
+    def modes(self, energies: np.ndarray) -> Modes:
+        """Return the channels of the leads at given energies, see `OpenSystem.modes`."""
+        return Modes(self, energies)
 
     @property
     def alike_leads(self) -> tuple[tuple[AttachedLead, list[int]], ...]:

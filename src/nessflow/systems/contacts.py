@@ -35,19 +35,26 @@ class Contacts:
         The vectors, in the order of their sites.
     of_lead : (l,) int
         Vector of each channel.
+    joined : tuple of tuple of int
+        Sites that a lead joins beside what the vectors do, those of each.
     """
 
     couplings: tuple[Coupling, ...]
     of_lead: np.ndarray
+    joined: tuple[tuple[int, ...], ...] = ()
 
     @classmethod
-    def of(cls, couplings: Sequence[Coupling]) -> "Contacts":
+    def of(
+        cls, couplings: Sequence[Coupling], joined: Sequence[tuple[int, ...]] = ()
+    ) -> "Contacts":
         """Return the contacts of channels.
 
         Parameters
         ----------
         couplings : sequence of l Coupling
             Of each channel.
+        joined : sequence of tuple of int, optional
+            Sites of each lead whose self-energy has elements between all of them.
 
         Returns
         -------
@@ -56,7 +63,7 @@ class Contacts:
         """
         distinct = sorted(dict.fromkeys(couplings), key=lambda pairs: [site for site, _ in pairs])
         place = {coupling: k for k, coupling in enumerate(distinct)}
-        return cls(tuple(distinct), np.array([place[x] for x in couplings], int))
+        return cls(tuple(distinct), np.array([place[x] for x in couplings], int), tuple(joined))
 
     @property
     def count(self) -> int:
@@ -65,8 +72,8 @@ class Contacts:
 
     @cached_property
     def are_points(self) -> bool:
-        """Whether they are different unit vectors, so that a vector is a site."""
-        points = all(len(x) == 1 and x[0][1] == 1 for x in self.couplings)
+        """Whether they are different unit vectors, so that a vector is a site, and none joins two."""
+        points = not self.joined and all(len(x) == 1 and x[0][1] == 1 for x in self.couplings)
         return points and self.sites.size == self.count
 
     @cached_property
@@ -148,17 +155,21 @@ class Contacts:
     def magnitudes(self) -> "Contacts":
         """The same contacts with the magnitudes of all amplitudes, what sums are rounded by."""
         sizes = [tuple((site, abs(x)) for site, x in pairs) for pairs in self.couplings]
-        return Contacts(tuple(sizes), self.of_lead)
+        return Contacts(tuple(sizes), self.of_lead, self.joined)
 
     # --- matrices on the sites of the contacts ----------------------------------------------------
 
     @cached_property
     def links(self) -> np.ndarray:
-        """Pairs of sites, first below second, that share a vector; (u, 2) int."""
+        """Pairs of sites, first below second, that share a vector or a lead; (u, 2) int."""
         if self.are_points:
             return np.empty((0, 2), int)
-        joined = (self.inner != 0).astype(int)
-        first, second = np.nonzero(np.triu(joined @ joined.T, 1))
+        inner = (self.inner != 0).astype(int)
+        together = inner @ inner.T
+        for sites in self.joined:
+            at = np.searchsorted(self.sites, sites)
+            together[at[:, None], at] = 1
+        first, second = np.nonzero(np.triu(together, 1))
         return np.stack([self.sites[first], self.sites[second]], axis=1)
 
     @cached_property

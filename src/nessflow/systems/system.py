@@ -16,6 +16,7 @@ import numpy as np
 
 from nessflow.systems.contacts import Contacts, Coupling
 from nessflow.systems.leads.lead import Attached, Lead
+from nessflow.systems.leads.unit_cell import Joined
 from nessflow.systems.matrices import (
     Matrix,
     Sparse,
@@ -26,6 +27,7 @@ from nessflow.systems.matrices import (
     checked,
     transposed,
 )
+from nessflow.systems.modes import Joint, Modes, contacts_of, joints, regular_self_energy
 
 Result = TypeVar("Result")
 
@@ -143,7 +145,10 @@ class AttachedLead:
 
     @property
     def conjugate(self) -> "AttachedLead":
-        """The channel with complex conjugate amplitudes; the same object if they are real."""
+        """The channel of the transposed system; the same object if it is its own."""
+        if isinstance(self.model, Joined):
+            model = self.model.conjugate
+            return self if model is self.model else replace(self, model=model)
         if not np.iscomplex(self.amplitudes).any():
             return self
         return replace(self, site={site: np.conj(x) for site, x in self.coupling})
@@ -409,7 +414,7 @@ class OpenSystem:
     def _like(self, kept: Iterable[str], **others) -> "OpenSystem":
         """Return a system that shares how the leads couple, and what else is named."""
         other = object.__new__(OpenSystem)
-        names = (*kept, "terminal_of_lead", "coupling", "alike_leads")
+        names = (*kept, "terminal_of_lead", "coupling", "joints", "alike_leads")
         vars(other).update({name: getattr(self, name) for name in names}, **others)
         return other
 
@@ -487,15 +492,32 @@ class OpenSystem:
         (p,) complex array
             In t, at the rows and columns of `Contacts.elements`.
         """
-        models = [lead.model for lead in self.leads]
-        at = [x.reference_energy if energy is None else energy for x in models]
-        found = [x.regular_self_energy(w) for x, w in zip(models, at, strict=True)]
-        return self.coupling.summed(np.array(found, complex))
+        return regular_self_energy(self.leads, self.coupling, self.joints, energy)
 
     @cached_property
     def coupling(self) -> Contacts:
         """Vectors by which the leads couple."""
-        return Contacts.of([lead.coupling for lead in self.leads])
+        return contacts_of(self.leads)
+
+    @cached_property
+    def joints(self) -> tuple[Joint, ...]:
+        """Leads of coupled orbitals, whose channels have amplitudes that follow the energy."""
+        return joints(self.leads, self.coupling)
+
+    def modes(self, energies: np.ndarray) -> Modes:
+        """Return broadenings and amplitudes of the channels of the leads.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            In t.
+
+        Returns
+        -------
+        Modes
+            Computed when asked for.
+        """
+        return Modes(self, energies)
 
     @property
     def contacts(self) -> np.ndarray:
@@ -516,7 +538,7 @@ class OpenSystem:
         return tuple((self.leads[members[0]], members) for members in groups.values())
 
     def self_energies(self, energies: np.ndarray) -> list[np.ndarray]:
-        """Return the self-energy of each lead.
+        """Return the self-energy of each channel, of coupled ones on its site.
 
         Parameters
         ----------
@@ -549,10 +571,7 @@ class OpenSystem:
             In t, at the rows and columns of `Contacts.elements`: by contact site, where each lead
             is on one.
         """
-        total = np.zeros((self.coupling.count, np.size(energies)), complex)
-        for at, row in zip(self.coupling.of_lead, self.self_energies(energies), strict=True):
-            total[at] += row
-        return self.coupling.spread(total).T
+        return self.modes(energies).self_energy.T
 
     def damping_matrix(self) -> np.ndarray:
         """Return ``X = h - i (P + Q)`` as an (N, N) complex array, in t."""

@@ -57,6 +57,41 @@ class Lead(Part, ABC):
         """
         return tuple((row, self) for row in np.eye(sites))
 
+    @property
+    def rows(self) -> int | None:
+        """Number of sites that it is coupled to; None for any, as unless told."""
+        return None
+
+    def require_sites(self, sites: int) -> None:
+        """Check that the lead can be coupled to so many sites of a list.
+
+        Raises
+        ------
+        ValueError
+            When it is one for another number.
+        """
+        if self.rows not in (None, sites):
+            raise ValueError(
+                f"{sites} sites for a lead that is coupled to {self.rows}; list one site for each "
+                "row of its coupling"
+            )
+
+    def poles_on(self, sites: int) -> tuple[tuple[complex, np.ndarray], ...]:
+        """Return the poles of the self-energy on several sites.
+
+        Parameters
+        ----------
+        sites : int
+            Number of sites m.
+
+        Returns
+        -------
+        tuple of (pole, vector)
+            In t; near it the self-energy is ``u u^+ / (w - pole)`` with the vector u, (m,).
+        """
+        channels = self.channels(sites)
+        return tuple((pole, np.sqrt(x) * v) for v, lead in channels for pole, x in lead.poles)
+
     def self_energy_matrix(self, energies: np.ndarray, sites: int) -> np.ndarray:
         """Return the retarded self-energy between several sites.
 
@@ -184,6 +219,11 @@ class Lead(Part, ABC):
     def is_coupled(self) -> bool:
         """Whether the lead damps its site at any energy."""
         return bool(getattr(self, self.strength))
+
+    @property
+    def uncoupled(self) -> "Lead":
+        """The lead with a coupling that is 0."""
+        return self.model_copy(update={self.strength: 0.0})
 
     @cached_property
     def tail(self) -> float:

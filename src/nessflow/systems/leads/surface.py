@@ -1,0 +1,285 @@
+"""Surface Green's functions of leads whose cells have several coupled orbitals.
+
+A lead is a half-infinite row of equal cells n = 1, 2, ..., n growing away from the system, with
+``H0`` in a cell and ``V = <n|h|n+1>``.  Only the range of V matters for how waves go on: with
+``V = L R^+``, ``q_n = R^+ psi_n`` and ``p_n = L^+ psi_n``, cells obey
+``(E - H0) psi_n = L q_{n+1} + R p_{n-1}``, and waves ``psi_{n+1} = lambda psi_n`` are the
+eigenvectors ``(q_n, p_{n-1})`` of a pencil of twice the rank of V, with no inverse of V and of
+nothing that is singular at a level of the cell.
+
+Of these waves half leave: those that decay, ``|lambda| < 1``, and of those that do not the ones
+with a positive velocity.  With them in the columns of U and Y, ``Phi = R^+ g R = U Y^-1``, and
+
+    i (Phi - Phi^+) = Y^-+ [i (Y^+ U - U^+ Y)] Y^-1
+
+has in its middle the velocities, 0 but for waves that do not decay: one channel each, and its
+amplitudes to all digits however slow it is.  `Surface` sees to it that the result solves its own
+equation ``Phi = R^+ (E - H0 - L Phi L^+)^-1 R``.  Where it does not, at an edge, a flat band or a
+level of the surface, an energy a few roundings beside takes its place; where waves coincide without
+any of these, an ordered Schur form at energies just above the real line.
+"""
+
+import numpy as np
+import scipy.linalg
+
+_EPSILON = np.finfo(float).eps
+_RANK = 1e-13
+"""Singular values of V, relative to the largest, that are none."""
+_CIRCLE = 1e-8
+"""Distance of ``|lambda|`` from 1 that is none: what it is next to an edge for rounding."""
+_MISSED = 1e-11
+"""Residual, relative, from which on waves have not been told apart."""
+_ABOVE = 1e-11
+"""Distance from the real line, relative to the norm, of the second way."""
+_CLOSED = 1e-10
+"""Broadening, relative to the self-energy, that is none in the second way."""
+_APART = 2e-9
+"""Distance of a wave that leaves from one that comes in, below which rounding mixes them."""
+_BESIDE = _EPSILON * np.outer(2.0 ** np.arange(28), [1, -1]).ravel()
+"""Distances, relative to the norm, of the energies that may take the place of another."""
+_SHIFT = 0.37 * np.exp(2.2j)
+"""Where the pencil is inverted: no wave has this factor but by accident."""
+_AT_A_TIME = 256
+_KEPT = 20_000
+"""Energies whose self-energies are remembered."""
+
+
+class Surface:
+    """Self-energy of one lead, and the amplitudes of its open channels.
+
+    Parameters
+    ----------
+    cell : (n, n) array
+        ``H0``, Hermitian, in t.
+    hopping : (n, n) array
+        ``V``, from a cell to the next one away from the system, in t.
+    coupling : (m, n) array
+        ``W``, from the rows of the system to the first cell, in t.
+    """
+
+    def __init__(self, cell: np.ndarray, hopping: np.ndarray, coupling: np.ndarray):
+        self.cell, self.coupling = cell, coupling
+        left, sizes, right = np.linalg.svd(hopping)
+        rank = int((sizes > _RANK * sizes[0]).sum()) if sizes[0] else 0
+        root = np.sqrt(sizes[:rank])
+        self.onward, self.back = left[:, :rank] * root, right[:rank].conj().T * root  # L, R
+        self.scale = float(np.linalg.norm(cell, 2) + 2 * sizes[0]) or 1.0
+        # W = (W R^-) R^+ where the system sees of a cell what the cell before it sees.
+        inverse = np.linalg.pinv(self.back) if rank else np.zeros((0, len(cell)))
+        reduced = coupling @ inverse.conj().T
+        rest = np.abs(coupling - reduced @ self.back.conj().T).max(initial=0.0)
+        is_reduced = rest <= 8 * _EPSILON * np.abs(coupling).max(initial=0.0)
+        self._reduced = reduced if is_reduced else None
+        self._known: dict[float, tuple[np.ndarray, np.ndarray]] = {}
+
+    @property
+    def rank(self) -> int:
+        """Rank r of V, the largest number of open channels."""
+        return self.back.shape[1]
+
+    def at(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the self-energy and the amplitudes of channels.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Real, in t.
+
+        Returns
+        -------
+        self_energy : (E, m, m) complex array
+            Retarded, in t; nan at an energy where it has a pole, and at infinity 0.
+        amplitudes : (E, m, m) complex array
+            V with ``i (Sigma - Sigma^+) = V V^+``, in the root of t: a column for each open
+            channel, the others 0.
+        """
+        known, wanted = self._known, energies.tolist()
+        missing = np.array([w for w in dict.fromkeys(wanted) if w not in known], float)
+        if len(known) + missing.size > _KEPT:
+            known = {w: known[w] for w in wanted if w in known}
+            self._known = known if len(known) < _KEPT else {}
+        for start in range(0, missing.size, _AT_A_TIME):
+            part = missing[start : start + _AT_A_TIME]
+            known |= zip(part.tolist(), zip(*self._computed(part), strict=True), strict=True)
+        m = len(self.coupling)
+        found = np.empty((2, len(wanted), m, m), complex)
+        for k, w in enumerate(wanted):
+            found[0, k], found[1, k] = known[w]
+        return found[0], found[1]
+
+    def open_channels(self, energies: np.ndarray) -> np.ndarray:
+        """Return the number of open channels, (E,) int."""
+        return (self.at(energies)[1] != 0).any(axis=1).sum(axis=1)
+
+    def green(self, energy: float) -> np.ndarray:
+        """Return ``Phi = R^+ g R`` at an energy, (r, r)."""
+        phi, _, sound = self._by_waves(np.array([energy], float))
+        return phi[0] if sound[0] else self._at_special(energy)[0]
+
+    # --- one way, and the other -------------------------------------------------------------------
+
+    def _computed(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        m = len(self.coupling)
+        sigma, amplitudes = np.zeros((2, energies.size, m, m), complex)
+        near = np.flatnonzero(np.isfinite(energies))
+        if not (near.size and self.rank):
+            return self._uncoupled(energies) if near.size else (sigma, amplitudes)
+        phi, columns, sound = self._by_waves(energies[near])
+        for k in np.flatnonzero(~sound):
+            phi[k], columns[k] = self._at_special(energies[near[k]])
+        sigma[near], amplitudes[near] = self._on_rows(energies[near], phi, columns)
+        return sigma, amplitudes
+
+    def _uncoupled(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what a single cell does, where cells are not coupled."""
+        inverse = energies[:, None, None] * np.eye(len(self.cell)) - self.cell
+        sigma = self.coupling @ _solved(inverse, self.coupling.conj().T)
+        return sigma, np.zeros_like(sigma)
+
+    def _on_rows(
+        self, energies: np.ndarray, phi: np.ndarray, columns: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return self-energy and amplitudes on the rows of the system."""
+        m, count = len(self.coupling), min(columns.shape[2], len(self.coupling))
+        if self._reduced is not None:
+            hermitian = self._reduced @ _hermitian_part(phi) @ self._reduced.conj().T
+            out = self._reduced @ columns
+        else:
+            first = self._first_cell(energies, phi)
+            hermitian = self.coupling @ _hermitian_part(first) @ self.coupling.conj().T
+            out = self.coupling @ first @ self.onward @ columns
+        if out.shape[2] > m:  # more channels than rows: combinations of them arrive
+            out = np.linalg.qr(out.conj().swapaxes(1, 2), mode="r").conj().swapaxes(1, 2)
+        amplitudes = np.zeros((energies.size, m, m), complex)
+        amplitudes[:, :, :count] = out[:, :, :count]
+        return hermitian - 0.5j * amplitudes @ amplitudes.conj().swapaxes(1, 2), amplitudes
+
+    def _first_cell(self, energies: np.ndarray, phi: np.ndarray) -> np.ndarray:
+        """Return ``g = (E - H0 - L Phi L^+)^-1``, (E, n, n)."""
+        beyond = self.onward @ phi @ self.onward.conj().T
+        one = np.eye(len(self.cell))
+        return _solved(energies[:, None, None] * one - self.cell - beyond, one.astype(complex))
+
+    def _pencil(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return A and B, (E, 2r, 2r), with ``A x = lambda B x`` for ``x = (q_n, p_{n-1})``."""
+        r, both = self.rank, np.concatenate([self.onward, self.back], axis=1)
+        # A damping in the range of V, which moves levels of the cell off the real line.
+        damped = self.cell - 1j * (both @ both.conj().T)
+        inverse = energies[:, None, None] * np.eye(len(self.cell)) - damped
+        inner = both.conj().T @ np.linalg.solve(inverse, both)
+        ll, lr = inner[:, :r, :r], inner[:, :r, r:]
+        rl, rr = inner[:, r:, :r], inner[:, r:, r:]
+        one = np.eye(r)
+        return (
+            np.block([[one - 1j * rr, -rr], [-1j * lr, -lr]]),
+            np.block([[rl, 1j * rl], [ll, 1j * ll - one]]),
+        )
+
+    def _by_waves(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return ``Phi``, the channels' amplitudes V_Phi, (E, r, r), and whether both are sound."""
+        r, size = self.rank, energies.size
+        a, b = self._pencil(energies)
+        inverses, waves = np.linalg.eig(_solved(a - _SHIFT * b, b))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            factors = _SHIFT + 1 / inverses
+        factors[~np.isfinite(factors)] = np.inf
+        modulus = abs(factors)
+        inward, outward = waves[:, r:], waves[:, :r]  # p_{n-1} and q_n
+        velocity = -2 * np.einsum("eik,eik->ek", inward.conj(), outward).imag
+        goes_on = abs(modulus - 1) < _CIRCLE
+        leaves = np.where(goes_on, velocity > 0, modulus < 1)
+        # Open channels first, then those that decay, then those that come in.
+        order = np.argsort(np.where(leaves, ~goes_on, 2), axis=1, kind="stable")[:, :r]
+        u, y = (np.take_along_axis(x, order[:, None], axis=2) for x in (outward, inward))
+        channels = (goes_on & leaves).sum(axis=1)
+        sound = (leaves.sum(axis=1) == r) & (goes_on.sum(axis=1) == 2 * channels)
+        sound &= _distance(factors, goes_on & leaves, goes_on & ~leaves) > _APART
+        inverse = _solved(y, np.eye(r, dtype=complex))
+        phi = u @ inverse
+        columns = np.zeros((size, r, r), complex)
+        for count in np.unique(channels[sound & (channels > 0)]).tolist():
+            here = np.flatnonzero(sound & (channels == count))
+            open_u, open_y = u[here, :, :count], y[here, :, :count]
+            product = open_y.conj().swapaxes(1, 2) @ open_u
+            velocities = 1j * (product - product.conj().swapaxes(1, 2))
+            factor, positive = _factors(velocities)
+            rows = inverse[here, :count].conj().swapaxes(1, 2)
+            columns[here, :, :count] = rows @ factor
+            sound[here[~positive]] = False
+        damping = columns @ columns.conj().swapaxes(1, 2)
+        with np.errstate(invalid="ignore"):
+            size_of = abs(phi).max(axis=(1, 2))
+            twice = 1j * (phi - phi.conj().swapaxes(1, 2))
+            missed = abs(twice - damping).max(axis=(1, 2))
+            missed = np.maximum(missed, abs(self._again(energies, phi) - phi).max(axis=(1, 2)))
+            sound &= missed <= _MISSED * size_of * (1 + size_of * self.scale)
+        return phi, columns, sound
+
+    def _again(self, energies: np.ndarray, phi: np.ndarray) -> np.ndarray:
+        """Return ``R^+ (E - H0 - L Phi L^+)^-1 R``."""
+        beyond = self.onward @ phi @ self.onward.conj().T
+        inverse = energies[:, None, None] * np.eye(len(self.cell)) - self.cell - beyond
+        return self.back.conj().T @ _solved(inverse, self.back)
+
+    def _at_special(self, energy: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``Phi`` and V_Phi at an energy where waves do not tell them."""
+        beside = energy + _BESIDE * max(self.scale, abs(energy))
+        phi, columns, sound = self._by_waves(beside)
+        if sound.any():
+            nearest = int(np.argmax(sound))
+            return phi[nearest], columns[nearest]
+        return self._by_schur_form(energy)
+
+    def _by_schur_form(self, energy: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``Phi`` and V_Phi from energies just above the real line."""
+        r = self.rank
+        found = []
+        for above in (_ABOVE, 2 * _ABOVE):
+            a, b = (x[0] for x in self._pencil(np.array([energy + 1j * above * self.scale])))
+            schur = scipy.linalg.ordqz(a, b, sort="iuc", output="complex")
+            alpha, beta, vectors = schur[2], schur[3], schur[5]
+            if (abs(alpha) < abs(beta)).sum() != r:
+                return np.full((2, r, r), np.nan, complex)
+            found.append(vectors[:r, :r] @ _solved(vectors[r:, :r], np.eye(r, dtype=complex)))
+        phi = 2 * found[0] - found[1]
+        if not np.isfinite(phi).all():
+            return np.full((2, r, r), np.nan, complex)
+        values, modes = np.linalg.eigh(1j * (phi - phi.conj().T))
+        is_open = values > _CLOSED * abs(phi).max()
+        columns = modes * np.sqrt(np.where(is_open, values, 0.0))
+        return phi, columns[:, ::-1]
+
+
+def _distance(factors: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return how close those chosen first are to those chosen second, (E,)."""
+    apart = np.where(first, factors, np.nan)[:, :, None] - np.where(second, factors, np.nan)[:, None]
+    return np.nanmin(abs(apart), axis=(1, 2), initial=np.inf)
+
+
+def _hermitian_part(matrices: np.ndarray) -> np.ndarray:
+    return 0.5 * (matrices + matrices.conj().swapaxes(1, 2))
+
+
+def _solved(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return ``matrices^-1 right``, nan where there is none."""
+    try:
+        return np.linalg.solve(matrices, right)
+    except np.linalg.LinAlgError:
+        if matrices.ndim == 2:
+            return np.full((len(matrices), right.shape[-1]), np.nan, complex)
+        right = np.broadcast_to(right, (len(matrices), *right.shape[-2:]))
+        return np.array([_solved(each, own) for each, own in zip(matrices, right, strict=True)])
+
+
+def _factors(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return X with ``X X^+`` each of these Hermitian matrices, and which are positive."""
+    try:
+        return np.linalg.cholesky(matrices), np.ones(len(matrices), bool)
+    except np.linalg.LinAlgError:
+        result = np.full(matrices.shape, np.nan, complex)
+        for k, each in enumerate(matrices):
+            try:
+                result[k] = np.linalg.cholesky(each)
+            except np.linalg.LinAlgError:
+                continue
+        return result, np.isfinite(result).all(axis=(1, 2))

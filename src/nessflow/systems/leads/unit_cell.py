@@ -1,0 +1,238 @@
+"""Lead of equal cells, each of several coupled orbitals: a strip, a ribbon, a wire with spin."""
+
+from functools import lru_cache
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nessflow import matrix
+from nessflow.parts import KeyedError, at_key
+from nessflow.systems.leads.end_states import end_states
+from nessflow.systems.leads.lead import NO_DISTANCE, Lead
+from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
+from nessflow.systems.leads.subbands import subbands
+from nessflow.systems.leads.surface import Surface
+
+
+class UnitCell(Lead):
+    """Half-infinite row of equal cells, the first of which is coupled to a list of sites.
+
+    ``cell`` is the Hamiltonian of a cell, ``hopping`` its elements from a cell to the next one
+    *away from the system*, ``<cell n|h|cell n+1>``, and ``coupling`` those from the sites of the
+    list, in their order, to the first cell; left out, it is the hopping, so that the sites are one
+    more cell.  Hopping that reaches further takes several cells as one.
+    """
+
+    kind: Literal["unit-cell"] = "unit-cell"
+    cell: matrix.Matrix = Field(description="rows of the Hamiltonian of a cell, Hermitian, in t")
+    hopping: matrix.Matrix = Field(
+        description="rows of <cell n|h|cell n+1>, n counted away from the system, in t"
+    )
+    coupling: matrix.Matrix | None = Field(
+        None, description="rows of <site|h|first cell> in the order of the sites; default: hopping"
+    )
+
+    has_rows: ClassVar = True
+
+    @model_validator(mode="after")
+    def _shapes(self):
+        with at_key("cell"):
+            matrix.require_square(self.cell)
+            matrix.hermitian(self.cell, part=False)
+        with at_key("hopping"):
+            matrix.require_square(self.hopping, len(self.cell))
+        if not any(x != 0 for row in self.hopping for x in row):
+            raise KeyedError("no cell is coupled to the next one: no lead", "hopping")
+        for number, row in enumerate(self.coupling or ()):
+            if len(row) != len(self.cell):
+                raise KeyedError(
+                    f"row {number + 1} has {len(row)} entries and the cell {len(self.cell)} "
+                    "orbitals",
+                    "coupling",
+                    number,
+                )
+        return self
+
+    @property
+    def rows(self) -> int:
+        """Number of sites m that it is coupled to."""
+        return len(self.hopping if self.coupling is None else self.coupling)
+
+    @property
+    def is_coupled(self) -> bool:
+        """Whether an element of the coupling is not 0."""
+        return bool(np.any(self.matrices[2]))
+
+    def __hash__(self) -> int:
+        # Of few elements: a whole cell takes long, and channels are asked for theirs often.
+        return hash((self.cell[0], self.hopping[0], self.rows))
+
+    @property
+    def uncoupled(self) -> "UnitCell":
+        """The lead with a coupling that is 0."""
+        nothing = ((0.0,) * len(self.cell),) * self.rows
+        return self.model_copy(update={"coupling": nothing})
+
+    @property
+    def matrices(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Cell and hopping, (n, n), and coupling, (m, n), complex, in t."""
+        return _matrices(self)
+
+    @property
+    def conjugate(self) -> "UnitCell":
+        """The lead of the transposed system; the same object if all its matrices are real."""
+        return _conjugate(self) if any(x.imag.any() for x in self.matrices) else self
+
+    @property
+    def surface(self) -> Surface:
+        """What computes its self-energy; one object for all leads that are equal."""
+        return _surface(self)
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Extrema of all its subbands, ascending, in t."""
+        return _subbands(self)[0]
+
+    @property
+    def bands(self) -> tuple[tuple[float, float], ...]:
+        """Intervals of energies in which it has states, ascending, in t."""
+        return _subbands(self)[1]
+
+    @property
+    def end_states(self) -> tuple[tuple[float, np.ndarray], ...]:
+        """States at its end, see `nessflow.systems.leads.end_states`."""
+        return _end_states(self)
+
+    @property
+    def poles(self) -> tuple[tuple[complex, float], ...]:
+        """Those of the self-energy on the one site that it is coupled to, see `Lead`."""
+        return tuple((level, float(abs(u[0]) ** 2)) for level, u in self.end_states)
+
+    def self_energy(self, energies: np.ndarray) -> np.ndarray:
+        """Return the self-energy on the one site that it is coupled to, see `Lead`."""
+        energies = np.asarray(energies, float)
+        return self.surface.at(energies.ravel())[0][:, 0, 0].reshape(energies.shape)
+
+    def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
+        """Return the same without the states at its end, see `Lead`."""
+        result, energies = self.self_energy(energies), np.asarray(energies, float)
+        for level, residue in self.poles:
+            distance = energies - level
+            result = result - residue / np.where(distance == 0, NO_DISTANCE, distance)
+        return result
+
+    def self_energy_matrix(self, energies: np.ndarray, sites: int) -> np.ndarray:
+        """Return the self-energy between its sites, see `Lead`."""
+        return self.surface.at(np.asarray(energies, float))[0]
+
+    def channel_amplitudes(self, energies: np.ndarray, sites: int) -> np.ndarray:
+        """Return V, a column for each open channel and zeros, see `Lead`."""
+        return self.surface.at(np.asarray(energies, float))[1]
+
+    def channels(self, sites: int) -> tuple[tuple[np.ndarray, Lead], ...]:
+        """Return the channels, see `Lead`.
+
+        Chains with fixed amplitudes where the hopping is the same number for all orbitals, so that
+        the states of a cell do not mix; else one for each site, with amplitudes that follow the
+        energy (`Joined`).
+
+        Raises
+        ------
+        ValueError
+            When it is coupled to another number of sites.
+        """
+        self.require_sites(sites)
+        if modes := self._modes():
+            return modes
+        if sites == 1:
+            return ((np.ones(1), self),)
+        return tuple((row, Joined(lead=self, row=k)) for k, row in enumerate(np.eye(sites)))
+
+    def poles_on(self, sites: int) -> tuple[tuple[complex, np.ndarray], ...]:
+        """Return the states at its end, see `Lead` and `nessflow.systems.leads.end_states`."""
+        return self.end_states
+
+    def _modes(self) -> tuple[tuple[np.ndarray, Lead], ...]:
+        """Return the chains that its cells fall into; none where they are coupled."""
+        cell, hopping, coupling = self.matrices
+        size, one = abs(hopping[0, 0]), np.eye(len(cell))
+        is_alike = np.array_equal(hopping, hopping[0, 0] * one) and size > 0
+        if not (is_alike and self.coupling is None):
+            return ()
+        is_real = not cell.imag.any()
+        energies, states = np.linalg.eigh(cell.real if is_real else cell)
+        return tuple(
+            (state, SemiInfiniteChain(hopping=size, coupling=size, onsite=energy))
+            for energy, state in zip(energies.tolist(), states.T, strict=True)
+        )
+
+
+class Joined(Lead):
+    """Channel of a lead whose amplitudes on its sites follow the energy: one of its rows.
+
+    Alone it is the element of the self-energy on that row; together with the others of its lead it
+    is the matrix, see `nessflow.systems.junctions`.
+    """
+
+    kind: str = ""
+    lead: UnitCell
+    row: int
+
+    def __hash__(self) -> int:
+        return hash((self.lead, self.row))
+
+    @property
+    def conjugate(self) -> "Joined":
+        """The channel of the transposed system; the same object if it is its own."""
+        other = self.lead.conjugate
+        return self if other is self.lead else Joined(lead=other, row=self.row)
+
+    @property
+    def bands(self) -> tuple[tuple[float, float], ...]:
+        """Those of the lead."""
+        return self.lead.bands
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Those of the lead."""
+        return self.lead.edges
+
+    @property
+    def is_coupled(self) -> bool:
+        """Whether the lead is coupled to its row."""
+        return bool(np.any(self.lead.matrices[2][self.row]))
+
+    def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
+        """Return the element of the self-energy on the row, see `Lead`."""
+        energies = np.asarray(energies, float)
+        found = self.lead.surface.at(energies.ravel())[0][:, self.row, self.row]
+        return found.reshape(energies.shape)
+
+
+@lru_cache(maxsize=256)
+def _matrices(lead: UnitCell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    given = lead.cell, lead.hopping, lead.hopping if lead.coupling is None else lead.coupling
+    return tuple(np.array(rows, complex) for rows in given)
+
+
+@lru_cache(maxsize=256)
+def _conjugate(lead: UnitCell) -> UnitCell:
+    names = ("cell", "hopping") if lead.coupling is None else ("cell", "hopping", "coupling")
+    rows = zip(names, lead.matrices, strict=False)
+    return UnitCell(**{name: tuple(map(tuple, x.conj().tolist())) for name, x in rows})
+
+
+@lru_cache(maxsize=64)
+def _surface(lead: UnitCell) -> Surface:
+    return Surface(*lead.matrices)
+
+
+@lru_cache(maxsize=256)
+def _subbands(lead: UnitCell) -> tuple[tuple[float, ...], tuple[tuple[float, float], ...]]:
+    return subbands(*lead.matrices[:2])
+
+
+@lru_cache(maxsize=256)
+def _end_states(lead: UnitCell) -> tuple[tuple[float, np.ndarray], ...]:
+    return end_states(lead.surface, lead.bands)

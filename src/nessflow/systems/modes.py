@@ -1,0 +1,315 @@
+"""Channels of all leads at given energies: those whose amplitudes follow the energy too.
+
+Most channels couple by a fixed vector of amplitudes (`nessflow.systems.contacts`).  Those of a lead
+of coupled orbitals do not: at each energy ``Gamma = sum_n gamma_n w_n w_n^+`` over its open modes,
+with unit vectors ``w_n`` on its sites.  Each of its channels stands for one of its sites in the
+contacts, and for one of its modes in all that is counted: `Modes` turns one into the other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nessflow.systems.contacts import Contacts
+from nessflow.systems.leads.unit_cell import Joined, UnitCell
+
+if TYPE_CHECKING:
+    from nessflow.systems.batch import Batch
+    from nessflow.systems.system import AttachedLead, OpenSystem
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """Channels of one lead of coupled orbitals.
+
+    Attributes
+    ----------
+    lead : UnitCell
+        The lead.
+    channels : (m,) int array
+        Their places among the leads of the system, in the order of its rows.
+    sites : (m,) int array
+        The site of each row, from 0.
+    elements : (m, m) int array
+        Places of its matrix elements among `Contacts.elements`.
+    """
+
+    lead: UnitCell
+    channels: np.ndarray
+    sites: np.ndarray
+    elements: np.ndarray
+
+
+def contacts_of(leads: Sequence["AttachedLead"]) -> Contacts:
+    """Return the contacts of channels.
+
+    Parameters
+    ----------
+    leads : sequence of AttachedLead
+        Channels, those of a lead in the order of its rows.
+
+    Returns
+    -------
+    Contacts
+        Sites that a lead joins are linked.
+    """
+    joined = [tuple(leads[a].coupling[0][0] for a in group) for group in _groups(leads)]
+    return Contacts.of([lead.coupling for lead in leads], joined)
+
+
+def joints(leads: Sequence["AttachedLead"], contacts: Contacts) -> tuple[Joint, ...]:
+    """Return the leads of coupled orbitals.
+
+    Parameters
+    ----------
+    leads : sequence of AttachedLead
+        Channels, those of a lead in the order of its rows.
+    contacts : Contacts
+        Of these leads.
+
+    Returns
+    -------
+    tuple of Joint
+        In the order of the leads.
+    """
+    found = []
+    place: dict[tuple[int, int], int] = {}
+    for group in _groups(leads):
+        if not place:
+            pairs = zip(*(x.tolist() for x in contacts.elements), strict=True)
+            place = {pair: k for k, pair in enumerate(pairs)}
+        sites = [leads[a].coupling[0][0] for a in group]
+        elements = np.array([[place[i, j] for j in sites] for i in sites])
+        channels = np.array(group)
+        found.append(Joint(leads[group[0]].model.lead, channels, np.array(sites), elements))
+    return tuple(found)
+
+
+def _groups(leads: Sequence["AttachedLead"]) -> list[list[int]]:
+    groups: dict[tuple, list[int]] = {}
+    for a, lead in enumerate(leads):
+        if isinstance(lead.model, Joined):
+            groups.setdefault((lead.terminal, lead.model.lead), []).append(a)
+    return list(groups.values())
+
+
+def regular_self_energy(
+    leads: Sequence["AttachedLead"],
+    contacts: Contacts,
+    joints: Sequence[Joint],
+    energy: float | None,
+) -> np.ndarray:
+    """Return the elements of the self-energies of leads at one energy, without their poles.
+
+    Parameters
+    ----------
+    leads : sequence of AttachedLead
+        The leads.
+    contacts : Contacts
+        How they couple.
+    joints : sequence of Joint
+        Those of coupled orbitals.
+    energy : float or None
+        In t; None for the reference energy of each lead.
+
+    Returns
+    -------
+    (p,) complex array
+        In t, at `Contacts.elements`.
+    """
+    values = np.zeros(len(leads), complex)
+    joined = joined_channels(joints)
+    for a, lead in enumerate(leads):
+        if a not in joined:
+            at = lead.model.reference_energy if energy is None else energy
+            values[a] = lead.model.regular_self_energy(at)
+    result = contacts.summed(values)
+    for joint in joints:
+        at = joint.lead.reference_energy if energy is None else energy
+        found = joint.lead.self_energy_matrix(np.array([at]), len(joint.channels))[0]
+        np.add.at(result, joint.elements, found)
+    return result
+
+
+def joined_channels(joints: Sequence[Joint]) -> set[int]:
+    """Return the places of all channels of these leads.
+
+    Parameters
+    ----------
+    joints : sequence of Joint
+        Leads of coupled orbitals.
+
+    Returns
+    -------
+    set of int
+        Among the leads of the system.
+    """
+    return {a for joint in joints for a in joint.channels.tolist()}
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """Broadenings and amplitudes of the channels of a system's leads at given energies.
+
+    Attributes
+    ----------
+    system : OpenSystem or Batch
+        Whose leads they are.
+    energies : (E,) array
+        In t.
+    """
+
+    system: "OpenSystem | Batch"
+    energies: np.ndarray
+
+    @property
+    def _contacts(self) -> Contacts:
+        return self.system.coupling
+
+    @property
+    def _joints(self) -> tuple[Joint, ...]:
+        return self.system.joints
+
+    @cached_property
+    def _turns(self) -> list[np.ndarray]:
+        """Unit vectors ``w_n`` of each joint, (E, m, m), in columns; of closed modes any."""
+        return [_unit_columns(self._amplitudes(x)) for x in self._joints]
+
+    def _amplitudes(self, joint: Joint) -> np.ndarray:
+        return joint.lead.channel_amplitudes(self.energies, len(joint.channels))
+
+    @cached_property
+    def broadening(self) -> np.ndarray:
+        """Gamma of each channel, (l, E), in t; 0 where it is closed."""
+        joined = joined_channels(self._joints)
+        result = np.empty((len(self.system.leads), self.energies.size))
+        for lead, members in self.system.alike_leads:
+            if members[0] not in joined:
+                result[members] = lead.broadening_at(self.energies)
+        for joint in self._joints:
+            v = self._amplitudes(joint)
+            result[joint.channels] = (v.real**2 + v.imag**2).sum(axis=1).T
+        return result
+
+    def between(self, matrices: np.ndarray) -> np.ndarray:
+        """Return ``v_a^+ M v_b`` of each pair of channels.
+
+        Parameters
+        ----------
+        matrices : (E, c, c) array
+            M between the contacts.
+
+        Returns
+        -------
+        (E, l, l) array
+            Between the channels.
+        """
+        return self._turned(matrices, self._turns)
+
+    def sizes_between(self, sizes: np.ndarray) -> np.ndarray:
+        """Return what bounds `between` where elements are bounds, (E, c, c) -> (E, l, l) float."""
+        return self._turned(sizes, [abs(turn) for turn in self._turns])
+
+    def _turned(self, matrices: np.ndarray, turns: list[np.ndarray]) -> np.ndarray:
+        at = self._contacts.of_lead
+        result = matrices[:, at[:, None], at]
+        for joint, turn in zip(self._joints, turns, strict=True):
+            k = joint.channels
+            result[:, k] = turn.conj().swapaxes(1, 2) @ result[:, k]
+            result[:, :, k] = result[:, :, k] @ turn
+        return result
+
+    def expectations(self, diagonal: np.ndarray, above: np.ndarray) -> np.ndarray:
+        """Return ``v_a^+ C v_a`` of Hermitian matrices for each channel.
+
+        Parameters
+        ----------
+        diagonal : (..., E, N) float array
+            ``C_jj``.
+        above : (..., E, u) complex array
+            ``C_ij`` of `Contacts.links`.
+
+        Returns
+        -------
+        (..., E, l) float array
+            Of each channel.
+        """
+        result = self._contacts.expectations(diagonal, above)
+        if self._joints:
+            own = diagonal[..., self._contacts.sites]
+            elements = np.concatenate([own, above, above.conj()], axis=-1)
+            for joint, turn in zip(self._joints, self._turns, strict=True):
+                inner = turn.conj().swapaxes(1, 2) @ elements[..., joint.elements] @ turn
+                result[..., joint.channels] = np.einsum("...ii->...i", inner).real
+        return result
+
+    def summed(self, values: np.ndarray) -> np.ndarray:
+        """Return the elements of ``sum_a x_a v_a v_a^+``.
+
+        Parameters
+        ----------
+        values : (l, E) array
+            ``x``, of each channel.
+
+        Returns
+        -------
+        (p, E) array
+            At `Contacts.elements`.
+        """
+        if not self._joints:
+            return self._contacts.summed(values)
+        fixed = values.copy()
+        for joint in self._joints:
+            fixed[joint.channels] = 0.0
+        result = self._contacts.summed(fixed).astype(complex)
+        for joint, turn in zip(self._joints, self._turns, strict=True):
+            weighted = turn * values[joint.channels].T[:, None]
+            matrices = weighted @ turn.conj().swapaxes(1, 2)
+            np.add.at(result, joint.elements, np.moveaxis(matrices, 0, -1))
+        return result
+
+    def columns(self, sites: int) -> np.ndarray:
+        """Return the amplitudes of each channel on all sites.
+
+        Parameters
+        ----------
+        sites : int
+            Number of sites N.
+
+        Returns
+        -------
+        (E, N, l) complex array
+            ``v_a`` in columns.
+        """
+        fixed = self._contacts.columns(sites)[:, self._contacts.of_lead]
+        result = np.broadcast_to(fixed, (self.energies.size, *fixed.shape))
+        if self._joints:
+            result = result.copy()
+        for joint, turn in zip(self._joints, self._turns, strict=True):
+            result[:, :, joint.channels] = fixed[:, joint.channels] @ turn
+        return result
+
+    @cached_property
+    def self_energy(self) -> np.ndarray:
+        """Elements of the sum of all self-energies at `Contacts.elements`, (p, E) complex, in t."""
+        total = np.zeros((self._contacts.count, self.energies.size), complex)
+        joined, at = joined_channels(self._joints), self._contacts.of_lead
+        for lead, members in self.system.alike_leads:
+            if members[0] not in joined:
+                row = lead.self_energy(self.energies)
+                for a in members:
+                    total[at[a]] += row
+        result = self._contacts.spread(total)
+        for joint in self._joints:
+            found = joint.lead.self_energy_matrix(self.energies, len(joint.channels))
+            np.add.at(result, joint.elements, np.moveaxis(found, 0, -1))
+        return result
+
+
+def _unit_columns(amplitudes: np.ndarray) -> np.ndarray:
+    """Return columns scaled to the norm 1, those that are 0 left so, (E, m, m)."""
+    norms = np.sqrt((amplitudes.real**2 + amplitudes.imag**2).sum(axis=1))
+    return amplitudes / np.where(norms > 0, norms, 1.0)[:, None]
