@@ -207,13 +207,14 @@ class _Along(Lead):
         return (abs(self._vector.conj() @ along) ** 2).sum(axis=-1).reshape(np.shape(energies))
 
     def self_energy(self, energies: np.ndarray) -> np.ndarray:
-        matrices = self._each(energies, self.whole.self_energy_matrix)
-        v = self._vector
-        return np.array([v.conj() @ x @ v for x in matrices]).reshape(np.shape(energies))
+        return self._along(energies, self.whole.self_energy_matrix)
 
     def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
-        poles = (residue / (np.asarray(energies) - pole) for pole, residue in self.poles)
-        return self.self_energy(energies) - sum(poles)
+        return self._along(energies, self.whole.regular_self_energy_matrix)
+
+    def _along(self, energies: np.ndarray, function: Callable) -> np.ndarray:
+        v, matrices = self._vector, self._each(energies, function)
+        return np.array([v.conj() @ x @ v for x in matrices]).reshape(np.shape(energies))
 
     def _each(self, energies: np.ndarray, function: Callable) -> np.ndarray:
         return function(np.ravel(np.asarray(energies, float)), self.whole.rows)
@@ -369,7 +370,8 @@ def _check_poles(laws: _Laws, lead: Lead, energies: np.ndarray) -> None:
         scale = lead.reference_energy
         matrix = np.array([[scale + 0.3, 0.2], [0.2, scale - 0.4]], complex)
         matrix[0, 0] += lead.regular_self_energy(energy)
-        whole = energy * np.eye(2 + len(lead.poles)) - bordered(matrix, [([0], np.ones(1), lead)])
+        orbitals = [([0], np.sqrt([residue]), pole) for pole, residue in lead.poles]
+        whole = energy * np.eye(2 + len(orbitals)) - bordered(matrix, orbitals)
         matrix[0, 0] += lead.self_energy(energy) - lead.regular_self_energy(energy)
         expected = np.linalg.inv(energy * np.eye(2) - matrix)
         law = f"poles are orbitals beside the site, at the energy {energy:.6g}"
@@ -424,6 +426,7 @@ def _check_current(laws: _Laws, lead: Lead) -> None:
     for low, high in _intervals(lead):
         low, high = max(low, middle - reach), min(high, middle + reach)
         marks = [middle + x * temperature for x in (-10, -3, -1, 0, 1, 3, 10)] + [level]
+        marks += [np.real(pole) for pole, _ in lead.poles]
         points = sorted({low, *(x for x in marks if low < x < high), high})
         for start, stop in pairwise(points) if low < high else ():
             part = scipy.integrate.quad(integrand, start, stop, limit=500, epsabs=1e-13)

@@ -19,6 +19,7 @@ from nessflow.systems.leads.lorentzian import Lorentzian
 from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
 from nessflow.systems.leads.semi_infinite_strip import SemiInfiniteStrip
+from nessflow.systems.leads.unit_cell import UnitCell
 from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 from nessflow.testing import check_lead
@@ -32,16 +33,27 @@ LEADS = {
     "Lorentzian": Lorentzian(coupling=0.6, onsite=-0.3, half_width=0.4),
     "strip of one row": SemiInfiniteStrip(hopping=0.8, coupling=0.5, onsite=0.2),
 }
+CELLS = {
+    "one row of cells": UnitCell(
+        cell=((0.1, -0.6), (-0.6, 0.2)), hopping=((0, 0), (-1.1, 0.2)), coupling=((0.5, 0.1),)
+    ),
+    "cells of three rows": UnitCell(
+        cell=((0, -1, 0), (-1, 0.3, 1j), (0, -1j, 0)),
+        hopping=((-1, 0, 0), (0, -0.8, 0.1j), (0, 0, -0.9)),
+    ),
+    "cells of half rank": UnitCell(cell=((0, -1), (-1, 0)), hopping=((0, 0), (-1.2, 0))),
+}
 ENERGIES = np.array([-40.0, -2.31, -1.47, -0.63, -0.11, 0.04, 0.37, 0.92, 1.63, 2.2, 900.0])
 
 
-@pytest.fixture(params=LEADS.values(), ids=LEADS)
+@pytest.fixture(params=[*LEADS.values(), *CELLS.values()], ids=[*LEADS, *CELLS])
 def lead(request) -> Lead:
     return request.param
 
 
 def test_every_kind_is_tried():
-    assert {type(lead) for lead in LEADS.values()} == set(members(Lead).values())
+    tried = [*LEADS.values(), *CELLS.values()]
+    assert {type(lead) for lead in tried} == set(members(Lead).values())
 
 
 def test_it_obeys_the_laws_of_leads(lead):

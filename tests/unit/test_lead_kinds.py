@@ -17,10 +17,15 @@ LEADS = {
     "semi-infinite-ssh": "kind: semi-infinite-ssh, intracell: 0.98, intercell: 1.02, onsite: 0.7",
     "lorentzian": "kind: lorentzian, coupling: 0.9, half_width: 0.8",
     "semi-infinite-strip": "kind: semi-infinite-strip, coupling: 0.7",
+    "unit-cell": "kind: unit-cell, cell: [[0.1, -0.9], [-0.9, 0.1]], hopping: [[0, 0], [-1.1, 0]], "
+    "coupling: [[-0.7, 0]]",
 }
 COHERENT = ("{{1: 0.8, 2: 0.3j}}", "{{{n}: 0.8, {m}: [0, -0.3]}}")
-ROWS = ("[1, 2]", "[{m}, {n}]")
-"""Sites of the left and the right lead, on the first and the last two."""
+ROWS = {
+    "semi-infinite-strip": ("[1, 2]", "[{m}, {n}]"),
+    "unit-cell": ("[1]", "[{n}]"),
+}
+"""Sites of the left and the right lead where these are rows."""
 PLACE = re.compile(r"kind: (?:wide-band|semi-infinite-chain)(?:, (?:broadening|coupling): [^,}]+)?")
 EXAMPLES = {name: describe_kind(name).split("NAME.yaml\n\n")[1] for name in kind_names()}
 WITH_LEADS = [name for name, text in EXAMPLES.items() if PLACE.search(text)]
@@ -39,6 +44,8 @@ def evaluated(name, lead, tmp_path, ends=None):
         for side, site in zip(("left", "right"), ends, strict=True):
             place = f"site: {site.format(n=last, m=last - 1)}, kind"
             text = re.sub(f"({side}: +{{)kind", rf"\1{place}", text)
+    if lead == "unit-cell":  # a probe of one row
+        text = re.sub(r"sites: (?:\[|\{start: )(\d+)[^]}]*[]}]", r"sites: [\1]", text)
     # Not every lead has the broadening that is an axis of one example.
     path.write_text(text.replace("temperature: 0.1, sites", "temperature: $Gamma, sites"))
     study = load_study(path)
@@ -49,11 +56,11 @@ def evaluated(name, lead, tmp_path, ends=None):
 @pytest.mark.parametrize("lead", LEADS)
 @pytest.mark.parametrize("name", WITH_LEADS)
 def test_it_serves_as_lead_and_as_probe(name, lead, tmp_path):
-    outcome = evaluated(name, lead, tmp_path, ROWS if lead == "semi-infinite-strip" else None)
+    outcome = evaluated(name, lead, tmp_path, ROWS.get(lead))
     assert outcome.status == Status.OK, outcome.message
 
 
-@pytest.mark.parametrize("lead", sorted(LEADS.keys() - {"semi-infinite-strip"}))
+@pytest.mark.parametrize("lead", sorted(LEADS.keys() - ROWS.keys()))
 @pytest.mark.parametrize("name", WITH_LEADS)
 def test_it_couples_coherently_to_several_sites(name, lead, tmp_path):
     outcome = evaluated(name, lead, tmp_path, COHERENT)

@@ -31,7 +31,7 @@ from nessflow.solvers.dark_states import bright_damping_matrix
 from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.leads.lead import listed_bands
-from nessflow.systems.system import OpenSystem
+from nessflow.systems.system import OpenSystem, require_alone
 
 _EPSILON = np.finfo(float).eps
 _SMALL = 1e-3
@@ -107,6 +107,8 @@ def conductance_derivatives(system: OpenSystem, energy: float) -> np.ndarray:
         When a lead has no states at that energy.
     """
     _require_states(system, energy)
+    for lead in system.leads:
+        require_alone(lead)
     contacts, one = system.coupling, np.eye(system.sites)
     sigma = np.array([lead.model.derivatives(energy) for lead in system.leads]).T
     whole = np.zeros((3, system.sites, system.sites), complex)

@@ -128,21 +128,16 @@ def correlation_spectrum(
     magnitude : (N, N, E) float
         What sets its rounding errors.
     """
-    n, contacts = system.sites, system.coupling
-    rates = np.array(
-        [
-            lead.broadening_at(energies) * occupation(energies, lead, bosonic)
-            for lead in system.leads
-        ]
-    ).reshape(len(system.leads), energies.size)
+    n, modes = system.sites, system.modes(energies)
+    filled = [occupation(energies, lead, bosonic) for lead in system.leads]
+    rates = modes.broadening * np.array(filled).reshape(len(system.leads), energies.size)
+    vectors = modes.columns(n)
     gain = 2 * as_dense(system.gain) if system.gain.any() else None
     value = np.empty((energies.size, n, n), complex)
     magnitude = np.empty((energies.size, n, n))
     for batch, whole in green(system, energies):
-        columns = np.moveaxis(contacts.collected(np.moveaxis(whole, -1, 0)), 0, -1)
-        columns, weight = columns[:, :, contacts.of_lead], rates[:, batch].T[:, None, :]
-        sizes = contacts.magnitudes.collected(np.moveaxis(abs(whole), -1, 0))
-        modulus = np.moveaxis(sizes, 0, -1)[:, :, contacts.of_lead]
+        weight = rates[:, batch].T[:, None, :]
+        columns, modulus = whole @ vectors[batch], abs(whole) @ abs(vectors[batch])
         value[batch] = (columns * weight) @ columns.conj().swapaxes(1, 2)
         magnitude[batch] = (modulus * weight) @ modulus.swapaxes(1, 2)
         if gain is not None:

@@ -597,10 +597,9 @@ def _site_derivatives(
     system: OpenSystem, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return d/dV_j of T_LR + T_RL, of T_a,loss and of T_a,gain: (N, E), (2, N, E), (2, N, E)."""
-    terminals, contacts = system.terminals, system.coupling
+    terminals = system.terminals
     inverse = np.concatenate([part for _, part in inverse_green(system, energies)])
-    contact = contacts.columns(system.sites)[:, contacts.of_lead]
-    contact = np.broadcast_to(contact, (energies.size, *contact.shape))
+    contact = system.modes(energies).columns(system.sites)
     rows = solved(inverse.swapaxes(1, 2), contact.conj())
     sources = [as_dense(matrix) @ (2 * rows.conj()) for matrix in (system.loss, system.gain)]
     columns = solved(inverse, np.concatenate([contact, *sources], axis=2))

@@ -199,7 +199,7 @@ def _underflow(system: OpenSystem, value: np.ndarray) -> np.ndarray:
     mu, temperature = _common_state(system)
     shared = share_states(system.leads)
     if temperature == 0:
-        inside = np.array([lead.broadening_at(mu) > 0 for lead in system.leads], bool)
+        inside = system.modes(np.array([mu])).broadening[:, 0] > 0
         shared = all(inside[list(x.channels)].any() for x in system.terminals)
     return np.where(shared & (value == 0), _TINY, 0.0)
 
@@ -242,9 +242,8 @@ def _rounding_errors(system: OpenSystem) -> np.ndarray:
     See `nessflow.spectrum.rounding`.  On the diagonal what leaves the terminal.
     """
     mu, _ = _common_state(system)
-    count, of_vector = len(system.terminals), system.coupling.of_lead
-    gamma = np.array([lead.broadening_at(np.array([mu]))[0] for lead in system.leads])
-    contacts = system.coupling.columns(system.sites)[:, of_vector]
+    count, modes = len(system.terminals), system.modes(np.array([mu]))
+    gamma, contacts = modes.broadening[:, 0], modes.columns(system.sites)[0]
     columns, rows = solve_both(system, mu, contacts)
 
     def moved(states: np.ndarray) -> np.ndarray:

@@ -34,6 +34,7 @@ from nessflow.spectrum.bound_states import BoundStates, bound_states
 from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.narrow_states import NarrowStates, background, narrow_states
 from nessflow.spectrum.spectrum import ACCURACY
+from nessflow.systems.contacts import hermitian_elements
 from nessflow.systems.matrices import Sparse, Tridiagonal, diagonal
 from nessflow.systems.system import OpenSystem
 
@@ -311,6 +312,7 @@ def _is_time_reversal_symmetric(system: OpenSystem, pairs: np.ndarray) -> bool:
     matrices = (system.hamiltonian, system.loss, system.gain)
     couplings = [_elements(matrix, pairs) for matrix in matrices]
     couplings += [lead.amplitudes for lead in system.leads]
+    couplings += [matrix for joint in system.joints for matrix in joint.lead.matrices]
     return not any(np.imag(x).any() for x in couplings)
 
 
@@ -342,9 +344,9 @@ def _inflow(
             for ends in linked.T:
                 np.add.at(total, ends, others)
 
-    contacts = system.coupling
+    contacts, modes = system.coupling, system.modes(energies)
     for name, occupation, sign in zip(("empty", "filled"), occupations, (1, -1), strict=True):
-        weights = contacts.summed(gamma * occupation)
+        weights = modes.summed(gamma * occupation)
         own, above, _ = np.split(weights, np.cumsum([contacts.sites.size, len(contacts.links)]))
         own = own.real * sites[name].T[contacts.sites]
         add(sign, contacts.sites, own, contacts.links, (above.conj() * links[name].T).real)
@@ -377,8 +379,9 @@ def _exchange(
     i, j = np.searchsorted(contacts.sites, contacts.links.T)
     green = green_on_contacts(system, energies)
     hermitian = 0.5 * (green[:, i, j] + green[:, j, i].conj()).T
-    shifts = contacts.summed(np.array(system.self_energies(energies)).real)[first]
-    filled = contacts.summed(filling)[first]
+    modes = system.modes(energies)
+    shifts = hermitian_elements(contacts, modes.self_energy)[first]
+    filled = modes.summed(filling)[first]
     parts = 2 * shifts * beside.conj(), 2 * hermitian * filled.conj()
     return (parts[0] - parts[1]).imag, abs(parts[0]) + abs(parts[1])
 
@@ -459,6 +462,9 @@ def _add(system, states: NarrowStates, pairs, hopping, value, error) -> None:
         largest = contacts.magnitudes.summed(
             gamma + 2 * abs(np.array(system.self_energies(middle)))
         )
+        for joint in system.joints:
+            between = 4 * abs(joint.lead.self_energy_matrix(middle, joint.sites.size))
+            np.add.at(largest, joint.elements, np.moveaxis(between, 0, -1))
         ends = np.cumsum([contacts.sites.size, len(contacts.links)])
         own, above, _ = np.split(largest[:, 0], ends)
         exchanges = [(contacts.sites, own, contacts.links, above)]

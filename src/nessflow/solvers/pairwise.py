@@ -229,7 +229,7 @@ class SiteSums(NamedTuple):
     bonds : (m, E, B) complex
         Its elements on the `bonds`.
     leads : (m, l, E) float
-        ``v_a^+ C v_a``.
+        ``v_a^+ C v_a`` of the contacts; of a lead of coupled orbitals on each of its sites.
     links : (m, E, u) complex
         Its elements on the links of the system's contacts.
     """
@@ -260,7 +260,7 @@ def site_sums(system: OpenSystem, energies: np.ndarray, sources: Sequence[Source
     own = bonds(system)
     on_diagonal, beside = _elements(system, energies, sources, own)
     beside, links = np.split(beside, [len(own)], axis=-1)
-    of_leads = system.modes(energies).expectations(on_diagonal, links)
+    of_leads = system.coupling.expectations(on_diagonal, links)
     return SiteSums(on_diagonal, beside, of_leads.swapaxes(1, 2), links)
 
 

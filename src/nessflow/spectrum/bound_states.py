@@ -4,7 +4,6 @@ A *bound* state is outside the bands of all leads that it is coupled to; others 
 *dark* state (`nessflow.solvers.dark_states`) is coupled to no terminal, at any energy.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -18,9 +17,11 @@ from nessflow.solvers.dark_states import (
     weakest_combinations,
 )
 from nessflow.spectrum.mesh import energy_scale, resonances
-from nessflow.systems.contacts import Contacts
-from nessflow.systems.leads.lead import bordered
-from nessflow.systems.matrices import as_dense, as_sparse
+from nessflow.systems.contacts import hermitian_elements
+from nessflow.systems.leads.lead import Orbital, bordered, smooth_derivatives
+from nessflow.systems.leads.unit_cell import Joined
+from nessflow.systems.matrices import Tridiagonal, as_dense, as_sparse
+from nessflow.systems.modes import regular_self_energy
 from nessflow.systems.system import AttachedLead, OpenSystem, outermost_edges
 
 _UNDAMPED = 1e-13
@@ -59,16 +60,16 @@ def levels_outside(system: OpenSystem, edge: float, above: bool) -> np.ndarray:
     matrix = as_dense(system.hamiltonian).astype(complex)
     dark, inside = dark_states(system), edge - 1.0 if above else edge + 1.0
     matrix -= (dark.vectors * (dark.levels - inside)) @ dark.vectors.conj().T
-    matrix[system.coupling.elements] += system.coupling.summed(_shifts(system.leads, edge))
-    matrix = bordered(matrix, [lead.attached for lead in system.leads])
+    matrix[system.coupling.elements] += _shift(system, edge)
+    matrix = bordered(matrix, system.lead_orbitals)
     levels = np.linalg.eigvalsh(matrix)
     return levels[levels > edge] if above else levels[levels < edge]
 
 
-def _shifts(leads: Sequence[AttachedLead], energy: float) -> np.ndarray:
-    """Return the real parts of the self-energies of leads, without their poles, (l,)."""
-    found = [lead.model.regular_self_energy(energy).real for lead in leads]
-    return np.array(found, float)
+def _shift(system: OpenSystem, energy: float) -> np.ndarray:
+    """Return the Hermitian part of the leads' self-energies, without their poles, (p,)."""
+    found = regular_self_energy(system, np.array([energy]))[:, 0]
+    return hermitian_elements(system.coupling, found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,17 +153,14 @@ def _bound_between(
     # What is dark is no candidate: it is moved far away.
     fixed = as_dense(system.hamiltonian)[np.ix_(sites, sites)]
     fixed = fixed + 1e3 * scale * (dark @ dark.conj().T)
-    place = {site: k for k, site in enumerate(sites.tolist())}
-    parts = [[(place[j], v) for j, v in x.coupling if j in place] for x in closed]
-    attached = [replace(x, site=dict(part)) for x, part in zip(closed, parts, strict=True) if part]
-    contacts = Contacts.of([lead.coupling for lead in attached])
-    real = np.isrealobj(fixed) and not np.iscomplexobj(contacts.inner)
-    fixed = bordered(fixed, [lead.attached for lead in attached])
+    shift = _Shift.of(closed, sites)
+    real = np.isrealobj(fixed) and shift.is_real
+    fixed = bordered(fixed, shift.orbitals)
     fixed = fixed.real if real else fixed.astype(complex)
 
     def matrix(energy: float) -> np.ndarray:
         result = fixed - energy * np.eye(len(fixed))
-        result[contacts.elements] += contacts.summed(_shifts(attached, energy))
+        result[: sites.size, : sites.size] += shift.at(energy).real if real else shift.at(energy)
         return result
 
     def level(energy: float, place: int) -> float:
@@ -198,15 +196,81 @@ def _bound_between(
         coupling = constraints(_without(system, closed, reaching, energy), sites)
         sizes, vectors = weakest_combinations(coupling @ vectors[: sites.size], vectors)
         vectors = vectors[:, sizes < _REACHED * scale]
-        slopes = [lead.model.regular_derivatives(energy)[1].real for lead in attached]
-        reached = contacts.columns(sites.size)[:, contacts.of_lead].conj().T @ vectors[: sites.size]
-        change = (reached.conj().T * slopes) @ reached
+        inner = vectors[: sites.size]
+        change = inner.conj().T @ shift.slope(energy) @ inner
         weights, turn = np.linalg.eigh(np.eye(vectors.shape[1]) - change)
         for vector in (vectors @ (turn / np.sqrt(weights))).T:
             whole = np.zeros(system.sites, complex)
             whole[sites] = vector[: sites.size]
             found.append((float(energy), whole, error))
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Shift:
+    """What leads without states there do to some sites, without their poles.
+
+    Attributes
+    ----------
+    system : OpenSystem
+        These leads alone, on all sites that they are coupled to.
+    at_sites, own : (k,) int arrays
+        Those of the sites that they are coupled to, and their places among its contacts.
+    size : int
+        Number of sites.
+    """
+
+    system: OpenSystem
+    at_sites: np.ndarray
+    own: np.ndarray
+    size: int
+
+    @classmethod
+    def of(cls, leads: list[AttachedLead], sites: np.ndarray) -> "_Shift":
+        """Return the shift of sites by leads."""
+        zero = Tridiagonal.zero(max(lead.coupling[-1][0] for lead in leads) + 1)
+        system = OpenSystem(zero, zero, zero, leads)
+        own = np.flatnonzero(np.isin(system.contacts, sites))
+        return cls(system, np.searchsorted(sites, system.contacts[own]), own, sites.size)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether no amplitude and no cell of a lead is complex."""
+        return self.system.T is self.system
+
+    @property
+    def orbitals(self) -> list[Orbital]:
+        """What stands for poles, on the sites."""
+        place = dict(zip(self.system.contacts[self.own].tolist(), self.at_sites, strict=True))
+        found = []
+        for rows, u, pole in self.system.lead_orbitals:
+            inside = [k for k, row in enumerate(rows.tolist()) if row in place]
+            if inside:
+                found.append((np.array([place[rows[k]] for k in inside]), u[inside], pole))
+        return found
+
+    def _on_sites(self, elements: np.ndarray) -> np.ndarray:
+        contacts, count = self.system.coupling, self.system.contacts.size
+        whole = np.zeros((count, count), complex)
+        rows, columns = (np.searchsorted(contacts.sites, x) for x in contacts.elements)
+        whole[rows, columns] = elements
+        result = np.zeros((self.size, self.size), complex)
+        result[np.ix_(self.at_sites, self.at_sites)] = whole[np.ix_(self.own, self.own)]
+        return result
+
+    def at(self, energy: float) -> np.ndarray:
+        """Return the Hermitian part of the self-energy, (N, N)."""
+        return self._on_sites(_shift(self.system, energy))
+
+    def slope(self, energy: float) -> np.ndarray:
+        """Return its derivative, (N, N)."""
+
+        def shifts(energies: np.ndarray) -> np.ndarray:
+            found = regular_self_energy(self.system, energies)
+            return hermitian_elements(self.system.coupling, found).T
+
+        edges = (edge for lead in self.system.leads for edge in lead.model.edges)
+        return self._on_sites(smooth_derivatives(shifts, energy, edges)[1])
 
 
 def _without(
@@ -216,13 +280,14 @@ def _without(
 
     On one site these are a matter of that site; on several they join them as a bond does.
     """
-    joining = [lead for lead in closed if len(lead.coupling) > 1]
+    joining = [x for x in closed if len(x.coupling) > 1 or isinstance(x.model, Joined)]
     if not joining:
         return replace(system, leads=reaching)
-    contacts = Contacts.of([lead.coupling for lead in joining])
-    shifts = np.array([lead.self_energy(np.array([energy]))[0].real for lead in joining])
+    zero = Tridiagonal.zero(system.sites)
+    alone = OpenSystem(zero, zero, zero, joining)
+    found = alone.contact_self_energy(np.array([energy]))[0]
     hamiltonian = as_sparse(system.hamiltonian).matrix
-    elements = contacts.summed(shifts), contacts.elements
+    elements = hermitian_elements(alone.coupling, found), alone.coupling.elements
     joined = scipy.sparse.coo_array(elements, shape=hamiltonian.shape)
     return replace(system, hamiltonian=hamiltonian + joined, leads=reaching)
 

@@ -17,7 +17,7 @@ from nessflow.spectrum.quadrature import COARSE, NODES, Panels, line_mesh
 from nessflow.systems.contacts import Contacts
 from nessflow.systems.leads.lead import Lead, bordered
 from nessflow.systems.matrices import gershgorin
-from nessflow.systems.modes import Joint, joined_channels
+from nessflow.systems.modes import Joint, joined_channels, regular_self_energy
 from nessflow.systems.system import OpenSystem, Surroundings, remembered
 
 _REACH = 40.0
@@ -72,7 +72,7 @@ def _smallest_damping(system: OpenSystem) -> float:
 
 
 def _lead_poles(system: OpenSystem) -> list[complex]:
-    return [pole for lead in system.leads for pole, _ in lead.model.poles]
+    return [pole for _, _, pole in system.lead_orbitals]
 
 
 @remembered
@@ -153,8 +153,8 @@ def resonances(system: OpenSystem) -> np.ndarray:
             f"the resonances of a chain of {system.sites} sites were not found to within their "
             f"widths; take at most {_LARGEST} sites, or change the system a little"
         )
-    matrix = bordered(bright_damping_matrix(system), [lead.attached for lead in system.leads])
-    matrix[system.coupling.elements] += system.regular_self_energy()
+    matrix = bordered(bright_damping_matrix(system), system.lead_orbitals)
+    matrix[system.coupling.elements] += regular_self_energy(system)[:, 0]
     coupling, change = _banded(system)
     if not coupling.count:
         return np.linalg.eigvals(matrix)
@@ -170,12 +170,12 @@ def resonances(system: OpenSystem) -> np.ndarray:
 
 def _change_on_sites(system: OpenSystem) -> Callable:
     """Return by how much energies change the self-energies between contact sites, (E, k, k)."""
-    size, reference = system.coupling.sites.size, system.regular_self_energy()
+    size, reference = system.coupling.sites.size, regular_self_energy(system)
     rows, columns = (np.searchsorted(system.coupling.sites, x) for x in system.coupling.elements)
 
     def change(energies: np.ndarray) -> np.ndarray:
         result = np.zeros((energies.size, size, size), complex)
-        result[:, rows, columns] = system.contact_self_energy(energies) - reference
+        result[:, rows, columns] = (regular_self_energy(system, energies) - reference).T
         return result
 
     return change
@@ -202,7 +202,7 @@ def _chain_poles(system: OpenSystem) -> np.ndarray | None:
     hopping = system.hamiltonian.upper
     beside = hopping - 1j * damping, (hopping + 1j * damping).conj()
     diagonal = system.hamiltonian.diagonal - 1j * (system.loss.diagonal + system.gain.diagonal)
-    diagonal[system.contacts] += system.regular_self_energy()
+    diagonal[system.contacts] += regular_self_energy(system)[:, 0]
     # Imported here: numba takes long to import, and other systems do not need it.
     from nessflow.solvers.poles import steps_to_poles, tridiagonal_poles
 
@@ -361,8 +361,9 @@ def _reach(system: OpenSystem) -> float:
 
 def _largest_matrix(joint: Joint) -> float:
     inside = np.array([*joint.lead.edges, joint.lead.reference_energy])
-    found = joint.lead.self_energy_matrix(inside, joint.channels.size)
-    return float(np.nanmax(np.linalg.norm(found, 2, axis=(1, 2))))
+    found = joint.lead.regular_self_energy_matrix(inside, joint.sites.size)
+    orbitals = sum(np.linalg.norm(u) for _, u, _ in joint.orbitals)
+    return float(np.nanmax(np.linalg.norm(found, 2, axis=(1, 2))) + orbitals)
 
 
 @remembered

@@ -21,6 +21,7 @@ import scipy.sparse
 from nessflow.solvers.banded import solve_at
 from nessflow.spectrum.mesh import energy_scale
 from nessflow.spectrum.occupation import fermi, fermi_holes
+from nessflow.systems.contacts import hermitian_elements
 from nessflow.systems.matrices import as_sparse
 from nessflow.systems.system import AttachedLead, OpenSystem
 
@@ -189,14 +190,12 @@ def _spaces(
 def _weights(system: OpenSystem, energy: float) -> list[tuple]:
     """Return ``Gamma``, ``2P`` and ``2Q`` of all terminals at an energy, each with its source."""
     n, found = system.sites, []
-    for lead in system.leads:
-        gamma = lead.broadening_at(np.array([energy]))
-        at, v = lead.sites, lead.amplitudes
-        rows, columns = np.repeat(at, at.size), np.tile(at, at.size)
-        values = gamma * np.outer(v, v.conj()).ravel()
-        found.append(
-            (scipy.sparse.coo_array((values, (rows, columns)), shape=(n, n)).tocsr(), lead)
-        )
+    modes = system.modes(np.array([energy]))
+    for k, lead in enumerate(system.leads):
+        alone = np.zeros_like(modes.broadening)
+        alone[k] = modes.broadening[k]
+        elements = modes.summed(alone)[:, 0], system.coupling.elements
+        found.append((scipy.sparse.coo_array(elements, shape=(n, n)).tocsr(), lead))
     for kind, matrix in (("loss", system.loss), ("gain", system.gain)):
         if matrix.any():
             found.append((2 * as_sparse(matrix).matrix, kind))
@@ -214,10 +213,9 @@ def _of_window(system: OpenSystem, poles: np.ndarray, scale: float) -> NarrowSta
     rates = [left.conj().T @ (matrix @ left) for matrix, _ in weights]
     depths = np.maximum(np.linalg.eigvalsh(sum(rates)) / 2, 0.0)
     levels = right.conj().T @ (as_sparse(system.hamiltonian).matrix @ right)
-    for lead in system.leads:
-        shift = lead.self_energy(np.array([energy]))[0].real
-        reached = lead.amplitudes.conj() @ right[lead.sites]
-        levels = levels + shift * np.outer(reached.conj(), reached)
+    shift = hermitian_elements(system.coupling, system.contact_self_energy(np.array([energy]))[0])
+    rows, columns = system.coupling.elements
+    levels = levels + (right[rows].conj().T * shift) @ right[columns]
     levels = 0.5 * (levels + levels.conj().T) - energy * np.eye(poles.size)
     window = float(poles.real.min() - half), float(poles.real.max() + half)
     inside = [

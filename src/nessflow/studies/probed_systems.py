@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nessflow.matrix import Complex
-from nessflow.parts import KeyedError, Strict, quantity
+from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.probes.problem import Probe
 from nessflow.registry import AnyOf
 from nessflow.studies import systems
@@ -105,6 +105,9 @@ class ProbedSystem(systems.System):
                     name,
                     of_key=True,
                 )
+            if group.has_rows:
+                with at_key("probes", name, "sites"):
+                    group.require_sites(len(group.sites))
             for site, key, of_key in systems.places(group.sites):
                 place = ("probes", name, "sites", *key)
                 self.lattice.require_site(site, *place, of_key=of_key)

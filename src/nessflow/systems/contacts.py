@@ -72,7 +72,7 @@ class Contacts:
 
     @cached_property
     def are_points(self) -> bool:
-        """Whether they are different unit vectors, so that a vector is a site, and none joins two."""
+        """Whether they are different unit vectors, each a site, and no lead joins two."""
         points = not self.joined and all(len(x) == 1 and x[0][1] == 1 for x in self.couplings)
         return points and self.sites.size == self.count
 
@@ -244,3 +244,24 @@ class Contacts:
             found = np.moveaxis(np.concatenate([found, above, above.conj()], axis=-1), -1, 0)
             found = np.moveaxis(_product(self._weights.conj().T, found).real, 0, -1)
         return found[..., self.of_lead]
+
+
+def hermitian_elements(contacts: Contacts, values: np.ndarray) -> np.ndarray:
+    """Return the elements of the Hermitian part of a matrix.
+
+    Parameters
+    ----------
+    contacts : Contacts
+        Whose `Contacts.elements` they are.
+    values : (p, ...) complex array
+        Elements.
+
+    Returns
+    -------
+    (p, ...) complex array
+        ``(M + M^+)/2``.
+    """
+    diagonal, above, below = np.split(
+        values, np.cumsum([contacts.sites.size, len(contacts.links)]).tolist()
+    )
+    return 0.5 * (values + np.concatenate([diagonal, below, above]).conj())

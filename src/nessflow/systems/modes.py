@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nessflow.systems.contacts import Contacts
+from nessflow.systems.leads.lead import Lead, Orbital
 from nessflow.systems.leads.unit_cell import Joined, UnitCell
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class Joint:
     channels: np.ndarray
     sites: np.ndarray
     elements: np.ndarray
+
+    @property
+    def orbitals(self) -> list[Orbital]:
+        """What stands for its poles, see `nessflow.systems.leads.lead.bordered`."""
+        return [(self.sites, u, pole) for pole, u in self.lead.poles_on(self.sites.size)]
 
 
 def contacts_of(leads: Sequence["AttachedLead"]) -> Contacts:
@@ -96,41 +102,34 @@ def _groups(leads: Sequence["AttachedLead"]) -> list[list[int]]:
     return list(groups.values())
 
 
-def regular_self_energy(
-    leads: Sequence["AttachedLead"],
-    contacts: Contacts,
-    joints: Sequence[Joint],
-    energy: float | None,
-) -> np.ndarray:
-    """Return the elements of the self-energies of leads at one energy, without their poles.
+def regular_self_energy(system: "OpenSystem", energies: np.ndarray | None = None) -> np.ndarray:
+    """Return the elements of the self-energies of a system's leads, without their poles.
 
     Parameters
     ----------
-    leads : sequence of AttachedLead
-        The leads.
-    contacts : Contacts
-        How they couple.
-    joints : sequence of Joint
-        Those of coupled orbitals.
-    energy : float or None
-        In t; None for the reference energy of each lead.
+    system : OpenSystem
+        Whose leads they are.
+    energies : (E,) array, optional
+        In t; for each lead its reference energy unless told.
 
     Returns
     -------
-    (p,) complex array
-        In t, at `Contacts.elements`.
+    (p, E) complex array
+        In t, at `Contacts.elements`; E is 1 without energies.
     """
-    values = np.zeros(len(leads), complex)
-    joined = joined_channels(joints)
-    for a, lead in enumerate(leads):
-        if a not in joined:
-            at = lead.model.reference_energy if energy is None else energy
-            values[a] = lead.model.regular_self_energy(at)
-    result = contacts.summed(values)
-    for joint in joints:
-        at = joint.lead.reference_energy if energy is None else energy
-        found = joint.lead.self_energy_matrix(np.array([at]), len(joint.channels))[0]
-        np.add.at(result, joint.elements, found)
+
+    def at(lead: Lead) -> np.ndarray:
+        return np.array([lead.reference_energy]) if energies is None else energies
+
+    joined = joined_channels(system.joints)
+    values = np.zeros((len(system.leads), 1 if energies is None else energies.size), complex)
+    for lead, members in system.alike_leads:
+        if members[0] not in joined:
+            values[members] = lead.model.regular_self_energy(at(lead.model))
+    result = system.coupling.summed(values)
+    for joint in system.joints:
+        found = joint.lead.regular_self_energy_matrix(at(joint.lead), joint.sites.size)
+        np.add.at(result, joint.elements, np.moveaxis(found, 0, -1))
     return result
 
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from nessflow.systems.contacts import Contacts, Coupling
-from nessflow.systems.leads.lead import Attached, Lead
+from nessflow.systems.leads.lead import Lead, Orbital
 from nessflow.systems.leads.unit_cell import Joined
 from nessflow.systems.matrices import (
     Matrix,
@@ -27,7 +27,7 @@ from nessflow.systems.matrices import (
     checked,
     transposed,
 )
-from nessflow.systems.modes import Joint, Modes, contacts_of, joints, regular_self_energy
+from nessflow.systems.modes import Joint, Modes, contacts_of, joints
 
 Result = TypeVar("Result")
 
@@ -125,9 +125,10 @@ class AttachedLead:
         return result
 
     @property
-    def attached(self) -> Attached:
-        """Sites, amplitudes and lead, as `nessflow.systems.leads.lead.bordered` wants them."""
-        return self.sites, self.amplitudes, self.model
+    def orbitals(self) -> list[Orbital]:
+        """What stands for its poles, as `nessflow.systems.leads.lead.bordered` wants it."""
+        poles = self.model.poles
+        return [(self.sites, np.sqrt(residue) * self.amplitudes, pole) for pole, residue in poles]
 
     def at(self, chemical_potential: float, temperature: float) -> "AttachedLead":
         """Return the channel at another chemical potential and temperature."""
@@ -158,8 +159,37 @@ class AttachedLead:
         return self.model.self_energy(energies)
 
     def broadening_at(self, energies: np.ndarray) -> np.ndarray:
-        """Return ``Gamma = -2 Im Sigma``, see `Lead.broadening_at`."""
+        """Return ``Gamma = -2 Im Sigma``, see `Lead.broadening_at`.
+
+        Raises
+        ------
+        ValueError
+            Of a lead of coupled orbitals, whose channels have a broadening together alone
+            (`OpenSystem.modes`).
+        """
+        require_alone(self)
         return self.model.broadening_at(energies)
+
+
+def require_alone(lead: AttachedLead) -> None:
+    """Check that a channel has fixed amplitudes.
+
+    Parameters
+    ----------
+    lead : AttachedLead
+        The channel.
+
+    Raises
+    ------
+    ValueError
+        When it is one of a lead of coupled orbitals.
+    """
+    if isinstance(lead.model, Joined):
+        raise ValueError(
+            f"the channels of lead {lead.terminal!r} mix its sites by amplitudes that follow the "
+            "energy, which this kind of study cannot take; give it a lead with channels of its own "
+            "on each site (semi-infinite-chain, wide-band, ...)"
+        )
 
 
 Place = int | Sequence[int] | Mapping[int, complex]
@@ -479,20 +509,11 @@ class OpenSystem:
         """Whether all matrices are stored with all their elements."""
         return isinstance(self.hamiltonian, np.ndarray)
 
-    def regular_self_energy(self, energy: float | None = None) -> np.ndarray:
-        """Return the elements of the leads' self-energies at one energy, without their poles.
-
-        Parameters
-        ----------
-        energy : float, optional
-            In t; the reference energy of each lead unless told.
-
-        Returns
-        -------
-        (p,) complex array
-            In t, at the rows and columns of `Contacts.elements`.
-        """
-        return regular_self_energy(self.leads, self.coupling, self.joints, energy)
+    @cached_property
+    def lead_orbitals(self) -> list[Orbital]:
+        """What stands for the poles of all leads' self-energies, see `AttachedLead.orbitals`."""
+        own = [orbital for lead in self.leads for orbital in lead.orbitals]
+        return own + [orbital for joint in self.joints for orbital in joint.orbitals]
 
     @cached_property
     def coupling(self) -> Contacts:

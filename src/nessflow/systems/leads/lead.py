@@ -17,7 +17,7 @@ Units hbar = k_B = e = 1, energies in the hopping t.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -108,6 +108,24 @@ class Lead(Part, ABC):
             ``sum_n v_n sigma_n v_n^+``, in t.
         """
         parts = [(v, lead.self_energy(energies)) for v, lead in self.channels(sites)]
+        return sum(x[:, None, None] * np.outer(v, v.conj()) for v, x in parts)
+
+    def regular_self_energy_matrix(self, energies: np.ndarray, sites: int) -> np.ndarray:
+        """Return the self-energy between several sites without the poles.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            Real energies w, in t.
+        sites : int
+            Number of sites m.
+
+        Returns
+        -------
+        (E, m, m) complex array
+            In t.
+        """
+        parts = [(v, lead.regular_self_energy(energies)) for v, lead in self.channels(sites)]
         return sum(x[:, None, None] * np.outer(v, v.conj()) for v, x in parts)
 
     def channel_amplitudes(self, energies: np.ndarray, sites: int) -> np.ndarray:
@@ -258,14 +276,7 @@ class Lead(Part, ABC):
         (3,) complex array
             In t, 1 and 1/t.
         """
-        distance = min((abs(energy - edge) for edge in self.edges), default=1.0)
-        width = 0.5 * min(distance, 1.0)
-        nodes = np.polynomial.chebyshev.chebpts1(_NODES)
-        values = self.regular_self_energy(energy + width * nodes)
-        series = np.polynomial.chebyshev.chebfit(nodes, values, _NODES - 1)
-        steps = (np.polynomial.chebyshev.chebder(series, k) for k in range(3))
-        found = np.array([np.polynomial.chebyshev.chebval(0.0, step) for step in steps])
-        return found / width ** np.arange(3)
+        return smooth_derivatives(self.regular_self_energy, energy, self.edges)
 
     def derivatives(self, energy: float) -> np.ndarray:
         """Return the self-energy and its first two derivatives.
@@ -291,35 +302,63 @@ def listed_bands(lead: Lead) -> str:
     return " and ".join(f"[{low:g}, {high:g}]" for low, high in lead.bands)
 
 
-Attached = tuple[np.ndarray, np.ndarray, Lead]
-"""Rows of a matrix, amplitudes v on them, and the lead that is coupled there."""
+def smooth_derivatives(
+    function: Callable[[np.ndarray], np.ndarray], energy: float, edges: Iterable[float]
+) -> np.ndarray:
+    """Return values and first two derivatives of what is smooth between edges.
+
+    Parameters
+    ----------
+    function : callable
+        Takes energies (E,), in t, and returns (E, ...) numbers.
+    energy : float
+        In t, not at an edge.
+    edges : iterable of float
+        In t.
+
+    Returns
+    -------
+    (3, ...) array
+        In the unit of the function, over t and over t^2.
+    """
+    distance = min((abs(energy - edge) for edge in edges), default=1.0)
+    width = 0.5 * min(distance, 1.0)
+    nodes = np.polynomial.chebyshev.chebpts1(_NODES)
+    values = function(energy + width * nodes)
+    series = np.polynomial.chebyshev.chebfit(nodes, values.reshape(_NODES, -1), _NODES - 1)
+    steps = (np.polynomial.chebyshev.chebder(series, k) for k in range(3))
+    found = [np.polynomial.chebyshev.chebval(0.0, step) / width**k for k, step in enumerate(steps)]
+    return np.array(found).reshape(3, *values.shape[1:])
 
 
-def bordered(matrix: np.ndarray, attached: Sequence[Attached]) -> np.ndarray:
+Orbital = tuple[np.ndarray, np.ndarray, complex]
+"""Rows of a matrix, what an orbital of a lead is coupled to them by, and its energy, in t."""
+
+
+def bordered(matrix: np.ndarray, orbitals: Sequence[Orbital]) -> np.ndarray:
     """Return a matrix with an orbital for each pole of the leads' self-energies.
 
-    ``h + Sigma(w) - w`` with a pole, of residue r, is what is left of ``[[h + Sigma_regular(w), u],
-    [u^+, pole]] - w`` with ``u = sqrt(r) v`` when the last orbital is eliminated.
+    ``h + Sigma(w) - w`` with a pole, of the residue ``u u^+``, is what is left of
+    ``[[h + Sigma_regular(w), u], [u^+, pole]] - w`` when the last orbital is eliminated.
 
     Parameters
     ----------
     matrix : (N, N) array
         In t.
-    attached : sequence of Attached
-        The leads.
+    orbitals : sequence of Orbital
+        With u on their rows.
 
     Returns
     -------
     (N + p, N + p) array
         The matrix first, then the poles; complex where a pole is.
     """
-    orbitals = [(rows, v, *pole) for rows, v, lead in attached for pole in lead.poles]
     n, size = len(matrix), len(matrix) + len(orbitals)
-    numbers = [x for _, v, pole, _ in orbitals for x in (np.ravel(v)[0], pole)]
+    numbers = [x for _, u, pole in orbitals for x in (np.ravel(u)[0], pole)]
     result = np.zeros((size, size), np.result_type(matrix, *numbers))
     result[:n, :n] = matrix
-    for k, (rows, v, pole, residue) in enumerate(orbitals, n):
+    for k, (rows, u, pole) in enumerate(orbitals, n):
         result[k, k] = pole
-        result[rows, k] = np.sqrt(residue) * v
-        result[k, rows] = result[rows, k].conj()
+        result[rows, k] = u
+        result[k, rows] = np.conj(u)
     return result

@@ -1,8 +1,8 @@
-"""Subbands of a lead of equal cells: where they end, and between which energies there are states.
+"""Subbands of a lead of equal cells: where they end, and between which energies states are.
 
-Band n is ``E_n(k)``, the n-th eigenvalue of ``H0 + V e^{ik} + V^+ e^{-ik}``.  Its extrema, at any k,
-are where channels open and close.  Bands are taken in ascending order at each k: where two of them
-cross one of each seems to have an extremum, which costs an integral a break point and no digit.
+Band n is ``E_n(k)``, the n-th eigenvalue of ``H0 + V e^{ik} + V^+ e^{-ik}``.  Its extrema, at any
+k, are where channels open and close.  Bands are taken in ascending order at each k: where two of
+them cross one of each seems to have an extremum, which costs a break point and no digit.
 """
 
 from itertools import pairwise
@@ -90,14 +90,13 @@ def _bands(
     return energies, np.einsum("kin,kij,kjn->kn", states.conj(), slope, states).real
 
 
-def _extrema(
-    cell: np.ndarray, hopping: np.ndarray, count: int, flat: float
-) -> list[np.ndarray]:
+def _extrema(cell: np.ndarray, hopping: np.ndarray, count: int, flat: float) -> list[np.ndarray]:
     """Return the energies of the extrema of each band, seen on a grid of wave vectors."""
     # Off the points of high symmetry, at which extrema are met to rounding or not at all.
     grid = 2 * np.pi * (np.arange(count + 1) + 0.321) / count
     energies, velocities = _bands(cell, hopping, grid)
     signs = np.where(abs(velocities) > flat, np.sign(velocities), 0.0)
+    still = (signs[:-1] == 0) & (signs[1:] == 0)  # a flat band, or a part of it between crossings
     for last, here in pairwise(signs):
         np.copyto(here, last, where=here == 0)
     turns = signs[:-1] * signs[1:] < 0
@@ -110,11 +109,9 @@ def _extrema(
         before = (slope > 0) == rising
         low, high = np.where(before, middle, low), np.where(before, high, middle)
     found = _bands(cell, hopping, 0.5 * (low + high))[0][np.arange(band.size), band]
-    ends = energies.min(axis=0), energies.max(axis=0)  # of a band without a turn: a flat one
-    return [
-        found[band == n] if (band == n).any() else np.array([ends[0][n], ends[1][n]])
-        for n in range(energies.shape[1])
-    ]
+    levels = energies[:-1]
+    seen = [np.concatenate([found[band == n], levels[still[:, n], n]]) for n in range(len(cell))]
+    return [x if x.size else levels[:1, n] for n, x in enumerate(seen)]
 
 
 def _apart(values: np.ndarray, distance: float) -> np.ndarray:

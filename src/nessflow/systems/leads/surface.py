@@ -152,6 +152,7 @@ class Surface:
             out = np.linalg.qr(out.conj().swapaxes(1, 2), mode="r").conj().swapaxes(1, 2)
         amplitudes = np.zeros((energies.size, m, m), complex)
         amplitudes[:, :, :count] = out[:, :, :count]
+        hermitian = _hermitian_part(hermitian)  # to the last bit
         return hermitian - 0.5j * amplitudes @ amplitudes.conj().swapaxes(1, 2), amplitudes
 
     def _first_cell(self, energies: np.ndarray, phi: np.ndarray) -> np.ndarray:
@@ -252,7 +253,9 @@ class Surface:
 
 def _distance(factors: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return how close those chosen first are to those chosen second, (E,)."""
-    apart = np.where(first, factors, np.nan)[:, :, None] - np.where(second, factors, np.nan)[:, None]
+    apart = (
+        np.where(first, factors, np.nan)[:, :, None] - np.where(second, factors, np.nan)[:, None]
+    )
     return np.nanmin(abs(apart), axis=(1, 2), initial=np.inf)
 
 

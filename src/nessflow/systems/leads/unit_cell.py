@@ -14,6 +14,10 @@ from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.leads.subbands import subbands
 from nessflow.systems.leads.surface import Surface
 
+_NEAR_POLE = 0.05
+"""Distance from a pole, over that to what is next, within which the rest is interpolated."""
+_NODES = 8
+
 
 class UnitCell(Lead):
     """Half-infinite row of equal cells, the first of which is coupled to a list of sites.
@@ -116,15 +120,39 @@ class UnitCell(Lead):
 
     def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Return the same without the states at its end, see `Lead`."""
-        result, energies = self.self_energy(energies), np.asarray(energies, float)
-        for level, residue in self.poles:
-            distance = energies - level
-            result = result - residue / np.where(distance == 0, NO_DISTANCE, distance)
-        return result
+        energies = np.asarray(energies, float)
+        return self.regular_self_energy_matrix(energies.ravel(), 1)[:, 0, 0].reshape(energies.shape)
 
     def self_energy_matrix(self, energies: np.ndarray, sites: int) -> np.ndarray:
         """Return the self-energy between its sites, see `Lead`."""
         return self.surface.at(np.asarray(energies, float))[0]
+
+    def regular_self_energy_matrix(self, energies: np.ndarray, sites: int) -> np.ndarray:
+        """Return the same without the states at its end, see `Lead`."""
+        energies = np.asarray(energies, float)
+        levels = [level for level, _ in self.end_states]
+        result = self._without_end_states(energies)
+        for level in dict.fromkeys(levels):
+            # Close to a pole the difference is lost to rounding, and smooth.
+            beside = [x for x in (*self.edges, *levels) if x != level]
+            half = _NEAR_POLE * min(abs(level - x) for x in beside)
+            inside = abs(energies - level) < half
+            if inside.any():
+                nodes = np.polynomial.chebyshev.chebpts1(_NODES)
+                values = self._without_end_states(level + half * nodes).reshape(_NODES, -1)
+                series = np.polynomial.chebyshev.chebfit(nodes, values, _NODES - 1)
+                at = (energies[inside] - level) / half
+                smooth = np.polynomial.chebyshev.chebval(at, series).T
+                result[inside] = smooth.reshape(-1, *result.shape[1:])
+        return result
+
+    def _without_end_states(self, energies: np.ndarray) -> np.ndarray:
+        result = self.self_energy_matrix(energies, self.rows)
+        for level, u in self.end_states:
+            distance = energies - level
+            weight = 1 / np.where(distance == 0, NO_DISTANCE, distance)
+            result = result - weight[:, None, None] * np.outer(u, u.conj())
+        return result
 
     def channel_amplitudes(self, energies: np.ndarray, sites: int) -> np.ndarray:
         """Return V, a column for each open channel and zeros, see `Lead`."""
@@ -155,7 +183,7 @@ class UnitCell(Lead):
 
     def _modes(self) -> tuple[tuple[np.ndarray, Lead], ...]:
         """Return the chains that its cells fall into; none where they are coupled."""
-        cell, hopping, coupling = self.matrices
+        cell, hopping, _ = self.matrices
         size, one = abs(hopping[0, 0]), np.eye(len(cell))
         is_alike = np.array_equal(hopping, hopping[0, 0] * one) and size > 0
         if not (is_alike and self.coupling is None):

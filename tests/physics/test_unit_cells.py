@@ -1,0 +1,343 @@
+"""Leads of coupled orbitals: their surface Green's function, and all that the engine makes of them.
+
+Numbers without a formula are those of an ordered Schur form of the transfer matrices of whole
+cells, confirmed by another package where it knows of such a quantity.
+"""
+
+import numpy as np
+import pytest
+import scipy.linalg
+
+import nessflow as nf
+from nessflow.solvers.dense import scattering_matrix
+from nessflow.spectrum.bound_states import bound_states
+from nessflow.spectrum.rates import Rates
+from nessflow.systems.leads.subbands import bloch, subbands
+from nessflow.systems.leads.surface import Surface
+from nessflow.systems.leads.unit_cell import UnitCell
+from nessflow.systems.matrices import Tridiagonal
+from nessflow.systems.system import OpenSystem, attached_leads
+
+SIGMA_Y = np.array([[0, -1j], [1j, 0]])
+
+
+def rows_of(matrix) -> tuple:
+    return tuple(tuple(complex(x) for x in row) for row in matrix)
+
+
+def unit_cell(cell, hopping, coupling=None, **terminal):
+    """Return the lead, with its role where it is a terminal."""
+    kind = nf.leads.UnitCell if terminal else UnitCell
+    own = {} if coupling is None else {"coupling": rows_of(coupling)}
+    return kind(cell=rows_of(cell), hopping=rows_of(hopping), **own, **terminal)
+
+
+def column(width: int) -> np.ndarray:
+    return -np.eye(width, k=1) - np.eye(width, k=-1)
+
+
+def strip(width: int, flux: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return cell and hopping to the right of a strip, the flux in the hopping along it."""
+    return column(width), np.diag(-np.exp(1j * flux * np.arange(1, width + 1)))
+
+
+def zigzag(width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return cell and hopping of a ribbon of honeycombs; the hopping has half of its rank."""
+    cell, hopping = np.zeros((2, 2 * width, 2 * width))
+    for j in range(width):
+        cell[2 * j, 2 * j + 1] = -1
+        if j < width - 1:
+            cell[2 * j + 1, 2 * j + 2] = -1
+        hopping[2 * j + 1, 2 * j] = -1
+    return cell + cell.T, hopping
+
+
+def rashba(coupling: float, field: float) -> tuple[np.ndarray, np.ndarray]:
+    return np.diag([field, -field]), -np.eye(2) + 1j * coupling * SIGMA_Y
+
+
+LEADS = {
+    "strip": strip(4, 0.0),
+    "flux": strip(5, 0.5),
+    "zigzag": zigzag(4),
+    "wire with spin": rashba(0.5, 0.3),
+}
+
+
+@pytest.fixture(params=LEADS.values(), ids=LEADS)
+def lead(request):
+    return request.param
+
+
+def by_schur_form(energy: float, cell: np.ndarray, hopping: np.ndarray) -> np.ndarray:
+    """Return the surface Green's function of whole cells, without what deflates them."""
+    n, found = len(cell), []
+    for above in (1e-11, 2e-11):
+        inner = (energy + 1j * above) * np.eye(n) - cell
+        first = np.block([[np.zeros((n, n)), np.eye(n)], [-hopping.conj().T, inner]])
+        second = np.block([[np.eye(n), np.zeros((n, n))], [np.zeros((n, n)), hopping]])
+        z = scipy.linalg.ordqz(first.astype(complex), second, sort="iuc", output="complex")[5]
+        forward = z[n:, :n] @ np.linalg.inv(z[:n, :n])
+        found.append(np.linalg.inv(inner - hopping @ forward))
+    return 2 * found[0] - found[1]
+
+
+# --- the lead alone -------------------------------------------------------------------------------
+
+
+def test_the_self_energy_is_that_of_whole_cells(lead):
+    cell, hopping = lead
+    energies = np.linspace(-3.1, 3.2, 23)
+    found, _ = Surface(cell, hopping, hopping).at(energies)
+    expected = [hopping @ by_schur_form(w, cell, hopping) @ hopping.conj().T for w in energies]
+    np.testing.assert_allclose(found, expected, atol=3e-12)
+
+
+def test_one_cell_more_in_the_system_changes_nothing(lead):
+    cell, hopping = lead
+    energies = np.linspace(-2.9, 2.95, 19)
+    sigma, _ = Surface(cell, hopping, hopping).at(energies)
+    inner = energies[:, None, None] * np.eye(len(cell)) - cell - sigma
+    expected = hopping @ np.linalg.inv(inner) @ hopping.conj().T
+    np.testing.assert_allclose(sigma, expected, atol=1e-12)
+
+
+def test_channels_are_as_many_as_bands_that_are_crossed(lead):
+    cell, hopping = lead
+    energies = np.linspace(-2.93, 2.91, 31)
+    bands = np.linalg.eigvalsh(bloch(cell, hopping, np.linspace(0, 2 * np.pi, 4001)))
+    crossed = [(np.diff(np.sign(bands - w), axis=0) != 0).sum() // 2 for w in energies]
+    np.testing.assert_array_equal(Surface(cell, hopping, hopping).open_channels(energies), crossed)
+
+
+def test_a_chain_is_one_cell_of_one_orbital():
+    energies = np.linspace(-3, 3, 40)
+    chain = nf.leads.SemiInfiniteChain(
+        hopping=0.8, coupling=0.5, onsite=0.1, chemical_potential=0, temperature=0
+    )
+    same = unit_cell([[0.1]], [[-0.8]], [[-0.5]])
+    np.testing.assert_allclose(
+        same.self_energy(energies), chain.self_energy(energies), atol=1e-14, rtol=1e-13
+    )
+    np.testing.assert_allclose(same.bands, chain.bands, atol=1e-12)
+
+
+def test_states_at_the_end_are_poles():
+    """A topological chain, and two of them with spins that are not alike."""
+    t1, t2, g = 0.6, 1.0, 0.7
+    one = np.array([[0.2, -t1], [-t1, 0.2]]), np.array([[0, 0], [-t2, 0]])
+    ((level, residue),) = unit_cell(*one, [[-g, 0]]).poles
+    assert level == pytest.approx(0.2, abs=1e-13)
+    assert residue == pytest.approx(g**2 * (1 - (t1 / t2) ** 2), rel=1e-11)
+    spin = 0.05 * np.array([[1, 0.3j], [-0.3j, -1]])
+    cell = np.kron(one[0], np.eye(2)) + np.kron(np.eye(2), spin)
+    both = unit_cell(cell, np.kron(one[1], np.eye(2)), -g * np.eye(2, 4))
+    levels = [level for level, _ in both.end_states]
+    np.testing.assert_allclose(levels, 0.2 + np.linalg.eigvalsh(spin), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [-2.0, 2.0, 1.0, -1.0, 0.0, 1 + 1e-9, 1 - 1e-9, 1 + 1e-13, -2 - 1e-15, 0.8, 1e-12],
+)
+def test_special_energies_are_close_to_their_neighbours(energy):
+    """Edges, flat bands, four subbands that meet: finite, retarded, on the branch next to them."""
+    for cell, hopping in (strip(1, 0.0), zigzag(4), strip(3, 0.0), armchair(5)):
+        surface = Surface(cell, hopping, hopping)
+        found, amplitudes = surface.at(np.array([energy]))
+        beside, _ = surface.at(energy + np.array([-1e-5, 1e-5]))
+        assert np.isfinite(found).all()
+        size = max(1.0, abs(found).max())
+        damping = 1j * (found[0] - found[0].conj().T)
+        np.testing.assert_allclose(
+            damping, amplitudes[0] @ amplitudes[0].conj().T, atol=1e-9 * size
+        )
+        if abs(beside).max() < 10:  # no pole between them
+            nearest = min(abs(found[0] - x).max() for x in beside)
+            assert nearest < 0.02
+
+
+def armchair(width: int) -> tuple[np.ndarray, np.ndarray]:
+    cell, hopping = np.zeros((2, 2 * width, 2 * width))
+    for j in range(width):
+        cell[2 * j, 2 * j + 1] = -1
+        for i in (j - 1, j + 1):
+            if 0 <= i < width and j % 2 == 0:
+                cell[2 * i, 2 * j + 1] = -1
+            elif 0 <= i < width:
+                hopping[2 * j + 1, 2 * i] = -1
+    return cell + cell.T, hopping
+
+
+def test_subband_edges():
+    edges, bands = subbands(*strip(5, 0.5))
+    half = [0.074565516308, 0.362537545261, 0.430336539693, 1.409449026154, 2.473232190256]
+    half.append(3.500886225671)
+    np.testing.assert_allclose(edges, [-x for x in half[::-1]] + half, atol=1e-11)
+    assert len(bands) == 1
+    edges, _ = subbands(*rashba(0.5, 0.3))
+    np.testing.assert_allclose(edges, [-2.334523505986, -2.3, -1.7, 1.7, 2.3, 2.334523505986])
+    # A flat band, and two that touch at a point.
+    edges, bands = subbands(*armchair(5))
+    assert any(abs(x - 1) < 1e-9 for x in edges)
+
+
+# --- through the engine ---------------------------------------------------------------------------
+
+
+def strip_system(length, width, flux, onsite, left, right, loss=None, gain=None) -> OpenSystem:
+    """Return a strip between leads on its first and last column."""
+    n = length * width
+    h = np.diag(onsite).astype(complex)
+    for x in range(length):
+        here = slice(x * width, (x + 1) * width)
+        h[here, here] += column(width)
+        if x < length - 1:
+            beyond = slice((x + 1) * width, (x + 2) * width)
+            h[here, beyond] = strip(width, flux)[1]
+            h[beyond, here] = h[here, beyond].conj().T
+    zero = Tridiagonal.zero(n)
+    leads = [
+        *attached_leads("left", left[0], list(range(width)), *left[1:]),
+        *attached_leads("right", right[0], list(range(n - width, n)), *right[1:]),
+    ]
+    return OpenSystem(h, zero if loss is None else loss, zero if gain is None else gain, leads)
+
+
+def onsite_energies(count: int, size: float) -> np.ndarray:
+    return size * np.sin(1.3 * np.arange(1.0, count + 1) ** 2)
+
+
+def flux_strip(**rates) -> OpenSystem:
+    cell, hopping = strip(5, 0.5)
+    left, right = unit_cell(cell, hopping.conj()), unit_cell(cell, hopping)
+    energies = onsite_energies(30, 0.8)
+    return strip_system(6, 5, 0.5, energies, (left, -1.0, 0.05), (right, -1.5, 0.05), **rates)
+
+
+def test_transmissions_of_a_strip_with_flux():
+    energies = np.array([-3.4, -2.9, -2.1, -1.03, -0.2, 0.45])
+    expected = [
+        0.6696012198115713,
+        0.9081480993861837,
+        1.111695026515416,
+        1.712653071210882,
+        1.978051894937829,
+        0.541958962975776,
+    ]
+    np.testing.assert_allclose(Rates(flux_strip(), energies).leads[0, 1], expected, atol=1e-12)
+
+
+def random_rates(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    v = 0.1 * (rng.standard_normal((30, 4)) + 1j * rng.standard_normal((30, 4)))
+    return v @ v.conj().T
+
+
+def test_all_terminals_are_what_the_scattering_matrix_says():
+    system = flux_strip(loss=random_rates(1), gain=random_rates(2))
+    energies = np.linspace(-3.6, 3.6, 13)
+    s, terminal = scattering_matrix(system, energies)
+    np.testing.assert_allclose(s @ s.conj().swapaxes(1, 2) - np.eye(s.shape[1]), 0, atol=1e-13)
+    between = np.array(
+        [
+            [(abs(s[:, terminal == a][:, :, terminal == b]) ** 2).sum((1, 2)) for b in range(4)]
+            for a in range(4)
+        ]
+    )
+    rates = Rates(system, energies)
+    np.testing.assert_allclose(rates.leads[0, 1], between[0, 1], atol=1e-13)
+    np.testing.assert_allclose(rates.leads[1, 0], between[1, 0], atol=1e-13)
+    for k in range(2):
+        for found, other in (
+            (rates.from_loss[k], between[k, 2]),
+            (rates.from_gain[k], between[k, 3]),
+            (rates.to_loss[k], between[2, k]),
+            (rates.to_gain[k], between[3, k]),
+        ):
+            np.testing.assert_allclose(found, other, atol=1e-13)
+    np.testing.assert_allclose(rates.absorbed, rates.spectral, atol=1e-13)
+
+
+# --- the same lead in two ways --------------------------------------------------------------------
+
+EVERYTHING = [
+    "currents",
+    "noise",
+    "cumulants",
+    "entropy-production",
+    "scattering-entropy",
+    "density",
+    "bond-currents",
+    {"local-density-of-states": {"energies": [-1.3, 0.2, 1.1]}},
+]
+
+
+def of_one_strip(lead, turn, **more) -> nf.System:
+    """Return a strip of two rows between leads, in a gauge of its rows."""
+    energies = onsite_energies(8, 0.7)
+    h = np.diag(energies).astype(complex)
+    for x in range(4):
+        h[2 * x : 2 * x + 2, 2 * x : 2 * x + 2] += column(2)
+    for j in range(6):
+        h[j, j + 2] = h[j + 2, j] = -1
+    phases = np.tile(turn, 4)
+    h = phases.conj()[:, None] * h * phases
+    lattice = nf.lattices.Matrix(hamiltonian=rows_of(h))
+    ends = {"left": ([1, 2], 0.6, 0.1), "right": ([7, 8], -0.2, 0.2)}
+    leads = {
+        name: lead(site=site, chemical_potential=mu, temperature=temperature)
+        for name, (site, mu, temperature) in ends.items()
+    }
+    return nf.System(lattice=lattice, leads=leads, **more)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"loss": nf.channels.Sites(rates={3: 0.1, 5: 0.05}), "gain": nf.channels.Onsite(rate=0.02)},
+    ],
+    ids=["closed", "lossy"],
+)
+@pytest.mark.parametrize("turn", [np.ones(2), np.exp([0.3j, -1.1j])], ids=["real", "complex"])
+def test_a_strip_by_its_modes_and_by_its_cells(turn, more):
+    """Chains in closed form, and the same cells with amplitudes that follow the energy."""
+    cell = turn.conj()[:, None] * column(2) * turn
+    given = {"cell": rows_of(cell), "hopping": rows_of(-np.eye(2))}
+    by_modes = of_one_strip(lambda **role: nf.leads.UnitCell(**given, **role), turn, **more)
+    coupling = {"coupling": rows_of(-np.eye(2))}
+    by_cells = of_one_strip(
+        lambda **role: nf.leads.UnitCell(**given, **coupling, **role), turn, **more
+    )
+    first, second = nf.solve(by_modes, EVERYTHING), nf.solve(by_cells, EVERYTHING)
+    assert first.attrs["status"] == second.attrs["status"]
+    compared = 0
+    for name in first.data_vars:
+        if f"{name}_error" not in first:
+            continue
+        error = first[f"{name}_error"] + second[f"{name}_error"]
+        difference = abs(first[name] - second[name])
+        assert bool(((difference <= error + 1e-15) | difference.isnull()).all()), name
+        assert bool((first[name].isnull() == second[name].isnull()).all()), name
+        compared += 1
+    assert compared > 15
+
+
+def test_bound_states_between_the_bands_of_cells():
+    """A level between two topological chains, once in closed form and once as cells."""
+    chain = nf.leads.SemiInfiniteSSH(
+        intracell=0.6, intercell=1.0, coupling=0.7, chemical_potential=0, temperature=0
+    )
+    cells = unit_cell([[0, -0.6], [-0.6, 0]], [[0, 0], [-1, 0]], [[-0.7, 0], [0, 0.0]])
+    alone = unit_cell([[0, -0.6], [-0.6, 0]], [[0, 0], [-1, 0]], [[-0.7, 0]])
+    h = np.array([[0.1, -0.5], [-0.5, 0.3]])
+    zero = Tridiagonal.zero(2)
+    found = [
+        bound_states(OpenSystem(h, zero, zero, attached_leads("left", lead, site, 0.0, 0.1)))
+        for lead, site in ((chain, 0), (alone, [0]), (cells, [0, 1]))
+    ]
+    assert found[0].levels.size > 0
+    for other in found[1:]:
+        np.testing.assert_allclose(other.levels, found[0].levels, atol=1e-10)
+        np.testing.assert_allclose(abs(other.vectors), abs(found[0].vectors), atol=1e-7)
