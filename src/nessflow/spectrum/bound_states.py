@@ -18,10 +18,10 @@ from nessflow.solvers.dark_states import (
 )
 from nessflow.spectrum.mesh import energy_scale, resonances
 from nessflow.systems.contacts import hermitian_elements
-from nessflow.systems.leads.lead import Orbital, bordered, smooth_derivatives
+from nessflow.systems.leads.lead import Orbital, bordered
 from nessflow.systems.leads.unit_cell import Joined
 from nessflow.systems.matrices import Tridiagonal, as_dense, as_sparse
-from nessflow.systems.modes import regular_self_energy
+from nessflow.systems.modes import regular_self_energy, regular_slopes
 from nessflow.systems.system import AttachedLead, OpenSystem, outermost_edges
 
 _UNDAMPED = 1e-13
@@ -264,13 +264,8 @@ class _Shift:
 
     def slope(self, energy: float) -> np.ndarray:
         """Return its derivative, (N, N)."""
-
-        def shifts(energies: np.ndarray) -> np.ndarray:
-            found = regular_self_energy(self.system, energies)
-            return hermitian_elements(self.system.coupling, found).T
-
-        edges = (edge for lead in self.system.leads for edge in lead.model.edges)
-        return self._on_sites(smooth_derivatives(shifts, energy, edges)[1])
+        found = regular_slopes(self.system, energy)
+        return self._on_sites(hermitian_elements(self.system.coupling, found))
 
 
 def _without(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nessflow.systems.contacts import Contacts
-from nessflow.systems.leads.lead import Lead, Orbital
+from nessflow.systems.leads.lead import Lead, Orbital, smooth_derivatives
 from nessflow.systems.leads.unit_cell import Joined, UnitCell
 
 if TYPE_CHECKING:
@@ -130,6 +130,38 @@ def regular_self_energy(system: "OpenSystem", energies: np.ndarray | None = None
     for joint in system.joints:
         found = joint.lead.regular_self_energy_matrix(at(joint.lead), joint.sites.size)
         np.add.at(result, joint.elements, np.moveaxis(found, 0, -1))
+    return result
+
+
+def regular_slopes(system: "OpenSystem", energy: float) -> np.ndarray:
+    """Return the derivatives of these elements at an energy that is no edge.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        Whose leads they are.
+    energy : float
+        In t.
+
+    Returns
+    -------
+    (p,) complex array
+        In 1, at `Contacts.elements`.
+    """
+    joined = joined_channels(system.joints)
+    values = np.zeros(len(system.leads), complex)
+    for lead, members in system.alike_leads:
+        if members[0] not in joined:
+            values[members] = lead.model.regular_derivatives(energy)[1]
+    result = system.coupling.summed(values)
+    for joint in system.joints:
+        m = joint.sites.size
+
+        def matrices(energies: np.ndarray, lead: UnitCell = joint.lead, m: int = m) -> np.ndarray:
+            return lead.regular_self_energy_matrix(energies, m)
+
+        slope = smooth_derivatives(matrices, energy, joint.lead.edges)[1]
+        np.add.at(result, joint.elements, slope)
     return result
 
 

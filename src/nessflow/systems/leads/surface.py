@@ -107,6 +107,10 @@ class Surface:
             found[0, k], found[1, k] = known[w]
         return found[0], found[1]
 
+    def self_energy(self, energies: np.ndarray) -> np.ndarray:
+        """Return the self-energy alone, as of `at`."""
+        return self.at(energies)[0]
+
     def open_channels(self, energies: np.ndarray) -> np.ndarray:
         """Return the number of open channels, (E,) int."""
         return (self.at(energies)[1] != 0).any(axis=1).sum(axis=1)

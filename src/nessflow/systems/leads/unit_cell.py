@@ -13,10 +13,15 @@ from nessflow.systems.leads.lead import NO_DISTANCE, Lead
 from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.leads.subbands import subbands
 from nessflow.systems.leads.surface import Surface
+from nessflow.systems.leads.table import Table
 
 _NEAR_POLE = 0.05
 """Distance from a pole, over that to what is next, within which the rest is interpolated."""
 _NODES = 8
+_LARGEST = 32
+"""Rank of the hopping up to which few energies pay for interpolation."""
+_CALLS = 4
+"""Arrays of energies whose matrices are remembered."""
 
 
 class UnitCell(Lead):
@@ -116,7 +121,7 @@ class UnitCell(Lead):
     def self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Return the self-energy on the one site that it is coupled to, see `Lead`."""
         energies = np.asarray(energies, float)
-        return self.surface.at(energies.ravel())[0][:, 0, 0].reshape(energies.shape)
+        return self.self_energy_matrix(energies.ravel(), 1)[:, 0, 0].reshape(energies.shape)
 
     def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Return the same without the states at its end, see `Lead`."""
@@ -125,38 +130,15 @@ class UnitCell(Lead):
 
     def self_energy_matrix(self, energies: np.ndarray, sites: int) -> np.ndarray:
         """Return the self-energy between its sites, see `Lead`."""
-        return self.surface.at(np.asarray(energies, float))[0]
-
-    def regular_self_energy_matrix(self, energies: np.ndarray, sites: int) -> np.ndarray:
-        """Return the same without the states at its end, see `Lead`."""
-        energies = np.asarray(energies, float)
-        levels = [level for level, _ in self.end_states]
-        result = self._without_end_states(energies)
-        for level in dict.fromkeys(levels):
-            # Close to a pole the difference is lost to rounding, and smooth.
-            beside = [x for x in (*self.edges, *levels) if x != level]
-            half = _NEAR_POLE * min(abs(level - x) for x in beside)
-            inside = abs(energies - level) < half
-            if inside.any():
-                nodes = np.polynomial.chebyshev.chebpts1(_NODES)
-                values = self._without_end_states(level + half * nodes).reshape(_NODES, -1)
-                series = np.polynomial.chebyshev.chebfit(nodes, values, _NODES - 1)
-                at = (energies[inside] - level) / half
-                smooth = np.polynomial.chebyshev.chebval(at, series).T
-                result[inside] = smooth.reshape(-1, *result.shape[1:])
-        return result
-
-    def _without_end_states(self, energies: np.ndarray) -> np.ndarray:
-        result = self.self_energy_matrix(energies, self.rows)
-        for level, u in self.end_states:
-            distance = energies - level
-            weight = 1 / np.where(distance == 0, NO_DISTANCE, distance)
-            result = result - weight[:, None, None] * np.outer(u, u.conj())
-        return result
+        return _response(self).at(np.asarray(energies, float))[0]
 
     def channel_amplitudes(self, energies: np.ndarray, sites: int) -> np.ndarray:
         """Return V, a column for each open channel and zeros, see `Lead`."""
-        return self.surface.at(np.asarray(energies, float))[1]
+        return _response(self).at(np.asarray(energies, float))[1]
+
+    def regular_self_energy_matrix(self, energies: np.ndarray, sites: int) -> np.ndarray:
+        """Return the self-energy between its sites without the states at its end, see `Lead`."""
+        return _response(self).regular(np.asarray(energies, float))
 
     def channels(self, sites: int) -> tuple[tuple[np.ndarray, Lead], ...]:
         """Return the channels, see `Lead`.
@@ -194,6 +176,78 @@ class UnitCell(Lead):
             (state, SemiInfiniteChain(hopping=size, coupling=size, onsite=energy))
             for energy, state in zip(energies.tolist(), states.T, strict=True)
         )
+
+
+class _Response:
+    """Self-energy of a lead and the amplitudes of its channels, interpolated where that pays."""
+
+    def __init__(self, lead: UnitCell):
+        self._surface, self._poles, self._edges = lead.surface, lead.end_states, lead.edges
+        self._open: dict[int, int] = {}
+        self._last: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        is_small = self._surface.rank <= _LARGEST
+        self._table = Table(self._regular, self._edges, self._surface.scale) if is_small else None
+
+    def regular(self, energies: np.ndarray) -> np.ndarray:
+        """Return the self-energy without the states at the end, (E, m, m)."""
+        return self._regular(energies) if self._table is None else self._table.at(energies)
+
+    def at(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the self-energy and the amplitudes of channels, (E, m, m) each."""
+        if self._table is None:
+            return self._surface.at(energies)
+        key = energies.tobytes()
+        if key not in self._last:
+            if len(self._last) == _CALLS:
+                del self._last[next(iter(self._last))]
+            self._last[key] = self._interpolated(energies)
+        return self._last[key]
+
+    def _interpolated(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = self.regular(energies)
+        adjoint = found.conj().swapaxes(1, 2)
+        rates, modes = np.linalg.eigh(1j * (found - adjoint))
+        # The largest are those of open channels, the others rounding.
+        closed = np.arange(rates.shape[1]) < rates.shape[1] - self._open_channels(energies)[:, None]
+        amplitudes = modes * np.sqrt(np.where(closed, 0.0, np.maximum(rates, 0.0)))[:, None]
+        hermitian = self._with_poles(0.5 * (found + adjoint), energies, 1)
+        return hermitian - 0.5j * amplitudes @ amplitudes.conj().swapaxes(1, 2), amplitudes
+
+    def _open_channels(self, energies: np.ndarray) -> np.ndarray:
+        """Return the number of open channels, the same between two edges, (E,) int."""
+        piece = np.searchsorted(self._edges, energies)
+        for number in set(piece.tolist()) - self._open.keys():
+            inside = 0 < number < len(self._edges)
+            middle = 0.5 * (self._edges[number - 1] + self._edges[number]) if inside else np.inf
+            self._open[number] = int(self._surface.open_channels(np.array([middle]))[0])
+        return np.array([self._open[number] for number in piece.tolist()], int)
+
+    def _regular(self, energies: np.ndarray) -> np.ndarray:
+        levels = list(dict.fromkeys(level for level, _ in self._poles))
+        result = self._with_poles(self._surface.at(energies)[0], energies, -1)
+        for level in levels:
+            # Close to a pole the difference is lost to rounding, and smooth.
+            beside = [x for x in (*self._edges, *levels) if x != level]
+            half = _NEAR_POLE * min(abs(level - x) for x in beside)
+            inside = abs(energies - level) < half
+            if inside.any():
+                nodes = np.polynomial.chebyshev.chebpts1(_NODES)
+                around = level + half * nodes
+                values = self._with_poles(self._surface.at(around)[0], around, -1)
+                series = np.polynomial.chebyshev.chebfit(
+                    nodes, values.reshape(_NODES, -1), _NODES - 1
+                )
+                at = (energies[inside] - level) / half
+                smooth = np.polynomial.chebyshev.chebval(at, series).T
+                result[inside] = smooth.reshape(-1, *result.shape[1:])
+        return result
+
+    def _with_poles(self, matrices: np.ndarray, energies: np.ndarray, sign: int) -> np.ndarray:
+        for level, u in self._poles:
+            distance = energies - level
+            weight = sign / np.where(distance == 0, NO_DISTANCE, distance)
+            matrices = matrices + weight[:, None, None] * np.outer(u, u.conj())
+        return matrices
 
 
 class Joined(Lead):
@@ -234,8 +288,8 @@ class Joined(Lead):
     def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Return the element of the self-energy on the row, see `Lead`."""
         energies = np.asarray(energies, float)
-        found = self.lead.surface.at(energies.ravel())[0][:, self.row, self.row]
-        return found.reshape(energies.shape)
+        found = self.lead.regular_self_energy_matrix(energies.ravel(), self.lead.rows)
+        return found[:, self.row, self.row].reshape(energies.shape)
 
 
 @lru_cache(maxsize=256)
@@ -254,6 +308,11 @@ def _conjugate(lead: UnitCell) -> UnitCell:
 @lru_cache(maxsize=64)
 def _surface(lead: UnitCell) -> Surface:
     return Surface(*lead.matrices)
+
+
+@lru_cache(maxsize=64)
+def _response(lead: UnitCell) -> _Response:
+    return _Response(lead)
 
 
 @lru_cache(maxsize=256)

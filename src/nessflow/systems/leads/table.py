@@ -1,0 +1,131 @@
+"""Self-energy of a lead of coupled orbitals between its subband edges, interpolated.
+
+Between two neighbouring edges everything is analytic in the angle of ``E = middle - half cos
+theta``, which takes the roots at both ends away; beyond all bands in the root of a fraction of the
+distance.  There the matrices are interpolated from Chebyshev nodes, on panels that are halved until
+their series end.  A panel is computed when an energy first falls into it, and what is computed does
+not depend on who asks: an ensemble pays for each once, and has the same numbers to the last bit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+_NODES = 24
+_TAIL = 4
+"""Last coefficients of a series, which have to be small."""
+_END = 4e-14
+"""Size of them, relative to the largest value of the piece."""
+_NOISE = 2 * np.finfo(float).eps
+"""Rounding of values next to an edge, over the root of the distance over the scale."""
+_DEEPEST = 12
+"""Halvings, after which values are not interpolated."""
+
+_X = np.polynomial.chebyshev.chebpts1(_NODES)
+_WEIGHTS = (-1.0) ** np.arange(_NODES) * np.sqrt(1 - _X**2)
+_TO_SERIES = np.polynomial.chebyshev.chebvander(_X, _NODES - 1).T * (2 / _NODES)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Energies between two edges, or beyond the last, and the variable of the interpolation."""
+
+    low: float
+    high: float
+    scale: float
+
+    def variable(self, energies: np.ndarray) -> np.ndarray:
+        """Return where energies are, from -1 to 1."""
+        if np.isfinite(self.low) and np.isfinite(self.high):
+            half = 0.5 * (self.high - self.low)
+            # Of the distance to the closer end, which has all its digits.
+            below, above = (energies - self.low) / half, (self.high - energies) / half
+            angle = 2 * np.arcsin(np.sqrt(np.clip(0.5 * np.minimum(below, above), 0.0, 0.5)))
+            return np.where(below < above, 2 * angle / np.pi - 1, 1 - 2 * angle / np.pi)
+        distance = energies - self.low if np.isfinite(self.low) else self.high - energies
+        root = np.sqrt(np.maximum(distance, 0.0) / self.scale)
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isinf(root), -1.0, (1 - root) / (1 + root))
+
+    def energy(self, variable: np.ndarray) -> np.ndarray:
+        """Return the energies of values of the variable."""
+        if np.isfinite(self.low) and np.isfinite(self.high):
+            half = 0.5 * (self.high - self.low)
+            below = 2 * half * np.sin(0.25 * np.pi * (variable + 1)) ** 2
+            above = 2 * half * np.sin(0.25 * np.pi * (1 - variable)) ** 2
+            return np.where(variable < 0, self.low + below, self.high - above)
+        distance = self.scale * ((1 - variable) / (1 + variable)) ** 2
+        return self.low + distance if np.isfinite(self.low) else self.high - distance
+
+    def closest(self, lower: float, upper: float) -> float:
+        """Return the root of the distance, over the scale, of the nodes of a panel from an edge."""
+        nodes = self.energy(0.5 * (lower + upper) + 0.5 * (upper - lower) * _X)
+        return float(np.sqrt(np.minimum(nodes - self.low, self.high - nodes).min() / self.scale))
+
+
+class Table:
+    """Matrices that depend on the energy, smooth between edges.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(energies (E,)) -> (E, m, m)`` complex array.
+    edges : sequence of float
+        Ascending, in t.
+    scale : float
+        Distance beyond the last edges on which the matrices change, in t.
+    """
+
+    def __init__(
+        self, function: Callable[[np.ndarray], np.ndarray], edges: tuple[float, ...], scale: float
+    ):
+        self._function, self._edges = function, np.array(edges)
+        ends = [-np.inf, *edges, np.inf]
+        self._pieces = [_Piece(*both, scale) for both in pairwise(ends)]
+        self._panels: dict[tuple[int, int, int], np.ndarray | None] = {}
+        self._largest: dict[int, float] = {}
+
+    def at(self, energies: np.ndarray) -> np.ndarray:
+        """Return the matrices, (E, m, m), at energies (E,); each does not depend on the others."""
+        piece = np.searchsorted(self._edges, energies)
+        found: list = [None] * energies.size
+        for number in np.unique(piece).tolist():
+            here = np.flatnonzero(piece == number)
+            variable = self._pieces[number].variable(energies[here])
+            for k, u, w in zip(here.tolist(), variable.tolist(), energies[here], strict=True):
+                found[k] = self._value(number, u, w)
+        return np.array(found) if found else self._function(energies)
+
+    def _value(self, piece: int, variable: float, energy: float) -> np.ndarray:
+        panel, depth, middle, half = 0, 0, 0.0, 1.0
+        while (values := self._panel(piece, depth, panel)) is None:
+            if depth == _DEEPEST:
+                return self._function(np.array([energy]))[0]
+            depth, half = depth + 1, 0.5 * half
+            upper = variable >= middle
+            panel, middle = 2 * panel + upper, middle + (half if upper else -half)
+        distance = (variable - middle) / half - _X
+        nearest = int(np.argmin(abs(distance)))
+        if distance[nearest] == 0:
+            return values[nearest]
+        weights = _WEIGHTS / distance
+        shape = values.shape[1:]
+        return ((weights / weights.sum()) @ values.reshape(_NODES, -1)).reshape(shape)
+
+    def _panel(self, piece: int, depth: int, panel: int) -> np.ndarray | None:
+        """Return the values at the nodes of a panel, None where their series does not end."""
+        key = piece, depth, panel
+        if key not in self._panels:
+            half = 0.5**depth
+            middle = -1 + half * (2 * panel + 1)
+            values = self._function(self._pieces[piece].energy(middle + half * _X))
+            # What ends a series is relative to all of the piece, of which the first panel tells.
+            largest = self._largest.setdefault(piece, float(np.median(abs(values).max((1, 2)))))
+            series = abs(_TO_SERIES @ values.reshape(_NODES, -1))
+            closest = self._pieces[piece].closest(middle - half, middle + half)
+            end = max(_END, _NOISE / closest)
+            ends = series[-_TAIL:].max() <= end * max(largest, abs(values).max())
+            self._panels[key] = values if ends and np.isfinite(values).all() else None
+        return self._panels[key]
