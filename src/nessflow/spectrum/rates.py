@@ -234,7 +234,7 @@ class Rates:
 
     def _on_leads(self, diagonal: np.ndarray, correlations: Callable) -> np.ndarray:
         """Return ``v_a^+ C v_a`` of each lead, (l, E), of what contacts have of C, (E, c)."""
-        if self.system.joints:
+        if self.system.joints and diagonal.any():
             return np.diagonal(self._between_leads(correlations())).T.real
         return diagonal.T[self.system.coupling.of_lead]
 
@@ -257,8 +257,13 @@ class Rates:
         size = abs(self.green)
         result = np.zeros_like(size)
         if not self.keeps_digits:
-            own = np.diagonal(size).T
-            small = (size**2 < _CANCELLED * own[:, None] * own).any(axis=(0, 1))
+            own, between = np.diagonal(size).T, size**2
+            if not self.is_one_lead_each:
+                # Of many channels the sum is what has to be large.
+                channels = [list(terminal.channels) for terminal in self.system.terminals]
+                own = np.array([(self.broadening * own)[mine].max(axis=0) for mine in channels])
+                between = self.leads
+            small = (between < _CANCELLED * own[:, None] * own).any(axis=(0, 1))
             for system, here in self.parts:
                 these = here.start + np.flatnonzero(small[here])
                 sizes = green_sizes(system, self.energies[these])
