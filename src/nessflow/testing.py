@@ -31,8 +31,7 @@ from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.chain import Chain
 from nessflow.systems.lattices.lattice import Lattice
-from nessflow.systems.leads.lead import Lead, bordered
-from nessflow.systems.leads.unit_cell import Joined
+from nessflow.systems.leads.lead import Joined, Lead, bordered
 from nessflow.systems.matrices import Tridiagonal, as_dense, checked
 from nessflow.systems.system import AttachedLead, OpenSystem
 from nessflow.validation import as_written, validated

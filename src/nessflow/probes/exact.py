@@ -74,6 +74,7 @@ def solve_probes(
     If Newton's method fails from the mean chemical potential and from each given one, biases and
     demanded currents are raised together from zero, in steps that adapt.
     """
+    system = system.interpolated
     task, poles = task_of(system, probes), known_poles(system)
     mean = mean_chemical_potential(system, probes)
     start = _guess(system, task, mean)

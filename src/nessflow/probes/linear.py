@@ -99,6 +99,7 @@ def linear_probes_of(
     ValueError, NoSolution
         As `linear_probes`, when there is something to raise of any of them.
     """
+    systems = [each.interpolated for each in systems]
     system, task = systems[0], task_of(systems[0], probes)
     if task.heats.size:
         raise ValueError("in linear response probes have a given temperature; solve them exactly")

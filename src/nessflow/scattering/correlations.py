@@ -173,6 +173,7 @@ def correlation_matrix(
         When there is a bound state, `nessflow.spectrum.bound_states`, or bosons have loss, gain
         or a chemical potential that is not below all bands.
     """
+    system = system.interpolated
     require_decay(system)
     limits, narrow, poles = (-np.inf, np.inf), [], known_poles(system)
     if bosonic:

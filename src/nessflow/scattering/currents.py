@@ -645,6 +645,7 @@ def disorder_susceptibility(system: OpenSystem, rtol: float = ACCURACY) -> Estim
         When there are not exactly two leads.
     """
     _require_two_leads(system, "the net current")
+    system = system.interpolated
     left, right = system.terminals
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -138,6 +138,7 @@ class _Windows:
     @classmethod
     def of(cls, systems: Sequence[OpenSystem], rtol: float) -> "_Windows":
         """Return the windows of systems."""
+        systems = [system.interpolated for system in systems]
         states = map(_common_state, systems)
         reaches = ((mu - UNDERFLOW * t, mu + UNDERFLOW * t) for mu, t in states)
         pairs = zip(systems, reaches, strict=True)

@@ -78,6 +78,7 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
     SteadyCurrents
         What is defined between two leads is undefined here.
     """
+    system = system.interpolated
     terminals, occupations = terminal_names(system), fermi_occupations(system)
     divergent, notes = divergent_rows(system.surroundings, ["terminal"] * len(terminals))
     finite, pairs, count = ~np.array(divergent), bonds(system), len(terminals)
@@ -223,7 +224,7 @@ def local_integrals(
     LocalIntegrals
         Of these parts.
     """
-    pairs = bonds(system)
+    system, pairs = system.interpolated, bonds(system)
     hopping = _elements(system.hamiltonian, pairs).conj()
     occupations = fermi_occupations(system)
     norms = np.array([[np.sum(abs(lead.amplitudes) ** 2)] for lead in system.leads])

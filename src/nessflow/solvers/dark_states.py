@@ -24,7 +24,9 @@ import scipy.linalg
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
+from nessflow.systems.leads.lead import Joined
 from nessflow.systems.matrices import Tridiagonal, as_sparse, gershgorin
+from nessflow.systems.modes import joined_channels, joined_leads
 from nessflow.systems.system import OpenSystem, Surroundings, remembered
 
 _UNCOUPLED = 1e-13
@@ -75,8 +77,15 @@ def hamiltonian_norm(system: OpenSystem) -> float:
 
 def _contacts(system: OpenSystem) -> scipy.sparse.csr_array:
     """Return ``v^+`` of the contacts that are coupled, of the norm of the Hamiltonian."""
-    coupled = [lead.model.is_coupled for lead in system.leads]
+    joined = joined_channels(system.joints)
+    coupled = [a not in joined and lead.model.is_coupled for a, lead in enumerate(system.leads)]
     rows = system.coupling.rows(system.sites)[np.unique(system.coupling.of_lead[coupled])]
+    for joint in system.joints:
+        own = scipy.sparse.coo_array(joint.lead.couplings(joint.sites.size))
+        columns = joint.sites[own.col]
+        shape = own.shape[0], system.sites
+        seen = scipy.sparse.coo_array((own.data, (own.row, columns)), shape=shape)
+        rows = scipy.sparse.vstack([rows, seen]).tocsr()
     sizes = np.sqrt((abs(rows) ** 2).sum(axis=1))
     return rows.multiply((hamiltonian_norm(system) / sizes)[:, None]).tocsr()
 
@@ -84,8 +93,12 @@ def _contacts(system: OpenSystem) -> scipy.sparse.csr_array:
 @remembered
 def _points(around: Surroundings) -> set[int]:
     """Return the sites that a lead couples to alone."""
-    coupled = (lead.coupling for lead in around.leads if lead.model.is_coupled)
-    return {coupling[0][0] for coupling in coupled if len(coupling) == 1}
+    alone = (x for x in around.leads if not isinstance(x.model, Joined) and x.model.is_coupled)
+    found = {lead.coupling[0][0] for lead in alone if len(lead.coupling) == 1}
+    for lead, sites in joined_leads(around.leads):
+        rows = lead.couplings(len(sites)) != 0
+        found |= {sites[int(np.argmax(row))] for row in rows if row.sum() == 1}
+    return found
 
 
 def _is_reached_from_an_end(system: OpenSystem, smallest: float) -> bool:

@@ -18,8 +18,7 @@ from nessflow.solvers.dark_states import (
 )
 from nessflow.spectrum.mesh import energy_scale, resonances
 from nessflow.systems.contacts import hermitian_elements
-from nessflow.systems.leads.lead import Orbital, bordered
-from nessflow.systems.leads.unit_cell import Joined
+from nessflow.systems.leads.lead import Joined, Orbital, bordered
 from nessflow.systems.matrices import Tridiagonal, as_dense, as_sparse
 from nessflow.systems.modes import regular_self_energy, regular_slopes
 from nessflow.systems.system import AttachedLead, OpenSystem, outermost_edges

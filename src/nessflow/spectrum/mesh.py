@@ -162,7 +162,8 @@ def resonances(system: OpenSystem) -> np.ndarray:
     left = np.linalg.pinv(right)
     if system.joints:
         sites = system.coupling.sites
-        return _shifted(poles, left[:, sites], right[sites].T, _change_on_sites(system))
+        change = _change_on_sites(system.interpolated)
+        return _shifted(poles, left[:, sites], right[sites].T, change)
     columns = coupling.columns(system.sites)
     inside = left[:, : system.sites] @ columns, right[: system.sites].T @ columns.conj()
     return _shifted(poles, *inside, change)

@@ -651,6 +651,7 @@ def _integrated(
     systems: Sequence[OpenSystem], observables: Sequence[Sequence[Observable]], rtol: float
 ) -> list[list]:
     """Return what `integrate_each_system` does, for systems of one shape with equal integrands."""
+    systems = [system.interpolated for system in systems]
     spectra = [Spectrum(system, rtol) for system in systems]
     exact = Solver(systems[0]).keeps_digits
     most = max(1, _ELEMENTS // max(1, len(systems[0].leads)) ** 2)

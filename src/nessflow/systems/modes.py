@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nessflow.systems.contacts import Contacts
-from nessflow.systems.leads.lead import Lead, Orbital, smooth_derivatives
-from nessflow.systems.leads.unit_cell import Joined, UnitCell
+from nessflow.systems.leads.lead import Joined, Lead, Orbital, smooth_derivatives
 
 if TYPE_CHECKING:
     from nessflow.systems.batch import Batch
@@ -28,7 +27,7 @@ class Joint:
 
     Attributes
     ----------
-    lead : UnitCell
+    lead : Lead
         The lead.
     channels : (m,) int array
         Their places among the leads of the system, in the order of its rows.
@@ -38,7 +37,7 @@ class Joint:
         Places of its matrix elements among `Contacts.elements`.
     """
 
-    lead: UnitCell
+    lead: Lead
     channels: np.ndarray
     sites: np.ndarray
     elements: np.ndarray
@@ -62,7 +61,7 @@ def contacts_of(leads: Sequence["AttachedLead"]) -> Contacts:
     Contacts
         Sites that a lead joins are linked.
     """
-    joined = [tuple(leads[a].coupling[0][0] for a in group) for group in _groups(leads)]
+    joined = [tuple(sites) for _, sites in joined_leads(leads)]
     return Contacts.of([lead.coupling for lead in leads], joined)
 
 
@@ -92,6 +91,18 @@ def joints(leads: Sequence["AttachedLead"], contacts: Contacts) -> tuple[Joint, 
         channels = np.array(group)
         found.append(Joint(leads[group[0]].model.lead, channels, np.array(sites), elements))
     return tuple(found)
+
+
+def joined_leads(leads: Sequence["AttachedLead"]) -> list[tuple[Lead, list[int]]]:
+    """Return the leads of coupled orbitals, each with its sites, from 0.
+
+    Parameters
+    ----------
+    leads : sequence of AttachedLead
+        Channels, those of a lead in the order of its rows.
+    """
+    groups = _groups(leads)
+    return [(leads[x[0]].model.lead, [leads[a].coupling[0][0] for a in x]) for x in groups]
 
 
 def _groups(leads: Sequence["AttachedLead"]) -> list[list[int]]:
@@ -157,7 +168,7 @@ def regular_slopes(system: "OpenSystem", energy: float) -> np.ndarray:
     for joint in system.joints:
         m = joint.sites.size
 
-        def matrices(energies: np.ndarray, lead: UnitCell = joint.lead, m: int = m) -> np.ndarray:
+        def matrices(energies: np.ndarray, lead: Lead = joint.lead, m: int = m) -> np.ndarray:
             return lead.regular_self_energy_matrix(energies, m)
 
         slope = smooth_derivatives(matrices, energy, joint.lead.edges)[1]

@@ -15,8 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from nessflow.systems.contacts import Contacts, Coupling
-from nessflow.systems.leads.lead import Lead, Orbital
-from nessflow.systems.leads.unit_cell import Joined
+from nessflow.systems.leads.lead import Joined, Lead, Orbital
 from nessflow.systems.matrices import (
     Matrix,
     Sparse,
@@ -143,6 +142,12 @@ class AttachedLead:
         _require(math.isfinite(mu), self.name, "chemical_potential must be finite", mu)
         fine = temperature >= 0 and math.isfinite(temperature)
         _require(fine, self.name, "temperature must be finite and 0 or more", temperature)
+
+    @property
+    def interpolated(self) -> "AttachedLead":
+        """The channel for very many energies, see `Lead.interpolated`; itself if its lead is."""
+        model = self.model.interpolated
+        return self if model is self.model else replace(self, model=model)
 
     @property
     def conjugate(self) -> "AttachedLead":
@@ -447,6 +452,14 @@ class OpenSystem:
         names = (*kept, "terminal_of_lead", "coupling", "joints", "alike_leads")
         vars(other).update({name: getattr(self, name) for name in names}, **others)
         return other
+
+    @cached_property
+    def interpolated(self) -> "OpenSystem":
+        """The system with leads for very many energies, as integrals want them; itself if it is."""
+        leads = tuple(lead.interpolated for lead in self.leads)
+        if all(own is given for own, given in zip(leads, self.leads, strict=True)):
+            return self
+        return OpenSystem(self.hamiltonian, self.loss, self.gain, leads)
 
     @cached_property
     def surroundings(self) -> "Surroundings":

@@ -110,6 +110,22 @@ class Lead(Part, ABC):
         parts = [(v, lead.self_energy(energies)) for v, lead in self.channels(sites)]
         return sum(x[:, None, None] * np.outer(v, v.conj()) for v, x in parts)
 
+    def couplings(self, sites: int) -> np.ndarray:
+        """Return what has to vanish of a state on several sites that the lead does not see.
+
+        Parameters
+        ----------
+        sites : int
+            Number of sites m.
+
+        Returns
+        -------
+        (c, m) array
+            Rows ``v^+``.
+        """
+        rows = [v.conj() for v, lead in self.channels(sites) if lead.is_coupled]
+        return np.array(rows).reshape(len(rows), sites)
+
     def regular_self_energy_matrix(self, energies: np.ndarray, sites: int) -> np.ndarray:
         """Return the self-energy between several sites without the poles.
 
@@ -239,6 +255,16 @@ class Lead(Part, ABC):
         return bool(getattr(self, self.strength))
 
     @property
+    def conjugate(self) -> "Lead":
+        """The lead of the transposed system; itself unless its cells are complex."""
+        return self
+
+    @property
+    def interpolated(self) -> "Lead":
+        """The same lead for very many energies; itself where each costs little."""
+        return self
+
+    @property
     def uncoupled(self) -> "Lead":
         """The lead with a coupling that is 0."""
         return self.model_copy(update={self.strength: 0.0})
@@ -295,6 +321,53 @@ class Lead(Part, ABC):
         for pole, residue in self.poles:
             result += np.array([1, -1, 2]) * residue / (energy - pole) ** np.arange(1, 4)
         return result
+
+
+class Joined(Lead):
+    """Channel of a lead whose amplitudes on its sites follow the energy: one of its rows.
+
+    Alone it is the element of the self-energy on that row; together with the others of its lead it
+    is the matrix, see `nessflow.systems.modes`.
+    """
+
+    kind: str = ""
+    lead: Lead
+    row: int
+
+    def __hash__(self) -> int:
+        return hash((self.lead, self.row))
+
+    @property
+    def interpolated(self) -> "Joined":
+        """The channel of the interpolated lead."""
+        return Joined(lead=self.lead.interpolated, row=self.row)
+
+    @property
+    def conjugate(self) -> "Joined":
+        """The channel of the transposed system; the same object if it is its own."""
+        other = self.lead.conjugate
+        return self if other is self.lead else Joined(lead=other, row=self.row)
+
+    @property
+    def bands(self) -> tuple[tuple[float, float], ...]:
+        """Those of the lead."""
+        return self.lead.bands
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Those of the lead."""
+        return self.lead.edges
+
+    @property
+    def is_coupled(self) -> bool:
+        """Whether the lead is coupled to its sites."""
+        return self.lead.is_coupled
+
+    def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
+        """Return the element of the self-energy on the row, see `Lead`."""
+        energies = np.asarray(energies, float)
+        found = self.lead.regular_self_energy_matrix(energies.ravel(), self.lead.rows)
+        return found[:, self.row, self.row].reshape(energies.shape)
 
 
 def listed_bands(lead: Lead) -> str:

@@ -2,22 +2,25 @@
 
 Band n is ``E_n(k)``, the n-th eigenvalue of ``H0 + V e^{ik} + V^+ e^{-ik}``.  Its extrema, at any
 k, are where channels open and close.  Bands are taken in ascending order at each k: where two of
-them cross one of each seems to have an extremum, which costs a break point and no digit.
+them cross each has a kink, which is no extremum.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 _COARSE = 32
 """Wave vectors in a period, at least."""
-_PER_STATE = 8
+_PER_STATE = 4
 """Wave vectors in a period for each orbital of a cell."""
 _DOUBLINGS = 5
 _SAME = 1e-9
 """Distance of energies, relative to the norm, that are one."""
-_STEPS = 30
-"""Bisections of a wave vector, to the root of rounding: energies follow its square."""
+_STEPS = 16
+"""Steps to a wave vector, to the root of rounding: energies follow its square."""
+_BESIDE = 1e-8
+"""Distance of wave vectors at which bands that cross are as steep as before."""
 _FLAT = 1e-10
 """Velocity, relative to the norm, that is none."""
 
@@ -41,15 +44,14 @@ def subbands(
     """
     scale = float(np.linalg.norm(cell, 2) + 2 * np.linalg.norm(hopping, 2)) or 1.0
     count = max(_COARSE, _PER_STATE * len(cell))
-    found = _extrema(cell, hopping, count, _FLAT * scale)
+    seen = _Grid.of(cell, hopping, count, _FLAT * scale)
     for _ in range(_DOUBLINGS):
         count *= 2
-        more = _extrema(cell, hopping, count, _FLAT * scale)
-        edges, before = (_apart(np.concatenate(x), _SAME * scale) for x in (more, found))
-        if edges.size == before.size:
+        before, seen = seen, _Grid.of(cell, hopping, count, _FLAT * scale)
+        if np.array_equal(seen.turns.sum(axis=0), before.turns.sum(axis=0)):
             break
-        found = more
-    ranges = sorted((float(x.min()), float(x.max())) for x in more)
+    extrema, ranges = seen.extrema(cell, hopping)
+    edges = _apart(extrema, _SAME * scale)
     bands: list[tuple[float, float]] = []
     for low, high in ranges:
         if high - low <= _SAME * scale:
@@ -87,31 +89,77 @@ def _bands(
     energies, states = np.linalg.eigh(bloch(cell, hopping, wave_vectors))
     slope = 1j * np.exp(1j * wave_vectors)[:, None, None] * hopping
     slope = slope + slope.conj().swapaxes(1, 2)
-    return energies, np.einsum("kin,kij,kjn->kn", states.conj(), slope, states).real
+    return energies, (states.conj() * (slope @ states)).sum(axis=1).real
 
 
-def _extrema(cell: np.ndarray, hopping: np.ndarray, count: int, flat: float) -> list[np.ndarray]:
-    """Return the energies of the extrema of each band, seen on a grid of wave vectors."""
-    # Off the points of high symmetry, at which extrema are met to rounding or not at all.
-    grid = 2 * np.pi * (np.arange(count + 1) + 0.321) / count
-    energies, velocities = _bands(cell, hopping, grid)
-    signs = np.where(abs(velocities) > flat, np.sign(velocities), 0.0)
-    still = (signs[:-1] == 0) & (signs[1:] == 0)  # a flat band, or a part of it between crossings
-    for last, here in pairwise(signs):
-        np.copyto(here, last, where=here == 0)
-    turns = signs[:-1] * signs[1:] < 0
-    step, band = np.nonzero(turns)
-    low, high = grid[step], grid[step + 1]
-    rising = velocities[step, band] > 0
-    for _ in range(_STEPS):
-        middle = 0.5 * (low + high)
-        slope = _bands(cell, hopping, middle)[1][np.arange(band.size), band]
-        before = (slope > 0) == rising
-        low, high = np.where(before, middle, low), np.where(before, high, middle)
-    found = _bands(cell, hopping, 0.5 * (low + high))[0][np.arange(band.size), band]
-    levels = energies[:-1]
-    seen = [np.concatenate([found[band == n], levels[still[:, n], n]]) for n in range(len(cell))]
-    return [x if x.size else levels[:1, n] for n, x in enumerate(seen)]
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """Bands on a grid of wave vectors.
+
+    Attributes
+    ----------
+    wave_vectors : (K + 1,) float
+        One period, or half of one where bands are even.
+    energies, velocities : (K + 1, n) float
+        Of each band.
+    turns, still : (K, n) bool
+        Whether a velocity changes its sign in a step, and whether it is 0 in all of it.
+    """
+
+    wave_vectors: np.ndarray
+    energies: np.ndarray
+    velocities: np.ndarray
+    turns: np.ndarray
+    still: np.ndarray
+
+    @classmethod
+    def of(cls, cell: np.ndarray, hopping: np.ndarray, count: int, flat: float) -> "_Grid":
+        """Return the bands at so many wave vectors; velocities below ``flat`` are none."""
+        # Off the points of high symmetry, at which extrema are met to rounding or not at all.
+        is_even = not (cell.imag.any() or hopping.imag.any())  # then half a period is enough
+        steps = np.arange(count // 2 + 2) - 0.679 if is_even else np.arange(count + 1) + 0.321
+        grid = 2 * np.pi * steps / count
+        energies, velocities = _bands(cell, hopping, grid)
+        signs = np.where(abs(velocities) > flat, np.sign(velocities), 0.0)
+        still = (signs[:-1] == 0) & (signs[1:] == 0)  # a flat band, or a part of it
+        for last, here in pairwise(signs):
+            np.copyto(here, last, where=here == 0)
+        return cls(grid, energies, velocities, signs[:-1] * signs[1:] < 0, still)
+
+    def extrema(
+        self, cell: np.ndarray, hopping: np.ndarray
+    ) -> tuple[np.ndarray, list[tuple[float, float]]]:
+        """Return the energies of all extrema and flat parts, and the range of each band."""
+        step, band = np.nonzero(self.turns)
+        each = np.arange(band.size)
+
+        def at(wave_vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return tuple(x[each, band] for x in _bands(cell, hopping, wave_vectors))
+
+        k0, k1 = (self.wave_vectors[step + x] for x in range(2))
+        e0, e1 = (self.energies[step + x, band] for x in range(2))
+        v0, v1 = (self.velocities[step + x, band] for x in range(2))
+        steepest = np.minimum(abs(v0), abs(v1))
+        for number in range(_STEPS):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                # Where the velocity vanishes, and in turn where two lines cross.
+                by_secant = k0 + (k1 - k0) * v0 / (v0 - v1)
+                by_tangents = k0 + (e1 - e0 - v1 * (k1 - k0)) / (v0 - v1)
+            k = by_tangents if number % 2 else by_secant
+            k = np.where((k0 < k) & (k < k1), k, 0.5 * (k0 + k1))
+            e, v = at(k)
+            left = np.sign(v) == np.sign(v0)
+            k0, e0, v0 = (np.where(left, x, y) for x, y in ((k, k0), (e, e0), (v, v0)))
+            k1, e1, v1 = (np.where(left, y, x) for x, y in ((k, k1), (e, e1), (v, v1)))
+        k = np.where(abs(v0) < abs(v1), k0, k1)
+        beside = np.minimum(*(abs(at(k + side * _BESIDE)[1]) for side in (-1, 1)))
+        found, is_extremum = at(k)[0], beside < 0.5 * steepest
+        flat = self.energies[:-1][self.still]
+        ranges = []
+        for n, own in enumerate(self.energies.T):
+            seen = np.concatenate([own, found[band == n]])
+            ranges.append((float(seen.min()), float(seen.max())))
+        return np.concatenate([found[is_extremum], flat]), sorted(ranges)
 
 
 def _apart(values: np.ndarray, distance: float) -> np.ndarray:

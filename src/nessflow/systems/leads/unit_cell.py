@@ -1,5 +1,6 @@
 """Lead of equal cells, each of several coupled orbitals: a strip, a ribbon, a wire with spin."""
 
+import math
 from functools import lru_cache
 from typing import ClassVar, Literal
 
@@ -9,7 +10,7 @@ from pydantic import Field, model_validator
 from nessflow import matrix
 from nessflow.parts import KeyedError, at_key
 from nessflow.systems.leads.end_states import end_states
-from nessflow.systems.leads.lead import NO_DISTANCE, Lead
+from nessflow.systems.leads.lead import NO_DISTANCE, Joined, Lead
 from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.leads.subbands import subbands
 from nessflow.systems.leads.surface import Surface
@@ -94,6 +95,11 @@ class UnitCell(Lead):
         return _conjugate(self) if any(x.imag.any() for x in self.matrices) else self
 
     @property
+    def interpolated(self) -> "UnitCell":
+        """The same lead for very many energies, between which few are computed."""
+        return _interpolated(self)
+
+    @property
     def surface(self) -> Surface:
         """What computes its self-energy; one object for all leads that are equal."""
         return _surface(self)
@@ -159,6 +165,11 @@ class UnitCell(Lead):
             return ((np.ones(1), self),)
         return tuple((row, Joined(lead=self, row=k)) for k, row in enumerate(np.eye(sites)))
 
+    def couplings(self, sites: int) -> np.ndarray:
+        """Return what the first cell sees of the sites, see `Lead`."""
+        rows = self.matrices[2].conj().T
+        return rows[rows.any(axis=1)]
+
     def poles_on(self, sites: int) -> tuple[tuple[complex, np.ndarray], ...]:
         """Return the states at its end, see `Lead` and `nessflow.systems.leads.end_states`."""
         return self.end_states
@@ -178,6 +189,17 @@ class UnitCell(Lead):
         )
 
 
+class _Interpolated(UnitCell):
+    """Cells whose self-energy is interpolated between subband edges."""
+
+    kind: str = ""
+
+    @property
+    def interpolated(self) -> UnitCell:
+        """Itself."""
+        return self
+
+
 class _Response:
     """Self-energy of a lead and the amplitudes of its channels, interpolated where that pays."""
 
@@ -185,8 +207,8 @@ class _Response:
         self._surface, self._poles, self._edges = lead.surface, lead.end_states, lead.edges
         self._open: dict[int, int] = {}
         self._last: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
-        is_small = self._surface.rank <= _LARGEST
-        self._table = Table(self._regular, self._edges, self._surface.scale) if is_small else None
+        pays = isinstance(lead, _Interpolated) and self._surface.rank <= _LARGEST
+        self._table = Table(self._regular, self._edges, self._surface.scale) if pays else None
 
     def regular(self, energies: np.ndarray) -> np.ndarray:
         """Return the self-energy without the states at the end, (E, m, m)."""
@@ -250,48 +272,6 @@ class _Response:
         return matrices
 
 
-class Joined(Lead):
-    """Channel of a lead whose amplitudes on its sites follow the energy: one of its rows.
-
-    Alone it is the element of the self-energy on that row; together with the others of its lead it
-    is the matrix, see `nessflow.systems.junctions`.
-    """
-
-    kind: str = ""
-    lead: UnitCell
-    row: int
-
-    def __hash__(self) -> int:
-        return hash((self.lead, self.row))
-
-    @property
-    def conjugate(self) -> "Joined":
-        """The channel of the transposed system; the same object if it is its own."""
-        other = self.lead.conjugate
-        return self if other is self.lead else Joined(lead=other, row=self.row)
-
-    @property
-    def bands(self) -> tuple[tuple[float, float], ...]:
-        """Those of the lead."""
-        return self.lead.bands
-
-    @property
-    def edges(self) -> tuple[float, ...]:
-        """Those of the lead."""
-        return self.lead.edges
-
-    @property
-    def is_coupled(self) -> bool:
-        """Whether the lead is coupled to its row."""
-        return bool(np.any(self.lead.matrices[2][self.row]))
-
-    def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return the element of the self-energy on the row, see `Lead`."""
-        energies = np.asarray(energies, float)
-        found = self.lead.regular_self_energy_matrix(energies.ravel(), self.lead.rows)
-        return found[:, self.row, self.row].reshape(energies.shape)
-
-
 @lru_cache(maxsize=256)
 def _matrices(lead: UnitCell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     given = lead.cell, lead.hopping, lead.hopping if lead.coupling is None else lead.coupling
@@ -302,7 +282,12 @@ def _matrices(lead: UnitCell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _conjugate(lead: UnitCell) -> UnitCell:
     names = ("cell", "hopping") if lead.coupling is None else ("cell", "hopping", "coupling")
     rows = zip(names, lead.matrices, strict=False)
-    return UnitCell(**{name: tuple(map(tuple, x.conj().tolist())) for name, x in rows})
+    return type(lead)(**{name: tuple(map(tuple, x.conj().tolist())) for name, x in rows})
+
+
+@lru_cache(maxsize=256)
+def _interpolated(lead: UnitCell) -> UnitCell:
+    return _Interpolated(cell=lead.cell, hopping=lead.hopping, coupling=lead.coupling)
 
 
 @lru_cache(maxsize=64)
@@ -317,7 +302,18 @@ def _response(lead: UnitCell) -> _Response:
 
 @lru_cache(maxsize=256)
 def _subbands(lead: UnitCell) -> tuple[tuple[float, ...], tuple[tuple[float, float], ...]]:
-    return subbands(*lead.matrices[:2])
+    cell, hopping, _ = lead.matrices
+    # The bands of a lead to the other side are the same.
+    sides = (x.tobytes() for x in (hopping, np.ascontiguousarray(hopping.conj().T)))
+    return _subbands_of(cell.tobytes(), min(sides))
+
+
+@lru_cache(maxsize=256)
+def _subbands_of(
+    cell: bytes, hopping: bytes
+) -> tuple[tuple[float, ...], tuple[tuple[float, float], ...]]:
+    given = (np.frombuffer(x, complex) for x in (cell, hopping))
+    return subbands(*(x.reshape(2 * [math.isqrt(x.size)]) for x in given))
 
 
 @lru_cache(maxsize=256)
