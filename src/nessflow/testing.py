@@ -451,17 +451,25 @@ def check_lattice(lattice: Lattice) -> None:
         When it breaks one.
     """
     laws = _check_part(lattice, Lattice)
-    sites = lattice.sites
+    sites, size = lattice.sites, lattice.size
+    laws.hold(size == sites * lattice.orbitals, "`size` is sites times orbitals", size)
     try:
         clean = as_dense(checked("Hamiltonian", lattice.hamiltonian()))
     except ValueError as error:
         raise AssertionError(f"{lattice!r}: its Hamiltonian is Hermitian: {error}") from None
-    laws.hold(clean.shape == (sites, sites), "h has all `sites`", clean.shape, (sites, sites))
+    law = "h has all `sites`, a row for each of their orbitals"
+    laws.hold(clean.shape == (size, size), law, clean.shape, (size, size))
     laws.agree("h is the same twice", as_dense(checked("", lattice.hamiltonian())), clean)
     disorder = np.random.default_rng(1).normal(size=sites)
     found = as_dense(checked("", lattice.hamiltonian(disorder)))
     law = "disorder is added to the energies of the sites"
-    laws.agree(law, found, clean + np.diag(disorder), 1e-15 * abs(clean).max(initial=1))
+    energies = np.diag(np.repeat(disorder, lattice.orbitals))
+    laws.agree(law, found, clean + energies, 1e-15 * abs(clean).max(initial=1))
+    positions = lattice.positions
+    fine = positions.shape[:1] == (sites,) and positions.ndim == 2 and np.isfinite(positions).all()
+    laws.hold(fine, "`positions` has a row for each site", positions.shape, (sites, "d"))
+    law = "no two sites are at one place"
+    laws.hold(len(np.unique(positions.round(9), axis=0)) == sites, law, positions)
     contacts = lattice.contacts
     known = len(contacts) == 2 and all(1 <= site <= sites for site in contacts)
     laws.hold(known, "its two contacts are sites, from 1", contacts, f"1 to {sites}")
@@ -471,11 +479,17 @@ def check_lattice(lattice: Lattice) -> None:
     pairs = [tuple(sorted(pair)) for pair in zip(first.tolist(), second.tolist(), strict=True)]
     laws.hold(all(j != k for j, k in pairs), "no bond is from a site to itself", pairs)
     laws.hold(len(set(pairs)) == len(pairs), "no bond is there twice, in either order", pairs)
-    expected = np.zeros((sites, sites), complex)
-    expected[first, second] = -np.asarray(hopping)
-    expected[second, first] = -np.conj(hopping)
+    n = lattice.orbitals
+    blocks = np.asarray(hopping)
+    blocks = blocks if blocks.ndim == 3 else np.multiply.outer(blocks, np.eye(n))
+    expected = np.zeros((sites, sites, n, n), complex)
+    expected[first, second] = -blocks
+    expected[second, first] = -blocks.conj().swapaxes(1, 2)
+    within = clean.reshape(sites, n, sites, n)[range(sites), :, range(sites)]
+    expected[range(sites), range(sites)] = within
+    expected = expected.swapaxes(1, 2).reshape(size, size)
     law = "h[first, second] = -hopping of `bonds` is all there is beside the diagonal"
-    laws.agree(law, clean - np.diag(np.diag(clean)), expected)
+    laws.agree(law, clean, expected)
     # Refuses sites beyond the last one, and no other.
     lattice.require_site(sites)
     _require_refusal(laws, "there is no site behind the last", lattice.require_site, sites + 1)
@@ -520,7 +534,10 @@ def check_channels(channels: Channels, lattice: Lattice | None = None) -> None:
     lead = dict(kind="wide-band", broadening=1.0, chemical_potential=0.0, temperature=0.0)
     system = System(lattice=lattice, loss=channels, gain=channels, leads={"left": lead})
     opened = open_system(system, None)
-    laws.agree("as loss it is P", as_dense(opened.loss), p)
+    every = np.arange(1, lattice.orbitals + 1)
+    acts = np.diag([float(channels.orbital in (None, orbital)) for orbital in every])
+    p = np.kron(p, acts)
+    laws.agree("as loss it is P, alike on orbitals", as_dense(opened.loss), p)
     laws.agree("as gain it is the transpose of P", as_dense(opened.gain), p.T)
 
 

@@ -14,7 +14,7 @@ from nessflow.parts import Strict, quantity
 from nessflow.spectrum.rates import Observable as Integrals
 from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder
-from nessflow.systems.lattices.lattice import Bonds, Lattice, Shape
+from nessflow.systems.lattices.lattice import Bonds, Graph, Lattice
 from nessflow.systems.leads.lorentzian import Lorentzian
 from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
@@ -169,7 +169,7 @@ def test_a_lead_says_which_it_is_and_where():
 # --- lattices -------------------------------------------------------------------------------------
 
 
-class Line(Shape):
+class Line(Graph):
     """A chain."""
 
     kind: Literal["line"] = "line"

@@ -44,6 +44,7 @@ class ProbeRole(Strict):
         description="list of sites, from 1, or {start, stop, step} with stop included; site -> "
         "amplitude for one probe on all, coherent"
     )
+    orbital: systems.Site | None = systems.ORBITAL
     current: float = quantity("particle current from each probe into the system", "t/hbar", 0.0)
     temperature: float | None = quantity(
         "temperature; left out where heat_current is given", "t", None, ge=0
@@ -117,6 +118,7 @@ class ProbedSystem(systems.System):
                         "a site has one probe",
                         *place,
                     )
+            systems.require_orbital(self.lattice, group, group.sites, "probes", name)
             if not group.is_coupled:
                 key = group.strength
                 raise KeyedError(
@@ -185,7 +187,8 @@ def open_systems(
             for name, group in system.probes.items():
                 model, temperature = systems.model_of(group), group.temperature or 0.0
                 for probe, site in group.places(name).items():
-                    leads += attached_leads(probe, model, systems.from_zero(site), 0.0, temperature)
+                    rows = systems.rows_of(system.lattice, site, group.orbital)
+                    leads += attached_leads(probe, model, rows, 0.0, temperature)
                     probes.append(Probe(probe, group.current, group.heat_current))
             found = replace(base, leads=leads)
         else:

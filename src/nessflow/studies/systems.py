@@ -42,6 +42,9 @@ CONVENTIONS = (
 )
 
 
+ORBITAL = Field(None, description="orbital of its sites that it couples to, from 1; default: all")
+
+
 class LeadRole(Strict):
     """What a lead has as a terminal of given occupation."""
 
@@ -53,6 +56,7 @@ class LeadRole(Strict):
         "or as a row of a strip; site -> amplitude for one channel on all, coherent; default of "
         "the leads left and right: the ends of the lattice",
     )
+    orbital: Site | None = ORBITAL
 
     @field_validator("site")
     @classmethod
@@ -119,11 +123,43 @@ def places(site: Place) -> Iterator[tuple[int, tuple[int, ...], bool]]:
         yield site, (), False
 
 
-def from_zero(site: Place) -> Place:
-    """Return a place whose sites count from 1 with sites that count from 0."""
+def require_orbital(lattice: Lattice, lead: Lead, site: Place, *key: str) -> None:
+    """Check that the sites of a lead have its orbital, and that it names one where it has to.
+
+    Raises
+    ------
+    KeyedError
+        At the key ``orbital`` of ``key``.
+    """
+    lattice.require_orbital(lead.orbital, *key)
+    if lattice.orbitals > 1 and lead.orbital is None:
+        if isinstance(site, Mapping):
+            what = "amplitudes on sites are those of one orbital"
+        elif not lead.takes_orbitals:
+            what = f"the rows of a {lead.kind} have one orbital"
+        else:
+            return
+        raise KeyedError(f"{what}; each site has {lattice.orbitals}: name one", *key, "orbital")
+
+
+def rows_of(lattice: Lattice, site: Place, orbital: int | None) -> Place:
+    """Return where a lead couples in rows of the Hamiltonian, from 0.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        Where it is.
+    site : int, tuple of int, or mapping of int to complex
+        Sites, from 1.
+    orbital : int or None
+        Orbital of these, from 1; all of them where None.
+    """
     if isinstance(site, Mapping):
-        return {each - 1: amplitude for each, amplitude in site.items()}
-    return tuple(each - 1 for each in site) if isinstance(site, tuple) else site - 1
+        return {lattice.rows(each, orbital or 1)[0]: x for each, x in site.items()}
+    if isinstance(site, tuple):
+        return tuple(row for each in site for row in lattice.rows(each, orbital))
+    rows = lattice.rows(site, orbital)
+    return rows if len(rows) > 1 else rows[0]
 
 
 def model_of(lead: Lead) -> Lead:
@@ -173,13 +209,16 @@ class System(Strict):
         for name in ("loss", "gain"):
             if (channels := getattr(self, name)) is not None:
                 with at_key(name):
+                    self.lattice.require_orbital(channels.orbital)
                     channels.require_fit(self.lattice)
-        for name in self.leads:
-            for site, key, of_key in places(place_of(self, name)):
+        for name, lead in self.leads.items():
+            place = place_of(self, name)
+            for site, key, of_key in places(place):
                 self.lattice.require_site(site, "leads", name, "site", *key, of_key=of_key)
-            if isinstance(place := place_of(self, name), tuple):
+            require_orbital(self.lattice, lead, place, "leads", name)
+            if isinstance(rows := rows_of(self.lattice, place, lead.orbital), tuple):
                 with at_key("leads", name, "site"):
-                    self.leads[name].require_sites(len(place))
+                    lead.require_sites(len(rows))
         return self
 
 
@@ -235,7 +274,7 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
         "terminal": lambda: (np.array(terminals(system)), "terminal"),
         "lead": lambda: (np.array(tuple(system.leads)), "lead"),
         "lead_2": lambda: (np.array(tuple(system.leads)), "second lead"),
-        "site": lambda: (np.arange(1, system.lattice.sites + 1), "site"),
+        "site": lambda: (np.arange(1, system.lattice.size + 1), "site"),
         "bond": lambda: (np.arange(1, bond_count(system) + 1), "bond"),
     }
     found = {name: makers[name]() for name in dimensions}
@@ -275,14 +314,14 @@ def open_systems(
 
 def _clean_system(system: System, hamiltonian: Matrix) -> OpenSystem:
     lattice = system.lattice
-    loss, gain = Tridiagonal.zero(lattice.sites), Tridiagonal.zero(lattice.sites)
+    loss = gain = Tridiagonal.zero(lattice.size)
     if system.loss is not None:
-        loss = system.loss.matrix(lattice)
+        loss = system.loss.matrix_of_orbitals(lattice)
     if system.gain is not None:
-        gain = system.gain.matrix(lattice).T
+        gain = system.gain.matrix_of_orbitals(lattice).T
     leads = []
     for name, lead in system.leads.items():
         filling = lead.chemical_potential, lead.temperature
-        place = from_zero(place_of(system, name))
+        place = rows_of(lattice, place_of(system, name), lead.orbital)
         leads += attached_leads(name, model_of(lead), place, *filling)
     return OpenSystem(hamiltonian, loss, gain, leads)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from nessflow.systems.lattices.lattice import Bonds, Shape
+from nessflow.systems.lattices.lattice import Bonds, Graph
 
 
-class Rectangle(Shape):
+class Rectangle(Graph):
     """Columns of ``width`` sites, ``length`` of them, numbered column by column."""
 
     @property

@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 
+from nessflow.matrix import Hopping, as_block
 from nessflow.parts import quantity
 from nessflow.systems.lattices.lattice import Length, OpenChain
 
@@ -18,11 +19,13 @@ class SSH(OpenChain):
 
     kind: Literal["ssh"] = "ssh"
     sites: Length = quantity("number of sites", "1")
-    intracell_hopping: float = quantity("hopping within a cell", "t", 1.0)
-    intercell_hopping: float = quantity("hopping between cells", "t", 1.0)
+    intracell_hopping: Hopping = quantity("hopping within a cell", "t", 1.0)
+    intercell_hopping: Hopping = quantity("hopping between cells", "t", 1.0)
 
     @property
     def hoppings(self) -> np.ndarray:
-        """Hopping of each bond, (N - 1,), in t."""
-        is_within = np.arange(self.sites - 1) % 2 == 0
-        return np.where(is_within, self.intracell_hopping, self.intercell_hopping)
+        """Hopping of each bond, (sites - 1,) or with matrices of orbitals, in t."""
+        both = [as_block(x) for x in (self.intracell_hopping, self.intercell_hopping)]
+        if any(np.ndim(x) for x in both):
+            both = [x * np.eye(self.orbitals) if np.ndim(x) == 0 else x for x in both]
+        return np.array(both)[np.arange(self.sites - 1) % 2]

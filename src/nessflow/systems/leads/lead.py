@@ -39,6 +39,8 @@ class Lead(Part, ABC):
     """The field that is 0 where nothing is coupled."""
     has_rows: ClassVar[bool] = False
     """Whether its sites are rows of one lead, so that they come as a list, in order."""
+    takes_orbitals: ClassVar[bool] = True
+    """Whether these may be several orbitals of a site."""
 
     def channels(self, sites: int) -> tuple[tuple[np.ndarray, "Lead"], ...]:
         """Return the independent channels of the lead on several sites.
