@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
@@ -176,6 +177,11 @@ Onsite = Annotated[
 """An energy, one for each site, a matrix of orbitals, or one for each site."""
 Hopping = Annotated[Annotated[Number, Tag("0")] | Annotated[Matrix, Tag("2")], _form(0, 2)]
 """A number, or a matrix of orbitals."""
+Hoppings = Annotated[
+    Annotated[Hopping, Tag("one")] | Annotated[dict[str, Hopping], Tag("each")],
+    Discriminator(lambda value: "each" if isinstance(value, Mapping) else "one"),
+]
+"""One for all directions, or direction -> its own."""
 
 
 def require_orbitals(rows: Matrix, orbitals: int) -> None:

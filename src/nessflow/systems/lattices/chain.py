@@ -2,9 +2,7 @@
 
 from typing import Literal
 
-import numpy as np
-
-from nessflow.matrix import Hopping, as_block
+from nessflow.matrix import Hopping
 from nessflow.parts import quantity
 from nessflow.systems.lattices.lattice import Length, OpenChain
 
@@ -19,6 +17,6 @@ class Chain(OpenChain):
     )
 
     @property
-    def hoppings(self) -> complex | np.ndarray:
+    def repeated(self) -> tuple[Hopping, ...]:
         """The hopping of all bonds, in t."""
-        return as_block(self.hopping)
+        return (self.hopping,)

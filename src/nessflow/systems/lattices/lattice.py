@@ -1,13 +1,14 @@
 """What every lattice is: sites, the bonds between them, and where leads go."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
 from scipy.sparse import csr_array
 
-from nessflow.matrix import Onsite, hermitian, nesting, require_orbitals
+from nessflow.matrix import Hopping, Onsite, as_block, hermitian, nesting, require_orbitals
 from nessflow.parts import KeyedError, Part, at_key, quantity
 from nessflow.systems.matrices import Tridiagonal, from_elements
 
@@ -202,9 +203,11 @@ class Graph(Lattice):
                 require_orbitals(rows, self.orbitals)
                 hermitian(rows, part=False)
         for name in type(self).model_fields:
-            if name.endswith("hopping") and isinstance(rows := getattr(self, name), tuple):
-                with at_key(name):
-                    require_orbitals(rows, self.orbitals)
+            value = getattr(self, name) if name.endswith("hopping") else None
+            for key, rows in value.items() if isinstance(value, Mapping) else (((), value),):
+                if isinstance(rows, tuple):
+                    with at_key(name, *(key and (key,))):
+                        require_orbitals(rows, self.orbitals)
         return self
 
     @property
@@ -226,6 +229,34 @@ class Graph(Lattice):
             return self.onsite + np.zeros(self.sites) + disorder
         diagonal = np.diagonal(self._blocks, axis1=1, axis2=2).real
         return (diagonal + (np.zeros(self.sites) + disorder)[:, None]).ravel()
+
+    def continued(self, last: np.ndarray, bonds: Bonds) -> Continuation:
+        """Return how the lattice goes on behind some sites.
+
+        Parameters
+        ----------
+        last : (m,) int array
+            Sites of the lattice, from 0, that cell 1 repeats one period further.
+        bonds : Bonds
+            Those between these sites, 0 to m - 1, cell 1, m to 2m - 1, and cell 2.
+
+        Raises
+        ------
+        ValueError
+            When a cell is not coupled to the next one.
+        """
+        n, m = self.orbitals, last.size
+        first, second, hopping = bonds
+        blocks = hopping if hopping.ndim == 3 else np.multiply.outer(hopping, np.eye(n))
+        h = np.zeros((3 * m, 3 * m, n, n), np.result_type(blocks, self.common_energy))
+        h[first, second] = -blocks
+        h[second, first] = -blocks.conj().swapaxes(1, 2)
+        h[range(3 * m), range(3 * m)] = self.common_energy
+        h = h.swapaxes(1, 2).reshape(3, m * n, 3, m * n)
+        if not h[1, :, 2].any():
+            raise ValueError(f"the {self.kind} is too small to go on there: it has no whole period")
+        rows = (last[:, None] * n + np.arange(n)).ravel()
+        return Continuation(rows, h[1, :, 1], h[1, :, 2], h[0, :, 1])
 
     def hamiltonian(self, disorder: np.ndarray | float = 0.0) -> Tridiagonal | csr_array:
         """Return the Hamiltonian of the bonds, see `Lattice`."""
@@ -253,18 +284,46 @@ class OpenChain(Graph):
 
     @property
     @abstractmethod
-    def hoppings(self) -> np.ndarray | complex:
-        """Hopping of each bond, (sites - 1,) or with matrices of orbitals, or of all, in t."""
+    def repeated(self) -> tuple[Hopping, ...]:
+        """Hoppings of the first bonds, which all others repeat, in t."""
+
+    def _hoppings(self, bonds: np.ndarray) -> np.ndarray:
+        """Return the hopping of bonds by their number from 0, those beyond the ends too, in t."""
+        each = [as_block(x) for x in self.repeated]
+        if any(np.ndim(x) for x in each):
+            each = [x if np.ndim(x) else x * np.eye(self.orbitals) for x in each]
+        return np.array(each)[bonds % len(each)]
 
     @property
     def bonds(self) -> Bonds:
         """Bonds from each site to the next one."""
-        first, hoppings = np.arange(self.sites - 1), np.asarray(self.hoppings)
-        each = hoppings.shape[-2:] if hoppings.ndim > 1 else ()
-        return Bonds(first, first + 1, np.broadcast_to(hoppings, first.shape + each))
+        first = np.arange(self.sites - 1)
+        return Bonds(first, first + 1, self._hoppings(first))
 
     def hamiltonian(self, disorder: np.ndarray | float = 0.0) -> Tridiagonal | csr_array:
         """Return the Hamiltonian, see `Lattice`; equal hoppings take no memory each."""
         if self.orbitals > 1:
             return super().hamiltonian(disorder)
-        return Tridiagonal(self.energies(disorder), -np.squeeze(self.hoppings))
+        count = self.sites - 1 if len(self.repeated) > 1 else 1
+        return Tridiagonal(self.energies(disorder), -self._hoppings(np.arange(count)).squeeze())
+
+    def continuation(self, side: str) -> Continuation:
+        """Return how the chain goes on, see `Lattice`.
+
+        Parameters
+        ----------
+        side : str
+            ``left`` or ``right``.
+        """
+        period, n = len(self.repeated), self.sites
+        if side not in ("left", "right"):
+            raise ValueError(f"a {self.kind} has no side {side!r}; its sides are left, right")
+        if n < period:
+            raise ValueError(f"a {self.kind} of {n} sites has no whole period to go on with")
+        # Cells 2 and 1 and the sites themselves, or these, 1 and 2.
+        start = -2 * period if side == "left" else n - period
+        place = np.arange(3 * period).reshape(3, period)
+        place = place[::-1].ravel() if side == "left" else place.ravel()
+        last = np.arange(period) if side == "left" else np.arange(n - period, n)
+        hoppings = self._hoppings(np.arange(start, start + 3 * period - 1))
+        return self.continued(last, Bonds(place[:-1], place[1:], hoppings))

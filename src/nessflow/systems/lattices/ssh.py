@@ -2,9 +2,7 @@
 
 from typing import Literal
 
-import numpy as np
-
-from nessflow.matrix import Hopping, as_block
+from nessflow.matrix import Hopping
 from nessflow.parts import quantity
 from nessflow.systems.lattices.lattice import Length, OpenChain
 
@@ -23,9 +21,6 @@ class SSH(OpenChain):
     intercell_hopping: Hopping = quantity("hopping between cells", "t", 1.0)
 
     @property
-    def hoppings(self) -> np.ndarray:
-        """Hopping of each bond, (sites - 1,) or with matrices of orbitals, in t."""
-        both = [as_block(x) for x in (self.intracell_hopping, self.intercell_hopping)]
-        if any(np.ndim(x) for x in both):
-            both = [x * np.eye(self.orbitals) if np.ndim(x) == 0 else x for x in both]
-        return np.array(both)[np.arange(self.sites - 1) % 2]
+    def repeated(self) -> tuple[Hopping, ...]:
+        """The hoppings of the first two bonds, in t."""
+        return self.intracell_hopping, self.intercell_hopping

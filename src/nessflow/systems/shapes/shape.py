@@ -1,0 +1,87 @@
+"""What every shape is: a part of the plane, whose sites a lattice has."""
+
+from abc import ABC, abstractmethod
+from functools import lru_cache
+from typing import Annotated, ClassVar
+
+import numpy as np
+
+from nessflow.parts import Part
+from nessflow.registry import AnyOf
+
+TOUCHING = 1e-9
+"""Distance from an outline, in those of neighbours, within which a site is on it, and inside."""
+
+
+class Shape(Part, ABC):
+    """Shape: fields are its keys in a study file, ``contains`` what it is."""
+
+    home: ClassVar = __package__
+    needs: ClassVar = ("box",)
+
+    @property
+    @abstractmethod
+    def box(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Lowest and highest x, and lowest and highest y, in distances of neighbours."""
+
+    @abstractmethod
+    def contains(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return whether points are inside or on the outline.
+
+        Parameters
+        ----------
+        x, y : (n,) array
+            In distances of neighbours.
+
+        Returns
+        -------
+        (n,) bool array
+            To within `TOUCHING`.
+        """
+
+
+AnyShape = Annotated[Shape, AnyOf(Shape)]
+
+
+@lru_cache(maxsize=32)
+def points_inside(
+    shape: Shape,
+    unit: tuple[float, float],
+    period: tuple[int, int],
+    motif: tuple[tuple[int, int], ...],
+) -> np.ndarray:
+    """Return the sites of an endless lattice that are in a shape, by x and then by y.
+
+    Parameters
+    ----------
+    shape : Shape
+        What they are in.
+    unit : tuple of float
+        What places are counted in on each axis, in distances of neighbours.
+    period : tuple of int
+        After which the lattice repeats itself, in units.
+    motif : tuple of tuple of int
+        Its sites in one period, in units.
+
+    Returns
+    -------
+    (n, 2) int array
+        In units; not to be written.
+
+    Raises
+    ------
+    ValueError
+        When there is none.
+    """
+    ranges = []
+    for (low, high), each, repeat in zip(shape.box, unit, period, strict=True):
+        first, last = np.floor(low / each / repeat) - 1, np.ceil(high / each / repeat) + 1
+        ranges.append(np.arange(first, last + 1, dtype=int) * repeat)
+    corners = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1)
+    places = (corners[..., None, :] + np.array(motif)).reshape(-1, 2)
+    places = places[shape.contains(*(places * unit).T)]
+    if not len(places):
+        raise ValueError("there is no site in this shape; make it larger")
+    places = places[np.lexsort(places.T[::-1])]
+    places.flags.writeable = False
+    return places
