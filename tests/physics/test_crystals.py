@@ -7,6 +7,9 @@ with Kwant to 1e-13.
 import numpy as np
 import pytest
 
+import nessflow as nf
+from nessflow.scattering.currents import transmission
+from nessflow.studies.systems import open_system
 from nessflow.systems.lattices.chain import Chain
 from nessflow.systems.lattices.crystals.cubic import Cubic
 from nessflow.systems.lattices.crystals.honeycomb import Honeycomb
@@ -220,6 +223,120 @@ def test_a_hall_cross_whose_arms_have_no_flux_is_that_of_other_code():
     for energy, numbers in zip([-3.2, -2.05, -1.3], expected, strict=True):
         t = transmissions(dense(square), beside, energy)
         np.testing.assert_allclose([t[1, 0], t[0, 1], t[2, 0], t[3, 0]], numbers, atol=1e-11)
+
+
+# --- as leads -------------------------------------------------------------------------------------
+
+
+def lead(mu, **keys):
+    return nf.leads.Continued(chemical_potential=mu, temperature=0.05, **keys)
+
+
+SOLVED = {
+    "strip": (
+        Strip(length=6, width=5, onsite=tuple(wave(30, 0.8))),
+        (-1.0, -1.5),
+        (0.12069174578521669, 0.05696506588674129),
+    ),
+    "strip with flux": (
+        Strip(length=6, width=5, flux=0.5, onsite=tuple(wave(30, 0.8))),
+        (-1.0, -1.5),
+        (0.12147831884142805, 0.04649415992363222),
+    ),
+    "barrier": (
+        Strip(length=5, width=3, onsite=tuple(1.5 * (np.arange(15) // 3 == 2))),
+        (-1.75, -2.15),
+        (0.046680888299341146, 0.027255093649727044),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_currents_and_noise_between_continued_leads_are_those_of_other_code(name):
+    lattice, (left, right), expected = SOLVED[name]
+    system = nf.System(lattice=lattice, leads={"left": lead(left), "right": lead(right)})
+    found = nf.solve(system, ["currents", "noise"])
+    values = float(found["particle_current"][0]), float(found["particle_noise"][0, 0])
+    np.testing.assert_allclose(values, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["strip with flux", "zigzag", "armchair", "wire with spin"])
+def test_transmissions_of_continued_leads_are_those_of_other_code(name):
+    lattice, disorder, energies, expected = KNOWN[name]
+    site_by_site = nf.System(lattice=lattice, leads={"left": lead(0), "right": lead(0)})
+    system = open_system(site_by_site, None).with_hamiltonian(lattice.hamiltonian(disorder))
+    found = transmission(system, np.array(energies))[1, 0]
+    np.testing.assert_allclose(found, expected, atol=1e-11)
+
+
+def test_a_strip_goes_on_as_the_rows_of_a_strip():
+    """Without flux the states of a column do not mix, and the lead is known in closed form."""
+    strip = Strip(length=3, width=4, hopping=0.8, onsite=0.2)
+    rows = nf.leads.SemiInfiniteStrip(
+        hopping=0.8,
+        coupling=0.8,
+        onsite=0.2,
+        site=(1, 2, 3, 4),
+        chemical_potential=0,
+        temperature=0,
+    )
+    found, expected = (
+        open_system(nf.System(lattice=strip, leads={"left": each}), None)
+        for each in (lead(0), rows)
+    )
+    energies = np.array(ENERGIES)
+    assert {channel.model.kind for channel in found.leads} == {"semi-infinite-chain"}
+    np.testing.assert_allclose(
+        found.contact_self_energy(energies), expected.contact_self_energy(energies), atol=1e-14
+    )
+
+
+def test_energies_that_all_sites_have_go_on_and_others_do_not():
+    strip = Strip(length=3, width=2, onsite=0.4)
+    cell = strip.continuation("left").cell
+    np.testing.assert_array_equal(np.diag(cell), [0.4, 0.4])
+    listed = Strip(length=3, width=2, onsite=(0.4,) * 6)
+    np.testing.assert_array_equal(np.diag(listed.continuation("left").cell), [0, 0])
+    found, _ = lead(0, onsite=-0.4).beyond(strip, "left")
+    np.testing.assert_array_equal(np.diag(found.cell), [0, 0])
+
+
+def test_a_probe_may_be_an_arm_that_goes_on():
+    """Without a field both arms of a cross find one potential between those of its ends."""
+    cross = Square(shape=HallBar(length=5, width=3, arms=4, arm_width=3, arm_length=1))
+    arm = {"kind": "continued", "temperature": 0.05}
+    found = nf.point(
+        "probes",
+        system={
+            "lattice": cross,
+            "leads": {
+                "left": arm | {"chemical_potential": 0.3},
+                "right": arm | {"chemical_potential": 0.1},
+            },
+            "probes": {"top": arm, "bottom": arm},
+        },
+    )
+    assert found.attrs["status"] == "ok"
+    top, bottom = found["chemical_potential"].sel(lead=["top", "bottom"]).values
+    assert top == pytest.approx(bottom, abs=1e-10)
+    assert 0.1 < top < 0.3
+
+
+MISPLACED = {
+    "there is no side 'up'|has no side 'up'": {"up": {}},
+    "a continued lead is where its side of the lattice is; leave site out": {"left": {"site": 3}},
+    "leave orbital out": {"left": {"orbital": 1}},
+}
+
+
+@pytest.mark.parametrize("reason", MISPLACED)
+def test_a_continued_lead_has_a_side_and_no_site(reason):
+    leads = {
+        name: {"kind": "continued", "chemical_potential": 0, "temperature": 0} | keys
+        for name, keys in MISPLACED[reason].items()
+    }
+    with pytest.raises(ValueError, match=reason):
+        nf.System(lattice={"kind": "strip", "length": 3, "width": 2}, leads=leads)
 
 
 # --- flux -----------------------------------------------------------------------------------------

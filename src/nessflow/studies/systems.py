@@ -22,13 +22,17 @@ from nessflow.systems.system import OpenSystem, Place, Tridiagonal, attached_lea
 
 CONVENTIONS = (
     "Lattices: h = -hopping between coupled sites.  Sites are numbered from 1: along a chain or a "
-    "ring, column by column in a strip, rung by rung in a ladder, arm by arm from the centre "
-    "(site 1) in a star.",
+    "ring, column by column in lattices of columns and rows, rung by rung in a ladder, arm by arm "
+    "from the centre (site 1) in a star; sites of a shape by x, then by y.  With several orbitals "
+    "the dimension site counts orbitals, those of site 1 first.",
+    "Flux: h[r, r'] = -hopping e^{i B (x' - x)(y + y')/2}, B the flux of the smallest loop over "
+    "its area; the product of h along a loop counterclockwise has the phase -flux.",
     "Loss and gain: d rho/dt = sum_m 2 L rho L^+ - {L^+ L, rho} (no factor 1/2), so that a rate "
     "gamma damps amplitudes with gamma and populations with 2 gamma.",
     "Channels on bonds: from the first to the second site of a bond, along a chain or around a "
-    "ring, to the next column and the next row of a strip, along the chains and from chain 1 to 2 "
-    "of a ladder, away from the centre of a star, else from the lower to the higher site.",
+    "ring, along the directions of a lattice of columns and rows (from A to B in a honeycomb), "
+    "along the chains and from chain 1 to 2 of a ladder, away from the centre of a star, else from "
+    "the lower to the higher site.",
     "Green's function: G = 1/(E - h + i P + i Q - Sigma), P_jk = sum_m u*_mj u_mk of the loss "
     "channels, Q_jk = sum_m v_mj v*_mk of the gain channels, with amplitudes u of c and v of c^+.",
     "Terminals: the leads with their Fermi functions, loss with occupation 0, gain with 1.  A "
@@ -168,6 +172,43 @@ def model_of(lead: Lead) -> Lead:
     return model.model_construct(**{name: getattr(lead, name) for name in model.model_fields})
 
 
+def require_no_place(lead: Lead, key: str, *keys: str) -> None:
+    """Check that a lead that is not placed has no sites.
+
+    Raises
+    ------
+    KeyedError
+        At ``key``, or ``orbital``, of ``keys`` when it has.
+    """
+    for name in (key, "orbital"):
+        if getattr(lead, name) is not None:
+            raise KeyedError(
+                f"a {lead.kind} lead is where its side of the lattice is; leave {name} out",
+                *keys,
+                name,
+            )
+
+
+def placed(lattice: Lattice, lead: Lead, name: str, site: Place | None) -> tuple[Lead, Place]:
+    """Return what a lead is beside a lattice, and its rows of the Hamiltonian, from 0.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        What it is beside.
+    lead : Lead
+        With the keys of its role.
+    name : str
+        Its name.
+    site : int, tuple of int, mapping of int to complex, or None
+        Where it is, from 1; None where the lattice knows.
+    """
+    model = model_of(lead)
+    if not model.is_placed:
+        return model.beyond(lattice, name)
+    return model, rows_of(lattice, site, lead.orbital)
+
+
 AnyLead = Annotated[Lead, AnyOf(Lead, LeadRole)]
 AnyChannels = Annotated[Channels, AnyOf(Channels)]
 
@@ -212,6 +253,11 @@ class System(Strict):
                     self.lattice.require_orbital(channels.orbital)
                     channels.require_fit(self.lattice)
         for name, lead in self.leads.items():
+            if not lead.is_placed:
+                require_no_place(lead, "site", "leads", name)
+                with at_key("leads", name, "side"):
+                    lead.beyond(self.lattice, name)
+                continue
             place = place_of(self, name)
             for site, key, of_key in places(place):
                 self.lattice.require_site(site, "leads", name, "site", *key, of_key=of_key)
@@ -322,6 +368,6 @@ def _clean_system(system: System, hamiltonian: Matrix) -> OpenSystem:
     leads = []
     for name, lead in system.leads.items():
         filling = lead.chemical_potential, lead.temperature
-        place = rows_of(lattice, place_of(system, name), lead.orbital)
-        leads += attached_leads(name, model_of(lead), place, *filling)
+        site = place_of(system, name) if lead.is_placed else None
+        leads += attached_leads(name, *placed(lattice, lead, name, site), *filling)
     return OpenSystem(hamiltonian, loss, gain, leads)

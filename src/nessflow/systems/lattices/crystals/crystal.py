@@ -197,23 +197,21 @@ class Plane(Crystal):
     width: Length | None = quantity("number of rows, where no shape is given", "1", None)
     shape: AnyShape | None = Field(None, description="outline, in distances of neighbours")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one_extent(cls, values):
-        if isinstance(values, Mapping):
-            given = [name for name in ("length", "width") if values.get(name) is not None]
-            if values.get("shape") is None and len(given) < 2:
-                missing = "length" if "length" not in given else "width"
-                raise KeyedError(
-                    f"{missing} is missing: give length and width, or a shape", missing
-                )
-            if values.get("shape") is not None and given:
-                raise KeyedError(f"the shape says how large it is; leave {given[0]} out", given[0])
-        return values
+    @model_validator(mode="after")
+    def _one_extent(self):
+        given = [name for name in ("length", "width") if getattr(self, name) is not None]
+        if self.shape is None:
+            _ = self.cells
+        elif given:
+            raise KeyedError(f"the shape says how large it is; leave {given[0]} out", given[0])
+        return self
 
     @property
     def cells(self) -> tuple[int, ...]:
-        """Number of columns and rows."""
+        """Number of columns and rows, where no shape is given."""
+        for name in ("length", "width"):
+            if getattr(self, name) is None:
+                raise KeyedError(f"{name} is missing: give length and width, or a shape", name)
         return self.length, self.width
 
     @property
