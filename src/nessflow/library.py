@@ -198,7 +198,7 @@ def _dataset(found: Point) -> xr.Dataset:
     for name, reason in verdict.reasons.items():
         data[name].attrs["undefined"] = reason
     coordinates = {
-        name: described((name,), each.values, each.natural_units, each.long_name)
+        name: described((each.beside or name,), each.values, each.natural_units, each.long_name)
         for name, each in found.coordinates.items()
     }
     status = Status(verdict.status).name.lower()

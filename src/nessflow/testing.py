@@ -604,7 +604,12 @@ def _check_outcome(
     """Check what is said of one point."""
     dims = {dim for variable in variables.values() for dim in variable.dims}
     law = "its coordinates are the dimensions of its variables"
-    laws.hold(coordinates.keys() == dims, law, sorted(coordinates), sorted(dims))
+    own = {name for name, each in coordinates.items() if not each.beside}
+    laws.hold(own == dims, law, sorted(own), sorted(dims))
+    for name, each in coordinates.items():
+        law = f"{name} has a value for each of the dimension that it is beside"
+        beside = coordinates.get(each.beside or name)
+        laws.hold(beside is not None and each.values.shape == beside.values.shape, law)
     for dim, coordinate in coordinates.items():
         laws.hold(isinstance(coordinate, Coordinate), f"{dim} is a Coordinate", coordinate)
     names, said = set(variables), set(outcome.values)

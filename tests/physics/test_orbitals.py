@@ -138,3 +138,17 @@ def test_what_does_not_fit_is_refused(reason):
         system["loss"] = changes["loss"]
     with pytest.raises(ValueError, match=reason):
         nf.System(**system)
+
+
+def test_results_say_which_orbital_of_which_site_they_are_of():
+    lead = {"kind": "continued", "chemical_potential": 0.2, "temperature": 0.1}
+    strip = nf.lattices.Strip(length=2, width=2, orbitals=2, hopping=RASHBA)
+    found = nf.solve(nf.System(lattice=strip, leads={"left": lead, "right": lead}), ["density"])
+    assert found["site"].values.tolist() == list(range(1, 9))
+    assert found["site_number"].values.tolist() == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert found["orbital"].values.tolist() == [1, 2] * 4
+    assert found["x"].values.tolist() == [1, 1, 1, 1, 2, 2, 2, 2]
+    assert found["y"].values.tolist() == [1, 1, 2, 2, 1, 1, 2, 2]
+    assert found["x"].dims == found["orbital"].dims == ("site",)
+    plain = nf.solve(nf.System(lattice=Chain(sites=3), leads={"left": lead}), ["density"])
+    assert set(plain.coords) == {"site"}

@@ -316,15 +316,34 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
     dict of str to Coordinate
         Those that were asked for.
     """
+    lattice = system.lattice
     makers = {
         "terminal": lambda: (np.array(terminals(system)), "terminal"),
         "lead": lambda: (np.array(tuple(system.leads)), "lead"),
         "lead_2": lambda: (np.array(tuple(system.leads)), "second lead"),
-        "site": lambda: (np.arange(1, system.lattice.size + 1), "site"),
+        "site": lambda: (np.arange(1, lattice.size + 1), "site"),
         "bond": lambda: (np.arange(1, bond_count(system) + 1), "bond"),
     }
     found = {name: makers[name]() for name in dimensions}
-    return {name: Coordinate(values, "1", text) for name, (values, text) in found.items()}
+    result = {name: Coordinate(values, "1", text) for name, (values, text) in found.items()}
+    return result | (beside_sites(lattice) if "site" in result else {})
+
+
+def beside_sites(lattice: Lattice) -> dict[str, Coordinate]:
+    """Return what each value of the dimension ``site`` is: site, orbital and place.
+
+    Of several orbitals their site and number, of lattices in the plane or in space their place; of
+    others nothing, as a site is its number.
+    """
+    n, found = lattice.orbitals, {}
+    if n > 1:
+        number, orbital = np.divmod(np.arange(lattice.size), n)
+        found["site_number"] = Coordinate(number + 1, "1", "number of the site", "site")
+        found["orbital"] = Coordinate(orbital + 1, "1", "orbital of the site", "site")
+    places = lattice.positions.T
+    for name, place in zip("xyz", places, strict=False) if len(places) > 1 else ():
+        found[name] = Coordinate(np.repeat(place, n), "a", f"{name} of the site", "site")
+    return found
 
 
 def is_random(system: System) -> bool:
