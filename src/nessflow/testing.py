@@ -1,4 +1,4 @@
-"""Laws of leads, lattices, channels, disorder, observables and kinds: the tests of own parts.
+"""Laws of leads, lattices, shapes, channels, disorder, observables and kinds: tests of own parts.
 
 The parts of nessflow pass the same functions.  Each takes an instance with values at which the laws
 are tried, and raises AssertionError with the law that fails, where, what was found and expected.
@@ -34,6 +34,7 @@ from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Lead, bordered
 from nessflow.systems.leads.unit_cell import Joined
 from nessflow.systems.matrices import Tridiagonal, as_dense, checked
+from nessflow.systems.shapes.shape import Shape
 from nessflow.systems.system import AttachedLead, OpenSystem
 from nessflow.validation import as_written, validated
 
@@ -490,9 +491,29 @@ def check_lattice(lattice: Lattice) -> None:
     expected = expected.swapaxes(1, 2).reshape(size, size)
     law = "h[first, second] = -hopping of `bonds` is all there is beside the diagonal"
     laws.agree(law, clean, expected)
+    for side in lattice.sides:
+        _check_continuation(laws, lattice, side, clean)
     # Refuses sites beyond the last one, and no other.
     lattice.require_site(sites)
     _require_refusal(laws, "there is no site behind the last", lattice.require_site, sites + 1)
+
+
+def _check_continuation(laws: _Laws, lattice: Lattice, side: str, h: np.ndarray) -> None:
+    """Check that a lattice goes on as it is, but for a gauge and for energies of single sites."""
+    try:
+        rows, cell, hopping, coupling = lattice.continuation(side)
+    except ValueError:
+        return  # too small
+    m, law = rows.size, f"beyond {side} there is an orbital for each of its rows"
+    shapes = {x.shape for x in (cell, hopping, coupling)}
+    laws.hold(shapes == {(m, m)} and len(set(rows.tolist())) == m, law, shapes, (m, m))
+    laws.agree(f"beyond {side} cells are Hermitian", cell, cell.conj().T)
+    between = 1 - np.kron(np.eye(m // lattice.orbitals), np.ones((lattice.orbitals,) * 2))
+    law = f"beyond {side} cells are coupled within as the sites of {side}"
+    own = abs(h[np.ix_(rows, rows)]) * between
+    laws.agree(law, abs(cell) * between, own, 1e-14 * abs(h).max(initial=1))
+    law = f"beyond {side} the first cell is coupled as the next ones"
+    laws.agree(law, abs(coupling), abs(hopping), 1e-14 * abs(h).max(initial=1))
 
 
 def _require_refusal(laws: _Laws, law: str, function: Any, *arguments: Any) -> None:
@@ -501,6 +522,37 @@ def _require_refusal(laws: _Laws, law: str, function: Any, *arguments: Any) -> N
     except ValueError:
         return
     laws.hold(False, law, "no ValueError")
+
+
+def check_shape(shape: Shape) -> None:
+    """Check the laws of shapes.
+
+    Parameters
+    ----------
+    shape : Shape
+        With values at which there is a site inside.
+
+    Raises
+    ------
+    AssertionError
+        When it breaks one.
+    """
+    laws = _check_part(shape, Shape)
+    box = np.array(shape.box, float)
+    fine = box.shape == (2, 2) and np.isfinite(box).all() and (box[:, 0] <= box[:, 1]).all()
+    laws.hold(fine, "`box` is lowest and highest x, lowest and highest y", shape.box)
+    around = [np.linspace(low - 1.5, high + 1.5, 101) for low, high in box]
+    x, y = (each.ravel() for each in np.meshgrid(*around))
+    inside = np.asarray(shape.contains(x, y))
+    law = "`contains` tells of each point whether it is inside"
+    laws.hold(inside.shape == x.shape and inside.dtype == bool, law, inside.dtype, bool)
+    laws.hold(inside.any(), "some point is inside")
+    for points, (low, high), name in ((x, box[0], "x"), (y, box[1], "y")):
+        beyond = points[inside & ((points < low - 1e-6) | (points > high + 1e-6))]
+        laws.hold(not beyond.size, f"{name} of what is inside is in its box", beyond, (low, high))
+    for k in (0, int(np.argmax(inside))):
+        one = shape.contains(x[k : k + 1], y[k : k + 1])
+        laws.hold(np.array_equal(one, inside[k : k + 1]), "each point is by itself", one)
 
 
 def check_channels(channels: Channels, lattice: Lattice | None = None) -> None:
@@ -604,14 +656,13 @@ def _check_outcome(
     """Check what is said of one point."""
     dims = {dim for variable in variables.values() for dim in variable.dims}
     law = "its coordinates are the dimensions of its variables"
-    own = {name for name, each in coordinates.items() if not each.beside}
+    own = {name for name, each in coordinates.items() if not getattr(each, "beside", "")}
     laws.hold(own == dims, law, sorted(own), sorted(dims))
-    for name, each in coordinates.items():
-        law = f"{name} has a value for each of the dimension that it is beside"
-        beside = coordinates.get(each.beside or name)
-        laws.hold(beside is not None and each.values.shape == beside.values.shape, law)
     for dim, coordinate in coordinates.items():
         laws.hold(isinstance(coordinate, Coordinate), f"{dim} is a Coordinate", coordinate)
+        law = f"{dim} has a value for each of the dimension that it is beside"
+        beside = coordinates.get(coordinate.beside or dim)
+        laws.hold(beside is not None and coordinate.values.shape == beside.values.shape, law)
     names, said = set(variables), set(outcome.values)
     laws.hold(said == names, "its values are its variables", sorted(said ^ names), "all of both")
     try:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nessflow as nf
+from nessflow.registry import members
 from nessflow.scattering.currents import transmission
 from nessflow.studies.systems import open_system
 from nessflow.systems.lattices.chain import Chain
@@ -24,6 +25,8 @@ from nessflow.systems.shapes.disc import Disc
 from nessflow.systems.shapes.hall_bar import HallBar
 from nessflow.systems.shapes.rectangle import Rectangle
 from nessflow.systems.shapes.ring import Ring
+from nessflow.systems.shapes.shape import Shape
+from nessflow.testing import check_shape
 from surface import transmissions
 
 ENERGIES = [-2.27, -1.13, 0.21, 0.77, 1.9]
@@ -381,6 +384,15 @@ SHAPES = {
     "rectangle": (Rectangle(length=4, width=2), 8),
     "hall bar": (HallBar(length=8, width=3, arms=4, arm_width=2, arm_length=2), 32),
 }
+
+
+def test_all_shapes_are_tried():
+    assert {type(shape) for shape, _ in SHAPES.values()} == set(members(Shape).values())
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_it_obeys_the_laws_of_shapes(name):
+    check_shape(SHAPES[name][0])
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -119,6 +119,11 @@ class Lattice(Part, ABC):
             return (first + orbital - 1,)
         return tuple(range(first, first + self.orbitals))
 
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Sides beyond which the lattice may go on; none unless told."""
+        return ()
+
     def continuation(self, side: str) -> Continuation:
         """Return how the lattice goes on beyond a side.
 
@@ -127,13 +132,16 @@ class Lattice(Part, ABC):
         Parameters
         ----------
         side : str
-            ``left``, ``right``, ``top`` or ``bottom``.
+            One of `sides`.
 
         Raises
         ------
         ValueError
-            When it does not.
+            When there is no such side, or the lattice is too small to go on there.
         """
+        if self.sides:
+            sides = ", ".join(self.sides)
+            raise ValueError(f"a {self.kind} has no side {side!r}; its sides are {sides}")
         raise ValueError(f"a {self.kind} does not go on: no lead can continue it")
 
     def require_orbital(self, orbital: int | None, *key: str | int) -> None:
@@ -287,6 +295,11 @@ class OpenChain(Graph):
     def repeated(self) -> tuple[Hopping, ...]:
         """Hoppings of the first bonds, which all others repeat, in t."""
 
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Both ends."""
+        return "left", "right"
+
     def _hoppings(self, bonds: np.ndarray) -> np.ndarray:
         """Return the hopping of bonds by their number from 0, those beyond the ends too, in t."""
         each = [as_block(x) for x in self.repeated]
@@ -308,16 +321,10 @@ class OpenChain(Graph):
         return Tridiagonal(self.energies(disorder), -self._hoppings(np.arange(count)).squeeze())
 
     def continuation(self, side: str) -> Continuation:
-        """Return how the chain goes on, see `Lattice`.
-
-        Parameters
-        ----------
-        side : str
-            ``left`` or ``right``.
-        """
+        """Return how the chain goes on, see `Lattice`."""
         period, n = len(self.repeated), self.sites
-        if side not in ("left", "right"):
-            raise ValueError(f"a {self.kind} has no side {side!r}; its sides are left, right")
+        if side not in self.sides:
+            return super().continuation(side)
         if n < period:
             raise ValueError(f"a {self.kind} of {n} sites has no whole period to go on with")
         # Cells 2 and 1 and the sites themselves, or these, 1 and 2.

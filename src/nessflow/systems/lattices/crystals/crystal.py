@@ -131,6 +131,11 @@ class Crystal(Graph):
 
     # --- how it goes on ---------------------------------------------------------------------------
 
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Both ends of each axis."""
+        return tuple(name for name, (axis, _) in SIDES.items() if axis < len(self.unit))
+
     def continuation(self, side: str) -> Continuation:
         """Return how the lattice goes on beyond a side, see `Lattice`.
 
@@ -140,20 +145,13 @@ class Crystal(Graph):
         Parameters
         ----------
         side : str
-            ``left``, ``right``, ``top``, ``bottom``, in space ``front`` and ``back``; where several
-            arms end there, all of them, or one: ``top-1`` is the first from the left (of left and
-            right sides from below).
-
-        Raises
-        ------
-        ValueError
-            When there is no such side, or the lattice is too small to go on there.
+            One of `sides`; where several arms end there, all of them, or one: ``top-1`` is the
+            first from the left, ``left-1`` the first from below.
         """
         name, _, arm = side.partition("-")
-        axis, out = SIDES.get(name, (None, 0))
-        if axis is None or axis >= len(self.unit):
-            known = ", ".join(x for x, (axis, _) in SIDES.items() if axis < len(self.unit))
-            raise ValueError(f"a {self.kind} has no side {name!r}; its sides are {known}")
+        if name not in self.sides:
+            return super().continuation(name)
+        axis, out = SIDES[name]
         places, columns = self.columns
         ends = out * (columns * self.period[0] if axis == 0 else places[:, axis])
         last = np.flatnonzero(ends > ends.max() - self.period[axis])
