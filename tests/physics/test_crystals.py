@@ -59,6 +59,7 @@ RASHBA = {
     "onsite": ((0.3, 0), (0, -0.3)),
     "hopping": ((1, -0.5), (0.5, 1)),
 }
+FILLING = {"chemical_potential": 0, "temperature": 0}
 KNOWN = {
     "strip": (
         Strip(length=5, width=3),
@@ -195,6 +196,20 @@ def test_a_cross_in_a_field_does_not_depend_on_where_its_arms_begin():
     np.testing.assert_allclose(back, first.swapaxes(1, 2), atol=1e-9)
 
 
+def test_a_cross_with_spin_in_a_field_does_not_depend_on_where_its_arms_begin():
+    """Rashba coupling of both directions, a Zeeman field and a flux."""
+    rashba = {"x": ((1, -0.4), (0.4, 1)), "y": ((1, "0.4i"), ("0.4i", 1))}
+    keys = {"orbitals": 2, "hopping": rashba, "onsite": ((0.2, 0.1), (0.1, -0.2)), "flux": 0.3}
+    short, long = (
+        Square(shape=HallBar(length=4, width=3, arms=4, arm_width=2, arm_length=n), **keys)
+        for n in (1, 2)
+    )
+    sides = ["left", "right", "top", "bottom"]
+    first, second = (table(x, sides, ENERGIES) for x in (short, long))
+    np.testing.assert_allclose(first, second, atol=1e-9)
+    np.testing.assert_allclose(first.sum(axis=1), first.sum(axis=2), atol=1e-9)
+
+
 def test_a_hall_bar_has_six_arms_that_carry_all_that_comes():
     """Into and out of each lead goes as much as it has modes."""
     bar = Square(shape=HallBar(length=12, width=4, arm_width=3, arm_length=2), flux=0.4)
@@ -226,6 +241,17 @@ def test_a_hall_cross_whose_arms_have_no_flux_is_that_of_other_code():
     for energy, numbers in zip([-3.2, -2.05, -1.3], expected, strict=True):
         t = transmissions(dense(square), beside, energy)
         np.testing.assert_allclose([t[1, 0], t[0, 1], t[2, 0], t[3, 0]], numbers, atol=1e-11)
+    cells = {
+        name: nf.leads.UnitCell(
+            cell=cell.tolist(), site=(rows + 1).tolist(), hopping=hopping.tolist(), **FILLING
+        )
+        for name, (rows, cell, hopping, _) in zip(["top", "bottom"], beside[2:], strict=True)
+    }
+    ends = {name: nf.leads.Continued(**FILLING) for name in ("left", "right")}
+    found = nf.transmission(nf.System(lattice=square, leads=ends | cells), [-3.2, -2.05, -1.3])
+    ways = [("right", "left"), ("left", "right"), ("top", "left"), ("bottom", "left")]
+    numbers = [found.sel(terminal=a, terminal_2=b).values for a, b in ways]
+    np.testing.assert_allclose(np.transpose(numbers), expected, atol=1e-11)
 
 
 # --- as leads -------------------------------------------------------------------------------------
@@ -376,6 +402,17 @@ def test_sites_of_a_shape_are_numbered_by_x_and_then_by_y():
     np.testing.assert_array_equal(dense(strip), dense(cut))
     places = Honeycomb(shape=Disc(radius=4)).positions
     np.testing.assert_array_equal(np.lexsort(places.round(9).T[::-1]), np.arange(len(places)))
+
+
+def test_a_ring_may_have_arms():
+    """Several shapes have all sites that are in any of them."""
+    arms = [Rectangle(corner=(x, -2), length=5, width=5) for x in (-9, 5)]
+    ring = Square(shape=(Ring(inner_radius=3, outer_radius=6), *arms), flux=0.2)
+    assert [ring.continuation(side).rows.size for side in ("left", "right")] == [5, 5]
+    longer = [Rectangle(corner=(x, -2), length=8, width=5) for x in (-12, 5)]
+    other = ring.model_copy(update={"shape": (Ring(inner_radius=3, outer_radius=6), *longer)})
+    assert other.sites == ring.sites + 30
+    np.testing.assert_allclose(through(ring, ENERGIES), through(other, ENERGIES), atol=1e-9)
 
 
 SHAPES = {

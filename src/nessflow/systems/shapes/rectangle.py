@@ -9,20 +9,26 @@ from nessflow.systems.shapes.shape import TOUCHING, Shape
 
 
 class Rectangle(Shape):
-    """Rectangle from (1, 1) to (length, width)."""
+    """Rectangle from a corner (x, y) to (x + length - 1, y + width - 1).
+
+    Of a square lattice it has ``length`` columns and ``width`` rows.
+    """
 
     kind: Literal["rectangle"] = "rectangle"
-    length: float = quantity("largest x, the smallest is 1", "a", ge=1, le=1e5)
-    width: float = quantity("largest y, the smallest is 1", "a", ge=1, le=1e5)
+    corner: tuple[float, float] = quantity("lowest x and lowest y", "a", (1.0, 1.0))
+    length: float = quantity("length along x, the first column included", "a", ge=1, le=1e5)
+    width: float = quantity("width along y, the first row included", "a", ge=1, le=1e5)
 
     @property
     def box(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """What it extends over, see `Shape`."""
-        return (1, self.length), (1, self.width)
+        x, y = self.corner
+        return (x, x + self.length - 1), (y, y + self.width - 1)
 
     def contains(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return whether points are inside, see `Shape`."""
-        return within(x, 1, self.length) & within(y, 1, self.width)
+        along, across = self.box
+        return within(x, *along) & within(y, *across)
 
 
 def within(x: np.ndarray, low: float, high: float) -> np.ndarray:

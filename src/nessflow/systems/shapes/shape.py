@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Discriminator, Field, Tag
 
 from nessflow.parts import Part
 from nessflow.registry import AnyOf
@@ -41,21 +42,27 @@ class Shape(Part, ABC):
 
 
 AnyShape = Annotated[Shape, AnyOf(Shape)]
+Shapes = Annotated[
+    Annotated[AnyShape, Tag("one")]
+    | Annotated[tuple[AnyShape, ...], Field(min_length=1), Tag("several")],
+    Discriminator(lambda value: "several" if isinstance(value, list | tuple) else "one"),
+]
+"""A shape, or several, of which a site has to be in any."""
 
 
 @lru_cache(maxsize=32)
 def points_inside(
-    shape: Shape,
+    shapes: tuple[Shape, ...],
     unit: tuple[float, float],
     period: tuple[int, int],
     motif: tuple[tuple[int, int], ...],
 ) -> np.ndarray:
-    """Return the sites of an endless lattice that are in a shape, by x and then by y.
+    """Return the sites of an endless lattice that are in any of some shapes, by x and then by y.
 
     Parameters
     ----------
-    shape : Shape
-        What they are in.
+    shapes : tuple of Shape
+        At least one.
     unit : tuple of float
         What places are counted in on each axis, in distances of neighbours.
     period : tuple of int
@@ -73,13 +80,16 @@ def points_inside(
     ValueError
         When there is none.
     """
+    boxes = np.array([shape.box for shape in shapes])
+    extent = np.stack([boxes[:, :, 0].min(axis=0), boxes[:, :, 1].max(axis=0)], axis=1)
     ranges = []
-    for (low, high), each, repeat in zip(shape.box, unit, period, strict=True):
+    for (low, high), each, repeat in zip(extent, unit, period, strict=True):
         first, last = np.floor(low / each / repeat) - 1, np.ceil(high / each / repeat) + 1
         ranges.append(np.arange(first, last + 1, dtype=int) * repeat)
     corners = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1)
     places = (corners[..., None, :] + np.array(motif)).reshape(-1, 2)
-    places = places[shape.contains(*(places * unit).T)]
+    x, y = (places * unit).T
+    places = places[np.any([shape.contains(x, y) for shape in shapes], axis=0)]
     if not len(places):
         raise ValueError("there is no site in this shape; make it larger")
     places = places[np.lexsort(places.T[::-1])]

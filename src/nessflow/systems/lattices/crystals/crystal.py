@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from nessflow.matrix import Hoppings, as_block
 from nessflow.parts import KeyedError, quantity
 from nessflow.systems.lattices.lattice import Bonds, Continuation, Graph, Length
-from nessflow.systems.shapes.shape import AnyShape, points_inside
+from nessflow.systems.shapes.shape import Shapes, points_inside
 
 SIDES = {
     "left": (0, -1),
@@ -193,7 +193,9 @@ class Plane(Crystal):
 
     length: Length | None = quantity("number of columns, where no shape is given", "1", None)
     width: Length | None = quantity("number of rows, where no shape is given", "1", None)
-    shape: AnyShape | None = Field(None, description="outline, in distances of neighbours")
+    shape: Shapes | None = Field(
+        None, description="outline, in distances of neighbours; a list: all that is in any of them"
+    )
 
     @model_validator(mode="after")
     def _one_extent(self):
@@ -225,7 +227,8 @@ class Plane(Crystal):
         few = np.moveaxis(np.indices((4, 4)), 0, -1)
         every = (self.origin(few)[..., None, :] + self.basis).reshape(-1, 2) % self.period
         motif = tuple(map(tuple, np.unique(every, axis=0).tolist()))
-        places = points_inside(self.shape, self.unit, self.period, motif)
+        shapes = self.shape if isinstance(self.shape, tuple) else (self.shape,)
+        places = points_inside(shapes, self.unit, self.period, motif)
         return places, places[:, 0] / self.period[0]
 
 
