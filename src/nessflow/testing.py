@@ -53,6 +53,7 @@ _LEADS = {
     "left": {"kind": "semi-infinite-chain", "chemical_potential": 0.4, "temperature": 0.1},
     "right": {"kind": "semi-infinite-chain", "chemical_potential": -0.2, "temperature": 0.1},
 }
+_GOING_ON = {name: lead | {"kind": "continued"} for name, lead in _LEADS.items()}
 SYSTEMS: Mapping[str, Mapping[str, Any]] = {
     "wire": {"lattice": {"kind": "chain", "sites": 5}, "leads": _LEADS},
     "cold": {
@@ -72,6 +73,27 @@ SYSTEMS: Mapping[str, Mapping[str, Any]] = {
     },
     "dark states": {"lattice": {"kind": "ring", "sites": 8}, "leads": _LEADS},
     "flux": {"lattice": {"kind": "ring", "sites": 5, "flux": 0.7}, "leads": _LEADS},
+    "spin": {
+        "lattice": {
+            "kind": "chain",
+            "sites": 2,
+            "orbitals": 2,
+            "onsite": ((0.2, 0.1), (0.1, -0.2)),
+            "hopping": ((1, -0.4), (0.4, 1)),
+        },
+        "loss": {"kind": "onsite", "rate": 0.1, "orbital": 2},
+        "leads": _GOING_ON,
+    },
+    "field": {
+        "lattice": {
+            "kind": "strip",
+            "length": 2,
+            "width": 2,
+            "flux": 0.7,
+            "onsite": (0.3, 0, 0, 0),
+        },
+        "leads": _GOING_ON,
+    },
     "bound state": {
         "lattice": {"kind": "chain", "sites": 4, "onsite": (0, 2.5, 0, 0)},
         "leads": _LEADS,

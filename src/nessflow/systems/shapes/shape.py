@@ -14,6 +14,10 @@ TOUCHING = 1e-9
 """Distance from an outline, in those of neighbours, within which a site is on it, and inside."""
 
 
+MOST = 10_000_000
+"""Sites of a box around shapes."""
+
+
 class Shape(Part, ABC):
     """Shape: fields are its keys in a study file, ``contains`` what it is."""
 
@@ -78,10 +82,14 @@ def points_inside(
     Raises
     ------
     ValueError
-        When there is none.
+        When there is none, or there are too many.
     """
     boxes = np.array([shape.box for shape in shapes])
     extent = np.stack([boxes[:, :, 0].min(axis=0), boxes[:, :, 1].max(axis=0)], axis=1)
+    step = np.multiply(unit, period)
+    count = float(np.prod((extent[:, 1] - extent[:, 0]) / step + 1) * len(motif))
+    if count > MOST:
+        raise ValueError(f"about {count:.1e} sites are too many (at most {MOST:.0e})")
     ranges = []
     for (low, high), each, repeat in zip(extent, unit, period, strict=True):
         first, last = np.floor(low / each / repeat) - 1, np.ceil(high / each / repeat) + 1

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from nessflow.matrix import Hoppings, as_block
-from nessflow.parts import KeyedError, quantity
+from nessflow.parts import KeyedError, at_key, quantity
 from nessflow.systems.lattices.lattice import Bonds, Continuation, Graph, Length
 from nessflow.systems.shapes.shape import Shapes, points_inside
 
@@ -204,6 +204,9 @@ class Plane(Crystal):
             _ = self.cells
         elif given:
             raise KeyedError(f"the shape says how large it is; leave {given[0]} out", given[0])
+        else:
+            with at_key("shape"):
+                _ = self.columns
         return self
 
     @property
