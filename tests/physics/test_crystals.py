@@ -272,6 +272,11 @@ SOLVED = {
         (-1.0, -1.5),
         (0.12147831884142805, 0.04649415992363222),
     ),
+    "zigzag": (
+        Honeycomb(length=3, width=4, onsite=tuple(wave(24, 0.6))),
+        (0.5, 0.1),
+        (0.04840277629954781, 0.013068467983332928),
+    ),
     "barrier": (
         Strip(length=5, width=3, onsite=tuple(1.5 * (np.arange(15) // 3 == 2))),
         (-1.75, -2.15),
@@ -287,6 +292,34 @@ def test_currents_and_noise_between_continued_leads_are_those_of_other_code(name
     found = nf.solve(system, ["currents", "noise"])
     values = float(found["particle_current"][0]), float(found["particle_noise"][0, 0])
     np.testing.assert_allclose(values, expected, atol=1e-12)
+
+
+RESPONSE = {
+    "zigzag": (
+        Honeycomb(length=3, width=4, onsite=tuple(wave(24, 0.6))),
+        (0.35, 0.05),
+        (0.14706405056819216, 0.1047022484601518),
+        1e-10,
+    ),
+    "armchair": (
+        Honeycomb(length=3, width=7, edge="armchair", onsite=tuple(wave(42, 0.6))),
+        (0.15, 0.04),
+        (0.007798657510223173, 3.203466745031545),
+        5e-9,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RESPONSE)
+def test_conductances_and_seebeck_coefficients_of_ribbons_are_those_of_other_code(name):
+    """A zigzag ribbon has states along its edges, so that self-energies diverge at the energy 0."""
+    lattice, (mu, temperature), expected, error = RESPONSE[name]
+    ends = {"kind": "continued", "chemical_potential": mu, "temperature": temperature}
+    system = {"lattice": lattice, "leads": {"left": ends, "right": ends}}
+    found = nf.point("linear-response", system=system, observables=[])
+    assert found.attrs["status"] == "ok"
+    values = [found[name].item() for name in ("electrical_conductance", "seebeck_coefficient")]
+    np.testing.assert_allclose(values, expected, atol=error)
 
 
 @pytest.mark.parametrize("name", ["strip with flux", "zigzag", "armchair", "wire with spin"])
