@@ -26,6 +26,7 @@ from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Lead
+from nessflow.systems.shapes.shape import Shape
 from nessflow.verbs.load import load_study
 from nessflow.verbs.point import Point, computed, first_point
 
@@ -37,6 +38,7 @@ __all__ = [
     "leads",
     "load",
     "point",
+    "shapes",
     "solve",
     "study",
     "table",
@@ -67,6 +69,7 @@ lattices = Family(AnyOf(Lattice))
 leads = Family(AnyOf(Lead, LeadRole))
 channels = Family(AnyOf(Channels))
 disorder = Family(AnyOf(Disorder))
+shapes = Family(AnyOf(Shape))
 
 
 def load(study: str, root: Path | str = "results") -> xr.Dataset:
@@ -195,7 +198,7 @@ def _dataset(found: Point) -> xr.Dataset:
     for name, reason in verdict.reasons.items():
         data[name].attrs["undefined"] = reason
     coordinates = {
-        name: described((name,), each.values, each.natural_units, each.long_name)
+        name: described((each.beside or name,), each.values, each.natural_units, each.long_name)
         for name, each in found.coordinates.items()
     }
     status = Status(verdict.status).name.lower()

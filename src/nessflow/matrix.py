@@ -2,10 +2,11 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Tag, WithJsonSchema
 
 from nessflow.parts import KeyedError
 
@@ -146,3 +147,62 @@ def hermitian(rows: Matrix, *, part: bool) -> np.ndarray:
     elif i != j and defect[i, j] <= ROUNDED * largest:
         hint = "hermitian_part: true takes (h + h^+)/2 of a matrix that was printed with few digits"
     raise KeyedError(f"the matrix is not Hermitian: {what}; {hint}", j, i)
+
+
+def nesting(value: object) -> int:
+    """Return how deep lists are: 0 of a number, 1 of a list of numbers, 2 of a matrix.
+
+    A pair ``[re, im]`` is told from a list by where it stands: elements of a matrix may be pairs
+    where the first one is not.
+    """
+    if isinstance(value, np.ndarray):
+        return value.ndim
+    return 1 + nesting(value[0]) if isinstance(value, list | tuple) and value else 0
+
+
+def _form(*depths: int):
+    """Return what tells the forms of a value apart: the nearest of some depths."""
+    return Discriminator(lambda value: str(min(depths, key=lambda x: abs(x - nesting(value)))))
+
+
+Number = float | Complex
+"""A real number stays one."""
+Onsite = Annotated[
+    Annotated[float, Tag("0")]
+    | Annotated[tuple[float, ...], Tag("1")]
+    | Annotated[Matrix, Tag("2")]
+    | Annotated[tuple[Matrix, ...], Tag("3")],
+    _form(0, 1, 2, 3),
+]
+"""An energy, one for each site, a matrix of orbitals, or one for each site."""
+Hopping = Annotated[Annotated[Number, Tag("0")] | Annotated[Matrix, Tag("2")], _form(0, 2)]
+"""A number, or a matrix of orbitals."""
+Hoppings = Annotated[
+    Annotated[Hopping, Tag("one")] | Annotated[dict[str, Hopping], Tag("each")],
+    Discriminator(lambda value: "each" if isinstance(value, Mapping) else "one"),
+]
+"""One for all directions, or direction -> its own."""
+
+
+def require_orbitals(rows: Matrix, orbitals: int) -> None:
+    """Check that a matrix is one of the orbitals of a site.
+
+    Raises
+    ------
+    KeyedError
+        When it has another size.
+    """
+    require_square(rows)
+    if len(rows) != orbitals:
+        raise KeyedError(
+            f"the matrix has {len(rows)} rows, the sites {orbitals} orbitals; "
+            f"write orbitals: {len(rows)}, or a matrix of that size"
+        )
+
+
+def as_block(value: complex | Matrix) -> complex | np.ndarray:
+    """Return a number as it is, rows as a matrix, real where all of it is."""
+    if not isinstance(value, tuple):
+        return value
+    block = np.array(value, complex)
+    return block if block.imag.any() else block.real

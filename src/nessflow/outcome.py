@@ -95,11 +95,24 @@ class Variable:
 
 @dataclass(frozen=True)
 class Coordinate:
-    """Values along one dimension of variables."""
+    """Values along one dimension of variables, that of its own name unless ``beside`` is another.
+
+    Attributes
+    ----------
+    values : (n,) array
+        Numbers or names.
+    natural_units : str
+        Their unit.
+    long_name : str
+        What they mean.
+    beside : str
+        Dimension whose values they describe further; empty for a dimension itself.
+    """
 
     values: np.ndarray
     natural_units: str
     long_name: str
+    beside: str = ""
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,8 @@ def _package_sources(home: str) -> tuple[Source, ...]:
     module = importlib.import_module(home)
     names = [home]
     if hasattr(module, "__path__"):
-        names = [f"{home}.{found.name}" for found in pkgutil.iter_modules(module.__path__)]
+        found = pkgutil.walk_packages(module.__path__, f"{home}.")
+        names = [each.name for each in found if not each.ispkg]
     return tuple(map(_package_source, names))
 
 

@@ -1,4 +1,4 @@
-"""Laws of leads, lattices, channels, disorder, observables and kinds: the tests of own parts.
+"""Laws of leads, lattices, shapes, channels, disorder, observables and kinds: tests of own parts.
 
 The parts of nessflow pass the same functions.  Each takes an instance with values at which the laws
 are tried, and raises AssertionError with the law that fails, where, what was found and expected.
@@ -33,6 +33,7 @@ from nessflow.systems.lattices.chain import Chain
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Joined, Lead, bordered
 from nessflow.systems.matrices import Tridiagonal, as_dense, checked
+from nessflow.systems.shapes.shape import Shape
 from nessflow.systems.system import AttachedLead, OpenSystem
 from nessflow.validation import as_written, validated
 
@@ -51,6 +52,7 @@ _LEADS = {
     "left": {"kind": "semi-infinite-chain", "chemical_potential": 0.4, "temperature": 0.1},
     "right": {"kind": "semi-infinite-chain", "chemical_potential": -0.2, "temperature": 0.1},
 }
+_GOING_ON = {name: lead | {"kind": "continued"} for name, lead in _LEADS.items()}
 SYSTEMS: Mapping[str, Mapping[str, Any]] = {
     "wire": {"lattice": {"kind": "chain", "sites": 5}, "leads": _LEADS},
     "cold": {
@@ -70,6 +72,27 @@ SYSTEMS: Mapping[str, Mapping[str, Any]] = {
     },
     "dark states": {"lattice": {"kind": "ring", "sites": 8}, "leads": _LEADS},
     "flux": {"lattice": {"kind": "ring", "sites": 5, "flux": 0.7}, "leads": _LEADS},
+    "spin": {
+        "lattice": {
+            "kind": "chain",
+            "sites": 2,
+            "orbitals": 2,
+            "onsite": ((0.2, 0.1), (0.1, -0.2)),
+            "hopping": ((1, -0.4), (0.4, 1)),
+        },
+        "loss": {"kind": "onsite", "rate": 0.1, "orbital": 2},
+        "leads": _GOING_ON,
+    },
+    "field": {
+        "lattice": {
+            "kind": "strip",
+            "length": 2,
+            "width": 2,
+            "flux": 0.7,
+            "onsite": (0.3, 0, 0, 0),
+        },
+        "leads": _GOING_ON,
+    },
     "bound state": {
         "lattice": {"kind": "chain", "sites": 4, "onsite": (0, 2.5, 0, 0)},
         "leads": _LEADS,
@@ -450,17 +473,25 @@ def check_lattice(lattice: Lattice) -> None:
         When it breaks one.
     """
     laws = _check_part(lattice, Lattice)
-    sites = lattice.sites
+    sites, size = lattice.sites, lattice.size
+    laws.hold(size == sites * lattice.orbitals, "`size` is sites times orbitals", size)
     try:
         clean = as_dense(checked("Hamiltonian", lattice.hamiltonian()))
     except ValueError as error:
         raise AssertionError(f"{lattice!r}: its Hamiltonian is Hermitian: {error}") from None
-    laws.hold(clean.shape == (sites, sites), "h has all `sites`", clean.shape, (sites, sites))
+    law = "h has all `sites`, a row for each of their orbitals"
+    laws.hold(clean.shape == (size, size), law, clean.shape, (size, size))
     laws.agree("h is the same twice", as_dense(checked("", lattice.hamiltonian())), clean)
     disorder = np.random.default_rng(1).normal(size=sites)
     found = as_dense(checked("", lattice.hamiltonian(disorder)))
     law = "disorder is added to the energies of the sites"
-    laws.agree(law, found, clean + np.diag(disorder), 1e-15 * abs(clean).max(initial=1))
+    energies = np.diag(np.repeat(disorder, lattice.orbitals))
+    laws.agree(law, found, clean + energies, 1e-15 * abs(clean).max(initial=1))
+    positions = lattice.positions
+    fine = positions.shape[:1] == (sites,) and positions.ndim == 2 and np.isfinite(positions).all()
+    laws.hold(fine, "`positions` has a row for each site", positions.shape, (sites, "d"))
+    law = "no two sites are at one place"
+    laws.hold(len(np.unique(positions.round(9), axis=0)) == sites, law, positions)
     contacts = lattice.contacts
     known = len(contacts) == 2 and all(1 <= site <= sites for site in contacts)
     laws.hold(known, "its two contacts are sites, from 1", contacts, f"1 to {sites}")
@@ -470,14 +501,40 @@ def check_lattice(lattice: Lattice) -> None:
     pairs = [tuple(sorted(pair)) for pair in zip(first.tolist(), second.tolist(), strict=True)]
     laws.hold(all(j != k for j, k in pairs), "no bond is from a site to itself", pairs)
     laws.hold(len(set(pairs)) == len(pairs), "no bond is there twice, in either order", pairs)
-    expected = np.zeros((sites, sites), complex)
-    expected[first, second] = -np.asarray(hopping)
-    expected[second, first] = -np.conj(hopping)
+    n = lattice.orbitals
+    blocks = np.asarray(hopping)
+    blocks = blocks if blocks.ndim == 3 else np.multiply.outer(blocks, np.eye(n))
+    expected = np.zeros((sites, sites, n, n), complex)
+    expected[first, second] = -blocks
+    expected[second, first] = -blocks.conj().swapaxes(1, 2)
+    within = clean.reshape(sites, n, sites, n)[range(sites), :, range(sites)]
+    expected[range(sites), range(sites)] = within
+    expected = expected.swapaxes(1, 2).reshape(size, size)
     law = "h[first, second] = -hopping of `bonds` is all there is beside the diagonal"
-    laws.agree(law, clean - np.diag(np.diag(clean)), expected)
+    laws.agree(law, clean, expected)
+    for side in lattice.sides:
+        _check_continuation(laws, lattice, side, clean)
     # Refuses sites beyond the last one, and no other.
     lattice.require_site(sites)
     _require_refusal(laws, "there is no site behind the last", lattice.require_site, sites + 1)
+
+
+def _check_continuation(laws: _Laws, lattice: Lattice, side: str, h: np.ndarray) -> None:
+    """Check that a lattice goes on as it is, but for a gauge and for energies of single sites."""
+    try:
+        rows, cell, hopping, coupling = lattice.continuation(side)
+    except ValueError:
+        return  # too small
+    m, law = rows.size, f"beyond {side} there is an orbital for each of its rows"
+    shapes = {x.shape for x in (cell, hopping, coupling)}
+    laws.hold(shapes == {(m, m)} and len(set(rows.tolist())) == m, law, shapes, (m, m))
+    laws.agree(f"beyond {side} cells are Hermitian", cell, cell.conj().T)
+    between = 1 - np.kron(np.eye(m // lattice.orbitals), np.ones((lattice.orbitals,) * 2))
+    law = f"beyond {side} cells are coupled within as the sites of {side}"
+    own = abs(h[np.ix_(rows, rows)]) * between
+    laws.agree(law, abs(cell) * between, own, 1e-14 * abs(h).max(initial=1))
+    law = f"beyond {side} the first cell is coupled as the next ones"
+    laws.agree(law, abs(coupling), abs(hopping), 1e-14 * abs(h).max(initial=1))
 
 
 def _require_refusal(laws: _Laws, law: str, function: Any, *arguments: Any) -> None:
@@ -486,6 +543,37 @@ def _require_refusal(laws: _Laws, law: str, function: Any, *arguments: Any) -> N
     except ValueError:
         return
     laws.hold(False, law, "no ValueError")
+
+
+def check_shape(shape: Shape) -> None:
+    """Check the laws of shapes.
+
+    Parameters
+    ----------
+    shape : Shape
+        With values at which there is a site inside.
+
+    Raises
+    ------
+    AssertionError
+        When it breaks one.
+    """
+    laws = _check_part(shape, Shape)
+    box = np.array(shape.box, float)
+    fine = box.shape == (2, 2) and np.isfinite(box).all() and (box[:, 0] <= box[:, 1]).all()
+    laws.hold(fine, "`box` is lowest and highest x, lowest and highest y", shape.box)
+    around = [np.linspace(low - 1.5, high + 1.5, 101) for low, high in box]
+    x, y = (each.ravel() for each in np.meshgrid(*around))
+    inside = np.asarray(shape.contains(x, y))
+    law = "`contains` tells of each point whether it is inside"
+    laws.hold(inside.shape == x.shape and inside.dtype == bool, law, inside.dtype, bool)
+    laws.hold(inside.any(), "some point is inside")
+    for points, (low, high), name in ((x, box[0], "x"), (y, box[1], "y")):
+        beyond = points[inside & ((points < low - 1e-6) | (points > high + 1e-6))]
+        laws.hold(not beyond.size, f"{name} of what is inside is in its box", beyond, (low, high))
+    for k in (0, int(np.argmax(inside))):
+        one = shape.contains(x[k : k + 1], y[k : k + 1])
+        laws.hold(np.array_equal(one, inside[k : k + 1]), "each point is by itself", one)
 
 
 def check_channels(channels: Channels, lattice: Lattice | None = None) -> None:
@@ -519,7 +607,10 @@ def check_channels(channels: Channels, lattice: Lattice | None = None) -> None:
     lead = dict(kind="wide-band", broadening=1.0, chemical_potential=0.0, temperature=0.0)
     system = System(lattice=lattice, loss=channels, gain=channels, leads={"left": lead})
     opened = open_system(system, None)
-    laws.agree("as loss it is P", as_dense(opened.loss), p)
+    every = np.arange(1, lattice.orbitals + 1)
+    acts = np.diag([float(channels.orbital in (None, orbital)) for orbital in every])
+    p = np.kron(p, acts)
+    laws.agree("as loss it is P, alike on orbitals", as_dense(opened.loss), p)
     laws.agree("as gain it is the transpose of P", as_dense(opened.gain), p.T)
 
 
@@ -586,9 +677,13 @@ def _check_outcome(
     """Check what is said of one point."""
     dims = {dim for variable in variables.values() for dim in variable.dims}
     law = "its coordinates are the dimensions of its variables"
-    laws.hold(coordinates.keys() == dims, law, sorted(coordinates), sorted(dims))
+    own = {name for name, each in coordinates.items() if not getattr(each, "beside", "")}
+    laws.hold(own == dims, law, sorted(own), sorted(dims))
     for dim, coordinate in coordinates.items():
         laws.hold(isinstance(coordinate, Coordinate), f"{dim} is a Coordinate", coordinate)
+        law = f"{dim} has a value for each of the dimension that it is beside"
+        beside = coordinates.get(coordinate.beside or dim)
+        laws.hold(beside is not None and coordinate.values.shape == beside.values.shape, law)
     names, said = set(variables), set(outcome.values)
     laws.hold(said == names, "its values are its variables", sorted(said ^ names), "all of both")
     try:

@@ -16,6 +16,10 @@ from nessflow.systems.channels.vectors import Vectors
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.disorder.uniform import Uniform
 from nessflow.systems.lattices.chain import Chain
+from nessflow.systems.lattices.crystals.cubic import Cubic
+from nessflow.systems.lattices.crystals.honeycomb import Honeycomb
+from nessflow.systems.lattices.crystals.square import Square
+from nessflow.systems.lattices.crystals.triangular import Triangular
 from nessflow.systems.lattices.ladder import Ladder
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.lattices.long_range import LongRange
@@ -25,6 +29,7 @@ from nessflow.systems.lattices.ssh import SSH
 from nessflow.systems.lattices.star import Star
 from nessflow.systems.lattices.strip import Strip
 from nessflow.systems.matrices import Tridiagonal, as_dense, checked
+from nessflow.systems.shapes.disc import Disc
 from nessflow.testing import check_channels, check_disorder, check_lattice
 
 DENSE = Matrix(hamiltonian=((0.1, 0.5 + 0.2j, 0), (0.5 - 0.2j, -0.3, -1j), (0, 1j, 0)))
@@ -42,6 +47,14 @@ LATTICES = {
     "star of one arm": Star(arms=1, length=3),
     "strip": Strip(length=3, width=2, hopping=0.8),
     "row": Strip(length=4, width=1),
+    "strip with flux": Strip(length=3, width=3, flux=0.4),
+    "ladder with flux": Ladder(length=3, rung_hopping=0.4, flux=0.9),
+    "square": Square(length=2, width=3, hopping={"x": 0.7, "y": 1.2}),
+    "disc": Square(shape=Disc(radius=2), flux=0.3),
+    "triangular": Triangular(length=3, width=3, flux=0.5, hopping={"a": 1, "b": 0.8, "c": 0.6}),
+    "zigzag": Honeycomb(length=2, width=3),
+    "armchair": Honeycomb(length=2, width=3, edge="armchair", flux=0.3),
+    "cubic": Cubic(length=2, width=3, height=2, flux=0.4),
 }
 CHANNELS = {
     "onsite": Onsite(rate=0.3),
@@ -108,10 +121,12 @@ def amplitudes(lattice, channels):
     for j in range(lattice.sites):
         for k in range(j + 1, lattice.sites):
             if h[j, k] != 0:
-                # Around a ring the last bond is from the last site to the first.
-                last = lattice.kind == "ring" and (j, k) == (0, lattice.sites - 1)
+                # Around a ring the last bond is from the last site to the first; from A to B.
+                first, second, _ = lattice.bonds
+                back = lattice.kind in ("ring", "triangular", "honeycomb")
+                back = back and (k, j) in zip(first.tolist(), second.tolist(), strict=True)
                 rows.append(np.zeros(lattice.sites, complex))
-                rows[-1][[k, j] if last else [j, k]] = [1, np.exp(1j * channels.phase)]
+                rows[-1][[k, j] if back else [j, k]] = [1, np.exp(1j * channels.phase)]
     return np.sqrt(channels.rate) * np.reshape(rows, (-1, lattice.sites))
 
 

@@ -10,7 +10,7 @@ import fake_study as fake
 from fake_study import AXES, numbers, outcome_of, study_of
 from nessflow.config.grid import Ensemble
 from nessflow.run import provenance
-from nessflow.run.gather import gather_study, joined, set_blocks_aside
+from nessflow.run.gather import gather_study, joined, joined_beside, set_blocks_aside
 from nessflow.run.solve import partial_path
 from nessflow.store.files import StoreError
 from nessflow.store.manifest import settle, state_of
@@ -382,3 +382,20 @@ def test_every_shape_of_grid_is_gathered(tmp_path, axes, ensemble):
     data = run(study_of(axes=axes, ensemble=ensemble, template=template), tmp_path)
     assert data["status"].shape == tuple(len(a.labels) for a in axes) + ((3,) if ensemble else ())
     assert data["net_current"].notnull().all()
+
+
+def test_what_stands_beside_a_dimension_is_joined_with_it():
+    def part(sites, orbitals):
+        return {
+            "site": xr.Variable("site", sites),
+            "orbital": xr.Variable("site", orbitals, {"long_name": "orbital"}),
+        }
+
+    parts = [part([1, 2], [1, 2]), part([1, 2, 3, 4], [1, 2, 1, 2])]
+    whole = {"site": joined([x["site"] for x in parts])}
+    found = joined_beside("orbital", parts, whole)
+    assert found.dims == ("site",)
+    assert found.values.tolist() == [1, 2, 1, 2]
+    assert found.attrs == {"long_name": "orbital"}
+    parts[0] = part([1, 2], [1, 1])
+    assert joined_beside("orbital", parts, whole) is None

@@ -30,7 +30,7 @@ ALLOWED = {
     "matrix": {"parts", "numpy", "pydantic"},
     "estimate": {"numpy"},
     "outcome": {"estimate", "numpy"},
-    "systems": {"matrix", "parts", "numpy", "scipy", "pydantic"},
+    "systems": {"matrix", "parts", "registry", "numpy", "scipy", "pydantic"},
     "solvers": {"systems", "numpy", "scipy", "numba"},
     "spectrum": {"solvers", "systems", "numpy", "scipy", "numba"},
     "scattering": {"estimate", "spectrum", "solvers", "systems", "numpy", "scipy", "numba"},

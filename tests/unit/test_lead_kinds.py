@@ -19,6 +19,7 @@ LEADS = {
     "semi-infinite-strip": "kind: semi-infinite-strip, coupling: 0.7",
     "unit-cell": "kind: unit-cell, cell: [[0.1, -0.9], [-0.9, 0.1]], hopping: [[0, 0], [-1.1, 0]], "
     "coupling: [[-0.7, 0]]",
+    "continued": "kind: continued, onsite: 0.1",
 }
 COHERENT = ("{{1: 0.8, 2: 0.3j}}", "{{{n}: 0.8, {m}: [0, -0.3]}}")
 ROWS = {
@@ -38,7 +39,13 @@ def test_all_leads_and_kinds_are_tried():
 
 def evaluated(name, lead, tmp_path, ends=None):
     """Return the outcome of a middle point of the example of a kind, with other leads."""
-    path, text = tmp_path / "study.yaml", PLACE.sub(LEADS[lead], EXAMPLES[name])
+    # Probes that continue a lattice have a side, and no sites.
+    where = (
+        rf"((?:left|right): +\{{)(?:{PLACE.pattern})"
+        if lead == "continued"
+        else f"(){PLACE.pattern}"
+    )
+    path, text = tmp_path / "study.yaml", re.sub(where, rf"\1{LEADS[lead]}", EXAMPLES[name])
     if ends:
         last = int(re.search("sites: ([0-9]+)", text)[1])
         for side, site in zip(("left", "right"), ends, strict=True):
@@ -60,7 +67,7 @@ def test_it_serves_as_lead_and_as_probe(name, lead, tmp_path):
     assert outcome.status == Status.OK, outcome.message
 
 
-@pytest.mark.parametrize("lead", sorted(LEADS.keys() - ROWS.keys()))
+@pytest.mark.parametrize("lead", sorted(LEADS.keys() - ROWS.keys() - {"continued"}))
 @pytest.mark.parametrize("name", WITH_LEADS)
 def test_it_couples_coherently_to_several_sites(name, lead, tmp_path):
     outcome = evaluated(name, lead, tmp_path, COHERENT)

@@ -230,7 +230,7 @@ PLACES = {
     "complex on-site energy": (
         edited((CHAIN, "{kind: chain, sites: 3, onsite: [0, '0-0.1j', 0]}")),
         "4: system.lattice.onsite.1 = 0-0.1j: expected a number (on-site energy, one number or one "
-        "for each site, in units t); on-site energies are real; particle loss and gain go under",
+        "for each site; matrices where sites have orbitals, in units t); on-site energies are real",
     ),
     "complex on-site energy of all sites": (
         edited((CHAIN, "{kind: chain, sites: 3, onsite: 1+2i}")),

@@ -10,8 +10,10 @@ from test_observed import KINDS, text_of
 from nessflow import testing
 from nessflow.config.project import load_study
 from nessflow.registry import find_kind, members, use_project
+from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Lead
 from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
+from nessflow.systems.shapes.shape import Shape
 from nessflow.verbs.point import evaluate_point
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parts.md").read_text()
@@ -50,7 +52,7 @@ def point(project, text):
 
 
 def test_the_page_has_a_part_of_each_family():
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 8
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_printed_parts_obey_the_laws_as_printed(project):
     names = {}
     exec(compile(LAWS, "test_laws.py", "exec"), names)
     tests = [value for name, value in names.items() if name.startswith("test_")]
-    assert len(tests) == len(BLOCKS) - 1  # two observables
+    assert len(tests) == len(BLOCKS) - 2  # two lattices, two observables
     for test in tests:
         test()
 
@@ -112,6 +114,17 @@ def test_printed_parts_obey_the_laws_as_printed(project):
 def test_the_page_tells_all_functions():
     functions = {name for name in vars(testing) if name.startswith("check_")}
     assert functions - {"check_positive"} == set(re.findall(r"^\| `(check_\w+)`", PAGE, re.M))
+
+
+def test_the_printed_lattice_has_four_neighbours_at_the_distance_1(project):
+    use_project(project)
+    ellipse = members(Shape)["ellipse"](a=7, b=6)
+    flake = members(Lattice)["kagome"](shape=ellipse)
+    places = flake.positions
+    near = abs(np.hypot(*(places[None] - places[:, None]).T) - 1) < 1e-9
+    inside = np.hypot(*places.T) < 4.9
+    assert set(near[inside].sum(axis=1)) == {4}
+    np.testing.assert_array_equal(flake.hamiltonian().toarray(), -1.0 * near)
 
 
 def test_the_printed_lead_is_a_chain_of_the_same_band(project):

@@ -34,11 +34,11 @@ from typing import Literal
 import numpy as np
 
 from nessflow.parts import quantity
-from nessflow.systems.lattices.lattice import Bonds, Length, Shape
+from nessflow.systems.lattices.lattice import Bonds, Length, Graph
 from .steps import both
 
 
-class Zigzag(Shape):
+class Zigzag(Graph):
     """Chain with hoppings to next and second neighbours."""
 
     kind: Literal["zigzag"] = "zigzag"

@@ -14,12 +14,14 @@ from nessflow.parts import Strict, quantity
 from nessflow.spectrum.rates import Observable as Integrals
 from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder
-from nessflow.systems.lattices.lattice import Bonds, Lattice, Shape
+from nessflow.systems.lattices.crystals.square import Square
+from nessflow.systems.lattices.lattice import Bonds, Continuation, Graph, Lattice
 from nessflow.systems.leads.lorentzian import Lorentzian
 from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
 from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.matrices import Tridiagonal
+from nessflow.systems.shapes.shape import TOUCHING, Shape
 from nessflow.testing import (
     SYSTEMS,
     check_channels,
@@ -28,6 +30,7 @@ from nessflow.testing import (
     check_lattice,
     check_lead,
     check_observable,
+    check_shape,
 )
 
 
@@ -169,7 +172,7 @@ def test_a_lead_says_which_it_is_and_where():
 # --- lattices -------------------------------------------------------------------------------------
 
 
-class Line(Shape):
+class Line(Graph):
     """A chain."""
 
     kind: Literal["line"] = "line"
@@ -188,6 +191,12 @@ COUNT = itertools.count()
 def bonds(*pairs):
     first, second = np.array(pairs).T
     return property(lambda _: Bonds(first, second, np.full(first.shape, 0.5)))
+
+
+def goes_on(*parts):
+    """Lattice that goes on to the left, in a wrong way."""
+    found = Continuation(*map(np.array, parts))
+    return changed(Line, sides=("left",), continuation=lambda self, side: found)
 
 
 H = Line().hamiltonian()
@@ -212,6 +221,12 @@ LATTICES = {
         Line, bonds=bonds((0, 1), (1, 2)), hamiltonian=lambda _, d=0: Line().hamiltonian(d)
     ),
     "no site behind the last": changed(Line, require_site=lambda *_, **__: None),
+    "no two sites are at one place": changed(Line, positions=np.zeros((4, 1))),
+    "`positions` has a row for each site": changed(Line, positions=np.zeros((3, 1))),
+    "there is an orbital for each of its rows": goes_on([0], [[0]], [[-0.5, 0]], [[-0.5]]),
+    "cells are Hermitian": goes_on([0], [[1j]], [[-0.5]], [[-0.5]]),
+    "cells are coupled within": goes_on([0, 1], [[0, 1], [1, 0]], np.eye(2), np.eye(2)),
+    "the first cell is coupled as the next ones": goes_on([0], [[0]], [[-0.5]], [[-0.4]]),
 }
 
 
@@ -223,6 +238,46 @@ def test_a_right_lattice_is_fine():
 @pytest.mark.parametrize("law", LATTICES)
 def test_a_wrong_lattice_is_found(law):
     fails(check_lattice, law, LATTICES[law]())
+
+
+# --- shapes ---------------------------------------------------------------------------------------
+
+
+class Diamond(Shape):
+    """Square on its corner."""
+
+    kind: Literal["diamond"] = "diamond"
+    size: float = quantity("half of its diagonal", "a", 3.0)
+
+    @property
+    def box(self):
+        """Its corners."""
+        return (-self.size, self.size), (-self.size, self.size)
+
+    def contains(self, x, y):
+        """Return whether points are inside."""
+        return abs(x) + abs(y) <= self.size + TOUCHING
+
+
+SHAPES = {
+    "`box` is lowest and highest": {"box": ((3, -3), (-3, 3))},
+    "`contains` tells of each point": {"contains": lambda self, x, y: abs(x)},
+    "some point is inside": {"contains": lambda self, x, y: x > 1e9},
+    "x of what is inside is in its box": {"contains": lambda self, x, y: abs(y) < 3},
+    "each point is by itself": {
+        "contains": lambda self, x, y: (abs(x) + abs(y) < 3) & (len(x) > 1)
+    },
+}
+
+
+def test_a_right_shape_is_fine():
+    check_shape(Diamond())
+    assert Square(shape=Diamond(), kind="square").sites == 25
+
+
+@pytest.mark.parametrize("law", SHAPES)
+def test_a_wrong_shape_is_found(law):
+    fails(check_shape, law, changed(Diamond, **SHAPES[law])())
 
 
 # --- loss, gain and disorder ----------------------------------------------------------------------

@@ -21,7 +21,10 @@ from nessflow.registry import Kind
 from nessflow.validation import Key, quantity_at, validated
 
 RESERVED = frozenset(
-    ("sample", "samples", "seeds", "status", "message", "n_samples", "undefined_reasons")
+    [
+        *("sample", "samples", "seeds", "site_number"),
+        *("status", "message", "n_samples", "undefined_reasons"),
+    ]
 )
 """Names that no axis may have: dimensions, variables and path parts of every dataset."""
 

@@ -225,7 +225,13 @@ def _key(block: Block) -> tuple[str, ...]:
 
 def _pending(study: Study, parts: Iterable[Coordinates]) -> xr.Dataset:
     parts = list(parts)
-    coordinates = {name: joined([part[name] for part in parts]) for name in parts[0]}
+    coordinates = {}
+    for name, first in parts[0].items():
+        if first.dims == (name,):
+            coordinates[name] = joined([part[name] for part in parts])
+    for name in parts[0].keys() - coordinates.keys():
+        if (beside := joined_beside(name, parts, coordinates)) is not None:
+            coordinates[name] = beside
     samples = range(study.ensemble.samples) if study.ensemble else None
     variables, digests = study.variables, study.variable_digests
     return pending_dataset(study.axes, {}, samples, variables, coordinates, digests)
@@ -255,6 +261,20 @@ def joined(parts: list[xr.Variable]) -> xr.Variable:
         values = values[np.sort(kept)]
     note = {"joined": "differs between points: NaN where a point has no such value"}
     return xr.Variable(first.dims, values, first.attrs | note)
+
+
+def joined_beside(
+    name: str, parts: list[Coordinates], dimensions: Coordinates
+) -> xr.Variable | None:
+    """Return what several parts say beside a dimension; None where two say different things."""
+    said, first = {}, parts[0][name]
+    (dim,) = first.dims
+    for part in parts:
+        for label, value in zip(_names(part[dim]), part[name].values.tolist(), strict=True):
+            if said.setdefault(label, value) != value:
+                return None
+    values = np.array([said[label] for label in _names(dimensions[dim])], first.dtype)
+    return xr.Variable(first.dims, values, first.attrs)
 
 
 def _names(coordinate: xr.Variable) -> list:

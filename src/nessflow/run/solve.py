@@ -234,7 +234,7 @@ def coordinates_of(study: Study, outer: Labels) -> dict[str, xr.Variable]:
     """Return the coordinates that the kind gives to the points of one value of each outer axis."""
     given = study.kind.coordinates(possible_parameters(study, outer))
     return {
-        name: described((name,), each.values, each.natural_units, each.long_name)
+        name: described((each.beside or name,), each.values, each.natural_units, each.long_name)
         for name, each in given.items()
     }
 

@@ -39,11 +39,13 @@ class ProbeRole(Strict):
     """Probes that are alike, one on each of several sites."""
 
     sites: Annotated[
-        tuple[systems.Site, ...] | dict[systems.Site, Complex], BeforeValidator(_placed)
+        tuple[systems.Site, ...] | dict[systems.Site, Complex] | None, BeforeValidator(_placed)
     ] = Field(
+        None,
         description="list of sites, from 1, or {start, stop, step} with stop included; site -> "
-        "amplitude for one probe on all, coherent"
+        "amplitude for one probe on all, coherent",
     )
+    orbital: systems.Site | None = systems.ORBITAL
     current: float = quantity("particle current from each probe into the system", "t/hbar", 0.0)
     temperature: float | None = quantity(
         "temperature; left out where heat_current is given", "t", None, ge=0
@@ -57,13 +59,16 @@ class ProbeRole(Strict):
     @field_validator("sites")
     @classmethod
     def _each_once(cls, sites):
-        if not sites:
-            raise ValueError("no sites; a group of probes needs at least one")
-        systems.require_places(sites, "listed twice; it has one probe")
+        if sites is not None:
+            if not sites:
+                raise ValueError("no sites; a group of probes needs at least one")
+            systems.require_places(sites, "listed twice; it has one probe")
         return sites
 
     @model_validator(mode="after")
     def _rows(self):
+        if self.is_placed and self.sites is None:
+            raise KeyedError("sites is missing; list the sites of the probes", "sites")
         systems.require_rows(self, "sites")
         return self
 
@@ -76,9 +81,9 @@ class ProbeRole(Strict):
             )
         return self
 
-    def places(self, name: str) -> dict[str, Place]:
-        """Return the probes of the group by name, each with where it couples, from 1."""
-        if self.has_rows or isinstance(self.sites, Mapping):
+    def places(self, name: str) -> dict[str, Place | None]:
+        """Return the probes of the group by name, each with where it couples, from 1, if told."""
+        if self.sites is None or self.has_rows or isinstance(self.sites, Mapping):
             return {name: self.sites}
         return {f"{name} {site}": site for site in self.sites}
 
@@ -105,6 +110,11 @@ class ProbedSystem(systems.System):
                     name,
                     of_key=True,
                 )
+            if not group.is_placed:
+                systems.require_no_place(group, "sites", "probes", name)
+                with at_key("probes", name, "side"):
+                    group.beyond(self.lattice, name)
+                continue
             if group.has_rows:
                 with at_key("probes", name, "sites"):
                     group.require_sites(len(group.sites))
@@ -117,6 +127,7 @@ class ProbedSystem(systems.System):
                         "a site has one probe",
                         *place,
                     )
+            systems.require_orbital(self.lattice, group, group.sites, "probes", name)
             if not group.is_coupled:
                 key = group.strength
                 raise KeyedError(
@@ -183,9 +194,10 @@ def open_systems(
         if found is None:
             leads = list(base.leads)
             for name, group in system.probes.items():
-                model, temperature = systems.model_of(group), group.temperature or 0.0
+                temperature = group.temperature or 0.0
                 for probe, site in group.places(name).items():
-                    leads += attached_leads(probe, model, systems.from_zero(site), 0.0, temperature)
+                    placed = systems.placed(system.lattice, group, name, site)
+                    leads += attached_leads(probe, *placed, 0.0, temperature)
                     probes.append(Probe(probe, group.current, group.heat_current))
             found = replace(base, leads=leads)
         else:

@@ -22,13 +22,17 @@ from nessflow.systems.system import OpenSystem, Place, Tridiagonal, attached_lea
 
 CONVENTIONS = (
     "Lattices: h = -hopping between coupled sites.  Sites are numbered from 1: along a chain or a "
-    "ring, column by column in a strip, rung by rung in a ladder, arm by arm from the centre "
-    "(site 1) in a star.",
+    "ring, column by column in lattices of columns and rows, rung by rung in a ladder, arm by arm "
+    "from the centre (site 1) in a star; sites of a shape by x, then by y.  With several orbitals "
+    "the dimension site counts orbitals, those of site 1 first.",
+    "Flux: h[r, r'] = -hopping e^{i B (x' - x)(y + y')/2}, B the flux of the smallest loop over "
+    "its area; the product of h along a loop counterclockwise has the phase -flux.",
     "Loss and gain: d rho/dt = sum_m 2 L rho L^+ - {L^+ L, rho} (no factor 1/2), so that a rate "
     "gamma damps amplitudes with gamma and populations with 2 gamma.",
     "Channels on bonds: from the first to the second site of a bond, along a chain or around a "
-    "ring, to the next column and the next row of a strip, along the chains and from chain 1 to 2 "
-    "of a ladder, away from the centre of a star, else from the lower to the higher site.",
+    "ring, along the directions of a lattice of columns and rows (from A to B in a honeycomb), "
+    "along the chains and from chain 1 to 2 of a ladder, away from the centre of a star, else from "
+    "the lower to the higher site.",
     "Green's function: G = 1/(E - h + i P + i Q - Sigma), P_jk = sum_m u*_mj u_mk of the loss "
     "channels, Q_jk = sum_m v_mj v*_mk of the gain channels, with amplitudes u of c and v of c^+.",
     "Terminals: the leads with their Fermi functions, loss with occupation 0, gain with 1.  A "
@@ -42,6 +46,9 @@ CONVENTIONS = (
 )
 
 
+ORBITAL = Field(None, description="orbital of its sites that it couples to, from 1; default: all")
+
+
 class LeadRole(Strict):
     """What a lead has as a terminal of given occupation."""
 
@@ -53,6 +60,7 @@ class LeadRole(Strict):
         "or as a row of a strip; site -> amplitude for one channel on all, coherent; default of "
         "the leads left and right: the ends of the lattice",
     )
+    orbital: Site | None = ORBITAL
 
     @field_validator("site")
     @classmethod
@@ -119,17 +127,86 @@ def places(site: Place) -> Iterator[tuple[int, tuple[int, ...], bool]]:
         yield site, (), False
 
 
-def from_zero(site: Place) -> Place:
-    """Return a place whose sites count from 1 with sites that count from 0."""
+def require_orbital(lattice: Lattice, lead: Lead, site: Place, *key: str) -> None:
+    """Check that the sites of a lead have its orbital, and that it names one where it has to.
+
+    Raises
+    ------
+    KeyedError
+        At the key ``orbital`` of ``key``.
+    """
+    lattice.require_orbital(lead.orbital, *key)
+    if lattice.orbitals > 1 and lead.orbital is None:
+        if isinstance(site, Mapping):
+            what = "amplitudes on sites are those of one orbital"
+        elif not lead.takes_orbitals:
+            what = f"the rows of a {lead.kind} have one orbital"
+        else:
+            return
+        raise KeyedError(f"{what}; each site has {lattice.orbitals}: name one", *key, "orbital")
+
+
+def rows_of(lattice: Lattice, site: Place, orbital: int | None) -> Place:
+    """Return where a lead couples in rows of the Hamiltonian, from 0.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        Where it is.
+    site : int, tuple of int, or mapping of int to complex
+        Sites, from 1.
+    orbital : int or None
+        Orbital of these, from 1; all of them where None.
+    """
     if isinstance(site, Mapping):
-        return {each - 1: amplitude for each, amplitude in site.items()}
-    return tuple(each - 1 for each in site) if isinstance(site, tuple) else site - 1
+        return {lattice.rows(each, orbital or 1)[0]: x for each, x in site.items()}
+    if isinstance(site, tuple):
+        return tuple(row for each in site for row in lattice.rows(each, orbital))
+    rows = lattice.rows(site, orbital)
+    return rows if len(rows) > 1 else rows[0]
 
 
 def model_of(lead: Lead) -> Lead:
     """Return what a lead is without the keys of its role."""
     _, model = type(lead).__bases__
     return model.model_construct(**{name: getattr(lead, name) for name in model.model_fields})
+
+
+def require_no_place(lead: Lead, key: str, *keys: str) -> None:
+    """Check that a lead that is not placed has no sites.
+
+    Raises
+    ------
+    KeyedError
+        At ``key``, or ``orbital``, of ``keys`` when it has.
+    """
+    for name in (key, "orbital"):
+        if getattr(lead, name) is not None:
+            raise KeyedError(
+                f"a {lead.kind} lead is where its side of the lattice is; leave {name} out",
+                *keys,
+                name,
+            )
+
+
+def placed(lattice: Lattice, lead: Lead, name: str, site: Place | None) -> tuple[Lead, Place]:
+    """Return what a lead is beside a lattice, and its rows of the Hamiltonian, from 0.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        What it is beside.
+    lead : Lead
+        With the keys of its role.
+    name : str
+        Its name.
+    site : int, tuple of int, mapping of int to complex, or None
+        Where it is, from 1; None where the lattice knows.
+    """
+    model = model_of(lead)
+    if not model.is_placed:
+        return model.beyond(lattice, name)
+    return model, rows_of(lattice, site, lead.orbital)
 
 
 AnyLead = Annotated[Lead, AnyOf(Lead, LeadRole)]
@@ -173,13 +250,21 @@ class System(Strict):
         for name in ("loss", "gain"):
             if (channels := getattr(self, name)) is not None:
                 with at_key(name):
+                    self.lattice.require_orbital(channels.orbital)
                     channels.require_fit(self.lattice)
-        for name in self.leads:
-            for site, key, of_key in places(place_of(self, name)):
+        for name, lead in self.leads.items():
+            if not lead.is_placed:
+                require_no_place(lead, "site", "leads", name)
+                with at_key("leads", name, "side"):
+                    lead.beyond(self.lattice, name)
+                continue
+            place = place_of(self, name)
+            for site, key, of_key in places(place):
                 self.lattice.require_site(site, "leads", name, "site", *key, of_key=of_key)
-            if isinstance(place := place_of(self, name), tuple):
+            require_orbital(self.lattice, lead, place, "leads", name)
+            if isinstance(rows := rows_of(self.lattice, place, lead.orbital), tuple):
                 with at_key("leads", name, "site"):
-                    self.leads[name].require_sites(len(place))
+                    lead.require_sites(len(rows))
         return self
 
 
@@ -231,15 +316,34 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
     dict of str to Coordinate
         Those that were asked for.
     """
+    lattice = system.lattice
     makers = {
         "terminal": lambda: (np.array(terminals(system)), "terminal"),
         "lead": lambda: (np.array(tuple(system.leads)), "lead"),
         "lead_2": lambda: (np.array(tuple(system.leads)), "second lead"),
-        "site": lambda: (np.arange(1, system.lattice.sites + 1), "site"),
+        "site": lambda: (np.arange(1, lattice.size + 1), "site"),
         "bond": lambda: (np.arange(1, bond_count(system) + 1), "bond"),
     }
     found = {name: makers[name]() for name in dimensions}
-    return {name: Coordinate(values, "1", text) for name, (values, text) in found.items()}
+    result = {name: Coordinate(values, "1", text) for name, (values, text) in found.items()}
+    return result | (beside_sites(lattice) if "site" in result else {})
+
+
+def beside_sites(lattice: Lattice) -> dict[str, Coordinate]:
+    """Return what each value of the dimension ``site`` is: site, orbital and place.
+
+    Of several orbitals their site and number, of lattices in the plane or in space their place; of
+    others nothing, as a site is its number.
+    """
+    n, found = lattice.orbitals, {}
+    if n > 1:
+        number, orbital = np.divmod(np.arange(lattice.size), n)
+        found["site_number"] = Coordinate(number + 1, "1", "number of the site", "site")
+        found["orbital"] = Coordinate(orbital + 1, "1", "orbital of the site", "site")
+    places = lattice.positions.T
+    for name, place in zip("xyz", places, strict=False) if len(places) > 1 else ():
+        found[name] = Coordinate(np.repeat(place, n), "a", f"{name} of the site", "site")
+    return found
 
 
 def is_random(system: System) -> bool:
@@ -275,14 +379,14 @@ def open_systems(
 
 def _clean_system(system: System, hamiltonian: Matrix) -> OpenSystem:
     lattice = system.lattice
-    loss, gain = Tridiagonal.zero(lattice.sites), Tridiagonal.zero(lattice.sites)
+    loss = gain = Tridiagonal.zero(lattice.size)
     if system.loss is not None:
-        loss = system.loss.matrix(lattice)
+        loss = system.loss.matrix_of_orbitals(lattice)
     if system.gain is not None:
-        gain = system.gain.matrix(lattice).T
+        gain = system.gain.matrix_of_orbitals(lattice).T
     leads = []
     for name, lead in system.leads.items():
         filling = lead.chemical_potential, lead.temperature
-        place = from_zero(place_of(system, name))
-        leads += attached_leads(name, model_of(lead), place, *filling)
+        site = place_of(system, name) if lead.is_placed else None
+        leads += attached_leads(name, *placed(lattice, lead, name, site), *filling)
     return OpenSystem(hamiltonian, loss, gain, leads)

@@ -74,7 +74,8 @@ class _Layout:
             except ConfigError:
                 continue
             for name, given in self.study.kind.coordinates(parameters).items():
-                found[name].append(given.values)
+                if not given.beside:
+                    found[name].append(given.values)
         return {name: np.unique(np.concatenate(values)) for name, values in found.items()}
 
 
@@ -96,8 +97,11 @@ def layout_of(study: Study) -> _Layout:
     if study.ensemble:
         values["sample"], units["sample"] = np.arange(study.ensemble.samples), "1"
         quantities["n_samples"] = _Quantity(axes, "1")
-    values |= {name: given.values for name, given in found.items()}
-    units |= {name: given.natural_units for name, given in found.items()}
+    for name, given in found.items():
+        if given.beside:
+            quantities[name] = _Quantity((given.beside,), given.natural_units)
+        else:
+            values[name], units[name] = given.values, given.natural_units
     for fit in study.fits:
         y, name = quantities.get(fit["y"]), fit["name"].replace("-", "_")
         if y is not None:

@@ -1,16 +1,16 @@
 """What every kind of loss and gain is: channels of a Lindblad equation, linear in the particles."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
+import numpy as np
+import scipy.sparse
 from pydantic import Field
 from scipy.sparse import csr_array
 
 from nessflow.parts import Part
-from nessflow.systems.lattices.lattice import Lattice
-from nessflow.systems.matrices import Tridiagonal
-
-Site = Annotated[int, Field(ge=1)]
+from nessflow.systems.lattices.lattice import Lattice, Site
+from nessflow.systems.matrices import Tridiagonal, as_sparse, checked, narrowed
 
 
 class Channels(Part, ABC):
@@ -22,9 +22,13 @@ class Channels(Part, ABC):
 
     home: ClassVar = __package__
 
+    orbital: Site | None = Field(
+        None, description="orbital of the sites that they act on, from 1; left out: each, alike"
+    )
+
     @abstractmethod
     def matrix(self, lattice: Lattice) -> Tridiagonal | csr_array:
-        """Return the loss matrix of the channels.
+        """Return the loss matrix of the channels on sites of one orbital.
 
         Parameters
         ----------
@@ -33,10 +37,21 @@ class Channels(Part, ABC):
 
         Returns
         -------
-        Tridiagonal or (N, N) csr_array
+        Tridiagonal or (sites, sites) csr_array
             ``P_jk = sum_m v*_mj v_mk``, in t/hbar.  The gain matrix of the same amplitudes,
             ``Q_jk = sum_m v_mj v*_mk``, is its transpose (paper extended-landauer-buttiker, (5)).
         """
+
+    def matrix_of_orbitals(self, lattice: Lattice) -> Tridiagonal | csr_array:
+        """Return the loss matrix with a row for each orbital, (N, N), in t/hbar; see `matrix`."""
+        on_sites = self.matrix(lattice)
+        if lattice.orbitals == 1:
+            return on_sites
+        every = np.arange(1, lattice.orbitals + 1)
+        acts = np.ones(every.size) if self.orbital is None else every == self.orbital
+        within = scipy.sparse.diags_array(acts.astype(float))
+        matrix = as_sparse(checked("loss or gain", on_sites)).matrix
+        return narrowed(scipy.sparse.kron(matrix, within, format="csr"))
 
     def require_fit(self, lattice: Lattice) -> None:
         """Check that the lattice has what the channels act on.

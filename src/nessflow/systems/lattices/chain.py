@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from nessflow.matrix import Hopping
 from nessflow.parts import quantity
 from nessflow.systems.lattices.lattice import Length, OpenChain
 
@@ -11,9 +12,11 @@ class Chain(OpenChain):
 
     kind: Literal["chain"] = "chain"
     sites: Length = quantity("number of sites", "1")
-    hopping: float = quantity("hopping amplitude", "t", 1.0)
+    hopping: Hopping = quantity(
+        "hopping amplitude; with several orbitals also their matrix", "t", 1.0
+    )
 
     @property
-    def hoppings(self) -> float:
+    def repeated(self) -> tuple[Hopping, ...]:
         """The hopping of all bonds, in t."""
-        return self.hopping
+        return (self.hopping,)

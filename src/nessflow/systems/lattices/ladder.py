@@ -1,27 +1,33 @@
 """Two chains, coupled rung by rung."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
+import numpy as np
+
+from nessflow.matrix import Hopping, as_block
 from nessflow.parts import quantity
-from nessflow.systems.lattices.lattice import Bonds, Length
-from nessflow.systems.lattices.rectangle import Rectangle
+from nessflow.systems.lattices.crystals.crystal import Crystal
+from nessflow.systems.lattices.lattice import Length
 
 
-class Ladder(Rectangle):
+class Ladder(Crystal):
     """Two coupled chains; site = 2 * (rung - 1) + chain, rung from 1, chain 1 or 2.
 
-    Clean, the sum and the difference of the two chains are two independent chains with the on-site
-    energies ``-rung_hopping`` and ``+rung_hopping``.
+    Clean and without flux, the sum and the difference of the two chains are two independent chains
+    with the on-site energies ``-rung_hopping`` and ``+rung_hopping``.  A flux turns the hopping
+    along chain 1 by ``e^{i flux}`` and along chain 2 by ``e^{2i flux}``.
     """
 
     kind: Literal["ladder"] = "ladder"
     length: Length = quantity("number of rungs", "1")
-    hopping: float = quantity("hopping along the chains", "t", 1.0)
-    rung_hopping: float = quantity("hopping on the rungs", "t", 1.0)
-
-    width: ClassVar[int] = 2
+    hopping: Hopping = quantity("hopping along the chains", "t", 1.0)
+    rung_hopping: Hopping = quantity("hopping on the rungs", "t", 1.0)
 
     @property
-    def bonds(self) -> Bonds:
-        """Bonds to the next rung, and from chain 1 to chain 2."""
-        return self.rectangle_bonds(self.hopping, self.rung_hopping)
+    def cells(self) -> tuple[int, ...]:
+        """Number of rungs and of chains."""
+        return self.length, 2
+
+    def along(self, direction: str) -> complex | np.ndarray:
+        """Return the hopping along the chains or on the rungs, see `Crystal`."""
+        return as_block(self.hopping if direction == "x" else self.rung_hopping)

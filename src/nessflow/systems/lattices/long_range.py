@@ -6,10 +6,10 @@ import numpy as np
 from pydantic import Field
 
 from nessflow.parts import quantity
-from nessflow.systems.lattices.lattice import Bonds, Shape
+from nessflow.systems.lattices.lattice import Bonds, Graph
 
 
-class LongRange(Shape):
+class LongRange(Graph):
     """Open chain whose hoppings fall with a power of the distance.
 
     ``h[j, j+r] = -hopping / r^exponent`` for ``r <= reach``.

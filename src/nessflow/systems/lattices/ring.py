@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from nessflow.matrix import Hopping, as_block
 from nessflow.parts import quantity
-from nessflow.systems.lattices.lattice import Bonds, Shape
+from nessflow.systems.lattices.lattice import Bonds, Graph
 
 
-class Ring(Shape):
+class Ring(Graph):
     """Ring that encloses a flux; the right lead is opposite the left one unless told.
 
     ``h[j, j+1] = -hopping e^{i flux / N}`` around the ring of N sites, so that a particle gathers
@@ -19,7 +20,9 @@ class Ring(Shape):
 
     kind: Literal["ring"] = "ring"
     sites: Annotated[int, Field(ge=3, le=10_000_000)] = quantity("number of sites", "1")
-    hopping: float = quantity("hopping amplitude", "t", 1.0)
+    hopping: Hopping = quantity(
+        "hopping amplitude; with several orbitals also their matrix", "t", 1.0
+    )
     flux: float = quantity("phase gathered on the way around the ring", "rad", 0.0)
 
     @property
@@ -31,5 +34,12 @@ class Ring(Shape):
     def bonds(self) -> Bonds:
         """Bonds from each site to the next one, from the last to the first."""
         site = np.arange(self.sites)
-        phase = np.exp(1j * self.flux / self.sites)
-        return Bonds(site, np.roll(site, -1), np.full(self.sites, self.hopping * phase))
+        hopping = as_block(self.hopping) * np.exp(1j * self.flux / self.sites)
+        return Bonds(site, np.roll(site, -1), np.array([hopping] * self.sites))
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Where the sites are, (sites, 2): a circle around 0, site 1 to the right."""
+        angles = 2 * np.pi * np.arange(self.sites) / self.sites
+        radius = 0.5 / np.sin(np.pi / self.sites)
+        return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)

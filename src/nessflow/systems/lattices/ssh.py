@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-import numpy as np
-
+from nessflow.matrix import Hopping
 from nessflow.parts import quantity
 from nessflow.systems.lattices.lattice import Length, OpenChain
 
@@ -18,11 +17,10 @@ class SSH(OpenChain):
 
     kind: Literal["ssh"] = "ssh"
     sites: Length = quantity("number of sites", "1")
-    intracell_hopping: float = quantity("hopping within a cell", "t", 1.0)
-    intercell_hopping: float = quantity("hopping between cells", "t", 1.0)
+    intracell_hopping: Hopping = quantity("hopping within a cell", "t", 1.0)
+    intercell_hopping: Hopping = quantity("hopping between cells", "t", 1.0)
 
     @property
-    def hoppings(self) -> np.ndarray:
-        """Hopping of each bond, (N - 1,), in t."""
-        is_within = np.arange(self.sites - 1) % 2 == 0
-        return np.where(is_within, self.intracell_hopping, self.intercell_hopping)
+    def repeated(self) -> tuple[Hopping, ...]:
+        """The hoppings of the first two bonds, in t."""
+        return self.intracell_hopping, self.intercell_hopping

@@ -4,11 +4,12 @@ from typing import Literal
 
 import numpy as np
 
+from nessflow.matrix import Hopping, as_block
 from nessflow.parts import quantity
-from nessflow.systems.lattices.lattice import Bonds, Length, Shape
+from nessflow.systems.lattices.lattice import Bonds, Graph, Length
 
 
-class Star(Shape):
+class Star(Graph):
     """Arms that meet in site 1; site = 1 + (arm - 1) * length + position, position from 1.
 
     The leads are at the ends of the first and of the last arm unless told.
@@ -17,7 +18,9 @@ class Star(Shape):
     kind: Literal["star"] = "star"
     arms: Length = quantity("number of arms", "1")
     length: Length = quantity("number of sites in an arm", "1")
-    hopping: float = quantity("hopping amplitude", "t", 1.0)
+    hopping: Hopping = quantity(
+        "hopping amplitude; with several orbitals also their matrix", "t", 1.0
+    )
 
     @property
     def sites(self) -> int:
@@ -35,4 +38,12 @@ class Star(Shape):
         second = np.arange(1, self.sites)
         is_innermost = (second - 1) % self.length == 0
         first = np.where(is_innermost, 0, second - 1)
-        return Bonds(first, second, np.full(second.shape, self.hopping))
+        return Bonds(first, second, np.array([as_block(self.hopping)] * second.size))
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Where the sites are, (sites, 2): site 1 at 0, the first arm to the right."""
+        angles = 2 * np.pi * np.arange(self.arms) / self.arms
+        ways = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        arms = np.multiply.outer(np.arange(1.0, self.length + 1), ways).swapaxes(0, 1)
+        return np.concatenate([np.zeros((1, 2)), arms.reshape(-1, 2)])

@@ -24,6 +24,7 @@ from typing import ClassVar
 import numpy as np
 
 from nessflow.parts import Part
+from nessflow.systems.lattices.lattice import Lattice
 
 _NODES = 32
 """Chebyshev nodes of numerical derivatives, within half the distance to the next edge."""
@@ -39,6 +40,32 @@ class Lead(Part, ABC):
     """The field that is 0 where nothing is coupled."""
     has_rows: ClassVar[bool] = False
     """Whether its sites are rows of one lead, so that they come as a list, in order."""
+    takes_orbitals: ClassVar[bool] = True
+    """Whether these may be several orbitals of a site."""
+    is_placed: ClassVar[bool] = True
+    """Whether it is told where it is; where not, the lattice knows (`beyond`)."""
+
+    def beyond(self, lattice: Lattice, name: str) -> tuple["Lead", tuple[int, ...]]:
+        """Return the lead that a lattice makes of one that is not placed.
+
+        Parameters
+        ----------
+        lattice : Lattice
+            What it is beside.
+        name : str
+            Its name.
+
+        Returns
+        -------
+        lead, rows : Lead, tuple of int
+            What it is, and the rows of the Hamiltonian, from 0, that it is coupled to.
+
+        Raises
+        ------
+        ValueError
+            When there is no such lead beside the lattice.
+        """
+        raise NotImplementedError(f"a {self.kind} is told where it is")
 
     def channels(self, sites: int) -> tuple[tuple[np.ndarray, "Lead"], ...]:
         """Return the independent channels of the lead on several sites.

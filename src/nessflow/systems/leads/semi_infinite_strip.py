@@ -21,6 +21,7 @@ class SemiInfiniteStrip(SemiInfiniteChain):
     coupling: float = quantity("hopping between each row and its site", "t", 1.0)
 
     has_rows: ClassVar = True
+    takes_orbitals: ClassVar = False
 
     def channels(self, sites: int) -> tuple[tuple[np.ndarray, Lead], ...]:
         """Return the transverse modes as chains, see `Lead.channels`.
