@@ -44,8 +44,8 @@ def energies_of(lattice, size):
     return size * np.sin(1.3 * np.arange(1, lattice.size + 1) ** 2)
 
 
-# Numbers from an independent program: leads by an ordered QZ decomposition of their cells, integrals
-# by adaptive quadrature; Kwant 1.5.0 agrees to 1e-14.
+# Numbers from an independent program: leads by an ordered QZ decomposition of their cells,
+# integrals by adaptive quadrature; Kwant 1.5.0 agrees to 1e-14.
 
 
 @pytest.mark.parametrize(
