@@ -274,8 +274,9 @@ class System(Strict):
         leads = dict.fromkeys(own, zero) if leads is None else leads
         if len(leads) != len(own):
             raise ValueError(f"the system has {len(own)} leads, got values of {len(leads)}")
+        continued = AnyOf(Lead, LeadRole).members["continued"]
         pairs = zip(leads.items(), own, strict=True)
-        known = {name: lead_of(lattice, side, filling) for (name, filling), side in pairs}
+        known = {name: continued(side=side, **filling) for (name, filling), side in pairs}
         return cls(lattice, leads=known, **others)
 
     @field_validator("leads")
@@ -323,25 +324,6 @@ class System(Strict):
 def lattice_of(system: object, parameters: Mapping[str, object] | None = None) -> Lattice:
     """Return a lattice that was made in Python: see `nessflow.systems.described`."""
     return members(Lattice)["python"].of(system, parameters)
-
-
-def lead_of(lattice: Lattice, side: str, filling: Mapping[str, float]) -> Lead:
-    """Return the lead by which a lattice goes on, in its place.
-
-    Raises
-    ------
-    ValueError
-        When the lattice does not go on there, or the rows that it couples to are not all orbitals
-        of some sites, in their order.
-    """
-    rows, cell, hopping, coupling = lattice.continuation(side)
-    sites = tuple((rows[:: lattice.orbitals] // lattice.orbitals + 1).tolist())
-    if rows_of(lattice, sites, None) != tuple(rows.tolist()):
-        raise ValueError(
-            f"lead {side}: its rows are not all orbitals of some sites, in their order"
-        )
-    matrices = {"cell": cell, "hopping": hopping, "coupling": coupling}
-    return AnyOf(Lead, LeadRole).members["unit-cell"](**matrices, site=sites, **filling)
 
 
 def place_of(system: System, name: str) -> Place:
