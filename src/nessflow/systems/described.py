@@ -15,16 +15,20 @@ package is not imported.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from nessflow.systems.lattices.lattice import Continuation
+from nessflow.systems.matrices import Tridiagonal, narrowed
 
 _EXACT = 1e-12
 """Of the largest element: departure from a Hermitian matrix that is rounding."""
 _ROUNDED = 0.01
 """The same of matrices that were printed with few digits."""
+_FULL = 0.25
+"""Share of elements other than 0 from which a matrix is dense."""
 Elements = np.ndarray | csr_array
 
 NAMES = ("hamiltonian", "leads", "loss", "gain", "site", "position")
@@ -59,6 +63,11 @@ class Described:
     orbitals: int = 1
     positions: np.ndarray | None = None
     remarks: tuple[str, ...] = ()
+
+    @cached_property
+    def stored(self) -> Tridiagonal | Elements:
+        """The Hamiltonian as solvers take it."""
+        return stored(self.hamiltonian)
 
 
 def described(found: object, parameters: Mapping[str, object] | None = None) -> Described:
@@ -99,6 +108,16 @@ def described(found: object, parameters: Mapping[str, object] | None = None) -> 
         raise ValueError(f"leads: expected a mapping of names to leads, got {_kind_of(leads)}")
     known = {str(name): _lead(f"lead {name}", lead, size) for name, lead in leads.items()}
     return Described(h, known, rates["loss"], rates["gain"], orbitals, positions)
+
+
+def stored(matrix: Elements) -> Tridiagonal | Elements:
+    """Return a Hermitian matrix as solvers take it: as a chain, sparse, or dense where it is."""
+    count = matrix.nnz if issparse(matrix) else np.count_nonzero(matrix)
+    is_full = count > _FULL * matrix.shape[0] ** 2
+    found = narrowed(csr_array(matrix, copy=True))
+    if isinstance(found, Tridiagonal) or not is_full:
+        return found
+    return matrix.toarray() if issparse(matrix) else matrix
 
 
 def _kind_of(value: object) -> str:

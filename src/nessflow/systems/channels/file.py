@@ -10,8 +10,7 @@ from scipy.sparse import csr_array
 from nessflow.matrix import Path, content_of
 from nessflow.parts import KeyedError, at_key
 from nessflow.systems.channels.channel import Channels
-from nessflow.systems.described import hermitian
-from nessflow.systems.lattices.given.given import stored
+from nessflow.systems.described import Described, hermitian
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.matrices import Tridiagonal, check_positive, checked
 
@@ -47,10 +46,14 @@ class File(Channels):
             )
 
     @cached_property
+    def _described(self) -> Described:
+        name = f"{self.path}: {self.name or 'the matrix'}"
+        found = content_of(self.path, self.format).matrix(self.name)
+        return Described(hermitian(name, found, first=1))
+
+    @property
     def _matrix(self) -> np.ndarray | Tridiagonal | csr_array:
-        found = content_of(self.path, self.format)
-        matrix = found.matrix(self.name)
-        return stored(hermitian(f"{self.path}: {self.name or 'the matrix'}", matrix, first=1))
+        return self._described.stored
 
     def matrix(self, lattice: Lattice) -> np.ndarray | Tridiagonal | csr_array:
         """Return ``P``, see `Channels`."""

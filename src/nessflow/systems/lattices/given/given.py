@@ -1,18 +1,14 @@
 """What lattices have in common whose Hamiltonian comes as a whole."""
 
 from abc import abstractmethod
-from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array, issparse
 
 from nessflow.parts import KeyedError
-from nessflow.systems.described import Described
+from nessflow.systems.described import Described, stored
 from nessflow.systems.lattices.lattice import Bonds, Continuation, Lattice
-from nessflow.systems.matrices import Matrix, Tridiagonal, narrowed
-
-_FULL = 0.25
-"""Share of elements other than 0 from which a matrix is treated as a dense one."""
+from nessflow.systems.matrices import Matrix, Tridiagonal
 
 
 class Given(Lattice):
@@ -60,7 +56,7 @@ class Given(Lattice):
     def hamiltonian(self, disorder: np.ndarray | float = 0.0) -> np.ndarray | Matrix | csr_array:
         """Return the matrix, see `Lattice`."""
         energies = np.repeat(np.zeros(self.sites) + disorder, self.orbitals)
-        clean = self._clean
+        clean = self.described.stored
         if not energies.any():
             return clean
         if isinstance(clean, Tridiagonal):
@@ -68,10 +64,6 @@ class Given(Lattice):
         if issparse(clean):
             return csr_array(clean + diags_array(energies))
         return clean + np.diag(energies)
-
-    @cached_property
-    def _clean(self) -> np.ndarray | Tridiagonal | csr_array:
-        return stored(self.described.hamiltonian)
 
     @property
     def rates(self) -> tuple[np.ndarray | Matrix | csr_array | None, ...]:
@@ -86,12 +78,3 @@ class Given(Lattice):
             known = f"it has {', '.join(leads)}" if leads else "none comes with it"
             raise ValueError(f"the {self.kind} has no lead {side!r} of its own; {known}")
         return leads[side]
-
-
-def stored(matrix: np.ndarray | csr_array) -> np.ndarray | Tridiagonal | csr_array:
-    """Return a Hermitian matrix as solvers take it: sparse where most elements are 0."""
-    if not issparse(matrix):
-        if np.count_nonzero(matrix) > _FULL * matrix.size:
-            return matrix
-        matrix = csr_array(matrix)
-    return narrowed(csr_array(matrix, copy=True))
