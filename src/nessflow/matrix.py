@@ -184,6 +184,11 @@ def content_of(path: str, format: str | None = None) -> Content:
     return importlib.import_module(_READERS).content_of(path, format)
 
 
+def project() -> str:
+    """Return the folder of the project, in which files and functions are."""
+    return str(registry.project())
+
+
 def called(
     function: str | Callable, parameters: Mapping[str, Any], then: Callable[[object], Result]
 ) -> Result:

@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import own_files
 from conftest import Project
 from nessflow.config.project import ConfigError, load_study
 from nessflow.registry import use_project
+from nessflow.systems.lattices.given.file import File
 
 STUDY = """\
 title: A system of a file
@@ -365,3 +367,32 @@ def test_plan_ends_with_status_2_and_other_studies_run(root):
     assert "Traceback" not in done.stderr
     assert "good: system.lattice: 24 sites, 100 elements; " in done.stdout
     assert " for each energy (dense)" in done.stdout
+
+
+# --- Siesta and others ----------------------------------------------------------------------------
+
+
+def test_without_sisl_its_files_say_what_is_missing(root, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sisl", None)
+    (root / "data" / "wire.TSHS").write_bytes(b"0")
+    said = problems(root, "wire.TSHS", ", cut: {cells: 3}")
+    assert "such files are read by sisl: pip install sisl" in said
+
+
+def test_what_sisl_writes_is_what_is_read(root):
+    sisl = pytest.importorskip("sisl")
+    geometry = sisl.Geometry([[0, 0, 0], [1, 0, 0]], sisl.Atom(1, R=2.1), lattice=[2, 10, 10])
+    geometry.set_nsc([3, 1, 1])
+    written = sisl.Hamiltonian(geometry, dtype=np.float64)
+    written[0, 0], written[1, 1] = 0.3, -0.2
+    written[0, 1] = written[1, 0] = -0.7
+    written[1, 0, (1, 0, 0)] = written[0, 1, (-1, 0, 0)] = -0.4
+    written.write(root / "data" / "wire.TSHS")
+    use_project(root)
+    found = File(path="data/wire.TSHS", cut={"cells": 3})
+    assert found.described.remarks == ("energies in eV",)
+    expected = np.diag([0.3, -0.2] * 3) + np.diag([-0.7, -0.4, -0.7, -0.4, -0.7], 1)
+    expected += np.triu(expected, 1).T
+    np.testing.assert_allclose(found.described.hamiltonian.toarray(), expected, atol=1e-12)
+    (root / "data" / "broken.TSHS").write_bytes(b"0" * 100)
+    assert "sisl cannot read it" in problems(root, "broken.TSHS", ", cut: {cells: 3}")

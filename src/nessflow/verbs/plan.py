@@ -195,4 +195,5 @@ def _memory(size: float) -> str:
 
 
 def _time(seconds: float) -> str:
-    return f"{float(f'{seconds:.1g}'):g} s" if seconds > 0.1 else f"{seconds * 1000:.1g} ms"
+    value, unit = (seconds, "s") if seconds > 0.1 else (1000 * seconds, "ms")
+    return f"{float(f'{value:.1g}'):g} {unit}"

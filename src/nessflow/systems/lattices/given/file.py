@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from nessflow.matrix import Content, Path, content_of
 from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.systems.described import Described, hermitian
-from nessflow.systems.lattices.given.given import Given
+from nessflow.systems.lattices.given.given import Given, kept
 from nessflow.systems.periodic import cut
 
 Direction = Annotated[int, Field(ge=1, le=3)]
@@ -78,7 +78,11 @@ class File(Given):
 
     @cached_property
     def described(self) -> Described:
-        """The system, see `Given`."""
+        """The system, see `Given`; of the same content and keys it is made once."""
+        written = repr(self.model_copy(update={"path": "", "orbitals": 1}))
+        return kept((self._content.sha256, written), self._made)
+
+    def _made(self) -> Described:
         content = self._content
         if content.blocks:
             with at_key("cut"):

@@ -1,6 +1,7 @@
 """What lattices have in common whose Hamiltonian comes as a whole."""
 
 from abc import abstractmethod
+from collections.abc import Callable, Hashable
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array, issparse
@@ -78,3 +79,17 @@ class Given(Lattice):
             known = f"it has {', '.join(leads)}" if leads else "none comes with it"
             raise ValueError(f"the {self.kind} has no lead {side!r} of its own; {known}")
         return leads[side]
+
+
+_known: dict[Hashable, Described] = {}
+_LAST = 4
+"""Systems that are kept as they were made: points of a study mostly have one."""
+
+
+def kept(key: Hashable, make: Callable[[], Described]) -> Described:
+    """Return a system that is made once for all lattices with the same key, of the last few."""
+    if key not in _known:
+        while len(_known) >= _LAST:
+            _known.pop(next(iter(_known)))
+        _known[key] = make()
+    return _known[key]

@@ -8,14 +8,10 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from nessflow.matrix import called
+from nessflow.matrix import called, project
 from nessflow.parts import at_key
 from nessflow.systems.described import Described, described
-from nessflow.systems.lattices.given.given import Given
-
-_made: dict[tuple, Described] = {}
-_LAST = 4
-"""Systems that are kept as they were made."""
+from nessflow.systems.lattices.given.given import Given, kept
 
 
 class _Held:
@@ -69,16 +65,10 @@ class Python(Given):
     @cached_property
     def described(self) -> Described:
         """The system, see `Given`; of equal arguments it is made once."""
-        try:
-            key = self.function, json.dumps(self.parameters, sort_keys=True)
-        except (TypeError, ValueError):
-            # Arrays and other objects, which only Python can give.
+        if callable(self.function):
             return self._made()
-        if key not in _made:
-            while len(_made) >= _LAST:
-                _made.pop(next(iter(_made)))
-            _made[key] = self._made()
-        return _made[key]
+        arguments = json.dumps(self.parameters, sort_keys=True, default=repr)
+        return kept((project(), self.function, arguments), self._made)
 
     def _made(self) -> Described:
         with at_key(*(["function"] if isinstance(self.function, str) else [])):
