@@ -31,6 +31,8 @@ class File(Channels):
 
     @model_validator(mode="after")
     def _is_sound(self):
+        if self.orbital is not None:
+            raise KeyedError("its matrix has a row for each orbital; leave orbital out", "orbital")
         with at_key("path", is_certain=True):
             check_positive(self.path, checked(self.path, self._matrix))
         return self
