@@ -72,7 +72,7 @@ def commands():
 def plan(studies, tier, allow_large, probe):
     """List what would run and why, what is reused and how long it may take."""
     from nessflow.run.plan import JOB_MINUTES, blocks_per_job, plan_study, plan_table
-    from nessflow.verbs.rerun import rerun_lines
+    from nessflow.verbs.plan import rerun_lines, size_lines
 
     choices = {"tier": tier, "studies": studies or None, "allow_large": allow_large}
     project = read_project(Path(), is_tolerant=True, **choices)
@@ -84,7 +84,7 @@ def plan(studies, tier, allow_large, probe):
     ]
     click.echo(plan_table(rows))
     for study, row in zip(project.studies.values(), rows, strict=True):
-        for line in rerun_lines(project, study, row):
+        for line in [*size_lines(study), *rerun_lines(project, study, row)]:
             click.echo(line)
     if blocks := blocks_per_job(rows):
         click.echo(f"cluster jobs of {JOB_MINUTES} minutes: --group-components blocks={blocks}")

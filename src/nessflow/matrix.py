@@ -1,18 +1,28 @@
-"""Complex numbers and matrices as they stand in a study file, in the notation of any tool."""
+"""Matrices as a study has them: written out in the notation of any tool, in files, by functions.
 
+Physics knows no files: a part that names one asks here for what it holds.  The readers, which know
+no physics, are found by name (`_READERS`), as kinds of study are.
+"""
+
+import importlib
 import math
 import re
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
-from pydantic import BeforeValidator, Discriminator, Tag, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, WithJsonSchema
+from scipy.sparse import csr_array
 
-from nessflow.parts import KeyedError
+from nessflow import registry
+from nessflow.parts import KeyedError, at_key
 
 _SIZE = r"(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"
 _TERM = re.compile(rf"([-+]?)(?:({_SIZE})(?:\*?(im|[ijIJ]))?|(im|[ijIJ])(?:\*({_SIZE}))?)(?![.\w])")
 _PAIR = re.compile(r"\(([^(),]+),([^(),]+)\)")
+_WRITTEN = 2000
+"""Rows of a matrix that is kept row by row."""
 _FORMS = "a complex number is written 1+2j, 1+2i or [1, 2]"
 
 
@@ -87,7 +97,169 @@ Complex = Annotated[
         }
     ),
 ]
-Matrix = tuple[tuple[Complex, ...], ...]
+# --- files and functions --------------------------------------------------------------------------
+
+_READERS = "nessflow.config.matrices.reading"
+
+Path = Annotated[str, Field(min_length=1, max_length=1000)]
+"""A file, below the folder of the project."""
+
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What a file holds.
+
+    Attributes
+    ----------
+    path : str
+        Its path, below the folder of the project.
+    size : int
+        Its bytes.
+    sha256 : str
+        Of these.
+    matrices : mapping of str to (n, m) array or csr_array
+        By name; the name is empty where the file is one matrix.
+    blocks : mapping of (int, int, int) to (n, n) array
+        Of a periodic system ``<0 i|h|R j>`` by R, in lattice vectors; Hermitian as a whole.
+    remarks : tuple of str
+        What was done to the numbers of the file.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    matrices: Mapping[str, np.ndarray | csr_array] = field(default_factory=dict)
+    blocks: Mapping[tuple[int, int, int], np.ndarray] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    def matrix(self, name: str | None = None, usual: str = "") -> np.ndarray | csr_array:
+        """Return one of the matrices.
+
+        Parameters
+        ----------
+        name : str, optional
+            Its name; left out, the only one.
+        usual : str
+            Name of that which is meant, where it is left out and there are several.
+
+        Raises
+        ------
+        ValueError
+            When there is none.
+        """
+        if self.blocks:
+            raise ValueError(
+                f"{self.path}: it holds the hoppings of a periodic system, and no matrix; a "
+                "lattice of the kind file cuts a system out of it"
+            )
+        names = list(self.matrices)
+        wanted = (
+            (usual if usual in names or len(names) != 1 else names[0]) if name is None else name
+        )
+        if wanted in names:
+            return self.matrices[wanted]
+        known = ", ".join(filter(None, names)) or "one matrix without a name"
+        said = f"there is no {wanted}" if wanted else "several matrices"
+        raise ValueError(f"{self.path}: {said} in it; it has {known}, of which name says one")
+
+
+def content_of(path: str, format: str | None = None) -> Content:
+    """Return what a file of the project holds.
+
+    Parameters
+    ----------
+    path : str
+        Below the folder of the project.
+    format : str, optional
+        One of `FORMATS`; left out, that of the ending.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be read: with file, line where it has one, and what was expected.
+    """
+    return importlib.import_module(_READERS).content_of(path, format)
+
+
+def project() -> str:
+    """Return the folder of the project, in which files and functions are."""
+    return str(registry.project())
+
+
+def called(
+    function: str | Callable, parameters: Mapping[str, Any], then: Callable[[object], Result]
+) -> Result:
+    """Return what is made of what a function returns.
+
+    Parameters
+    ----------
+    function : str or callable
+        One of the project, as ``parts/my_model.py:build``; or the function itself.
+    parameters : mapping
+        Its arguments by name.
+    then : callable
+        Makes something of what it returns; raises ValueError when it is not what it should be.
+
+    Raises
+    ------
+    ValueError
+        When there is no such function, or anything goes wrong inside: with file, line and error.
+    """
+    if callable(function):
+        return then(function(**parameters))
+    try:
+        source, found = registry.find_function(function)
+    except registry.PartError as error:
+        raise KeyedError(str(error), is_certain=True) from None
+    try:
+        return then(found(**parameters))
+    except (Exception, SystemExit) as error:
+        raise ValueError(registry.fault_of_call(error, source, function)) from None
+
+
+# --- matrices -------------------------------------------------------------------------------------
+
+
+def rows_of(value: object, info: ValidationInfo) -> object:
+    """Return the rows of a matrix that stands in a file, or that Python gives; others as they are.
+
+    Parameters
+    ----------
+    value : object
+        ``{file: data/lead.npz}``, with ``name`` and ``format`` where they are needed; an array or a
+        matrix of scipy.sparse; or rows.
+    info : ValidationInfo
+        Whose field's name is that of the array that is meant in a file of several.
+
+    Raises
+    ------
+    ValueError
+        When the file cannot be read, or is too large to be written out by rows.
+    """
+    if isinstance(value, Mapping):
+        is_text = all(isinstance(each, str) for each in value.values())
+        if "file" not in value or value.keys() - {"file", "name", "format"} or not is_text:
+            raise ValueError("expected rows, or {file: data/lead.npz}, with name and format")
+        with at_key(is_certain=True):
+            content = content_of(value["file"], value.get("format"))
+            value = content.matrix(value.get("name"), info.field_name or "")
+            if max(value.shape) > _WRITTEN:
+                raise ValueError(
+                    f"{content.path} has the shape {value.shape}; expected at most {_WRITTEN} rows"
+                )
+    if hasattr(value, "toarray"):
+        value = value.toarray()
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    # What a validator hands on counts as Python's, where rows are tuples.
+    is_list = isinstance(value, list)
+    return tuple(tuple(x) if isinstance(x, list) else x for x in value) if is_list else value
+
+
+Matrix = Annotated[tuple[tuple[Complex, ...], ...], BeforeValidator(rows_of)]
 """Rows of a matrix."""
 
 ROUNDED = 0.01

@@ -6,26 +6,32 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nessflow.validation import explained
+from nessflow.validation import as_told, explained
 
 
 class _SaysWhatIsWrong(type(BaseModel)):
     """Constructors that refuse values in the words in which a study file is refused."""
 
     def __call__(cls, *args, **values):
-        if args:
-            known = ", ".join(f"{name}=..." for name in cls.model_fields if name != "kind")
-            raise TypeError(f"{cls.__name__} takes its values by name: {cls.__name__}({known})")
+        values = cls.arguments(*args, **values)
         try:
             return super().__call__(**values)
         except ValidationError as error:
-            raise explained(cls, values) or error from None
+            raise explained(cls, values) or as_told(cls, error) from None
 
 
 class Strict(BaseModel, metaclass=_SaysWhatIsWrong):
     """Base of every parameter model: no unknown key, no NaN, immutable; shown without defaults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def arguments(cls, *args: object, **values: object) -> dict[str, object]:
+        """Return the fields by name of what the constructor is given."""
+        if args:
+            known = ", ".join(f"{name}=..." for name in cls.model_fields if name != "kind")
+            raise TypeError(f"{cls.__name__} takes its values by name: {cls.__name__}({known})")
+        return values
 
     def __setattr__(self, name: str, value: object) -> None:
         try:
@@ -69,21 +75,26 @@ class KeyedError(ValueError):
         validator raises the error.
     of_key : bool
         Whether the last key itself is wrong, and not the value that it has.
+    is_certain : bool
+        Whether it is wrong at every point: of a file or a function, not of the value of an axis.
     """
 
-    def __init__(self, message: str, *key: str | int, of_key: bool = False):
+    def __init__(
+        self, message: str, *key: str | int, of_key: bool = False, is_certain: bool = False
+    ):
         super().__init__(message)
-        self.key, self.of_key = key, of_key
+        self.key, self.of_key, self.is_certain = key, of_key, is_certain
 
 
 @contextmanager
-def at_key(*key: str | int) -> Iterator[None]:
-    """Say of every ValueError inside that the value at ``key`` causes it."""
+def at_key(*key: str | int, is_certain: bool = False) -> Iterator[None]:
+    """Say of every ValueError inside that the value at ``key`` causes it, see `KeyedError`."""
     try:
         yield
     except ValueError as error:
-        of_key = getattr(error, "of_key", False)
-        raise KeyedError(str(error), *key, *getattr(error, "key", ()), of_key=of_key) from None
+        of_key, certain = (getattr(error, name, False) for name in ("of_key", "is_certain"))
+        below, is_certain = getattr(error, "key", ()), is_certain or certain
+        raise KeyedError(str(error), *key, *below, of_key=of_key, is_certain=is_certain) from None
 
 
 def quantity(

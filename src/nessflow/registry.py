@@ -20,9 +20,10 @@ import importlib
 import importlib.util
 import json
 import pkgutil
+import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -114,13 +115,22 @@ def _own_sources(root: Path) -> tuple[Source, ...]:
     folder = root / FOLDER
     if not (root / "config").is_dir():
         return ()
-    # A package without a file of its own, so that nothing has to be installed, and the parts of
-    # two projects in one process are not taken for each other.
+    package = _package_of(folder)
+    paths = (path for path in sorted(folder.glob("*.py")) if path.stem.isidentifier())
+    return tuple(_own_source(path, package) for path in paths if path.stem[0] != "_")
+
+
+@functools.cache
+def _package_of(folder: Path) -> str:
+    """Return the name of a package of the modules in a folder.
+
+    It has no file of its own, so that nothing has to be installed, and the parts of two projects in
+    one process are not taken for each other.
+    """
     package = ModuleType(f"{FOLDER}_{hashlib.sha256(bytes(folder)).hexdigest()[:12]}")
     package.__path__ = [str(folder)]
     sys.modules[package.__name__] = package
-    paths = (path for path in sorted(folder.glob("*.py")) if path.stem.isidentifier())
-    return tuple(_own_source(path, package.__name__) for path in paths if path.stem[0] != "_")
+    return package.__name__
 
 
 def _own_source(path: Path, package: str) -> Source:
@@ -135,15 +145,23 @@ def _own_source(path: Path, package: str) -> Source:
 
 def _fault_of_import(error: BaseException, path: Path) -> str:
     """Return file, line and error; the line in the project nearest to where it happened."""
+    where, what = _traced(error, path)
+    return f"{where or f'{FOLDER}/{path.name}'}: {what}"
+
+
+def _traced(error: BaseException, path: Path) -> tuple[str, str]:
+    """Return the line in the folder of a file nearest to an error, if any, and the error."""
     at = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         at.append((error.filename, error.lineno))
     own = [
         (Path(name).name, line) for name, line in at if name and Path(name).parent == path.parent
     ]
-    name, line = own[-1] if own else (path.name, None)
     what = f"{type(error).__name__}: {getattr(error, 'msg', None) or error}"
-    return f"{FOLDER}/{name}{f':{line}' if line else ''}: {what}"
+    if not own:
+        return "", what
+    name, line = own[-1]
+    return f"{FOLDER}/{name}{f':{line}' if line else ''}", what
 
 
 @functools.cache
@@ -344,6 +362,66 @@ class _Union:
         return core_schema.tagged_union_schema(choices, discriminator="kind")
 
 
+# --- functions of the project ---------------------------------------------------------------------
+
+_FUNCTION = re.compile(rf"{FOLDER}/([A-Za-z_]\w*)\.py:([A-Za-z_]\w*)")
+
+
+def find_function(text: str) -> tuple[Source, Callable]:
+    """Return a function of the project, and the file that it is in.
+
+    Parameters
+    ----------
+    text : str
+        ``parts/my_model.py:build``.
+
+    Raises
+    ------
+    PartError
+        When there is none, or its file cannot be imported.
+    """
+    source, name = function_source(text)
+    if source is None:
+        raise PartError(f"{text}: expected file and name of a function, parts/my_model.py:build")
+    if source.fault:
+        raise PartError(source.fault)
+    if source.module is None:
+        raise PartError(f"there is no file {source.place} in {project()}")
+    found = getattr(source.module, name, None)
+    if not callable(found):
+        names = [n for n, x in vars(source.module).items() if callable(x) and n[0] != "_"]
+        known = ", ".join(names) or "no function"
+        raise PartError(f"{source.place} has no function {name}; it has {known}")
+    return source, found
+
+
+def function_source(text: str) -> tuple[Source | None, str]:
+    """Return the file of the project that a function is in, None where the text names none."""
+    written = _FUNCTION.fullmatch(text)
+    return (_function_file(project(), written[1]), written[2]) if written else (None, "")
+
+
+@functools.cache
+def _function_file(root: Path, stem: str) -> Source:
+    for source in _own_sources(root):
+        if source.name == f"{FOLDER}.{stem}":
+            return source
+    path = root / FOLDER / f"{stem}.py"
+    # Of a project without studies, or one whose name says that it is no part.
+    package = _package_of(root / FOLDER)
+    if path.is_file():
+        return _own_source(path, package)
+    return Source(f"{FOLDER}.{stem}", root, f"{FOLDER}/{stem}.py")
+
+
+def fault_of_call(error: BaseException, source: Source, function: str) -> str:
+    """Return what went wrong in a function of the project, and the line nearest to it."""
+    where, what = _traced(error, Path(source.module.__file__))
+    if isinstance(error, ValueError) and not where:
+        return f"{function}: {error}"
+    return f"{where or function}: {what}"
+
+
 # --- kinds of study -------------------------------------------------------------------------------
 
 
@@ -434,13 +512,15 @@ def sources_of(kind: str, values: Iterable[object]) -> list[Source]:
     list of Source
         The kind's first; for the same values the same in any process.
     """
-    source = kind_source(kind)
-    names = set(_named_in(list(values)))
+    source, values = kind_source(kind), list(values)
+    names = set(_named_in(values))
     found = {
         part.sources[name]
         for part in (_members(x, project()) for x in _families(source.module.Parameters))
         for name in part.parts.keys() & names
     }
+    functions = (function_source(text)[0] for text in _named_in(values, "function"))
+    found |= {each for each in functions if each is not None and each.module is not None}
     return [source, *sorted(found, key=lambda each: each.name)]
 
 
@@ -462,14 +542,14 @@ def _families(model: type[BaseModel]) -> set[type]:
     return families
 
 
-def _named_in(values: object) -> Iterator[str]:
-    """Yield every text that is the value of a key ``kind``."""
+def _named_in(values: object, name: str = "kind") -> Iterator[str]:
+    """Yield every text that is the value of a key of some name."""
     if isinstance(values, Mapping):
         for key, value in values.items():
-            if isinstance(value, str) and str(key).rpartition(".")[2] == "kind":
+            if isinstance(value, str) and str(key).rpartition(".")[2] == name:
                 yield value
         values = list(values.values())
     if isinstance(values, list | tuple):
         for value in values:
             if isinstance(value, Mapping | list | tuple):
-                yield from _named_in(value)
+                yield from _named_in(value, name)

@@ -611,7 +611,8 @@ def check_channels(channels: Channels, lattice: Lattice | None = None) -> None:
     acts = np.diag([float(channels.orbital in (None, orbital)) for orbital in every])
     p = np.kron(p, acts)
     laws.agree("as loss it is P, alike on orbitals", as_dense(opened.loss), p)
-    laws.agree("as gain it is the transpose of P", as_dense(opened.gain), p.T)
+    q = as_dense(checked("gain", channels.gain_matrix(lattice)))
+    laws.agree("as gain it is Q, the transpose of P unless told", as_dense(opened.gain), q)
 
 
 def check_disorder(disorder: Disorder) -> None:

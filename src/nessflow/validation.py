@@ -133,16 +133,31 @@ def explained(model: type[BaseModel], values: dict[str, object]) -> InvalidValue
         _, faults = validated(model, data)
     except (TypeError, ValueError):
         return None
-    name = getattr(model, "__name__", "")
-    if name == "Parameters":  # of a kind of study, which is known by the name of its module
-        name = model.__module__.rpartition(".")[2].replace("_", "-")
     problems = []
     for fault in faults:
         given = functools.reduce(_item, fault.key, data)
         key = ".".join(map(str, fault.key))
         told = "" if given is None or fault.of_key else shown(given)
-        problems.append(Problem(name, None, key, told, fault.expected, fault.hint))
+        problems.append(Problem(_called(model), None, key, told, fault.expected, fault.hint))
     return InvalidValues("\n".join(map(str, problems))) if problems else None
+
+
+def as_told(model: type[BaseModel], error: ValidationError) -> InvalidValues:
+    """Return what is wrong with arguments that no file can have, such as arrays and functions."""
+    problems = []
+    for each in error.errors(include_url=False):
+        said = each.get("ctx", {}).get("error")
+        key = ".".join(map(str, (*each["loc"], *getattr(said, "key", ()))))
+        problems.append(Problem(_called(model), None, key, "", "", str(said or each["msg"])))
+    return InvalidValues("\n".join(map(str, problems)))
+
+
+def _called(model: type[BaseModel]) -> str:
+    """Return what messages call a model."""
+    name = getattr(model, "__name__", "")
+    if name == "Parameters":  # of a kind of study, which is known by the name of its module
+        return model.__module__.rpartition(".")[2].replace("_", "-")
+    return name
 
 
 def as_written(value: object) -> object:
@@ -247,6 +262,8 @@ def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:
 
 
 def _is_of_value(error: dict) -> bool:
+    if getattr(error.get("ctx", {}).get("error"), "is_certain", False):
+        return False
     is_fraction = error["type"] == "int_type" and isinstance(error["input"], float)
     return is_fraction or error["type"] in _OF_VALUES
 

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
+import own_files
 from fock import annihilators
-from nessflow.registry import members
+from nessflow.registry import members, use_project
 from nessflow.scattering.correlations import correlation_matrix
 from nessflow.scattering.currents import steady_currents
 from nessflow.studies.systems import System, open_system
 from nessflow.systems.channels.bond import Bond
 from nessflow.systems.channels.channel import Channels
+from nessflow.systems.channels.file import File as FileOfChannels
 from nessflow.systems.channels.onsite import Onsite
 from nessflow.systems.channels.sites import Sites
 from nessflow.systems.channels.vectors import Vectors
@@ -20,6 +22,8 @@ from nessflow.systems.lattices.crystals.cubic import Cubic
 from nessflow.systems.lattices.crystals.honeycomb import Honeycomb
 from nessflow.systems.lattices.crystals.square import Square
 from nessflow.systems.lattices.crystals.triangular import Triangular
+from nessflow.systems.lattices.given.file import File
+from nessflow.systems.lattices.given.python import Python
 from nessflow.systems.lattices.ladder import Ladder
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.lattices.long_range import LongRange
@@ -32,6 +36,8 @@ from nessflow.systems.matrices import Tridiagonal, as_dense, checked
 from nessflow.systems.shapes.disc import Disc
 from nessflow.testing import check_channels, check_disorder, check_lattice
 
+PROJECT = own_files.temporary()
+use_project(PROJECT)
 DENSE = Matrix(hamiltonian=((0.1, 0.5 + 0.2j, 0), (0.5 - 0.2j, -0.3, -1j), (0, 1j, 0)))
 LATTICES = {
     "chain": Chain(sites=5, hopping=0.7, onsite=0.2),
@@ -55,7 +61,13 @@ LATTICES = {
     "zigzag": Honeycomb(length=2, width=3),
     "armchair": Honeycomb(length=2, width=3, edge="armchair", flux=0.3),
     "cubic": Cubic(length=2, width=3, height=2, flux=0.4),
+    "file": File(path="data/strip.mtx"),
+    "cut": File(path="data/graphene_hr.dat", cut={"cells": 2, "width": {2: 2}}),
+    "function": Python(function="parts/my_model.py:chain", parameters={"sites": 4}),
+    "description": Python(function="parts/my_model.py:described", parameters={"sites": 4}),
 }
+GIVEN = {"cut", "description"}
+"""Those with orbitals, or with loss of their own, which laws of channels do not know."""
 CHANNELS = {
     "onsite": Onsite(rate=0.3),
     "nothing": Onsite(rate=0.0),
@@ -65,6 +77,12 @@ CHANNELS = {
     "vectors": Vectors(vectors=({1: 0.3 - 0.1j}, {1: 0.2j})),
 }
 TRIDIAGONAL = {"chain", "site", "ssh", "next neighbours", "star of one arm", "row"}
+TRIDIAGONAL |= {"function", "description"}
+
+
+@pytest.fixture(autouse=True)
+def project():
+    use_project(PROJECT)
 
 
 def kinds(parts):
@@ -73,20 +91,21 @@ def kinds(parts):
 
 def test_all_parts_are_tried():
     assert kinds(LATTICES) == members(Lattice).keys()
-    assert kinds(CHANNELS) == members(Channels).keys()
+    assert kinds(CHANNELS) | {"file"} == members(Channels).keys()
     assert {"uniform"} == members(Disorder).keys()
 
 
 # --- lattices -------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=LATTICES)
+@pytest.fixture(params=sorted(LATTICES.keys() - GIVEN))
 def lattice(request):
     return LATTICES[request.param]
 
 
-def test_it_obeys_the_laws_of_lattices(lattice):
-    check_lattice(lattice)
+@pytest.mark.parametrize("name", LATTICES)
+def test_it_obeys_the_laws_of_lattices(name):
+    check_lattice(LATTICES[name])
 
 
 @pytest.mark.parametrize("name", LATTICES)
@@ -95,6 +114,12 @@ def test_what_is_a_chain_is_tridiagonal(name):
 
 
 # --- channels -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["loss.mtx", "strip_arrays.npz"])
+def test_a_file_obeys_the_laws_of_channels(path):
+    name = "loss" if path.endswith("npz") else None
+    check_channels(FileOfChannels(path=f"data/{path}", name=name), LATTICES["file"])
 
 
 @pytest.mark.parametrize("name", CHANNELS)

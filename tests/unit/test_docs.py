@@ -31,7 +31,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = [*PAGES, *sorted(SOURCE.rglob("*.py"))]
 """All that may name a module: pages, docstrings, comments."""
 OWN = re.compile(r"(parts/|my-project/).*|my_kind\.py|tests/test_laws\.py")
-"""Files of the reader's own project, on the pages."""
+"""Files of the reader's own project."""
 NAMED = re.compile(r"\| *((?:`[a-z0-9-]+`(?:, | and )?)+) *(?=\|)")
 
 
@@ -183,7 +183,7 @@ def test_what_is_named_is_there(path):
     files = {found.relative_to(ROOT).as_posix() for found in python_files()}
     for name in sorted(set(re.findall(r"[\w./-]*\w\.py\b(?!::)", text))):
         known = any(f"/{file}".endswith(f"/{name}") for file in files)
-        assert known or (path in PAGES and OWN.fullmatch(name)), f"{path.name}: {name}"
+        assert known or OWN.fullmatch(name), f"{path.name}: {name}"
     if path in PAGES:
         for name in re.findall(r"`((?:\w+/)+)`", text):
             assert any((place / name).is_dir() for place in (SOURCE, ROOT)), f"{path.name}: {name}"

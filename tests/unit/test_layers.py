@@ -27,7 +27,7 @@ ALLOWED = {
     "validation": {"errors", "registry", "pydantic"},
     "parts": {"validation", "pydantic"},
     "grids": {"parts", "numpy", "pydantic"},
-    "matrix": {"parts", "numpy", "pydantic"},
+    "matrix": {"parts", "registry", "numpy", "scipy", "pydantic"},
     "estimate": {"numpy"},
     "outcome": {"estimate", "numpy"},
     "systems": {"matrix", "parts", "registry", "numpy", "scipy", "pydantic"},
@@ -42,8 +42,8 @@ ALLOWED = {
     "observables": PHYSICS | GROUND | {"numpy", "pydantic", "pydantic_core"},
     "studies": PHYSICS | GROUND | {"observables", "numpy", "scipy", "pydantic"},
     "kinds": PHYSICS | GROUND | {"observables", "studies", "numpy", "scipy", "pydantic"},
-    "config": {"digest", "errors", "registry", "validation"}
-    | {"numpy", "pydantic", "ruamel", "simpleeval"},
+    "config": {"digest", "errors", "matrix", "registry", "validation"}
+    | {"numpy", "scipy", "sisl", "pydantic", "ruamel", "simpleeval"},
     "store": {"config", "digest", "errors", "validation", "numpy", "xarray", "netCDF4"},
     "run": {"store", "config", "digest", "errors", "validation", "numpy", "xarray"},
     "publish": {"store", "config", "rocrate"},

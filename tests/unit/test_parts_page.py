@@ -52,7 +52,7 @@ def point(project, text):
 
 
 def test_the_page_has_a_part_of_each_family():
-    assert len(BLOCKS) == 8
+    assert len(BLOCKS) == 9
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,28 @@ def test_the_printed_integrand_is_the_current_into_loss(project, gain):
     into = found["coordinates"]["terminal"].index("loss")
     current = found["observables"]["particle_current"]["value"][into]
     assert found["observables"]["absorption"]["value"] == pytest.approx(-current, rel=1e-10)
+
+
+MADE = """
+title: A wire with a spin
+study: transmission
+system:
+  lattice: {kind: python, function: "parts/my_model.py:build", parameters: {length: 20, flux: $f}}
+  leads:
+    left: {kind: continued, chemical_potential: 0, temperature: 0.1}
+    right: {kind: continued, chemical_potential: 0, temperature: 0.1}
+energies: [-2.29, -1]
+axes:
+  f: {inner: [0, 0.7], natural_units: rad, long_name: phase}
+"""
+
+
+@pytest.mark.parametrize("flux", [0, 0.7])
+def test_the_printed_function_makes_a_wire_that_goes_on(project, flux):
+    """Numbers of open channels, one in the gap of the field; a phase of one bond is none."""
+    found = point(project, MADE.replace("[0, 0.7]", f"[{flux}]"))
+    transmission = found["observables"]["transmission"]["value"]
+    assert transmission[0][1] == pytest.approx([1, 2], abs=1e-10)
 
 
 def test_the_printed_kind_computes(project):

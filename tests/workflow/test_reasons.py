@@ -16,7 +16,7 @@ from nessflow.run.retry import release_failures
 from nessflow.run.solve import solve_block, stale_path
 from nessflow.store.store import read_dataset, write_dataset
 from nessflow.verbs.draw import draw_study
-from nessflow.verbs.rerun import rerun_lines
+from nessflow.verbs.plan import rerun_lines
 from nessflow.verbs.workflow import read_project
 
 CHAIN = """\

@@ -21,6 +21,7 @@ from nessflow.config.expressions import (
     replaced,
 )
 from nessflow.config.grid import Axis, Ensemble, Labels, canonical_json, label_of, points_of
+from nessflow.config.matrices.reading import READERS, digests, files_of, with_contents
 from nessflow.config.study_file import KEYS
 from nessflow.digest import joint_digest, short_hash
 from nessflow.errors import ConfigError, Problem
@@ -112,9 +113,20 @@ class Study:
 
     @property
     def _sources(self) -> list[Source]:
-        """Where its kind and the parts that it names come from."""
-        cases = [axis.cases for axis in self.axes if axis.cases is not None]
-        return sources_of(self.kind_name, [self.template, *cases])
+        """Where its kind, the parts and functions that it names, and readers of files come from."""
+        return sources_of(self.kind_name, self._written) + (list(READERS) if self.files else [])
+
+    @property
+    def _written(self) -> list[object]:
+        return [self.template, *(axis.cases for axis in self.axes if axis.cases is not None)]
+
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        """The files that its parameters name, below the folder of the project, and their SHA-256.
+
+        Numbers follow from their content, whatever they are called.
+        """
+        return files_of(self._written)
 
     @cached_property
     def _observable_digests(self) -> Mapping[str, str]:
@@ -270,6 +282,8 @@ def possible_parameters(study: Study, outer: Labels) -> BaseModel:
 
 def _parameters(study: Study, labels: Labels) -> BaseModel:
     template = study.template
+    if study.files and digests(study.files) != study.files:
+        raise ValueError(f"a file has changed since the study was read: {', '.join(study.files)}")
     for axis in study.axes:
         if axis.cases is not None:
             for key, value in axis.cases[labels[axis.name]].items():
@@ -292,13 +306,13 @@ def template_json(study: Study, outer: Labels | None = None) -> str:
     content = {"kind": study.kind_name, "parameters": parameters, "cases": cases, "seed": None}
     if study.ensemble:
         content |= {"seed": study.ensemble.seed, "independent": study.ensemble.independent}
-    return canonical_json(with_whole_numbers(content))
+    return canonical_json(with_whole_numbers(with_contents(content)))
 
 
 def inner_cases(axes: Iterable[Axis]) -> dict[str, dict[str, object]]:
     """Return the definitions of the cases that a block has side by side: axis -> label -> case."""
     return {
-        axis.name: with_whole_numbers(dict(axis.cases))
+        axis.name: with_whole_numbers(with_contents(axis.cases))
         for axis in axes
         if axis.cases is not None and not axis.outer
     }

@@ -19,9 +19,9 @@ from nessflow.validation import with_whole_numbers
 ROOT = Path(__file__).parents[3]
 _NUMBERS = ("numpy", "scipy", "xarray", "netcdf4", "numba")
 _UNKNOWN = "unknown"
-_JSON = ("parameters", OBSERVABLES, "axes", "versions")
+_JSON = ("parameters", OBSERVABLES, "axes", "files", "versions")
 _WHOLE = ("seed", "git_dirty")
-_SAID = ("title", "references", *RECORD, OBSERVABLES, "axes", *_WHOLE, "content_sha256")
+_SAID = ("title", "references", *RECORD, OBSERVABLES, "axes", "files", *_WHOLE, "content_sha256")
 
 
 def provenance(study: Study, outer: Labels | None = None) -> dict[str, str | int]:
@@ -53,6 +53,8 @@ def provenance(study: Study, outer: Labels | None = None) -> dict[str, str | int
     }
     if study.ensemble is not None:
         attributes["seed"] = study.ensemble.seed
+    if study.files:
+        attributes["files"] = canonical_json(study.files)
     return {name: value for name, value in attributes.items() if value not in (None, "")}
 
 

@@ -1,9 +1,9 @@
 """What was found out once about unchanged files, found again by the content of them all.
 
 Reading and checking the studies of a project takes seconds, and each run and each job of a cluster
-needs what comes of it.  That follows from the files of the configuration, those of nessflow, Python
-and the packages beside it, of which there is one SHA-256 (`inputs`).  No file is taken to be what
-it was because it has the same name, time or size.
+needs what comes of it.  That follows from the files of the configuration, those that its studies
+name, those of nessflow, Python and the packages beside it, of which there is one SHA-256
+(`inputs`).  No file is taken to be what it was because it has the same name, time or size.
 """
 
 import contextlib
@@ -12,12 +12,15 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from nessflow.digest import SOURCE
-from nessflow.store.files import StoreError, write_text
+from nessflow.store.files import StoreError, file_sha256, write_text
+
+FILES = "files"
+"""The name of what is remembered that has the files that studies name."""
 
 
 class Inputs(NamedTuple):
@@ -35,7 +38,7 @@ class Inputs(NamedTuple):
     states: tuple[tuple[int, ...], ...]
 
 
-def inputs(root: Path, asked: str) -> Inputs | None:
+def inputs(root: Path, asked: str, named: Iterable[str] = ()) -> Inputs | None:
     """Return what the reading of a project follows from.
 
     Parameters
@@ -44,6 +47,8 @@ def inputs(root: Path, asked: str) -> Inputs | None:
         Its folder.
     asked : str
         What is asked of it.
+    named : iterable of str
+        Files below the folder that its studies name.
 
     Returns
     -------
@@ -54,7 +59,7 @@ def inputs(root: Path, asked: str) -> Inputs | None:
     surroundings = [asked, sys.version, str(root), os.getcwd(), installed]
     sha256, states = hashlib.sha256(json.dumps(surroundings).encode()), []
     try:
-        for path in _files(root):
+        for path in [*_files(root), *(root / name for name in sorted(named))]:
             state = os.stat(path)
             # Opening a pipe would wait for its writer.
             if not stat.S_ISREG(state.st_mode):
@@ -95,20 +100,32 @@ def remembered(
     asked : str
         What is asked of the project.
     find_out : callable
-        Returns something that JSON can hold, and whether it may be remembered.
+        Returns something that JSON can hold, which has the SHA-256 of each file that studies name
+        (`FILES`), and whether it may be remembered.
     """
-    before = inputs(root, asked)
     with contextlib.suppress(OSError, ValueError):
         seal, _, text = path.read_text(encoding="utf-8").partition("\n")
-        if before and seal == _seal(before, text):
-            return json.loads(text)
+        content = json.loads(text)
+        # What else they name they would do by an edit, or by a file that they name.
+        now = inputs(root, asked, content[FILES])
+        if now and seal == _seal(now, text):
+            return content
+    before = inputs(root, asked)
     content, is_sound = find_out()
+    after = inputs(root, asked, content[FILES])
     # What was written while it was read may not be what was read.
-    if before and is_sound and inputs(root, asked) == before:
+    same = after and inputs(root, asked) == before and _are(root, content[FILES])
+    if before and is_sound and same:
         text = json.dumps(content)
         with contextlib.suppress(StoreError):
-            write_text(path, f"{_seal(before, text)}\n{text}")
+            write_text(path, f"{_seal(after, text)}\n{text}")
     return content
+
+
+def _are(root: Path, files: Mapping[str, str]) -> bool:
+    with contextlib.suppress(OSError):
+        return all(f"sha256:{file_sha256(root / name)}" == files[name] for name in files)
+    return False
 
 
 def _seal(of: Inputs, text: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from nessflow.matrix import Complex
 from nessflow.parts import KeyedError, Strict, at_key, quantity
-from nessflow.registry import AnyOf
+from nessflow.registry import AnyOf, members
 from nessflow.studies.draws import stream
 from nessflow.studies.kind import Coordinate
 from nessflow.studies.placement import require_different
@@ -17,7 +17,7 @@ from nessflow.systems.channels.channel import Channels, Site
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Lead
-from nessflow.systems.matrices import Matrix
+from nessflow.systems.matrices import Matrix, added
 from nessflow.systems.system import OpenSystem, Place, Tridiagonal, attached_leads
 
 CONVENTIONS = (
@@ -214,7 +214,11 @@ AnyChannels = Annotated[Channels, AnyOf(Channels)]
 
 
 class System(Strict):
-    """An open quadratic system between leads."""
+    """An open quadratic system between leads.
+
+    In Python the lattice may also be the Hamiltonian, an array or a matrix of scipy.sparse, or what
+    else `nessflow.systems.described` knows, and comes first: ``System(h, leads={...})``.
+    """
 
     lattice: Annotated[Lattice, AnyOf(Lattice)]
     disorder: Annotated[Disorder, AnyOf(Disorder)] | None = Field(
@@ -225,6 +229,55 @@ class System(Strict):
     leads: dict[str, AnyLead] = Field(
         min_length=1, description="name -> lead; with two leads the first is left, the other right"
     )
+
+    @classmethod
+    def arguments(cls, *lattice: object, **values: object) -> dict[str, object]:
+        """Return the fields by name; the lattice comes first, and may be what Python has made."""
+        if len(lattice) == 1 and "lattice" not in values:
+            values, lattice = {"lattice": lattice[0], **values}, ()
+        values = super().arguments(*lattice, **values)
+        given = values.get("lattice")
+        is_part = isinstance(given, Lattice) or (isinstance(given, Mapping) and "kind" in given)
+        return values if given is None or is_part else {**values, "lattice": lattice_of(given)}
+
+    @classmethod
+    def from_kwant(
+        cls,
+        system: object,
+        params: Mapping[str, object] | None = None,
+        *,
+        leads: Mapping[str, Mapping[str, float]] | None = None,
+        **others,
+    ) -> "System":
+        """Return a finalised system of Kwant with its leads.
+
+        Parameters
+        ----------
+        system : kwant.system.FiniteSystem
+            What ``builder.finalized()`` returns; all its leads have a translational symmetry.
+        params : mapping, optional
+            As the functions of Kwant take them.
+        leads : mapping, optional
+            Name -> chemical_potential and temperature, in the order of the leads of Kwant; left
+            out, lead0, lead1, ... with 0 and 0, as transmissions do not depend on these.
+        **others
+            ``loss``, ``gain`` and ``disorder``.
+
+        Raises
+        ------
+        ValueError
+            When it is no such system.
+        """
+        lattice = lattice_of(system, params)
+        own = list(lattice.described.leads)
+        zero = {"chemical_potential": 0.0, "temperature": 0.0}
+        leads = dict.fromkeys(own, zero) if leads is None else leads
+        if len(leads) != len(own):
+            raise ValueError(f"the system has {len(own)} leads, got values of {len(leads)}")
+        continued = AnyOf(Lead, LeadRole).members["continued"]
+        pairs = zip(leads.items(), own, strict=True)
+        known = {name: continued(side=side, **filling) for (name, filling), side in pairs}
+        return cls(lattice, leads=known, **others)
 
     @field_validator("leads")
     @classmethod
@@ -266,6 +319,11 @@ class System(Strict):
                 with at_key("leads", name, "site"):
                     lead.require_sites(len(rows))
         return self
+
+
+def lattice_of(system: object, parameters: Mapping[str, object] | None = None) -> Lattice:
+    """Return a lattice that was made in Python: see `nessflow.systems.described`."""
+    return members(Lattice)["python"].of(system, parameters)
 
 
 def place_of(system: System, name: str) -> Place:
@@ -379,11 +437,13 @@ def open_systems(
 
 def _clean_system(system: System, hamiltonian: Matrix) -> OpenSystem:
     lattice = system.lattice
-    loss = gain = Tridiagonal.zero(lattice.size)
+    loss, gain = lattice.rates
     if system.loss is not None:
-        loss = system.loss.matrix_of_orbitals(lattice)
+        loss = added(loss, system.loss.matrix_of_orbitals(lattice))
     if system.gain is not None:
-        gain = system.gain.matrix_of_orbitals(lattice).T
+        gain = added(gain, system.gain.gain_matrix(lattice))
+    zero = Tridiagonal.zero(lattice.size)
+    loss, gain = (zero if each is None else each for each in (loss, gain))
     leads = []
     for name, lead in system.leads.items():
         filling = lead.chemical_potential, lead.temperature

@@ -479,6 +479,21 @@ def as_sparse(matrix: Matrix) -> Sparse:
     return _as_sparse_matrix(scipy.sparse.coo_array(matrix))
 
 
+def added(
+    first: "Matrix | scipy.sparse.csr_array | None", second: "Matrix | scipy.sparse.csr_array"
+) -> "Matrix | scipy.sparse.csr_array":
+    """Return the sum of two matrices, the second where there is no first."""
+    if first is None:
+        return second
+    whole = [x for x in (first, second) if isinstance(x, np.ndarray)]
+    parts = [
+        x if isinstance(x, np.ndarray) or scipy.sparse.issparse(x) else as_sparse(x).matrix
+        for x in (first, second)
+    ]
+    total = parts[0] + parts[1]
+    return np.asarray(total) if whole else narrowed(scipy.sparse.csr_array(total))
+
+
 def narrowed(matrix: scipy.sparse.sparray) -> Tridiagonal | scipy.sparse.csr_array:
     """Return a sparse Hermitian matrix as `Tridiagonal` where it is.
 

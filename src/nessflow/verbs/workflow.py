@@ -49,7 +49,7 @@ from nessflow.store.manifest import (
     state_of,
     vouched_faults,
 )
-from nessflow.store.remembered import remembered
+from nessflow.store.remembered import FILES, remembered
 from nessflow.verbs.figure_checks import figure_problems, layout_of
 
 FORMATS = ("svg", "pdf", "png")
@@ -134,6 +134,8 @@ class Workflow:
     flags: list[str]
     figure_source: str
     report_source: str
+    files: Mapping[str, str]
+    """Files below the folder of the project that studies name, and the SHA-256 of each."""
     study: Callable[[str], Study] = field(repr=False, compare=False)
     """Returns a study by its name; read where it was not: all else is remembered."""
 
@@ -207,6 +209,7 @@ def _found(
         "flags": ["--tier", project.tier, *(["--allow-large"] if allow_large else [])],
         "figure_source": style_digest(),
         "report_source": report_digest(),
+        FILES: {path: sha256 for each in studies for path, sha256 in each.files.items()},
     }
     return found, not project.broken
 

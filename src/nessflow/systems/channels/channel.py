@@ -53,6 +53,10 @@ class Channels(Part, ABC):
         matrix = as_sparse(checked("loss or gain", on_sites)).matrix
         return narrowed(scipy.sparse.kron(matrix, within, format="csr"))
 
+    def gain_matrix(self, lattice: Lattice) -> Tridiagonal | csr_array:
+        """Return the gain matrix ``Q`` of the channels, (N, N), in t/hbar; see `matrix`."""
+        return self.matrix_of_orbitals(lattice).T
+
     def require_fit(self, lattice: Lattice) -> None:
         """Check that the lattice has what the channels act on.
 

@@ -104,6 +104,11 @@ class Lattice(Part, ABC):
         """Sites of the left and of the right lead unless told, from 1."""
         return 1, self.sites
 
+    @property
+    def rates(self) -> tuple[np.ndarray | Tridiagonal | csr_array | None, ...]:
+        """Matrices P and Q of loss and gain that come with it, in t/hbar; None unless told."""
+        return None, None
+
     def rows(self, site: int, orbital: int | None = None) -> tuple[int, ...]:
         """Return rows of the Hamiltonian, from 0.
 

@@ -1,13 +1,22 @@
-"""Why the next run makes data and figures of a study again, in words: what `nessflow plan` says."""
+"""What `nessflow plan` says: why data and figures are made again, and how large systems are."""
 
+import time
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 from nessflow.config.project import Project, Study
+from nessflow.config.study import possible_parameters
 from nessflow.digest import style_digest
+from nessflow.errors import ConfigError
 from nessflow.run.plan import Plan
 from nessflow.run.provenance import definition
 from nessflow.run.reasons import changed
+from nessflow.solvers.banded import banded_matrices
+from nessflow.solvers.solver import Solver, contact_response
 from nessflow.store.files import Missing, StoreError
 from nessflow.store.manifest import (
     DATA,
@@ -19,7 +28,15 @@ from nessflow.store.manifest import (
     state_of,
 )
 from nessflow.store.store import read_dataset
+from nessflow.studies.systems import open_system
+from nessflow.systems.lattices.given.given import Given
+from nessflow.systems.system import OpenSystem
 from nessflow.verbs.workflow import SIDECAR, SUFFIXES, data_of, expected_figures, written_spec
+
+_TRIED = 1e10
+"""Operations up to which one energy is solved to see what it takes."""
+_SPEED = 3e9
+"""Operations a second, else."""
 
 
 def rerun_lines(project: Project, study: Study, plan: Plan) -> list[str]:
@@ -108,3 +125,75 @@ def _of_old_figures(study: Study, folder: Path) -> Iterator[str]:
 
 def _cause(fault: StoreError) -> str:
     return f"{fault.path.name}: {fault.cause}"
+
+
+# --- how large systems are that come from elsewhere -----------------------------------------------
+
+
+def size_lines(study: Study) -> list[str]:
+    """Return what is in the files of a study, and what its first system takes; else no line.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+
+    Returns
+    -------
+    list of str
+        ``STUDY: system.lattice: SIZE; COST``.
+    """
+    try:
+        parameters = possible_parameters(study, {})
+    except (ConfigError, ValueError):
+        return []
+    lattice = getattr(getattr(parameters, "system", None), "lattice", None)
+    if not isinstance(lattice, Given):
+        return []
+    described = lattice.described
+    rows = f" of {lattice.orbitals} orbitals, {lattice.size} rows" if lattice.orbitals > 1 else ""
+    elements = described.hamiltonian
+    count = elements.nnz if hasattr(elements, "nnz") else np.count_nonzero(elements)
+    parts = [f"{lattice.sites} sites{rows}, {count} elements"]
+    if described.leads:
+        cells = ", ".join(f"{name} {len(x.cell)}" for name, x in described.leads.items())
+        parts.append(f"rows of a cell of its leads: {cells}")
+    with suppress(ValueError):
+        parts.append(_cost(open_system(parameters.system, np.random.default_rng(0))))
+    return [f"{study.name}: system.lattice: {'; '.join([*parts, *described.remarks])}"]
+
+
+def _cost(system: OpenSystem) -> str:
+    """Return memory and time that the Green's function between contacts takes."""
+    size = system.sites
+    is_full = system.is_dense
+    width = size if is_full else min(size, 2 * banded_matrices(system).width + 1)
+    operations = 8.0 * size * width**2
+    if operations > _TRIED:
+        memory, seconds = 48.0 * size * width, operations / _SPEED
+        said = "estimated "
+    else:
+        energy = np.array([0.123456])
+        contact_response(system, energy)
+        tracemalloc.start()
+        contact_response(system, energy)
+        memory = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        start = time.perf_counter()
+        contact_response(system, energy)
+        seconds, said = time.perf_counter() - start, ""
+    name = Solver(system).at_contacts.__name__.rpartition(".")[2].replace("_", " ")
+    return f"{said}{_memory(memory)} and {_time(seconds)} for each energy ({name})"
+
+
+def _memory(size: float) -> str:
+    for unit in ("kB", "MB"):
+        size /= 1000
+        if size < 1000:
+            return f"{float(f'{size:.2g}'):g} {unit}"
+    return f"{float(f'{size / 1000:.2g}'):g} GB"
+
+
+def _time(seconds: float) -> str:
+    value, unit = (seconds, "s") if seconds > 0.1 else (1000 * seconds, "ms")
+    return f"{float(f'{value:.1g}'):g} {unit}"

@@ -1,0 +1,398 @@
+"""Files of matrices that are wrong, each in one line: file, place, what was expected."""
+
+import io
+import os
+import pickle
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import own_files
+from conftest import Project
+from nessflow.config.project import ConfigError, load_study
+from nessflow.registry import use_project
+from nessflow.systems.lattices.given.file import File
+
+STUDY = """\
+title: A system of a file
+study: steady-current
+system:
+  lattice: {{kind: file, path: data/{path}{more}}}
+  leads:
+    left: {{kind: wide-band, broadening: 1, chemical_potential: 0, temperature: 0.1, site: 1}}
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    return own_files.write(tmp_path)
+
+
+def problems(root, path, more="", study=STUDY):
+    """What is said of a study with a file."""
+    use_project(root)
+    (root / "config" / "studies" / "one.yaml").write_text(study.format(path=path, more=more))
+    with pytest.raises(ConfigError) as caught:
+        load_study(root / "config" / "studies" / "one.yaml")
+    (problem,) = caught.value.problems
+    assert problem.line == 4
+    assert not problem.of_point
+    return str(problem)
+
+
+def npz(**arrays):
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+def sparse(matrix):
+    stream = io.BytesIO()
+    scipy.sparse.save_npz(stream, matrix)
+    return stream.getvalue()
+
+
+def out_of_range():
+    h = scipy.sparse.csr_array(np.eye(3))
+    h.indices[1] = 7
+    return sparse(h)
+
+
+H = np.array([[0.0, 1.0], [1.0, 0.0]])
+NOT_HERMITIAN = np.array([[0, 1, 0], [1.1, 0, 2], [0, 2.5, 0]])
+
+NPZ = {
+    "empty": (b"", "it is no .npz archive"),
+    "text": (b"0 1\n1 0\n", "it is no .npz archive; expected one of scipy.sparse.save_npz"),
+    "pickle": (pickle.dumps(H), "it is no .npz archive"),
+    "cut off": (npz(hamiltonian=np.eye(50))[:-300], "it is cut off"),
+    "objects": (
+        npz(hamiltonian=np.array([[0, "a"], [1, None]], object)),
+        "hamiltonian is a pickled Python object, which is not opened",
+    ),
+    "words": (npz(hamiltonian=np.array([["a", "b"], ["c", "d"]])), "elements of type <U1"),
+    "a row": (npz(hamiltonian=np.zeros(4)), "has the shape (4,); expected rows and columns"),
+    "not square": (npz(hamiltonian=np.zeros((2, 3))), "expected a square matrix, got the shape"),
+    "nothing": (npz(hamiltonian=np.zeros((0, 0))), "has the shape (0, 0)"),
+    "nan": (npz(hamiltonian=H * np.nan), "the element [1,1] = nan is not finite"),
+    "other names": (
+        npz(h=H, v=H),
+        "there is no hamiltonian in it; it has h, v, of",
+    ),
+    "not Hermitian": (
+        npz(hamiltonian=NOT_HERMITIAN),
+        "is not Hermitian: the element (2, 3) = 2, but (3, 2) = 2.5; particle loss and gain",
+    ),
+    "one triangle": (
+        sparse(scipy.sparse.csr_array(np.triu(NOT_HERMITIAN))),
+        "only one triangle of it is there",
+    ),
+    "few digits": (
+        npz(hamiltonian=H + np.array([[0, 1e-6], [0, 0]])),
+        "take (h + h^+)/2 (hermitian_part: true)",
+    ),
+    "complex diagonal": (npz(hamiltonian=H + 0.1j * np.eye(2)), "(1, 1) = 0+0.1j has an imaginary"),
+    "indices": (out_of_range(), "data/h.npz: "),
+}
+
+MTX = "%%MatrixMarket matrix coordinate complex hermitian\n% a comment\n3 3 3\n"
+GENERAL = "%%MatrixMarket matrix coordinate real general\n2 2 2\n"
+MATRIX_MARKET = {
+    "empty": ("", "data/h.mtx, line 1: expected %%MatrixMarket matrix"),
+    "text": ("hello\n", "data/h.mtx, line 1: expected %%MatrixMarket matrix"),
+    "garbage": (MTX + "1 1 1 0\n2 1 x 0\n3 3 1 0\n", "data/h.mtx, line 5: Invalid floating-point"),
+    "a missing number": (MTX + "1 1 1 0\n2 1 1\n", "line 5: expected 4 numbers, got '2 1 1'"),
+    "cut off": (MTX + "1 1 1 0\n", "data/h.mtx: Truncated file"),
+    "too long": (MTX + "1 1 1 0\n" * 4, "data/h.mtx, line 7: Too many lines"),
+    "no size": (MTX[:62], "data/h.mtx: it ends before the size of the matrix"),
+    "out of range": (MTX + "1 1 1 0\n4 1 1 0\n3 3 1 0\n", "line 5: Row index out of bounds"),
+    "not finite": (MTX + "1 1 nan 0\n2 1 1 0\n3 3 1 0\n", "the element [1,1] = (nan+0j) is not"),
+    "not square": (GENERAL.replace("2 2 2", "2 3 1") + "1 1 1\n", "expected a square matrix"),
+    "complex symmetric": (
+        MTX.replace("hermitian", "symmetric") + "1 1 1 0\n2 1 0 1\n3 3 1 0\n",
+        "line 1: a complex symmetric matrix, h[j,k] = h[k,j], is not Hermitian; write hermitian",
+    ),
+    "skew": (MTX.replace("hermitian", "skew-symmetric"), "line 1: a skew-symmetric matrix"),
+    "pattern": (
+        GENERAL.replace("real", "pattern") + "1 2\n2 1\n",
+        "line 1: a pattern matrix",
+    ),
+    "complex columns of a real matrix": (
+        GENERAL + "1 2 0 1\n2 1 0 -1\n",
+        "line 3: expected 3 numbers, got '1 2 0 1'",
+    ),
+    "one triangle": (GENERAL + "1 2 1\n1 1 1\n", "only one triangle of it is there"),
+    "both triangles": (
+        MTX + "2 1 1 0\n1 2 1 0\n3 3 1 0\n",
+        "the element [1,2] is listed twice; of a matrix that is not general one triangle is listed",
+    ),
+    "twice": (GENERAL + "1 1 1\n1 1 1\n", "the element [1,1] is listed twice"),
+    "imaginary diagonal": (MTX + "1 1 1 3\n2 1 1 0\n3 3 1 0\n", "(1, 1) = 1+3j has an imaginary"),
+    "bytes": (bytes(range(256)), "data/h.mtx, line 1: expected %%MatrixMarket matrix"),
+}
+
+
+def wannier(*changes):
+    """The file of the wire with some texts changed."""
+    text = own_files.hr_dat(own_files.WIRE, own_files.DEGENERACIES)
+    for old, new in changes:
+        assert text.count(old) >= 1, old
+        text = text.replace(old, new, 1)
+    return text
+
+
+def lines(first, last):
+    return "\n".join(wannier().splitlines()[first:last]) + "\n"
+
+
+WANNIER90 = {
+    "empty": ("", "data/x_hr.dat, line 2: expected the number of orbitals, got ''"),
+    "text": ("a\nb\nc\n", "data/x_hr.dat, line 2: expected the number of orbitals, got 'b'"),
+    "no number of vectors": (lines(0, 2), "line 3: expected the number of lattice vectors"),
+    "degeneracies": (wannier(("    3    2", "    3    0")), "line 4: expected degeneracies"),
+    "more degeneracies": (wannier(("    3    2", "  3  2  1")), "line 4: 6 degeneracies for 5"),
+    "cut off in them": (lines(0, 3), "it ends after 0 of 5 degeneracies"),
+    "cut off": (lines(0, 20), "it ends after 16 elements; expected 20, of 5 lattice vectors with"),
+    "too long": (wannier() + lines(4, 5), "it has 21 elements; expected 20"),
+    "garbage": (wannier(("0.300000", "0.3oo000")), "line 5: expected five whole and two finite"),
+    "nan": (wannier(("0.300000", "     nan")), "line 5: expected five whole and two finite"),
+    "a missing number": (
+        wannier(("    0.300000", "            ")),
+        "line 5: expected R1 R2",
+    ),
+    "an orbital": (wannier(("    2    2    0.15", "    2    3    0.15")), "line 8: orbitals are"),
+    "another vector": (
+        wannier(("   -2    0    0    2    2", "   -1    0    0    2    2")),
+        "line 8: the lattice vector is not (-2, 0, 0)",
+    ),
+    "an element twice": (
+        wannier(("    2    2    0.15", "    1    1    0.15")),
+        "line 5: of the lattice vector (-2, 0, 0) the element 2 2 is missing",
+    ),
+    "not Hermitian": (
+        wannier(("   -0.700000   -0.100000", "   -0.700000    0.100000")),
+        "the hoppings are not Hermitian: <0 1|h|(0, 0, 0) 2> = -0.7+0.1j, but the conjugate of",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NPZ)
+def test_archives(root, name):
+    content, said = NPZ[name]
+    (root / "data" / "h.npz").write_bytes(content)
+    found = problems(root, "h.npz")
+    assert said in found
+    assert "\n" not in found
+
+
+@pytest.mark.parametrize("name", MATRIX_MARKET)
+def test_matrix_market(root, name):
+    content, said = MATRIX_MARKET[name]
+    content = content if isinstance(content, bytes) else content.encode()
+    (root / "data" / "h.mtx").write_bytes(content)
+    assert said in problems(root, "h.mtx")
+
+
+@pytest.mark.parametrize("name", WANNIER90)
+def test_wannier90(root, name):
+    content, said = WANNIER90[name]
+    (root / "data" / "x_hr.dat").write_text(content)
+    assert said in problems(root, "x_hr.dat", ", cut: {cells: 3}")
+
+
+PLACES = {
+    "missing": ("strp.mtx", "there is no such file in", "did you mean 'strip.mtx'?"),
+    "folder": (".", "data/.: it is no file; expected a file below the folder of the project"),
+    "above": ("../../h.mtx", "expected a file below the folder of the project"),
+    "ending": ("h.txt", "its ending tells no format; expected one of .npz, .mtx, _hr.dat"),
+    "pipe": ("pipe.npz", "data/pipe.npz: it is no file"),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_places(root, name):
+    (root / "data" / "h.txt").write_text("1")
+    os.mkfifo(root / "data" / "pipe.npz")
+    path, *said = PLACES[name]
+    found = problems(root, path)
+    assert all(text in found for text in said)
+
+
+CUTS = {
+    "none": ("graphene_hr.dat", "", "is a periodic system; say which cells are the system"),
+    "of a matrix": (
+        "strip.mtx",
+        ", cut: {cells: 3}",
+        "is one matrix, not periodic",
+    ),
+    "across": ("graphene_hr.dat", ", cut: {cells: 3}", "add width: {2: 4} for 4 cells with open"),
+    "too short": ("wire_hr.dat", ", cut: {cells: 1}", "hoppings reach 2 cells, so that leads"),
+    "along": (
+        "graphene_hr.dat",
+        ", cut: {cells: 3, width: {1: 2}}",
+        "lattice vector 1 is that of the leads",
+    ),
+    "both": (
+        "graphene_hr.dat",
+        ", cut: {cells: 3, width: {2: 2}, phase: {2: 0.1}}",
+        "lattice vector 2 has a width as well",
+    ),
+    "nothing": (
+        "wire_hr.dat",
+        ", cut: {direction: 2, cells: 3, width: {1: 4}}",
+        "nothing hops along lattice vector 2",
+    ),
+    "orbitals": ("wire_hr.dat", ", orbitals: 3, cut: {cells: 3}", "has 2 orbitals in a cell"),
+    "sites": ("strip.mtx", ", orbitals: 5", "24 rows are no whole number of sites with 5 orbitals"),
+    "name": ("strip_arrays.npz", ", name: h", "there is no h in it; it has hamiltonian, loss"),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_pieces_of_periodic_systems(root, name):
+    path, more, said = CUTS[name]
+    use_project(root)
+    (root / "config" / "studies" / "one.yaml").write_text(STUDY.format(path=path, more=more))
+    with pytest.raises(ConfigError, match=r"one\.yaml:4") as caught:
+        load_study(root / "config" / "studies" / "one.yaml")
+    assert said in str(caught.value)
+
+
+LOSS = STUDY.replace("path: data/{path}{more}", "path: data/strip.mtx").replace(
+    "  leads:", "  loss: {{kind: file, path: data/{path}{more}}}\n  leads:"
+)
+LOSSES = {
+    "size": (np.eye(3), "data/p.npz has 3 rows, the Hamiltonian of the file 24"),
+    "negative": (np.diag([1.0, -1.0]), "the negative eigenvalue -1"),
+    "not Hermitian": (np.triu(np.ones((24, 24))), "only one triangle of it is there"),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss(root, name):
+    matrix, said = LOSSES[name]
+    np.savez(root / "data" / "p.npz", loss=matrix)
+    use_project(root)
+    (root / "config" / "studies" / "one.yaml").write_text(LOSS.format(path="p.npz", more=""))
+    with pytest.raises(ConfigError, match=r"one\.yaml:5: system\.loss\.path") as caught:
+        load_study(root / "config" / "studies" / "one.yaml")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("{file: data/nothing.npz}", "cell = .*data/nothing.npz: there is no such file"),
+        ("{file: data/strip.npz, name: cell}", "data/strip.npz: there is no cell in it"),
+        ("{fil: data/lead.npz}", "expected rows, or {file: data/lead.npz}"),
+        ("{file: data/wire_hr.dat}", "it holds the hoppings of a periodic system"),
+    ],
+)
+def test_cells_of_leads(root, cell, said):
+    text = STUDY.replace("{{kind: wide-band, broadening: 1,", "LEAD").format(
+        path="strip.mtx", more=""
+    )
+    own = f"{{kind: unit-cell, cell: {cell}, hopping: {{file: data/lead.npz}},"
+    text = text.replace("LEAD", own).replace("site: 1", "site: [1, 2]")
+    use_project(root)
+    (root / "config" / "studies" / "one.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        load_study(root / "config" / "studies" / "one.yaml")
+
+
+# --- functions ------------------------------------------------------------------------------------
+
+FUNCTION = STUDY.replace("kind: file, path: data/{path}", 'kind: python, function: "{path}"')
+FUNCTIONS = {
+    "no file": ("parts/nothing.py:build", "there is no file parts/nothing.py in"),
+    "no function": ("parts/my_model.py:build", "parts/my_model.py has no function build; it has"),
+    "no name": ("parts/my_model.py", "expected file and name of a function, parts/my_model.py"),
+    "elsewhere": ("/tmp/my_model.py:chain", "expected file and name of a function"),
+    "import": ("parts/broken.py:build", "parts/broken.py:2: NameError: name 'y' is not defined"),
+    "syntax": ("parts/syntax.py:build", "parts/syntax.py:1: SyntaxError"),
+    "arguments": ("parts/my_model.py:chain", "chain() got an unexpected keyword argument 'W'"),
+}
+
+
+def functions(root):
+    (root / "parts" / "broken.py").write_text("x = 1\ny\n")
+    (root / "parts" / "syntax.py").write_text("def f(:\n")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(root, name):
+    functions(root)
+    path, said = FUNCTIONS[name]
+    use_project(root)
+    text = FUNCTION.format(path=path, more=", parameters: {W: 5}")
+    (root / "config" / "studies" / "one.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"one\.yaml:4: system\.lattice\.function") as caught:
+        load_study(root / "config" / "studies" / "one.yaml")
+    assert said in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("failing", "parts/my_model.py:21: ZeroDivisionError: division by zero"),
+        (
+            "wrong",
+            "my_model.py:wrong: hamiltonian is not Hermitian: the element (0, 0) = 0+1j",
+        ),
+    ],
+)
+def test_what_functions_return(root, function, said):
+    use_project(root)
+    path = f"parts/my_model.py:{function}"
+    text = FUNCTION.format(path=path, more=", parameters: {sites: 5}")
+    (root / "config" / "studies" / "one.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_study(root / "config" / "studies" / "one.yaml")
+    assert said in str(caught.value)
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_plan_ends_with_status_2_and_other_studies_run(root):
+    studies = root / "config" / "studies"
+    (studies / "good.yaml").write_text(STUDY.format(path="strip.mtx", more=""))
+    (studies / "bad.yaml").write_text(STUDY.format(path="strip.mt", more=""))
+    done = Project(root).nessflow_here("plan")
+    assert done.returncode == 2
+    assert "bad.yaml:4: system.lattice.path = data/strip.mt" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "good: system.lattice: 24 sites, 100 elements; " in done.stdout
+    assert " for each energy (dense)" in done.stdout
+
+
+# --- Siesta and others ----------------------------------------------------------------------------
+
+
+def test_without_sisl_its_files_say_what_is_missing(root, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sisl", None)
+    (root / "data" / "wire.TSHS").write_bytes(b"0")
+    said = problems(root, "wire.TSHS", ", cut: {cells: 3}")
+    assert "such files are read by sisl: pip install sisl" in said
+
+
+def test_what_sisl_writes_is_what_is_read(root):
+    sisl = pytest.importorskip("sisl")
+    geometry = sisl.Geometry([[0, 0, 0], [1, 0, 0]], sisl.Atom(1, R=2.1), lattice=[2, 10, 10])
+    geometry.set_nsc([3, 1, 1])
+    written = sisl.Hamiltonian(geometry, dtype=np.float64)
+    written[0, 0], written[1, 1] = 0.3, -0.2
+    written[0, 1] = written[1, 0] = -0.7
+    written[1, 0, (1, 0, 0)] = written[0, 1, (-1, 0, 0)] = -0.4
+    written.write(root / "data" / "wire.TSHS")
+    use_project(root)
+    found = File(path="data/wire.TSHS", cut={"cells": 3})
+    assert found.described.remarks == ("energies in eV",)
+    expected = np.diag([0.3, -0.2] * 3) + np.diag([-0.7, -0.4, -0.7, -0.4, -0.7], 1)
+    expected += np.triu(expected, 1).T
+    np.testing.assert_allclose(found.described.hamiltonian.toarray(), expected, atol=1e-12)
+    (root / "data" / "broken.TSHS").write_bytes(b"0" * 100)
+    assert "sisl cannot read it" in problems(root, "broken.TSHS", ", cut: {cells: 3}")
