@@ -17,7 +17,7 @@ from nessflow.spectrum.quadrature import COARSE, NODES, Panels, line_mesh
 from nessflow.systems.contacts import Contacts
 from nessflow.systems.leads.lead import Lead, bordered
 from nessflow.systems.matrices import gershgorin
-from nessflow.systems.modes import Joint, joined_channels, regular_self_energy
+from nessflow.systems.modes import joined_channels, regular_self_energy
 from nessflow.systems.system import OpenSystem, Surroundings, remembered
 
 _REACH = 40.0
@@ -357,16 +357,9 @@ def _reach(system: OpenSystem) -> float:
     if system.coupling.are_points:
         return float(elements.max(initial=0.0))
     matrix = scipy.sparse.coo_array((elements, system.coupling.elements)).toarray()
-    return float(np.linalg.norm(matrix, 2)) + sum(_largest_matrix(x) for x in system.joints)
-
-
-def _largest_matrix(joint: Joint) -> float:
-    # At edges it may diverge, as where a ribbon has states along its ends.
-    edges = np.array(joint.lead.edges)
-    between = 0.5 * (edges[1:] + edges[:-1])
-    found = joint.lead.regular_self_energy_matrix(between, joint.sites.size)
-    orbitals = sum(np.linalg.norm(u) for _, u, _ in joint.orbitals)
-    return float(np.nanmax(np.linalg.norm(found, 2, axis=(1, 2))) + orbitals)
+    # Cells move levels by no more than what couples them to the system, wherever those are.
+    cells = (np.linalg.norm(x.lead.couplings(x.sites.size), 2) for x in system.joints)
+    return float(np.linalg.norm(matrix, 2)) + sum(map(float, cells))
 
 
 @remembered
