@@ -49,7 +49,7 @@ def _damping_bounds(system: Surroundings) -> tuple[float, float]:
 
 
 def _largest_self_energy(lead: Lead) -> float:
-    inside = np.array([*lead.edges, lead.reference_energy])
+    inside = np.array(lead.typical_energies)
     orbitals = sum(np.sqrt(residue) for _, residue in lead.poles)
     return float(abs(lead.regular_self_energy(inside)).max() + orbitals)
 
