@@ -14,8 +14,6 @@ from nessflow.solvers.solver import contact_response
 from nessflow.systems.system import OpenSystem
 
 _EPSILON = np.finfo(float).eps
-_ON_EDGE = 4 * _EPSILON
-"""Distance from an edge, relative to the band, that is none to rounding."""
 
 _FAR, _NEAR = 2.0**-10, 2.0**-18
 """Roots of the distances, over the band, between which a divergence shows."""
@@ -46,9 +44,8 @@ def on_band_edge(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     """
     energies = np.atleast_1d(np.asarray(energies, float))
     result = np.zeros((len(system.leads), energies.size), bool)
-    for row, lead in zip(result, system.leads, strict=True):
-        edges = np.array(lead.model.edges)[:, None]
-        row[:] = (abs(energies - edges) <= _ON_EDGE * abs(edges).max(initial=0.0)).any(axis=0)
+    for lead, members in system.alike_leads:
+        result[members] = lead.model.at_edge(energies)
     return result
 
 

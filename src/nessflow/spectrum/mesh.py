@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse
 
 from nessflow.solvers.dark_states import (
     bright_damping_matrix,
@@ -356,7 +355,9 @@ def _reach(system: OpenSystem) -> float:
     elements = system.coupling.summed(largest)
     if system.coupling.are_points:
         return float(elements.max(initial=0.0))
-    matrix = scipy.sparse.coo_array((elements, system.coupling.elements)).toarray()
+    matrix = np.zeros((system.contacts.size, system.contacts.size), elements.dtype)
+    rows, columns = (np.searchsorted(system.contacts, x) for x in system.coupling.elements)
+    matrix[rows, columns] = elements
     # Cells move levels by no more than what couples them to the system, wherever those are.
     cells = (np.linalg.norm(x.lead.couplings(x.sites.size), 2) for x in system.joints)
     return float(np.linalg.norm(matrix, 2)) + sum(map(float, cells))
@@ -368,7 +369,8 @@ def _structure(system: OpenSystem) -> tuple[float, float]:
     low, high, reach = _spectrum(system)
     centre = 0.5 * (low + high)
     radius = 0.5 * (high - low) + reach + _damping_bounds(system.surroundings)[1]
-    radius = max([radius, *(abs(edge - centre) for edge in _edges(system))])
+    spans = (x.span for x in dict.fromkeys(lead.model for lead in system.leads))
+    radius = max([radius, *(abs(end - centre) for span in spans if span for end in span)])
     # One level that nothing reaches: any width will do.
     return centre, radius or abs(centre) or 1.0
 

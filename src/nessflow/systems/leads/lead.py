@@ -29,6 +29,8 @@ from nessflow.systems.lattices.lattice import Lattice
 
 _NODES = 32
 """Chebyshev nodes of numerical derivatives, within half the distance to the next edge."""
+ON_EDGE = 4 * np.finfo(float).eps
+"""Distance from an edge, relative to the band, that is none to rounding."""
 NO_DISTANCE = 1e-150
 """Distance from a pole that stands for none; the self-energy there cuts the site off."""
 
@@ -255,6 +257,27 @@ class Lead(Part, ABC):
         return tuple(edge for band in self.bands for edge in band if np.isfinite(edge))
 
     @property
+    def span(self) -> tuple[float, float] | None:
+        """Bounds of all edges, in t; None where no band ends."""
+        return (min(self.edges), max(self.edges)) if self.edges else None
+
+    def at_edge(self, energies: np.ndarray) -> np.ndarray:
+        """Return which energies are those of an edge, to rounding.
+
+        Parameters
+        ----------
+        energies : (E,) array
+            In t.
+
+        Returns
+        -------
+        (E,) bool array
+            Of each energy.
+        """
+        edges = np.array(self.edges)[:, None]
+        return (abs(energies - edges) <= ON_EDGE * abs(edges).max(initial=0.0)).any(axis=0)
+
+    @property
     def bottom(self) -> float:
         """Lower edge of the lowest band, in t."""
         return self.bands[0][0]
@@ -391,6 +414,15 @@ class Joined(Lead):
     def edges(self) -> tuple[float, ...]:
         """Those of the lead."""
         return self.lead.edges
+
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """That of the lead."""
+        return self.lead.span
+
+    def at_edge(self, energies: np.ndarray) -> np.ndarray:
+        """Return what the lead does."""
+        return self.lead.at_edge(energies)
 
     @property
     def is_coupled(self) -> bool:

@@ -33,6 +33,8 @@ _ABOVE = 1e-11
 """Distance from the real line, relative to the norm, of the second way."""
 _CLOSED = 1e-10
 """Broadening, relative to the self-energy, that is none in the second way."""
+_STILL = 1e-7
+"""Velocity of normalised waves that is none: what is left of it at an edge for rounding."""
 _APART = 2e-9
 """Distance of a wave that leaves from one that comes in, below which rounding mixes them."""
 _BESIDE = _EPSILON * np.outer(2.0 ** np.arange(28), [1, -1]).ravel()
@@ -70,7 +72,7 @@ class Surface:
         rest = np.abs(coupling - reduced @ self.back.conj().T).max(initial=0.0)
         is_reduced = rest <= 8 * _EPSILON * np.abs(coupling).max(initial=0.0)
         self._reduced = reduced if is_reduced else None
-        self._known: dict[float, tuple[np.ndarray, np.ndarray]] = {}
+        self._known: dict[float, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     @property
     def rank(self) -> int:
@@ -93,6 +95,19 @@ class Surface:
             V with ``i (Sigma - Sigma^+) = V V^+``, in the root of t: a column for each open
             channel, the others 0.
         """
+        m, known = len(self.coupling), self._computed_at(energies)
+        found = np.empty((2, energies.size, m, m), complex)
+        for k, w in enumerate(energies.tolist()):
+            found[0, k], found[1, k], _ = known[w]
+        return found[0], found[1]
+
+    def at_edge(self, energies: np.ndarray) -> np.ndarray:
+        """Return at which energies a wave that does not decay does not move, (E,) bool."""
+        known = self._computed_at(energies)
+        return np.array([known[w][2] for w in energies.tolist()], bool)
+
+    def _computed_at(self, energies: np.ndarray) -> dict:
+        """Return what was computed at energies, by these."""
         known, wanted = self._known, energies.tolist()
         missing = np.array([w for w in dict.fromkeys(wanted) if w not in known], float)
         if len(known) + missing.size > _KEPT:
@@ -101,11 +116,7 @@ class Surface:
         for start in range(0, missing.size, _AT_A_TIME):
             part = missing[start : start + _AT_A_TIME]
             known |= zip(part.tolist(), zip(*self._computed(part), strict=True), strict=True)
-        m = len(self.coupling)
-        found = np.empty((2, len(wanted), m, m), complex)
-        for k, w in enumerate(wanted):
-            found[0, k], found[1, k] = known[w]
-        return found[0], found[1]
+        return known
 
     def self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Return the self-energy alone, as of `at`."""
@@ -117,22 +128,24 @@ class Surface:
 
     def green(self, energy: float) -> np.ndarray:
         """Return ``Phi = R^+ g R`` at an energy, (r, r)."""
-        phi, _, sound = self._by_waves(np.array([energy], float))
+        phi, _, sound, _ = self._by_waves(np.array([energy], float))
         return phi[0] if sound[0] else self._at_special(energy)[0]
 
     # --- one way, and the other -------------------------------------------------------------------
 
-    def _computed(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _computed(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         m = len(self.coupling)
         sigma, amplitudes = np.zeros((2, energies.size, m, m), complex)
         near = np.flatnonzero(np.isfinite(energies))
-        if not (near.size and self.rank):
-            return self._uncoupled(energies) if near.size else (sigma, amplitudes)
-        phi, columns, sound = self._by_waves(energies[near])
-        for k in np.flatnonzero(~sound):
-            phi[k], columns[k] = self._at_special(energies[near[k]])
-        sigma[near], amplitudes[near] = self._on_rows(energies[near], phi, columns)
-        return sigma, amplitudes
+        still = np.zeros(energies.size, bool)
+        if near.size and self.rank:
+            phi, columns, sound, still[near] = self._by_waves(energies[near])
+            for k in np.flatnonzero(~sound):
+                phi[k], columns[k] = self._at_special(energies[near[k]])
+            sigma[near], amplitudes[near] = self._on_rows(energies[near], phi, columns)
+        elif near.size:
+            sigma, amplitudes = self._uncoupled(energies)
+        return sigma, amplitudes, still
 
     def _uncoupled(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what a single cell does, where cells are not coupled."""
@@ -180,11 +193,18 @@ class Surface:
             np.block([[rl, 1j * rl], [ll, 1j * ll - one]]),
         )
 
-    def _by_waves(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return ``Phi``, the channels' amplitudes V_Phi, (E, r, r), and whether both are sound."""
+    def _by_waves(self, energies: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return ``Phi``, the channels' amplitudes V_Phi, (E, r, r), and whether both are sound.
+
+        And whether a wave does not move, (E,).
+
+        What `nessflow.systems.leads.surface` says of the eigenvectors; in strong fields they are
+        nearly parallel, and an ordered Schur form takes their place.
+        """
         r, size = self.rank, energies.size
         a, b = self._pencil(energies)
-        inverses, waves = np.linalg.eig(_solved(a - _SHIFT * b, b))
+        matrices = _solved(a - _SHIFT * b, b)
+        inverses, waves = np.linalg.eig(matrices)
         with np.errstate(divide="ignore", invalid="ignore"):
             factors = _SHIFT + 1 / inverses
         factors[~np.isfinite(factors)] = np.inf
@@ -197,11 +217,11 @@ class Surface:
         order = np.argsort(np.where(leaves, ~goes_on, 2), axis=1, kind="stable")[:, :r]
         u, y = (np.take_along_axis(x, order[:, None], axis=2) for x in (outward, inward))
         channels = (goes_on & leaves).sum(axis=1)
-        sound = (leaves.sum(axis=1) == r) & (goes_on.sum(axis=1) == 2 * channels)
-        sound &= _distance(factors, goes_on & leaves, goes_on & ~leaves) > _APART
+        told = (leaves.sum(axis=1) == r) & (goes_on.sum(axis=1) == 2 * channels)
+        told &= _distance(factors, goes_on & leaves, goes_on & ~leaves) > _APART
         inverse = _solved(y, np.eye(r, dtype=complex))
         phi = u @ inverse
-        columns = np.zeros((size, r, r), complex)
+        columns, sound = np.zeros((size, r, r), complex), told.copy()
         for count in np.unique(channels[sound & (channels > 0)]).tolist():
             here = np.flatnonzero(sound & (channels == count))
             open_u, open_y = u[here, :, :count], y[here, :, :count]
@@ -211,14 +231,24 @@ class Surface:
             rows = inverse[here, :count].conj().swapaxes(1, 2)
             columns[here, :, :count] = rows @ factor
             sound[here[~positive]] = False
+        sound &= self._holds(energies, phi, columns)
+        for k in np.flatnonzero(told & ~sound):
+            # Waves that are nearly parallel span a space that they do not tell.
+            which = leaves[k], int(channels[k])
+            phi[k], columns[k] = _of_invariant_space(matrices[k], inverses[k], *which)
+            sound[k] = self._holds(energies[[k]], phi[[k]], columns[[k]])[0]
+        still = (abs(modulus - 1) < _STILL) & (abs(velocity) < _STILL)
+        return phi, columns, sound, still.any(axis=1)
+
+    def _holds(self, energies: np.ndarray, phi: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return whether ``Phi`` solves its own equation, and is damped by its channels, (E,)."""
         damping = columns @ columns.conj().swapaxes(1, 2)
         with np.errstate(invalid="ignore"):
-            size_of = abs(phi).max(axis=(1, 2))
+            size = abs(phi).max(axis=(1, 2))
             twice = 1j * (phi - phi.conj().swapaxes(1, 2))
             missed = abs(twice - damping).max(axis=(1, 2))
             missed = np.maximum(missed, abs(self._again(energies, phi) - phi).max(axis=(1, 2)))
-            sound &= missed <= _MISSED * size_of * (1 + size_of * self.scale)
-        return phi, columns, sound
+            return missed <= _MISSED * size * (1 + size * self.scale)
 
     def _again(self, energies: np.ndarray, phi: np.ndarray) -> np.ndarray:
         """Return ``R^+ (E - H0 - L Phi L^+)^-1 R``."""
@@ -229,7 +259,7 @@ class Surface:
     def _at_special(self, energy: float) -> tuple[np.ndarray, np.ndarray]:
         """Return ``Phi`` and V_Phi at an energy where waves do not tell them."""
         beside = energy + _BESIDE * max(self.scale, abs(energy))
-        phi, columns, sound = self._by_waves(beside)
+        phi, columns, sound, _ = self._by_waves(beside)
         if sound.any():
             nearest = int(np.argmax(sound))
             return phi[nearest], columns[nearest]
@@ -249,10 +279,34 @@ class Surface:
         phi = 2 * found[0] - found[1]
         if not np.isfinite(phi).all():
             return np.full((2, r, r), np.nan, complex)
-        values, modes = np.linalg.eigh(1j * (phi - phi.conj().T))
-        is_open = values > _CLOSED * abs(phi).max()
-        columns = modes * np.sqrt(np.where(is_open, values, 0.0))
-        return phi, columns[:, ::-1]
+        values = np.linalg.eigvalsh(1j * (phi - phi.conj().T))
+        return phi, _columns(phi, int((values > _CLOSED * abs(phi).max()).sum()))
+
+
+def _of_invariant_space(
+    matrix: np.ndarray, eigenvalues: np.ndarray, chosen: np.ndarray, channels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``Phi`` and V_Phi from orthonormal vectors that span the chosen eigenvectors."""
+    r = len(matrix) // 2
+    form, vectors = scipy.linalg.schur(matrix, output="complex")
+    distance = abs(np.diag(form)[:, None] - eigenvalues)
+    selected = np.zeros(2 * r, int)
+    for row, own in enumerate(distance):
+        nearest = int(np.argmin(own))
+        selected[row], distance[:, nearest] = chosen[nearest], np.inf
+    _, ordered, *_ = scipy.linalg.lapack.ztrsen(selected, form, vectors, job="N", lwork=1)
+    phi = ordered[:r, :r] @ _solved(ordered[r:, :r], np.eye(r, dtype=complex))
+    if not np.isfinite(phi).all():
+        return np.full((2, r, r), np.nan, complex)
+    return phi, _columns(phi, channels)
+
+
+def _columns(phi: np.ndarray, channels: int) -> np.ndarray:
+    """Return V with ``i (Phi - Phi^+) = V V^+``, as many columns as channels, the others 0."""
+    values, modes = np.linalg.eigh(1j * (phi - phi.conj().T))
+    is_open = np.arange(len(values)) >= len(values) - channels
+    columns = modes * np.sqrt(np.where(is_open, np.maximum(values, 0.0), 0.0))
+    return columns[:, ::-1]
 
 
 def _distance(factors: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:

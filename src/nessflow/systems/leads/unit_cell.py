@@ -123,6 +123,17 @@ class UnitCell(Lead):
         return _subbands(self)[1]
 
     @property
+    def span(self) -> tuple[float, float]:
+        """Bounds of all bands, which take no band structure, see `Lead`."""
+        cell, hopping, _ = self.matrices
+        middle, beyond = np.linalg.eigvalsh(cell)[[0, -1]], 2 * np.linalg.norm(hopping, 2)
+        return float(middle[0] - beyond), float(middle[1] + beyond)
+
+    def at_edge(self, energies: np.ndarray) -> np.ndarray:
+        """Return at which energies a wave does not move, see `Lead`."""
+        return self.surface.at_edge(np.asarray(energies, float))
+
+    @property
     def end_states(self) -> tuple[tuple[float, np.ndarray], ...]:
         """States at its end, see `nessflow.systems.leads.end_states`."""
         return _end_states(self)
@@ -212,11 +223,19 @@ class _Response:
     """Self-energy of a lead and the amplitudes of its channels, interpolated where that pays."""
 
     def __init__(self, lead: UnitCell):
-        self._surface, self._poles, self._edges = lead.surface, lead.end_states, lead.edges
+        self._lead, self._surface = lead, lead.surface
         self._open: dict[int, int] = {}
         self._last: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
         pays = isinstance(lead, _Interpolated) and self._surface.rank <= _LARGEST
-        self._table = Table(self._regular, self._edges, self._surface.scale) if pays else None
+        self._table = Table(self._regular, lead.edges, self._surface.scale) if pays else None
+
+    @property
+    def _edges(self) -> tuple[float, ...]:
+        return self._lead.edges
+
+    @property
+    def _poles(self) -> tuple[tuple[float, np.ndarray], ...]:
+        return self._lead.end_states
 
     def regular(self, energies: np.ndarray) -> np.ndarray:
         """Return the self-energy without the states at the end, (E, m, m)."""
@@ -312,7 +331,7 @@ def _response(lead: UnitCell) -> _Response:
 def _subbands(lead: UnitCell) -> tuple[tuple[float, ...], tuple[tuple[float, float], ...]]:
     cell, hopping, _ = lead.matrices
     # The bands of a lead to the other side are the same.
-    sides = (x.tobytes() for x in (hopping, np.ascontiguousarray(hopping.conj().T)))
+    sides = ((x + 0.0).tobytes() for x in (hopping, hopping.conj().T))  # no -0
     return _subbands_of(cell.tobytes(), min(sides))
 
 
