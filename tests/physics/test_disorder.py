@@ -475,3 +475,97 @@ def clean_self_energy(system, energies):
         v = lead.vector(system.sites)
         whole += lead.self_energy(energies)[:, None, None] * np.outer(v, v.conj())
     return whole
+
+
+# --- orbitals, and leads of cells -----------------------------------------------------------------
+
+SPIN = {
+    "kind": "chain",
+    "sites": 6,
+    "orbitals": 2,
+    "onsite": [[0.2, 0.1], [0.1, -0.2]],
+    "hopping": [[1, 0.4], [-0.4, 1]],
+}
+CONTINUED = {
+    name: {"kind": "continued", "chemical_potential": mu, "temperature": 0.1}
+    for name, mu in (("left", 0.3), ("right", -0.2))
+}
+FLUX = {"kind": "square", "length": 4, "width": 3, "flux": 0.4}
+
+
+def test_all_orbitals_of_a_site_have_its_number():
+    clean = hamiltonian(None, SPIN, leads=CONTINUED)
+    found = hamiltonian(KINDS["uniform"], SPIN, leads=CONTINUED)
+    energies = 0.5 * stream(rng(), "onsite").uniform(-1, 1, 6)
+    np.testing.assert_allclose(found - clean, np.diag(np.repeat(energies, 2)), atol=1e-15)
+    loss = sample(KINDS["loss"], SPIN, leads=CONTINUED).loss
+    rates = 0.1 + 0.1 * stream(rng(), "loss").uniform(-1, 1, 6)
+    np.testing.assert_allclose(as_dense(loss), np.diag(np.repeat(rates, 2)), atol=1e-15)
+
+
+def test_a_matrix_between_orbitals_keeps_its_form():
+    clean = hamiltonian(None, SPIN, leads=CONTINUED)
+    found = hamiltonian(KINDS["bonds"], SPIN, leads=CONTINUED)
+    numbers = 0.2 * stream(rng(), "bonds").standard_normal(5)
+    size = np.sqrt(1.16)  # its singular values
+    for bond, number in enumerate(numbers):
+        block = np.s_[2 * bond : 2 * bond + 2, 2 * bond + 2 : 2 * bond + 4]
+        np.testing.assert_allclose(found[block], clean[block] * (1 + number / size), rtol=1e-13)
+        within = np.s_[2 * bond : 2 * bond + 2, 2 * bond : 2 * bond + 2]
+        np.testing.assert_array_equal(found[within], clean[within])
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("lattice", [SPIN, FLUX], ids=["spin", "flux"])
+def test_samples_between_cells_together_are_as_alone(name, lattice):
+    parameters = steady_current.Parameters.model_validate(
+        {
+            "system": system(KINDS[name], lattice, leads=CONTINUED),
+            "observables": ["currents", "density", "bond-currents"],
+            "accuracy": 1e-4,
+        }
+    )
+    rngs = [rng(k) for k in range(3)]
+    together = steady_current.evaluate_many([parameters] * 3, rngs)
+    for found, own in zip(together, rngs, strict=True):
+        alone = steady_current.evaluate(parameters, own)
+        assert (found.status, found.message) == (0, "")
+        for key, value in alone.values.items():
+            np.testing.assert_array_equal(found.values[key], value, key)
+
+
+@pytest.mark.parametrize("lattice", [SPIN, FLUX], ids=["spin", "flux"])
+def test_leads_of_cells_lose_vacant_rows(lattice):
+    """A vacant site of the first column against the lead with its row left out by hand."""
+    clean = open_system(system(None, lattice, leads=CONTINUED), None)
+    gone = [0, 1] if lattice is SPIN else [1]
+    cut = clean.without_sites(gone)
+    energies = np.array([-0.7, 0.4])
+    for found, expected in zip(self_energies(cut, energies), self_energies(clean, energies),
+                               strict=True):  # fmt: skip
+        expected[gone] = expected[:, gone] = 0
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def self_energies(system, energies):
+    """The sum of the self-energies at each energy, (E, N, N)."""
+    whole = np.zeros((energies.size, system.sites, system.sites), complex)
+    whole[(slice(None), *system.coupling.elements)] = system.contact_self_energy(energies)
+    return whole
+
+
+@pytest.mark.parametrize("lattice", [SPIN, FLUX], ids=["spin", "flux"])
+def test_currents_past_vacancies_between_cells(lattice):
+    """Of many samples, those with vacancies on the first or last column too: sums and densities."""
+    found = nf.System(lattice=lattice, leads=CONTINUED,
+                      disorder=KINDS["vacancies"] | {"concentration": 0.3})  # fmt: skip
+    passed = 0
+    for number in range(12):
+        data = nf.solve(found, ["currents", "density", "noise"], sample=number)
+        assert data.attrs["status"] == "ok"
+        removed = list(open_system(found, generator(Ensemble(1, 1, 0), {}, number)).removed)
+        assert (data.occupation.values[removed] < 1e-30).all()  # rounding of a matrix of zeros
+        assert (data.bound_weight.values[removed] == 0).all()
+        assert abs(float(data.particle_current.sum())) < 1e-10
+        passed += float(data.net_particle_current) > 1e-3
+    assert 0 < passed < 12

@@ -51,6 +51,10 @@ STRIP_LEADS = {
 }
 WIDE = {"kind": "wide-band", "broadening": 0.7, "chemical_potential": 0, "temperature": 0.1}
 LOSS, UNIFORM = {"kind": "bond", "rate": 0.1}, {"kind": "uniform", "half_width": 1.0}
+CONTINUED = {
+    name: {"kind": "continued", "chemical_potential": 0, "temperature": 0.1}
+    for name in ("left", "right")
+}
 STRIP = {"kind": "strip", "length": 5, "width": 3}
 SYSTEMS = {
     "chain": wire(9, disorder=UNIFORM),
@@ -69,6 +73,21 @@ SYSTEMS = {
         9,
         {"left": WIDE | {"site": {1: 0.4, 7: "0.3i"}}, "right": WIDE | {"site": {5: 1, 9: 0.2}}},
         disorder=UNIFORM,
+    ),
+    "flux": wire(
+        {"kind": "square", "length": 5, "width": 3, "flux": 0.4}, CONTINUED, disorder=UNIFORM
+    ),
+    "spin": wire(
+        {
+            "kind": "chain",
+            "sites": 6,
+            "orbitals": 2,
+            "onsite": [[0.2, 0.1], [0.1, -0.2]],
+            "hopping": [[1, 0.4], [-0.4, 1]],
+        },
+        CONTINUED,
+        disorder=UNIFORM,
+        loss={"kind": "onsite", "rate": 0.01},
     ),
     "far": wire({"kind": "long-range", "sites": 8, "exponent": 1.5}, disorder=UNIFORM),
 }
