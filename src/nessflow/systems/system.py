@@ -512,7 +512,7 @@ class OpenSystem:
         leads = tuple(lead.interpolated for lead in self.leads)
         if all(own is given for own, given in zip(leads, self.leads, strict=True)):
             return self
-        return OpenSystem(self.hamiltonian, self.loss, self.gain, leads)
+        return replace(self, leads=leads)
 
     @cached_property
     def surroundings(self) -> "Surroundings":
