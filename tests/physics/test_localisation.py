@@ -183,6 +183,19 @@ def test_blocks_keep_them_too():
     np.testing.assert_allclose(found, np.logaddexp(*alone), rtol=1e-12)
 
 
+@pytest.mark.parametrize("sites", [12, 1200])
+def test_bond_disorder_at_the_middle_of_the_band(sites):
+    """ln T = -2 ln cosh(sum_odd ln t - sum_even ln t), a random walk and no exponential."""
+    disorder = {"kind": "uniform", "half_width": 0.9, "on": "bonds"}
+    system = wire(sites, disorder=disorder)
+    hoppings = np.log(-open_system(system, rng()).hamiltonian.upper)
+    walk = hoppings[::2].sum() - hoppings[1::2].sum()
+    found = lengths(system, [0.0])
+    expected = -2 * (abs(walk) + np.log1p(np.exp(-2 * abs(walk))) - np.log(2))
+    error = float(found.log_transmission_error[0])
+    assert abs(float(found.log_transmission[0]) - expected) <= min(error, 1e-10)
+
+
 def test_what_is_not_defined_says_why():
     found = lengths(wire(20), [-2.5, 0.0])
     assert np.isnan(found.log_transmission.values).tolist() == [True, False]

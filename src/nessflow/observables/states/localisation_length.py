@@ -18,7 +18,7 @@ from nessflow.scattering.states.slices import (
 )
 from nessflow.spectrum.band_edges import continuous
 from nessflow.spectrum.rates import Rates
-from nessflow.spectrum.rounding import with_moved_levels
+from nessflow.spectrum.rounding import blur
 from nessflow.systems.system import OpenSystem
 
 _ROUNDING = 16 * np.finfo(float).eps
@@ -94,19 +94,28 @@ def _log_transmission(system: OpenSystem, slices: Slices, energies: np.ndarray) 
     opened = (open_channels(system, energies) > 0).all(axis=0)
     value, error = np.full((2, energies.size), np.nan)
     if opened.any():
-        value[opened], moved = with_moved_levels(
-            system, energies[opened], lambda w: _logarithm(system, slices, w)
-        )
-        error[opened] = moved + _rounding(system, slices, energies[opened])
-    # Zero within its error, as between waves that cancel.
-    lost = opened & ~(error < 1)
-    value[lost] = error[lost] = np.nan
+        value[opened], error[opened] = _with_errors(system, slices, energies[opened])
+    lost = opened & np.isnan(error)
+    value[lost] = np.nan
     reasons = []
     if not opened.all():
         reasons.append(f"a lead is closed at the energy {_listed(energies[~opened])}")
     if lost.any():
         reasons.append(f"nothing gets through at the energy {_listed(energies[lost])}")
     return Estimate(value, error, "; ".join(reasons))
+
+
+def _with_errors(
+    system: OpenSystem, slices: Slices, energies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the logarithm and its error, NaN where what is rounded may be 0: waves cancel."""
+    shift = blur(system, energies)
+    around = np.concatenate([energies - shift, energies, energies + shift])
+    below, value, above = np.split(_logarithm(system, slices, around), 3)
+    rounding = _rounding(system, slices, energies)
+    vanishes = (np.fmax(below, above) - value > np.log(2)) | ~(rounding < 1)
+    error = np.fmax(abs(below - value), abs(above - value)) + rounding
+    return value, np.where(vanishes, np.nan, error)
 
 
 def _logarithm(system: OpenSystem, slices: Slices, energies: np.ndarray) -> np.ndarray:

@@ -67,8 +67,8 @@ class Additive(Disorder):
 
     on: Literal["sites", "bonds", "loss", "gain"] = Field(
         "sites",
-        description="what the numbers are added to: the energies of the sites, the hoppings of the "
-        "bonds (their magnitudes, phases stay), the rates of loss or gain on the sites",
+        description="added to energies of sites, hoppings of bonds (phases stay), or rates of loss "
+        "or gain on sites",
     )
 
     @property
