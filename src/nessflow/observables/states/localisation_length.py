@@ -133,7 +133,7 @@ def _rounding(system: OpenSystem, slices: Slices, energies: np.ndarray) -> np.nd
     passed, cancelled = rates.leads[1, 0], rates.cancelled[1, 0]
     with np.errstate(divide="ignore", invalid="ignore"):
         direct = _ROUNDING * (1 + cancelled / passed)
-    return np.where(passed < _TINY, _ROUNDING * slices.on.shape[-1] * slices.count, direct)
+    return np.where(passed < _TINY, _ROUNDING * slices.width * slices.count, direct)
 
 
 def _listed(energies: np.ndarray) -> str:

@@ -7,10 +7,11 @@ logarithm is not.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse
+from scipy.sparse.csgraph import dijkstra
 
 from nessflow.systems.matrices import as_sparse
 from nessflow.systems.system import OpenSystem
@@ -27,7 +28,7 @@ _FEW = 8
 
 @dataclass(frozen=True, eq=False)
 class Slices:
-    """Slices of W places each, those that have no site decoupled from all others.
+    """Slices of up to W sites; where one has fewer, its last places are coupled to nothing.
 
     Attributes
     ----------
@@ -35,18 +36,14 @@ class Slices:
         Slice of each site, -1 where no path from the first lead leads, and its place there.
     sizes : (L,) int
         Number of sites in each slice.
-    on : (L, W, W) complex
-        X within a slice, in t.
-    ahead, back : (L - 1, W, W) complex
-        X from each slice to the next one, and from that to it, in t.
+    damping : (N, N) coo_array
+        X, in t.
     """
 
     slice_of: np.ndarray
     place_of: np.ndarray
     sizes: np.ndarray
-    on: np.ndarray
-    ahead: np.ndarray
-    back: np.ndarray
+    damping: scipy.sparse.coo_array
 
     @classmethod
     def of(cls, system: OpenSystem) -> "Slices":
@@ -54,45 +51,57 @@ class Slices:
         damping = as_sparse(system.hamiltonian).matrix - 1j * (
             as_sparse(system.loss).matrix + as_sparse(system.gain).matrix
         )
+        leads = scipy.sparse.coo_array(
+            (np.ones(system.coupling.elements[0].size), system.coupling.elements), damping.shape
+        )
         first = [system.leads[k].sites for k in system.terminals[0].channels]
-        row, column = system.coupling.elements
-        leads = scipy.sparse.coo_array((np.ones(row.size), (row, column)), shape=damping.shape)
         slice_of = _distances(abs(damping) + leads.tocsr(), np.unique(np.concatenate(first)))
         sizes = np.bincount(slice_of[slice_of >= 0])
+        starts = np.cumsum(np.append(np.sum(slice_of < 0), sizes))[:-1]
         order = np.argsort(slice_of, kind="stable")
-        ends = np.concatenate([[np.sum(slice_of < 0)], sizes]).cumsum()
-        place_of = np.zeros(system.sites, int)
-        for start, stop in pairwise(ends):
-            place_of[order[start:stop]] = np.arange(stop - start)
-        width, elements = sizes.max(), damping.tocoo()
-        on = np.zeros((sizes.size, width, width), complex)
-        ahead, back = np.zeros((2, sizes.size - 1, width, width), complex)
-        row, column = elements.coords
-        step = slice_of[column] - slice_of[row]
-        known = slice_of[row] >= 0
-        for target, here in ((on, step == 0), (ahead, step == 1), (back, step == -1)):
-            i, j = row[here & known], column[here & known]
-            target[np.minimum(slice_of[i], slice_of[j]), place_of[i], place_of[j]] = elements.data[
-                here & known
-            ]
-        return cls(slice_of, place_of, sizes, on, ahead, back)
+        place_of = np.empty(system.sites, int)
+        place_of[order] = np.arange(system.sites) - starts[slice_of[order]]
+        return cls(slice_of, place_of, sizes, damping.tocoo())
 
     @property
     def count(self) -> int:
         """Number of slices L."""
         return self.sizes.size
 
+    @property
+    def width(self) -> int:
+        """Number of places W."""
+        return int(self.sizes.max())
+
+    @cached_property
+    def on(self) -> np.ndarray:
+        """X within each slice, (L, W, W) complex, in t."""
+        return self._blocks(0)
+
+    @cached_property
+    def ahead(self) -> np.ndarray:
+        """X from each slice to the next one, (L - 1, W, W) complex, in t."""
+        return self._blocks(1)
+
+    @cached_property
+    def back(self) -> np.ndarray:
+        """X from the next slice to each, (L - 1, W, W) complex, in t."""
+        return self._blocks(-1)
+
+    def _blocks(self, step: int) -> np.ndarray:
+        row, column = self.damping.coords
+        first, second = self.slice_of[row], self.slice_of[column]
+        here = (second - first == step) & (first >= 0)
+        result = np.zeros((self.count - abs(step), self.width, self.width), complex)
+        at = np.minimum(first, second)[here], self.place_of[row[here]], self.place_of[column[here]]
+        result[at] = self.damping.data[here]
+        return result
+
 
 def _distances(pattern: scipy.sparse.csr_array, start: np.ndarray) -> np.ndarray:
     """Return the number of steps from some sites to each, -1 where there is no path."""
-    pattern = pattern.tocsr()
-    result = np.full(pattern.shape[0], -1)
-    front, distance = start, 0
-    while front.size:
-        result[front] = distance
-        reached = np.unique(pattern[front].indices)
-        front, distance = reached[result[reached] < 0], distance + 1
-    return result
+    steps = dijkstra(pattern, directed=False, indices=start, unweighted=True, min_only=True)
+    return np.where(np.isfinite(steps), steps, -1).astype(int)
 
 
 # --- transmission ---------------------------------------------------------------------------------
@@ -119,7 +128,7 @@ def log_transmission(system: OpenSystem, slices: Slices, energies: np.ndarray) -
     (E,) float array
         -inf where nothing gets through.
     """
-    width = slices.on.shape[-1]
+    width = slices.width
     step = max(1, _NUMBERS // (2 * slices.count * width**2))
     parts = [
         _log_transmission(system, slices, energies[start : start + step])
@@ -167,7 +176,7 @@ def _amplitudes(system: OpenSystem, energies: np.ndarray, terminal: int) -> np.n
 def _on_slice(slices: Slices, columns: np.ndarray, n: int) -> np.ndarray:
     """Return the part of columns, (E, N, c), on a slice, (E, W, c)."""
     here = np.flatnonzero(slices.slice_of == n)
-    part = np.zeros((columns.shape[0], slices.on.shape[-1], columns.shape[2]), complex)
+    part = np.zeros((columns.shape[0], slices.width, columns.shape[2]), complex)
     part[:, slices.place_of[here]] = columns[:, here]
     return part
 
@@ -220,7 +229,7 @@ def _inverse(blocks: np.ndarray) -> np.ndarray:
 
 def why_no_transfer(slices: Slices) -> str:
     """Return why transfer matrices do not carry from slice to slice, or an empty text."""
-    width = slices.on.shape[-1]
+    width = slices.width
     if slices.count < _FEW:
         return f"it is an average over slices, and {slices.count} are too few ({_FEW} will do)"
     if (slices.sizes != width).any():
@@ -253,7 +262,7 @@ def lyapunov_exponent(slices: Slices, energies: np.ndarray) -> tuple[np.ndarray,
         For each slice; the error is that of the average of parts of the sample, and what both ends
         may add.
     """
-    width = slices.on.shape[-1]
+    width = slices.width
     states = np.zeros((energies.size, 2 * width, width), complex)
     states[:, :width] = np.eye(width)
     grown = []
