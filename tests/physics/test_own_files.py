@@ -1,5 +1,7 @@
 """Systems from files and functions carry what closed forms, others' programs and arrays say."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -204,6 +206,55 @@ def test_what_a_function_describes_is_the_same_system_written_out():
     )
     expected = nf.solve(twice, "currents").particle_current
     np.testing.assert_allclose(both.particle_current, expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize("sites", [4, 4.0])
+def test_numbers_without_a_fraction_are_whole(sites):
+    """Those of an axis come as float, and count sites all the same."""
+    made = nf.lattices.Python(function="parts/my_model.py:chain", parameters={"sites": sites})
+    assert made.sites == 4
+    assert made == nf.lattices.Python(function="parts/my_model.py:chain", parameters={"sites": 4})
+
+
+def test_what_is_wrong_with_arrays_is_told_in_one_line():
+    h = np.diag([1.0, 2.0])
+    for given, said in (
+        (h + 1j, r"Python: hamiltonian is not Hermitian: the element \(0, 0\) = 1\+1j has"),
+        (h[:1], r"Python: hamiltonian: expected a square matrix, got the shape \(1, 2\)"),
+        (h * np.nan, r"Python: hamiltonian: the element \(0, 0\) is nan"),
+        ({"hamiltonian": h, "lead": {}}, "Python: a description has no lead; it may have"),
+        (None, "System: lattice"),
+        (3, "expected a square matrix"),
+    ):
+        with pytest.raises(ValueError, match=said) as caught:
+            nf.System(given, leads=LEADS)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(TypeError, match="System takes its values by name"):
+        nf.System(h, LEADS)
+    with pytest.raises(ValueError, match="zero-current: lower: expected a value; it is missing"):
+        nf.point("zero-current", system=nf.System(h, leads=LEADS))
+
+
+@pytest.mark.parametrize(
+    ("lead", "said"),
+    [
+        ({"orbitals": [2]}, "lead left: there is no row 2: the system has 2, from 0"),
+        ({"orbitals": [0, 0]}, "lead left: a row of its orbitals is listed twice"),
+        ({"orbitals": [0.5]}, "lead left: orbitals: expected numbers of rows, from 0"),
+        ({"cell": None}, "lead left: expected orbitals, cell and hopping; cell is missing"),
+        ({"cell": [[0, 1], [2, 0]]}, "lead left: cell is not Hermitian: the element (0, 1) = 1"),
+        ({"hopping": [[1.0, 0]]}, "lead left: hopping has the shape (1, 2), cell (1, 1)"),
+        ({"hopping": [[0]]}, "lead left: hopping is 0: nothing moves along the lead"),
+        ({"orbitals": [0, 1]}, "lead left: 2 orbitals, and cells of 1; say the coupling"),
+        ({"coupling": [[1.0, 2.0]]}, "lead left: coupling has the shape (1, 2); expected (1, 1)"),
+        ({"hoping": [[1]]}, "lead left has no hoping; it may have orbitals, cell, hopping"),
+    ],
+)
+def test_what_is_wrong_with_leads_is_told(lead, said):
+    sound = {"orbitals": [0], "cell": [[0.0]], "hopping": [[-1.0]]}
+    given = {"hamiltonian": np.eye(2), "leads": {"left": sound | lead}}
+    with pytest.raises(ValueError, match=re.escape(said)):
+        nf.System(given, leads=LEADS)
 
 
 def of_arrays():

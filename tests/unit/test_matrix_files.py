@@ -81,6 +81,7 @@ NPZ = {
         npz(h=H, v=H),
         "there is no hamiltonian in it; it has h, v, of",
     ),
+    "another name": (npz(cell=H), "there is no hamiltonian in it; it has cell, of which name"),
     "not Hermitian": (
         npz(hamiltonian=NOT_HERMITIAN),
         "is not Hermitian: the element (2, 3) = 2, but (3, 2) = 2.5; particle loss and gain",
@@ -337,6 +338,7 @@ def test_functions(root, name):
 @pytest.mark.parametrize(
     ("function", "said"),
     [
+        ("whole", "my_model.py:whole: hamiltonian is an array of whole numbers (int64)"),
         ("failing", "parts/my_model.py:21: ZeroDivisionError: division by zero"),
         (
             "wrong",
