@@ -75,11 +75,19 @@ def test_transmissions_of_files_of_wannier90(lattice, size, energies, expected):
     np.testing.assert_allclose(found[1, 0], found[0, 1], rtol=0, atol=1e-12)
 
 
-def test_current_and_noise_of_a_file_of_wannier90():
-    system = continued(WIRE, energies_of(WIRE, 0.4), [(0.85, 0.05), (0.5, 0.1)])
+@pytest.mark.parametrize(
+    ("lattice", "size", "fillings", "expected"),
+    [
+        (WIRE, 0.4, [(0.85, 0.05), (0.5, 0.1)], (0.018780378060695237, 0.01440932198376808)),
+        (RIBBON, 0.6, [(0.5, 0.05), (0.1, 0.05)], (0.04840277629954781, 0.013068467983332928)),
+    ],
+    ids=["wire", "ribbon"],
+)
+def test_current_and_noise_of_files_of_wannier90(lattice, size, fillings, expected):
+    system = continued(lattice, energies_of(lattice, size), fillings)
     current, noise = steady_currents(system).particle_current, lead_noise(system).particle_noise
-    assert current.value[0] == pytest.approx(0.018780378060695237, rel=0, abs=1e-11)
-    assert noise.value[0, 0] == pytest.approx(0.01440932198376808, rel=0, abs=1e-11)
+    assert current.value[0] == pytest.approx(expected[0], rel=0, abs=1e-11)
+    assert noise.value[0, 0] == pytest.approx(expected[1], rel=0, abs=1e-11)
     assert max(current.error[0], noise.error[0, 0]) < 1e-9
 
 
