@@ -153,18 +153,45 @@ def test_the_names_and_fillings_of_its_leads():
         nf.System.from_kwant(finalized, params, leads={"a": fillings[names[0]]})
 
 
+def test_leads_of_given_self_energies():
+    """One wide, one a chain, both without cells; and one with, on sites of a ladder."""
+    lattice = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(x, y) for x in range(4) for y in range(2))] = lambda site, size: size
+    builder[lattice.neighbors()] = -1.0
+    wide = np.array([[-0.3j, 0.1 - 0.1j], [0.1 - 0.1j, -0.5j]])
+
+    def chain(energy, args=(), params=None):
+        root = np.sqrt(complex(energy**2 - 4))
+        return np.array([[0.4 * (energy - (np.sign(energy) if abs(energy) > 2 else 1) * root)]])
+
+    def constant(energy, args=(), params=None):
+        return wide
+
+    lead = kwant.Builder(kwant.TranslationalSymmetry((1, 0)))
+    lead[lattice(0, 0)], lead[lattice(0, 0), lattice(1, 0)] = 0.1, -0.9
+    builder.attach_lead(lead)
+    ends = [lattice(0, 0), lattice(0, 1)]
+    builder.leads.append(kwant.builder.SelfEnergyLead(constant, ends, []))
+    builder.leads.append(kwant.builder.SelfEnergyLead(chain, [lattice(2, 1)], []))
+    finalized, energies = builder.finalized(), [-1.1, -0.2, 0.3, 1.4]
+    found = nf.transmission(nf.System.from_kwant(finalized, {"size": 0.2}), energies).values
+    for k, energy in enumerate(energies):
+        expected = kwant.greens_function(finalized, energy, params={"size": 0.2})
+        for a in range(3):
+            for b in set(range(3)) - {a}:
+                np.testing.assert_allclose(found[a, b, k], expected.transmission(a, b), **CLOSE)
+    assert np.nanmin(found[:, :3]) > 1e-4
+
+
 def test_what_it_says_of_systems_that_it_cannot_take_over():
     builder = kwant.Builder()
     lattice = kwant.lattice.chain(norbs=1)
     builder[(lattice(k) for k in range(3))] = lambda site, size: size
     builder[lattice.neighbors()] = -1.0
-    lead = kwant.builder.SelfEnergyLead(lambda energy, **_: np.eye(1), [lattice(0)], [])
     # What is wrong in functions of the user's is told by Kwant.
     with pytest.raises(kwant.UserCodeError, match="value function"):
         nf.System.from_kwant(builder.finalized())
-    builder.leads.append(lead)
-    with pytest.raises(ValueError, match="lead0 of Kwant is given by its self-energy"):
-        nf.System.from_kwant(builder.finalized(), {"size": 1.0})
     with pytest.raises(ValueError, match="expected a square matrix"):
         nf.System.from_kwant(builder)
 

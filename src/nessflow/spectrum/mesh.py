@@ -363,7 +363,7 @@ def _reach(system: OpenSystem) -> float:
 def _largest_matrix(joint: Joint) -> float:
     # At edges it may diverge, as where a ribbon has states along its ends.
     edges = np.array(joint.lead.edges)
-    between = 0.5 * (edges[1:] + edges[:-1])
+    between = 0.5 * (edges[1:] + edges[:-1]) if edges.size > 1 else [joint.lead.reference_energy]
     found = joint.lead.regular_self_energy_matrix(between, joint.sites.size)
     orbitals = sum(np.linalg.norm(u) for _, u, _ in joint.orbitals)
     return float(np.nanmax(np.linalg.norm(found, 2, axis=(1, 2))) + orbitals)
