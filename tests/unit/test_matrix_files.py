@@ -246,6 +246,7 @@ CUTS = {
         "nothing hops along lattice vector 2",
     ),
     "orbitals": ("wire_hr.dat", ", orbitals: 3, cut: {cells: 3}", "has 2 orbitals in a cell"),
+    "names": ("wire_hr.dat", ", name: h, cut: {cells: 3}", "data/wire_hr.dat has no names"),
     "sites": ("strip.mtx", ", orbitals: 5", "24 rows are no whole number of sites with 5 orbitals"),
     "name": ("strip_arrays.npz", ", name: h", "there is no h in it; it has hamiltonian, loss"),
 }
