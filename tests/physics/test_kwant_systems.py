@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import nessflow as nf
+from nessflow.config.project import load_study
+from nessflow.config.study import parameters_of
 from nessflow.scattering.currents import open_channels, reflection
 from nessflow.studies.systems import open_system
 
@@ -203,3 +205,52 @@ def test_positions_and_orbitals_are_those_of_its_sites():
     np.testing.assert_array_equal(lattice.positions, [site.pos for site in finalized.sites])
     h = finalized.hamiltonian_submatrix(params=params)
     np.testing.assert_allclose(lattice.described.hamiltonian.toarray(), h, atol=1e-15)
+
+
+BUILD = """\
+import kwant
+
+
+def build(width, **params):
+    lattice = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(x, y) for x in range(3) for y in range(width))] = lambda site, energy: energy
+    builder[lattice.neighbors()] = -1.0
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1, 0)))
+    lead[(lattice(0, y) for y in range(width))] = 0.0
+    lead[lattice.neighbors()] = -1.0
+    builder.attach_lead(lead)
+    builder.attach_lead(lead.reversed())
+    return builder.finalized()
+"""
+STUDY = """\
+title: A strip that Kwant builds
+study: transmission
+system:
+  lattice: {kind: python, function: "parts/strip.py:build", parameters: {width: $W, energy: $e}}
+  leads:
+    lead0: {kind: continued, chemical_potential: 0, temperature: 0.1}
+    lead1: {kind: continued, chemical_potential: 0, temperature: 0.1}
+energies: [0.3]
+axes:
+  W: {outer: [2, 3], natural_units: "1", long_name: width}
+  e: {inner: [0, 0.4], natural_units: t, long_name: energy}
+"""
+
+
+@pytest.mark.parametrize("width", [2, 3])
+def test_a_function_of_a_study_may_return_one(tmp_path, width):
+    """Its parameters are those of the function and of the values in it; axes count too."""
+    for name in ("config/studies", "parts"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "parts" / "strip.py").write_text(BUILD)
+    path = tmp_path / "config" / "studies" / "strip.yaml"
+    path.write_text(STUDY)
+    study = load_study(path)
+    names = {}
+    exec(BUILD, names)
+    for energy in ("0", "0.4"):
+        parameters = parameters_of(study, {"W": str(width), "e": energy})
+        found = study.kind.evaluate(parameters, None).values["transmission"]
+        expected = kwant.smatrix(names["build"](width), 0.3, params={"energy": float(energy)})
+        np.testing.assert_allclose(found[0, 1, 0], expected.transmission(0, 1), **CLOSE)
