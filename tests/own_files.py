@@ -90,6 +90,12 @@ def failing(sites):
     return 1 / (sites - 5)
 
 
+def whole(sites, energy=0):
+    h = np.diag([energy] * sites)
+    h[0, 1] = h[1, 0] = -0.5
+    return h
+
+
 def wrong(sites):
     return {"hamiltonian": chain(sites) + 1j * np.eye(sites)}
 """

@@ -106,6 +106,8 @@ Path = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 Result = TypeVar("Result")
+_UNNAMED = ("", "arr_0")
+"""What a matrix without a name is called: in a file of one, and by ``numpy.savez(path, h)``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,9 +143,9 @@ class Content:
         Parameters
         ----------
         name : str, optional
-            Its name; left out, the only one.
+            Its name; left out, the usual one, or the only one if it has no name.
         usual : str
-            Name of that which is meant, where it is left out and there are several.
+            The usual name; empty where there is none, and the only one is meant.
 
         Raises
         ------
@@ -156,9 +158,8 @@ class Content:
                 "lattice of the kind file cuts a system out of it"
             )
         names = list(self.matrices)
-        wanted = (
-            (usual if usual in names or len(names) != 1 else names[0]) if name is None else name
-        )
+        is_any = len(names) == 1 and (not usual or names[0] in _UNNAMED)
+        wanted = name if name is not None else names[0] if is_any else usual
         if wanted in names:
             return self.matrices[wanted]
         known = ", ".join(filter(None, names)) or "one matrix without a name"

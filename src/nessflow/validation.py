@@ -146,9 +146,14 @@ def as_told(model: type[BaseModel], error: ValidationError) -> InvalidValues:
     """Return what is wrong with arguments that no file can have, such as arrays and functions."""
     problems = []
     for each in error.errors(include_url=False):
-        said = each.get("ctx", {}).get("error")
+        context, kind = each.get("ctx", {}), each["type"]
+        said = context.get("error")
         key = ".".join(map(str, (*each["loc"], *getattr(said, "key", ()))))
-        problems.append(Problem(_called(model), None, key, "", "", str(said or each["msg"])))
+        expected = _EXPECTED[kind].format(**context) if kind in _EXPECTED else ""
+        hint = (
+            "it is missing" if kind == "missing" else "" if expected else str(said or each["msg"])
+        )
+        problems.append(Problem(_called(model), None, key, "", expected, hint))
     return InvalidValues("\n".join(map(str, problems)))
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import nessflow as nf
+from nessflow.config.project import load_study
+from nessflow.config.study import parameters_of
 from nessflow.scattering.currents import open_channels, reflection
 from nessflow.studies.systems import open_system
 
@@ -153,18 +155,45 @@ def test_the_names_and_fillings_of_its_leads():
         nf.System.from_kwant(finalized, params, leads={"a": fillings[names[0]]})
 
 
+def test_leads_of_given_self_energies():
+    """One wide, one a chain, both without cells; and one with, on sites of a ladder."""
+    lattice = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(x, y) for x in range(4) for y in range(2))] = lambda site, size: size
+    builder[lattice.neighbors()] = -1.0
+    wide = np.array([[-0.3j, 0.1 - 0.1j], [0.1 - 0.1j, -0.5j]])
+
+    def chain(energy, args=(), params=None):
+        root = np.sqrt(complex(energy**2 - 4))
+        return np.array([[0.4 * (energy - (np.sign(energy) if abs(energy) > 2 else 1) * root)]])
+
+    def constant(energy, args=(), params=None):
+        return wide
+
+    lead = kwant.Builder(kwant.TranslationalSymmetry((1, 0)))
+    lead[lattice(0, 0)], lead[lattice(0, 0), lattice(1, 0)] = 0.1, -0.9
+    builder.attach_lead(lead)
+    ends = [lattice(0, 0), lattice(0, 1)]
+    builder.leads.append(kwant.builder.SelfEnergyLead(constant, ends, []))
+    builder.leads.append(kwant.builder.SelfEnergyLead(chain, [lattice(2, 1)], []))
+    finalized, energies = builder.finalized(), [-1.1, -0.2, 0.3, 1.4]
+    found = nf.transmission(nf.System.from_kwant(finalized, {"size": 0.2}), energies).values
+    for k, energy in enumerate(energies):
+        expected = kwant.greens_function(finalized, energy, params={"size": 0.2})
+        for a in range(3):
+            for b in set(range(3)) - {a}:
+                np.testing.assert_allclose(found[a, b, k], expected.transmission(a, b), **CLOSE)
+    assert np.nanmin(found[:, :3]) > 1e-4
+
+
 def test_what_it_says_of_systems_that_it_cannot_take_over():
     builder = kwant.Builder()
     lattice = kwant.lattice.chain(norbs=1)
     builder[(lattice(k) for k in range(3))] = lambda site, size: size
     builder[lattice.neighbors()] = -1.0
-    lead = kwant.builder.SelfEnergyLead(lambda energy, **_: np.eye(1), [lattice(0)], [])
     # What is wrong in functions of the user's is told by Kwant.
     with pytest.raises(kwant.UserCodeError, match="value function"):
         nf.System.from_kwant(builder.finalized())
-    builder.leads.append(lead)
-    with pytest.raises(ValueError, match="lead0 of Kwant is given by its self-energy"):
-        nf.System.from_kwant(builder.finalized(), {"size": 1.0})
     with pytest.raises(ValueError, match="expected a square matrix"):
         nf.System.from_kwant(builder)
 
@@ -176,3 +205,52 @@ def test_positions_and_orbitals_are_those_of_its_sites():
     np.testing.assert_array_equal(lattice.positions, [site.pos for site in finalized.sites])
     h = finalized.hamiltonian_submatrix(params=params)
     np.testing.assert_allclose(lattice.described.hamiltonian.toarray(), h, atol=1e-15)
+
+
+BUILD = """\
+import kwant
+
+
+def build(width, **params):
+    lattice = kwant.lattice.square(norbs=1)
+    builder = kwant.Builder()
+    builder[(lattice(x, y) for x in range(3) for y in range(width))] = lambda site, energy: energy
+    builder[lattice.neighbors()] = -1.0
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1, 0)))
+    lead[(lattice(0, y) for y in range(width))] = 0.0
+    lead[lattice.neighbors()] = -1.0
+    builder.attach_lead(lead)
+    builder.attach_lead(lead.reversed())
+    return builder.finalized()
+"""
+STUDY = """\
+title: A strip that Kwant builds
+study: transmission
+system:
+  lattice: {kind: python, function: "parts/strip.py:build", parameters: {width: $W, energy: $e}}
+  leads:
+    lead0: {kind: continued, chemical_potential: 0, temperature: 0.1}
+    lead1: {kind: continued, chemical_potential: 0, temperature: 0.1}
+energies: [0.3]
+axes:
+  W: {outer: [2, 3], natural_units: "1", long_name: width}
+  e: {inner: [0, 0.4], natural_units: t, long_name: energy}
+"""
+
+
+@pytest.mark.parametrize("width", [2, 3])
+def test_a_function_of_a_study_may_return_one(tmp_path, width):
+    """Its parameters are those of the function and of the values in it; axes count too."""
+    for name in ("config/studies", "parts"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "parts" / "strip.py").write_text(BUILD)
+    path = tmp_path / "config" / "studies" / "strip.yaml"
+    path.write_text(STUDY)
+    study = load_study(path)
+    names = {}
+    exec(BUILD, names)
+    for energy in ("0", "0.4"):
+        parameters = parameters_of(study, {"W": str(width), "e": energy})
+        found = study.kind.evaluate(parameters, None).values["transmission"]
+        expected = kwant.smatrix(names["build"](width), 0.3, params={"energy": float(energy)})
+        np.testing.assert_allclose(found[0, 1, 0], expected.transmission(0, 1), **CLOSE)

@@ -1,5 +1,7 @@
 """Systems from files and functions carry what closed forms, others' programs and arrays say."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -73,11 +75,19 @@ def test_transmissions_of_files_of_wannier90(lattice, size, energies, expected):
     np.testing.assert_allclose(found[1, 0], found[0, 1], rtol=0, atol=1e-12)
 
 
-def test_current_and_noise_of_a_file_of_wannier90():
-    system = continued(WIRE, energies_of(WIRE, 0.4), [(0.85, 0.05), (0.5, 0.1)])
+@pytest.mark.parametrize(
+    ("lattice", "size", "fillings", "expected"),
+    [
+        (WIRE, 0.4, [(0.85, 0.05), (0.5, 0.1)], (0.018780378060695237, 0.01440932198376808)),
+        (RIBBON, 0.6, [(0.5, 0.05), (0.1, 0.05)], (0.04840277629954781, 0.013068467983332928)),
+    ],
+    ids=["wire", "ribbon"],
+)
+def test_current_and_noise_of_files_of_wannier90(lattice, size, fillings, expected):
+    system = continued(lattice, energies_of(lattice, size), fillings)
     current, noise = steady_currents(system).particle_current, lead_noise(system).particle_noise
-    assert current.value[0] == pytest.approx(0.018780378060695237, rel=0, abs=1e-11)
-    assert noise.value[0, 0] == pytest.approx(0.01440932198376808, rel=0, abs=1e-11)
+    assert current.value[0] == pytest.approx(expected[0], rel=0, abs=1e-11)
+    assert noise.value[0, 0] == pytest.approx(expected[1], rel=0, abs=1e-11)
     assert max(current.error[0], noise.error[0, 0]) < 1e-9
 
 
@@ -204,6 +214,152 @@ def test_what_a_function_describes_is_the_same_system_written_out():
     )
     expected = nf.solve(twice, "currents").particle_current
     np.testing.assert_allclose(both.particle_current, expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize("sites", [4, 4.0])
+def test_numbers_without_a_fraction_are_whole(sites):
+    """Those of an axis come as float, and count sites all the same."""
+    made = nf.lattices.Python(function="parts/my_model.py:chain", parameters={"sites": sites})
+    assert made.sites == 4
+    assert made == nf.lattices.Python(function="parts/my_model.py:chain", parameters={"sites": 4})
+
+
+def test_what_is_wrong_with_arrays_is_told_in_one_line():
+    h = np.diag([1.0, 2.0])
+    for given, said in (
+        (h + 1j, r"Python: hamiltonian is not Hermitian: the element \(0, 0\) = 1\+1j has"),
+        (h[:1], r"Python: hamiltonian: expected a square matrix, got the shape \(1, 2\)"),
+        (h * np.nan, r"Python: hamiltonian: the element \(0, 0\) is nan"),
+        ({"hamiltonian": h, "lead": {}}, "Python: a description has no lead; it may have"),
+        (None, "System: lattice"),
+        (3, "expected a square matrix"),
+    ):
+        with pytest.raises(ValueError, match=said) as caught:
+            nf.System(given, leads=LEADS)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(TypeError, match="System takes its values by name"):
+        nf.System(h, LEADS)
+    with pytest.raises(ValueError, match="zero-current: lower: expected a value; it is missing"):
+        nf.point("zero-current", system=nf.System(h, leads=LEADS))
+
+
+@pytest.mark.parametrize(
+    ("lead", "said"),
+    [
+        ({"orbitals": [2]}, "lead left: there is no row 2: the system has 2, from 0"),
+        ({"orbitals": [0, 0]}, "lead left: a row of its orbitals is listed twice"),
+        ({"orbitals": [0.5]}, "lead left: orbitals: expected numbers of rows, from 0"),
+        ({"cell": None}, "lead left: expected orbitals, cell and hopping, or orbitals and self"),
+        ({"self_energy": 3}, "lead left: self_energy stands in the place of cell"),
+        ({"cell": [[0, 1], [2, 0]]}, "lead left: cell is not Hermitian: the element (0, 1) = 1"),
+        ({"hopping": [[1.0, 0]]}, "lead left: hopping has the shape (1, 2), cell (1, 1)"),
+        ({"hopping": [[0]]}, "lead left: hopping is 0: nothing moves along the lead"),
+        ({"orbitals": [0, 1]}, "lead left: 2 orbitals, and cells of 1; say the coupling"),
+        ({"coupling": [[1.0, 2.0]]}, "lead left: coupling has the shape (1, 2); expected (1, 1)"),
+        ({"hoping": [[1]]}, "lead left has no hoping; it may have orbitals, cell, hopping"),
+    ],
+)
+def test_what_is_wrong_with_leads_is_told(lead, said):
+    sound = {"orbitals": [0], "cell": [[0.0]], "hopping": [[-1.0]]}
+    given = {"hamiltonian": np.eye(2), "leads": {"left": sound | lead}}
+    with pytest.raises(ValueError, match=re.escape(said)):
+        nf.System(given, leads=LEADS)
+
+
+def told_by_self_energies(leads):
+    """The same leads, of which only self-energies between their rows are known."""
+
+    def told(orbitals, cell, hopping):
+        lead = UnitCell(cell=cell, hopping=hopping)
+        inner = [x for x in lead.edges if lead.bottom < x < lead.top]
+        return {
+            "orbitals": orbitals,
+            "self_energy": lambda energies: lead.surface.at(energies)[0],
+            "band": (lead.bottom, lead.top),
+            "break_points": inner,
+        }
+
+    return {name: told(**lead) for name, lead in leads.items()}
+
+
+def test_leads_of_self_energies_are_those_of_their_cells():
+    """A strip in a field between strips in that field: all of both, densities included."""
+    h = own_files.strip_with_flux()
+    cell, hopping = -(np.eye(4, k=1) + np.eye(4, k=-1)), np.diag(-np.exp(0.4j * np.arange(1, 5)))
+    cells = {
+        "left": {"orbitals": [0, 1, 2, 3], "cell": cell, "hopping": hopping.conj()},
+        "right": {"orbitals": [20, 21, 22, 23], "cell": cell, "hopping": hopping},
+    }
+    np.testing.assert_allclose(h[:4, 4:8], hopping, atol=1e-15)
+    fillings = {"left": (0.3, 0.05), "right": (0.0, 0.1)}
+    leads = {
+        name: {"kind": "continued", "chemical_potential": mu, "temperature": temperature}
+        for name, (mu, temperature) in fillings.items()
+    }
+    asked = ["currents", "noise", "density", "bond-currents", "cumulants"]
+    found, expected = (
+        nf.solve(nf.System({"hamiltonian": h, "leads": given}, leads=leads), asked)
+        for given in (told_by_self_energies(cells), cells)
+    )
+    names = ("particle_current", "particle_noise", "occupation", "bond_current", "third_cumulant")
+    for name in names:
+        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-11)
+        assert found[f"{name}_error"].max() < 1e-9
+    assert found.particle_current[0] > 0.01
+
+
+def test_a_constant_self_energy_is_a_wide_band():
+    """States at all energies: integrals have no end."""
+    ends = {"left": [0, 1, 2, 3], "right": [20, 21, 22, 23]}
+    told = {
+        name: {
+            "orbitals": rows,
+            "self_energy": lambda e: np.full((e.size, 4, 4), -0.25j) * np.eye(4),
+        }
+        for name, rows in ends.items()
+    }
+    fillings = {
+        "left": {"chemical_potential": 0.3, "temperature": 0.05},
+        "right": {"chemical_potential": 0, "temperature": 0.1},
+    }
+    h = own_files.strip_with_flux()
+    wide = {"kind": "wide-band", "broadening": 0.5}
+    sites = {name: tuple(row + 1 for row in rows) for name, rows in ends.items()}
+    found, expected = (
+        nf.solve(nf.System(given, leads=leads), ["currents", "noise", "density"])
+        for given, leads in (
+            (
+                {"hamiltonian": h, "leads": told},
+                {n: {"kind": "continued", **x} for n, x in fillings.items()},
+            ),
+            (h, {n: {**wide, "site": sites[n], **x} for n, x in fillings.items()}),
+        )
+    )
+    for name in ("particle_current", "energy_current", "particle_noise", "occupation"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("lead", "said"),
+    [
+        ({"self_energy": 3}, "lead left: self_energy: expected a function of energies"),
+        ({"band": [2, -2]}, "lead left: band: expected the lowest and the highest energy"),
+        ({"band": [2]}, "lead left: band: expected the lowest and the highest energy"),
+        ({"break_points": [3]}, "lead left: break_points: 3 is not inside of the band"),
+        ({"break_points": "a"}, "lead left: band and break_points: expected energies"),
+        ({"self_energy": lambda e: e}, "expected numbers of the shape (4, 2, 2), got float64 of"),
+        (
+            {"self_energy": lambda e: np.ones((e.size, 2, 2)) * (1j + np.eye(2))},
+            "i (Sigma - Sigma^+) has the eigenvalue -4, and is not retarded",
+        ),
+        ({"self_energy": lambda e: np.full((e.size, 2, 2), np.nan)}, "it is not finite"),
+    ],
+)
+def test_what_is_wrong_with_self_energies_is_told(lead, said):
+    sound = {"orbitals": [0, 1], "band": (-2, 2), "self_energy": lambda e: -1j * np.eye(2)[None]}
+    given = {"hamiltonian": np.eye(2), "leads": {"left": sound | lead}}
+    with pytest.raises(ValueError, match=re.escape(said)):
+        nf.System(given, leads={"left": {"kind": "continued", **FERMI}})
 
 
 def of_arrays():

@@ -81,6 +81,7 @@ NPZ = {
         npz(h=H, v=H),
         "there is no hamiltonian in it; it has h, v, of",
     ),
+    "another name": (npz(cell=H), "there is no hamiltonian in it; it has cell, of which name"),
     "not Hermitian": (
         npz(hamiltonian=NOT_HERMITIAN),
         "is not Hermitian: the element (2, 3) = 2, but (3, 2) = 2.5; particle loss and gain",
@@ -245,6 +246,7 @@ CUTS = {
         "nothing hops along lattice vector 2",
     ),
     "orbitals": ("wire_hr.dat", ", orbitals: 3, cut: {cells: 3}", "has 2 orbitals in a cell"),
+    "names": ("wire_hr.dat", ", name: h, cut: {cells: 3}", "data/wire_hr.dat has no names"),
     "sites": ("strip.mtx", ", orbitals: 5", "24 rows are no whole number of sites with 5 orbitals"),
     "name": ("strip_arrays.npz", ", name: h", "there is no h in it; it has hamiltonian, loss"),
 }
@@ -337,6 +339,7 @@ def test_functions(root, name):
 @pytest.mark.parametrize(
     ("function", "said"),
     [
+        ("whole", "my_model.py:whole: hamiltonian is an array of whole numbers (int64)"),
         ("failing", "parts/my_model.py:21: ZeroDivisionError: division by zero"),
         (
             "wrong",

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
+import subprocess
 
 import pytest
 
 import own_files
-from conftest import Project
+from conftest import ROOT, Project
 from nessflow.config.project import load_study, parameters_of
 from nessflow.store.store import read_dataset
 from nessflow.verbs.workflow import open_project
@@ -143,3 +145,21 @@ def test_what_is_remembered_of_a_project_follows_its_files(project):
     path.unlink()
     with pytest.raises(SystemExit):
         open_project(project.folder, {})
+
+
+def test_an_archive_has_the_files_that_studies_are_made_of(project):
+    (project.folder / "envs").mkdir()
+    for name in ("README.md", "LICENSE", "CITATION.cff", "Snakefile", "envs/requirements.lock"):
+        shutil.copy(ROOT / name, project.folder / name)
+    project.study("function").unlink()
+    (project.folder / ".gitignore").write_text("*.npz\n")
+    author = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    for command in (("init", "-q"), ("add", "."), (*author, "commit", "-q", "-m", "All")):
+        subprocess.run(["git", *command], cwd=project.folder, check=True, capture_output=True)
+    said = project.nessflow("archive", "create", "cases", "file").stderr
+    assert "data/strip.npz" in said
+    assert "git ignores what studies are made of" in said
+    (project.folder / ".gitignore").unlink()
+    said = project.nessflow("archive", "create", "cases", "file").stderr
+    assert "git ignores" not in said
+    assert "missing or old" in said

@@ -313,8 +313,9 @@ def _is_time_reversal_symmetric(system: OpenSystem, pairs: np.ndarray) -> bool:
     matrices = (system.hamiltonian, system.loss, system.gain)
     couplings = [_elements(matrix, pairs) for matrix in matrices]
     couplings += [lead.amplitudes for lead in system.leads]
-    couplings += [matrix for joint in system.joints for matrix in joint.lead.matrices]
-    return not any(np.imag(x).any() for x in couplings)
+    leads = [joint.lead for joint in system.joints]
+    real = all(lead.conjugate is lead for lead in leads)
+    return real and not any(np.imag(x).any() for x in couplings)
 
 
 def _inflow(

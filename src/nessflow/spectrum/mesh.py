@@ -358,9 +358,8 @@ def _reach(system: OpenSystem) -> float:
     matrix = np.zeros((system.contacts.size, system.contacts.size), elements.dtype)
     rows, columns = (np.searchsorted(system.contacts, x) for x in system.coupling.elements)
     matrix[rows, columns] = elements
-    # Cells move levels by no more than what couples them to the system, wherever those are.
-    cells = (np.linalg.norm(x.lead.couplings(x.sites.size), 2) for x in system.joints)
-    return float(np.linalg.norm(matrix, 2)) + sum(map(float, cells))
+    joined = (joint.lead.reach(joint.sites.size) for joint in system.joints)
+    return float(np.linalg.norm(matrix, 2)) + sum(joined)
 
 
 @remembered

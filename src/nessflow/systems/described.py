@@ -4,7 +4,8 @@ What a description may say is a few names, which functions of a project return a
 attributes:
 
     hamiltonian   (N, N) array or matrix of scipy.sparse, Hermitian
-    leads         name -> orbitals, cell, hopping, and coupling where it differs from the hopping
+    leads         name -> orbitals, cell, hopping, and coupling where it differs from the hopping;
+                  or orbitals and self_energy, a function of energies, with band and break_points
     loss, gain    (N, N) matrices P and Q of `nessflow.systems.system`
     site          (N,) int: the site of each row, where sites have several orbitals each
     position      (sites, d) float
@@ -13,14 +14,14 @@ Rows count from 0, as Python does.  A finalised system of Kwant is known by what
 package is not imported.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from nessflow.systems.lattices.lattice import Continuation
+from nessflow.systems.lattices.lattice import Continuation, Ending
 from nessflow.systems.matrices import Tridiagonal, narrowed
 
 _EXACT = 1e-12
@@ -33,6 +34,7 @@ Elements = np.ndarray | csr_array
 
 NAMES = ("hamiltonian", "leads", "loss", "gain", "site", "position")
 _OF_LEAD = ("orbitals", "cell", "hopping", "coupling")
+_OF_ENDING = ("orbitals", "self_energy", "band", "break_points")
 _OF_KWANT = ("hamiltonian_submatrix", "leads", "lead_interfaces")
 
 
@@ -44,8 +46,8 @@ class Described:
     ----------
     hamiltonian : (N, N) array or csr_array
         Hermitian, in t.
-    leads : mapping of str to Continuation
-        Leads of equal cells, by name.
+    leads : mapping of str to Continuation or Ending
+        Leads of equal cells, or of given self-energies, by name.
     loss, gain : (N, N) array or csr_array, or None
         P and Q, in t/hbar.
     orbitals : int
@@ -57,7 +59,7 @@ class Described:
     """
 
     hamiltonian: Elements
-    leads: Mapping[str, Continuation] = field(default_factory=dict)
+    leads: Mapping[str, Continuation | Ending] = field(default_factory=dict)
     loss: Elements | None = None
     gain: Elements | None = None
     orbitals: int = 1
@@ -247,19 +249,21 @@ def _positions(position: object, sites: int) -> np.ndarray | None:
     return found
 
 
-def _lead(name: str, lead: object, size: int) -> Continuation:
-    said = _said(lead, _OF_LEAD, name)
-    missing = [each for each in _OF_LEAD[:3] if not said or said.get(each) is None]
+def _lead(name: str, lead: object, size: int) -> Continuation | Ending:
+    said = _said(lead, (*_OF_LEAD, *_OF_ENDING[1:]), name) or {}
+    is_told = said.get("self_energy") is not None
+    own = _OF_ENDING if is_told else _OF_LEAD
+    if other := [each for each in said if each not in own and said[each] is not None]:
+        raise ValueError(f"{name}: self_energy stands in the place of {other[0]}")
+    missing = [each for each in own[: 2 if is_told else 3] if said.get(each) is None]
     if missing:
-        raise ValueError(f"{name}: expected orbitals, cell and hopping; {missing[0]} is missing")
-    rows = np.atleast_1d(np.asarray(said["orbitals"]))
-    if rows.ndim != 1 or rows.dtype.kind not in "iu" or not rows.size:
-        raise ValueError(f"{name}: orbitals: expected numbers of rows, from 0")
-    if rows.min() < 0 or rows.max() >= size:
-        wrong = int(rows[(rows < 0) | (rows >= size)][0])
-        raise ValueError(f"{name}: there is no row {wrong}: the system has {size}, from 0")
-    if len(set(rows.tolist())) < rows.size:
-        raise ValueError(f"{name}: a row of its orbitals is listed twice")
+        raise ValueError(
+            f"{name}: expected orbitals, cell and hopping, or orbitals and self_energy; "
+            f"{missing[0]} is missing"
+        )
+    rows = _rows(name, said["orbitals"], size)
+    if is_told:
+        return _ending(name, rows, said)
     cell = hermitian(f"{name}: cell", _dense(said["cell"]))
     hopping = matrix_of(f"{name}: hopping", _dense(said["hopping"]))
     n = len(cell)
@@ -285,6 +289,34 @@ def _lead(name: str, lead: object, size: int) -> Continuation:
     return Continuation(rows.astype(int), cell, hopping, coupling)
 
 
+def _rows(name: str, orbitals: object, size: int) -> np.ndarray:
+    rows = np.atleast_1d(np.asarray(orbitals))
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or not rows.size:
+        raise ValueError(f"{name}: orbitals: expected numbers of rows, from 0")
+    if rows.min() < 0 or rows.max() >= size:
+        wrong = int(rows[(rows < 0) | (rows >= size)][0])
+        raise ValueError(f"{name}: there is no row {wrong}: the system has {size}, from 0")
+    if len(set(rows.tolist())) < rows.size:
+        raise ValueError(f"{name}: a row of its orbitals is listed twice")
+    return rows.astype(int)
+
+
+def _ending(name: str, rows: np.ndarray, said: Mapping[str, object]) -> Ending:
+    if not callable(said["self_energy"]):
+        raise ValueError(f"{name}: self_energy: expected a function of energies")
+    try:
+        band = None if said.get("band") is None else tuple(map(float, said["band"]))
+        points = tuple(map(float, said.get("break_points") or ()))
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: band and break_points: expected energies") from None
+    low, high = band if band is not None and len(band) == 2 else (-np.inf, np.inf)
+    if (band is not None and len(band) != 2) or not low < high:
+        raise ValueError(f"{name}: band: expected the lowest and the highest energy")
+    if outside := [x for x in points if not low < x < high]:
+        raise ValueError(f"{name}: break_points: {outside[0]:g} is not inside of the band")
+    return Ending(rows, said["self_energy"], band, points)
+
+
 def _dense(matrix: object) -> object:
     return matrix.toarray() if issparse(matrix) else matrix
 
@@ -301,16 +333,15 @@ def _of_kwant(system: object, parameters: Mapping[str, object] | None) -> dict[s
     first = np.concatenate([[0], np.cumsum(norbs)])
     leads = {}
     for number, (lead, sites) in enumerate(zip(system.leads, system.lead_interfaces, strict=True)):
+        rows = np.concatenate([np.arange(first[s], first[s + 1]) for s in sites])
         if not hasattr(lead, "cell_hamiltonian"):
-            raise ValueError(
-                f"lead{number} of Kwant is given by its self-energy or modes; expected one with a "
-                "translational symmetry"
-            )
+            told = _each_energy(lead.selfenergy, parameters)
+            leads[f"lead{number}"] = {"orbitals": rows, "self_energy": told}
+            continue
         cell = lead.cell_hamiltonian(params=parameters)
         onward = lead.inter_cell_hopping(params=parameters)
         hopping = np.zeros(cell.shape, complex)
         hopping[: onward.shape[1]] = onward.conj().T
-        rows = np.concatenate([np.arange(first[s], first[s + 1]) for s in sites])
         leads[f"lead{number}"] = {"orbitals": rows, "cell": cell, "hopping": hopping}
     alike = bool((norbs == norbs[0]).all())
     position = np.array([site.pos for site in system.sites], float)
@@ -320,3 +351,14 @@ def _of_kwant(system: object, parameters: Mapping[str, object] | None) -> dict[s
         "site": np.repeat(np.arange(norbs.size), norbs) if alike else None,
         "position": position if alike else np.repeat(position, norbs, axis=0),
     }
+
+
+def _each_energy(
+    function: Callable[..., np.ndarray], parameters: Mapping[str, object]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a self-energy of Kwant, of one energy, as one of several."""
+
+    def each(energies: np.ndarray) -> np.ndarray:
+        return np.array([function(energy, params=parameters) for energy in energies.tolist()])
+
+    return each

@@ -112,6 +112,11 @@ def _required_checkout(target: Path, project: Project, jobs: Mapping[str, Jobs])
         )
     if lacking := [name for name in _FILES if name not in checkout.files]:
         raise ArchiveError(target, [f"{name}: missing" for name in lacking], "an archive needs it")
+    named = {path for study in project.studies.values() for path in study.files}
+    if ignored := sorted(named - set(checkout.files)):
+        raise ArchiveError(
+            target, ignored, "git ignores what studies are made of: have it know them"
+        )
     needed = {name for study in project.studies.values() for name in data_of(study)}
     if unnamed := sorted(needed - jobs.keys()):
         faults = [f"figures read the data of {name}, which is not chosen" for name in unnamed]
@@ -206,7 +211,11 @@ def _run(root: Path, project: Project, name: str, jobs: Mapping[str, Jobs]) -> R
             f"{data['status'].size} points, {failed} failed; kind {study.kind_name}, source digest "
             f"{job.source}, computed at commit {', '.join(sorted(commits))}"
         ),
-        read=[f"config/studies/{name}.yaml", *(jobs[other].data for other in others)],
+        read=[
+            f"config/studies/{name}.yaml",
+            *study.files,
+            *(jobs[other].data for other in others),
+        ],
         written=[*gathered, *job.figure_files],
     )
 

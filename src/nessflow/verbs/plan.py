@@ -156,8 +156,8 @@ def size_lines(study: Study) -> list[str]:
     count = elements.nnz if hasattr(elements, "nnz") else np.count_nonzero(elements)
     parts = [f"{lattice.sites} sites{rows}, {count} elements"]
     if described.leads:
-        cells = ", ".join(f"{name} {len(x.cell)}" for name, x in described.leads.items())
-        parts.append(f"rows of a cell of its leads: {cells}")
+        rows = ", ".join(f"{name} {x.rows.size}" for name, x in described.leads.items())
+        parts.append(f"rows that its leads couple to: {rows}")
     with suppress(ValueError):
         parts.append(_cost(open_system(parameters.system, np.random.default_rng(0))))
     return [f"{study.name}: system.lattice: {'; '.join([*parts, *described.remarks])}"]

@@ -1,7 +1,7 @@
 """What every lattice is: sites, the bonds between them, and where leads go."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
@@ -51,6 +51,27 @@ class Continuation(NamedTuple):
     cell: np.ndarray
     hopping: np.ndarray
     coupling: np.ndarray
+
+
+class Ending(NamedTuple):
+    """The same by a self-energy: what is beyond a side is told by what it does to the lattice.
+
+    Attributes
+    ----------
+    rows : (m,) int array
+        Rows of the lattice's Hamiltonian, from 0.
+    self_energy : callable
+        Energies, (e,), to retarded self-energies, (e, m, m), in t.
+    band : (float, float) or None
+        Lowest and highest energy with states, in t; None where these have no end.
+    break_points : tuple of float
+        Energies in the band at which it is not smooth, in t.
+    """
+
+    rows: np.ndarray
+    self_energy: Callable[..., np.ndarray]
+    band: tuple[float, float] | None = None
+    break_points: tuple[float, ...] = ()
 
 
 class Lattice(Part, ABC):
@@ -129,7 +150,7 @@ class Lattice(Part, ABC):
         """Sides beyond which the lattice may go on; none unless told."""
         return ()
 
-    def continuation(self, side: str) -> Continuation:
+    def continuation(self, side: str) -> Continuation | Ending:
         """Return how the lattice goes on beyond a side.
 
         What all sites have goes on; energies of single sites do not.

@@ -140,6 +140,19 @@ class Lead(Part, ABC):
         parts = [(v, lead.self_energy(energies)) for v, lead in self.channels(sites)]
         return sum(x[:, None, None] * np.outer(v, v.conj()) for v, x in parts)
 
+    def reach(self, sites: int) -> float:
+        """Return by how much the lead moves levels of the system at most, roughly, in t.
+
+        Parameters
+        ----------
+        sites : int
+            Number of sites m.
+        """
+        energies = np.array(self.typical_energies)
+        found = np.linalg.norm(self.regular_self_energy_matrix(energies, sites), 2, axis=(1, 2))
+        orbitals = sum(float(np.linalg.norm(u)) for _, u in self.poles_on(sites))
+        return float(np.nanmax(found, initial=0.0)) + orbitals
+
     def couplings(self, sites: int) -> np.ndarray:
         """Return what has to vanish of a state on several sites that the lead does not see.
 

@@ -191,6 +191,10 @@ class UnitCell(Lead):
             return ((np.ones(1), self),)
         return tuple((row, Joined(lead=self, row=k)) for k, row in enumerate(np.eye(sites)))
 
+    def reach(self, sites: int) -> float:
+        """Return the norm of the coupling: cells move levels by no more, see `Lead`."""
+        return float(np.linalg.norm(self.matrices[2], 2))
+
     def couplings(self, sites: int) -> np.ndarray:
         """Return what the first cell sees of the sites, see `Lead`."""
         rows = self.matrices[2].conj().T

@@ -63,6 +63,8 @@ class File(Given):
             )
         if not content.blocks and self.cut is not None:
             raise KeyedError(f"{self.path} is one matrix, not periodic: nothing is cut", "cut")
+        if content.blocks and self.name is not None:
+            raise KeyedError(f"{self.path} has no names; leave it out", "name")
         if content.blocks:
             orbitals = self.described.orbitals
             if "orbitals" in self.model_fields_set and self.orbitals != orbitals:
@@ -71,6 +73,11 @@ class File(Given):
             self.__dict__["orbitals"] = orbitals
         self._require_orbitals()
         return self
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Sides of a piece of a periodic system, see `Lattice`."""
+        return tuple(self.described.leads)
 
     @cached_property
     def _content(self) -> Content:

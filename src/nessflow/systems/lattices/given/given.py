@@ -8,7 +8,7 @@ from scipy.sparse import csr_array, diags_array, issparse
 
 from nessflow.parts import KeyedError
 from nessflow.systems.described import Described, stored
-from nessflow.systems.lattices.lattice import Bonds, Continuation, Lattice
+from nessflow.systems.lattices.lattice import Bonds, Continuation, Ending, Lattice
 from nessflow.systems.matrices import Matrix, Tridiagonal
 
 
@@ -72,7 +72,7 @@ class Given(Lattice):
         found = self.described.loss, self.described.gain
         return tuple(None if each is None else stored(each) for each in found)
 
-    def continuation(self, side: str) -> Continuation:
+    def continuation(self, side: str) -> Continuation | Ending:
         """Return a lead that comes with the lattice, see `Lattice`; by its name."""
         leads = self.described.leads
         if side not in leads:

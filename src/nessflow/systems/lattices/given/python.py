@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from nessflow.matrix import called, project
@@ -39,7 +39,16 @@ class Python(Given):
     function: str | SkipJsonSchema[Callable] = Field(
         description="file and name of the function, parts/my_model.py:build"
     )
-    parameters: dict[str, Any] = Field({}, description="name -> value of its arguments")
+    parameters: dict[str, Any] = Field(
+        {}, description="name -> value of its arguments; numbers without a fraction are int"
+    )
+
+    @field_validator("parameters")
+    @classmethod
+    def _as_written(cls, parameters, info):
+        # Of an axis they come as float, as which they would count nothing.
+        is_text = isinstance(info.data.get("function"), str)
+        return _whole(parameters) if is_text else parameters
 
     @classmethod
     def of(cls, value: object, parameters: Mapping[str, object] | None = None) -> "Python":
@@ -75,4 +84,35 @@ class Python(Given):
             return called(self.function, self.parameters, self._described)
 
     def _described(self, found: object) -> Described:
+        _require_no_whole_numbers(found, "hamiltonian")
         return described(found, self.parameters)
+
+
+def _whole(value: object) -> object:
+    """Return nested values where numbers without a fraction are int, as a study file has them."""
+    if isinstance(value, Mapping):
+        return {name: _whole(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _require_no_whole_numbers(found: object, name: str) -> None:
+    """Check that no array is one of int: it would have cut off what was put into it.
+
+    ``numpy.diag([energy] * 3)`` is such an array where the energy of a point is 0.
+
+    Raises
+    ------
+    ValueError
+        At the first that is.
+    """
+    if isinstance(found, Mapping):
+        for key, each in found.items():
+            if key not in ("site", "position", "orbitals"):
+                _require_no_whole_numbers(each, str(key))
+    elif hasattr(found, "dtype") and found.dtype.kind in "iu":
+        raise ValueError(
+            f"{name} is an array of whole numbers ({found.dtype}), which cuts off the decimals of "
+            "what is put into it; make it one of float"
+        )
