@@ -7,17 +7,26 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from nessflow.grids import require_different
 from nessflow.matrix import Complex
 from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.registry import AnyOf, members
 from nessflow.studies.draws import stream
 from nessflow.studies.kind import Coordinate
-from nessflow.studies.placement import require_different
-from nessflow.systems.channels.channel import Channels, Site
+from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Lead
 from nessflow.systems.matrices import Matrix, added
+from nessflow.systems.places import (
+    REGION,
+    OrRegion,
+    Region,
+    Site,
+    UnnamedSites,
+    sites_of,
+    with_sites,
+)
 from nessflow.systems.system import OpenSystem, Place, Tridiagonal, attached_leads
 
 CONVENTIONS = (
@@ -54,10 +63,11 @@ class LeadRole(Strict):
 
     chemical_potential: float = quantity("chemical potential", "t")
     temperature: float = quantity("temperature", "t", ge=0)
-    site: Site | tuple[Site, ...] | dict[Site, Complex] | None = Field(
+    site: Annotated[Site | tuple[Site, ...] | dict[Site, Complex] | None, OrRegion()] = Field(
         None,
         description="site it couples to, from 1; a list of sites, each with a channel of its own "
-        "or as a row of a strip; site -> amplitude for one channel on all, coherent; default of "
+        "or as a row of a strip: also {start, stop, step} with stop included, {where: x < 10} or "
+        "the name of a region; site -> amplitude for one channel on all, coherent; default of "
         "the leads left and right: the ends of the lattice",
     )
     orbital: Site | None = ORBITAL
@@ -83,7 +93,7 @@ def require_places(site: Place, twice: str) -> None:
     KeyedError
         At the site; it says ``twice`` of one that is.
     """
-    if isinstance(site, int):
+    if isinstance(site, int | Region):
         return
     if not site:
         raise ValueError("no sites; name one or leave the key out")
@@ -108,7 +118,7 @@ def require_rows(lead: Strict, key: str) -> None:
         At ``key`` when it has not.
     """
     site = getattr(lead, key)
-    if lead.has_rows and not isinstance(site, tuple):
+    if lead.has_rows and not isinstance(site, tuple | Region):
         what = "with amplitudes" if isinstance(site, Mapping) else "on one site"
         raise KeyedError(
             f"a {lead.kind} {what if site is not None else 'without sites'} has no rows; list the "
@@ -221,6 +231,11 @@ class System(Strict):
     """
 
     lattice: Annotated[Lattice, AnyOf(Lattice)]
+    regions: dict[Annotated[str, Field(pattern=REGION)], UnnamedSites] = Field(
+        {},
+        description="name -> sites, for use wherever a list of sites stands: a list, {start, stop, "
+        "step} with stop included or {where: x < 10}",
+    )
     disorder: Annotated[Disorder, AnyOf(Disorder)] | None = Field(
         None, description="random on-site energies"
     )
@@ -297,6 +312,21 @@ class System(Strict):
         if leads.keys() == {"left", "right"}:
             return {name: leads[name] for name in ("left", "right")}
         return leads
+
+    @model_validator(mode="after")
+    def _regions_are_sites(self):
+        for name, region in self.regions.items():
+            with at_key("regions", name):
+                for number, site in enumerate(sites_of(region, self.lattice)):
+                    self.lattice.require_site(site, number)
+        for name in [
+            name for name in type(self).model_fields if name not in ("lattice", "regions")
+        ]:
+            with at_key(name):
+                # A model cannot be changed, but for what its validators make of what is given.
+                value = with_sites(getattr(self, name), self.lattice, self.regions)
+                self.__dict__[name] = value
+        return self
 
     @model_validator(mode="after")
     def _parts_fit(self):
