@@ -49,7 +49,7 @@ def _damping_bounds(system: Surroundings) -> tuple[float, float]:
 
 
 def _largest_self_energy(lead: Lead) -> float:
-    inside = np.array([*lead.edges, lead.reference_energy])
+    inside = np.array(lead.typical_energies)
     orbitals = sum(np.sqrt(residue) for _, residue in lead.poles)
     return float(abs(lead.regular_self_energy(inside)).max() + orbitals)
 
@@ -361,10 +361,8 @@ def _reach(system: OpenSystem) -> float:
 
 
 def _largest_matrix(joint: Joint) -> float:
-    # At edges it may diverge, as where a ribbon has states along its ends.
-    edges = np.array(joint.lead.edges)
-    between = 0.5 * (edges[1:] + edges[:-1])
-    found = joint.lead.regular_self_energy_matrix(between, joint.sites.size)
+    energies = np.array(joint.lead.typical_energies)
+    found = joint.lead.regular_self_energy_matrix(energies, joint.sites.size)
     orbitals = sum(np.linalg.norm(u) for _, u, _ in joint.orbitals)
     return float(np.nanmax(np.linalg.norm(found, 2, axis=(1, 2))) + orbitals)
 

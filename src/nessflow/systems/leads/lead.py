@@ -19,6 +19,7 @@ Units hbar = k_B = e = 1, energies in the hopping t.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -270,11 +271,17 @@ class Lead(Part, ABC):
 
     @cached_property
     def reference_energy(self) -> float:
-        """Middle of the widest band, in t; 0 where bands do not end."""
+        """Middle of the widest stretch of a band between edges, in t; 0 where bands do not end."""
         if not self.is_banded:
             return 0.0
-        low, high = max(self.bands, key=lambda band: band[1] - band[0])
+        stretches = [x for x in pairwise(self.edges) if self.has_states(0.5 * (x[0] + x[1]))]
+        low, high = max(stretches, key=lambda x: x[1] - x[0])
         return 0.5 * (low + high)
+
+    @property
+    def typical_energies(self) -> tuple[float, ...]:
+        """Energies at which the self-energy is finite and about as large as anywhere, in t."""
+        return *self.edges, self.reference_energy
 
     @property
     def is_coupled(self) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -77,6 +78,13 @@ class UnitCell(Lead):
     def __hash__(self) -> int:
         # Of few elements: a whole cell takes long, and channels are asked for theirs often.
         return hash((self.cell[0], self.hopping[0], self.rows))
+
+    @property
+    def typical_energies(self) -> tuple[float, ...]:
+        """Middles of the widest stretches between edges, at which it may diverge."""
+        # A few: each takes long where cells are large.
+        stretches = sorted(pairwise(self.edges), key=lambda x: x[0] - x[1])[:8]
+        return tuple(0.5 * (low + high) for low, high in stretches)
 
     @property
     def uncoupled(self) -> "UnitCell":

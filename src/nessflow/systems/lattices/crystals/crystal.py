@@ -113,15 +113,21 @@ class Crystal(Graph):
         """Bonds in each direction, in the order of the sites that they start from."""
         return self._bonds(self.columns[0])
 
-    def _bonds(self, places: np.ndarray) -> Bonds:
-        """Return the bonds between some places, (n, d)."""
+    def _bonds(self, places: np.ndarray, gauge: np.ndarray | float = 0.0) -> Bonds:
+        """Return the bonds between some places, (n, d), in a gauge that ``gauge``, (n,), changes.
+
+        It is in units of the flux over the area of a loop, as are the phases of bonds: whole
+        numbers and halves, so that nothing is lost where places are far away.
+        """
         parts = []
         for direction, step in self.directions.items():
             first, second = _shifted(places, step)
             hopping = self.on_bonds(first, second, *self.key_of(direction))
             if self.flux:
-                middle = places[first, 1] + 0.5 * step[1]
-                weights = np.exp(1j * self.flux * step[0] * middle / self.plaquette)
+                change = np.broadcast_to(gauge, len(places))
+                turns = step[0] * (places[first, 1] + 0.5 * step[1])
+                turns += change[second] - change[first]
+                weights = np.exp(1j * self.flux * turns / self.plaquette)
                 hopping = (hopping.T * weights).T
             parts.append((first, second, hopping))
         first, second, hoppings = zip(*parts, strict=True)
@@ -137,8 +143,9 @@ class Crystal(Graph):
     def continuation(self, side: str) -> Continuation:
         """Return how the lattice goes on beyond a side, see `Lattice`.
 
-        Upwards and downwards the cells are in the gauge ``A = (0, B x)``, which is the same in all
-        of them; the change of gauge, ``e^{-i B x y}`` on each site, is in the coupling.
+        Upwards and downwards the cells are in a gauge that is the same in all of them, ``A = (-B
+        y0, B x)`` with y0 where they begin; the change of gauge, ``e^{-i B x (y - y0)}`` on each
+        site, is in the coupling.
 
         Parameters
         ----------
@@ -177,14 +184,12 @@ class Crystal(Graph):
 
     def _bonds_beyond(self, places: np.ndarray, step: np.ndarray, axis: int) -> Bonds:
         """Return the bonds between sites and those one and two periods further."""
-        places = np.concatenate([places, places + step, places + 2 * step])
-        bonds = self._bonds(places)
-        if not (self.flux and axis == 1):
-            return bonds
-        turn = np.exp(-1j * self.flux * places[:, 0] * places[:, 1] / self.plaquette)
-        turn[: len(places) // 3] = 1
-        first, second, hopping = bonds
-        return Bonds(first, second, (hopping.T * turn[first].conj() * turn[second]).T)
+        cells = np.concatenate([places, places + step, places + 2 * step])
+        gauge = np.zeros(len(cells))
+        if axis == 1:
+            x, y = cells[len(places) :, :2].T
+            gauge[len(places) :] = x * (places[0, 1] - y)
+        return self._bonds(cells, gauge)
 
 
 class Plane(Crystal):
