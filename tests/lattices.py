@@ -34,7 +34,7 @@ def bond_rates(sites, rate, phase=-np.pi / 2, boundary=False, gain=False):
 
 def uniform_disorder(half_width, sites, rng):
     """Energies of a box distribution."""
-    return Uniform(half_width=half_width).energies(sites, rng)
+    return Uniform(half_width=half_width).draw(np.zeros((sites, 1)), rng)
 
 
 def ssh_chain(sites, intracell, intercell, onsite=0.0):

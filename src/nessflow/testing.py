@@ -28,7 +28,7 @@ from nessflow.scattering.currents import steady_currents
 from nessflow.spectrum.occupation import fermi
 from nessflow.studies.systems import LeadRole, System, model_of, open_system
 from nessflow.systems.channels.channel import Channels
-from nessflow.systems.disorder.disorder import Disorder
+from nessflow.systems.disorder.disorder import Additive, Disorder
 from nessflow.systems.lattices.chain import Chain
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Joined, Lead, bordered
@@ -111,6 +111,14 @@ SYSTEMS: Mapping[str, Mapping[str, Any]] = {
     "disorder": {
         "lattice": {"kind": "chain", "sites": 5},
         "disorder": {"kind": "uniform", "half_width": 1.0},
+        "leads": _LEADS,
+    },
+    "vacancies": {
+        "lattice": {"kind": "strip", "length": 3, "width": 2},
+        "disorder": [
+            {"kind": "vacancies", "concentration": 0.2},
+            {"kind": "binary", "values": [0.0, 0.2], "on": "loss"},
+        ],
         "leads": _LEADS,
     },
 }
@@ -631,28 +639,55 @@ def check_disorder(disorder: Disorder) -> None:
     laws = _check_part(disorder, Disorder)
 
     def drawn(part: Disorder, sites: int, seed: int = 3) -> np.ndarray:
-        return np.asarray(part.energies(sites, np.random.default_rng(seed)))
+        positions = Chain(sites=sites).positions
+        return np.asarray(part.draw(positions, np.random.default_rng(seed))) + 0.0
 
-    energies = drawn(disorder, 20)
-    laws.hold(energies.shape == (20,), "one energy for each site", energies.shape, "(20,)")
-    fine = np.isrealobj(energies) and np.isfinite(energies).all()
-    laws.hold(fine, "energies are finite and real", energies)
-    laws.agree("the same stream gives the same numbers", drawn(disorder, 20), energies)
+    count = next((n for n in range(1, 50) if _takes(disorder, n)), 0)
+    if not disorder.is_random:
+        numbers = drawn(disorder, count)
+        laws.hold(numbers.shape == (count,), "one number for each place", numbers.shape)
+        laws.agree("without chance all samples are one", drawn(disorder, count, seed=4), numbers)
+        _require_refusal(
+            laws, "there is one number for each place", disorder.require_fit, count + 1
+        )
+        return
+    laws.hold(count == 1 and _takes(disorder, 50), "it fits any number of places")
+    numbers = drawn(disorder, 20)
+    laws.hold(numbers.shape == (20,), "one number for each place", numbers.shape, "(20,)")
+    fine = np.isrealobj(numbers) and np.isfinite(numbers).all()
+    laws.hold(fine, "numbers are finite and real", numbers)
+    laws.agree("the same stream gives the same numbers", drawn(disorder, 20), numbers)
     other = drawn(disorder, 20, seed=4)
-    laws.hold(not np.array_equal(other, energies), "another stream gives other numbers")
-    law = "drawn site by site: the first sites of a longer lattice are those of a shorter one"
-    laws.agree(law, drawn(disorder, 50)[:20], energies)
+    laws.hold(not np.array_equal(other, numbers), "another stream gives other numbers")
+    law = "drawn place by place: the first sites of a longer lattice are those of a shorter one"
+    laws.agree(law, drawn(disorder, 50)[:20], numbers)
+    if isinstance(disorder, Additive):
+        least = np.min(disorder.least)
+        many = drawn(disorder, 1000)
+        laws.hold(many.min() >= least, "no number is below `least`", many.min(), least)
+        _check_scale(laws, disorder, numbers, drawn)
+
+
+def _takes(disorder: Disorder, places: int) -> bool:
+    try:
+        disorder.require_fit(places)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_scale(laws: _Laws, disorder: Additive, numbers: np.ndarray, drawn: Any) -> None:
     widths = {
-        name: 4 * getattr(disorder, name)
+        name: (4 * np.asarray(getattr(disorder, name))).tolist()
         for name, field in type(disorder).model_fields.items()
         if isinstance(field.json_schema_extra, dict)
         and field.json_schema_extra.get("natural_units") == "t"
-        and isinstance(getattr(disorder, name), float | int)
     }
     laws.hold(bool(widths), "a key in units of t says how wide it is")
+    widths = {k: tuple(x) if isinstance(x, list) else x for k, x in widths.items()}
     scaled = drawn(disorder.model_copy(update=widths), 20)
-    law = f"numbers are drawn, then scaled: 4 times {', '.join(widths)} is 4 times the energies"
-    laws.agree(law, scaled, 4 * energies, 1e-13 * abs(energies).max())
+    law = f"numbers are drawn, then scaled: 4 times {', '.join(widths)} is 4 times the numbers"
+    laws.agree(law, scaled, 4 * numbers, 1e-13 * abs(numbers).max())
 
 
 # --- outcomes -------------------------------------------------------------------------------------

@@ -16,8 +16,14 @@ from nessflow.systems.channels.onsite import Onsite
 from nessflow.systems.channels.sites import Sites
 from nessflow.systems.channels.sublattice import Sublattice
 from nessflow.systems.channels.vectors import Vectors
+from nessflow.systems.disorder.array import Array
+from nessflow.systems.disorder.binary import Binary
+from nessflow.systems.disorder.correlated import Correlated
 from nessflow.systems.disorder.disorder import Disorder
+from nessflow.systems.disorder.gaussian import Gaussian
+from nessflow.systems.disorder.quasiperiodic import Quasiperiodic
 from nessflow.systems.disorder.uniform import Uniform
+from nessflow.systems.disorder.vacancies import Vacancies
 from nessflow.systems.lattices.chain import Chain
 from nessflow.systems.lattices.crystals.cubic import Cubic
 from nessflow.systems.lattices.crystals.honeycomb import Honeycomb
@@ -80,6 +86,15 @@ CHANNELS = {
     "turned bond": Bond(rate=0.4, phase=0.9),
     "vectors": Vectors(vectors=({1: 0.3 - 0.1j}, {1: 0.2j})),
 }
+DISORDER = {
+    "uniform": Uniform(half_width=2.0),
+    "gaussian": Gaussian(standard_deviation=0.4, on="bonds"),
+    "binary": Binary(values=(-0.3, 1.2), concentration=0.3, on="loss"),
+    "correlated": Correlated(standard_deviation=0.7, length=2.5),
+    "vacancies": Vacancies(concentration=0.4),
+    "quasiperiodic": Quasiperiodic(amplitude=1.2, frequency=0.3),
+    "array": Array(values=(0.3, -0.1, 0.2)),
+}
 TRIDIAGONAL = {"chain", "formulas", "site", "ssh", "next neighbours", "star of one arm", "row"}
 TRIDIAGONAL |= {"function", "description"}
 
@@ -96,7 +111,7 @@ def kinds(parts):
 def test_all_parts_are_tried():
     assert kinds(LATTICES) == members(Lattice).keys()
     assert kinds(CHANNELS) | {"file", "sublattice"} == members(Channels).keys()
-    assert {"uniform"} == members(Disorder).keys()
+    assert DISORDER.keys() == members(Disorder).keys()
 
 
 # --- lattices -------------------------------------------------------------------------------------
@@ -325,6 +340,7 @@ def test_channels_are_those_of_a_master_equation(name):
 # --- disorder -------------------------------------------------------------------------------------
 
 
-def test_it_obeys_the_laws_of_disorder():
-    check_disorder(Uniform(half_width=2.0))
-    assert not Uniform(half_width=0.0).energies(5, np.random.default_rng(3)).any()
+@pytest.mark.parametrize("kind", DISORDER)
+def test_it_obeys_the_laws_of_disorder(kind):
+    check_disorder(DISORDER[kind])
+    assert not Uniform(half_width=0.0).draw(np.zeros((5, 1)), np.random.default_rng(3)).any()

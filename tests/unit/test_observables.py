@@ -21,8 +21,9 @@ from nessflow.store.store import read_dataset
 from nessflow.testing import SYSTEMS, check_observable
 
 GRID = {"start": -2.5, "stop": 2, "points": 7}
-GIVEN = {"local-density-of-states": {"energies": GRID}}
+GIVEN = {"local-density-of-states": {"energies": GRID}, "localisation-length": {"energies": GRID}}
 """Parameters of the observables that need some."""
+DIMENSIONS = {"terminal", "lead", "lead_2", "site", "bond", "level", "energy"}
 
 
 def item(name):
@@ -63,7 +64,7 @@ def test_every_observable_says_what_it_is():
         assert kind.__doc__
         assert kind.__name__.casefold() == name.replace("-", "").casefold()
         for variable in kind.variables.values():
-            assert set(variable.dims) <= {"terminal", "lead", "lead_2", "site", "bond", "energy"}
+            assert set(variable.dims) <= DIMENSIONS
 
 
 def test_what_is_not_asked_for_is_not_computed(monkeypatch):

@@ -52,7 +52,7 @@ def point(project, text):
 
 
 def test_the_page_has_a_part_of_each_family():
-    assert len(BLOCKS) == 9
+    assert len(BLOCKS) == 10
 
 
 @pytest.mark.parametrize(

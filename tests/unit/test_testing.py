@@ -13,7 +13,7 @@ from nessflow.outcome import PROBABILITY, Coordinate, Outcome, Variable, with_er
 from nessflow.parts import Strict, quantity
 from nessflow.spectrum.rates import Observable as Integrals
 from nessflow.systems.channels.channel import Channels
-from nessflow.systems.disorder.disorder import Disorder
+from nessflow.systems.disorder.disorder import Additive
 from nessflow.systems.lattices.crystals.square import Square
 from nessflow.systems.lattices.lattice import Bonds, Continuation, Graph, Lattice
 from nessflow.systems.leads.lorentzian import Lorentzian
@@ -312,35 +312,37 @@ def test_wrong_channels_are_found(law):
     fails(check_channels, law, changed(Pairs, matrix=CHANNELS[law])())
 
 
-class Normal(Disorder):
+class Normal(Additive):
     """Energies of a normal distribution."""
 
     kind: Literal["normal"] = "normal"
     deviation: float = quantity("standard deviation", "t", 0.3)
 
-    def energies(self, sites, rng):
+    def draw(self, positions, rng):
         """Return the energies."""
-        return self.deviation * rng.normal(size=sites)
+        return self.deviation * rng.normal(size=len(positions))
 
 
-class Unscaled(Disorder):
+class Unscaled(Additive):
     """Energies of a fixed width."""
 
     kind: Literal["unscaled"] = "unscaled"
 
-    def energies(self, sites, rng):
+    def draw(self, positions, rng):
         """Return the energies."""
-        return rng.normal(size=sites)
+        return rng.normal(size=len(positions))
 
 
 DISORDER = {
-    "one energy for each site": lambda self, sites, rng: rng.normal(size=(sites, 1)),
-    "energies are finite and real": lambda self, sites, rng: 1j * rng.normal(size=sites),
-    "the same stream gives the same": lambda *x: np.random.default_rng().normal(size=x[1]),
-    "another stream gives other": lambda self, sites, rng: np.full(sites, self.deviation),
-    "drawn site by site": lambda self, sites, rng: rng.normal(size=sites)[::-1],
-    "numbers are drawn, then scaled": lambda self, sites, rng: (
-        np.sin(self.deviation) * rng.normal(size=sites)
+    "one number for each place": lambda self, at, rng: rng.normal(size=(len(at), 1)),
+    "numbers are finite and real": lambda self, at, rng: 1j * rng.normal(size=len(at)),
+    "the same stream gives the same": lambda _, at, __: np.random.default_rng().normal(
+        size=len(at)
+    ),
+    "another stream gives other": lambda self, at, rng: np.full(len(at), self.deviation),
+    "drawn place by place": lambda self, at, rng: rng.normal(size=len(at))[::-1],
+    "numbers are drawn, then scaled": lambda self, at, rng: (
+        np.sin(self.deviation) * rng.normal(size=len(at))
     ),
 }
 
@@ -348,7 +350,7 @@ DISORDER = {
 @pytest.mark.parametrize("law", DISORDER)
 def test_wrong_disorder_is_found(law):
     check_disorder(Normal())
-    fails(check_disorder, law, changed(Normal, energies=DISORDER[law])())
+    fails(check_disorder, law, changed(Normal, draw=DISORDER[law])())
     fails(check_disorder, "a key in units of t", Unscaled())
 
 

@@ -60,8 +60,12 @@ def _below(root: dict, node: dict, indent: str, listed: dict[str, str]) -> Itera
     elif "properties" in node:
         yield from _keys(root, node, indent, listed)
     else:
+        shown = []
         for part in branches_of(node) or _contents(node):
-            yield from _below(root, part, indent, listed)
+            # One of a kind, or a list of them: said once.
+            if (lines := list(_below(root, part, indent, listed))) not in shown:
+                shown.append(lines)
+                yield from lines
 
 
 def _contents(node: dict) -> list[dict]:
@@ -91,7 +95,8 @@ def _plain_form(root: dict, node: dict, plural: str) -> str:
     if "prefixItems" in node:
         return f"list{plural} of {len(node['prefixItems'])} numbers"
     if node["type"] == "array":
-        return f"list{plural} of {_form(root, node['items'], 's')}"
+        several = "discriminator" in resolved(root, node["items"])
+        return f"list{plural} of {'these' if several else _form(root, node['items'], 's')}"
     if node["type"] == "object":
         contents = _contents(node)
         return f"key -> {_form(root, contents[0])}" if contents else f"mapping{plural}"

@@ -149,8 +149,11 @@ def _noise(
         accuracy = parameters.accuracy
         return [[probes.noise(x, demanded, accuracy) for x in both] for both in found]
     system = found[0][0].start
+    is_open = {bool(x.start.loss.any() or x.start.gain.any()) for x, _ in found}
+    if len(is_open) > 1:
+        return [_noise([both], demanded, parameters)[0] for both in found]
     reason = ""
-    if temperatures(system).any() or system.loss.any() or system.gain.any():
+    if temperatures(system).any() or is_open == {True}:
         reason = (
             "to first order it is that of temperature 0 without loss and gain; study: "
             "nonreciprocity has it at the chemical potentials found"

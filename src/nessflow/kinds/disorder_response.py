@@ -41,7 +41,7 @@ class Parameters(observed.Observed):
 
     @model_validator(mode="after")
     def _clean(self):
-        if self.system.disorder is not None:
+        if systems.is_random(self.system):
             raise KeyedError(
                 "the weak-disorder limit is taken around a system without disorder",
                 "system",

@@ -83,7 +83,7 @@ def linear_probes_of(
     Parameters
     ----------
     systems : sequence of n OpenSystem
-        With the same leads but for their chemical potentials, the same loss and gain.
+        With the same terminals but for their chemical potentials.
     probes, rtol
         As of `linear_probes`.
     given : (n, t) float array, optional
@@ -117,13 +117,15 @@ def linear_probes_of(
         given = np.array([terminal_potentials(system) for system in systems])
     fixed = np.delete(given, task.potentials, axis=1)
     means = 0.5 * (fixed.max(axis=1) + fixed.min(axis=1))
-    if warmth[0] > 0 or system.loss.any() or system.gain.any():
-        rows = zip(systems, means.tolist(), given - means[:, None], strict=True)
-        return [_by_integrals(*row, task, float(warmth[0]), rtol) for row in rows]
     alike: dict[Hashable, list[int]] = {}
-    for k, other in enumerate(systems):
-        alike.setdefault((float(means[k]), site_shape(other)), []).append(k)
     found: dict[int, ProbeSolution] = {}
+    for k, other in enumerate(systems):
+        mean = float(means[k])
+        if warmth[0] > 0 or other.loss.any() or other.gain.any():
+            row = other, mean, given[k] - mean
+            found[k] = _by_integrals(*row, task, float(warmth[0]), rtol)
+        else:
+            alike.setdefault((mean, site_shape(other)), []).append(k)
     for (mean, _), members in alike.items():
         own = [systems[k] for k in members]
         solved = _at_one_energy(own, mean, given[members] - mean, task)

@@ -507,12 +507,16 @@ def undamped_weight(system: OpenSystem, found: LocalIntegrals) -> Estimate:
     left = 1 - filled.value - empty.value
     dark = dark_states(system).vectors
     weight = np.sum(abs(dark) ** 2, axis=1)
+    # Sites that are taken out hold nothing.
+    there = np.ones(system.sites)
+    there[list(system.removed)] = 0.0
+    left, weight = there * left, there * weight
     if found.bound is not None:
         weights = abs(found.bound.vectors) ** 2
         weight = weight + np.sum(weights, axis=1)
         error = abs(left - weight) + weights @ found.bound.errors + 4 * np.finfo(float).eps
         return Estimate(np.minimum(weight, 1.0), error)
-    inside = np.clip(left, weight, 1.0)
+    inside = np.clip(left, weight, there)
     return Estimate(inside, abs(left - inside) + filled.error + empty.error)
 
 

@@ -16,7 +16,6 @@ import numpy as np
 from nessflow.solvers import blocks, dense
 from nessflow.solvers.solver import Solver, contact_response, solver_of
 from nessflow.systems.batch import Batch
-from nessflow.systems.matrices import Sparse
 from nessflow.systems.system import OpenSystem
 
 _ELEMENTS = 2**21
@@ -207,16 +206,7 @@ def bonds(system: OpenSystem) -> np.ndarray:
     (B, 2) int array
         From 0, ascending, in pairs and among them.
     """
-    if system.is_tridiagonal:
-        first = np.arange(system.sites - 1)
-        return np.stack([first, first + 1], axis=1)
-    joined = sum(
-        abs(matrix.matrix if isinstance(matrix, Sparse) else matrix)
-        for matrix in (system.hamiltonian, system.loss, system.gain)
-    )
-    row, column = joined.nonzero()[:2]
-    pairs = np.stack([row, column], axis=1)[row < column]
-    return pairs[np.lexsort(pairs.T[::-1])].astype(int)
+    return system.pairs
 
 
 class SiteSums(NamedTuple):

@@ -159,8 +159,11 @@ def shape(system: OpenSystem) -> Hashable:
     """
     solver = Solver(system)
     rates = system.loss.any(), system.gain.any()
-    leads = tuple((lead.coupling, lead.model, lead.terminal) for lead in system.leads)
-    return leads, system.sites, rates, solver.at_contacts, solver.keeps_digits
+    return _leads(system), system.sites, rates, solver.at_contacts, solver.keeps_digits
+
+
+def _leads(system: OpenSystem) -> Hashable:
+    return tuple((lead.coupling, lead.model, lead.terminal) for lead in system.leads)
 
 
 def site_shape(system: OpenSystem) -> Hashable:
@@ -169,15 +172,18 @@ def site_shape(system: OpenSystem) -> Hashable:
     Parameters
     ----------
     system : OpenSystem
-        One of several with the same leads, but for their occupations, loss and gain.
+        One of several on as many sites, with loss or gain alike.
 
     Returns
     -------
     hashable
-        Equal for systems that the same solver takes.
+        Equal for systems with the same leads, but for their occupations, that the same solver
+        takes.
     """
     solver = Solver(system)
-    return solver.on_sites, solver.keeps_site_digits
+    # Recurrences along chains have the rates of one system for all; samples share the matrices.
+    rates = (id(system.loss), id(system.gain)) if system.is_tridiagonal else ()
+    return _leads(system), rates, solver.on_sites, solver.keeps_site_digits
 
 
 def solver_of(system: OpenSystem | Batch) -> Solver:

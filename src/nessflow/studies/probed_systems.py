@@ -1,7 +1,6 @@
 """Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -181,19 +180,14 @@ def open_systems(
     system: ProbedSystem, rngs: Iterable[np.random.Generator | None]
 ) -> Iterator[tuple[OpenSystem, list[Probe]]]:
     """Yield `open_system` of each sample; they share what they can."""
-    found, probes = None, []
-    for base in systems.open_systems(system, rngs):
-        if found is None:
-            leads = list(base.leads)
-            for name, group in system.probes.items():
-                temperature = group.temperature or 0.0
-                for probe, site in group.places(name).items():
-                    placed = systems.placed(system.lattice, group, name, site)
-                    leads += attached_leads(probe, *placed, 0.0, temperature)
-                    probes.append(Probe(probe, group.current, group.heat_current))
-            found = replace(base, leads=leads)
-        else:
-            found = found.with_hamiltonian(base.hamiltonian)
+    leads, probes = [], []
+    for name, group in system.probes.items():
+        temperature = group.temperature or 0.0
+        for probe, site in group.places(name).items():
+            placed = systems.placed(system.lattice, group, name, site)
+            leads += attached_leads(probe, *placed, 0.0, temperature)
+            probes.append(Probe(probe, group.current, group.heat_current))
+    for found in systems.open_systems(system, rngs, leads):
         yield found, probes
 
 

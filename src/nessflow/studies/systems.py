@@ -1,11 +1,12 @@
 """Parameters of an open quadratic system: lattice, disorder, loss, gain and leads."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from nessflow.grids import require_different
 from nessflow.matrix import Complex
@@ -14,10 +15,17 @@ from nessflow.registry import AnyOf, members
 from nessflow.studies.draws import stream
 from nessflow.studies.kind import Coordinate
 from nessflow.systems.channels.channel import Channels
-from nessflow.systems.disorder.disorder import Disorder
+from nessflow.systems.disorder.disorder import Disorder, sites_or_bonds
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Lead
-from nessflow.systems.matrices import Matrix, added
+from nessflow.systems.matrices import (
+    Matrix,
+    Tridiagonal,
+    added,
+    check_positive,
+    checked,
+    from_elements,
+)
 from nessflow.systems.places import (
     REGION,
     OrRegion,
@@ -27,7 +35,7 @@ from nessflow.systems.places import (
     sites_of,
     with_sites,
 )
-from nessflow.systems.system import OpenSystem, Place, Tridiagonal, attached_leads
+from nessflow.systems.system import AttachedLead, OpenSystem, Place, attached_leads
 
 CONVENTIONS = (
     "Lattices: h = -hopping between coupled sites.  Sites are numbered from 1: along a chain or a "
@@ -221,6 +229,17 @@ def placed(lattice: Lattice, lead: Lead, name: str, site: Place | None) -> tuple
 
 AnyLead = Annotated[Lead, AnyOf(Lead, LeadRole)]
 AnyChannels = Annotated[Channels, AnyOf(Channels)]
+AnyDisorder = Annotated[Disorder, AnyOf(Disorder)]
+
+
+def _one_or_many(value: object) -> str:
+    return "many" if isinstance(value, list | tuple) else "one"
+
+
+OneOrMore = Annotated[
+    Annotated[AnyDisorder, Tag("one")] | Annotated[tuple[AnyDisorder, ...], Tag("many")],
+    Discriminator(_one_or_many),
+]
 
 
 class System(Strict):
@@ -236,8 +255,8 @@ class System(Strict):
         description="name -> sites, for use wherever a list of sites stands: a list, {start, stop, "
         "step} with stop included or {where: x < 10}",
     )
-    disorder: Annotated[Disorder, AnyOf(Disorder)] | None = Field(
-        None, description="random on-site energies"
+    disorder: OneOrMore | None = Field(
+        None, description="what differs from sample to sample, one kind or a list of several"
     )
     loss: AnyChannels | None = Field(None, description="particle loss")
     gain: AnyChannels | None = Field(None, description="particle gain")
@@ -335,6 +354,12 @@ class System(Strict):
                 with at_key(name):
                     self.lattice.require_orbital(channels.orbital)
                     channels.require_fit(self.lattice)
+        for key, part in self.disorders:
+            with at_key(*key):
+                first = self.lattice.bonds.first if part.on == "bonds" else None
+                part.require_fit(self.lattice.sites if first is None else first.size)
+        for name in ("loss", "gain"):
+            self._require_rates(name)
         for name, lead in self.leads.items():
             if not lead.is_placed:
                 require_no_place(lead, "site", "leads", name)
@@ -349,6 +374,46 @@ class System(Strict):
                 with at_key("leads", name, "site"):
                     lead.require_sites(len(rows))
         return self
+
+    @property
+    def disorders(self) -> list[tuple[tuple[str | int, ...], Disorder]]:
+        """All kinds of disorder, each with the key at which it stands."""
+        if isinstance(self.disorder, tuple):
+            return [(("disorder", number), part) for number, part in enumerate(self.disorder)]
+        return [] if self.disorder is None else [(("disorder",), self.disorder)]
+
+    def rates(self, name: str) -> Matrix:
+        """Return the matrix of the loss or of the gain, without disorder."""
+        loss, gain = self.lattice.rates
+        own, channels = (loss, self.loss) if name == "loss" else (gain, self.gain)
+        if channels is not None:
+            of = channels.matrix_of_orbitals if name == "loss" else channels.gain_matrix
+            own = added(own, of(self.lattice))
+        return Tridiagonal.zero(self.lattice.size) if own is None else own
+
+    def _require_rates(self, name: str) -> None:
+        """Check that no sample has a negative rate of loss or gain."""
+        parts = [(key, part) for key, part in self.disorders if part.on == name]
+        for key, part in parts:
+            if not np.isfinite(part.least).all():
+                raise KeyedError(
+                    f"{part.kind} numbers have no least value, and rates cannot be negative; use "
+                    "uniform, binary or array",
+                    *key,
+                    "on",
+                )
+        if not parts:
+            return
+        least = sum(part.least + np.zeros(self.lattice.sites) for _, part in parts)
+        try:
+            check_positive(name, checked(name, _with_rates(self, name, least)))
+        except ValueError:
+            key, _ = parts[-1]
+            raise KeyedError(
+                f"a sample may have negative rates of {name}, as low as {least.min():g} beside "
+                f"those under {name}; make these larger or the disorder weaker",
+                *key,
+            ) from None
 
 
 def lattice_of(system: object, parameters: Mapping[str, object] | None = None) -> Lattice:
@@ -397,7 +462,7 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
     system : System
         The system.
     dimensions : iterable of str
-        Of ``terminal``, ``lead``, ``lead_2``, ``site`` and ``bond``, in any order.
+        Of ``terminal``, ``lead``, ``lead_2``, ``site``, ``bond`` and ``level``, in any order.
 
     Returns
     -------
@@ -411,6 +476,7 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
         "lead_2": lambda: (np.array(tuple(system.leads)), "second lead"),
         "site": lambda: (np.arange(1, lattice.size + 1), "site"),
         "bond": lambda: (np.arange(1, bond_count(system) + 1), "bond"),
+        "level": lambda: (np.arange(1, lattice.size + 1), "level"),
     }
     found = {name: makers[name]() for name in dimensions}
     result = {name: Coordinate(values, "1", text) for name, (values, text) in found.items()}
@@ -435,8 +501,8 @@ def beside_sites(lattice: Lattice) -> dict[str, Coordinate]:
 
 
 def is_random(system: System) -> bool:
-    """Return whether the system draws disorder."""
-    return system.disorder is not None
+    """Return whether samples of the system differ."""
+    return any(part.is_random for _, part in system.disorders)
 
 
 def open_system(system: System, rng: np.random.Generator | None) -> OpenSystem:
@@ -449,34 +515,111 @@ def open_system(system: System, rng: np.random.Generator | None) -> OpenSystem:
 
 
 def open_systems(
-    system: System, rngs: Iterable[np.random.Generator | None]
+    system: System,
+    rngs: Iterable[np.random.Generator | None],
+    more: Iterable[AttachedLead] = (),
 ) -> Iterator[OpenSystem]:
-    """Yield the system of the engine for each sample; they share what they can."""
-    lattice, found = system.lattice, None
+    """Yield the system of the engine for each sample; they share what they can.
+
+    Parameters
+    ----------
+    system : System
+        Its parameters.
+    rngs : iterable of Generator
+        One for each sample; None where nothing is random.
+    more : iterable of AttachedLead
+        Leads beside those of the system, such as probes.
+    """
+    lattice, found, draws = system.lattice, None, list(_draws(system))
+    if any(on == "bonds" for on, _ in draws):
+        on_bonds = _on_bonds(lattice)
     for rng in rngs:
-        disorder = 0.0
-        if system.disorder is not None:
-            disorder = system.disorder.energies(lattice.sites, stream(rng, "onsite"))
-        hamiltonian = lattice.hamiltonian(disorder)
+        drawn: dict[str, np.ndarray] = {}
+        for on, draw in draws:
+            numbers = draw(rng)
+            drawn[on] = drawn[on] + numbers if on in drawn else numbers
+        hamiltonian = lattice.hamiltonian(drawn.get("sites", 0.0))
+        if "bonds" in drawn:
+            hamiltonian = added(hamiltonian, on_bonds(drawn["bonds"]))
+        rates = {
+            name: _with_rates(system, name, drawn.get(name))
+            for name in ("loss", "gain")
+            if found is None or name in drawn
+        }
         if found is None:
-            found = _clean_system(system, hamiltonian)
-            yield found
+            leads = [*_leads(system), *more]
+            found = OpenSystem(hamiltonian, **rates, leads=leads, bonds=_bonds(system, rates))
         else:
-            yield found.with_hamiltonian(hamiltonian)
+            found = found.with_hamiltonian(hamiltonian, **rates)
+        vacant = drawn.get("presence", np.zeros(0, bool))
+        rows = np.flatnonzero(np.repeat(vacant, lattice.orbitals))
+        yield found.without_sites(rows) if rows.size else found
 
 
-def _clean_system(system: System, hamiltonian: Matrix) -> OpenSystem:
+Draw = Callable[[np.random.Generator | None], np.ndarray]
+
+
+def _draws(system: System) -> Iterator[tuple[str, Draw]]:
+    """Yield what each kind of disorder acts on, and what draws its numbers for a sample."""
+    entries: Counter[str] = Counter()
+    for _, part in system.disorders:
+        entries[part.on] += 1
+        number = entries[part.on]
+        name = {"sites": "onsite"}.get(part.on, part.on) + (f" {number}" if number > 1 else "")
+        order, positions = sites_or_bonds(system.lattice, part.on, part.is_random)
+        place = np.argsort(order)
+
+        def draw(rng, part=part, name=name, positions=positions, place=place):
+            own = stream(rng, name) if part.is_random else None
+            return part.draw(positions, own)[place]
+
+        yield part.on, draw
+
+
+def _on_bonds(lattice: Lattice) -> Callable[[np.ndarray], Matrix]:
+    """Return what turns numbers, (B,), into what they add to the Hamiltonian.
+
+    A hopping, or a matrix between orbitals, is the number of its largest singular value times what
+    is left, which stays.
+    """
+    (first, second, hopping), n = lattice.bonds, lattice.orbitals
+    whole = np.broadcast_to(hopping, first.shape + np.shape(hopping)[1:])
+    whole = whole if whole.ndim == 3 else np.multiply.outer(whole, np.eye(n))
+    size = abs(whole[:, 0, 0]) if n == 1 else np.linalg.norm(whole, 2, axis=(1, 2))
+    some = size[:, None, None] > 0
+    unit = np.where(some, whole / np.where(some, size[:, None, None], 1.0), np.eye(n))
+    bond, i, j = np.nonzero(unit)
+    rows, columns = n * first[bond] + i, n * second[bond] + j
+    unit, zero = unit[bond, i, j], np.zeros(lattice.size)
+    return lambda numbers: from_elements(zero, rows, columns, -numbers[bond] * unit)
+
+
+def _with_rates(system: System, name: str, numbers: np.ndarray | None) -> Matrix:
+    """Return the matrix of loss or gain, with numbers added to the rates of the sites."""
+    clean = system.rates(name)
+    if numbers is None:
+        return clean
+    return added(clean, Tridiagonal(np.repeat(numbers, system.lattice.orbitals)))
+
+
+def _bonds(system: System, rates: Mapping[str, Matrix]) -> np.ndarray | None:
+    """Return the bonds of all samples, where one may lack what another has; None for a chain."""
+    if not {"bonds", "presence"} & {part.on for _, part in system.disorders}:
+        return None
     lattice = system.lattice
-    loss, gain = lattice.rates
-    if system.loss is not None:
-        loss = added(loss, system.loss.matrix_of_orbitals(lattice))
-    if system.gain is not None:
-        gain = added(gain, system.gain.gain_matrix(lattice))
-    zero = Tridiagonal.zero(lattice.size)
-    loss, gain = (zero if each is None else each for each in (loss, gain))
-    leads = []
+    first, second, _ = lattice.bonds
+    clean = OpenSystem(lattice.hamiltonian(), **rates, leads=())
+    if clean.is_tridiagonal and (abs(first - second) == 1).all():
+        return None
+    if lattice.orbitals > 1:
+        return clean.pairs
+    own = np.sort(np.stack([first, second], axis=1), axis=1)
+    return np.unique(np.concatenate([clean.pairs, own]), axis=0)
+
+
+def _leads(system: System) -> Iterator[AttachedLead]:
+    """Yield the channels of the leads."""
     for name, lead in system.leads.items():
         filling = lead.chemical_potential, lead.temperature
         site = place_of(system, name) if lead.is_placed else None
-        leads += attached_leads(name, *placed(lattice, lead, name, site), *filling)
-    return OpenSystem(hamiltonian, loss, gain, leads)
+        yield from attached_leads(name, *placed(system.lattice, lead, name, site), *filling)

@@ -442,6 +442,57 @@ def transposed(matrix: Matrix) -> Matrix:
     return matrix.T
 
 
+def restricted(matrix: Matrix, kept: np.ndarray) -> Matrix:
+    """Return a matrix without the rows and columns of some sites, which stay as zeros.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, Sparse or (N, N) array
+        Hermitian.
+    kept : (N,) bool array
+        Which sites it keeps.
+
+    Returns
+    -------
+    Tridiagonal, Sparse or (N, N) array
+        Of the same kind.
+    """
+    if isinstance(matrix, Tridiagonal):
+        bonds = kept[:-1] & kept[1:]
+        return Tridiagonal(np.where(kept, matrix.diagonal, 0), np.where(bonds, matrix.upper, 0))
+    if isinstance(matrix, Sparse):
+        only = scipy.sparse.diags_array(kept.astype(float))
+        return _as_sparse_matrix((only @ matrix.matrix @ only).tocoo())
+    return matrix * np.outer(kept, kept)
+
+
+def added(
+    first: Matrix | scipy.sparse.csr_array | None, second: Matrix | scipy.sparse.csr_array
+) -> Matrix | scipy.sparse.csr_array:
+    """Return the sum of two matrices.
+
+    Parameters
+    ----------
+    first : Tridiagonal, Sparse, sparse array, (N, N) array or None
+        Hermitian; None for zeros.
+    second : Tridiagonal, Sparse, sparse array or (N, N) array
+        Hermitian.
+
+    Returns
+    -------
+    Tridiagonal, (N, N) csr_array or (N, N) array
+        Dense if one of them is, else see `narrowed`.
+    """
+    if first is None:
+        return second
+    first, second = checked("first", first), checked("second", second)
+    if isinstance(first, Tridiagonal) and isinstance(second, Tridiagonal):
+        return Tridiagonal(first.diagonal + second.diagonal, first.upper + second.upper)
+    if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
+        return as_dense(first) + as_dense(second)
+    return narrowed(as_sparse(first).matrix + as_sparse(second).matrix)
+
+
 def as_dense(matrix: Matrix) -> np.ndarray:
     """Return any kind of matrix with all its elements.
 
@@ -477,21 +528,6 @@ def as_sparse(matrix: Matrix) -> Sparse:
         bands = matrix.upper.conj(), matrix.diagonal, matrix.upper
         matrix = scipy.sparse.diags_array(bands, offsets=(-1, 0, 1), shape=matrix.shape)
     return _as_sparse_matrix(scipy.sparse.coo_array(matrix))
-
-
-def added(
-    first: "Matrix | scipy.sparse.csr_array | None", second: "Matrix | scipy.sparse.csr_array"
-) -> "Matrix | scipy.sparse.csr_array":
-    """Return the sum of two matrices, the second where there is no first."""
-    if first is None:
-        return second
-    whole = [x for x in (first, second) if isinstance(x, np.ndarray)]
-    parts = [
-        x if isinstance(x, np.ndarray) or scipy.sparse.issparse(x) else as_sparse(x).matrix
-        for x in (first, second)
-    ]
-    total = parts[0] + parts[1]
-    return np.asarray(total) if whole else narrowed(scipy.sparse.csr_array(total))
 
 
 def narrowed(matrix: scipy.sparse.sparray) -> Tridiagonal | scipy.sparse.csr_array:

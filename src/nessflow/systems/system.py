@@ -24,6 +24,7 @@ from nessflow.systems.matrices import (
     as_sparse,
     check_positive,
     checked,
+    restricted,
     transposed,
 )
 from nessflow.systems.modes import Joint, Modes, contacts_of, joints
@@ -158,6 +159,13 @@ class AttachedLead:
         if not np.iscomplex(self.amplitudes).any():
             return self
         return replace(self, site={site: np.conj(x) for site, x in self.coupling})
+
+    def on(self, kept: np.ndarray) -> "AttachedLead":
+        """Return the channel without the sites that are not kept, (N,) bool; as it is if none."""
+        there = {site: x for site, x in self.coupling if kept[site]}
+        if len(there) == len(self.coupling):
+            return self
+        return replace(self, site=there) if there else replace(self, model=self.model.uncoupled)
 
     def self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Return the retarded self-energy, see `Lead.self_energy`."""
@@ -325,6 +333,11 @@ class OpenSystem:
     leads : sequence of AttachedLead
         With names that are all different; several may share a site.  Leads of the same
         ``terminal`` must have the same chemical potential and temperature.
+    removed : sequence of int
+        Sites that are taken out, see `without_sites`.
+    bonds : (B, 2) int array, optional
+        Pairs of sites, from 0, that count as bonds: ascending, in pairs and among them.  Those
+        that any matrix joins unless told, of a tridiagonal one all neighbours.
 
     One dense matrix makes all three dense; otherwise one `Sparse` makes all three sparse.
 
@@ -338,6 +351,8 @@ class OpenSystem:
     loss: Matrix
     gain: Matrix
     leads: tuple[AttachedLead, ...]
+    removed: tuple[int, ...] = ()
+    bonds: np.ndarray | None = None
 
     def __post_init__(self):
         names = ("hamiltonian", "loss", "gain")
@@ -355,15 +370,20 @@ class OpenSystem:
         object.__setattr__(self, "leads", tuple(self.leads))
         self._check_leads()
 
-    def with_hamiltonian(self, hamiltonian: Matrix) -> "OpenSystem":
-        """Return the system with another Hamiltonian, such as that of another sample.
+    def with_hamiltonian(
+        self, hamiltonian: Matrix, loss: Matrix | None = None, gain: Matrix | None = None
+    ) -> "OpenSystem":
+        """Return the system with another Hamiltonian, and loss and gain, such as those of a sample.
 
-        Loss, gain and leads are not looked at again, and what is remembered of them is shared.
+        Leads are not looked at again, and neither are loss and gain where they stay; what is
+        remembered of them is shared.
 
         Parameters
         ----------
         hamiltonian : Tridiagonal, (N, N) matrix of scipy.sparse or (N, N) array
             Hermitian, in t.
+        loss, gain : Tridiagonal, (N, N) matrix of scipy.sparse or (N, N) array, optional
+            As of `OpenSystem`; those of the system unless told.
 
         Returns
         -------
@@ -373,14 +393,46 @@ class OpenSystem:
         Raises
         ------
         ValueError
-            When the matrix is not what it should be.
+            When a matrix is not what it should be.
         """
-        matrix = checked("hamiltonian", hamiltonian)
-        same = isinstance(matrix, Tridiagonal) and matrix.shape == self.hamiltonian.shape
-        if not (same and self.is_tridiagonal):
-            return OpenSystem(hamiltonian, self.loss, self.gain, self.leads)
-        kept = ("loss", "gain", "leads", "terminals", "surroundings")
-        return self._like(kept, hamiltonian=matrix)
+        given = {"hamiltonian": hamiltonian, "loss": loss, "gain": gain}
+        given = {name: checked(name, x) for name, x in given.items() if x is not None}
+        same = all(isinstance(x, Tridiagonal) for x in given.values()) and self.is_tridiagonal
+        if not (same and all(x.shape == self.hamiltonian.shape for x in given.values())):
+            return replace(self, **given)
+        for name in ("loss", "gain"):
+            if name in given:
+                check_positive(name, given[name])
+        kept = ["loss", "gain", "leads", "terminals"]
+        if len(given) == 1:
+            kept.append("surroundings")
+        return self._like([name for name in kept if name not in given], **given)
+
+    def without_sites(self, sites: Sequence[int]) -> "OpenSystem":
+        """Return the system with sites taken out: coupled to nothing, and holding nothing.
+
+        They keep their numbers.  A lead that couples to them alone is coupled to nothing.
+
+        Parameters
+        ----------
+        sites : sequence of int
+            From 0.
+
+        Returns
+        -------
+        OpenSystem
+            With the same terminals and bonds.
+        """
+        removed = tuple(sorted({*self.removed, *map(int, sites)}))
+        kept = np.ones(self.sites, bool)
+        kept[list(removed)] = False
+        matrices = (restricted(x, kept) for x in (self.hamiltonian, self.loss, self.gain))
+        leads = [lead.on(kept) for lead in self.leads]
+        for joint in self.joints:
+            model = joint.lead.on(kept[joint.sites])
+            for row, a in enumerate(joint.channels.tolist()):
+                leads[a] = replace(self.leads[a], model=Joined(lead=model, row=row))
+        return OpenSystem(*matrices, leads, removed, None if self.is_tridiagonal else self.pairs)
 
     def with_occupations(
         self, chemical_potentials: np.ndarray, temperatures: np.ndarray
@@ -449,7 +501,8 @@ class OpenSystem:
     def _like(self, kept: Iterable[str], **others) -> "OpenSystem":
         """Return a system that shares how the leads couple, and what else is named."""
         other = object.__new__(OpenSystem)
-        names = (*kept, "terminal_of_lead", "coupling", "joints", "alike_leads")
+        own = ("removed", "bonds", "terminal_of_lead", "coupling", "joints", "alike_leads")
+        names = (*kept, *own)
         vars(other).update({name: getattr(self, name) for name in names}, **others)
         return other
 
@@ -459,12 +512,28 @@ class OpenSystem:
         leads = tuple(lead.interpolated for lead in self.leads)
         if all(own is given for own, given in zip(leads, self.leads, strict=True)):
             return self
-        return OpenSystem(self.hamiltonian, self.loss, self.gain, leads)
+        return replace(self, leads=leads)
 
     @cached_property
     def surroundings(self) -> "Surroundings":
         """Loss, gain and leads; one object for all samples."""
         return Surroundings(self.loss, self.gain, self.leads, self.terminals)
+
+    @cached_property
+    def pairs(self) -> np.ndarray:
+        """Pairs of sites that are bonds, (B, 2) int; see ``bonds`` of the class."""
+        if self.bonds is not None:
+            return self.bonds
+        if self.is_tridiagonal:
+            first = np.arange(self.sites - 1)
+            return np.stack([first, first + 1], axis=1)
+        joined = sum(
+            abs(matrix.matrix if isinstance(matrix, Sparse) else matrix)
+            for matrix in (self.hamiltonian, self.loss, self.gain)
+        )
+        row, column = joined.nonzero()[:2]
+        pairs = np.stack([row, column], axis=1)[row < column]
+        return pairs[np.lexsort(pairs.T[::-1])].astype(int)
 
     def _check_leads(self) -> None:
         seen = set()
@@ -622,7 +691,7 @@ class OpenSystem:
         leads = [lead.conjugate for lead in self.leads]
         if all(x is y for x, y in zip(own, (*matrices, *leads), strict=True)):
             return self
-        return OpenSystem(*matrices, leads)
+        return OpenSystem(*matrices, leads, self.removed, self.bonds)
 
     def __getstate__(self) -> dict:
         """Return what is copied and pickled: without what others remember of the system."""

@@ -1,34 +1,106 @@
-"""What every kind of disorder is: random energies of the sites."""
+"""What every kind of disorder is: numbers of the sites or bonds of one sample."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from nessflow.parts import Part
+from nessflow.systems.lattices.lattice import Lattice
 
 
 class Disorder(Part, ABC):
-    """Random on-site energies: fields are the keys of a study file, ``energies`` what is drawn."""
+    """What differs from sample to sample: fields are the keys of a study file, ``draw`` the rest.
+
+    Derive from `Additive` where numbers are added to something.
+
+    Attributes
+    ----------
+    on : str
+        What it acts on: a key, or one and the same for all of a kind.
+    is_random : bool
+        Whether samples differ.
+    """
 
     home: ClassVar = __package__
+    needs: ClassVar = ("on",)
+    is_random: ClassVar[bool] = True
 
     @abstractmethod
-    def energies(self, sites: int, rng: np.random.Generator) -> np.ndarray:
-        """Return the energies of one sample.
+    def draw(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return what one sample has.
 
-        Numbers are drawn site by site and scaled, so that the same generator gives the same sample
-        at any width, and the first sites of a longer lattice are those of a shorter one.
+        Numbers are drawn place by place and scaled, so that the same generator gives the same
+        sample at any width, and the first places of a longer lattice are those of a shorter one.
 
         Parameters
         ----------
-        sites : int
-            Number of sites N.
+        positions : (n, d) float array
+            Of the sites or of the middles of the bonds, in lattice constants.
         rng : numpy.random.Generator
             What they are drawn from.
 
         Returns
         -------
-        (N,) float array
-            In t.
+        (n,) array
+            A number for each place.
         """
+
+    def require_fit(self, places: int) -> None:
+        """Check that there is something for each place.
+
+        Parameters
+        ----------
+        places : int
+            Number of sites, or of bonds.
+
+        Raises
+        ------
+        KeyedError
+            At the key that has too many values or too few.
+        """
+
+
+class Additive(Disorder):
+    """Numbers that are added to energies of sites, to hoppings or to rates."""
+
+    on: Literal["sites", "bonds", "loss", "gain"] = Field(
+        "sites",
+        description="added to energies of sites, hoppings of bonds (phases stay), or rates of loss "
+        "or gain on sites",
+    )
+
+    @property
+    def least(self) -> float | np.ndarray:
+        """Least number that can come, or that of each place: rates must stay above 0 with it."""
+        return -np.inf
+
+
+def sites_or_bonds(lattice: Lattice, on: str, drawn: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Return where disorder has its numbers, in the order in which it has them.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        The lattice.
+    on : str
+        What disorder acts on.
+    drawn : bool
+        Whether bonds come in the order in which a growing lattice gets them, by their higher, then
+        their lower site, as for numbers that are drawn; else by their lower, then their higher
+        site, as bonds are numbered.
+
+    Returns
+    -------
+    order : (n,) int array
+        Sites, or places among the ``bonds`` of the lattice, from 0.
+    positions : (n, d) float array
+        Of these, in lattice constants.
+    """
+    at = lattice.positions
+    if on != "bonds":
+        return np.arange(len(at)), at
+    ends = np.sort(np.stack(lattice.bonds[:2]), axis=0)
+    order = np.lexsort(ends if drawn else ends[::-1])
+    return order, at[ends[:, order]].mean(axis=0)

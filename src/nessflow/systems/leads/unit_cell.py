@@ -92,6 +92,13 @@ class UnitCell(Lead):
         nothing = ((0.0,) * len(self.cell),) * self.rows
         return self.model_copy(update={"coupling": nothing})
 
+    def on(self, kept: np.ndarray) -> "UnitCell":
+        """Return the lead without the coupling to rows that are not kept, (m,) bool."""
+        if kept.all():
+            return self
+        coupling = np.where(kept[:, None], self.matrices[2], 0)
+        return self.model_copy(update={"coupling": tuple(map(tuple, coupling.tolist()))})
+
     @property
     def matrices(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Cell and hopping, (n, n), and coupling, (m, n), complex, in t."""
