@@ -267,6 +267,51 @@ def test_regions_are_the_sites_that_they_say():
     assert [x.sites.tolist() for x in found.leads] == [x.sites.tolist() for x in expected.leads]
 
 
+def test_disorder_of_a_region_is_that_of_all_sites_there():
+    """The same draw as everywhere, and nothing elsewhere; of bonds those inside alone."""
+    lattice = Strip(length=5, width=2)
+    leads = {"left": lead(0.1, site=1)}
+    clean = dense(lattice.hamiltonian())
+    chosen = np.repeat([False, True, True, True, False], 2)
+    for on in ("sites", "bonds"):
+        disorder = {"kind": "uniform", "half_width": 1.0, "on": on}
+        found = [
+            as_dense(
+                open_system(
+                    System(
+                        lattice=lattice,
+                        regions={"middle": {"where": "1 < x < 5"}},
+                        disorder=[disorder | part],
+                        leads=leads,
+                    ),
+                    np.random.default_rng(1),
+                ).hamiltonian
+            )
+            - clean
+            for part in ({}, {"sites": "middle"})
+        ]
+        assert found[0].any()
+        inside = np.outer(chosen, chosen)
+        np.testing.assert_array_equal(found[1], found[0] * inside)
+
+
+def test_rates_may_be_disordered_where_they_are():
+    parts = {
+        "lattice": Chain(sites=6),
+        "loss": {"kind": "sites", "sites": {"where": "x < 4"}, "rate": 0.3},
+        "leads": {"left": lead(0.1, site=1)},
+    }
+    weak = {"kind": "uniform", "half_width": 0.2, "on": "loss"}
+    with pytest.raises(ValueError, match="negative rates of loss"):
+        System(disorder=weak, **parts)
+    system = System(disorder=weak | {"sites": {"start": 1, "stop": 3}}, **parts)
+    loss = np.diag(as_dense(open_system(system, np.random.default_rng(1)).loss)).real
+    assert (loss[:3] > 0.1).all()
+    assert not loss[3:].any()
+    with pytest.raises(ValueError, match="there is no site 7"):
+        System(disorder=weak | {"sites": [7]}, **parts)
+
+
 def test_gain_on_one_sublattice_against_loss_on_the_other():
     """With every other site lossy, and the rest gaining alike, half filling is kept."""
     chain = SSH(sites=8, intracell_hopping=0.6)

@@ -358,6 +358,8 @@ class System(Strict):
             with at_key(*key):
                 first = self.lattice.bonds.first if part.on == "bonds" else None
                 part.require_fit(self.lattice.sites if first is None else first.size)
+                for number, site in enumerate(part.sites or ()):
+                    self.lattice.require_site(site, "sites", number)
         for name in ("loss", "gain"):
             self._require_rates(name)
         for name, lead in self.leads.items():
@@ -404,7 +406,8 @@ class System(Strict):
                 )
         if not parts:
             return
-        least = sum(part.least + np.zeros(self.lattice.sites) for _, part in parts)
+        nothing = np.zeros(self.lattice.sites)
+        least = sum(part.least * part.inside(self.lattice) + nothing for _, part in parts)
         try:
             check_positive(name, checked(name, _with_rates(self, name, least)))
         except ValueError:
@@ -567,11 +570,11 @@ def _draws(system: System) -> Iterator[tuple[str, Draw]]:
         number = entries[part.on]
         name = {"sites": "onsite"}.get(part.on, part.on) + (f" {number}" if number > 1 else "")
         order, positions = sites_or_bonds(system.lattice, part.on, part.is_random)
-        place = np.argsort(order)
+        place, inside = np.argsort(order), part.inside(system.lattice)
 
-        def draw(rng, part=part, name=name, positions=positions, place=place):
+        def draw(rng, part=part, name=name, positions=positions, place=place, inside=inside):
             own = stream(rng, name) if part.is_random else None
-            return part.draw(positions, own)[place]
+            return part.draw(positions, own)[place] * inside
 
         yield part.on, draw
 
