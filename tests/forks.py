@@ -32,7 +32,6 @@ LIBRARIES = (
     "scipy.optimize",
     "scipy.sparse.linalg",
     "scipy.special",
-    "simpleeval",
     "snakemake.cli",
     "snakemake.workflow",
     "xarray",

@@ -1,5 +1,6 @@
-"""Numbers as parameters: evenly spaced, or a list of them."""
+"""Numbers as parameters: evenly spaced, or a list of them; sites, a range or a list of them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -8,6 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from nessflow.parts import KeyedError, Strict, quantity
 
 _MOST = 100_000
+MOST_SITES = 10_000_000
+"""Largest number of a site."""
 
 
 class Grid(Strict):
@@ -52,3 +55,35 @@ class EnergyGrid(Grid):
     start: float = quantity("first energy", "t")
     stop: float = quantity("last energy", "t")
     points: int = Field(description="number of energies", ge=2, le=_MOST)
+
+
+def listed(sites: object) -> object:
+    """Return the list of sites that {start, stop, step} stands for; anything else as it is."""
+    if not isinstance(sites, Mapping):
+        return tuple(sites) if isinstance(sites, list) else sites
+    numbers = [sites.get("start"), sites.get("stop"), sites.get("step", 1)]
+    whole = all(isinstance(n, int | float) and n % 1 == 0 and 1 <= n <= MOST_SITES for n in numbers)
+    if not whole or sites.keys() - {"start", "stop", "step"}:
+        raise ValueError(
+            "expected a list of sites, or {start: , stop: , step: } with whole numbers "
+            f"from 1 to {MOST_SITES}"
+        )
+    start, stop, step = map(int, numbers)
+    if stop < start:
+        raise ValueError(f"no sites: stop {stop} is below start {start}")
+    return tuple(range(start, stop + 1, step))
+
+
+def require_different(sites: Sequence[int], what: str) -> None:
+    """Check that each site stands once in a list.
+
+    Raises
+    ------
+    KeyedError
+        At the second mention of a site.
+    """
+    seen = set()
+    for number, site in enumerate(sites):
+        if site in seen:
+            raise KeyedError(f"site {site}: {what}", number)
+        seen.add(site)

@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from nessflow import registry
 from nessflow.parts import KeyedError, at_key
+from nessflow.written.expressions import constant
 
 _SIZE = r"(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"
 _TERM = re.compile(rf"([-+]?)(?:({_SIZE})(?:\*?(im|[ijIJ]))?|(im|[ijIJ])(?:\*({_SIZE}))?)(?![.\w])")
@@ -33,8 +34,8 @@ def complex_number(value: object) -> complex:
     ----------
     value : object
         A text as Python, NumPy, Matlab, Julia, Mathematica, SymPy, C++ and Fortran print complex
-        numbers (``(1+2j)``, ``1 + 2i``, ``1+2im``, ``1+2*I``, ``(1,2)``, ``1.0D0``), or a list of
-        real and imaginary part, or a number.
+        numbers (``(1+2j)``, ``1 + 2i``, ``1+2im``, ``1+2*I``, ``(1,2)``, ``1.0D0``) or a formula
+        without names (``exp(1j * pi / 3)``), or a list of real and imaginary part, or a number.
 
     Raises
     ------
@@ -50,6 +51,8 @@ def complex_number(value: object) -> complex:
         return value
     else:
         found = None
+    if found is None:
+        found = constant(value) if isinstance(value, str) else None
     if found is None:
         raise ValueError(_FORMS)
     if not (math.isfinite(found.real) and math.isfinite(found.imag)):
@@ -350,11 +353,6 @@ Onsite = Annotated[
 """An energy, one for each site, a matrix of orbitals, or one for each site."""
 Hopping = Annotated[Annotated[Number, Tag("0")] | Annotated[Matrix, Tag("2")], _form(0, 2)]
 """A number, or a matrix of orbitals."""
-Hoppings = Annotated[
-    Annotated[Hopping, Tag("one")] | Annotated[dict[str, Hopping], Tag("each")],
-    Discriminator(lambda value: "each" if isinstance(value, Mapping) else "one"),
-]
-"""One for all directions, or direction -> its own."""
 
 
 def require_orbitals(rows: Matrix, orbitals: int) -> None:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from nessflow.errors import Problem, closest, nearest, shown
 from nessflow.registry import project
+from nessflow.written.expressions import PLACE_NAMES, ExpressionError, expression
 
 Model = TypeVar("Model")
 Key = tuple[str | int, ...]
@@ -47,7 +48,11 @@ _EXPECTED = {
 _OF_VALUES = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 _OF_VALUES |= {"value_error", "assertion_error"}
 """Errors that say that a number, or numbers together, are not possible."""
-WORDS = {r"^[a-z0-9][a-z0-9-]{0,79}$": "a name of at most 80 characters a-z, 0-9 and -"}
+WORDS = {
+    r"^[a-z0-9][a-z0-9-]{0,79}$": "a name of at most 80 characters a-z, 0-9 and -",
+    r"^[A-Za-z][A-Za-z0-9_-]{0,79}$": "a name of at most 80 letters, digits, - and _, a letter "
+    "first",
+}
 """What the patterns of texts mean."""
 _TYPES = ("_type", "_parsing", "literal_error", "too_short")
 """Endings of the errors that say that a value is of another type, or empty, altogether."""
@@ -170,10 +175,12 @@ def as_written(value: object) -> object:
     if isinstance(value, BaseModel):
         known = type(value).model_fields
         names = ((name, known[name].alias or name) for name in known if name in value.__dict__)
-        fields = {alias: as_written(getattr(value, name)) for name, alias in names}
-        return value.written(fields) if hasattr(value, "written") else fields
+        items = {alias: as_written(getattr(value, name)) for name, alias in names}
+        return value.written(items) if hasattr(value, "written") else items
     if isinstance(value, type):
         return value.__name__
+    if is_dataclass(value):
+        return {each.name: as_written(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, dict):
         return {str(key): as_written(item) for key, item in value.items()}
     if hasattr(value, "tolist"):  # of numpy, numbers and arrays
@@ -228,6 +235,22 @@ def quantity_at(model: type[BaseModel], key: Key, data: object) -> tuple[str, st
     return found["natural_units"], found.get("description", "")
 
 
+def takes_number(
+    model: type[BaseModel] | TypeAdapter, key: Key, data: object, *, or_text: bool = False
+) -> bool:
+    """Tell whether the value at ``key`` may be a number, and no text unless ``or_text``."""
+    root = schema_of(model)
+    node = resolved(root, _walked(root, key, data)[0])
+    types = {resolved(root, branch).get("type") for branch in (*branches_of(node), node)}
+    return bool(types & {"number", "integer"}) and (or_text or "string" not in types)
+
+
+@functools.cache
+def has_places(model: type[BaseModel]) -> bool:
+    """Tell whether some values of a model may be formulas of sites or bonds."""
+    return '"per":' in json.dumps(schema_of(model))
+
+
 def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:
     kind, context = error["type"], error.get("ctx", {})
     key = _key_of(root, error["loc"], data)
@@ -247,6 +270,9 @@ def _fault(root: dict, data: object, error: dict, other_keys: tuple) -> Fault:
         said = context["error"]
         place = _written(data, (*key, *getattr(said, "key", ())))
         return Fault(place, "", str(said), rule=key, of_key=getattr(said, "of_key", False))
+    if kind == "formula":
+        node = _node_at(root, key, data)
+        return Fault(key, context["expected"] + _meaning(node), context["why"])
     if kind == "string_pattern_mismatch":
         expected = WORDS[context["pattern"]]
     else:
@@ -280,10 +306,12 @@ def _unknown_key(properties: Iterable[str], key: Key, other_keys: tuple) -> Faul
 
 
 def _written(data: object, key: Key) -> Key:
-    """Return ``key``, or that of the list or text in which its entry is not written as such."""
+    """Return ``key``, or that of the list, range or text that does not have its entry as such."""
     written = ()
     for part in key:
         if not isinstance(data, dict | list):
+            break
+        if isinstance(data, dict) and isinstance(part, int) and str(part) not in data:
             break
         part = str(part) if isinstance(data, dict) else part
         written, data = (*written, part), _item(data, part)
@@ -297,6 +325,21 @@ def _number_hint(text: str, node: dict) -> str:
     with suppress(ValueError):
         float(text)
         return "write it without quotes"
+    if text.startswith("$"):
+        return (
+            f"{', '.join(PLACE_NAMES)} differ from site to site: only on-site energies, hoppings "
+            "and rates may be formulas of them"
+        )
+    try:
+        formula = expression(text)
+    except ExpressionError:
+        return ""
+    if formula.names:
+        return "" if formula.is_name else f"a formula of axes is written $({text})"
+    try:
+        formula.evaluate({})
+    except ExpressionError as error:
+        return str(error)
     return ""
 
 
@@ -358,6 +401,8 @@ def _key_of(root: dict, location: tuple, data: object) -> Key:
         part = parts.pop(0)
         if part == "[key]":
             break
+        # Keys of a file are texts, those of what was made of it may be numbers.
+        part = str(part) if isinstance(data, dict) else part
         key = (*key, part)
         node = _child(root, _branch(root, node, data), part)
         data = _item(data, part)
@@ -441,8 +486,9 @@ def _fits(node: dict, data: object) -> bool:
 
 
 def _child(root: dict, node: dict, part: str | int) -> dict:
-    if part in node.get("properties", {}):
-        return resolved(root, node["properties"][part])
+    for form in (node, *node.get("also", ())):
+        if part in form.get("properties", {}):
+            return resolved(root, form["properties"][part])
     if isinstance(part, int):
         items = node.get("prefixItems", [])
         return resolved(root, items[part] if part < len(items) else node.get("items", {}))

@@ -47,7 +47,7 @@ def test_net_current(name):
 
 
 def test_exchange_with_gain_and_loss():
-    result = point("gain-loss-balance", ratio=2, x=1)
+    result = point("gain-loss-balance", ratio=2, mu_over_T=1)
     exchange = result["observables"]["reservoir_particle_current"]
     assert H * exchange["value"][0] == pytest.approx(0.12891146005105536, rel=1e-8)
     value, error = net(result)
@@ -101,6 +101,6 @@ def test_currents_of_the_skin_effect(sites, reference, response):
 
 
 def test_terminal_currents_add_to_zero():
-    result = point("gain-loss-balance", ratio=0.5, x=-1)
+    result = point("gain-loss-balance", ratio=0.5, mu_over_T=-1)
     current = result["observables"]["particle_current"]
     assert abs(np.sum(current["value"])) <= np.sum(current["error"])

@@ -14,6 +14,7 @@ from nessflow.systems.channels.channel import Channels
 from nessflow.systems.channels.file import File as FileOfChannels
 from nessflow.systems.channels.onsite import Onsite
 from nessflow.systems.channels.sites import Sites
+from nessflow.systems.channels.sublattice import Sublattice
 from nessflow.systems.channels.vectors import Vectors
 from nessflow.systems.disorder.array import Array
 from nessflow.systems.disorder.binary import Binary
@@ -47,6 +48,7 @@ use_project(PROJECT)
 DENSE = Matrix(hamiltonian=((0.1, 0.5 + 0.2j, 0), (0.5 - 0.2j, -0.3, -1j), (0, 1j, 0)))
 LATTICES = {
     "chain": Chain(sites=5, hopping=0.7, onsite=0.2),
+    "formulas": Chain(sites=5, hopping="exp(1j * x)", onsite="0.1 * site"),
     "site": Chain(sites=1),
     "ladder": Ladder(length=3, rung_hopping=0.4),
     "long range": LongRange(sites=6, exponent=1.5, reach=3),
@@ -78,6 +80,8 @@ CHANNELS = {
     "onsite": Onsite(rate=0.3),
     "nothing": Onsite(rate=0.0),
     "sites": Sites(rates={1: 0.2}),
+    "every site": Sites(sites={"start": 1, "stop": 1}, rate="0.2 * site"),
+    "region": Sites(sites={"where": "site % 2 == 1"}, rate=0.2),
     "bond": Bond(rate=0.4),
     "turned bond": Bond(rate=0.4, phase=0.9),
     "vectors": Vectors(vectors=({1: 0.3 - 0.1j}, {1: 0.2j})),
@@ -91,7 +95,7 @@ DISORDER = {
     "quasiperiodic": Quasiperiodic(amplitude=1.2, frequency=0.3),
     "array": Array(values=(0.3, -0.1, 0.2)),
 }
-TRIDIAGONAL = {"chain", "site", "ssh", "next neighbours", "star of one arm", "row"}
+TRIDIAGONAL = {"chain", "formulas", "site", "ssh", "next neighbours", "star of one arm", "row"}
 TRIDIAGONAL |= {"function", "description"}
 
 
@@ -106,7 +110,7 @@ def kinds(parts):
 
 def test_all_parts_are_tried():
     assert kinds(LATTICES) == members(Lattice).keys()
-    assert kinds(CHANNELS) | {"file"} == members(Channels).keys()
+    assert kinds(CHANNELS) | {"file", "sublattice"} == members(Channels).keys()
     assert DISORDER.keys() == members(Disorder).keys()
 
 
@@ -147,9 +151,12 @@ def amplitudes(lattice, channels):
     if isinstance(channels, Onsite):
         return np.sqrt(channels.rate) * np.eye(lattice.sites)
     if isinstance(channels, Sites):
-        return np.array(
-            [np.sqrt(r) * np.eye(lattice.sites)[s - 1] for s, r in channels.rates.items()]
-        )
+        rates = channels.rates
+        if channels.sites == (1,):
+            rates = {1: 0.2}
+        elif channels.sites is not None:
+            rates = dict.fromkeys(range(1, lattice.sites + 1, 2), 0.2)
+        return np.array([np.sqrt(r) * np.eye(lattice.sites)[s - 1] for s, r in rates.items()])
     rows = []
     if isinstance(channels, Vectors):
         for vector in channels.vectors:
@@ -182,7 +189,28 @@ def written(rows):
     return Vectors(vectors=[{int(k) + 1: row[k] for k in np.flatnonzero(row)} for row in rows])
 
 
-@pytest.mark.parametrize("name", ["onsite", "sites", "bond", "turned bond"])
+@pytest.mark.parametrize("name", ["chain", "ssh", "ladder", "star", "strip", "next neighbours"])
+def test_a_sublattice_is_coupled_to_the_other_alone(name):
+    lattice = LATTICES[name]
+    rates = [
+        as_dense(checked("", Sublattice(rate=0.2, sublattice=n).matrix(lattice))).real
+        for n in (1, 2)
+    ]
+    np.testing.assert_array_equal(sum(rates), 0.2 * np.eye(lattice.sites))
+    first, second, _ = lattice.bonds
+    for bond in zip(first, second, strict=True):
+        assert {float(r[j, j]) for r in rates[:1] for j in bond} == {0.0, 0.2}
+    assert rates[0][0, 0] == 0.2
+    check_channels(Sublattice(rate=0.2, sublattice=2), lattice)
+
+
+@pytest.mark.parametrize("name", ["triangle", "ring", "long range"])
+def test_odd_ways_around_leave_no_sublattices(name):
+    with pytest.raises(ValueError, match="has no two sublattices: an odd number of bonds"):
+        Sublattice(rate=0.2, sublattice=1).require_fit(LATTICES[name])
+
+
+@pytest.mark.parametrize("name", ["onsite", "sites", "bond", "turned bond", "every site", "region"])
 def test_channels_are_those_of_their_amplitudes(name, lattice):
     channels = CHANNELS[name]
     rows = amplitudes(lattice, channels)

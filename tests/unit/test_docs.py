@@ -8,7 +8,6 @@ import pytest
 from ruamel.yaml import YAML
 from test_layers import ALLOWED, GROUND
 
-from nessflow.config.expressions import CONSTANTS, FUNCTIONS
 from nessflow.config.grid import points_of
 from nessflow.config.project import load_study
 from nessflow.config.study import parameters_of
@@ -24,6 +23,7 @@ from nessflow.verbs.describe import (
     describe_study,
 )
 from nessflow.verbs.figure_checks import figure_problems, layout_of
+from nessflow.written.expressions import CONSTANTS, FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "nessflow"
@@ -104,10 +104,23 @@ def test_the_axes_on_the_page_are_axes(tmp_path):
     assert [axis.name for axis in study.axes] == ["bias", "V", "monitored"]
 
 
+def example_of(section, path):
+    page = (ROOT / "docs" / "study-files.md").read_text().split(f"## {section}\n")[1]
+    path.write_text(page.split("```yaml\n")[1].split("```")[0])
+    return path
+
+
+def test_the_formulas_on_the_page_are_computed(tmp_path):
+    study = load_study(example_of("Formulas of sites, and regions", tmp_path / "example.yaml"))
+    labels = next(points_of(study.axes))
+    parameters = parameters_of(study, labels)
+    assert parameters.system.loss.sites == tuple(range(1, 11))
+    outcome = study.kind.evaluate(parameters, None)
+    assert outcome.status == Status.OK, outcome.message
+
+
 def test_the_observables_on_the_page_are_computed(tmp_path):
-    page = (ROOT / "docs" / "study-files.md").read_text()
-    path = tmp_path / "example.yaml"
-    path.write_text(page.split("```yaml\n")[2].split("```")[0])
+    path = example_of("Observables", tmp_path / "example.yaml")
     study = load_study(path, figure_specs=SPEC)
     assert not figure_problems(study, {study.name: layout_of(study)})
     for labels in points_of(study.axes):

@@ -46,7 +46,7 @@ def test_a_study_file_may_have_a_list_with_axes(tmp_path):
     text = (EXAMPLES / "transmission.yaml").read_text()
     text = text.split("energies:")[0].replace("$gamma", "0.1")
     path = tmp_path / "listed.yaml"
-    path.write_text(f"{text}energies: [0.2, $x, $(-x)]\naxes: {{x: {{outer: [0.7, 0.5]}}}}\n")
+    path.write_text(f"{text}energies: [0.2, $e, $(-e)]\naxes: {{e: {{outer: [0.7, 0.5]}}}}\n")
     study = load_study(path)
     found = [parameters_of(study, labels).energies for labels in points_of(study.axes)]
     assert found == [(0.2, 0.7, -0.7), (0.2, 0.5, -0.5)]

@@ -14,7 +14,8 @@ from nessflow.registry import kind_names
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "nessflow"
 STANDARD = set(sys.stdlib_module_names)
 
-GROUND = {"errors", "registry", "validation", "parts", "grids", "matrix", "estimate", "outcome"}
+GROUND = {"errors", "written", "registry", "validation", "parts"}
+GROUND |= {"grids", "matrix", "estimate", "outcome"}
 """What a model of parameters, a value and a message are; they know no physics."""
 ENGINE = {"systems", "solvers", "spectrum", "scattering", "probes"}
 """Quadratic systems between leads, from the lowest up."""
@@ -22,15 +23,17 @@ PHYSICS = ENGINE | {"classical", "kinetic", "lindblad", "mixture"}
 
 ALLOWED = {
     "errors": set(),
+    "written": set(),
     "registry": {"outcome", "pydantic", "pydantic_core"},
     "digest": {"registry"},
-    "validation": {"errors", "registry", "pydantic"},
+    "validation": {"errors", "written", "registry", "pydantic"},
     "parts": {"validation", "pydantic"},
     "grids": {"parts", "numpy", "pydantic"},
-    "matrix": {"parts", "registry", "numpy", "scipy", "pydantic"},
+    "matrix": {"parts", "registry", "written", "numpy", "scipy", "pydantic"},
     "estimate": {"numpy"},
     "outcome": {"estimate", "numpy"},
-    "systems": {"matrix", "parts", "registry", "numpy", "scipy", "pydantic"},
+    "systems": {"grids", "matrix", "parts", "registry", "written"}
+    | {"numpy", "scipy", "pydantic", "pydantic_core"},
     "solvers": {"systems", "numpy", "scipy", "numba"},
     "spectrum": {"solvers", "systems", "numpy", "scipy", "numba"},
     "scattering": {"estimate", "spectrum", "solvers", "systems", "numpy", "scipy", "numba"},
@@ -42,8 +45,8 @@ ALLOWED = {
     "observables": PHYSICS | GROUND | {"numpy", "pydantic", "pydantic_core"},
     "studies": PHYSICS | GROUND | {"observables", "numpy", "scipy", "pydantic"},
     "kinds": PHYSICS | GROUND | {"observables", "studies", "numpy", "scipy", "pydantic"},
-    "config": {"digest", "errors", "matrix", "registry", "validation"}
-    | {"numpy", "scipy", "sisl", "pydantic", "ruamel", "simpleeval"},
+    "config": {"digest", "errors", "matrix", "written", "registry", "validation"}
+    | {"numpy", "scipy", "sisl", "pydantic", "ruamel"},
     "store": {"config", "digest", "errors", "validation", "numpy", "xarray", "netCDF4"},
     "run": {"store", "config", "digest", "errors", "validation", "numpy", "xarray"},
     "publish": {"store", "config", "rocrate"},

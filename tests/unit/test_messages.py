@@ -119,8 +119,8 @@ PLACES = {
     ),
     "lead with a site that is no number": (
         edited(placed("first")),
-        "11: system.leads.left.site = first: expected a whole number or a list or a mapping of "
-        "keys to values (site it couples to, from 1; ",
+        "11: system.leads.left.site = first: first is no region; there are none, under system: "
+        "regions:",
     ),
     "lead with no amplitudes": (
         edited(placed("{}")),

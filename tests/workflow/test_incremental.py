@@ -177,6 +177,28 @@ def test_a_changed_parameter_recomputes_everything_of_its_study(ready):
     assert done.stderr.count("0 points reused, 20 computed") == 4
 
 
+def test_a_changed_formula_of_sites_recomputes_everything_of_its_study(project):
+    study = "config/studies/spectrum.yaml"
+    project.edit(study, "hopping: $t_S}", "hopping: $t_S, onsite: $(t_S * sin(2 * site))}")
+    project.edit(study, "stop: 3, points: 7", "stop: pi, points: 7")
+    project.edit(study, "loss: {kind: bond, rate: 0.5}", "loss: {kind: onsite, rate: 0.1 * x}")
+    done = project.snakemake("spectrum")
+    assert done.returncode == 0, done.stderr
+    first = read_dataset(project.folder / "results/spectrum/data.nc")
+    assert first["energy"][-1] == np.pi
+    project.edit(study, "title: Small", "title: Another small")
+    assert "block" not in project.jobs("spectrum")
+    # The same number, written in another way.
+    project.edit(study, "stop: pi", f"stop: {np.pi!r}")
+    assert "block" not in project.jobs("spectrum")
+    project.edit(study, "sin(2 * site)", "sin(3 * site)")
+    done = project.snakemake("spectrum")
+    assert done.returncode == 0, done.stderr
+    assert "0 points reused, 2 computed" in done.stderr
+    second = read_dataset(project.folder / "results/spectrum/data.nc")
+    assert not second["transmission"].equals(first["transmission"])
+
+
 def test_a_changed_title_gathers_and_draws_only(ready):
     ready.edit("config/studies/chain.yaml", "Small disordered chain", "Another title")
     assert "block" not in ready.jobs()

@@ -6,19 +6,25 @@ from dataclasses import replace
 from keyword import iskeyword
 
 from nessflow.config.document import Document, split
-from nessflow.config.expressions import (
+from nessflow.config.grid import Axis, label_of
+from nessflow.config.study import (
+    OBSERVABLES,
+    place_names,
+    template_of,
+    variables_of,
+    with_cases,
+)
+from nessflow.config.study_file import DERIVED, KEYS, AxisFile, Cases
+from nessflow.errors import ConfigError, Problem
+from nessflow.registry import Kind
+from nessflow.validation import Key, quantity_at, validated
+from nessflow.written.expressions import (
     CONSTANTS,
     FUNCTIONS,
     expression,
     expressions_in,
     names_in,
 )
-from nessflow.config.grid import Axis, label_of
-from nessflow.config.study import OBSERVABLES, template_of, variables_of, with_cases
-from nessflow.config.study_file import DERIVED, KEYS, AxisFile, Cases
-from nessflow.errors import ConfigError, Problem
-from nessflow.registry import Kind
-from nessflow.validation import Key, quantity_at, validated
 
 RESERVED = frozenset(
     [
@@ -112,12 +118,18 @@ def name_problems(document: Document, kind: Kind) -> list[Problem]:
     taken = RESERVED | FUNCTIONS.keys() | CONSTANTS.keys() | variables.keys() | set(KEYS)
     taken |= {dim for variable in variables.values() for dim in variable.dims}
     taken |= {each.alias or name for name, each in kind.Parameters.model_fields.items()}
+    places = place_names(kind)
     problems, folded = [], {}
     for name in axis_entries(document):
         hint = ""
         first = folded.setdefault(name.casefold(), name)
         if DERIVED.sub("", name) in taken:
             hint = f"{name} is taken"
+        elif name in places:
+            hint = (
+                f"in formulas {name} is that of each site ({', '.join(sorted(places))}); "
+                "rename the axis"
+            )
         elif first != name:
             # Names become folders, and some file systems do not tell A from a.
             hint = f"{name} and {first} differ in capitals alone"

@@ -9,17 +9,18 @@ from pydantic import BaseModel
 
 from nessflow.config.axes import axis_entries
 from nessflow.config.document import Document, split
-from nessflow.config.expressions import (
+from nessflow.config.grid import Axis, Ensemble, block_count, point_count, points_of
+from nessflow.config.study import axis_key, checked_point, place_names, template_of
+from nessflow.config.study_file import MOST_BLOCKS, MOST_POINTS
+from nessflow.errors import Problem, identity, nearest
+from nessflow.registry import Kind
+from nessflow.written.expressions import (
+    PLACE_NAMES,
     ExpressionError,
     expression,
     expressions_in,
     names_in,
 )
-from nessflow.config.grid import Axis, Ensemble, block_count, point_count, points_of
-from nessflow.config.study import axis_key, checked_point, template_of
-from nessflow.config.study_file import MOST_BLOCKS, MOST_POINTS
-from nessflow.errors import Problem, identity, nearest
-from nessflow.registry import Kind
 
 _SHOWN_VALUES = 5
 _MOST = 100
@@ -33,8 +34,11 @@ _SEARCHED = 500
 """Points all over the grid among which a possible one is looked for."""
 
 
-def expression_problems(document: Document, axes: Sequence[Axis]) -> list[Problem]:
-    """Check that expressions can be read and name axes."""
+def expression_problems(
+    document: Document, axes: Sequence[Axis], kind: Kind | None
+) -> list[Problem]:
+    """Check that expressions can be read and name axes, or what differs from site to site."""
+    places = place_names(kind) if kind is not None else frozenset(PLACE_NAMES)
     cases = {axis.name for axis in axes if axis.cases is not None}
     valid = [name for name in axis_entries(document) if name not in cases]
     problems = []
@@ -46,9 +50,9 @@ def expression_problems(document: Document, axes: Sequence[Axis]) -> list[Proble
         except ExpressionError as error:
             problems.append(document.problem(key, "a formula over axis names", str(error)))
             continue
-        for name in sorted(names - set(valid)):
+        for name in sorted(names - set(valid) - places):
             expected = f"an axis of numbers ({', '.join(valid)})" if valid else "an axis"
-            hint = nearest(name, valid) or f"add {name} to axes"
+            hint = nearest(name, [*valid, *sorted(places)]) or f"add {name} to axes"
             if name in cases:
                 hint = f"{name} is an axis of cases, which has no numbers"
             problems.append(document.problem(key, expected, hint))

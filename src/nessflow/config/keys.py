@@ -77,6 +77,13 @@ def _contents(node: dict) -> list[dict]:
 
 def _form(root: dict, node: dict, plural: str = "") -> str:
     node = resolved(root, node)
+    form = _plain_form(root, node, plural)
+    if "per" in node and node.get("type") != "string":
+        form += f" or formula of {node['per']}s"
+    return f"{form} or region" if "also" in node else form
+
+
+def _plain_form(root: dict, node: dict, plural: str) -> str:
     if "discriminator" in node:
         return "one of the following"
     if node.get("format") == "complex":

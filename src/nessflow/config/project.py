@@ -20,6 +20,7 @@ from nessflow.config.checks import (
     size_problems,
     use_problems,
 )
+from nessflow.config.constants import with_constants
 from nessflow.config.document import COMMAND_LINE, Document, read_document
 from nessflow.config.folders import results_fault
 from nessflow.config.grid import Ensemble
@@ -212,22 +213,21 @@ def load_study(
     if one_point:
         for part in ("fits", "figures"):
             whole, document = (d.replaced((part,), [], COMMAND_LINE) for d in (whole, document))
+    kind, found = _kind(document, find_kind)
+    whole, document = (with_constants(each, kind, figure_specs) for each in (whole, document))
     file, faults = validated(StudyFile, document.data)
     problems += _problems(document, [_misspelt(document, fault) for fault in faults])
     is_large = any(_size(document.get((part,))) > most for part, most in _MOST.items())
     if is_large or not isinstance(document.data.get("axes", {}), dict):
         # What follows would take minutes, or miss every axis.
         raise ConfigError(problems)
-    kind, warnings = None, []
-    if isinstance(document.data.get("study"), str):
-        kind, found = _kind(document, find_kind)
-        problems += found
+    problems, warnings = problems + found, []
     axes, found = axes_of(document)
     problems += found
     if kind is not None:
         problems += name_problems(document, kind)
     all_axes, _ = axes_of(whole)
-    problems += expression_problems(whole, all_axes)
+    problems += expression_problems(whole, all_axes, kind)
     if one_point:
         axes = tuple(replace(axis, labels=axis.labels[:1]) for axis in axes)
     else:
@@ -327,7 +327,9 @@ def _selected(
 
 
 def _kind(document: Document, find_kind: FindKind) -> tuple[Kind | None, list[Problem]]:
-    name = document.data["study"]
+    name = document.data.get("study")
+    if not isinstance(name, str):  # its fault is among those of the file
+        return None, []
     names, hint = (), ""
     if re.fullmatch(NAME, name):
         try:

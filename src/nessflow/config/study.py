@@ -11,7 +11,15 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from nessflow.config.document import COMMAND_LINE, Document, assigned, dotted, split
-from nessflow.config.expressions import (
+from nessflow.config.grid import Axis, Ensemble, Labels, canonical_json, label_of, points_of
+from nessflow.config.matrices.reading import READERS, digests, files_of, with_contents
+from nessflow.config.study_file import KEYS
+from nessflow.digest import joint_digest, short_hash
+from nessflow.errors import ConfigError, Problem
+from nessflow.registry import Kind, Source, sources_of
+from nessflow.validation import Fault, Key, has_places, validated, with_whole_numbers
+from nessflow.written.expressions import (
+    PLACE_NAMES,
     ExpressionError,
     evaluated,
     expression,
@@ -20,13 +28,6 @@ from nessflow.config.expressions import (
     names_in,
     replaced,
 )
-from nessflow.config.grid import Axis, Ensemble, Labels, canonical_json, label_of, points_of
-from nessflow.config.matrices.reading import READERS, digests, files_of, with_contents
-from nessflow.config.study_file import KEYS
-from nessflow.digest import joint_digest, short_hash
-from nessflow.errors import ConfigError, Problem
-from nessflow.registry import Kind, Source, sources_of
-from nessflow.validation import Fault, Key, validated, with_whole_numbers
 
 BLOCKS = "blocks/"
 """The folder of the blocks in that of the results of a study."""
@@ -330,12 +331,13 @@ def checked_point(
     labels = {axis.name: labels[axis.name] for axis in axes}
     document = with_cases(document, axes, labels)
     names = _names(axes, labels)
+    places = place_names(kind)
     problems, unknown, values = [], set(), {}
     data = template_of(document)
     for key, text in expressions_in(data):
         try:
-            if expression(text).names <= names.keys():
-                values[text] = expression(text).evaluate(names)
+            if expression(text).names <= names.keys() | places:
+                values[text] = expression(text).bound(names)
                 continue
         except ExpressionError as error:
             if _is_readable(text):
@@ -350,6 +352,14 @@ def checked_point(
     faults = [f for f in faults if f.key not in unknown and not (f.rule is not None and unknown)]
     problems += [_located(document, fault, labels, names) for fault in faults]
     return (None if unknown else parameters), problems
+
+
+def place_names(kind: Kind) -> frozenset[str]:
+    """Return the names that formulas have for what differs from site to site, of kinds with sites.
+
+    They are no names of axes there.
+    """
+    return frozenset(PLACE_NAMES) if has_places(kind.Parameters) else frozenset()
 
 
 def template_of(document: Document) -> dict[str, object]:
@@ -405,6 +415,10 @@ def _placed(document, fault, labels, names) -> Problem:
         return problem
     formula = expression(written)
     line = document.place(fault.key)
+    used = {n: label for n, label in labels.items() if n in formula.names}
+    if not formula.names <= names.keys():
+        problem = document.problem(fault.key, fault.expected, fault.hint)
+        return replace(problem, point=_point(used))
     hint = fault.hint or f"{dotted(fault.key)} is {written}"
     if len(formula.names) == 1:
         (name,) = formula.names
@@ -412,8 +426,8 @@ def _placed(document, fault, labels, names) -> Problem:
         return document.problem(
             _value_key(document, name, labels[name]), fault.expected, hint, labels[name]
         )
-    used = {n: label for n, label in labels.items() if n in formula.names}
-    hint = f"{fault.hint or f'it is {formula.evaluate(names):.6g}'} at {_point(used)}"
+    hint = fault.hint or f"it is {formula.evaluate(names):.6g}"
+    hint += f" at {_point(used)}" if used else ""
     return document.problem(fault.key, fault.expected, hint)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from nessflow.registry import Kind
+from nessflow.written.expressions import FUNCTIONS
 
 MOST_POINTS = 1_000_000
 MOST_BLOCKS = 10_000
@@ -197,6 +198,7 @@ def squared_units(units: str) -> str:
 # --- schema for editors -------------------------------------------------------------------------
 
 _EXPRESSION = {"type": "string", "pattern": r"^\$"}
+_CONSTANT = {"type": "string", "pattern": rf"^([-+(.\d]|pi\b|({'|'.join(FUNCTIONS)})\()"}
 _NAMED = ("properties", "$defs")  # keywords whose values are schemas by name
 _LITERAL = ("default", "const", "enum", "required", "discriminator")
 _ANNOTATION = ("title", "description", "natural_units", "default")
@@ -213,10 +215,10 @@ def study_schema(kinds: Mapping[str, Kind]) -> dict:
     Returns
     -------
     dict
-        The common keys, and for each kind its parameters, where every number may also be an
-        expression such as ``$V``.
+        The common keys, and for each kind its parameters, where every number may also be a
+        formula such as ``$V`` or ``2 * pi``.
     """
-    schema = StudyFile.model_json_schema()
+    schema = _with_expressions(StudyFile.model_json_schema())
     schema.pop("additionalProperties", None)
     branches = []
     for name, kind in kinds.items():
@@ -253,7 +255,12 @@ def _with_expressions(node: object) -> object:
             result[key] = {name: _with_expressions(item) for name, item in value.items()}
         else:
             result[key] = value if key in _LITERAL else _with_expressions(value)
-    if result.get("type") not in ("number", "integer"):
+    others = result.pop("also", [])
+    if result.pop("per", None) and result.get("type") != "string":
+        others = [*others, {"type": "string"}]
+    elif result.get("type") in ("number", "integer"):
+        others = [*others, _EXPRESSION, _CONSTANT]
+    if not others:
         return result
     outer = {key: result.pop(key) for key in _ANNOTATION if key in result}
-    return {**outer, "anyOf": [result, _EXPRESSION]}
+    return {**outer, "anyOf": [result, *others]}

@@ -8,13 +8,13 @@ import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nessflow.estimate import Estimate, stacked
+from nessflow.grids import listed, require_different
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, SECOND_LAW, Coordinate, Variable
 from nessflow.studies.variables import with_errors
 
 DIRECTIONS = ("forward", "reverse")
 ENDS = ("left", "right")
-MOST = 10_000_000
 
 CONVENTIONS = (
     "Reverse bias: the values of the left and the right end exchanged, sources and drains as they "
@@ -26,38 +26,6 @@ CONVENTIONS = (
     "I the left terminal's current: equal as long as the forward current has not changed its sign.",
     "Noise: zero frequency, symmetrised, no factor 2.",
 )
-
-
-def listed(sites: object) -> object:
-    """Return the list of sites that {start, stop, step} stands for; anything else as it is."""
-    if not isinstance(sites, Mapping):
-        return tuple(sites) if isinstance(sites, list) else sites
-    numbers = [sites.get("start"), sites.get("stop"), sites.get("step", 1)]
-    whole = all(isinstance(n, int | float) and n % 1 == 0 and 1 <= n <= MOST for n in numbers)
-    if not whole or sites.keys() - {"start", "stop", "step"}:
-        raise ValueError(
-            "expected a list of sites, or {start: , stop: , step: } with whole numbers "
-            f"from 1 to {MOST}"
-        )
-    start, stop, step = map(int, numbers)
-    if stop < start:
-        raise ValueError(f"no sites: stop {stop} is below start {start}")
-    return tuple(range(start, stop + 1, step))
-
-
-def require_different(sites: Sequence[int], what: str) -> None:
-    """Check that each site stands once in a list.
-
-    Raises
-    ------
-    KeyedError
-        At the second mention of a site.
-    """
-    seen = set()
-    for number, site in enumerate(sites):
-        if site in seen:
-            raise KeyedError(f"site {site}: {what}", number)
-        seen.add(site)
 
 
 class Injection(Strict):

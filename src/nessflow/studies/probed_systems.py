@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 import numpy as np
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nessflow.matrix import Complex
 from nessflow.parts import KeyedError, Strict, at_key, quantity
@@ -12,8 +12,8 @@ from nessflow.probes.problem import Probe
 from nessflow.registry import AnyOf
 from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate
-from nessflow.studies.placement import listed
 from nessflow.systems.leads.lead import Lead
+from nessflow.systems.places import OrRegion, Site
 from nessflow.systems.system import OpenSystem, Place, attached_leads
 
 CONVENTIONS = (
@@ -28,21 +28,13 @@ CONVENTIONS = (
 )
 
 
-def _placed(sites: object) -> object:
-    """Return amplitudes by number of the site, or what `listed` does."""
-    amplitudes = isinstance(sites, Mapping) and all(str(key).isdecimal() for key in sites)
-    return {int(key): x for key, x in sites.items()} if amplitudes else listed(sites)
-
-
 class ProbeRole(Strict):
     """Probes that are alike, one on each of several sites."""
 
-    sites: Annotated[
-        tuple[systems.Site, ...] | dict[systems.Site, Complex] | None, BeforeValidator(_placed)
-    ] = Field(
+    sites: Annotated[tuple[Site, ...] | dict[Site, Complex] | None, OrRegion()] = Field(
         None,
-        description="list of sites, from 1, or {start, stop, step} with stop included; site -> "
-        "amplitude for one probe on all, coherent",
+        description="list of sites, from 1, {start, stop, step} with stop included, {where: x < "
+        "10} or the name of a region; site -> amplitude for one probe on all, coherent",
     )
     orbital: systems.Site | None = systems.ORBITAL
     current: float = quantity("particle current from each probe into the system", "t/hbar", 0.0)

@@ -8,13 +8,13 @@ from typing import Annotated
 import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from nessflow.grids import require_different
 from nessflow.matrix import Complex
 from nessflow.parts import KeyedError, Strict, at_key, quantity
 from nessflow.registry import AnyOf, members
 from nessflow.studies.draws import stream
 from nessflow.studies.kind import Coordinate
-from nessflow.studies.placement import require_different
-from nessflow.systems.channels.channel import Channels, Site
+from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder, sites_or_bonds
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Lead
@@ -25,6 +25,15 @@ from nessflow.systems.matrices import (
     check_positive,
     checked,
     from_elements,
+)
+from nessflow.systems.places import (
+    REGION,
+    OrRegion,
+    Region,
+    Site,
+    UnnamedSites,
+    sites_of,
+    with_sites,
 )
 from nessflow.systems.system import AttachedLead, OpenSystem, Place, attached_leads
 
@@ -62,10 +71,11 @@ class LeadRole(Strict):
 
     chemical_potential: float = quantity("chemical potential", "t")
     temperature: float = quantity("temperature", "t", ge=0)
-    site: Site | tuple[Site, ...] | dict[Site, Complex] | None = Field(
+    site: Annotated[Site | tuple[Site, ...] | dict[Site, Complex] | None, OrRegion()] = Field(
         None,
         description="site it couples to, from 1; a list of sites, each with a channel of its own "
-        "or as a row of a strip; site -> amplitude for one channel on all, coherent; default of "
+        "or as a row of a strip: also {start, stop, step} with stop included, {where: x < 10} or "
+        "the name of a region; site -> amplitude for one channel on all, coherent; default of "
         "the leads left and right: the ends of the lattice",
     )
     orbital: Site | None = ORBITAL
@@ -91,7 +101,7 @@ def require_places(site: Place, twice: str) -> None:
     KeyedError
         At the site; it says ``twice`` of one that is.
     """
-    if isinstance(site, int):
+    if isinstance(site, int | Region):
         return
     if not site:
         raise ValueError("no sites; name one or leave the key out")
@@ -116,7 +126,7 @@ def require_rows(lead: Strict, key: str) -> None:
         At ``key`` when it has not.
     """
     site = getattr(lead, key)
-    if lead.has_rows and not isinstance(site, tuple):
+    if lead.has_rows and not isinstance(site, tuple | Region):
         what = "with amplitudes" if isinstance(site, Mapping) else "on one site"
         raise KeyedError(
             f"a {lead.kind} {what if site is not None else 'without sites'} has no rows; list the "
@@ -240,6 +250,11 @@ class System(Strict):
     """
 
     lattice: Annotated[Lattice, AnyOf(Lattice)]
+    regions: dict[Annotated[str, Field(pattern=REGION)], UnnamedSites] = Field(
+        {},
+        description="name -> sites, for use wherever a list of sites stands: a list, {start, stop, "
+        "step} with stop included or {where: x < 10}",
+    )
     disorder: OneOrMore | None = Field(
         None, description="what differs from sample to sample, one kind or a list of several"
     )
@@ -318,6 +333,21 @@ class System(Strict):
         return leads
 
     @model_validator(mode="after")
+    def _regions_are_sites(self):
+        for name, region in self.regions.items():
+            with at_key("regions", name):
+                for number, site in enumerate(sites_of(region, self.lattice)):
+                    self.lattice.require_site(site, number)
+        for name in [
+            name for name in type(self).model_fields if name not in ("lattice", "regions")
+        ]:
+            with at_key(name):
+                # A model cannot be changed, but for what its validators make of what is given.
+                value = with_sites(getattr(self, name), self.lattice, self.regions)
+                self.__dict__[name] = value
+        return self
+
+    @model_validator(mode="after")
     def _parts_fit(self):
         for name in ("loss", "gain"):
             if (channels := getattr(self, name)) is not None:
@@ -328,6 +358,8 @@ class System(Strict):
             with at_key(*key):
                 first = self.lattice.bonds.first if part.on == "bonds" else None
                 part.require_fit(self.lattice.sites if first is None else first.size)
+                for number, site in enumerate(part.sites or ()):
+                    self.lattice.require_site(site, "sites", number)
         for name in ("loss", "gain"):
             self._require_rates(name)
         for name, lead in self.leads.items():
@@ -374,7 +406,8 @@ class System(Strict):
                 )
         if not parts:
             return
-        least = sum(part.least + np.zeros(self.lattice.sites) for _, part in parts)
+        nothing = np.zeros(self.lattice.sites)
+        least = sum(part.least * part.inside(self.lattice) + nothing for _, part in parts)
         try:
             check_positive(name, checked(name, _with_rates(self, name, least)))
         except ValueError:
@@ -537,11 +570,11 @@ def _draws(system: System) -> Iterator[tuple[str, Draw]]:
         number = entries[part.on]
         name = {"sites": "onsite"}.get(part.on, part.on) + (f" {number}" if number > 1 else "")
         order, positions = sites_or_bonds(system.lattice, part.on, part.is_random)
-        place = np.argsort(order)
+        place, inside = np.argsort(order), part.inside(system.lattice)
 
-        def draw(rng, part=part, name=name, positions=positions, place=place):
+        def draw(rng, part=part, name=name, positions=positions, place=place, inside=inside):
             own = stream(rng, name) if part.is_random else None
-            return part.draw(positions, own)[place]
+            return part.draw(positions, own)[place] * inside
 
         yield part.on, draw
 

@@ -35,8 +35,8 @@ def describe_kind(name: str) -> str:
     lines = [f"{name}: {_summary(kind)}", "", UNITS, *kind.CONVENTIONS]
     lines += [
         "",
-        "Keys beside those of every study (docs/study-files.md); a number may be $axis or",
-        "$(formula of axes), a mapping of names is written as key ->",
+        "Keys beside those of every study (docs/study-files.md); a number may be $axis,",
+        "$(formula of axes) or 2 * pi, a mapping of names is written as key ->",
         *key_lines(kind.Parameters),
         "",
         "Observables (NAME_error: numerical error of an integrated one)",

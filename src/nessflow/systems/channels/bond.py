@@ -6,10 +6,11 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from nessflow.parts import KeyedError, quantity
+from nessflow.parts import KeyedError, at_key, quantity
 from nessflow.systems.channels.channel import Channels, Site
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.matrices import Tridiagonal, from_elements
+from nessflow.systems.places import PerBond, RatePerBond, is_number, on_bonds
 
 
 class Bond(Channels):
@@ -21,9 +22,13 @@ class Bond(Channels):
     """
 
     kind: Literal["bond"] = "bond"
-    rate: float = quantity("rate on every bond", "t/hbar", ge=0)
-    phase: float = quantity("phase of the second site of a bond", "rad", -np.pi / 2)
-    boundary: bool = Field(False, description="add a channel on the first and last site of a chain")
+    rate: RatePerBond = quantity("rate on every bond", "t/hbar")
+    phase: PerBond = quantity("phase of the second site of a bond", "rad", -np.pi / 2)
+    boundary: bool = Field(
+        False,
+        description="add a channel on the first and last site of a chain, with the rate of the "
+        "bond there",
+    )
     bonds: tuple[tuple[Site, Site], ...] | None = Field(
         None, min_length=1, description="pairs [j, k] of coupled sites, from 1 (default: all bonds)"
     )
@@ -39,8 +44,11 @@ class Bond(Channels):
                     "vectors has channels on any sites",
                     "boundary",
                 )
-        if self.bonds is None:
-            return
+        if self.bonds is not None:
+            self._require_bonds(lattice)
+        self._numbers(lattice)
+
+    def _require_bonds(self, lattice: Lattice) -> None:
         for number, pair in enumerate(self.bonds):
             for entry, site in enumerate(pair):
                 lattice.require_site(site, "bonds", number, entry)
@@ -63,14 +71,24 @@ class Bond(Channels):
 
     def matrix(self, lattice: Lattice) -> Tridiagonal | csr_array:
         """Return ``P``, see `Channels`."""
+        first, second, rate, phase = self._numbers(lattice)
+        sites, is_uniform = lattice.sites, is_number(rate)
+        # Counted where all are alike: a sum of rates rounds otherwise than a multiple of one.
+        each = None if is_uniform else rate
+        touching = sum(np.bincount(end, each, minlength=sites) for end in (first, second))
+        if self.boundary:
+            for end in (0, -1):
+                touching[end] += 1 if is_uniform else rate[end]
+        elements = np.full(first.size, rate * np.exp(1j * phase))
+        return from_elements(rate * touching if is_uniform else touching, first, second, elements)
+
+    def _numbers(self, lattice: Lattice):
+        """Return the sites of the bonds, and their rates and phases."""
         if self.bonds is None:
             first, second, _ = lattice.bonds
         else:
             first, second = np.array(self.bonds).T - 1
-        sites = lattice.sites
-        touching = np.bincount(first, minlength=sites) + np.bincount(second, minlength=sites)
-        if self.boundary:
-            touching[0] += 1
-            touching[-1] += 1
-        element = self.rate * np.exp(1j * self.phase)
-        return from_elements(self.rate * touching, first, second, np.full(first.size, element))
+        with at_key("rate"):
+            rate = on_bonds(self.rate, lattice, first, second, lowest=0.0)
+        with at_key("phase"):
+            return first, second, rate, on_bonds(self.phase, lattice, first, second)

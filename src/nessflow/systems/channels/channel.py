@@ -9,8 +9,9 @@ from pydantic import Field
 from scipy.sparse import csr_array
 
 from nessflow.parts import Part
-from nessflow.systems.lattices.lattice import Lattice, Site
+from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.matrices import Tridiagonal, as_sparse, checked, narrowed
+from nessflow.systems.places import Site as Site
 
 
 class Channels(Part, ABC):

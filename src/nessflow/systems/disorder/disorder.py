@@ -8,6 +8,7 @@ from pydantic import Field
 
 from nessflow.parts import Part
 from nessflow.systems.lattices.lattice import Lattice
+from nessflow.systems.places import SiteList, sites_of
 
 
 class Disorder(Part, ABC):
@@ -26,6 +27,12 @@ class Disorder(Part, ABC):
     home: ClassVar = __package__
     needs: ClassVar = ("on",)
     is_random: ClassVar[bool] = True
+
+    sites: SiteList | None = Field(
+        None,
+        description="sites that have it, and on bonds those between two of them: a list, {start, "
+        "stop, step} with stop included, {where: x < 10} or the name of a region; left out: all",
+    )
 
     @abstractmethod
     def draw(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -46,6 +53,17 @@ class Disorder(Part, ABC):
         (n,) array
             A number for each place.
         """
+
+    def inside(self, lattice: Lattice) -> np.ndarray | bool:
+        """Return which sites, or which of the bonds of a lattice, have it: (n,) bool, or all."""
+        if self.sites is None:
+            return True
+        chosen = np.zeros(lattice.sites, bool)
+        chosen[np.array(sites_of(self.sites, lattice)) - 1] = True
+        if self.on != "bonds":
+            return chosen
+        first, second, _ = lattice.bonds
+        return chosen[first] & chosen[second]
 
     def require_fit(self, places: int) -> None:
         """Check that there is something for each place.

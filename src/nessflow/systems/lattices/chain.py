@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from nessflow.matrix import Hopping
 from nessflow.parts import quantity
 from nessflow.systems.lattices.lattice import Length, OpenChain
+from nessflow.systems.places import Hopping
 
 
 class Chain(OpenChain):
@@ -17,6 +17,6 @@ class Chain(OpenChain):
     )
 
     @property
-    def repeated(self) -> tuple[Hopping, ...]:
-        """The hopping of all bonds, in t."""
-        return (self.hopping,)
+    def repeated(self) -> tuple[str, ...]:
+        """The key of the hopping of all bonds."""
+        return ("hopping",)

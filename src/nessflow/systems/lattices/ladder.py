@@ -2,12 +2,10 @@
 
 from typing import Literal
 
-import numpy as np
-
-from nessflow.matrix import Hopping, as_block
 from nessflow.parts import quantity
 from nessflow.systems.lattices.crystals.crystal import Crystal
 from nessflow.systems.lattices.lattice import Length
+from nessflow.systems.places import Hopping
 
 
 class Ladder(Crystal):
@@ -28,6 +26,6 @@ class Ladder(Crystal):
         """Number of rungs and of chains."""
         return self.length, 2
 
-    def along(self, direction: str) -> complex | np.ndarray:
-        """Return the hopping along the chains or on the rungs, see `Crystal`."""
-        return as_block(self.hopping if direction == "x" else self.rung_hopping)
+    def key_of(self, direction: str) -> tuple[str, ...]:
+        """Return the key of the hopping along the chains or on the rungs, see `Crystal`."""
+        return ("hopping" if direction == "x" else "rung_hopping",)

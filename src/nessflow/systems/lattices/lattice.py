@@ -1,19 +1,21 @@
 """What every lattice is: sites, the bonds between them, and where leads go."""
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
 from scipy.sparse import csr_array
 
-from nessflow.matrix import Hopping, Onsite, as_block, hermitian, nesting, require_orbitals
+from nessflow.matrix import as_block, hermitian, nesting, require_orbitals
 from nessflow.parts import KeyedError, Part, at_key, quantity
 from nessflow.systems.matrices import Tridiagonal, from_elements
+from nessflow.systems.places import Onsite, is_formula, on_bonds, on_rows
 
 Length = Annotated[int, Field(ge=1, le=10_000_000)]
-Site = Annotated[int, Field(ge=1)]
 
 
 class Bonds(NamedTuple):
@@ -209,7 +211,8 @@ class Lattice(Part, ABC):
 class Graph(Lattice):
     """Lattice of given bonds, with energies of the sites as one more key.
 
-    Keys that end in ``hopping`` are numbers or, with several orbitals, matrices of these.
+    Keys that end in ``hopping`` are numbers, formulas of bonds or, with several orbitals, matrices
+    of these; ``bonds`` has their values from `on_bonds`.
     """
 
     onsite: Onsite = quantity(
@@ -244,9 +247,80 @@ class Graph(Lattice):
                         require_orbitals(rows, self.orbitals)
         return self
 
+    @model_validator(mode="after")
+    def _formulas_have_values(self):
+        self.energies(0.0)
+        with suppress(LookupError):  # a direction without hopping is a fault of its own
+            if self._formulas:
+                _ = self.bonds
+        return self
+
+    @property
+    def _formulas(self) -> list[str]:
+        """Keys of hoppings that are formulas, or are in some direction."""
+        keys = [name for name in type(self).model_fields if name.endswith("hopping")]
+        each = {key: getattr(self, key) for key in keys}
+        return [
+            key
+            for key, value in each.items()
+            if any(map(is_formula, value.values() if isinstance(value, Mapping) else [value]))
+        ]
+
+    def on_bonds(self, first: np.ndarray, second: np.ndarray, *key: str) -> np.ndarray:
+        """Return the hopping of bonds.
+
+        Parameters
+        ----------
+        first, second : (B,) int array
+            Sites, from 0.
+        *key : str
+            What it is: a key that ends in ``hopping``, and a direction where that has several.
+
+        Returns
+        -------
+        (B,) array, or (B, orbitals, orbitals) array
+            In t.
+
+        Raises
+        ------
+        KeyedError
+            Where a formula has no value.
+        """
+        value = functools.reduce(lambda found, part: found[part], key[1:], getattr(self, key[0]))
+        if is_formula(value):
+            with at_key(*key):
+                return on_bonds(value, self, first, second, is_complex=True)
+        value = np.asarray(as_block(value))
+        return np.broadcast_to(value, (first.size, *value.shape))
+
+    def alike(self, parts: list[np.ndarray]) -> list[np.ndarray]:
+        """Return hoppings as they are, or as matrices of orbitals where some of them are."""
+        if all(part.ndim == 1 for part in parts):
+            return parts
+        one = np.eye(self.orbitals)
+        return [np.multiply.outer(part, one) if part.ndim == 1 else part for part in parts]
+
+    def require_same_hoppings(self) -> None:
+        """Check that no hopping is a formula, so that the lattice may go on.
+
+        Raises
+        ------
+        ValueError
+            When one is.
+        """
+        for key in self._formulas:
+            raise ValueError(
+                f"no lead can continue this {self.kind}: its {key} is a formula, which says "
+                "nothing of what is beyond; write a lead of the kind unit-cell"
+            )
+
     @property
     def _blocks(self) -> np.ndarray:
         """What is on the sites, (1 or sites, orbitals, orbitals), in t."""
+        if is_formula(self.onsite):
+            with at_key("onsite"):
+                energies = on_rows(self.onsite, self).reshape(-1, self.orbitals)
+            return energies[:, :, None] * np.eye(self.orbitals)
         if nesting(self.onsite) < 2:
             return np.multiply.outer(np.atleast_1d(self.onsite), np.eye(self.orbitals))
         blocks = np.array(self.onsite, complex).reshape(-1, self.orbitals, self.orbitals)
@@ -255,11 +329,12 @@ class Graph(Lattice):
     @property
     def common_energy(self) -> np.ndarray:
         """What all sites have, (orbitals, orbitals), in t; 0 where it is listed site by site."""
-        return self._blocks[0] * (nesting(self.onsite) % 2 == 0)
+        is_common = not is_formula(self.onsite) and nesting(self.onsite) % 2 == 0
+        return self._blocks[0] * is_common
 
     def energies(self, disorder: np.ndarray | float) -> np.ndarray:
         """Return the diagonal of h with ``disorder`` added, (N,), in t."""
-        if self.orbitals == 1 and nesting(self.onsite) < 2:
+        if self.orbitals == 1 and not is_formula(self.onsite) and nesting(self.onsite) < 2:
             return self.onsite + np.zeros(self.sites) + disorder
         diagonal = np.diagonal(self._blocks, axis1=1, axis2=2).real
         return (diagonal + (np.zeros(self.sites) + disorder)[:, None]).ravel()
@@ -318,8 +393,8 @@ class OpenChain(Graph):
 
     @property
     @abstractmethod
-    def repeated(self) -> tuple[Hopping, ...]:
-        """Hoppings of the first bonds, which all others repeat, in t."""
+    def repeated(self) -> tuple[str, ...]:
+        """Keys of the hoppings of the first bonds, which all others repeat."""
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -328,10 +403,8 @@ class OpenChain(Graph):
 
     def _hoppings(self, bonds: np.ndarray) -> np.ndarray:
         """Return the hopping of bonds by their number from 0, those beyond the ends too, in t."""
-        each = [as_block(x) for x in self.repeated]
-        if any(np.ndim(x) for x in each):
-            each = [x if np.ndim(x) else x * np.eye(self.orbitals) for x in each]
-        return np.array(each)[bonds % len(each)]
+        each = self.alike([self.on_bonds(bonds, bonds + 1, key) for key in self.repeated])
+        return np.array(each)[bonds % len(each), np.arange(bonds.size)]
 
     @property
     def bonds(self) -> Bonds:
@@ -343,7 +416,8 @@ class OpenChain(Graph):
         """Return the Hamiltonian, see `Lattice`; equal hoppings take no memory each."""
         if self.orbitals > 1:
             return super().hamiltonian(disorder)
-        count = self.sites - 1 if len(self.repeated) > 1 else 1
+        varied = len(self.repeated) > 1 or is_formula(getattr(self, self.repeated[0]))
+        count = self.sites - 1 if varied else 1
         return Tridiagonal(self.energies(disorder), -self._hoppings(np.arange(count)).squeeze())
 
     def continuation(self, side: str) -> Continuation:
@@ -351,6 +425,7 @@ class OpenChain(Graph):
         period, n = len(self.repeated), self.sites
         if side not in self.sides:
             return super().continuation(side)
+        self.require_same_hoppings()
         if n < period:
             raise ValueError(f"a {self.kind} of {n} sites has no whole period to go on with")
         # Cells 2 and 1 and the sites themselves, or these, 1 and 2.

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from nessflow.matrix import Hopping, as_block
 from nessflow.parts import quantity
 from nessflow.systems.lattices.lattice import Bonds, Graph
+from nessflow.systems.places import Hopping
 
 
 class Ring(Graph):
@@ -33,9 +33,10 @@ class Ring(Graph):
     @property
     def bonds(self) -> Bonds:
         """Bonds from each site to the next one, from the last to the first."""
-        site = np.arange(self.sites)
-        hopping = as_block(self.hopping) * np.exp(1j * self.flux / self.sites)
-        return Bonds(site, np.roll(site, -1), np.array([hopping] * self.sites))
+        first = np.arange(self.sites)
+        second = np.roll(first, -1)
+        phase = np.exp(1j * self.flux / self.sites)
+        return Bonds(first, second, self.on_bonds(first, second, "hopping") * phase)
 
     @property
     def positions(self) -> np.ndarray:

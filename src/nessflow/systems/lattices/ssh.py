@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from nessflow.matrix import Hopping
 from nessflow.parts import quantity
 from nessflow.systems.lattices.lattice import Length, OpenChain
+from nessflow.systems.places import Hopping
 
 
 class SSH(OpenChain):
@@ -21,6 +21,6 @@ class SSH(OpenChain):
     intercell_hopping: Hopping = quantity("hopping between cells", "t", 1.0)
 
     @property
-    def repeated(self) -> tuple[Hopping, ...]:
-        """The hoppings of the first two bonds, in t."""
-        return self.intracell_hopping, self.intercell_hopping
+    def repeated(self) -> tuple[str, ...]:
+        """The keys of the hoppings of the first two bonds."""
+        return "intracell_hopping", "intercell_hopping"

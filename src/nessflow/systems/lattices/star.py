@@ -4,9 +4,9 @@ from typing import Literal
 
 import numpy as np
 
-from nessflow.matrix import Hopping, as_block
 from nessflow.parts import quantity
 from nessflow.systems.lattices.lattice import Bonds, Graph, Length
+from nessflow.systems.places import Hopping
 
 
 class Star(Graph):
@@ -38,7 +38,7 @@ class Star(Graph):
         second = np.arange(1, self.sites)
         is_innermost = (second - 1) % self.length == 0
         first = np.where(is_innermost, 0, second - 1)
-        return Bonds(first, second, np.array([as_block(self.hopping)] * second.size))
+        return Bonds(first, second, self.on_bonds(first, second, "hopping"))
 
     @property
     def positions(self) -> np.ndarray:

@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from nessflow.matrix import Hoppings, as_block
 from nessflow.parts import KeyedError, at_key, quantity
 from nessflow.systems.lattices.lattice import Bonds, Continuation, Graph, Length
+from nessflow.systems.places import Hoppings
 from nessflow.systems.shapes.shape import Shapes, points_inside
 
 SIDES = {
@@ -104,10 +104,9 @@ class Crystal(Graph):
             raise KeyedError(f"the directions are {names}; give a hopping for each", "hopping")
         return self
 
-    def along(self, direction: str) -> complex | np.ndarray:
-        """Return the hopping in a direction, a number or (orbitals, orbitals), in t."""
-        found = self.hopping[direction] if isinstance(self.hopping, Mapping) else self.hopping
-        return as_block(found)
+    def key_of(self, direction: str) -> tuple[str, ...]:
+        """Return the key of the hopping in a direction."""
+        return ("hopping", direction) if isinstance(self.hopping, Mapping) else ("hopping",)
 
     @property
     def bonds(self) -> Bonds:
@@ -120,20 +119,19 @@ class Crystal(Graph):
         It is in units of the flux over the area of a loop, as are the phases of bonds: whole
         numbers and halves, so that nothing is lost where places are far away.
         """
-        each = [self.along(direction) for direction in self.directions]
-        if any(np.ndim(x) for x in each):
-            each = [x if np.ndim(x) else x * np.eye(self.orbitals) for x in each]
         parts = []
-        for step, hopping in zip(self.directions.values(), each, strict=True):
+        for direction, step in self.directions.items():
             first, second = _shifted(places, step)
-            weights = np.ones(first.size)
+            hopping = self.on_bonds(first, second, *self.key_of(direction))
             if self.flux:
                 change = np.broadcast_to(gauge, len(places))
                 turns = step[0] * (places[first, 1] + 0.5 * step[1])
                 turns += change[second] - change[first]
                 weights = np.exp(1j * self.flux * turns / self.plaquette)
-            parts.append((first, second, np.multiply.outer(weights, hopping)))
-        return Bonds(*(np.concatenate(x) for x in zip(*parts, strict=True)))
+                hopping = (hopping.T * weights).T
+            parts.append((first, second, hopping))
+        first, second, hoppings = zip(*parts, strict=True)
+        return Bonds(*map(np.concatenate, (first, second, self.alike(list(hoppings)))))
 
     # --- how it goes on ---------------------------------------------------------------------------
 
@@ -155,6 +153,7 @@ class Crystal(Graph):
             One of `sides`; where several arms end there, all of them, or one: ``top-1`` is the
             first from the left, ``left-1`` the first from below.
         """
+        self.require_same_hoppings()
         name, _, arm = side.partition("-")
         if name not in self.sides:
             return super().continuation(name)
