@@ -82,6 +82,9 @@ class Observable(Strict):
         """Return the dimensions of the variables that follow from the parameters."""
         return {}
 
+    def require_leads(self, leads: Sequence[str]) -> None:
+        """Check that the leads that the parameters name are there; raise `KeyedError` if not."""
+
     def integrand(self, system: OpenSystem) -> rates.Observable | None:
         """Return what is integrated over the energy; None where `evaluate` says all."""
         return None
