@@ -21,7 +21,8 @@ from nessflow.store.store import read_dataset
 from nessflow.testing import SYSTEMS, check_observable
 
 GRID = {"start": -2.5, "stop": 2, "points": 7}
-OWN_DIMS = {"energy", "configuration", "thermocouple"}
+DIMENSIONS = {"terminal", "lead", "lead_2", "mode", "site", "bond"}
+OWN_DIMENSIONS = {"energy", "configuration", "thermocouple"}
 """Dimensions that parameters of observables make."""
 
 
@@ -32,7 +33,8 @@ def given(name, leads=("left", "right")):
         "resistances": {"ends": {"current": ends, "voltage": ends}},
         "thermopowers": {"ends": {"warmed": ends[0], "voltage": ends}},
     }
-    return measured.get(name) or {"local-density-of-states": {"energies": GRID}}.get(name, {})
+    spectral = "local-density-of-states", "transmission-eigenvalues"
+    return measured.get(name, {"energies": GRID} if name in spectral else {})
 
 
 def item(name):
@@ -75,7 +77,7 @@ def test_every_observable_says_what_it_is():
         assert kind.__doc__
         assert kind.__name__.casefold() == name.replace("-", "").casefold()
         for variable in kind.variables.values():
-            assert set(variable.dims) <= {"terminal", "lead", "lead_2", "site", "bond"} | OWN_DIMS
+            assert set(variable.dims) <= DIMENSIONS | OWN_DIMENSIONS
 
 
 def test_what_is_not_asked_for_is_not_computed(monkeypatch):

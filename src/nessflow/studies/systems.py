@@ -359,6 +359,12 @@ def bond_count(system: System) -> int:
     return len(bonds(open_system(system, np.random.default_rng(0))))
 
 
+def mode_count(system: System) -> int:
+    """Return the largest number of channels of a lead."""
+    terminals = open_system(system, np.random.default_rng(0)).terminals
+    return max(len(terminal.channels) for terminal in terminals)
+
+
 def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordinate]:
     """Return some of the dimensions that variables of a system have.
 
@@ -367,7 +373,7 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
     system : System
         The system.
     dimensions : iterable of str
-        Of ``terminal``, ``lead``, ``lead_2``, ``site`` and ``bond``, in any order.
+        Of ``terminal``, ``lead``, ``lead_2``, ``mode``, ``site`` and ``bond``, in any order.
 
     Returns
     -------
@@ -379,6 +385,7 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
         "terminal": lambda: (np.array(terminals(system)), "terminal"),
         "lead": lambda: (np.array(tuple(system.leads)), "lead"),
         "lead_2": lambda: (np.array(tuple(system.leads)), "second lead"),
+        "mode": lambda: (np.arange(1, mode_count(system) + 1), "mode"),
         "site": lambda: (np.arange(1, lattice.size + 1), "site"),
         "bond": lambda: (np.arange(1, bond_count(system) + 1), "bond"),
     }
