@@ -8,6 +8,7 @@ by their poles.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -33,6 +34,8 @@ from nessflow.solvers.solver import Solver, green_on_contacts
 from nessflow.spectrum.bound_states import BoundStates, bound_states
 from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.narrow_states import NarrowStates, background, narrow_states
+from nessflow.spectrum.occupation import fermi
+from nessflow.spectrum.rounding import blur
 from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.contacts import hermitian_elements
 from nessflow.systems.matrices import Sparse, Tridiagonal, diagonal
@@ -514,6 +517,55 @@ def undamped_weight(system: OpenSystem, found: LocalIntegrals) -> Estimate:
         return Estimate(np.minimum(weight, 1.0), error)
     inside = np.clip(left, weight, 1.0)
     return Estimate(inside, abs(left - inside) + filled.error + empty.error)
+
+
+def with_undamped(
+    system: OpenSystem, found: LocalIntegrals, occupation: Literal["fermi"] | float
+) -> Estimate:
+    """Return the occupations of the sites with bound and dark states in them.
+
+    Only what each state holds by itself: coherences between states of different energies go on
+    oscillating, and their mean over time is zero.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    found : LocalIntegrals
+        With the parts ``filled`` and ``empty``.
+    occupation : "fermi" or float
+        What each of these states holds: the Fermi function of the leads at its energy, or a number
+        between 0 and 1.
+
+    Returns
+    -------
+    Estimate
+        (N,).  With ``fermi``, undefined on sites with such states where the leads have not one
+        chemical potential and temperature, or the states were not found one by one.
+    """
+    filled, weight = found.parts["filled"], undamped_weight(system, found)
+    if occupation != "fermi":
+        return Estimate(
+            filled.value + occupation * weight.value, filled.error + occupation * weight.error
+        )
+    states = {(x.chemical_potential, x.temperature) for x in system.terminals}
+    reason = ""
+    if len(states) != 1:
+        reason = "leads that differ have no common Fermi function; give bound states a number"
+    elif found.bound is None:
+        reason = "bound states are too many to find their energies; give them a number"
+    if reason:
+        has_none = weight.value <= weight.error
+        value, error = (np.where(has_none, x, np.nan) for x in filled[:2])
+        return Estimate(value, error + weight.error, "" if has_none.all() else reason)
+    value, error = filled.value.copy(), filled.error + weight.error
+    for each in (dark_states(system), found.bound):
+        near = blur(system, each.levels) * np.array([[-1.0], [0.0], [1.0]])
+        below, held, above = fermi(each.levels + near, *next(iter(states)))
+        weights = abs(each.vectors) ** 2
+        value += weights @ held
+        error += weights @ (below - above)
+    return Estimate(value, error)
 
 
 def _driven(system: OpenSystem) -> float:
