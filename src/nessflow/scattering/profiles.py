@@ -15,6 +15,7 @@ import numpy as np
 from nessflow.estimate import Estimate, undefined
 from nessflow.scattering.currents import SteadyCurrents, divergent_rows, terminal_names
 from nessflow.scattering.terminal_flows import (
+    Occupations,
     by_terminal,
     fermi_occupations,
     integrated,
@@ -62,7 +63,9 @@ def _trace(matrix, pairs: np.ndarray, on_diagonal: np.ndarray, beside: np.ndarra
     return 2 * (on_diagonal @ sites) + 4 * links.real
 
 
-def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurrents:
+def terminal_currents(
+    system: OpenSystem, rtol: float = ACCURACY, occupations: Occupations | None = None
+) -> SteadyCurrents:
     """Return the steady currents of any number of terminals, O(N) for each energy on a chain.
 
     As `nessflow.scattering.currents.steady_currents`, without the parts that only two leads have;
@@ -75,6 +78,8 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
         Any number of leads, loss and gain.
     rtol : float
         Error over value aimed at, for every current by itself.
+    occupations : Occupations, optional
+        Of the leads; their Fermi functions unless told.
 
     Returns
     -------
@@ -82,7 +87,7 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
         What is defined between two leads is undefined here.
     """
     system = system.interpolated
-    terminals, occupations = terminal_names(system), fermi_occupations(system)
+    terminals, occupations = terminal_names(system), occupations or fermi_occupations(system)
     divergent, notes = divergent_rows(system.surroundings, ["terminal"] * len(terminals))
     finite, pairs, count = ~np.array(divergent), bonds(system), len(terminals)
 
@@ -90,7 +95,7 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
         value, size = (by_terminal(system, x) for x in lead_flow(system, occupations, energies))
         environment = np.zeros((2, energies.size))
         if system.loss.any() or system.gain.any():
-            environment = _environment(system, pairs, energies)
+            environment = _environment(system, occupations, pairs, energies)
         value = np.concatenate([value, environment])
         size = np.concatenate([size, abs(environment)])
         return (
@@ -118,9 +123,11 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
     )
 
 
-def _environment(system: OpenSystem, pairs: np.ndarray, energies: np.ndarray) -> np.ndarray:
+def _environment(
+    system: OpenSystem, occupations: Occupations, pairs: np.ndarray, energies: np.ndarray
+) -> np.ndarray:
     """Return the integrands of the currents from loss and from gain, (2, E)."""
-    sources = _particles_and_holes(system, energies)
+    sources = _particles_and_holes(system, occupations, energies)
     sums = site_sums(system, energies, sources)
     (filled, empty), (filled_beside, empty_beside) = sums.sites, sums.bonds
     return np.array(
@@ -131,10 +138,11 @@ def _environment(system: OpenSystem, pairs: np.ndarray, energies: np.ndarray) ->
     )
 
 
-def _particles_and_holes(system: OpenSystem, energies: np.ndarray) -> list[Source]:
+def _particles_and_holes(
+    system: OpenSystem, occupations: Occupations, energies: np.ndarray
+) -> list[Source]:
     """Return the sources of the occupations of the sites and of their complement."""
     gamma = lead_broadening(system, energies)
-    occupations = fermi_occupations(system)
     excess = occupations.excess(energies)
     filled = occupations.common(energies) + excess
     empty = occupations.common_holes(energies) - excess
@@ -207,7 +215,10 @@ _SOURCES = {
 
 
 def local_integrals(
-    system: OpenSystem, parts: Sequence[str], rtol: float = ACCURACY
+    system: OpenSystem,
+    parts: Sequence[str],
+    rtol: float = ACCURACY,
+    occupations: Occupations | None = None,
 ) -> LocalIntegrals:
     """Integrate numbers on sites and bonds over the energy.
 
@@ -221,15 +232,18 @@ def local_integrals(
         `Profiles`.
     rtol : float
         Error over value aimed at, for every number by itself.
+    occupations : Occupations, optional
+        Of the leads; their Fermi functions unless told.
 
     Returns
     -------
     LocalIntegrals
-        Of these parts.
+        Of these parts.  With other occupations it is not converged where a state decays too slowly
+        for a quadrature.
     """
     system, pairs = system.interpolated, bonds(system)
     hopping = _elements(system.hamiltonian, pairs).conj()
-    occupations = fermi_occupations(system)
+    are_fermi, occupations = occupations is None, occupations or fermi_occupations(system)
     norms = np.array([[np.sum(abs(lead.amplitudes) ** 2)] for lead in system.leads])
     norms = norms * by_terminal(system, np.ones((len(norms), 1)))[system.terminal_of_lead]
     keeps_digits = Solver(system).keeps_site_digits
@@ -248,7 +262,7 @@ def local_integrals(
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gamma, excess = lead_broadening(system, energies), occupations.excess(energies)
         common, holes = occupations.common(energies), occupations.common_holes(energies)
-        filled, empty = _particles_and_holes(system, energies)
+        filled, empty = _particles_and_holes(system, occupations, energies)
         nothing = np.zeros_like(gamma)
         sources = {
             "filled": filled,
@@ -304,7 +318,7 @@ def local_integrals(
                 numbers[part] += change
         _add(system, states, pairs, hopping, value, error)
     integrals = {part: Estimate(value[part], error[part]) for part in parts}
-    return LocalIntegrals(integrals, bound, found.converged)
+    return LocalIntegrals(integrals, bound, found.converged and (are_fermi or not narrow))
 
 
 def _is_time_reversal_symmetric(system: OpenSystem, pairs: np.ndarray) -> bool:
@@ -413,7 +427,9 @@ def divergence(pairs: np.ndarray, currents: np.ndarray, sites: int) -> np.ndarra
     return result
 
 
-def profiles(system: OpenSystem, rtol: float = ACCURACY) -> Profiles:
+def profiles(
+    system: OpenSystem, rtol: float = ACCURACY, occupations: Occupations | None = None
+) -> Profiles:
     """Return occupations, bond currents and departures from local equilibrium.
 
     Parameters
@@ -422,13 +438,16 @@ def profiles(system: OpenSystem, rtol: float = ACCURACY) -> Profiles:
         Any number of leads, loss and gain.
     rtol : float
         Error over value aimed at, for every number by itself.
+    occupations : Occupations, optional
+        Of the leads; their Fermi functions unless told.
 
     Returns
     -------
     Profiles
         With the numerical errors.
     """
-    found = local_integrals(system, ("filled", "empty", "bonds", "deviation"), rtol)
+    parts = "filled", "empty", "bonds", "deviation"
+    found = local_integrals(system, parts, rtol, occupations)
     return Profiles(
         occupation=found.parts["filled"],
         bound_weight=undamped_weight(system, found),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -56,6 +56,12 @@ class ProbeRole(Strict):
         None,
     )
 
+    dephasing: bool = Field(
+        False,
+        description="whether each sends at every energy what it takes, as the kind probes has it: "
+        "without current, temperature and heat_current",
+    )
+
     @field_validator("sites")
     @classmethod
     def _each_once(cls, sites):
@@ -74,7 +80,11 @@ class ProbeRole(Strict):
 
     @model_validator(mode="after")
     def _temperature_or_heat(self):
-        if (self.temperature is None) == (self.heat_current is None):
+        if self.dephasing:
+            for key in ("temperature", "heat_current", "current"):
+                if getattr(self, key):
+                    raise KeyedError(f"a dephasing probe has no {key}; leave it out", key)
+        elif (self.temperature is None) == (self.heat_current is None):
             raise ValueError(
                 "give either a temperature, or a heat_current from which the temperature follows "
                 "(0 for a probe that exchanges no heat)"
@@ -96,6 +106,21 @@ AnyProbes = Annotated[Lead, AnyOf(Lead, ProbeRole)]
 
 class ProbedSystem(systems.System):
     """An open quadratic system with leads and probes."""
+
+    takes_dephasing: ClassVar[bool] = False
+
+    @model_validator(mode="after")
+    def _with_potentials(self):
+        for name, group in self.probes.items():
+            if group.dephasing and not self.takes_dephasing:
+                raise KeyedError(
+                    "dephasing probes have no chemical potential; use study: probes, with the bias "
+                    "as an axis",
+                    "probes",
+                    name,
+                    "dephasing",
+                )
+        return self
 
     probes: dict[Name, AnyProbes] = Field(description="groups of probes by name", min_length=1)
 
@@ -128,7 +153,7 @@ class ProbedSystem(systems.System):
                         *place,
                     )
             systems.require_orbital(self.lattice, group, group.sites, "probes", name)
-            if not group.is_coupled:
+            if not (group.is_coupled or group.dephasing):
                 key = group.strength
                 raise KeyedError(
                     f"probes {name} have the {key} 0: nothing flows whatever their chemical "
@@ -144,6 +169,26 @@ class PerhapsProbedSystem(ProbedSystem):
     """An open quadratic system with leads and any probes, or none."""
 
     probes: dict[Name, AnyProbes] = Field({}, description="groups of probes by name")
+
+    takes_dephasing: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _of_one_kind(self):
+        kinds = {group.dephasing: name for name, group in self.probes.items()}
+        if len(kinds) > 1:
+            raise KeyedError(
+                f"{kinds[False]} has a chemical potential and {kinds[True]} is dephasing; probes "
+                "of both kinds at once are not computed",
+                "probes",
+                kinds[True],
+                "dephasing",
+            )
+        return self
+
+    @property
+    def is_dephased(self) -> bool:
+        """Whether there are dephasing probes."""
+        return any(group.dephasing for group in self.probes.values())
 
 
 def lead_names(system: ProbedSystem) -> tuple[str, ...]:
