@@ -59,7 +59,7 @@ class Observable(Strict):
         As it stands in a study file.
     variables : mapping of str to Variable
         What is stored, in this order; ``<name>_error`` follows what has an error.  Dimensions are
-        ``terminal``, ``lead``, ``lead_2``, ``mode``, ``site``, ``bond`` and those of `coordinates`.
+        those of the system (`nessflow.studies.systems.coordinates`) and those of `coordinates`.
     requires : tuple of type
         Other observables, without parameters, whose results `evaluate` is given.
     conventions : tuple of str

@@ -25,6 +25,7 @@ from nessflow.scattering.terminal_flows import (
 )
 from nessflow.solvers.dark_states import dark_states
 from nessflow.solvers.pairwise import (
+    NO_PAIRS,
     Source,
     bonds,
     lead_broadening,
@@ -39,14 +40,27 @@ from nessflow.spectrum.occupation import fermi
 from nessflow.spectrum.rounding import blur
 from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.contacts import hermitian_elements
-from nessflow.systems.matrices import Sparse, Tridiagonal, diagonal
+from nessflow.systems.matrices import Matrix, Sparse, Tridiagonal, diagonal
 from nessflow.systems.system import OpenSystem
 
 # --- currents of all terminals --------------------------------------------------------------------
 
 
-def _elements(matrix, pairs: np.ndarray) -> np.ndarray:
-    """Return the elements of a matrix on bonds, (B,) complex."""
+def matrix_elements(matrix: Matrix, pairs: np.ndarray) -> np.ndarray:
+    """Return elements of a matrix of a system.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, Sparse or (N, N) array
+        The matrix.
+    pairs : (B, 2) int array
+        Rows and columns; of a tridiagonal matrix all bonds.
+
+    Returns
+    -------
+    (B,) array
+        Elements.
+    """
     if isinstance(matrix, Tridiagonal):
         return matrix.upper
     if not len(pairs):
@@ -59,7 +73,7 @@ def _elements(matrix, pairs: np.ndarray) -> np.ndarray:
 def _trace(matrix, pairs: np.ndarray, on_diagonal: np.ndarray, beside: np.ndarray) -> np.ndarray:
     """Return ``Tr[2 A C]`` at each energy from the elements of Hermitian C on sites and bonds."""
     sites = matrix.diagonal().real if isinstance(matrix, np.ndarray) else matrix.diagonal
-    links = beside @ _elements(matrix, pairs).conj()
+    links = beside @ matrix_elements(matrix, pairs).conj()
     return 2 * (on_diagonal @ sites) + 4 * links.real
 
 
@@ -192,7 +206,8 @@ class LocalIntegrals:
     Attributes
     ----------
     parts : dict of str to Estimate
-        ``filled`` and ``empty`` (N,), ``bonds`` (B,), ``inflow`` (N,), ``deviation`` (t,).
+        ``filled`` and ``empty`` (N,), ``bonds`` (B,), ``inflow`` (N,), ``deviation`` (t,),
+        ``coherences`` (2 k,).
     bound : BoundStates or None
         The bound states of the system, which nothing here contains.
     converged : bool
@@ -210,6 +225,7 @@ _SOURCES = {
     "bonds": ("excess", "all", "loss", "gain"),
     "inflow": ("filled", "empty"),
     "deviation": ("excess", "all", "loss", "gain"),
+    "coherences": ("filled",),
 }
 """What each part takes of ``G W G^+``, by the name of W."""
 
@@ -219,6 +235,7 @@ def local_integrals(
     parts: Sequence[str],
     rtol: float = ACCURACY,
     occupations: Occupations | None = None,
+    between: np.ndarray = NO_PAIRS,
 ) -> LocalIntegrals:
     """Integrate numbers on sites and bonds over the energy.
 
@@ -229,11 +246,13 @@ def local_integrals(
     parts : sequence of str
         ``filled`` and ``empty``: occupations and what lacks of them; ``bonds``: particle currents
         by hopping; ``inflow``: what leads, loss and gain send to each site; ``deviation``: see
-        `Profiles`.
+        `Profiles`; ``coherences``: real, then imaginary parts of ``<c_j^+ c_i>`` of pairs i, j.
     rtol : float
         Error over value aimed at, for every number by itself.
     occupations : Occupations, optional
         Of the leads; their Fermi functions unless told.
+    between : (k, 2) int array, optional
+        Pairs of ``coherences``, see `nessflow.solvers.pairwise.site_sums`.
 
     Returns
     -------
@@ -242,7 +261,7 @@ def local_integrals(
         for a quadrature.
     """
     system, pairs = system.interpolated, bonds(system)
-    hopping = _elements(system.hamiltonian, pairs).conj()
+    hopping = matrix_elements(system.hamiltonian, pairs).conj()
     are_fermi, occupations = occupations is None, occupations or fermi_occupations(system)
     norms = np.array([[np.sum(abs(lead.amplitudes) ** 2)] for lead in system.leads])
     norms = norms * by_terminal(system, np.ones((len(norms), 1)))[system.terminal_of_lead]
@@ -251,13 +270,14 @@ def local_integrals(
     sources_of = _SOURCES if reverses else _SOURCES | {"bonds": ("filled",)}
     names = dict.fromkeys(name for part in parts for name in sources_of[part])
 
-    def products(diagonal: np.ndarray) -> np.ndarray:
+    def products(diagonal: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         # |C_ij| is at most the geometric mean of C_ii and C_jj.
         root = np.sqrt(np.maximum(diagonal, 0.0))  # rounding of what cancels
         first, second = root[:, pairs[:, 0]], root[:, pairs[:, 1]]
         largest = root.max(axis=1, initial=0.0)[:, None]
-        found = first * second if keeps_digits else 0.5 * largest * (first + second)
-        return 2 * abs(hopping)[:, None] * found.T
+        return (first * second if keeps_digits else 0.5 * largest * (first + second)).T
+
+    across = 2 * abs(hopping)[:, None]
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gamma, excess = lead_broadening(system, energies), occupations.excess(energies)
@@ -272,8 +292,8 @@ def local_integrals(
             "loss": Source(nothing, 1.0),
             "gain": Source(nothing, 0.0, 1.0),
         }
-        found = site_sums(system, energies, [sources[name] for name in names])
-        sites, beside, at_leads, links = (dict(zip(names, x, strict=True)) for x in found)
+        found = site_sums(system, energies, [sources[name] for name in names], between)
+        sites, beside, at_leads, links, others = (dict(zip(names, x, strict=True)) for x in found)
         driven = np.maximum(abs(excess).max(axis=0), _driven(system))
         values, sizes = [], []
         for part in parts:
@@ -281,13 +301,16 @@ def local_integrals(
                 value = size = sites[part].T
             elif part == "bonds" and not reverses:
                 value = 2 * (hopping * beside["filled"]).imag.T
-                size = products(sites["filled"])
+                size = across * products(sites["filled"], pairs)
             elif part == "bonds":
                 # All states filled alike carry no current but what loss and gain drive.
                 flow = beside["excess"] - common[:, None] * beside["loss"]
                 flow = flow + holes[:, None] * beside["gain"]
                 value = 2 * (hopping * flow).imag.T
-                size = products(sites["all"]) * driven
+                size = across * products(sites["all"], pairs) * driven
+            elif part == "coherences":
+                value = np.concatenate([others["filled"].real.T, others["filled"].imag.T])
+                size = np.tile(products(sites["filled"], between), (2, 1))
             elif part == "inflow":
                 both = common + excess, np.maximum(holes - excess, 0.0)
                 value, size = _inflow(system, energies, pairs, gamma, both, sites, beside, links)
@@ -306,7 +329,7 @@ def local_integrals(
     windows = [states.window for states in narrow]
     found = integrated(system, integrand, rtol, poles, everywhere=True, windows=windows)
     n, count = system.sites, len(system.terminals)
-    lengths = {"bonds": len(pairs), "deviation": count}
+    lengths = {"bonds": len(pairs), "deviation": count, "coherences": 2 * len(between)}
     ends = np.cumsum([lengths.get(part, n) for part in parts])[:-1]
     value, error = (
         dict(zip(parts, np.split(x, ends), strict=True)) for x in (found.value, found.error)
@@ -316,7 +339,7 @@ def local_integrals(
         for numbers, more in ((value, beside), (error, wrong)):
             for part, change in zip(parts, np.split(more, ends), strict=True):
                 numbers[part] += change
-        _add(system, states, pairs, hopping, value, error)
+        _add(system, states, pairs, hopping, between, value, error)
     integrals = {part: Estimate(value[part], error[part]) for part in parts}
     return LocalIntegrals(integrals, bound, found.converged and (are_fermi or not narrow))
 
@@ -328,7 +351,7 @@ def _is_time_reversal_symmetric(system: OpenSystem, pairs: np.ndarray) -> bool:
     on several sites, currents that feed themselves, in every state.
     """
     matrices = (system.hamiltonian, system.loss, system.gain)
-    couplings = [_elements(matrix, pairs) for matrix in matrices]
+    couplings = [matrix_elements(matrix, pairs) for matrix in matrices]
     couplings += [lead.amplitudes for lead in system.leads]
     couplings += [matrix for joint in system.joints for matrix in joint.lead.matrices]
     return not any(np.imag(x).any() for x in couplings)
@@ -376,7 +399,7 @@ def _inflow(
     for matrix, name, sign in ((system.gain, "empty", 1), (system.loss, "filled", -1)):
         if matrix.any():
             own = 2 * diagonal(matrix)[:, None] * sites[name].T
-            shared = 2 * (_elements(matrix, pairs).conj() * beside[name]).real.T
+            shared = 2 * (matrix_elements(matrix, pairs).conj() * beside[name]).real.T
             add(sign, slice(None), own, pairs, shared)
     return value, size
 
@@ -462,7 +485,7 @@ _SAME = 1e-9
 """Distance of a pole from the level of a bound state, relative to it, that is rounding."""
 
 
-def _add(system, states: NarrowStates, pairs, hopping, value, error) -> None:
+def _add(system, states: NarrowStates, pairs, hopping, between, value, error) -> None:
     """Add what narrow states hold to occupations, holes and currents, and to their errors."""
     sites, first, second = np.arange(system.sites), *pairs.T
     for part, held in (("filled", states.filled), ("empty", states.empty)):
@@ -474,6 +497,10 @@ def _add(system, states: NarrowStates, pairs, hopping, value, error) -> None:
         beside, wrong = states.filled.elements(first, second)
         value["bonds"] += 2 * (hopping * beside).imag
         error["bonds"] += 2 * abs(hopping) * wrong
+    if "coherences" in value:
+        beside, wrong = states.filled.elements(*between.T)
+        value["coherences"] += np.concatenate([beside.real, beside.imag])
+        error["coherences"] += np.concatenate([wrong, wrong])
     if "inflow" in value:
         # No more than all that these states, filled or empty, exchange with the terminals.
         weight = sum(
@@ -493,7 +520,7 @@ def _add(system, states: NarrowStates, pairs, hopping, value, error) -> None:
         exchanges = [(contacts.sites, own, contacts.links, above)]
         for matrix in (system.loss, system.gain):
             if matrix.any():
-                rates = 2 * diagonal(matrix), pairs, 2 * abs(_elements(matrix, pairs))
+                rates = 2 * diagonal(matrix), pairs, 2 * abs(matrix_elements(matrix, pairs))
                 exchanges.append((sites, *rates))
         for at, own, linked, shared in exchanges:
             error["inflow"][at] += own * weight[at]

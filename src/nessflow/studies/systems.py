@@ -359,6 +359,13 @@ def bond_count(system: System) -> int:
     return len(bonds(open_system(system, np.random.default_rng(0))))
 
 
+def spin_bond_count(system: System) -> int:
+    """Return the number of pairs of sites that a bond joins, orbitals apart."""
+    from nessflow.solvers.pairwise import site_bonds
+
+    return len(site_bonds(open_system(system, np.random.default_rng(0))))
+
+
 def mode_count(system: System) -> int:
     """Return the largest number of channels of a lead."""
     terminals = open_system(system, np.random.default_rng(0)).terminals
@@ -373,7 +380,8 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
     system : System
         The system.
     dimensions : iterable of str
-        Of ``terminal``, ``lead``, ``lead_2``, ``mode``, ``site`` and ``bond``, in any order.
+        Of ``terminal``, ``lead``, ``lead_2``, ``mode``, ``site``, ``bond``, ``spin_site``,
+        ``spin_bond`` and ``spin_component``, in any order.
 
     Returns
     -------
@@ -386,6 +394,9 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
         "lead": lambda: (np.array(tuple(system.leads)), "lead"),
         "lead_2": lambda: (np.array(tuple(system.leads)), "second lead"),
         "mode": lambda: (np.arange(1, mode_count(system) + 1), "mode"),
+        "spin_site": lambda: (np.arange(1, lattice.sites + 1), "site"),
+        "spin_bond": lambda: (np.arange(1, spin_bond_count(system) + 1), "bond between sites"),
+        "spin_component": lambda: (np.array(["x", "y", "z"]), "component of the spin"),
         "site": lambda: (np.arange(1, lattice.size + 1), "site"),
         "bond": lambda: (np.arange(1, bond_count(system) + 1), "bond"),
     }

@@ -517,6 +517,11 @@ class OpenSystem:
         return self.hamiltonian.shape[0]
 
     @property
+    def orbitals(self) -> int:
+        """Number of orbitals of each site of the lattice; 1 where there is none."""
+        return 1 if self.lattice is None else self.lattice.orbitals
+
+    @property
     def is_tridiagonal(self) -> bool:
         """Whether all matrices are stored as `Tridiagonal`."""
         return isinstance(self.hamiltonian, Tridiagonal)
