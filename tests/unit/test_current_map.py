@@ -33,7 +33,7 @@ def test_bonds_between_orbitals_of_two_sites_are_one_arrow():
     data = lattice()
     _, middles, along = arrows(data)
     here = data.sel(mu=0.5)
-    places = np.stack([here["site_x"], here["site_y"]], axis=1)
+    places = np.stack([here["x"], here["y"]], axis=1)
     total = {}
     for first, second, current in zip(
         here["bond_site"].values,
@@ -77,11 +77,26 @@ def test_a_chain_has_no_axis_across():
     assert not figure.axes[0].get_yticks().size
 
 
+def test_of_a_chain_sites_are_where_their_number_says():
+    """No places and no ends of bonds are stored: bond l goes from site l to the next."""
+    data = lattice(columns=4, rows=1).isel(site=slice(0, None, 2), bond=slice(0, 3))
+    data = data.drop_vars(["x", "y", "site_number", "bond_site", "bond_site_2"])
+    data = data.assign_coords(site=data["site"].copy(data=np.arange(1.0, 5.0)))
+    flow = flow_of(data, SPECIFICATION)
+    assert flow.places.tolist() == [[1, 0], [2, 0], [3, 0], [4, 0]]
+    assert flow.ends.tolist() == [[0, 1], [1, 2], [2, 3]]
+
+
+def test_bonds_that_are_others_elsewhere_have_no_map():
+    data = lattice().drop_vars(["bond_site", "bond_site_2"])
+    with pytest.raises(FigureError, match="make it a study for each"):
+        arrows(data)
+
+
 def test_a_lattice_in_space_has_no_map():
     data = lattice()
-    data["site_z"] = data["site_z"] + data["site_x"]
     with pytest.raises(FigureError, match="lattice in a plane"):
-        arrows(data)
+        arrows(data.assign_coords(z=data["x"].variable))
 
 
 def test_a_failed_point_has_no_map():
@@ -110,14 +125,13 @@ figures:
 @pytest.mark.parametrize(
     ("observables", "plot", "expected"),
     [
-        ("positions, bond-currents", "sel: {flux: 0}", ""),
-        ("positions, bond-currents, density", "z: occupation, sel: {flux: 0}", ""),
-        ("bond-currents", "sel: {flux: 0}", "observables are positions too"),
-        ("positions", "sel: {flux: 0}", "observables are bond-currents too"),
-        ("positions, bond-currents", "z: occupation, sel: {flux: 0}", "z = occupation: expected"),
-        ("positions, bond-currents", "width: single", "expected a value of flux in sel"),
-        ("positions, bond-currents", "z: inflows, sel: {flux: 0}", "did you mean 'inflow'"),
-        ("positions, bond-currents", "display_unit: t^2/h, sel: {flux: 0}", "display_unit"),
+        ("bond-currents", "sel: {flux: 0}", ""),
+        ("bond-currents, density", "z: occupation, sel: {flux: 0}", ""),
+        ("density", "sel: {flux: 0}", "observables are bond-currents too"),
+        ("bond-currents", "z: occupation, sel: {flux: 0}", "z = occupation: expected"),
+        ("bond-currents", "width: single", "expected a value of flux in sel"),
+        ("bond-currents", "z: inflows, sel: {flux: 0}", "did you mean 'inflow'"),
+        ("bond-currents", "display_unit: t^2/h, sel: {flux: 0}", "display_unit"),
     ],
 )
 def test_what_a_map_needs_is_said_before_a_run(tmp_path, observables, plot, expected):

@@ -22,7 +22,7 @@ from nessflow.validation import Key, quantity_at, validated
 
 RESERVED = frozenset(
     [
-        *("sample", "samples", "seeds", "site_number"),
+        *("sample", "samples", "seeds", "site_number", "bond_site", "bond_site_2"),
         *("status", "message", "n_samples", "undefined_reasons"),
     ]
 )

@@ -47,24 +47,19 @@ def flow_of(data: xr.Dataset, spec: CurrentMap) -> Flow:
     Raises
     ------
     FigureError
-        When the data have no positions, or sites above each other.
+        When the data do not say where the sites are, or some are above each other.
     """
-    rows = np.array([variable(data, x, spec.sel, ["site"]).values for x in (spec.x, spec.y)]).T
-    if "site_z" in data and np.ptp(variable(data, "site_z", spec.sel, ["site"]).values) > 0:
-        raise FigureError("a map of currents is that of a lattice in a plane")
-    if not np.isfinite(rows).all():
-        raise FigureError("the sites have no positions: the point failed, or there is no lattice")
+    rows, ends = _places(data, spec), _ends(data)
     places, site = np.unique(np.round(rows, 9), axis=0, return_inverse=True)
     site = site.ravel()
-    names = ("bond_site", "bond_site_2")
-    ends = np.array([variable(data, x, spec.sel, ["bond"]).values for x in names]).T
-    known = np.isfinite(ends).all(axis=1)
-    ends = site[ends[known].astype(int) - 1]
+    ends = site[ends]
     values = variable(data, spec.current, spec.sel, ["bond"])
     error = error_of(data, spec.current, spec.sel, ["bond"])
-    currents = np.nan_to_num(values.values[known])
+    if not np.isfinite(values.values).any():
+        raise FigureError(f"{spec.current} has no values there: the point failed")
+    currents = np.nan_to_num(values.values)
     if error is not None:
-        currents = np.where(abs(currents) <= error.values[known], 0.0, currents)
+        currents = np.where(abs(currents) <= error.values, 0.0, currents)
     # Bonds between orbitals of the same two sites are one.
     turned = ends[:, 0] > ends[:, 1]
     ends, currents = np.sort(ends, axis=1), np.where(turned, -currents, currents)
@@ -77,6 +72,28 @@ def flow_of(data: xr.Dataset, spec: CurrentMap) -> Flow:
         filling = np.zeros(len(places))
         np.add.at(filling, site, variable(data, spec.z, spec.sel, ["site"]).values)
     return Flow(places, pairs[apart], total[apart], filling)
+
+
+def _places(data: xr.Dataset, spec: CurrentMap) -> np.ndarray:
+    """Return where each value of ``site`` is, (N, 2)."""
+    if "z" in data.coords and np.ptp(data["z"].values) > 0:
+        raise FigureError("a map of currents is that of a lattice in a plane")
+    if spec.x in data.coords and spec.y in data.coords:
+        return np.stack([data[spec.x].values, data[spec.y].values], axis=1)
+    along = data["site_number" if "site_number" in data.coords else "site"].values
+    return np.stack([along.astype(float), np.zeros(along.size)], axis=1)
+
+
+def _ends(data: xr.Dataset) -> np.ndarray:
+    """Return the places, from 0, of the two values of ``site`` that each bond joins, (B, 2)."""
+    if "bond_site" in data.coords:
+        return np.stack([data["bond_site"].values, data["bond_site_2"].values], axis=1) - 1
+    if data.sizes["bond"] + 1 != data.sizes["site"]:
+        raise FigureError(
+            "which sites a bond joins differs between values of an outer axis; make it a study for "
+            "each of these"
+        )
+    return np.arange(data.sizes["bond"])[:, None] + [0, 1]
 
 
 def draw_flow(axes: Axes, flow: Flow, **colours: object) -> EllipseCollection:

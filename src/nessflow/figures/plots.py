@@ -426,9 +426,9 @@ def _current_map(axes: Axes, spec: CurrentMap, datasets: Data, study: str) -> No
         text = f"longest arrow: {largest:.3g} {unit}".strip()
     look = {"linestyle": "none", "color": "black", "marker": r"$\rightarrow$" if largest else ""}
     axes.plot([], [], label=text, markersize=7, **look)
-    axes.set_xlabel(label_of(data[spec.x], text=spec.xlabel or "", width=_WIDE))
+    axes.set_xlabel(spec.xlabel or spec.x)
     if np.ptp(flow.places[:, 1]):
-        axes.set_ylabel(label_of(data[spec.y], text=spec.ylabel or ""))
+        axes.set_ylabel(spec.ylabel or spec.y)
     else:
         axes.set_yticks([])  # a chain
         axes.minorticks_off()

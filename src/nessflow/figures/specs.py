@@ -170,8 +170,8 @@ class CurrentMap(Coloured):
     """The lattice, with an arrow along each bond for its current and colours of ``z`` on sites."""
 
     plot: Literal["current-map"]
-    x: str = Field("site_x", description="variable of sites")
-    y: str = Field("site_y", description="variable of sites")
+    x: str = Field("x", description="place of the sites along the plot")
+    y: str = Field("y", description="place of the sites across it")
     current: str = Field("bond_current", description="variable of bonds")
     z: str | None = Field(None, description="variable of sites")
 

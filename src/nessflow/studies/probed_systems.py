@@ -268,8 +268,12 @@ def some_coordinates(system: ProbedSystem, dimensions: Iterable[str]) -> dict[st
         "lead_2": Coordinate(np.array(leads), "1", "second lead or probe"),
     }
     dimensions = list(dimensions)
+    if "mode" in dimensions:
+        terminals = open_system(system, np.random.default_rng(0))[0].terminals
+        most = max(len(terminal.channels) for terminal in terminals)
+        found["mode"] = Coordinate(np.arange(1, most + 1), "1", "mode")
     others = systems.coordinates(system, [dim for dim in dimensions if dim not in found])
-    return {dim: others[dim] if dim in others else found[dim] for dim in dimensions}
+    return {dim: others.pop(dim) if dim in others else found[dim] for dim in dimensions} | others
 
 
 def coordinates(system: ProbedSystem) -> dict[str, Coordinate]:

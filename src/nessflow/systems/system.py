@@ -15,7 +15,6 @@ from typing import TypeVar
 import numpy as np
 
 from nessflow.systems.contacts import Contacts, Coupling
-from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Joined, Lead, Orbital
 from nessflow.systems.matrices import (
     Matrix,
@@ -326,8 +325,8 @@ class OpenSystem:
     leads : sequence of AttachedLead
         With names that are all different; several may share a site.  Leads of the same
         ``terminal`` must have the same chemical potential and temperature.
-    lattice : Lattice, optional
-        What the rows of the matrices stand for: positions and orbitals of sites.
+    orbitals : int
+        Number of rows, next to each other, that are orbitals of one site.
 
     One dense matrix makes all three dense; otherwise one `Sparse` makes all three sparse.
 
@@ -341,7 +340,7 @@ class OpenSystem:
     loss: Matrix
     gain: Matrix
     leads: tuple[AttachedLead, ...]
-    lattice: Lattice | None = None
+    orbitals: int = 1
 
     def __post_init__(self):
         names = ("hamiltonian", "loss", "gain")
@@ -382,7 +381,7 @@ class OpenSystem:
         matrix = checked("hamiltonian", hamiltonian)
         same = isinstance(matrix, Tridiagonal) and matrix.shape == self.hamiltonian.shape
         if not (same and self.is_tridiagonal):
-            return OpenSystem(hamiltonian, self.loss, self.gain, self.leads, self.lattice)
+            return OpenSystem(hamiltonian, self.loss, self.gain, self.leads, self.orbitals)
         kept = ("loss", "gain", "leads", "terminals", "surroundings")
         return self._like(kept, hamiltonian=matrix)
 
@@ -444,7 +443,7 @@ class OpenSystem:
             )
 
         names = "hamiltonian", "loss", "gain"
-        same = parts(self) == parts(other) and self.lattice == other.lattice
+        same = parts(self) == parts(other) and self.orbitals == other.orbitals
         if not (same and all(alike(getattr(self, x), getattr(other, x)) for x in names)):
             return self
         filling = [(x.chemical_potential, x.temperature) for x in self.leads]
@@ -453,7 +452,7 @@ class OpenSystem:
     def _like(self, kept: Iterable[str], **others) -> "OpenSystem":
         """Return a system that shares how the leads couple, and what else is named."""
         other = object.__new__(OpenSystem)
-        names = (*kept, "lattice", "terminal_of_lead", "coupling", "joints", "alike_leads")
+        names = (*kept, "orbitals", "terminal_of_lead", "coupling", "joints", "alike_leads")
         vars(other).update({name: getattr(self, name) for name in names}, **others)
         return other
 
@@ -463,7 +462,7 @@ class OpenSystem:
         leads = tuple(lead.interpolated for lead in self.leads)
         if all(own is given for own, given in zip(leads, self.leads, strict=True)):
             return self
-        return OpenSystem(self.hamiltonian, self.loss, self.gain, leads, self.lattice)
+        return OpenSystem(self.hamiltonian, self.loss, self.gain, leads, self.orbitals)
 
     @cached_property
     def surroundings(self) -> "Surroundings":
@@ -515,11 +514,6 @@ class OpenSystem:
     def sites(self) -> int:
         """Number of sites N."""
         return self.hamiltonian.shape[0]
-
-    @property
-    def orbitals(self) -> int:
-        """Number of orbitals of each site of the lattice; 1 where there is none."""
-        return 1 if self.lattice is None else self.lattice.orbitals
 
     @property
     def is_tridiagonal(self) -> bool:
@@ -631,7 +625,7 @@ class OpenSystem:
         leads = [lead.conjugate for lead in self.leads]
         if all(x is y for x, y in zip(own, (*matrices, *leads), strict=True)):
             return self
-        return OpenSystem(*matrices, leads, self.lattice)
+        return OpenSystem(*matrices, leads, self.orbitals)
 
     def __getstate__(self) -> dict:
         """Return what is copied and pickled: without what others remember of the system."""

@@ -257,14 +257,12 @@ class _Check:
 
     def _current_map(self, panel: CurrentMap) -> Iterator[Problem]:
         name, layout = self.study.name, self.layouts[self.study.name]
-        for variable, observable in (("bond_site", "positions"), (panel.current, "bond-currents")):
-            if not layout.find(variable):
-                expected = f"a study whose observables are {observable} too"
-                yield self._problem(("plot",), expected, given="current-map")
-                return
-        for key in ("x", "y", "z"):
-            if getattr(panel, key):
-                yield from self._read((key,), getattr(panel, key), name, panel.sel, "site", {})
+        if not layout.find(panel.current):
+            expected = "a study whose observables are bond-currents too"
+            yield self._problem(("plot",), expected, given="current-map")
+            return
+        if panel.z:
+            yield from self._read(("z",), panel.z, name, panel.sel, "site", {})
         yield from self._read(("current",), panel.current, name, panel.sel, "bond", {})
         yield from self._display_unit(self._units(name, panel.current))
 

@@ -91,10 +91,7 @@ class BondSpinCurrents(_Spin):
                 ("spin_bond", "spin_component"), "t", "spin current through the bond, by hopping"
             )
         }
-    ) | {
-        "spin_bond_site": Variable(("spin_bond",), "1", "site from which the spin current counts"),
-        "spin_bond_site_2": Variable(("spin_bond",), "1", "site to which the spin current counts"),
-    }
+    )
     conventions = (
         "Bond spin current: Im Tr[{sigma, h_ji} <c_j^+ c_i>]/2 from site i to site j > i, half of "
         "the difference of the particle currents of spins along and against the component.  With "
@@ -115,10 +112,8 @@ class BondSpinCurrents(_Spin):
     ) -> Mapping[str, Estimate]:
         """Return the three components of each bond."""
         sites = site_bonds(system)
-        ends = dict(zip(("spin_bond_site", "spin_bond_site_2"), sites.T + 1.0, strict=True))
-        found = {name: Estimate(value, np.nan) for name, value in ends.items()}
         if result is None:
-            return found | {"bond_spin_current": _without_spin(system, len(sites))}
+            return {"bond_spin_current": _without_spin(system, len(sites))}
         (real, imag), (real_error, imag_error) = (
             x.reshape(2, len(sites), 2, 2) for x in result.parts["coherences"][:2]
         )
@@ -129,4 +124,4 @@ class BondSpinCurrents(_Spin):
         moved = 0.25 * (PAULI @ blocks + blocks @ PAULI)
         value = 2 * np.einsum("bakm,bmk->ba", moved, real + 1j * imag).imag
         error = 2 * np.einsum("bakm,bmk->ba", abs(moved), real_error + imag_error)
-        return found | {"bond_spin_current": Estimate(value, error)}
+        return {"bond_spin_current": Estimate(value, error)}
