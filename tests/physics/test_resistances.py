@@ -128,9 +128,14 @@ def test_of_two_leads_they_are_one_over_the_conductance_and_the_seebeck_coeffici
 
 
 CROSS_8 = {  # to left from right, top, bottom; to top from bottom
-    -3.2: (0.014174509185769886, 0.9858254226957557, 1.8126518918112312e-08, 1.2705914704e-07),
-    -2.05: (0.012603579319082663, 1.987248550078464, 0.00013625186692069817, 0.002568835211),
-    -1.3: (0.04098731603294799, 2.9505503039038703, 0.007974667613016424, 0.5613535904),
+    -3.2: (
+        0.014174509185769886,
+        0.9858254226957557,
+        1.8126518918112312e-08,
+        1.2705914652160236e-07,
+    ),
+    -2.05: (0.012603579319082663, 1.987248550078464, 0.00013625186692069817, 0.0025688352110712943),
+    -1.3: (0.04098731603294799, 2.9505503039038703, 0.007974667613016424, 0.5613535938244374),
 }
 """Transmissions of a square of 8 x 8 sites, 0.5 rad a plaquette, between four leads of 8 channels;
 they and the resistances in h/e^2 are from a program of its own, those of Kwant to 2e-14."""
@@ -153,7 +158,46 @@ def test_hall_resistance_of_a_cross(energy):
     driven = Estimate(np.array([1.0, -1.0, 0, 0]), np.zeros(4))
     conductance = Estimate(matrix, 1e-14 * abs(matrix))
     hall = difference(conductance, driven, (2, 3), (0, 1), NAMES, is_closed=True)
-    assert hall.value / (2 * np.pi) == pytest.approx(HALL_8[energy], abs=1e-9)
+    assert hall.value / (2 * np.pi) == pytest.approx(HALL_8[energy], abs=1e-11)
+
+
+def square_of_arms(mu, temperature):
+    """The square, its left and right arms with the flux, those on top and at the bottom without."""
+    size, flux = 8, 0.5
+    filling = {"chemical_potential": mu, "temperature": temperature}
+
+    def across(row):
+        turn = np.exp(1j * flux * row)
+        cell = np.diag(np.full(size - 1, -turn), 1)
+        sites = [(column - 1) * size + row for column in range(1, size + 1)]
+        lead = {"kind": "unit-cell", "site": sites, "hopping": (-np.eye(size)).tolist()}
+        return lead | {"cell": (cell + cell.conj().T).tolist()} | filling
+
+    return linear_response.Parameters(
+        system={
+            "lattice": {"kind": "strip", "length": size, "width": size, "flux": flux},
+            "leads": {name: {"kind": "continued"} | filling for name in ("left", "right")}
+            | {"top": across(size), "bottom": across(1)},
+        },
+        observables=[{"resistances": {"hall": HALL}}],
+        accuracy=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("mu", "temperature", "expected", "digits"),
+    [
+        *((mu, 0.0, value, 1e-12) for mu, value in HALL_8.items()),
+        (-2.05, 0.15, -0.44126248331074297, 1e-8),
+    ],
+)
+def test_hall_resistance_of_a_square_with_four_arms(mu, temperature, expected, digits):
+    """Between the plateaus too, where what goes straight on and what turns both count."""
+    outcome = linear_response.evaluate(square_of_arms(mu, temperature), None)
+    assert outcome.status == Status.OK, outcome.message
+    found, error = (outcome.values[name][0] for name in ("resistance", "resistance_error"))
+    assert abs(found / (2 * np.pi) - expected) <= digits + error
+    assert error < 1e-6
 
 
 def test_errors_hold_what_conductances_may_be_off_by():
