@@ -163,6 +163,30 @@ def test_without_broadening_there_is_no_probe():
     assert (values["particle_current"][2:] == 0).all()
 
 
+def test_probes_on_both_spins_of_a_site_carry_no_current_of_their_sum():
+    """Spins alike: twice the current of one, as each probe hands on to both what it takes."""
+    one, both = (
+        found(chain(5)),
+        found(described({"kind": "chain", "sites": 5, "orbitals": 2}, [1, 2, 3, 4, 5])),
+    )
+    assert both["particle_current"] == pytest.approx(2 * one["particle_current"], abs=1e-13)
+    assert both["occupation"] == pytest.approx(np.repeat(one["occupation"], 2), abs=1e-9)
+
+
+def test_beside_leads_of_coupled_orbitals():
+    """A strip with a flux that its leads continue: the given leads' currents are opposite."""
+    given = described(
+        {"kind": "strip", "length": 3, "width": 3, "flux": 0.4}, [4, 6], broadening=0.5
+    )
+    for lead in given["leads"].values():
+        lead["kind"] = "continued"
+    values = found(given)
+    current, error = values["particle_current"], values["particle_current_error"]
+    assert current[0] == pytest.approx(-current[1], rel=1e-9)
+    assert (abs(current[2:-2]) <= error[2:-2]).all()
+    assert current[0] > 0.01
+
+
 def test_heat_and_entropy_are_those_of_the_given_leads():
     values = found(chain(6, temperature=0.2))
     heat, current = values["heat_current"], values["particle_current"]

@@ -94,6 +94,28 @@ def test_noise_of_a_point_contact_is_that_of_its_modes():
     assert 0.01 < noise / current < 0.9
 
 
+@pytest.mark.parametrize(
+    "lattice",
+    [
+        {"kind": "strip", "length": 3, "width": 4, "flux": 0.5},
+        {"kind": "honeycomb", "length": 3, "width": 3},
+        {"kind": "chain", "sites": 4, "orbitals": 2, "hopping": [[1, -0.5], [0.5, 1]]},
+    ],
+)
+def test_a_lattice_that_goes_on_transmits_each_open_mode(lattice):
+    """Leads of coupled orbitals, whose modes follow the energy."""
+    lead = {"kind": "continued", "chemical_potential": 0.0, "temperature": 0.0}
+    given = {"lattice": lattice, "leads": {"left": lead, "right": lead}}
+    found = values(given, TransmissionEigenvalues(energies=[-2.9, -1.23, 0.4, 1.7]))
+    opened = found["open_channels"][0]
+    assert opened.max() > 1
+    modes = np.arange(found["transmission_eigenvalue"].shape[2])[:, None]
+    for into, out in ((0, 1), (1, 0)):
+        own, error = (found[f"transmission_eigenvalue{x}"][into, out] for x in ("", "_error"))
+        assert (abs(own - (modes < opened)) <= error + 1e-12).all()
+        assert error.max() < 1e-9
+
+
 def test_a_lead_of_one_channel_meets_one_mode_of_others():
     description = strip()
     wide = {"kind": "wide-band", "broadening": 0.7, "temperature": 0.0, "chemical_potential": 0.0}
