@@ -70,16 +70,6 @@ SYSTEMS: Mapping[str, Mapping[str, Any]] = {
         "gain": {"kind": "onsite", "rate": 0.05},
         "leads": _LEADS,
     },
-    "spin": {
-        "lattice": {
-            "kind": "chain",
-            "sites": 2,
-            "orbitals": 2,
-            "onsite": ((0.3, 0.1j), (-0.1j, -0.3)),
-            "hopping": ((1.0, 0.4), (-0.4, 1.0)),
-        },
-        "leads": _LEADS,
-    },
     "dark states": {"lattice": {"kind": "ring", "sites": 8}, "leads": _LEADS},
     "flux": {"lattice": {"kind": "ring", "sites": 5, "flux": 0.7}, "leads": _LEADS},
     "spin": {

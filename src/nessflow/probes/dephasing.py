@@ -67,6 +67,7 @@ def dephased_occupations(system: OpenSystem, probes: Sequence[int]) -> Occupatio
         Where nothing but probes has states, they have the Fermi function of the middle of all
         chemical potentials and the highest temperature.
     """
+    system = system.interpolated
     fixed = fermi_occupations(system)
     is_probe = np.isin(np.arange(len(system.terminals)), probes)
     of_probe = is_probe[system.terminal_of_lead]
