@@ -362,7 +362,7 @@ HALL = "{resistances: {hall: {current: [left, right], voltage: [left, right]}}}"
         ("{local-density-of-states: {}}", "states.energies: expected a value"),
         ("{noise: {energies: 3}}", "observables.0.noise.energies = 3: expected no key"),
         (DENSITY.replace("points: 4", "points: 0"), "energies.points = 0: expected a number >= 2"),
-        ("3", "observables.0 = 3: expected 'bond-currents', 'conductances'"),
+        ("3", "observables.0 = 3: expected 'bond-currents', 'bond-spin-currents'"),
         (HALL.replace("right]}", "rihgt]}"), "voltage.1 = rihgt: expected a lead (left, right)"),
         (HALL.replace("right]}", "rihgt]}"), "did you mean 'right'?"),
         (HALL.replace("right]}", "left]}"), '"left"]: both are left; name two leads'),
