@@ -17,6 +17,8 @@ from nessflow.solvers.pairwise import Source, lead_broadening, lead_sums, pair_t
 from nessflow.spectrum.occupation import fermi
 from nessflow.systems.system import OpenSystem, Terminal
 
+_ELEMENTS = 2**20
+"""Elements of matrices between leads at a time."""
 _WINDOW = np.linspace(-40, 40, 321)
 """Temperatures from a chemical potential at which occupations are compared."""
 
@@ -74,28 +76,31 @@ def dephased_occupations(system: OpenSystem, probes: Sequence[int]) -> Occupatio
     member = np.eye(len(system.terminals))[:, system.terminal_of_lead]
     rates = bool(system.loss.any()), bool(system.gain.any())
 
+    # Channels of a terminal are filled alike: the first has the occupation of all.
+    firsts = [x.channels[0] for x, one in zip(system.terminals, is_probe, strict=True) if not one]
+    at_a_time = max(1, _ELEMENTS // len(system.leads) ** 2)
+
     def excess(energies: np.ndarray) -> np.ndarray:
+        starts = range(0, max(energies.size, 1), at_a_time)
+        parts = [of_few(energies[start : start + at_a_time]) for start in starts]
+        return np.concatenate(parts, axis=1)
+
+    def of_few(energies: np.ndarray) -> np.ndarray:
         result = fixed.excess(energies)
-        pairs = member @ pair_transmission(system, energies) @ member.T
+        pairs = pair_transmission(system, energies)
+        if len(system.terminals) < len(system.leads):
+            pairs = member @ pairs @ member.T
         gamma = lead_broadening(system, energies)
         sources = [Source(np.zeros_like(gamma), *only) for only in ((1.0, 0.0), (0.0, 1.0))]
         environment = np.zeros((2, len(member), energies.size))
         if any(rates):
             environment = member @ (gamma * lead_sums(system, energies, sources))
-        given = np.concatenate(
-            [pairs[:, is_probe][:, :, ~is_probe], environment[:, is_probe].transpose(2, 1, 0)],
-            axis=2,
-        )
-        own = shares(pairs[:, is_probe][:, :, is_probe], given)
-        # Channels of a terminal are filled alike: the first has the occupation of all.
-        firsts = [
-            x.channels[0] for x, one in zip(system.terminals, is_probe, strict=True) if not one
-        ]
-        others = [-fixed.common(energies), fixed.common_holes(energies)]
-        sent = np.concatenate([result[firsts], others])
-        found = np.einsum("epg,ge->pe", own, sent)
+        into = pairs[:, is_probe]
+        others = environment[:, is_probe].transpose(2, 1, 0)
+        own = shares(into[:, :, is_probe], np.concatenate([into[:, :, ~is_probe], others], axis=2))
+        sent = [-fixed.common(energies), fixed.common_holes(energies)]
         whole = np.zeros((len(member), energies.size))
-        whole[is_probe] = found
+        whole[is_probe] = np.einsum("epg,ge->pe", own, np.concatenate([result[firsts], sent]))
         return np.where(of_probe[:, None], whole[system.terminal_of_lead], result)
 
     return Occupations(fixed.common, fixed.common_holes, excess)
