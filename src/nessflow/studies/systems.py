@@ -493,4 +493,4 @@ def _clean_system(system: System, hamiltonian: Matrix) -> OpenSystem:
         filling = lead.chemical_potential, lead.temperature
         site = place_of(system, name) if lead.is_placed else None
         leads += attached_leads(name, *placed(lattice, lead, name, site), *filling)
-    return OpenSystem(hamiltonian, loss, gain, leads, lattice.orbitals)
+    return OpenSystem(hamiltonian, loss, gain, leads, orbitals=lattice.orbitals)

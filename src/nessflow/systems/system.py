@@ -381,7 +381,7 @@ class OpenSystem:
         matrix = checked("hamiltonian", hamiltonian)
         same = isinstance(matrix, Tridiagonal) and matrix.shape == self.hamiltonian.shape
         if not (same and self.is_tridiagonal):
-            return OpenSystem(hamiltonian, self.loss, self.gain, self.leads, self.orbitals)
+            return replace(self, hamiltonian=hamiltonian)
         kept = ("loss", "gain", "leads", "terminals", "surroundings")
         return self._like(kept, hamiltonian=matrix)
 
@@ -462,7 +462,7 @@ class OpenSystem:
         leads = tuple(lead.interpolated for lead in self.leads)
         if all(own is given for own, given in zip(leads, self.leads, strict=True)):
             return self
-        return OpenSystem(self.hamiltonian, self.loss, self.gain, leads, self.orbitals)
+        return replace(self, leads=leads)
 
     @cached_property
     def surroundings(self) -> "Surroundings":
@@ -625,7 +625,7 @@ class OpenSystem:
         leads = [lead.conjugate for lead in self.leads]
         if all(x is y for x, y in zip(own, (*matrices, *leads), strict=True)):
             return self
-        return OpenSystem(*matrices, leads, self.orbitals)
+        return OpenSystem(*matrices, leads, orbitals=self.orbitals)
 
     def __getstate__(self) -> dict:
         """Return what is copied and pickled: without what others remember of the system."""
