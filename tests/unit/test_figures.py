@@ -176,7 +176,40 @@ def levels() -> xr.Dataset:
     )
 
 
+def lattice(columns: int = 5, rows: int = 3) -> xr.Dataset:
+    """Currents and occupations of a strip of two orbitals a site, at two potentials."""
+    x, y = np.divmod(np.arange(columns * rows), rows)
+    first = np.flatnonzero(x < columns - 1)
+    up = np.flatnonzero(y < rows - 1)
+    ends = np.concatenate([np.stack([first, first + rows], 1), np.stack([up, up + 1], 1)])
+    within = np.arange(0, 2 * x.size, 2)
+    ends = np.concatenate([2 * ends, 2 * ends + 1, np.stack([within, within + 1], 1)]) + 1
+    site, bond = np.arange(1.0, 2 * x.size + 1), np.arange(1.0, len(ends) + 1)
+    data = points(
+        mu=(np.array([0.0, 0.5]), "t", "chemical potential"),
+        site=(site, "1", "site"),
+        bond=(bond, "1", "bond"),
+    )
+    data["status"] = data["status"].isel(site=0, bond=0, drop=True)
+    currents = np.cos(bond) * np.array([[0.0], [0.02]])
+    own = {
+        "bond_current": (("mu", "bond"), currents, CURRENT, "particle current through the bond"),
+        "bond_current_error": (("mu", "bond"), 1e-6 + 0 * currents, CURRENT, "error"),
+        "occupation": (("mu", "site"), np.sin(site) ** 2 * np.ones((2, 1)), "1", "occupation"),
+    }
+    beside = {
+        "x": (("site",), np.repeat(x + 1.0, 2), "a", "x of the site"),
+        "y": (("site",), np.repeat(y + 1.0, 2), "a", "y of the site"),
+        "site_number": (("site",), np.repeat(np.arange(x.size) + 1, 2), "1", "site"),
+        "bond_site": (("bond",), ends[:, 0], "1", "first site"),
+        "bond_site_2": (("bond",), ends[:, 1], "1", "second site"),
+    }
+    data = data.assign_coords({name: labelled(*value) for name, value in beside.items()})
+    return data.assign({name: labelled(*value) for name, value in own.items()})
+
+
 DATASETS = {
+    "lattice": lattice(),
     "chains": chains(),
     "levels": levels(),
     "sweep": sweep(),
@@ -295,6 +328,20 @@ FIGURES |= {
         "plane",
         {"plot": "map", "x": "ratio", "y": "mu", "z": "exchange", "display_unit": "t/h"}
         | {"zsteps": [-0.3, -0.1, 0, 0.1, 0.3]},
+    ),
+}
+MAP_OF_CURRENTS = {"plot": "current-map", "z": "occupation", "sel": {"mu": 0.5}}
+FIGURES |= {
+    "current-map": ("lattice", MAP_OF_CURRENTS | {"display_unit": "t/h"}),
+    "current-maps": (
+        "lattice",
+        {
+            "plot": "panels",
+            "panels": [
+                MAP_OF_CURRENTS | {"title": "wide", "width": "double"},
+                MAP_OF_CURRENTS | {"z": None, "sel": {"mu": 0}},
+            ],
+        },
     ),
 }
 FIGURES["panels"] = (

@@ -95,7 +95,14 @@ def test_what_is_written_while_it_is_read_is_not_remembered(root, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [lambda b: b[:-9], lambda b: b.replace(b"chain", b"chaos"), lambda b: b""]
+    "change",
+    [
+        lambda b: b[:-9],
+        lambda b: b.replace(b"chain", b"chaos"),
+        lambda b: b"",
+        # Of a version that had not this key.
+        lambda b: b.replace(b'"files"', b'"flies"'),
+    ],
 )
 def test_a_damaged_memory_is_none(root, readings, change):
     first = open_project(root, {})

@@ -28,7 +28,7 @@ from nessflow.written.expressions import (
 
 RESERVED = frozenset(
     [
-        *("sample", "samples", "seeds", "site_number"),
+        *("sample", "samples", "seeds", "site_number", "bond_site", "bond_site_2"),
         *("status", "message", "n_samples", "undefined_reasons"),
     ]
 )

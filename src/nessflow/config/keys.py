@@ -57,7 +57,7 @@ def _below(root: dict, node: dict, indent: str, listed: dict[str, str]) -> Itera
             branch = resolved(root, {"$ref": target})
             yield f"{indent}{chooser}: {tag}{_remark(root, branch)}"
             yield from _keys(root, branch, indent + _INDENT, listed, chooser)
-    elif "properties" in node:
+    elif node.get("properties"):
         yield from _keys(root, node, indent, listed)
     else:
         shown = []
@@ -93,7 +93,8 @@ def _plain_form(root: dict, node: dict, plural: str) -> str:
     if "enum" in node or "const" in node:
         return " or ".join(map(str, node.get("enum", [node.get("const")])))
     if "prefixItems" in node:
-        return f"list{plural} of {len(node['prefixItems'])} numbers"
+        count, first = len(node["prefixItems"]), node["prefixItems"][0]
+        return f"list{plural} of {count} {_form(root, first, 's')}"
     if node["type"] == "array":
         several = "discriminator" in resolved(root, node["items"])
         return f"list{plural} of {'these' if several else _form(root, node['items'], 's')}"

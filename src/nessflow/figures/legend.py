@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.artist import getp
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
+from matplotlib.collections import EllipseCollection, QuadMesh
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -146,7 +146,7 @@ def _any_inside(points: np.ndarray, box: Bbox) -> bool:
 
 
 def _is_map(axes: Axes) -> bool:
-    return any(isinstance(artist, QuadMesh) for artist in axes.collections)
+    return any(isinstance(artist, QuadMesh | EllipseCollection) for artist in axes.collections)
 
 
 def _entries(axes: Axes) -> tuple[list, list[str]]:

@@ -10,13 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import QuadMesh
+from matplotlib.collections import EllipseCollection, QuadMesh
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import BoundaryNorm, CenteredNorm, LogNorm, Normalize
 from matplotlib.figure import Figure
 
+from nessflow.figures.current_map import draw_flow, flow_of
 from nessflow.figures.data import Data, along, error_of, failures, selected, variable
-from nessflow.figures.labels import label_of, value_label, with_error
+from nessflow.figures.labels import label_of, unit_text, value_label, with_error
 from nessflow.figures.legend import place_legends
 from nessflow.figures.mathtext import wrapped
 from nessflow.figures.scales import (
@@ -32,6 +33,8 @@ from nessflow.figures.scales import (
     tick_whole_numbers,
 )
 from nessflow.figures.specs import (
+    Coloured,
+    CurrentMap,
     Lines,
     Map,
     Mark,
@@ -48,6 +51,7 @@ from nessflow.figures.units import FigureError, powers_of, times_power, unit_fac
 
 _DOUBLE = 7.0  # inches: two columns of a journal page
 _MARKED = 30  # points of a line up to which each has a marker
+_LABELS, _BAR = 0.45, 0.75  # inches that labels of an axis, and a colour bar, take
 _VECTORS = 2000  # points up to which each is drawn as such, not as part of an image
 _WIDE = 48  # characters of a title above or a label below a plot
 _COLOURS = 7  # lines told apart by colour and style; more have a colour bar
@@ -398,7 +402,47 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
     axes.set_ylabel(label_of(values[spec.y], text=spec.ylabel or ""))
 
 
-def _beyond(mesh: QuadMesh) -> str:
+def _current_map(axes: Axes, spec: CurrentMap, datasets: Data, study: str) -> None:
+    data = datasets[study]
+    flow = flow_of(data, spec)
+    current = data[spec.current]
+    factor = unit_factor(current.attrs["natural_units"], spec.display_unit)
+    colours = {}
+    if spec.z:
+        colours = _colours(flow.filling, spec)
+        limits = colours.pop("vmin", None), colours.pop("vmax", None)
+        colours.setdefault("norm", Normalize(*limits))
+    sites = draw_flow(axes, flow, **colours)
+    if axes.get_subplotspec().get_gridspec().get_geometry() == (1, 1):
+        _fit_height(axes, beside=_LABELS + _BAR * bool(spec.z))
+    if spec.z:
+        bar = _colour_bar(sites, axes, extend=_beyond(sites))
+        label_log_ticks(bar.ax.yaxis)
+        bar.set_label(label_of(data[spec.z], text=spec.zlabel or ""))
+    largest = abs(flow.currents).max(initial=0.0) * factor
+    text = "no current beyond its numerical error"
+    if largest:
+        unit = unit_text(spec.display_unit or current.attrs["natural_units"])
+        text = f"longest arrow: {largest:.3g} {unit}".strip()
+    look = {"linestyle": "none", "color": "black", "marker": r"$\rightarrow$" if largest else ""}
+    axes.plot([], [], label=text, markersize=7, **look)
+    axes.set_xlabel(spec.xlabel or spec.x)
+    if np.ptp(flow.places[:, 1]):
+        axes.set_ylabel(spec.ylabel or spec.y)
+    else:
+        axes.set_yticks([])  # a chain
+        axes.minorticks_off()
+
+
+def _fit_height(axes: Axes, beside: float) -> None:
+    """Make a figure as high as a plot of equal scales needs, with inches beside it given."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    width, _ = axes.figure.get_size_inches()
+    height = (width - beside) * (high - low) / (right - left) + 2 * _LABELS
+    axes.figure.set_size_inches(width, float(np.clip(height, 0.35 * width, 1.3 * width)))
+
+
+def _beyond(mesh: QuadMesh | EllipseCollection) -> str:
     """Return at which ends of its colours a map has values beyond them."""
     if isinstance(mesh.norm, BoundaryNorm):
         return mesh.norm.extend
@@ -418,7 +462,7 @@ def _contour(axes: Axes, x, y, z: np.ndarray, level: float, label: str, **style)
         axes.plot([], [], marker="", label=label, **style)
 
 
-def _colours(z: np.ndarray, spec: Map) -> dict[str, object]:
+def _colours(z: np.ndarray, spec: Coloured) -> dict[str, object]:
     """Return colours that diverge from zero for values of both signs, else in sequence."""
     limits = spec.zlim
     if spec.zsteps:
@@ -533,7 +577,13 @@ def _fitted_line(axes: Axes, data: xr.Dataset, spec: PowerLaw, factor: float) ->
     )
 
 
-_PLOTS = {Lines: _lines, Map: _map, Samples: _samples, PowerLaw: _power_law}
+_PLOTS = {
+    Lines: _lines,
+    Map: _map,
+    CurrentMap: _current_map,
+    Samples: _samples,
+    PowerLaw: _power_law,
+}
 
 
 def reference_lines(spec: Plot, datasets: Data, study: str) -> list[ReferenceLine]:

@@ -136,21 +136,15 @@ class Lines(Plot):
         return self
 
 
-class Map(Plot):
-    """Colours of ``z`` over ``x`` and ``y``."""
+class Coloured(Plot):
+    """What plots with colours by a variable have."""
 
-    plot: Literal["map"]
-    y: str = Field(description="axis or dimension")
-    z: str = Field(description="variable")
     zlabel: str | None = Field(None, description="words in place of the long name; no unit")
     zlim: Limits | None = None
     zscale: Scale = "linear"
     zsteps: Annotated[list[float], Field(min_length=2)] | None = Field(
         None, description="where one colour ends and the next begins, in the unit that is shown"
     )
-    zero_contour: bool = False
-    contours: tuple[Contour, ...] = Field((), max_length=4)
-    layers: tuple[Layer, ...] = Field((), max_length=4, description="lines over the map, x to y")
 
     @model_validator(mode="after")
     def _colours_have_an_order(self):
@@ -159,6 +153,27 @@ class Map(Plot):
         if self.zsteps and self.zsteps != sorted(set(self.zsteps)):
             raise ValueError("give zsteps in order, each once")
         return self
+
+
+class Map(Coloured):
+    """Colours of ``z`` over ``x`` and ``y``."""
+
+    plot: Literal["map"]
+    y: str = Field(description="axis or dimension")
+    z: str = Field(description="variable")
+    zero_contour: bool = False
+    contours: tuple[Contour, ...] = Field((), max_length=4)
+    layers: tuple[Layer, ...] = Field((), max_length=4, description="lines over the map, x to y")
+
+
+class CurrentMap(Coloured):
+    """The lattice, with an arrow along each bond for its current and colours of ``z`` on sites."""
+
+    plot: Literal["current-map"]
+    x: str = Field("x", description="place of the sites along the plot")
+    y: str = Field("y", description="place of the sites across it")
+    current: str = Field("bond_current", description="variable of bonds")
+    z: str | None = Field(None, description="variable of sites")
 
 
 class Samples(Plot):
@@ -177,7 +192,7 @@ class PowerLaw(Plot):
     laws: tuple[Law, ...] = Field((), max_length=4)
 
 
-Panel = Annotated[Lines | Map | Samples | PowerLaw, Discriminator("plot")]
+Panel = Annotated[Lines | Map | CurrentMap | Samples | PowerLaw, Discriminator("plot")]
 
 
 class Panels(_Strict):
@@ -190,7 +205,7 @@ class Panels(_Strict):
     panels: list[Panel] = Field(min_length=1, max_length=4)
 
 
-Spec = Lines | Map | Samples | PowerLaw | Panels
+Spec = Lines | Map | CurrentMap | Samples | PowerLaw | Panels
 SPEC = TypeAdapter(Annotated[Spec, Discriminator("plot")])
 
 

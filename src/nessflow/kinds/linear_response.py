@@ -11,6 +11,7 @@ from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.observables import observable
 from nessflow.observables.currents import Currents
 from nessflow.observables.observable import is_driven
+from nessflow.observables.response.conductances import MATRICES, matrices_of
 from nessflow.observables.thermodynamics import without_temperature
 from nessflow.outcome import joined
 from nessflow.parts import KeyedError
@@ -79,33 +80,15 @@ _RATIOS = {
     ),
 }
 
-_PAIRS = ("lead", "lead_2")
-_MATRICES = {
-    "conductance_matrix": Variable(
-        _PAIRS,
-        _CONDUCTANCE,
-        "particle current from the lead per chemical potential of lead_2",
-        COVARIANCE,
-    ),
-    "thermoelectric_matrix": Variable(
-        _PAIRS, "t/hbar", "heat current from the lead per chemical potential of lead_2"
-    ),
-    "heat_matrix": Variable(
-        _PAIRS,
-        "t^2/hbar",
-        "heat current from the lead per relative temperature of lead_2",
-        COVARIANCE,
-    ),
-}
 _BIAS = "bias_entropy_production"
 
 OWN = with_errors(
     _RESPONSE
     | _RATIOS
-    | _MATRICES
+    | MATRICES
     | {
         _BIAS: Variable(
-            _PAIRS,
+            ("lead", "lead_2"),
             "k_B/(t*hbar)",
             "entropy production of small chemical potentials of lead and lead_2, over both",
             COVARIANCE,
@@ -153,9 +136,7 @@ CONVENTIONS = (
     "temperature; the thermal conductance at unchanged net particle current.  They are defined "
     "with exactly two leads, the matrices with any number.",
     CHARGE,
-    "Matrices: a change d mu_b, d T_b of lead b changes the currents of lead a into the system by "
-    "M0_ab d mu_b + M1_ab d T_b / T (particles) and M1_ab d mu_b + M2_ab d T_b / T (heat): "
-    "conductance, thermoelectric and heat matrix.  Without loss and gain rows add up to zero.",
+    *observed.conventions(("conductances",)),
     "Heat counts from the fixed chemical potential, which makes the Onsager matrix symmetric. "
     "Quantities called own_potential count each lead's heat from its own chemical potential; they "
     "differ where gain or loss drives a current without bias.",
@@ -200,7 +181,7 @@ def _evaluated(
         needed = (*asked, Currents()) if own and driven else asked
         responses = thermal_responses(mine, accuracy) if own else [None] * len(mine)
         known = [
-            {} if driven else _at_rest(system, accuracy, response)
+            _known(system, accuracy, response)
             for system, response in zip(mine, responses, strict=True)
         ]
         results = observable.results_of_all(mine, needed, accuracy, known)
@@ -216,15 +197,18 @@ def _evaluated(
     return outcomes
 
 
-def _at_rest(
+def _known(
     system: OpenSystem, accuracy: float, response: tuple | None
 ) -> dict[str, Callable[[], object]]:
-    """Return the results that are known without a difference, where nothing drives a current."""
+    """Return the results that are known, without a difference, by the responses to one."""
 
     def matrices() -> Estimate:
         return response[0] if response else conductance_matrices(system, accuracy)
 
-    return {
+    found = {"conductances": matrices}
+    if is_driven(system):
+        return found
+    return found | {
         "currents": lambda: currents_at_rest(system),
         "noise": lambda: _equilibrium_noise(system, matrices().at(0)),
         "entropy-production": lambda: _without_entropy(system),
@@ -264,11 +248,7 @@ def _response(
 ) -> Outcome:
     """Return what `OWN` lists (paper 000, S32 to S37 with errata E1 to E3)."""
     temperature, accuracy = system.terminals[0].temperature, parameters.accuracy
-    found = {name: matrices.at(k) for k, name in enumerate(_MATRICES)}
-    if not np.isfinite(matrices.value[0]).all():
-        at_edge = why_undefined(system, system.terminals[0].chemical_potential)
-        reason = f"at temperature 0, {at_edge}"
-        found["conductance_matrix"] = found["conductance_matrix"]._replace(undefined=reason)
+    found = matrices_of(system, matrices)
     found[_BIAS] = _bias_entropy_production(system, matrices.at(0))
     found["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
     status = status_of()

@@ -3,17 +3,26 @@
 from collections.abc import Iterable
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nessflow.estimate import Estimate, undefined
 from nessflow.observables import observable
 from nessflow.observables.thermodynamics import entropy_production, heat_current
 from nessflow.outcome import current_limits, joined, noise_limits
+from nessflow.parts import KeyedError
+from nessflow.probes.dephasing import dephased_occupations, undetermined
 from nessflow.probes.exact import solve_probes
 from nessflow.probes.noise import ProbeNoise, bare_noise, probe_noise
-from nessflow.probes.problem import NoSolution, Probe, ProbeSolution, moved
+from nessflow.probes.problem import (
+    NoSolution,
+    Probe,
+    ProbeSolution,
+    moved,
+    terminal_temperatures,
+)
 from nessflow.scattering.currents import SteadyCurrents
 from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
+from nessflow.scattering.terminal_flows import terminal_potentials
 from nessflow.studies import observed, probed_systems
 from nessflow.studies.kind import (
     COVARIANCE,
@@ -44,6 +53,9 @@ CONVENTIONS = (
     "Local deviation: occupation of a terminal's site less the one in equilibrium with that "
     "terminal.",
     "Entropy production is that of all terminals, probes included.",
+    "Dephasing probes send at every energy what they take from all others, with an occupation that "
+    "follows the energy; where no lead of given chemical potential has states, and without loss "
+    "and gain, that of the middle of all potentials and the highest temperature.",
     "Observables are those at the chemical potentials and temperatures that were found, constant "
     "in time, with probes among the leads; what they change by when all move up or down by their "
     "errors is part of their own.",
@@ -134,6 +146,16 @@ class Parameters(observed.Observed):
         description="lattice, disorder, loss, gain, leads and probes"
     )
 
+    @model_validator(mode="after")
+    def _observables_of_fermi_functions(self):
+        if self.system.is_dephased and self.observables:
+            raise KeyedError(
+                "observables are those of leads with Fermi functions, which dephasing probes have "
+                "not; leave observables out",
+                "observables",
+            )
+        return self
+
     def own_coordinates(self) -> dict[str, Coordinate]:
         """Return the leads of given chemical potential."""
         return probed_systems.contacts(self.system)
@@ -153,6 +175,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
     """Return the steady state of one system, solved exactly."""
     system, probes = probed_systems.open_system(parameters.system, rng)
     accuracy = parameters.accuracy
+    if parameters.system.is_dephased:
+        return _dephased(system, probes, accuracy) if own else Outcome({})
     try:
         solved = solve_probes(system, probes, accuracy)
     except NoSolution as error:
@@ -191,6 +215,45 @@ def _state(solved: ProbeSolution, probes: list[Probe], accuracy: float) -> Outco
         **noise(solved, probes, accuracy),
     }
     return outcome_of(OWN, found, *judged(solved, currents, inside), limits_of(system, probes))
+
+
+_NO_POTENTIAL = (
+    "a dephasing probe sends what it takes at every energy: it has neither chemical potential nor "
+    "temperature"
+)
+
+
+def _dephased(system: OpenSystem, probes: list[Probe], accuracy: float) -> Outcome:
+    """Return what `OWN` lists of a system with dephasing probes."""
+    names, given = {probe.name for probe in probes}, system.terminals
+    is_probe = np.array([terminal.name in names for terminal in given])
+    # No current, of particles or of energy: any temperature gives no heat and no entropy.
+    mu, warmth = terminal_potentials(system), terminal_temperatures(system)
+    mu[is_probe] = 0.5 * (mu[~is_probe].min() + mu[~is_probe].max())
+    warmth[is_probe] = warmth[~is_probe].max()
+    system, places = moved(system, mu, warmth), np.flatnonzero(is_probe).tolist()
+    occupations = dephased_occupations(system, places)
+    currents = terminal_currents(system, accuracy, occupations)
+    inside = profiles(system, accuracy, occupations)
+    wrong = undetermined(system, places)
+    contacts = (len(given) - len(probes),) * 2
+    own = Estimate(np.where(is_probe, np.nan, mu), np.where(is_probe, np.nan, 0.0), _NO_POTENTIAL)
+    found = {
+        **flows_of(currents),
+        **profiles_of(inside),
+        "chemical_potential": own,
+        "temperature": own._replace(value=np.where(is_probe, np.nan, warmth)),
+        "site_chemical_potential": Estimate(
+            probed_systems.by_site(system, own.value), np.nan, _NO_POTENTIAL
+        ),
+        "residual": Estimate(abs(currents.particle_current.value[:-2][is_probe]).max(), np.nan),
+        **thermodynamics(system, currents),
+        **no_noise("noise beside dephasing probes is not computed", contacts),
+    }
+    for name in ("occupation", "bound_weight", "local_deviation"):
+        found[name] = found[name]._replace(error=found[name].error + wrong)
+    status = status_of(currents.fault) if currents.fault else of_integrals(inside.converged)
+    return outcome_of(OWN, found, *status, limits_of(system, probes))
 
 
 def limits_of(system: OpenSystem, probes: list[Probe]) -> dict[str, Limits]:

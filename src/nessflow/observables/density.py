@@ -1,13 +1,20 @@
 """Occupations of the sites."""
 
 from collections.abc import Mapping
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable
 from nessflow.outcome import PROBABILITY, Status, Variable, status_of, with_errors
-from nessflow.scattering.profiles import LocalIntegrals, local_integrals, undamped_weight
+from nessflow.scattering.profiles import (
+    LocalIntegrals,
+    local_integrals,
+    undamped_weight,
+    with_undamped,
+)
 from nessflow.systems.system import OpenSystem
 
 
@@ -26,7 +33,15 @@ class Density(Observable):
     conventions = (
         "Occupations are those of the states that the terminals fill; a state bound outside all "
         "bands, or dark, coupled to no terminal, keeps what it held at first; the weight of these "
-        "states on each site is bound_weight.",
+        "states on each site is bound_weight.  bound_occupation: fermi adds what these states hold "
+        "in equilibrium with leads of one chemical potential and temperature, a number that much "
+        "of each.",
+    )
+
+    bound_occupation: Literal["none", "fermi"] | Annotated[float, Field(ge=0, le=1)] = Field(
+        "none",
+        description="what bound and dark states hold, beside those that terminals fill: none, "
+        "fermi (the leads' Fermi function at their energies), or a number",
     )
 
     def evaluate_to(self, accuracy: float, system: OpenSystem) -> LocalIntegrals:
@@ -35,10 +50,10 @@ class Density(Observable):
 
     def estimates(self, system: OpenSystem, result: LocalIntegrals) -> Mapping[str, Estimate]:
         """Return occupations and weights."""
-        return {
-            "occupation": result.parts["filled"],
-            "bound_weight": undamped_weight(system, result),
-        }
+        occupation = result.parts["filled"]
+        if self.bound_occupation != "none":
+            occupation = with_undamped(system, result, self.bound_occupation)
+        return {"occupation": occupation, "bound_weight": undamped_weight(system, result)}
 
     def fault(self, system: OpenSystem, result: LocalIntegrals) -> tuple[Status, str]:
         """Return whether the integrals converged and no site holds more than its states."""

@@ -59,7 +59,7 @@ class Observable(Strict):
         As it stands in a study file.
     variables : mapping of str to Variable
         What is stored, in this order; ``<name>_error`` follows what has an error.  Dimensions are
-        ``terminal``, ``lead``, ``lead_2``, ``site``, ``bond`` and those of `coordinates`.
+        those of the system (`nessflow.studies.systems.coordinates`) and those of `coordinates`.
     requires : tuple of type
         Other observables, without parameters, whose results `evaluate` is given.
     conventions : tuple of str
@@ -81,6 +81,9 @@ class Observable(Strict):
     def coordinates(self) -> dict[str, Coordinate]:
         """Return the dimensions of the variables that follow from the parameters."""
         return {}
+
+    def require_leads(self, leads: Sequence[str]) -> None:
+        """Check that the leads that the parameters name are there; raise `KeyedError` if not."""
 
     def integrand(self, system: OpenSystem) -> rates.Observable | None:
         """Return what is integrated over the energy; None where `evaluate` says all."""

@@ -8,12 +8,14 @@ by their poles.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from nessflow.estimate import Estimate, undefined
 from nessflow.scattering.currents import SteadyCurrents, divergent_rows, terminal_names
 from nessflow.scattering.terminal_flows import (
+    Occupations,
     by_terminal,
     fermi_occupations,
     integrated,
@@ -23,6 +25,7 @@ from nessflow.scattering.terminal_flows import (
 )
 from nessflow.solvers.dark_states import dark_states
 from nessflow.solvers.pairwise import (
+    NO_PAIRS,
     Source,
     bonds,
     lead_broadening,
@@ -33,16 +36,31 @@ from nessflow.solvers.solver import Solver, green_on_contacts
 from nessflow.spectrum.bound_states import BoundStates, bound_states
 from nessflow.spectrum.mesh import known_poles
 from nessflow.spectrum.narrow_states import NarrowStates, background, narrow_states
+from nessflow.spectrum.occupation import fermi
+from nessflow.spectrum.rounding import blur
 from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.contacts import hermitian_elements
-from nessflow.systems.matrices import Sparse, Tridiagonal, diagonal
+from nessflow.systems.matrices import Matrix, Sparse, Tridiagonal, diagonal
 from nessflow.systems.system import OpenSystem
 
 # --- currents of all terminals --------------------------------------------------------------------
 
 
-def _elements(matrix, pairs: np.ndarray) -> np.ndarray:
-    """Return the elements of a matrix on bonds, (B,) complex."""
+def matrix_elements(matrix: Matrix, pairs: np.ndarray) -> np.ndarray:
+    """Return elements of a matrix of a system.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, Sparse or (N, N) array
+        The matrix.
+    pairs : (B, 2) int array
+        Rows and columns; of a tridiagonal matrix all bonds.
+
+    Returns
+    -------
+    (B,) array
+        Elements.
+    """
     if isinstance(matrix, Tridiagonal):
         return matrix.upper
     if not len(pairs):
@@ -55,11 +73,13 @@ def _elements(matrix, pairs: np.ndarray) -> np.ndarray:
 def _trace(matrix, pairs: np.ndarray, on_diagonal: np.ndarray, beside: np.ndarray) -> np.ndarray:
     """Return ``Tr[2 A C]`` at each energy from the elements of Hermitian C on sites and bonds."""
     sites = matrix.diagonal().real if isinstance(matrix, np.ndarray) else matrix.diagonal
-    links = beside @ _elements(matrix, pairs).conj()
+    links = beside @ matrix_elements(matrix, pairs).conj()
     return 2 * (on_diagonal @ sites) + 4 * links.real
 
 
-def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurrents:
+def terminal_currents(
+    system: OpenSystem, rtol: float = ACCURACY, occupations: Occupations | None = None
+) -> SteadyCurrents:
     """Return the steady currents of any number of terminals, O(N) for each energy on a chain.
 
     As `nessflow.scattering.currents.steady_currents`, without the parts that only two leads have;
@@ -72,6 +92,8 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
         Any number of leads, loss and gain.
     rtol : float
         Error over value aimed at, for every current by itself.
+    occupations : Occupations, optional
+        Of the leads; their Fermi functions unless told.
 
     Returns
     -------
@@ -79,7 +101,7 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
         What is defined between two leads is undefined here.
     """
     system = system.interpolated
-    terminals, occupations = terminal_names(system), fermi_occupations(system)
+    terminals, occupations = terminal_names(system), occupations or fermi_occupations(system)
     divergent, notes = divergent_rows(system.surroundings, ["terminal"] * len(terminals))
     finite, pairs, count = ~np.array(divergent), bonds(system), len(terminals)
 
@@ -87,7 +109,7 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
         value, size = (by_terminal(system, x) for x in lead_flow(system, occupations, energies))
         environment = np.zeros((2, energies.size))
         if system.loss.any() or system.gain.any():
-            environment = _environment(system, pairs, energies)
+            environment = _environment(system, occupations, pairs, energies)
         value = np.concatenate([value, environment])
         size = np.concatenate([size, abs(environment)])
         return (
@@ -115,9 +137,11 @@ def terminal_currents(system: OpenSystem, rtol: float = ACCURACY) -> SteadyCurre
     )
 
 
-def _environment(system: OpenSystem, pairs: np.ndarray, energies: np.ndarray) -> np.ndarray:
+def _environment(
+    system: OpenSystem, occupations: Occupations, pairs: np.ndarray, energies: np.ndarray
+) -> np.ndarray:
     """Return the integrands of the currents from loss and from gain, (2, E)."""
-    sources = _particles_and_holes(system, energies)
+    sources = _particles_and_holes(system, occupations, energies)
     sums = site_sums(system, energies, sources)
     (filled, empty), (filled_beside, empty_beside) = sums.sites, sums.bonds
     return np.array(
@@ -128,10 +152,11 @@ def _environment(system: OpenSystem, pairs: np.ndarray, energies: np.ndarray) ->
     )
 
 
-def _particles_and_holes(system: OpenSystem, energies: np.ndarray) -> list[Source]:
+def _particles_and_holes(
+    system: OpenSystem, occupations: Occupations, energies: np.ndarray
+) -> list[Source]:
     """Return the sources of the occupations of the sites and of their complement."""
     gamma = lead_broadening(system, energies)
-    occupations = fermi_occupations(system)
     excess = occupations.excess(energies)
     filled = occupations.common(energies) + excess
     empty = occupations.common_holes(energies) - excess
@@ -181,7 +206,8 @@ class LocalIntegrals:
     Attributes
     ----------
     parts : dict of str to Estimate
-        ``filled`` and ``empty`` (N,), ``bonds`` (B,), ``inflow`` (N,), ``deviation`` (t,).
+        ``filled`` and ``empty`` (N,), ``bonds`` (B,), ``inflow`` (N,), ``deviation`` (t,),
+        ``coherences`` (2 k,).
     bound : BoundStates or None
         The bound states of the system, which nothing here contains.
     converged : bool
@@ -199,12 +225,17 @@ _SOURCES = {
     "bonds": ("excess", "all", "loss", "gain"),
     "inflow": ("filled", "empty"),
     "deviation": ("excess", "all", "loss", "gain"),
+    "coherences": ("filled",),
 }
 """What each part takes of ``G W G^+``, by the name of W."""
 
 
 def local_integrals(
-    system: OpenSystem, parts: Sequence[str], rtol: float = ACCURACY
+    system: OpenSystem,
+    parts: Sequence[str],
+    rtol: float = ACCURACY,
+    occupations: Occupations | None = None,
+    between: np.ndarray = NO_PAIRS,
 ) -> LocalIntegrals:
     """Integrate numbers on sites and bonds over the energy.
 
@@ -215,18 +246,23 @@ def local_integrals(
     parts : sequence of str
         ``filled`` and ``empty``: occupations and what lacks of them; ``bonds``: particle currents
         by hopping; ``inflow``: what leads, loss and gain send to each site; ``deviation``: see
-        `Profiles`.
+        `Profiles`; ``coherences``: real, then imaginary parts of ``<c_j^+ c_i>`` of pairs i, j.
     rtol : float
         Error over value aimed at, for every number by itself.
+    occupations : Occupations, optional
+        Of the leads; their Fermi functions unless told.
+    between : (k, 2) int array, optional
+        Pairs of ``coherences``, see `nessflow.solvers.pairwise.site_sums`.
 
     Returns
     -------
     LocalIntegrals
-        Of these parts.
+        Of these parts.  With other occupations it is not converged where a state decays too slowly
+        for a quadrature.
     """
     system, pairs = system.interpolated, bonds(system)
-    hopping = _elements(system.hamiltonian, pairs).conj()
-    occupations = fermi_occupations(system)
+    hopping = matrix_elements(system.hamiltonian, pairs).conj()
+    are_fermi, occupations = occupations is None, occupations or fermi_occupations(system)
     norms = np.array([[np.sum(abs(lead.amplitudes) ** 2)] for lead in system.leads])
     norms = norms * by_terminal(system, np.ones((len(norms), 1)))[system.terminal_of_lead]
     keeps_digits = Solver(system).keeps_site_digits
@@ -234,18 +270,19 @@ def local_integrals(
     sources_of = _SOURCES if reverses else _SOURCES | {"bonds": ("filled",)}
     names = dict.fromkeys(name for part in parts for name in sources_of[part])
 
-    def products(diagonal: np.ndarray) -> np.ndarray:
+    def products(diagonal: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         # |C_ij| is at most the geometric mean of C_ii and C_jj.
         root = np.sqrt(np.maximum(diagonal, 0.0))  # rounding of what cancels
         first, second = root[:, pairs[:, 0]], root[:, pairs[:, 1]]
         largest = root.max(axis=1, initial=0.0)[:, None]
-        found = first * second if keeps_digits else 0.5 * largest * (first + second)
-        return 2 * abs(hopping)[:, None] * found.T
+        return (first * second if keeps_digits else 0.5 * largest * (first + second)).T
+
+    across = 2 * abs(hopping)[:, None]
 
     def integrand(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gamma, excess = lead_broadening(system, energies), occupations.excess(energies)
         common, holes = occupations.common(energies), occupations.common_holes(energies)
-        filled, empty = _particles_and_holes(system, energies)
+        filled, empty = _particles_and_holes(system, occupations, energies)
         nothing = np.zeros_like(gamma)
         sources = {
             "filled": filled,
@@ -255,8 +292,8 @@ def local_integrals(
             "loss": Source(nothing, 1.0),
             "gain": Source(nothing, 0.0, 1.0),
         }
-        found = site_sums(system, energies, [sources[name] for name in names])
-        sites, beside, at_leads, links = (dict(zip(names, x, strict=True)) for x in found)
+        found = site_sums(system, energies, [sources[name] for name in names], between)
+        sites, beside, at_leads, links, others = (dict(zip(names, x, strict=True)) for x in found)
         driven = np.maximum(abs(excess).max(axis=0), _driven(system))
         values, sizes = [], []
         for part in parts:
@@ -264,13 +301,16 @@ def local_integrals(
                 value = size = sites[part].T
             elif part == "bonds" and not reverses:
                 value = 2 * (hopping * beside["filled"]).imag.T
-                size = products(sites["filled"])
+                size = across * products(sites["filled"], pairs)
             elif part == "bonds":
                 # All states filled alike carry no current but what loss and gain drive.
                 flow = beside["excess"] - common[:, None] * beside["loss"]
                 flow = flow + holes[:, None] * beside["gain"]
                 value = 2 * (hopping * flow).imag.T
-                size = products(sites["all"]) * driven
+                size = across * products(sites["all"], pairs) * driven
+            elif part == "coherences":
+                value = np.concatenate([others["filled"].real.T, others["filled"].imag.T])
+                size = np.tile(products(sites["filled"], between), (2, 1))
             elif part == "inflow":
                 both = common + excess, np.maximum(holes - excess, 0.0)
                 value, size = _inflow(system, energies, pairs, gamma, both, sites, beside, links)
@@ -289,7 +329,7 @@ def local_integrals(
     windows = [states.window for states in narrow]
     found = integrated(system, integrand, rtol, poles, everywhere=True, windows=windows)
     n, count = system.sites, len(system.terminals)
-    lengths = {"bonds": len(pairs), "deviation": count}
+    lengths = {"bonds": len(pairs), "deviation": count, "coherences": 2 * len(between)}
     ends = np.cumsum([lengths.get(part, n) for part in parts])[:-1]
     value, error = (
         dict(zip(parts, np.split(x, ends), strict=True)) for x in (found.value, found.error)
@@ -299,9 +339,9 @@ def local_integrals(
         for numbers, more in ((value, beside), (error, wrong)):
             for part, change in zip(parts, np.split(more, ends), strict=True):
                 numbers[part] += change
-        _add(system, states, pairs, hopping, value, error)
+        _add(system, states, pairs, hopping, between, value, error)
     integrals = {part: Estimate(value[part], error[part]) for part in parts}
-    return LocalIntegrals(integrals, bound, found.converged)
+    return LocalIntegrals(integrals, bound, found.converged and (are_fermi or not narrow))
 
 
 def _is_time_reversal_symmetric(system: OpenSystem, pairs: np.ndarray) -> bool:
@@ -311,7 +351,7 @@ def _is_time_reversal_symmetric(system: OpenSystem, pairs: np.ndarray) -> bool:
     on several sites, currents that feed themselves, in every state.
     """
     matrices = (system.hamiltonian, system.loss, system.gain)
-    couplings = [_elements(matrix, pairs) for matrix in matrices]
+    couplings = [matrix_elements(matrix, pairs) for matrix in matrices]
     couplings += [lead.amplitudes for lead in system.leads]
     leads = [joint.lead for joint in system.joints]
     real = all(lead.conjugate is lead for lead in leads)
@@ -360,7 +400,7 @@ def _inflow(
     for matrix, name, sign in ((system.gain, "empty", 1), (system.loss, "filled", -1)):
         if matrix.any():
             own = 2 * diagonal(matrix)[:, None] * sites[name].T
-            shared = 2 * (_elements(matrix, pairs).conj() * beside[name]).real.T
+            shared = 2 * (matrix_elements(matrix, pairs).conj() * beside[name]).real.T
             add(sign, slice(None), own, pairs, shared)
     return value, size
 
@@ -411,7 +451,9 @@ def divergence(pairs: np.ndarray, currents: np.ndarray, sites: int) -> np.ndarra
     return result
 
 
-def profiles(system: OpenSystem, rtol: float = ACCURACY) -> Profiles:
+def profiles(
+    system: OpenSystem, rtol: float = ACCURACY, occupations: Occupations | None = None
+) -> Profiles:
     """Return occupations, bond currents and departures from local equilibrium.
 
     Parameters
@@ -420,13 +462,16 @@ def profiles(system: OpenSystem, rtol: float = ACCURACY) -> Profiles:
         Any number of leads, loss and gain.
     rtol : float
         Error over value aimed at, for every number by itself.
+    occupations : Occupations, optional
+        Of the leads; their Fermi functions unless told.
 
     Returns
     -------
     Profiles
         With the numerical errors.
     """
-    found = local_integrals(system, ("filled", "empty", "bonds", "deviation"), rtol)
+    parts = "filled", "empty", "bonds", "deviation"
+    found = local_integrals(system, parts, rtol, occupations)
     return Profiles(
         occupation=found.parts["filled"],
         bound_weight=undamped_weight(system, found),
@@ -441,7 +486,7 @@ _SAME = 1e-9
 """Distance of a pole from the level of a bound state, relative to it, that is rounding."""
 
 
-def _add(system, states: NarrowStates, pairs, hopping, value, error) -> None:
+def _add(system, states: NarrowStates, pairs, hopping, between, value, error) -> None:
     """Add what narrow states hold to occupations, holes and currents, and to their errors."""
     sites, first, second = np.arange(system.sites), *pairs.T
     for part, held in (("filled", states.filled), ("empty", states.empty)):
@@ -453,6 +498,10 @@ def _add(system, states: NarrowStates, pairs, hopping, value, error) -> None:
         beside, wrong = states.filled.elements(first, second)
         value["bonds"] += 2 * (hopping * beside).imag
         error["bonds"] += 2 * abs(hopping) * wrong
+    if "coherences" in value:
+        beside, wrong = states.filled.elements(*between.T)
+        value["coherences"] += np.concatenate([beside.real, beside.imag])
+        error["coherences"] += np.concatenate([wrong, wrong])
     if "inflow" in value:
         # No more than all that these states, filled or empty, exchange with the terminals.
         weight = sum(
@@ -472,7 +521,7 @@ def _add(system, states: NarrowStates, pairs, hopping, value, error) -> None:
         exchanges = [(contacts.sites, own, contacts.links, above)]
         for matrix in (system.loss, system.gain):
             if matrix.any():
-                rates = 2 * diagonal(matrix), pairs, 2 * abs(_elements(matrix, pairs))
+                rates = 2 * diagonal(matrix), pairs, 2 * abs(matrix_elements(matrix, pairs))
                 exchanges.append((sites, *rates))
         for at, own, linked, shared in exchanges:
             error["inflow"][at] += own * weight[at]
@@ -519,6 +568,56 @@ def undamped_weight(system: OpenSystem, found: LocalIntegrals) -> Estimate:
         return Estimate(np.minimum(weight, 1.0), error)
     inside = np.clip(left, weight, there)
     return Estimate(inside, abs(left - inside) + filled.error + empty.error)
+
+
+def with_undamped(
+    system: OpenSystem, found: LocalIntegrals, occupation: Literal["fermi"] | float
+) -> Estimate:
+    """Return the occupations of the sites with bound and dark states in them.
+
+    Only what each state holds by itself: coherences between states of different energies go on
+    oscillating, and their mean over time is zero.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    found : LocalIntegrals
+        With the parts ``filled`` and ``empty``.
+    occupation : "fermi" or float
+        What each of these states holds: the Fermi function of the leads at its energy, or a number
+        between 0 and 1.
+
+    Returns
+    -------
+    Estimate
+        (N,).  With ``fermi``, undefined on sites with such states where the leads have not one
+        chemical potential and temperature, or the states were not found one by one.
+    """
+    filled, weight = found.parts["filled"], undamped_weight(system, found)
+    if occupation != "fermi":
+        return Estimate(
+            filled.value + occupation * weight.value, filled.error + occupation * weight.error
+        )
+    states = {(x.chemical_potential, x.temperature) for x in system.terminals}
+    reason = ""
+    if len(states) != 1:
+        reason = "leads that differ have no common Fermi function; give bound states a number"
+    elif found.bound is None:
+        reason = "bound states are too many to find their energies; give them a number"
+    if reason:
+        has_none = weight.value <= weight.error
+        value, error = (np.where(has_none, x, np.nan) for x in filled[:2])
+        return Estimate(value, error + weight.error, "" if has_none.all() else reason)
+    value, error = filled.value.copy(), filled.error + weight.error
+    for each in (dark_states(system), found.bound):
+        near = blur(system, each.levels) * np.array([[-1.0], [0.0], [1.0]])
+        below, held, above = fermi(each.levels + near, *next(iter(states)))
+        weights = abs(each.vectors) ** 2
+        weights[list(system.removed)] = 0.0  # what is not there holds nothing
+        value += weights @ held
+        error += weights @ (below - above)
+    return Estimate(value, error)
 
 
 def _driven(system: OpenSystem) -> float:

@@ -206,6 +206,13 @@ def block_matrices(system: OpenSystem) -> Blocks:
     first, second = system.coupling.links.T
     joined = scipy.sparse.coo_array((np.ones(first.size), (first, second)), shape=loss.shape)
     pattern = (abs(hamiltonian) + abs(loss) + abs(gain) + joined + joined.T).tocsr()
+    if (count := system.orbitals) > 1:
+        # Orbitals of a site stay together, and so do those of sites that anything joins.
+        first, second = pattern.nonzero()
+        ends, shape = (first // count, second // count), (system.sites // count,) * 2
+        of_sites = scipy.sparse.coo_array((np.ones(first.size), ends), shape=shape)
+        of_sites = of_sites + scipy.sparse.eye_array(shape[0])
+        pattern = scipy.sparse.kron(of_sites, np.ones((count, count))).tocsr()
     found = []
     for order in (np.arange(system.sites), reverse_cuthill_mckee(pattern, symmetric_mode=True)):
         found.append((order, *_starts(pattern[order][:, order])))

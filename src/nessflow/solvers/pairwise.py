@@ -209,6 +209,23 @@ def bonds(system: OpenSystem) -> np.ndarray:
     return system.pairs
 
 
+def site_bonds(system: OpenSystem) -> np.ndarray:
+    """Return the pairs of lattice sites whose orbitals any matrix of the system joins.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    (S, 2) int array
+        From 0, ascending, in pairs and among them.
+    """
+    pairs = bonds(system) // system.orbitals
+    return np.unique(pairs[pairs[:, 0] != pairs[:, 1]].reshape(-1, 2), axis=0)
+
+
 class SiteSums(NamedTuple):
     """What sites, bonds and leads have of ``C = G W G^+``.
 
@@ -222,15 +239,26 @@ class SiteSums(NamedTuple):
         ``v_a^+ C v_a`` of the contacts; of a lead of coupled orbitals on each of its sites.
     links : (m, E, u) complex
         Its elements on the links of the system's contacts.
+    pairs : (m, E, k) complex
+        Its elements on other pairs that were asked for.
     """
 
     sites: np.ndarray
     bonds: np.ndarray
     leads: np.ndarray
     links: np.ndarray
+    pairs: np.ndarray
 
 
-def site_sums(system: OpenSystem, energies: np.ndarray, sources: Sequence[Source]) -> SiteSums:
+NO_PAIRS = np.empty((0, 2), int)
+
+
+def site_sums(
+    system: OpenSystem,
+    energies: np.ndarray,
+    sources: Sequence[Source],
+    pairs: np.ndarray = NO_PAIRS,
+) -> SiteSums:
     """Return elements of ``G W G^+``: the diagonals, those on the `bonds`, those of leads.
 
     Parameters
@@ -241,6 +269,8 @@ def site_sums(system: OpenSystem, energies: np.ndarray, sources: Sequence[Source
         Energies, in t.
     sources : sequence of m Source
         ``W``.
+    pairs : (k, 2) int array, optional
+        Orbitals of one site, or of two that a bond joins; not of a chain of one orbital each.
 
     Returns
     -------
@@ -248,10 +278,10 @@ def site_sums(system: OpenSystem, energies: np.ndarray, sources: Sequence[Source
         Of each source and energy.
     """
     own = bonds(system)
-    on_diagonal, beside = _elements(system, energies, sources, own)
-    beside, links = np.split(beside, [len(own)], axis=-1)
+    on_diagonal, beside = _elements(system, energies, sources, np.concatenate([own, pairs]))
+    beside, other, links = np.split(beside, [len(own), len(own) + len(pairs)], axis=-1)
     of_leads = system.coupling.expectations(on_diagonal, links)
-    return SiteSums(on_diagonal, beside, of_leads.swapaxes(1, 2), links)
+    return SiteSums(on_diagonal, beside, of_leads.swapaxes(1, 2), links, other)
 
 
 def _elements(

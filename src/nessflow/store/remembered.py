@@ -103,7 +103,7 @@ def remembered(
         Returns something that JSON can hold, which has the SHA-256 of each file that studies name
         (`FILES`), and whether it may be remembered.
     """
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, KeyError):
         seal, _, text = path.read_text(encoding="utf-8").partition("\n")
         content = json.loads(text)
         # What else they name they would do by an edit, or by a file that they name.

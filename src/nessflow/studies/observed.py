@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from nessflow.observables import observable
 from nessflow.observables.observable import Chosen, Listed, Observable, observable_kinds
-from nessflow.parts import KeyedError, Strict
+from nessflow.parts import KeyedError, Strict, at_key
 from nessflow.studies import systems
 from nessflow.studies.kind import Coordinate, Outcome, Variable
 from nessflow.studies.variables import ACCURACY, Accuracy
@@ -76,9 +76,12 @@ class Observed(Strict):
                 "nothing to compute; name an observable, or leave the key out", "observables"
             )
         mine = self.own_coordinates()
+        leads = self.system_coordinates(["lead"])["lead"].values.tolist()
         for number, each in enumerate(self.observables):
             if reason := self.refusal(type(each)):
                 raise KeyedError(reason, "observables", number)
+            with at_key("observables", number, each.name):
+                each.require_leads(leads)
             for dim, coordinate in each.coordinates().items():
                 if not np.array_equal(mine.get(dim, coordinate).values, coordinate.values):
                     raise KeyedError(

@@ -1,7 +1,7 @@
 """Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -47,6 +47,12 @@ class ProbeRole(Strict):
         None,
     )
 
+    dephasing: bool = Field(
+        False,
+        description="whether each sends at every energy what it takes, as the kind probes has it: "
+        "without current, temperature and heat_current",
+    )
+
     @field_validator("sites")
     @classmethod
     def _each_once(cls, sites):
@@ -65,7 +71,11 @@ class ProbeRole(Strict):
 
     @model_validator(mode="after")
     def _temperature_or_heat(self):
-        if (self.temperature is None) == (self.heat_current is None):
+        if self.dephasing:
+            for key in ("temperature", "heat_current", "current"):
+                if getattr(self, key):
+                    raise KeyedError(f"a dephasing probe has no {key}; leave it out", key)
+        elif (self.temperature is None) == (self.heat_current is None):
             raise ValueError(
                 "give either a temperature, or a heat_current from which the temperature follows "
                 "(0 for a probe that exchanges no heat)"
@@ -87,6 +97,21 @@ AnyProbes = Annotated[Lead, AnyOf(Lead, ProbeRole)]
 
 class ProbedSystem(systems.System):
     """An open quadratic system with leads and probes."""
+
+    takes_dephasing: ClassVar[bool] = False
+
+    @model_validator(mode="after")
+    def _with_potentials(self):
+        for name, group in self.probes.items():
+            if group.dephasing and not self.takes_dephasing:
+                raise KeyedError(
+                    "dephasing probes have no chemical potential; use study: probes, with the bias "
+                    "as an axis",
+                    "probes",
+                    name,
+                    "dephasing",
+                )
+        return self
 
     probes: dict[Name, AnyProbes] = Field(description="groups of probes by name", min_length=1)
 
@@ -119,7 +144,7 @@ class ProbedSystem(systems.System):
                         *place,
                     )
             systems.require_orbital(self.lattice, group, group.sites, "probes", name)
-            if not group.is_coupled:
+            if not (group.is_coupled or group.dephasing):
                 key = group.strength
                 raise KeyedError(
                     f"probes {name} have the {key} 0: nothing flows whatever their chemical "
@@ -135,6 +160,26 @@ class PerhapsProbedSystem(ProbedSystem):
     """An open quadratic system with leads and any probes, or none."""
 
     probes: dict[Name, AnyProbes] = Field({}, description="groups of probes by name")
+
+    takes_dephasing: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _of_one_kind(self):
+        kinds = {group.dephasing: name for name, group in self.probes.items()}
+        if len(kinds) > 1:
+            raise KeyedError(
+                f"{kinds[False]} has a chemical potential and {kinds[True]} is dephasing; probes "
+                "of both kinds at once are not computed",
+                "probes",
+                kinds[True],
+                "dephasing",
+            )
+        return self
+
+    @property
+    def is_dephased(self) -> bool:
+        """Whether there are dephasing probes."""
+        return any(group.dephasing for group in self.probes.values())
 
 
 def lead_names(system: ProbedSystem) -> tuple[str, ...]:
@@ -209,8 +254,12 @@ def some_coordinates(system: ProbedSystem, dimensions: Iterable[str]) -> dict[st
         "lead_2": Coordinate(np.array(leads), "1", "second lead or probe"),
     }
     dimensions = list(dimensions)
+    if "mode" in dimensions:
+        terminals = open_system(system, np.random.default_rng(0))[0].terminals
+        most = max(len(terminal.channels) for terminal in terminals)
+        found["mode"] = Coordinate(np.arange(1, most + 1), "1", "mode")
     others = systems.coordinates(system, [dim for dim in dimensions if dim not in found])
-    return {dim: others[dim] if dim in others else found[dim] for dim in dimensions}
+    return {dim: others.pop(dim) if dim in others else found[dim] for dim in dimensions} | others
 
 
 def coordinates(system: ProbedSystem) -> dict[str, Coordinate]:

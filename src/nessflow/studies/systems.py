@@ -449,12 +449,32 @@ def terminals(system: System) -> tuple[str, ...]:
     return (*system.leads, "loss", "gain")
 
 
-def bond_count(system: System) -> int:
-    """Return the number of bonds of the lattice, those of bond loss and gain included."""
-    # Imported here: most studies need no bonds.
-    from nessflow.solvers.pairwise import bonds
+def bond_ends(system: System, of_sites: bool = False) -> np.ndarray:
+    """Return rows of the bonds, those of bond loss and gain included, or sites that they join.
 
-    return len(bonds(open_system(system, np.random.default_rng(0))))
+    Parameters
+    ----------
+    system : System
+        The system.
+    of_sites : bool
+        Whether orbitals of a site are taken together.
+
+    Returns
+    -------
+    (B, 2) int array
+        From 1, ascending, in pairs and among them.
+    """
+    # Imported here: most studies need no bonds.
+    from nessflow.solvers.pairwise import bonds, site_bonds
+
+    found = site_bonds if of_sites else bonds
+    return found(open_system(system, np.random.default_rng(0))) + 1
+
+
+def mode_count(system: System) -> int:
+    """Return the largest number of channels of a lead."""
+    terminals = open_system(system, np.random.default_rng(0)).terminals
+    return max(len(terminal.channels) for terminal in terminals)
 
 
 def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordinate]:
@@ -465,7 +485,8 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
     system : System
         The system.
     dimensions : iterable of str
-        Of ``terminal``, ``lead``, ``lead_2``, ``site``, ``bond`` and ``level``, in any order.
+        Of ``terminal``, ``lead``, ``lead_2``, ``mode``, ``site``, ``bond``, ``level``,
+        ``spin_site``, ``spin_bond`` and ``spin_component``, in any order.
 
     Returns
     -------
@@ -477,13 +498,36 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
         "terminal": lambda: (np.array(terminals(system)), "terminal"),
         "lead": lambda: (np.array(tuple(system.leads)), "lead"),
         "lead_2": lambda: (np.array(tuple(system.leads)), "second lead"),
+        "mode": lambda: (np.arange(1, mode_count(system) + 1), "mode"),
+        "spin_site": lambda: (np.arange(1, lattice.sites + 1), "site"),
+        "spin_bond": lambda: (np.arange(1, len(ends["spin_bond"]) + 1), "bond between sites"),
+        "spin_component": lambda: (np.array(["x", "y", "z"]), "component of the spin"),
         "site": lambda: (np.arange(1, lattice.size + 1), "site"),
-        "bond": lambda: (np.arange(1, bond_count(system) + 1), "bond"),
+        "bond": lambda: (np.arange(1, len(ends["bond"]) + 1), "bond"),
         "level": lambda: (np.arange(1, lattice.size + 1), "level"),
+    }
+    dimensions = list(dimensions)
+    ends = {
+        name: bond_ends(system, of_sites)
+        for name, of_sites in (("bond", False), ("spin_bond", True))
+        if name in dimensions
     }
     found = {name: makers[name]() for name in dimensions}
     result = {name: Coordinate(values, "1", text) for name, (values, text) in found.items()}
+    for name, pairs in ends.items():
+        result |= beside_bonds(name, pairs)
     return result | (beside_sites(lattice) if "site" in result else {})
+
+
+def beside_bonds(name: str, ends: np.ndarray) -> dict[str, Coordinate]:
+    """Return the two values of ``site`` that each bond joins; nothing of a chain's, l to l + 1."""
+    if np.array_equal(ends, np.arange(1, len(ends) + 1)[:, None] + [0, 1]):
+        return {}
+    keys = (f"{name}_site", "from"), (f"{name}_site_2", "to")
+    return {
+        key: Coordinate(own, "1", f"site {way} which the current of the bond counts", name)
+        for (key, way), own in zip(keys, ends.T, strict=True)
+    }
 
 
 def beside_sites(lattice: Lattice) -> dict[str, Coordinate]:
@@ -551,7 +595,8 @@ def open_systems(
         }
         if found is None:
             leads = [*_leads(system), *more]
-            found = OpenSystem(hamiltonian, **rates, leads=leads, bonds=_bonds(system, rates))
+            kept = {"bonds": _bonds(system, rates), "orbitals": lattice.orbitals}
+            found = OpenSystem(hamiltonian, **rates, leads=leads, **kept)
         else:
             found = found.with_hamiltonian(hamiltonian, **rates)
         vacant = drawn.get("presence", np.zeros(0, bool))

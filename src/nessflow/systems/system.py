@@ -338,6 +338,8 @@ class OpenSystem:
     bonds : (B, 2) int array, optional
         Pairs of sites, from 0, that count as bonds: ascending, in pairs and among them.  Those
         that any matrix joins unless told, of a tridiagonal one all neighbours.
+    orbitals : int
+        Number of rows, next to each other, that are orbitals of one site.
 
     One dense matrix makes all three dense; otherwise one `Sparse` makes all three sparse.
 
@@ -353,6 +355,7 @@ class OpenSystem:
     leads: tuple[AttachedLead, ...]
     removed: tuple[int, ...] = ()
     bonds: np.ndarray | None = None
+    orbitals: int = 1
 
     def __post_init__(self):
         names = ("hamiltonian", "loss", "gain")
@@ -432,7 +435,8 @@ class OpenSystem:
             model = joint.lead.on(kept[joint.sites])
             for row, a in enumerate(joint.channels.tolist()):
                 leads[a] = replace(self.leads[a], model=Joined(lead=model, row=row))
-        return OpenSystem(*matrices, leads, removed, None if self.is_tridiagonal else self.pairs)
+        bonds = None if self.is_tridiagonal else self.pairs
+        return OpenSystem(*matrices, leads, removed, bonds, self.orbitals)
 
     def with_occupations(
         self, chemical_potentials: np.ndarray, temperatures: np.ndarray
@@ -492,7 +496,7 @@ class OpenSystem:
             )
 
         names = "hamiltonian", "loss", "gain"
-        same = parts(self) == parts(other)
+        same = parts(self) == parts(other) and self.orbitals == other.orbitals
         if not (same and all(alike(getattr(self, x), getattr(other, x)) for x in names)):
             return self
         filling = [(x.chemical_potential, x.temperature) for x in self.leads]
@@ -501,8 +505,8 @@ class OpenSystem:
     def _like(self, kept: Iterable[str], **others) -> "OpenSystem":
         """Return a system that shares how the leads couple, and what else is named."""
         other = object.__new__(OpenSystem)
-        own = ("removed", "bonds", "terminal_of_lead", "coupling", "joints", "alike_leads")
-        names = (*kept, *own)
+        own = ("removed", "bonds", "orbitals")
+        names = (*kept, *own, "terminal_of_lead", "coupling", "joints", "alike_leads")
         vars(other).update({name: getattr(self, name) for name in names}, **others)
         return other
 
@@ -691,7 +695,7 @@ class OpenSystem:
         leads = [lead.conjugate for lead in self.leads]
         if all(x is y for x, y in zip(own, (*matrices, *leads), strict=True)):
             return self
-        return OpenSystem(*matrices, leads, self.removed, self.bonds)
+        return OpenSystem(*matrices, leads, self.removed, self.bonds, self.orbitals)
 
     def __getstate__(self) -> dict:
         """Return what is copied and pickled: without what others remember of the system."""

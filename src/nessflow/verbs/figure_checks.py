@@ -15,6 +15,7 @@ from nessflow.errors import Problem, nearest, shown
 from nessflow.figures.mathtext import fault_of
 from nessflow.figures.specs import (
     Contour,
+    CurrentMap,
     Law,
     Layer,
     Lines,
@@ -236,6 +237,9 @@ class _Check:
                 units = self._units(source, layer.y)
                 yield from self._same((*key, "y"), layer.y, units, shown_y)
                 yield from self._same((*key, "x"), x, self._units(source, x), shown_x)
+        elif isinstance(panel, CurrentMap):
+            shown_x, shown_y = (self._units(name, axis) for axis in (panel.x, panel.y))
+            yield from self._current_map(panel)
         else:
             yield from self._read(("y",), panel.y, name, panel.sel, panel.x, {})
             shown_x, shown_y = (self._units(name, axis) for axis in (panel.x, panel.y))
@@ -250,6 +254,17 @@ class _Check:
             yield from self._numbers(("reference_lines", number), line, shown)
         for number, mark in enumerate(panel.marks):
             yield from self._numbers(("marks", number), mark, {"x": shown_x, "y": shown_y})
+
+    def _current_map(self, panel: CurrentMap) -> Iterator[Problem]:
+        name, layout = self.study.name, self.layouts[self.study.name]
+        if not layout.find(panel.current):
+            expected = "a study whose observables are bond-currents too"
+            yield self._problem(("plot",), expected, given="current-map")
+            return
+        if panel.z:
+            yield from self._read(("z",), panel.z, name, panel.sel, "site", {})
+        yield from self._read(("current",), panel.current, name, panel.sel, "bond", {})
+        yield from self._display_unit(self._units(name, panel.current))
 
     def _power_law(self, panel: PowerLaw, x: str | None, y: str | None) -> Iterator[Problem]:
         names = [fit["name"] for fit in self.study.fits]
