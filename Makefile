@@ -52,13 +52,14 @@ $(JUDGES)/ready: envs/judges.lock
 	$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/judges.lock
 	touch $@
 
-# Kwant beside nessflow, for tests/physics/test_kwant.py; needs a C compiler and two minutes.
+# Kwant and sisl beside nessflow, for the tests that compare with them; needs a C compiler and two
+# minutes.
 kwant-environment: $(VENV)/kwant
 
 $(VENV)/kwant: $(VENV)/ready envs/kwant.lock
 	rm -rf $@-source
 	$(VENV)/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r envs/kwant.lock --dest $@-source
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $@-source/[Cc]ython-* $@-source/tinyarray-*
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $@-source/[Cc]ython-* $@-source/tinyarray-* $@-source/sisl-*
 	tar -xzf $@-source/kwant-*.tar.gz -C $@-source --strip-components 1
 	cd $@-source && CFLAGS=-O1 "$(CURDIR)/$(VENV)/bin/python" setup.py --quiet build_ext --cython bdist_wheel
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $@-source/dist/kwant-*.whl
