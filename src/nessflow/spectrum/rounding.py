@@ -14,6 +14,7 @@ from nessflow.solvers.banded import product
 from nessflow.solvers.solver import contact_states
 from nessflow.spectrum.mesh import energy_scale
 from nessflow.systems.matrices import as_sparse
+from nessflow.systems.modes import joined_channels
 from nessflow.systems.system import OpenSystem, remembered
 
 
@@ -89,14 +90,17 @@ def times_element_sizes(system: OpenSystem, energies: np.ndarray, states: np.nda
     contacts = system.coupling.magnitudes
     onto, constant = contacts.rows(system.sites), _constant_sizes(system)
     sizes = np.zeros((contacts.count, energies.size))
-    for at, row in zip(contacts.of_lead, system.self_energies(energies), strict=True):
-        sizes[at] += abs(row)
+    joined = joined_channels(system.joints)
+    for lead, members in system.alike_leads:
+        if members[0] not in joined:
+            row = abs(lead.self_energy(energies))
+            for a in members:
+                sizes[contacts.of_lead[a]] += row
     states = abs(states)
     by_leads = product(onto.T.tocsr(), sizes.T[:, :, None] * product(onto, states))
     for joint in system.joints:
         sites = joint.sites
         between = abs(joint.lead.self_energy_matrix(energies, sites.size))
-        np.einsum("eii->ei", between)[:] = 0.0  # counted above
         by_leads[:, sites] += between @ states[:, sites]
     return product(constant, states) + abs(energies)[:, None, None] * states + by_leads
 
