@@ -186,3 +186,78 @@ def test_channels_of_a_file_by_wave_number(k):
     result = point("wannier90-bulk", k=k, energies=energies)
     size = abs(1 + np.exp(1j * k))
     np.testing.assert_allclose(through(result), between(abs(1 - size), 1 + size), atol=1e-10)
+
+
+def ssh_by_hand(t1, g, bias=0.4):
+    """Currents and noise by the whole scattering matrix, each channel of the gain in it."""
+    sites, temperature = 20, 0.1
+    bonds = np.where(np.arange(sites - 1) % 2 == 0, t1, 1.0)
+    h = -np.diag(bonds, 1) - np.diag(bonds, -1)
+    low, high = abs(1 - t1), 1 + t1
+    theta, weight = np.polynomial.legendre.leggauss(160)
+    theta, weight = (theta + 1) * np.pi / 2, weight * np.pi / 2
+    currents, noise = np.zeros(2), np.zeros((2, 2))
+    for sign in (-1, 1):
+        energies = sign * (low + high) / 2 - (high - low) / 2 * np.cos(theta)
+        steps = weight * (high - low) / 2 * np.sin(theta) / (2 * np.pi)
+        for energy, step in zip(energies, steps, strict=True):
+            # E g^2 - (E^2 + 1 - t1^2) g + E = 0
+            b = energy**2 + 1 - t1**2
+            roots = np.roots([energy, -b, energy])
+            sigma = roots[np.argmin(roots.imag)]
+            width = np.zeros((sites, 2 + sites // 2))
+            width[0, 0] = width[-1, 1] = np.sqrt(-2 * sigma.imag)
+            width[np.arange(1, sites, 2), np.arange(2, 2 + sites // 2)] = np.sqrt(2 * g)
+            ends = np.isin(np.arange(sites), (0, sites - 1))
+            loss = np.diag(g * (np.arange(sites) % 2) + 1j * sigma * ends)
+            green = np.linalg.inv(energy * np.eye(sites) - h + 1j * loss)
+            s = -np.eye(width.shape[1]) + 1j * width.T @ green @ width
+            filled = 1 / (1 + np.exp((energy - bias / 2 * np.array([1, -1])) / temperature))
+            n = np.diag([*filled, *np.ones(sites // 2)])
+            a = [np.diag(one) - s.conj().T @ np.diag(one) @ s for one in np.eye(len(n))[:2]]
+            currents += step * np.array([np.trace(n @ x).real for x in a])
+            empty = np.eye(len(n)) - n
+            noise += step * np.array([[np.trace(n @ x @ empty @ y).real for y in a] for x in a])
+    return currents, noise
+
+
+@pytest.mark.parametrize(("t1", "g"), [(0.6, 0.02), (1.0, 0.1), (1.7, 0.1), (0.8, 0)])
+def test_gain_on_a_sublattice(t1, g):
+    currents, noise = ssh_by_hand(t1, g)
+    result = point("ssh-gain", process="gain", g=g, t1=t1)
+    net = (currents[0] - currents[1]) / 2
+    np.testing.assert_allclose(value(result, "net_particle_current"), net, rtol=2e-6)
+    np.testing.assert_allclose(value(result, "particle_noise"), noise, rtol=2e-6, atol=1e-9)
+    other = point("ssh-gain", process="loss", g=g, t1=t1)
+    names = ["net_particle_current", "net_particle_noise", "scattering_entropy_production"]
+    for name in names:
+        np.testing.assert_allclose(value(other, name), value(result, name), rtol=2e-6, atol=1e-9)
+
+
+def test_gain_on_a_sublattice_sends_as_much_to_both_sides():
+    same = {f"system.leads.{lead}.chemical_potential": 0.1 for lead in ("left", "right")}
+    result = point("ssh-gain", process="gain", g=0.1, t1=0.7, **same)
+    assert abs(value(result, "net_particle_current")) < 1e-9
+
+
+def hall(mu, flux=0.5, swapped=False):
+    pairs = {"current": ["left", "right"], "voltage": ["bottom-1", "top-1"]}
+    if swapped:
+        pairs = {"current": pairs["voltage"], "voltage": pairs["current"]}
+    observables = [{"resistances": {"hall": pairs}}]
+    settings = {"system.lattice.flux": flux, "observables": observables}
+    return value(point("hall-bar", mu=mu, **settings), "resistance")[0] / (2 * math.pi)
+
+
+@pytest.mark.parametrize(("mu", "filled"), [(-3.0, 1), (-2.2, 2), (-1.5, 3)])
+def test_plateaus_of_the_hall_resistance(mu, filled):
+    result = value(point("hall-bar", mu=mu), "resistance") / (2 * math.pi)
+    tolerance = {1: 1e-3, 2: 5e-3, 3: 2e-2}[filled]
+    np.testing.assert_allclose(result, [1 / filled, 0], atol=tolerance)
+
+
+@pytest.mark.parametrize("mu", [-2.6, -1.87])
+def test_reciprocity_of_the_hall_bar_between_plateaus(mu):
+    """Onsager and Casimir: current and voltage exchanged in the opposite flux."""
+    assert hall(mu, 0.5) == pytest.approx(hall(mu, -0.5, swapped=True), rel=1e-9)
+    assert abs(hall(mu, -0.5) + hall(mu, 0.5)) > 1e-3
