@@ -557,7 +557,11 @@ FAULTS = {
     ),
     "axis named sample": ("  mu: {outer", "  sample: {outer", ["13: axes.sample", "taken"]),
     "axis named as a function": ("  mu: {outer", "  exp: {outer", ["13: axes.exp", "taken"]),
-    "axis named as a keyword": ("  mu: {outer", "  lambda: {outer", ["13: axes.lambda"]),
+    "axis named as a keyword": (
+        "  mu: {outer",
+        "  lambda: {outer",
+        ["13: axes.lambda", "a word of the language of formulas"],
+    ),
     "axis without units": ("natural_units: t", "", ["14: axes.bias: expected natural_units; no"]),
     "nothing random": (
         "disorder: {kind: uniform, half_width: $V}",

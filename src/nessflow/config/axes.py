@@ -133,7 +133,9 @@ def name_problems(document: Document, kind: Kind) -> list[Problem]:
         elif first != name:
             # Names become folders, and some file systems do not tell A from a.
             hint = f"{name} and {first} differ in capitals alone"
-        elif _AXIS_NAME.fullmatch(name) and not iskeyword(name):
+        elif iskeyword(name):
+            hint = f"{name} is a word of the language of formulas; rename the axis"
+        elif _AXIS_NAME.fullmatch(name):
             continue
         expected = "an axis name of letters, digits and _ that names nothing else"
         problems.append(document.problem(("axes", name), expected, hint, ""))
