@@ -116,7 +116,8 @@ class Dense:
         s, owner, filled = self.scattering(energies)
         out = s @ (filled[..., None] * s.conj().mT)
         mine = [np.flatnonzero(owner == a) for a in range(self.count)]
-        change = filled - np.einsum("eaa->ea", out).real
+        # Sums of differences: what far away is filled alike does not cancel.
+        change = (abs(s) ** 2 * (filled[:, :, None] - filled[:, None, :])).sum(axis=2)
         current = np.array([change[:, at].sum(axis=1) for at in mine])
         counted = []
         for at in mine:

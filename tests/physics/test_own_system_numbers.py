@@ -360,6 +360,10 @@ def noise(system):
     return pair(solved(system, "noise"), "particle_noise")
 
 
+def terminal_noise(system):
+    return pair(solved(system, "terminal-noise"), "terminal_noise")
+
+
 def left_current_and_noise(system):
     return joined(left_current(system), left_noise(system))
 
