@@ -443,6 +443,14 @@ def bound_weight(system):
     return pair(solved(system, "density"), "bound_weight")
 
 
+def bound_state(system, energy):
+    """Level of the effective Hamiltonian at that energy, and the weight of the state."""
+    found = solved(system, {"effective-spectrum": {"energy": energy}}, "density")
+    assert abs(found["resonance_width"]).max() == 0
+    level = pair(found, "resonance_energy", level=1)
+    return joined(level, pair(found, "bound_weight", site=1))
+
+
 def occupation(system, sites):
     return pair(solved(system, "density"), "occupation", site=sites)
 
