@@ -102,6 +102,29 @@ def test_one_cell_more_in_the_system_changes_nothing(lead):
     np.testing.assert_allclose(sigma, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("seed", [18, 30, 38])
+@pytest.mark.parametrize("kind", ["computed", "interpolated"])
+def test_one_cell_more_changes_nothing_close_to_a_state_at_the_end(seed, kind):
+    """Random cells of three orbitals of which one hops on: waves that nearly vanish in a cell."""
+    rng = np.random.default_rng(seed)
+    a, b, c = rng.normal(size=(3, 3, 3)) + 1j * rng.normal(size=(3, 3, 3))
+    cell, hopping = 0.5 * (a + a.conj().T), np.outer(b[0], c[0]) / np.sqrt(3)
+    lead = unit_cell(cell, hopping, b[1:])
+    lead = lead.interpolated if kind == "interpolated" else lead
+    (level, _), *_ = lead.end_states or [(lead.reference_energy, None)]
+    energies = level + np.concatenate([x * np.geomspace(1e-7, 0.3, 40) for x in (-1, 1)])
+    whole = UnitCell(cell=rows_of(cell), hopping=rows_of(hopping))
+    beyond = (whole.interpolated if kind == "interpolated" else whole).self_energy_matrix(
+        energies, 3
+    )
+    inner = energies[:, None, None] * np.eye(3) - cell - beyond
+    expected = b[1:] @ np.linalg.inv(inner) @ b[1:].conj().T
+    found = lead.self_energy_matrix(energies, 2)
+    # What a level of some width beside it feels: a pole takes it off.
+    felt = [np.linalg.inv(x + 1j * np.eye(2)) for x in (found, expected)]
+    np.testing.assert_allclose(*felt, atol=1e-10)
+
+
 def test_channels_are_as_many_as_bands_that_are_crossed(lead):
     cell, hopping = lead
     energies = np.linspace(-2.93, 2.91, 31)

@@ -21,7 +21,7 @@ from nessflow.store.store import read_dataset
 from nessflow.testing import SYSTEMS, check_observable
 
 GRID = {"start": -2.5, "stop": 2, "points": 7}
-DIMENSIONS = {"terminal", "lead", "lead_2", "mode", "site", "bond", "level"}
+DIMENSIONS = {"terminal", "terminal_2", "lead", "lead_2", "mode", "site", "bond", "level"}
 DIMENSIONS |= {"spin_site", "spin_bond", "spin_component"}
 OWN_DIMENSIONS = {"energy", "configuration", "thermocouple"}
 """Dimensions that parameters of observables make."""

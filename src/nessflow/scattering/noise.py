@@ -339,17 +339,37 @@ def _all_terms(system: OpenSystem, energies: np.ndarray) -> Terms:
     fixed[1] = 1.0
     filled = np.concatenate([leads.filled, fixed])[terminal].T
     empty = np.concatenate([leads.empty, fixed[::-1]])[terminal].T
-    matrices = []
+    matrices, magnitudes = [], []
     for a in range(count + 2):
-        mine = terminal == a
-        out = s[:, mine]
-        matrices.append(np.diag(mine.astype(complex)) - out.conj().swapaxes(1, 2) @ out)
+        one, out = np.diag((terminal == a).astype(float)), s[:, terminal == a]
+        matrices.append(one - out.conj().swapaxes(1, 2) @ out)
+        magnitudes.append(one + abs(out).swapaxes(1, 2) @ abs(out))
     occupations = filled[:, :, None] * empty[:, None, :]
-    elements = [(a, a) for a in range(count + 2)] + _pairs(count + 2)
-    products = (matrices[a] * matrices[b].swapaxes(1, 2) for a, b in elements)
-    terms = [(occupations * product) for product in products]
-    values = np.array([term.real.sum(axis=(1, 2)) for term in terms])
-    return values, np.array([abs(term).sum(axis=(1, 2)) for term in terms])
+    values, sizes = [], []
+    for a, b in [(a, a) for a in range(count + 2)] + _pairs(count + 2):
+        first, second = matrices[a], matrices[b].swapaxes(1, 2)
+        values.append((occupations * first * second).real.sum(axis=(1, 2)))
+        # Of what cancels in both, the parts of one times the other.
+        size, other = magnitudes[a], magnitudes[b].swapaxes(1, 2)
+        size = abs(first) * other + size * abs(second) + np.finfo(float).eps * size * other
+        sizes.append((occupations * size).sum(axis=(1, 2)))
+    return np.array(values), np.array(sizes)
+
+
+def terminal_noise_observable(system: OpenSystem) -> Observable[ParticleNoise]:
+    """Return the noise of every terminal as something to integrate, see `terminal_noise`."""
+
+    def integrand(rates: Rates) -> Terms:
+        channels = len(system.leads) + 2 * system.sites
+        parts = max(1, 64 * rates.energies.size * channels**2 // _BATCH_BYTES)
+        batches = np.array_split(rates.energies, parts)
+        values, sizes = zip(*(_all_terms(system, batch) for batch in batches), strict=True)
+        return np.concatenate(values, axis=1), np.concatenate(sizes, axis=1)
+
+    def result(found: Integral) -> ParticleNoise:
+        return _assembled(terminal_names(system), found, closed=True)
+
+    return Observable(integrand, result, measure=noise_measure)
 
 
 def terminal_noise(system: OpenSystem, rtol: float = ACCURACY) -> ParticleNoise:
@@ -371,14 +391,4 @@ def terminal_noise(system: OpenSystem, rtol: float = ACCURACY) -> ParticleNoise:
         Terminals as in `terminal_names`; no net noise.
     """
 
-    def integrand(rates: Rates) -> Terms:
-        channels = len(system.leads) + 2 * system.sites
-        parts = max(1, 64 * rates.energies.size * channels**2 // _BATCH_BYTES)
-        batches = np.array_split(rates.energies, parts)
-        values, sizes = zip(*(_all_terms(system, batch) for batch in batches), strict=True)
-        return np.concatenate(values, axis=1), np.concatenate(sizes, axis=1)
-
-    def result(found: Integral) -> ParticleNoise:
-        return _assembled(terminal_names(system), found, closed=True)
-
-    return integrate_observables(system, [Observable(integrand, result)], rtol)[0]
+    return integrate_observables(system, [terminal_noise_observable(system)], rtol)[0]

@@ -248,8 +248,10 @@ def contacts(system: ProbedSystem) -> dict[str, Coordinate]:
 def some_coordinates(system: ProbedSystem, dimensions: Iterable[str]) -> dict[str, Coordinate]:
     """Return what `systems.coordinates` does, with the probes among terminals and leads."""
     leads = [*lead_names(system), *probe_names(system)]
+    terminals = np.array([*leads, "loss", "gain"])
     found = {
-        "terminal": Coordinate(np.array([*leads, "loss", "gain"]), "1", "terminal"),
+        "terminal": Coordinate(terminals, "1", "terminal"),
+        "terminal_2": Coordinate(terminals, "1", "second terminal"),
         "lead": Coordinate(np.array(leads), "1", "lead or probe"),
         "lead_2": Coordinate(np.array(leads), "1", "second lead or probe"),
     }

@@ -485,8 +485,8 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
     system : System
         The system.
     dimensions : iterable of str
-        Of ``terminal``, ``lead``, ``lead_2``, ``mode``, ``site``, ``bond``, ``level``,
-        ``spin_site``, ``spin_bond`` and ``spin_component``, in any order.
+        Of ``terminal``, ``terminal_2``, ``lead``, ``lead_2``, ``mode``, ``site``, ``bond``,
+        ``level``, ``spin_site``, ``spin_bond`` and ``spin_component``, in any order.
 
     Returns
     -------
@@ -496,6 +496,7 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
     lattice = system.lattice
     makers = {
         "terminal": lambda: (np.array(terminals(system)), "terminal"),
+        "terminal_2": lambda: (np.array(terminals(system)), "second terminal"),
         "lead": lambda: (np.array(tuple(system.leads)), "lead"),
         "lead_2": lambda: (np.array(tuple(system.leads)), "second lead"),
         "mode": lambda: (np.arange(1, mode_count(system) + 1), "mode"),

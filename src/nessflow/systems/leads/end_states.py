@@ -2,10 +2,12 @@
 
 A half-infinite row of cells is a piece of the infinite one, so that it has no levels beyond all
 bands, but it may have some in gaps, bound to its end: poles of its self-energy on the real line.
-Those of a finite piece that live in its first half are found first, and then each pole by the
-self-energy itself.
+A finite piece says where they are, about.  What is next to a pole has few digits, and a circle
+around it all of them: from the self-energy there follow the poles, by its moments, and what is left
+without them, by its series.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -18,18 +20,46 @@ _CELLS = 16
 """Cells of it, at least."""
 _HERE = 0.5
 """Weight in the first half from which on a state is of this end."""
-_SAME = 1e-6
-"""Distance of levels, relative to the norm, that are refined together."""
-_STEPS = 12
-_NEAR = 1e-3
-"""Distance from a pole at which its residue is taken, over that to what is next."""
+_CLOSE = 0.02
+"""Distance of levels, over the width of their gap, that have one circle."""
+_NODES = 64
+_REACH = 0.4
+"""Share of the room around levels that their circle takes."""
 _WEIGHT = 1e-12
 """Residue, relative to the coupling squared, that is none."""
 
 
-def end_states(
-    surface: Surface, bands: tuple[tuple[float, float], ...]
-) -> tuple[tuple[float, np.ndarray], ...]:
+@dataclass(frozen=True, eq=False)
+class EndStates:
+    """States at the end of a lead, close to each other, and its self-energy around them.
+
+    Attributes
+    ----------
+    levels : tuple of (float, array)
+        Energy, in t, and the amplitudes u on the rows of the system, (m,), in t: near the pole the
+        self-energy is ``u u^+ / (w - level)``.
+    centre, reach : float
+        Where the series is used: energies within the reach of the centre, in t.
+    series : (n, m, m) complex array
+        Coefficients of ``((w - centre) / reach)^k`` of the self-energy without these levels, in t.
+    """
+
+    levels: tuple[tuple[float, np.ndarray], ...]
+    centre: float
+    reach: float
+    series: np.ndarray
+
+    def holds(self, energies: np.ndarray) -> np.ndarray:
+        """Return which of energies, (E,), are within its reach."""
+        return abs(energies - self.centre) < self.reach
+
+    def regular(self, energies: np.ndarray) -> np.ndarray:
+        """Return the self-energy without these levels within the reach, (E, m, m)."""
+        x = (energies - self.centre) / self.reach
+        return np.tensordot(np.vander(x, len(self.series), increasing=True), self.series, 1)
+
+
+def end_states(surface: Surface, bands: tuple[tuple[float, float], ...]) -> tuple[EndStates, ...]:
     """Return the states at the end of a lead that its coupling reaches.
 
     Parameters
@@ -41,23 +71,24 @@ def end_states(
 
     Returns
     -------
-    tuple of (level, vector)
-        Energy, in t, and the amplitudes u on the rows of the system, (m,), in t: near the pole the
-        self-energy is ``u u^+ / (w - level)``.  Levels that coincide come one by one.
+    tuple of EndStates
+        Those that are close to each other together.
     """
-    gaps = [(high, low) for (_, high), (low, _) in pairwise(bands)]
-    found: list[tuple[float, np.ndarray]] = []
-    for low, high in gaps:
+    found = []
+    for (_, low), (high, _) in pairwise(bands):
         levels = _levels(surface, low, high)
-        for k, level in enumerate(levels):
-            others = [x for j, x in enumerate(levels) if j != k]
-            room = min(abs(level - x) for x in (low, high, *others))
-            found += _pole(surface, level, room)
+        starts = np.flatnonzero(np.diff(levels, prepend=-np.inf) > _CLOSE * (high - low))
+        groups = np.split(levels, starts[1:]) if levels.size else []
+        ends = [low, *(x for group in groups for x in (group[0], group[-1])), high]
+        for k, group in enumerate(groups):
+            room = min(group[0] - ends[2 * k], ends[2 * k + 3] - group[-1])
+            around = _around(surface, group, room)
+            found += [around] if around.levels else []
     return tuple(found)
 
 
-def _levels(surface: Surface, low: float, high: float) -> list[float]:
-    """Return levels of a finite piece in a gap whose states are at its first cell."""
+def _levels(surface: Surface, low: float, high: float) -> np.ndarray:
+    """Return levels of a finite piece in a gap whose states are at its first cell, ascending."""
     n = len(surface.cell)
     cells = max(_CELLS, _ORBITALS // n)
     forward = surface.onward @ surface.back.conj().T
@@ -70,40 +101,49 @@ def _levels(surface: Surface, low: float, high: float) -> list[float]:
     weights, turn = np.linalg.eigh(half.conj().T @ half)
     here = own @ turn[:, weights > _HERE]
     levels = np.linalg.eigvalsh(here.conj().T @ piece @ here) if here.size else np.empty(0)
-    apart = np.diff(levels, prepend=-np.inf) > _SAME * surface.scale
-    return levels[apart & (levels > low) & (levels < high)].tolist()
+    return levels[(low < levels) & (levels < high)]
 
 
-def _largest(surface: Surface, energy: float) -> float:
-    """Return the inverse of the largest eigenvalue of ``Phi``: 0 at a pole, and rising there."""
-    values = np.linalg.eigvalsh(surface.green(energy))
-    return 1 / values[np.argmax(abs(values))]
+def _around(surface: Surface, levels: np.ndarray, room: float) -> EndStates:
+    """Return the poles close to some levels, and the self-energy on a circle without them."""
+    centre, spread = 0.5 * (levels[0] + levels[-1]), 0.5 * (levels[-1] - levels[0])
+    radius = spread + _REACH * room
+    turns = np.exp(2j * np.pi * (np.arange(_NODES) + 0.5) / _NODES)
+    above = surface.decaying(centre + radius * turns[: _NODES // 2])
+    values = np.concatenate([above, above[::-1].conj().swapaxes(1, 2)])
+    least = _WEIGHT * np.linalg.norm(surface.coupling, 2) ** 2
+    places, vectors = _poles(values, turns, radius, levels.size, least)
+    rest = values.copy()
+    for x, u in zip(places, vectors.T, strict=True):
+        rest -= np.outer(u, u.conj()) / (radius * (turns - x))[:, None, None]
+    reach = 0.5 * (spread + radius)
+    powers = np.arange(_NODES // 2)[:, None]
+    series = np.tensordot(turns.conj() ** powers, rest, 1) / _NODES
+    series *= ((reach / radius) ** powers)[:, :, None]
+    series = 0.5 * (series + series.conj().swapaxes(1, 2))
+    known = zip((centre + radius * places).tolist(), vectors.T, strict=True)
+    return EndStates(tuple(known), centre, reach, series)
 
 
-def _pole(surface: Surface, level: float, room: float) -> list[tuple[float, np.ndarray]]:
-    """Return the pole close to a level; none where the coupling does not reach it."""
-    before, here = level - _NEAR * room, level + _NEAR * room
-    at_before, at_here = _largest(surface, before), _largest(surface, here)
-    for _ in range(_STEPS):
-        if at_here in (at_before, 0.0):
-            break
-        step = at_here * (here - before) / (at_here - at_before)
-        before, at_before, here = here, at_here, here - step
-        if not abs(here - level) < 0.5 * room:
-            return []
-        if here == before:
-            break
-        at_here = _largest(surface, here)
-    steps = _NEAR * room * 0.5 ** np.arange(3)
-    around = surface.at(np.concatenate([here + steps, here - steps]))[0].reshape(2, 3, -1)
-    # Even powers of the step are left.
-    halved = 0.5 * steps[:, None] * (around[0] - around[1])
-    once = (4 * halved[1:] - halved[:-1]) / 3
-    residue = ((16 * once[1] - once[0]) / 15).reshape(len(surface.coupling), -1)
-    values, vectors = np.linalg.eigh(0.5 * (residue + residue.conj().T))
-    largest = np.linalg.norm(surface.coupling, 2) ** 2
-    return [
-        (float(here), np.sqrt(value) * vector)
-        for value, vector in zip(values, vectors.T, strict=True)
-        if value > _WEIGHT * largest
+def _poles(
+    values: np.ndarray, turns: np.ndarray, radius: float, count: int, least: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return poles within a circle, over its radius, and vectors of their residues, (m, k).
+
+    The moments ``sum_j x_j^p u_j u_j^+`` of values on the circle are the blocks of two matrices
+    whose eigenvalues, of one relative to the other, are the poles x.
+    """
+    moments = [
+        radius * np.tensordot(turns ** (p + 1), values, 1) / turns.size for p in range(2 * count)
     ]
+
+    def blocks(first: int) -> np.ndarray:
+        rows = [[moments[first + i + j] for j in range(count)] for i in range(count)]
+        matrix = np.block(rows)
+        return 0.5 * (matrix + matrix.conj().T)
+
+    sizes, modes = np.linalg.eigh(blocks(0))
+    sizes, modes = sizes[sizes > least], modes[:, sizes > least]
+    inverse = (modes / np.sqrt(sizes)).conj().T
+    places, turn = np.linalg.eigh(inverse @ blocks(1) @ inverse.conj().T)
+    return places, (modes * np.sqrt(sizes) @ turn)[: values.shape[1]]

@@ -126,10 +126,23 @@ class Surface:
         """Return the number of open channels, (E,) int."""
         return (self.at(energies)[1] != 0).any(axis=1).sum(axis=1)
 
-    def green(self, energy: float) -> np.ndarray:
-        """Return ``Phi = R^+ g R`` at an energy, (r, r)."""
-        phi, _, sound, _ = self._by_waves(np.array([energy], float))
-        return phi[0] if sound[0] else self._at_special(energy)[0]
+    def decaying(self, energies: np.ndarray) -> np.ndarray:
+        """Return the self-energy at complex energies, where all waves decay or grow.
+
+        Parameters
+        ----------
+        energies : (E,) complex array
+            Above the real line, in t.
+
+        Returns
+        -------
+        (E, m, m) complex array
+            In t.
+        """
+        phi = np.array([self._of_decaying(energy) for energy in energies])
+        if self._reduced is not None:
+            return self._reduced @ phi @ self._reduced.conj().T
+        return self.coupling @ self._first_cell(energies, phi) @ self.coupling.conj().T
 
     # --- one way, and the other -------------------------------------------------------------------
 
@@ -267,20 +280,22 @@ class Surface:
 
     def _by_schur_form(self, energy: float) -> tuple[np.ndarray, np.ndarray]:
         """Return ``Phi`` and V_Phi from energies just above the real line."""
-        r = self.rank
-        found = []
-        for above in (_ABOVE, 2 * _ABOVE):
-            a, b = (x[0] for x in self._pencil(np.array([energy + 1j * above * self.scale])))
-            schur = scipy.linalg.ordqz(a, b, sort="iuc", output="complex")
-            alpha, beta, vectors = schur[2], schur[3], schur[5]
-            if (abs(alpha) < abs(beta)).sum() != r:
-                return np.full((2, r, r), np.nan, complex)
-            found.append(vectors[:r, :r] @ _solved(vectors[r:, :r], np.eye(r, dtype=complex)))
-        phi = 2 * found[0] - found[1]
+        shift = 1j * _ABOVE * self.scale
+        phi = 2 * self._of_decaying(energy + shift) - self._of_decaying(energy + 2 * shift)
         if not np.isfinite(phi).all():
-            return np.full((2, r, r), np.nan, complex)
+            return np.full((2, self.rank, self.rank), np.nan, complex)
         values = np.linalg.eigvalsh(1j * (phi - phi.conj().T))
         return phi, _columns(phi, int((values > _CLOSED * abs(phi).max()).sum()))
+
+    def _of_decaying(self, energy: complex) -> np.ndarray:
+        """Return ``Phi`` of waves that decay, nan where they are not as many as others."""
+        r = self.rank
+        a, b = (x[0] for x in self._pencil(np.array([energy])))
+        schur = scipy.linalg.ordqz(a, b, sort="iuc", output="complex")
+        alpha, beta, vectors = schur[2], schur[3], schur[5]
+        if (abs(alpha) < abs(beta)).sum() != r:
+            return np.full((r, r), np.nan, complex)
+        return vectors[:r, :r] @ _solved(vectors[r:, :r], np.eye(r, dtype=complex))
 
 
 def _of_invariant_space(

@@ -1,6 +1,7 @@
 """Lead of equal cells, each of several coupled orbitals: a strip, a ribbon, a wire with spin."""
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 from typing import ClassVar, Literal
@@ -10,16 +11,13 @@ from pydantic import Field, model_validator
 
 from nessflow import matrix
 from nessflow.parts import KeyedError, at_key
-from nessflow.systems.leads.end_states import end_states
+from nessflow.systems.leads.end_states import EndStates, end_states
 from nessflow.systems.leads.lead import NO_DISTANCE, Joined, Lead
 from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.leads.subbands import subbands
 from nessflow.systems.leads.surface import Surface
 from nessflow.systems.leads.table import Table
 
-_NEAR_POLE = 0.05
-"""Distance from a pole, over that to what is next, within which the rest is interpolated."""
-_NODES = 8
 _LARGEST = 32
 """Rank of the hopping up to which few energies pay for interpolation."""
 _CALLS = 4
@@ -143,7 +141,7 @@ class UnitCell(Lead):
     @property
     def end_states(self) -> tuple[tuple[float, np.ndarray], ...]:
         """States at its end, see `nessflow.systems.leads.end_states`."""
-        return _end_states(self)
+        return tuple(level for around in _end_states(self) for level in around.levels)
 
     @property
     def poles(self) -> tuple[tuple[complex, float], ...]:
@@ -283,27 +281,19 @@ class _Response:
         return np.array([self._open[number] for number in piece.tolist()], int)
 
     def _regular(self, energies: np.ndarray) -> np.ndarray:
-        levels = list(dict.fromkeys(level for level, _ in self._poles))
         result = self._with_poles(self._surface.at(energies)[0], energies, -1)
-        for level in levels:
-            # Close to a pole the difference is lost to rounding, and smooth.
-            beside = [x for x in (*self._edges, *levels) if x != level]
-            half = _NEAR_POLE * min(abs(level - x) for x in beside)
-            inside = abs(energies - level) < half
-            if inside.any():
-                nodes = np.polynomial.chebyshev.chebpts1(_NODES)
-                around = level + half * nodes
-                values = self._with_poles(self._surface.at(around)[0], around, -1)
-                series = np.polynomial.chebyshev.chebfit(
-                    nodes, values.reshape(_NODES, -1), _NODES - 1
-                )
-                at = (energies[inside] - level) / half
-                smooth = np.polynomial.chebyshev.chebval(at, series).T
-                result[inside] = smooth.reshape(-1, *result.shape[1:])
+        for around in _end_states(self._lead):
+            if (close := around.holds(energies)).any():
+                own = {level for level, _ in around.levels}
+                others = [x for x in self._poles if x[0] not in own]
+                regular = around.regular(energies[close])
+                result[close] = self._with_poles(regular, energies[close], -1, others)
         return result
 
-    def _with_poles(self, matrices: np.ndarray, energies: np.ndarray, sign: int) -> np.ndarray:
-        for level, u in self._poles:
+    def _with_poles(
+        self, matrices: np.ndarray, energies: np.ndarray, sign: int, poles: Iterable | None = None
+    ) -> np.ndarray:
+        for level, u in self._poles if poles is None else poles:
             distance = energies - level
             weight = sign / np.where(distance == 0, NO_DISTANCE, distance)
             matrices = matrices + weight[:, None, None] * np.outer(u, u.conj())
@@ -355,5 +345,5 @@ def _subbands_of(
 
 
 @lru_cache(maxsize=256)
-def _end_states(lead: UnitCell) -> tuple[tuple[float, np.ndarray], ...]:
+def _end_states(lead: UnitCell) -> tuple[EndStates, ...]:
     return end_states(lead.surface, lead.bands)
