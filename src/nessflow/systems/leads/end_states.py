@@ -56,7 +56,10 @@ class EndStates:
     def regular(self, energies: np.ndarray) -> np.ndarray:
         """Return the self-energy without these levels within the reach, (E, m, m)."""
         x = (energies - self.centre) / self.reach
-        return np.tensordot(np.vander(x, len(self.series), increasing=True), self.series, 1)
+        result = np.zeros((x.size, *self.series.shape[1:]), complex)
+        for coefficient in self.series[::-1]:
+            result = result * x[:, None, None] + coefficient
+        return result
 
 
 def end_states(surface: Surface, bands: tuple[tuple[float, float], ...]) -> tuple[EndStates, ...]:
