@@ -153,7 +153,9 @@ def _spectra(system: OpenSystem, energies: np.ndarray) -> Outcome:
     count = len(system.terminals)
     through = _spectrum(system, energies, lambda w: transmission(system, w)[:count])
     back = _spectrum(system, energies, lambda w: reflection(system, w))
-    fault = _unitarity_fault(through.value, back.value, open_channels(system, energies))
+    defect = _unitarity_defect(through.value, back.value, open_channels(system, energies))
+    bad = defect > 0
+    fault = _violated(energies, defect) if bad.all() and bad.size else ""
     _add_rounding(system, energies, through, back)
     for part in through[:2]:
         part[range(count), range(count)] = np.nan
@@ -166,13 +168,21 @@ def _spectra(system: OpenSystem, energies: np.ndarray) -> Outcome:
         value, error, _ = _spectrum(system, energies, lambda w, f=function: f(system, w))
         # Halves of sums and differences of transmissions into the leads.
         found[name] = Estimate(value, error + 0.5 * np.nansum(through.error, axis=(0, 1)))
+    for estimate in found.values() if not fault else ():
+        for part in estimate[:2]:
+            part[..., bad] = np.nan
+    lost = "" if fault or not bad.any() else _violated(energies, defect)
     found = {
-        name: x if x.undefined else x._replace(undefined=_why(system, energies, x.value))
+        name: x if x.undefined else x._replace(undefined=_why(system, energies, x.value, bad, lost))
         for name, x in found.items()
     }
     reasons = _DIAGONAL, found["transmission"].undefined
     found["transmission"] = through._replace(undefined="; ".join(filter(None, reasons)))
-    found |= spectra(system, energies)
+    for name, estimate in spectra(system, energies).items():
+        value, error, reason = estimate
+        if lost:
+            value, error = (np.where(bad, np.nan, x) for x in (value, error))
+        found[name] = Estimate(value, error, "; ".join(filter(None, (reason, lost))))
     never_zero = never_zero_spectra(system, energies)
     return outcome_of(OWN, found, *status_of(fault), _limits(system), never_zero)
 
@@ -222,22 +232,33 @@ def _add_rounding(
     back.error[...] += _ROUNDING * (1 + amplitude) * size
 
 
-def _why(system: OpenSystem, energies: np.ndarray, value: np.ndarray) -> str:
-    """Return why a spectrum is undefined at some energies, its diagonal apart."""
+def _why(
+    system: OpenSystem, energies: np.ndarray, value: np.ndarray, bad: np.ndarray, reason: str
+) -> str:
+    """Return why a spectrum is undefined at some energies, its diagonal apart.
+
+    Where they are ``bad`` there is a reason.
+    """
     value = value.copy()
     if value.ndim == 3:
         value[range(len(value)), range(len(value))] = 0.0
     lost = ~np.isfinite(value).all(axis=tuple(range(value.ndim - 1)))
-    return why_undefined(system, energies[lost])
+    return "; ".join(filter(None, (why_undefined(system, energies[lost & ~bad]), reason)))
 
 
-def _unitarity_fault(table: np.ndarray, reflected: np.ndarray, channels: np.ndarray) -> str:
-    """Return what is wrong with the sums over all terminals, or an empty text."""
-    defect = abs(table.sum(axis=1) + reflected - channels)
-    # At a band edge there is no sum.
-    worst = np.nanmax(defect, initial=0.0)
+def _unitarity_defect(table: np.ndarray, reflected: np.ndarray, channels: np.ndarray) -> np.ndarray:
+    """Return by how much sums over all terminals are off, 0 where that is no more than allowed."""
+    defect = np.nan_to_num(abs(table.sum(axis=1) + reflected - channels))  # none at a band edge
     allowed = UNITARITY_TOLERANCE * channels.max(initial=1.0)
-    return f"unitarity violated by {worst:.1e}, more than {allowed:.0e}" if worst > allowed else ""
+    worst = defect.max(axis=0, initial=0.0)
+    return np.where(worst > allowed, worst, 0.0)
+
+
+def _violated(energies: np.ndarray, defect: np.ndarray) -> str:
+    """Return at which energies unitarity is violated, as text."""
+    where = [f"{energy:g}" for energy in np.unique(energies[defect > 0]).tolist()]
+    listed = ", ".join(where[:5]) + (f" and {len(where) - 5} others" if len(where) > 5 else "")
+    return f"unitarity violated by {defect.max():.1e} at the energy {listed}"
 
 
 def _limits(system: OpenSystem) -> dict[str, Limits]:

@@ -87,7 +87,8 @@ def spectral_flows(
         found[:, steps], moved[:, steps] = _beside(system, energies[steps], rows)
     value, size = np.split(found, 2)
     error = (np.split(moved, 2)[0] + _ROUNDING * size) / (2 * np.pi)
-    error, value = np.where(np.isnan(value), np.nan, error), value / (2 * np.pi)
+    known = np.isfinite(value) & np.isfinite(error)
+    value, error = (np.where(known, x, np.nan) for x in (value / (2 * np.pi), error))
     lost = np.isnan(value).any(axis=0)
     reasons = [why_undefined(system, energies[lost & ~steps])]
     if (lost & steps).any():
