@@ -29,6 +29,8 @@ _REACHED = 1e-9
 """Coupling to others, and distance of levels, relative to that norm, that are taken for none."""
 _ROUNDING = 8 * np.finfo(float).eps
 """Rounding of levels, relative to the norm of the matrix that they come from."""
+_AT_EDGE = 2.0**-22
+"""Distance of a level from an edge, relative to that norm, that self-energies of cells blur."""
 _LARGEST = 400
 _MANY = 8
 """Sites and levels up to which bound states are searched: each takes a dozen diagonalisations."""
@@ -168,9 +170,12 @@ def _bound_between(
     low, high = max(lower, -2 * scale), min(upper, 2 * scale)
     rounding = _ROUNDING * max(scale, abs(fixed).max())
     # A level at the edge itself is spread over the whole lead.
+    blurred = rounding
+    if any(isinstance(lead.model, Joined) for lead in closed):
+        blurred = _AT_EDGE * scale  # the self-energy of cells knows half of the digits there
     falling = (
-        np.linalg.eigvalsh(matrix(low)) > rounding,
-        np.linalg.eigvalsh(matrix(high)) < -rounding,
+        np.linalg.eigvalsh(matrix(low)) > blurred,
+        np.linalg.eigvalsh(matrix(high)) < -blurred,
     )
     crossing, found = np.flatnonzero(falling[0] & falling[1]), []
     if crossing.size > _MANY:
