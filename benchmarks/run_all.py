@@ -20,7 +20,7 @@ from nessflow.digest import SOURCE, source_digest
 FOLDER = Path(__file__).resolve().parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 BENCHMARKS = (
-    *("kernel", "scaling", "geometry", "noise", "kinetic", "probes", "mixture"),
+    *("kernel", "scaling", "geometry", "cells", "noise", "kinetic", "probes", "mixture"),
     *("lindblad", "quadrature", "poles", "accuracy", "ensemble", "batches"),
     *("figures", "studies", "peers"),
 )
