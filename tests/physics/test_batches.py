@@ -15,10 +15,12 @@ from nessflow.spectrum.rates import Observable, integrate_each_system, integrate
 from nessflow.systems.system import OpenSystem
 from systems import as_dense_system, as_sparse_system, random_system
 
+NAMED = {"resistances", "thermopowers"}
+"""Observables that name what they measure."""
 ALL = [
     kind()
-    for kind in observable_kinds().values()
-    if not any(field.is_required() for field in kind.model_fields.values())
+    for name, kind in observable_kinds().items()
+    if name not in NAMED and not any(x.is_required() for x in kind.model_fields.values())
 ]
 INTEGRALS = [x for x in ALL if x.name in ("currents", "noise", "cumulants", "scattering-entropy")]
 

@@ -7,6 +7,7 @@ import pytest
 
 from nessflow.config.grid import Ensemble, generator, points_of
 from nessflow.config.project import load_study, parameters_of
+from nessflow.config.study import variables_at
 from nessflow.registry import find_kind, kind_names
 from nessflow.run.judge import judge
 from nessflow.studies.kind import FLOWS, Status
@@ -20,9 +21,9 @@ UNITS = {
 }
 
 
-def flows(kind, flow):
-    """Names of the variables of a kind that are one of the three."""
-    names = (f"_{name}" for name in kind.VARIABLES)
+def flows(variables, flow):
+    """Names of the variables that are one of the three."""
+    names = (f"_{name}" for name in variables)
     return [name[1:] for name in names if name.endswith(f"_{flow}")]
 
 
@@ -30,7 +31,7 @@ def flows(kind, flow):
 @pytest.mark.parametrize("flow", FLOWS)
 def test_every_kind_has_the_three_with_errors(name, flow):
     kind = find_kind(name)
-    found = flows(kind, flow)
+    found = flows(kind.VARIABLES, flow)
     assert found
     for variable in found:
         assert kind.VARIABLES[variable].natural_units in UNITS[flow], variable
@@ -44,7 +45,7 @@ def test_it_obeys_the_laws_of_kinds(name):
 
 
 def verdicts(path):
-    """Verdicts on the first and the last smoke point of a study."""
+    """Variables of the first and the last smoke point of a study, and verdicts on them."""
     study = load_study(path, tier="smoke")
     kind, points = study.kind, list(points_of(study.axes))
     for labels in {str(point): point for point in (points[0], points[-1])}.values():
@@ -52,14 +53,15 @@ def verdicts(path):
         ensemble = study.ensemble or Ensemble(1, 1, 0)
         rng = generator(ensemble, labels, 0) if kind.is_random(parameters) else None
         coordinates = {key: c.values for key, c in kind.coordinates(parameters).items()}
-        yield kind, judge(kind.evaluate(parameters, rng), kind.VARIABLES, coordinates)
+        variables = variables_at(kind, parameters)
+        yield variables, judge(kind.evaluate(parameters, rng), variables, coordinates)
 
 
 @pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_three_are_finite_or_have_a_reason(path):
-    for kind, verdict in verdicts(path):
+    for variables, verdict in verdicts(path):
         for flow in FLOWS:
-            for name in flows(kind, flow):
+            for name in flows(variables, flow):
                 value, error = verdict.values[name], verdict.values[f"{name}_error"]
                 np.testing.assert_array_equal(np.isfinite(value), np.isfinite(error), name)
                 if verdict.status in (Status.OK, Status.SUSPECT):
