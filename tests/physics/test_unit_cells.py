@@ -12,6 +12,7 @@ import nessflow as nf
 from nessflow.solvers.dense import scattering_matrix
 from nessflow.spectrum.bound_states import bound_states
 from nessflow.spectrum.rates import Rates
+from nessflow.studies.systems import open_system
 from nessflow.systems.leads.subbands import bloch, subbands
 from nessflow.systems.leads.surface import Surface
 from nessflow.systems.leads.unit_cell import UnitCell
@@ -364,3 +365,87 @@ def test_bound_states_between_the_bands_of_cells():
     for other in found[1:]:
         np.testing.assert_allclose(other.levels, found[0].levels, atol=1e-10)
         np.testing.assert_allclose(abs(other.vectors), abs(found[0].vectors), atol=1e-7)
+
+
+SPINS = np.linalg.qr(np.array([[0.3, 1.1], [0.7j, -0.2 + 0.4j]]))[0]
+LEVELS = (0.05, -0.08)
+
+
+def mixed_spins(**role):
+    """Return topological chains of two spins as one lead, mixed by a rotation of each site."""
+    turn = np.kron(np.eye(2), SPINS)
+    cell = np.kron(np.array([[0, -0.6], [-0.6, 0]]), np.eye(2)) + np.diag(LEVELS * 2)
+    hopping = np.kron(np.array([[0, 0], [-1.0, 0]]), np.eye(2))
+    given = (turn @ x @ turn.conj().T for x in (cell, hopping))
+    return unit_cell(*given, -0.7 * np.eye(2, 4), **role)
+
+
+def of_one_spin(energy, level):
+    """Self-energy of one of them in a gap, in extended precision."""
+    w, g, t1, t2 = np.longdouble(energy) - np.longdouble(level), *map(np.longdouble, (0.7, 0.6, 1))
+    root = np.sqrt((w**2 - (t1 - t2) ** 2) * (w**2 - (t1 + t2) ** 2))
+    return g**2 * (w**2 + t2**2 - t1**2 + root) / (2 * w * t2**2)
+
+
+@pytest.mark.parametrize("distance", [0.1, -1e-2, 1e-3, 1e-4, 1e-6, -1e-8, 1e-10])
+def test_transmissions_next_to_states_at_the_end_are_within_their_errors(distance):
+    h, rates = np.array([[0.2, 0.3], [0.3, -0.1]]), (0.5, 0.3)
+    role = {"chemical_potential": 0.0, "temperature": 0.1}
+    leads = {"cells": mixed_spins(site=[1, 2], **role)}
+    for name, site, rate in zip("ab", (1, 2), rates, strict=True):
+        leads[name] = nf.leads.WideBand(broadening=rate, site=site, **role)
+    system = nf.System(lattice=nf.lattices.Matrix(hamiltonian=rows_of(h)), leads=leads)
+    energy = LEVELS[0] + distance
+    data = nf.point("transmission", system=system, energies=[energy])
+    between = {"terminal": "a", "terminal_2": "b", "energy": energy}
+    found, error = (float(data[f"transmission{x}"].sel(between)) for x in ("", "_error"))
+    turn = SPINS.astype(np.clongdouble)
+    sigma = turn.dot(np.diag([of_one_spin(energy, x) for x in LEVELS])).dot(turn.conj().T)
+    inverse = np.eye(2) * np.longdouble(energy) - h - sigma + 0.5j * np.diag(rates)
+    determinant = inverse[0, 0] * inverse[1, 1] - inverse[0, 1] * inverse[1, 0]
+    expected = float(np.prod(rates) * abs(inverse[0, 1] / determinant) ** 2)
+    assert abs(found - expected) <= error + 1e-17 < 1e-5 * expected
+    if abs(distance) >= 1e-4:
+        assert abs(found - expected) < 1e-13 * expected
+
+
+def test_an_edge_that_was_not_seen_costs_no_channel(monkeypatch):
+    cell, hopping = strip(5, 0.5)
+    lead = unit_cell(cell, hopping)
+    energies = np.linspace(-3.4, 3.4, 41)
+    expected = lead.self_energy_matrix(energies, 5)
+    few = lead.edges[:1] + lead.edges[6:7] + lead.edges[-1:]
+    monkeypatch.setattr(UnitCell, "edges", few)
+    found = UnitCell(**{**lead.model_dump(exclude={"kind"}), "coupling": rows_of(hopping)})
+    v = found.interpolated.channel_amplitudes(energies, 5)
+    np.testing.assert_allclose(
+        v @ v.conj().swapaxes(1, 2),
+        1j * (expected - expected.conj().swapaxes(1, 2)),
+        atol=1e-6,
+    )
+
+
+def ribbon(**more) -> nf.System:
+    role = {"chemical_potential": 0.0, "temperature": 0.1}
+    return nf.System(
+        lattice=nf.lattices.Honeycomb(edge="zigzag", length=7, width=4),
+        leads={side: nf.leads.Continued(side=side, **role) for side in ("left", "right")},
+        **more,
+    )
+
+
+def test_an_energy_at_which_unitarity_is_lost_costs_itself_alone():
+    """The flat band of a zigzag ribbon with a vacancy, where the self-energy has a pole."""
+    vacancy = nf.disorder.Vacancies(concentration=1, sites=[20])
+    data = nf.point("transmission", system=ribbon(disorder=vacancy), energies=[-0.2, 0.0, 0.2])
+    assert data.attrs["status"] == "ok"
+    through = data["transmission"].sel(terminal="left", terminal_2="right")
+    np.testing.assert_array_equal(np.isnan(through), [False, True, False])
+    assert "unitarity violated by" in data["reflection"].attrs["undefined"]
+    assert "at the energy 0" in data["reflection"].attrs["undefined"]
+    np.testing.assert_allclose(through[0], through[2], atol=1e-12)
+
+
+def test_a_clean_ribbon_binds_nothing_at_the_edge_of_its_leads():
+    system = open_system(ribbon(), None)
+    assert bound_states(system.interpolated).levels.size == 0

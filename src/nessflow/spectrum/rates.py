@@ -30,6 +30,8 @@ Result = TypeVar("Result")
 
 _CANCELLED = 1e-2
 """``|G_ab|^2`` over ``|G_aa G_bb|`` below which waves may have cancelled."""
+_HUGE = 1e2
+"""Self-energy of cells, over the norm, from which on it is that of a pole."""
 _ROUNDING = 16 * np.finfo(float).eps
 """Relative rounding error of Green's function."""
 
@@ -264,6 +266,10 @@ class Rates:
                 own = np.array([(self.broadening * own)[mine].max(axis=0) for mine in channels])
                 between = self.leads
             small = (between < _CANCELLED * own[:, None] * own).any(axis=(0, 1))
+            if self.system.joints:
+                # Next to a pole a matrix hides what it has beside it.
+                largest = abs(self._modes.self_energy).max(axis=0, initial=0.0)
+                small |= largest > _HUGE * self.each(energy_scale)
             for system, here in self.parts:
                 these = here.start + np.flatnonzero(small[here])
                 sizes = green_sizes(system, self.energies[these])

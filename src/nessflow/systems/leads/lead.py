@@ -137,8 +137,7 @@ class Lead(Part, ABC):
         (E, m, m) complex array
             ``sum_n v_n sigma_n v_n^+``, in t.
         """
-        parts = [(v, lead.self_energy(energies)) for v, lead in self.channels(sites)]
-        return sum(x[:, None, None] * np.outer(v, v.conj()) for v, x in parts)
+        return self._summed(sites, lambda lead: lead.self_energy(energies))
 
     def reach(self, sites: int) -> float:
         """Return by how much the lead moves levels of the system at most, roughly, in t.
@@ -184,7 +183,11 @@ class Lead(Part, ABC):
         (E, m, m) complex array
             In t.
         """
-        parts = [(v, lead.regular_self_energy(energies)) for v, lead in self.channels(sites)]
+        return self._summed(sites, lambda lead: lead.regular_self_energy(energies))
+
+    def _summed(self, sites: int, of_channel: Callable[["Lead"], np.ndarray]) -> np.ndarray:
+        """Return ``sum_n v_n x_n v_n^+`` with what each channel is said to have."""
+        parts = [(v, of_channel(lead)) for v, lead in self.channels(sites)]
         return sum(x[:, None, None] * np.outer(v, v.conj()) for v, x in parts)
 
     def channel_amplitudes(self, energies: np.ndarray, sites: int) -> np.ndarray:

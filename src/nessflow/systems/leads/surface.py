@@ -72,7 +72,7 @@ class Surface:
         rest = np.abs(coupling - reduced @ self.back.conj().T).max(initial=0.0)
         is_reduced = rest <= 8 * _EPSILON * np.abs(coupling).max(initial=0.0)
         self._reduced = reduced if is_reduced else None
-        self._known: dict[float, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        self._known: dict[float, tuple] = {}
 
     @property
     def rank(self) -> int:
@@ -90,7 +90,7 @@ class Surface:
         Returns
         -------
         self_energy : (E, m, m) complex array
-            Retarded, in t; nan at an energy where it has a pole, and at infinity 0.
+            Retarded, in t; of a few roundings beside where it has a pole, and at infinity 0.
         amplitudes : (E, m, m) complex array
             V with ``i (Sigma - Sigma^+) = V V^+``, in the root of t: a column for each open
             channel, the others 0.
@@ -98,13 +98,18 @@ class Surface:
         m, known = len(self.coupling), self._computed_at(energies)
         found = np.empty((2, energies.size, m, m), complex)
         for k, w in enumerate(energies.tolist()):
-            found[0, k], found[1, k], _ = known[w]
+            found[0, k], found[1, k], *_ = known[w]
         return found[0], found[1]
 
     def at_edge(self, energies: np.ndarray) -> np.ndarray:
         """Return at which energies a wave that does not decay does not move, (E,) bool."""
         known = self._computed_at(energies)
         return np.array([known[w][2] for w in energies.tolist()], bool)
+
+    def is_sound(self, energies: np.ndarray) -> np.ndarray:
+        """Return at which energies waves tell the self-energy, and none beside it, (E,) bool."""
+        known = self._computed_at(energies)
+        return np.array([known[w][3] for w in energies.tolist()], bool)
 
     def _computed_at(self, energies: np.ndarray) -> dict:
         """Return what was computed at energies, by these."""
@@ -117,10 +122,6 @@ class Surface:
             part = missing[start : start + _AT_A_TIME]
             known |= zip(part.tolist(), zip(*self._computed(part), strict=True), strict=True)
         return known
-
-    def self_energy(self, energies: np.ndarray) -> np.ndarray:
-        """Return the self-energy alone, as of `at`."""
-        return self.at(energies)[0]
 
     def open_channels(self, energies: np.ndarray) -> np.ndarray:
         """Return the number of open channels, (E,) int."""
@@ -146,19 +147,19 @@ class Surface:
 
     # --- one way, and the other -------------------------------------------------------------------
 
-    def _computed(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _computed(self, energies: np.ndarray) -> tuple[np.ndarray, ...]:
         m = len(self.coupling)
         sigma, amplitudes = np.zeros((2, energies.size, m, m), complex)
         near = np.flatnonzero(np.isfinite(energies))
-        still = np.zeros(energies.size, bool)
+        still, sound = np.zeros(energies.size, bool), np.ones(energies.size, bool)
         if near.size and self.rank:
-            phi, columns, sound, still[near] = self._by_waves(energies[near])
-            for k in np.flatnonzero(~sound):
+            phi, columns, sound[near], still[near] = self._by_waves(energies[near])
+            for k in np.flatnonzero(~sound[near]):
                 phi[k], columns[k] = self._at_special(energies[near[k]])
             sigma[near], amplitudes[near] = self._on_rows(energies[near], phi, columns)
         elif near.size:
             sigma, amplitudes = self._uncoupled(energies)
-        return sigma, amplitudes, still
+        return sigma, amplitudes, still, sound
 
     def _uncoupled(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what a single cell does, where cells are not coupled."""

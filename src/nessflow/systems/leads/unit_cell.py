@@ -20,6 +20,8 @@ from nessflow.systems.leads.table import Table
 
 _LARGEST = 32
 """Rank of the hopping up to which few energies pay for interpolation."""
+_CLOSED = 1e-10
+"""Broadening, relative to the self-energy, that is rounding."""
 _CALLS = 4
 """Arrays of energies whose matrices are remembered."""
 
@@ -253,7 +255,7 @@ class _Response:
     def at(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the self-energy and the amplitudes of channels, (E, m, m) each."""
         if self._table is None:
-            return self._surface.at(energies)
+            return self._computed(energies)
         key = energies.tobytes()
         if key not in self._last:
             if len(self._last) == _CALLS:
@@ -261,12 +263,26 @@ class _Response:
             self._last[key] = self._interpolated(energies)
         return self._last[key]
 
+    def _computed(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found, amplitudes = self._surface.at(energies)
+        # Nothing of bands has to be known where waves go on.
+        in_gap = ~amplitudes.any(axis=(1, 2)) | ~self._surface.is_sound(energies)
+        for around in _end_states(self._lead) if in_gap.any() else ():
+            if (close := in_gap & around.holds(energies)).any():
+                here = energies[close]
+                found[close] = self._with_poles(around.regular(here), here, 1, around.levels)
+                amplitudes[close] = 0.0
+        return found, amplitudes
+
     def _interpolated(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         found = self.regular(energies)
         adjoint = found.conj().swapaxes(1, 2)
         rates, modes = np.linalg.eigh(1j * (found - adjoint))
-        # The largest are those of open channels, the others rounding.
-        closed = np.arange(rates.shape[1]) < rates.shape[1] - self._open_channels(energies)[:, None]
+        # The largest are those of open channels, the others rounding; of an edge that was not seen
+        # they are more.
+        count = rates.shape[1] - self._open_channels(energies)[:, None]
+        size = abs(found).max(axis=(1, 2))[:, None]
+        closed = (np.arange(rates.shape[1]) < count) & (rates <= _CLOSED * size)
         amplitudes = modes * np.sqrt(np.where(closed, 0.0, np.maximum(rates, 0.0)))[:, None]
         hermitian = self._with_poles(0.5 * (found + adjoint), energies, 1)
         return hermitian - 0.5j * amplitudes @ amplitudes.conj().swapaxes(1, 2), amplitudes
