@@ -10,8 +10,8 @@ import fake_study as fake
 from fake_study import AXES, numbers, outcome_of, study_of
 from nessflow.config.grid import Ensemble
 from nessflow.run import provenance
-from nessflow.run.gather import gather_study, joined, joined_beside, set_blocks_aside
-from nessflow.run.solve import partial_path
+from nessflow.run.gather import _pending, gather_study, joined, joined_beside, set_blocks_aside
+from nessflow.run.solve import coordinates_of, partial_path
 from nessflow.store.files import StoreError
 from nessflow.store.manifest import settle, state_of
 from nessflow.store.store import read_dataset, write_dataset
@@ -399,3 +399,14 @@ def test_what_stands_beside_a_dimension_is_joined_with_it():
     assert found.attrs == {"long_name": "orbital"}
     parts[0] = part([1, 2], [1, 1])
     assert joined_beside("orbital", parts, whole) is None
+
+
+def test_what_stands_beside_a_dimension_keeps_its_order(tmp_path):
+    """Whatever the hashes of names are in this process: data have the same bytes in all."""
+    study = study_of(AXES)
+    names = ["orbital", "site_number", "x", "y", "z", "a", "b", "c"]
+    part = dict(coordinates_of(study, {}))
+    sites = xr.Variable(("site",), np.arange(3.0))
+    part |= dict.fromkeys(["site", *names], sites)
+    found = _pending(study, [part])
+    assert [name for name in found.coords if name in names] == names

@@ -229,7 +229,7 @@ def _pending(study: Study, parts: Iterable[Coordinates]) -> xr.Dataset:
     for name, first in parts[0].items():
         if first.dims == (name,):
             coordinates[name] = joined([part[name] for part in parts])
-    for name in parts[0].keys() - coordinates.keys():
+    for name in [name for name in parts[0] if name not in coordinates]:
         if (beside := joined_beside(name, parts, coordinates)) is not None:
             coordinates[name] = beside
     samples = range(study.ensemble.samples) if study.ensemble else None
