@@ -22,7 +22,7 @@ from nessflow.scattering.currents import (
     transmission,
 )
 from nessflow.scattering.spectra import spectral_flows
-from nessflow.spectrum.band_edges import why_undefined
+from nessflow.spectrum.band_edges import listed_energies, why_undefined
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.rounding import with_moved_levels
 from nessflow.studies import observed, systems
@@ -256,8 +256,7 @@ def _unitarity_defect(table: np.ndarray, reflected: np.ndarray, channels: np.nda
 
 def _violated(energies: np.ndarray, defect: np.ndarray) -> str:
     """Return at which energies unitarity is violated, as text."""
-    where = [f"{energy:g}" for energy in np.unique(energies[defect > 0]).tolist()]
-    listed = ", ".join(where[:5]) + (f" and {len(where) - 5} others" if len(where) > 5 else "")
+    listed = listed_energies(np.unique(energies[defect > 0]))
     return f"unitarity violated by {defect.max():.1e} at the energy {listed}"
 
 

@@ -134,6 +134,24 @@ def _limit(function: Callable, energy: float, scale: float) -> np.ndarray:
     return np.where(known, near.mean(axis=0), np.nan)
 
 
+def listed_energies(energies: np.ndarray) -> str:
+    """Return energies as text, the first of them where they are many.
+
+    Parameters
+    ----------
+    energies : (E,) array
+        In t.
+
+    Returns
+    -------
+    str
+        At most three, or two and how many others.
+    """
+    several = len(energies) > 3
+    shown = ", ".join(f"{energy:g}" for energy in energies[: 2 if several else 3])
+    return f"{shown} and {len(energies) - 2} others" if several else shown
+
+
 def why_undefined(system: OpenSystem, energies: np.ndarray) -> str:
     """Return why a number is undefined at given energies, the leads whose bands end there.
 

@@ -16,7 +16,7 @@ from nessflow.scattering.states.slices import (
     lyapunov_exponent,
     why_no_transfer,
 )
-from nessflow.spectrum.band_edges import continuous
+from nessflow.spectrum.band_edges import continuous, listed_energies
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.rounding import blur
 from nessflow.systems.system import OpenSystem
@@ -99,9 +99,9 @@ def _log_transmission(system: OpenSystem, slices: Slices, energies: np.ndarray) 
     value[lost] = np.nan
     reasons = []
     if not opened.all():
-        reasons.append(f"a lead is closed at the energy {_listed(energies[~opened])}")
+        reasons.append(f"a lead is closed at the energy {listed_energies(energies[~opened])}")
     if lost.any():
-        reasons.append(f"nothing gets through at the energy {_listed(energies[lost])}")
+        reasons.append(f"nothing gets through at the energy {listed_energies(energies[lost])}")
     return Estimate(value, error, "; ".join(reasons))
 
 
@@ -134,12 +134,6 @@ def _rounding(system: OpenSystem, slices: Slices, energies: np.ndarray) -> np.nd
     with np.errstate(divide="ignore", invalid="ignore"):
         direct = _ROUNDING * (1 + cancelled / passed)
     return np.where(passed < _TINY, _ROUNDING * slices.width * slices.count, direct)
-
-
-def _listed(energies: np.ndarray) -> str:
-    several = len(energies) > 3
-    shown = ", ".join(f"{energy:g}" for energy in energies[: 2 if several else 3])
-    return f"{shown} and {len(energies) - 2} others" if several else shown
 
 
 def _exponent(slices: Slices, energies: np.ndarray) -> Estimate:

@@ -3,8 +3,8 @@
 A half-infinite row of cells is a piece of the infinite one, so that it has no levels beyond all
 bands, but it may have some in gaps, bound to its end: poles of its self-energy on the real line.
 A finite piece says where they are, about.  What is next to a pole has few digits, and a circle
-around it all of them: from the self-energy there follow the poles, by its moments, and what is left
-without them, by its series.
+around it all of them: from the self-energy there follow the poles, by its moments (T. Sakurai,
+H. Sugiura, J. Comput. Appl. Math. 159, 119 (2003)), and what is left without them, by its series.
 """
 
 from dataclasses import dataclass

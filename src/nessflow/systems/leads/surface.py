@@ -5,7 +5,8 @@ A lead is a half-infinite row of equal cells n = 1, 2, ..., n growing away from 
 ``V = L R^+``, ``q_n = R^+ psi_n`` and ``p_n = L^+ psi_n``, cells obey
 ``(E - H0) psi_n = L q_{n+1} + R p_{n-1}``, and waves ``psi_{n+1} = lambda psi_n`` are the
 eigenvectors ``(q_n, p_{n-1})`` of a pencil of twice the rank of V, with no inverse of V and of
-nothing that is singular at a level of the cell.
+nothing that is singular at a level of the cell (on singular hoppings: I. Rungger, S. Sanvito,
+Phys. Rev. B 78, 035407 (2008)).
 
 Of these waves half leave: those that decay, ``|lambda| < 1``, and of those that do not the ones
 with a positive velocity.  With them in the columns of U and Y, ``Phi = R^+ g R = U Y^-1``, and
