@@ -239,6 +239,7 @@ class _Response:
         self._last: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
         pays = isinstance(lead, _Interpolated) and self._surface.rank <= _LARGEST
         self._table = Table(self._regular, lead.edges, self._surface.scale) if pays else None
+        self._coupled = np.flatnonzero(lead.matrices[2].any(axis=1))
 
     @property
     def _edges(self) -> tuple[float, ...]:
@@ -277,13 +278,17 @@ class _Response:
     def _interpolated(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         found = self.regular(energies)
         adjoint = found.conj().swapaxes(1, 2)
-        rates, modes = np.linalg.eigh(1j * (found - adjoint))
+        # Rows that are not coupled are 0, and not what eigenvectors make of it.
+        rows = self._coupled
+        rates, modes = np.linalg.eigh(1j * (found - adjoint)[:, rows[:, None], rows])
         # The largest are those of open channels, the others rounding; of an edge that was not seen
         # they are more.
         count = rates.shape[1] - self._open_channels(energies)[:, None]
         size = abs(found).max(axis=(1, 2))[:, None]
         closed = (np.arange(rates.shape[1]) < count) & (rates <= _CLOSED * size)
-        amplitudes = modes * np.sqrt(np.where(closed, 0.0, np.maximum(rates, 0.0)))[:, None]
+        amplitudes = np.zeros_like(found)
+        own = modes * np.sqrt(np.where(closed, 0.0, np.maximum(rates, 0.0)))[:, None]
+        amplitudes[:, rows, -rows.size :] = own
         hermitian = self._with_poles(0.5 * (found + adjoint), energies, 1)
         return hermitian - 0.5j * amplitudes @ amplitudes.conj().swapaxes(1, 2), amplitudes
 
