@@ -28,6 +28,8 @@ _RANK = 1e-13
 """Singular values of V, relative to the largest, that are none."""
 _CIRCLE = 1e-8
 """Distance of ``|lambda|`` from 1 that is none: what it is next to an edge for rounding."""
+_BLURRED = 8 * _EPSILON
+"""The same, of a wave that rounding moves by more: times its condition number."""
 _MISSED = 1e-11
 """Residual, relative, from which on waves have not been told apart."""
 _ABOVE = 1e-11
@@ -226,7 +228,13 @@ class Surface:
         modulus = abs(factors)
         inward, outward = waves[:, r:], waves[:, :r]  # p_{n-1} and q_n
         velocity = -2 * np.einsum("eik,eik->ek", inward.conj(), outward).imag
-        goes_on = abs(modulus - 1) < _CIRCLE
+        # Where many waves meet, as at a band edge of high order, rounding moves each by far more.
+        # A wave and its left eigenvector, that of 1 / conj(lambda), have the overlap y^+ x - x^+ y.
+        crossed = inward.conj().swapaxes(1, 2) @ outward
+        overlap = abs(crossed - crossed.conj().swapaxes(1, 2)).max(axis=1)
+        with np.errstate(divide="ignore"):
+            blurred = np.maximum(_CIRCLE, _BLURRED / overlap)
+        goes_on = abs(modulus - 1) < blurred
         leaves = np.where(goes_on, velocity > 0, modulus < 1)
         # Open channels first, then those that decay, then those that come in.
         order = np.argsort(np.where(leaves, ~goes_on, 2), axis=1, kind="stable")[:, :r]
@@ -253,6 +261,12 @@ class Surface:
             phi[k], columns[k] = _of_invariant_space(matrices[k], inverses[k], *which)
             sound[k] = self._holds(energies[[k]], phi[[k]], columns[[k]])[0]
         still = (abs(modulus - 1) < _STILL) & (abs(velocity) < _STILL)
+        # An edge of high order is approached slowly: what is left of its energy is the velocity
+        # times the way to the waves of the other direction that it meets there.
+        for k in np.flatnonzero(still.any(axis=1)):
+            way = abs(factors[k] - factors[k][:, None])
+            way = np.where(leaves[k] != leaves[k][:, None], way, np.inf).min(axis=1)
+            still[k] &= abs(velocity[k]) * way < _STILL**2
         return phi, columns, sound, still.any(axis=1)
 
     def _holds(self, energies: np.ndarray, phi: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -273,11 +287,12 @@ class Surface:
 
     def _at_special(self, energy: float) -> tuple[np.ndarray, np.ndarray]:
         """Return ``Phi`` and V_Phi at an energy where waves do not tell them."""
-        beside = energy + _BESIDE * max(self.scale, abs(energy))
-        phi, columns, sound, _ = self._by_waves(beside)
-        if sound.any():
-            nearest = int(np.argmax(sound))
-            return phi[nearest], columns[nearest]
+        # Few at a time: mostly the nearest will do.
+        for beside in np.split(energy + _BESIDE * max(self.scale, abs(energy)), _BESIDE.size // 4):
+            phi, columns, sound, _ = self._by_waves(beside)
+            if sound.any():
+                nearest = int(np.argmax(sound))
+                return phi[nearest], columns[nearest]
         return self._by_schur_form(energy)
 
     def _by_schur_form(self, energy: float) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,10 @@ _TAIL = 4
 """Last coefficients of a series, which have to be small."""
 _END = 4e-14
 """Size of them, relative to the largest value of the piece."""
+_ROUNDED = 1e-11
+"""The same, of a series that ends in rounding: next to a resonance it is more."""
+_LEVEL = 0.5
+"""Last coefficients, over those before, from which on they are rounding: halves have no less."""
 _NOISE = 2 * np.finfo(float).eps
 """Rounding of values next to an edge, over the root of the distance over the scale."""
 _DEEPEST = 12
@@ -126,6 +130,8 @@ class Table:
             series = abs(_TO_SERIES @ values.reshape(_NODES, -1))
             closest = self._pieces[piece].closest(middle - half, middle + half)
             end = max(_END, _NOISE / closest)
-            ends = series[-_TAIL:].max() <= end * max(largest, abs(values).max())
+            last, before = series[-_TAIL:].max(), series[-2 * _TAIL : -_TAIL].max()
+            size = max(largest, abs(values).max())
+            ends = last <= end * size or _LEVEL * before <= last <= _ROUNDED * size
             self._panels[key] = values if ends and np.isfinite(values).all() else None
         return self._panels[key]
