@@ -134,12 +134,13 @@ def unreached_sites(system: OpenSystem) -> np.ndarray:
     if any(gershgorin(matrix)[0] > smallest for matrix in rates):
         return np.empty(0, int)
     vanishes = np.zeros(system.sites, bool)
-    equations = [as_sparse(matrix).matrix for matrix in (system.hamiltonian, *rates)]
-    equations.append(_contacts(system))
-    patterns = [_pattern(matrix, smallest) for matrix in equations]
+    matrices = [as_sparse(matrix).matrix for matrix in (system.hamiltonian, *rates)]
+    equations = scipy.sparse.vstack([*matrices, _contacts(system)], format="csr")
+    pattern = _pattern(equations, smallest)
+    columns = pattern.tocsc()
     forced = True
     while forced:
-        _force(vanishes, patterns)
+        _force(vanishes, pattern, columns)
         forced = _force_together(vanishes, equations, _NEARLY * hamiltonian_norm(system))
     return np.flatnonzero(~vanishes)
 
@@ -151,13 +152,14 @@ def _pattern(matrix: scipy.sparse.csr_array, smallest: float) -> scipy.sparse.cs
     return scipy.sparse.coo_array((ones, places), shape=elements.shape).tocsr()
 
 
-def _force(vanishes: np.ndarray, equations: list[scipy.sparse.csr_array]) -> None:
+def _force(
+    vanishes: np.ndarray, rows: scipy.sparse.csr_array, columns: scipy.sparse.csc_array
+) -> None:
     """Mark the sites on which a state vanishes if it does on those that are marked.
 
-    Row i of the first pattern holds if the state vanishes on site i, all rows of others hold.
+    Row i of the pattern, given by rows and by columns, holds if the state vanishes on site i; all
+    rows behind those of sites hold.
     """
-    rows = scipy.sparse.vstack(equations, format="csr")
-    columns = rows.tocsc()
     unknown = rows @ (~vanishes).astype(int)
     queue = deque(np.flatnonzero(unknown == 1))
     while queue:
@@ -174,24 +176,26 @@ def _force(vanishes: np.ndarray, equations: list[scipy.sparse.csr_array]) -> Non
 
 
 def _force_together(
-    vanishes: np.ndarray, equations: list[scipy.sparse.csr_array], smallest: float
+    vanishes: np.ndarray, equations: scipy.sparse.csr_array, smallest: float
 ) -> bool:
     """Do the same for sites that several rows determine, as the modes of a lead; was there any?"""
-    rows = scipy.sparse.vstack([equations[0][vanishes], *equations[1:]], format="csr")
-    unknown = np.flatnonzero(~vanishes & (np.diff(rows.tocsc().indptr) > 0))
-    rows = rows[:, unknown]
+    holds = np.append(vanishes, np.ones(equations.shape[0] - vanishes.size, bool))
+    unknown = np.flatnonzero(~vanishes)
+    rows = equations[holds][:, unknown]
     rows = rows[np.diff(rows.indptr) > 0]
-    pattern = abs(rows)
+    if not rows.shape[0]:
+        return False
     # Pieces that share no row.
-    count, piece = connected_components(pattern.T @ pattern, directed=False)
+    pattern = abs(rows)
+    _, piece_of = connected_components(pattern.T @ pattern, directed=False)
+    piece_of_row = piece_of[rows.indices[rows.indptr[:-1]]]
+    sites, wide = np.bincount(piece_of), np.bincount(piece_of_row, minlength=piece_of.max() + 1)
     found = False
-    for mine in (np.flatnonzero(piece == k) for k in range(count)):
-        own = rows[:, mine]
-        own = own[np.diff(own.indptr) > 0]
-        if mine.size <= min(own.shape[0], _WHOLE):
-            weakest = np.linalg.svd(own.toarray(), compute_uv=False)[-1]
-            if weakest > smallest:
-                vanishes[unknown[mine]] = found = True
+    for k in np.flatnonzero(sites <= np.minimum(wide, _WHOLE)):
+        mine = np.flatnonzero(piece_of == k)
+        own = rows[piece_of_row == k][:, mine]
+        if np.linalg.svd(own.toarray(), compute_uv=False)[-1] > smallest:
+            vanishes[unknown[mine]] = found = True
     return found
 
 
