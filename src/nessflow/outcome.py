@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -50,11 +50,16 @@ class Limits:
         """Whether there is a smallest or a largest value."""
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
+    @cached_property
+    def is_semidefinite(self) -> bool:
+        """Whether any matrix has no negative eigenvalue."""
+        return bool(np.any(self.semidefinite))
+
     def __str__(self) -> str:
         """Return the limits in words, empty where there are none or they differ between values."""
         lower, upper = self.lower, self.upper
         if np.ndim(lower) or np.ndim(upper) or not self.bounded:
-            return "no negative eigenvalue" if np.any(self.semidefinite) else ""
+            return "no negative eigenvalue" if self.is_semidefinite else ""
         if np.isfinite(lower) and np.isfinite(upper):
             return f"{lower:g} to {upper:g}"
         return f"at least {lower:g}" if np.isfinite(lower) else f"at most {upper:g}"
@@ -67,6 +72,7 @@ COVARIANCE = Limits(semidefinite=True)
 SECOND_LAW = Limits(0, broken="the second law is violated")
 
 
+@cache
 def current_limits(leads: int) -> Limits:
     """Return the limits of the particle currents of all terminals: loss takes, gain gives."""
     lower, upper = np.full(leads + 2, -np.inf), np.full(leads + 2, np.inf)
@@ -74,6 +80,7 @@ def current_limits(leads: int) -> Limits:
     return Limits(lower, upper)
 
 
+@cache
 def noise_limits(leads: int) -> Limits:
     """Return the limits of the noise of fermions between leads, whose cross noise is negative.
 

@@ -5,7 +5,7 @@ import pytest
 
 from nessflow.config.project import load_study, parameters_of
 from nessflow.registry import kind_names
-from nessflow.run.judge import judge
+from nessflow.run.judge import judge, judge_all
 from nessflow.studies.kind import (
     COVARIANCE,
     NOT_NEGATIVE,
@@ -120,6 +120,50 @@ def test_undefined_values_are_not_judged_but_need_a_reason():
 def test_a_point_that_failed_stays_as_it_is():
     found = verdict(np.array([2.0, 2.0, 2.0]), status=Status.NOT_CONVERGED, message="no")
     assert (found.status, found.message) == (Status.NOT_CONVERGED, "no")
+
+
+def test_points_are_judged_together_as_each_alone():
+    """Limits that differ from point to point, of some and of none, and faults of every kind."""
+    matrix = Variable(("lead", "lead_2"), "1", "y", COVARIANCE)
+    variables = {"x": Variable(("site",), "1", "x", PROBABILITY), "y": matrix}
+    variables |= {f"{name}_error": Variable(v.dims, "1", name) for name, v in variables.items()}
+
+    def outcome(x=0.5, y=1.0, error=1e-9, **others):
+        values = {"x": np.array([0.1, x, 0.9]), "y": np.array([[1.0, 0.0], [0.0, y]])}
+        values |= {f"{name}_error": np.full_like(value, error) for name, value in values.items()}
+        return Outcome(values, **others)
+
+    outcomes = [
+        outcome(),
+        outcome(x=1.5),
+        outcome(x=1.5, limits={"x": Limits(np.zeros(3), np.array([1.0, 2.0, 1.0]))}),
+        outcome(x=2.5, limits={"x": Limits(0, 2, "too much")}),
+        outcome(x=np.nan),
+        outcome(x=np.nan, notes={"x": "no such site"}),
+        outcome(y=-1.0),
+        outcome(y=-1.0, limits={"y": Limits()}),
+        outcome(error=-1e-9),
+        outcome(x=1.5, y=-1.0, error=3.0),
+        outcome(x=7.0, status=Status.NOT_CONVERGED, message="no"),
+    ]
+    coordinates = SITES | LEADS
+    found = judge_all(outcomes, variables, coordinates)
+    assert len(set(found.messages)) == 8
+    for k, each in enumerate(outcomes):
+        alone = judge(each, variables, coordinates)
+        assert alone[1:] == (found.status[k], found.messages[k], found.reasons[k])
+        for name, value in alone.values.items():
+            np.testing.assert_array_equal(value, found.values[name][k])
+
+
+def test_a_shape_that_is_not_declared_is_refused():
+    variables = {"x": Variable(("site",), "1", "x")}
+    good, bad = Outcome({"x": np.zeros(3)}), Outcome({"x": np.zeros(2)})
+    for outcomes in ([good, bad], [bad, bad]):
+        with pytest.raises(ValueError, match=r"x has the shape \(2,\), not \(3,\)"):
+            judge_all(outcomes, variables, SITES)
+    with pytest.raises(ValueError, match="the kind returned no x"):
+        judge_all([good, Outcome({})], variables, SITES)
 
 
 WITH_RANGE = {"occupation", "probability", "weight", "transmission", "noise", "variance", "density"}

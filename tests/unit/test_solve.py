@@ -379,9 +379,10 @@ def test_progress_says_how_far_and_how_long(monkeypatch):
     monkeypatch.setattr(solver, "FIRST_LINE_SECONDS", -1.0)
     report = solver._Progress("study mu~0", points=20, waiting=10)
     now = time.monotonic()
-    assert report.line(now, 3000.0) == "study mu~0: 11 of 20 points (55 %)"
-    assert report.line(now + 1, 30.0) == ""
-    assert report.line(now + 11, 30.0) == "study mu~0: 13 of 20 points (65 %), about 4 min left"
+    assert report.line(now, 3000.0, 1) == "study mu~0: 11 of 20 points (55 %)"
+    assert report.line(now + 1, 30.0, 1) == ""
+    assert report.line(now + 11, 30.0, 1) == "study mu~0: 13 of 20 points (65 %), about 4 min left"
+    assert report.line(now + 22, 30.0, 4) == "study mu~0: 17 of 20 points (85 %), about 2 min left"
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
-"""Judge what a kind says of one point: shapes, reasons for what is undefined, limits of values.
+"""Judge what a kind says of points: shapes, reasons for what is undefined, limits of values.
 
 The limits are data of the kind (``nessflow.studies.kind.Limits``): mathematics, not taste.  A value
 beyond them by more than its error, or with an error larger than the whole range, is wrong whatever
 the kind made of it, so that the point is suspect and enters no mean.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -27,20 +28,24 @@ class Verdict(NamedTuple):
     reasons: dict[str, str]
 
 
-def judge(outcome, variables: Mapping, coordinates: Mapping[str, np.ndarray]) -> Verdict:
-    """Return the values of an outcome with the status that follows from them.
+class Verdicts(NamedTuple):
+    """The same of p points: values (p, ...) by variable, and a list of each of the others."""
 
-    A value that is not finite needs a note that says why.  Without one, or with a value beyond its
-    limits, a point that the kind calls ok is suspect.
+    values: dict[str, np.ndarray]
+    status: list[int]
+    messages: list[str]
+    reasons: list[dict[str, str]]
+
+
+def judge(outcome, variables: Mapping, coordinates: Mapping[str, np.ndarray]) -> Verdict:
+    """Return the values of an outcome with the status that follows from them: `judge_all` of one.
 
     Parameters
     ----------
     outcome : Outcome
         What the kind says of the point.
-    variables : mapping of str to Variable
-        Those of the point's study.
-    coordinates : mapping of str to (n,) array
-        Values along each dimension of the variables.
+    variables, coordinates : mapping
+        As there.
 
     Returns
     -------
@@ -52,74 +57,144 @@ def judge(outcome, variables: Mapping, coordinates: Mapping[str, np.ndarray]) ->
     ValueError
         When a variable is missing or has another shape than declared.
     """
+    values, *others = judge_all([outcome], variables, coordinates)
+    return Verdict({name: value[0] for name, value in values.items()}, *(x[0] for x in others))
+
+
+def judge_all(
+    outcomes: Sequence, variables: Mapping, coordinates: Mapping[str, np.ndarray]
+) -> Verdicts:
+    """Return the values of outcomes with the status that follows from them.
+
+    A value that is not finite needs a note that says why.  Without one, or with a value beyond its
+    limits, a point that the kind calls ok is suspect.
+
+    Parameters
+    ----------
+    outcomes : sequence of p Outcome
+        What the kind says of the points.
+    variables : mapping of str to Variable
+        Those of the points' study.
+    coordinates : mapping of str to (n,) array
+        Values along each dimension of the variables.
+
+    Returns
+    -------
+    Verdicts
+        With values for each variable.
+
+    Raises
+    ------
+    ValueError
+        When a point lacks a variable, or has another shape of it than declared.
+    """
     sizes = {dim: np.size(labels) for dim, labels in coordinates.items()}
-    values = {name: _value(outcome, name, x, sizes) for name, x in variables.items()}
-    unexplained, reasons = [], {}
-    for name in _not_finite(values):
-        note = outcome.notes.get(name) or outcome.notes.get(name.removesuffix("_error"))
-        if note:
-            reasons[name] = note
-        else:
-            unexplained.append(name)
-    status, message = int(outcome.status), outcome.message
-    if status == OK:
-        faults = [f"not finite, and no reason given: {', '.join(unexplained)}"] * bool(unexplained)
-        faults += _beyond_limits(outcome, values, variables, coordinates)
-        if faults:
-            status, message = SUSPECT, "; ".join(faults)
-    return Verdict(values, status, message, reasons)
+    values = {name: _values(outcomes, name, x, sizes) for name, x in variables.items()}
+    faults: list[list[str]] = [[] for _ in outcomes]
+    reasons: list[dict[str, str]] = [{} for _ in outcomes]
+    for k, names in _not_finite(values):
+        notes, unexplained = outcomes[k].notes, []
+        for name in names:
+            if note := notes.get(name) or notes.get(name.removesuffix("_error")):
+                reasons[k][name] = note
+            else:
+                unexplained.append(name)
+        if unexplained:
+            faults[k].append(f"not finite, and no reason given: {', '.join(unexplained)}")
+    _add_broken_limits(faults, outcomes, values, variables, coordinates)
+    status, messages = [], []
+    for outcome, found in zip(outcomes, faults, strict=True):
+        is_suspect = found and outcome.status == OK
+        status.append(SUSPECT if is_suspect else int(outcome.status))
+        messages.append("; ".join(found) if is_suspect else outcome.message)
+    return Verdicts(values, status, messages, reasons)
 
 
-def _all(values: Iterable[np.ndarray]) -> np.ndarray:
-    """Return all numbers of some arrays."""
-    flat = [value.ravel() for value in values]
-    return np.concatenate(flat) if flat else np.zeros(0)
-
-
-def _not_finite(values: Mapping[str, np.ndarray]) -> list[str]:
-    """Return the names of arrays with a number that is not finite, in their order."""
-    bad = np.flatnonzero(~np.isfinite(_all(values.values())))
-    if not bad.size:
-        return []
-    ends = np.cumsum([value.size for value in values.values()])
-    names = list(values)
-    return [names[k] for k in sorted(set(np.searchsorted(ends, bad, side="right").tolist()))]
-
-
-def _value(outcome, name, variable, sizes) -> np.ndarray:
-    if name not in outcome.values:
-        raise ValueError(f"the kind returned no {name}")
-    value = np.asarray(outcome.values[name], dtype=float)
+def _values(outcomes, name, variable, sizes) -> np.ndarray:
+    """Return the values of a variable at all points, (p, ...)."""
     shape = tuple(map(sizes.__getitem__, variable.dims))
-    if value.shape != shape:
-        raise ValueError(f"{name} has the shape {value.shape}, not {shape}")
-    return value
+    try:
+        given = [outcome.values[name] for outcome in outcomes]
+    except KeyError:
+        raise ValueError(f"the kind returned no {name}") from None
+    with suppress(ValueError):  # of several shapes
+        values = np.array(given, dtype=float)
+        if values.shape == (len(given), *shape):
+            return values
+    for value in given:
+        if np.shape(value) != shape:
+            raise ValueError(f"{name} has the shape {np.shape(value)}, not {shape}")
+    return np.array(given, dtype=float)
 
 
-def _beyond_limits(outcome, values, variables, coordinates) -> Iterator[str]:
-    """Yield what is wrong with each variable that breaks its limits."""
+def _all(values: Iterable[np.ndarray], points: int) -> np.ndarray:
+    """Return all numbers of some variables at each point, (p, n)."""
+    return np.concatenate([np.zeros((points, 0)), *(x.reshape(points, -1) for x in values)], axis=1)
+
+
+def _not_finite(values: Mapping[str, np.ndarray]) -> Iterator[tuple[int, list[str]]]:
+    """Yield points with a number that is not finite, and the names of these, in their order."""
+    points = len(next(iter(values.values()), ()))
+    if np.isfinite(_all(values.values(), points)).all():
+        return
+    names = np.array(list(values), object)
+    bad = np.stack([~np.isfinite(x).reshape(points, -1).all(axis=1) for x in values.values()])
+    for k in np.flatnonzero(bad.any(axis=0)).tolist():
+        yield k, names[bad[:, k]].tolist()
+
+
+def _add_broken_limits(faults, outcomes, values, variables, coordinates) -> None:
+    """Add to the faults of each point what is wrong with each variable that breaks its limits."""
     errors = {name: values[f"{name}_error"] for name in variables if f"{name}_error" in values}
-    negative = (_all(errors.values()) < 0).any()
+    is_negative = (_all(errors.values(), len(outcomes)) < 0).any()
+    depending = set().union(*(outcome.limits for outcome in outcomes))
     for name, variable in variables.items():
-        limits = outcome.limits.get(name, variable.limits)
-        value, error = values[name], errors.get(name)
-        if negative and error is not None and (error < 0).any():
-            yield f"{name} has a negative error, {np.nanmin(error):.1e}"
-        fault = ""
-        if limits.bounded:
+        value, error, limits = values[name], errors.get(name), [variable.limits]
+        if is_negative and error is not None:
+            for k in _where(error < 0):
+                faults[k].append(f"{name} has a negative error, {np.nanmin(error[k]):.1e}")
+        if name in depending:
+            limits = [outcome.limits.get(name, variable.limits) for outcome in outcomes]
+        different = list({id(x): x for x in limits}.values())
+        if len(different) == 1:
+            limits = different * len(outcomes)
+        doubtful = set()
+        if any(x.bounded for x in different):
+            doubtful.update(_out_of_range(value, error, limits))
+        if any(x.is_semidefinite for x in different):
+            doubtful.update(_indefinite(value, error, limits))
+        for k in doubtful:
+            at = name, value[k], None if error is None else error[k], limits[k]
             labels = [coordinates[dim] for dim in variable.dims]
-            fault = _out_of_range(name, value, error, limits, labels)
-        if not fault and limits.semidefinite is not False and np.any(limits.semidefinite):
-            fault = _indefinite(name, value, error, limits.semidefinite)
-        if fault:
-            yield f"{fault}: {limits.broken}" if limits.broken else fault
+            if fault := _range_fault(*at, labels) or _sign_fault(*at):
+                faults[k].append(f"{fault}: {limits[k].broken}" if limits[k].broken else fault)
 
 
-def _out_of_range(name, value, error, limits, labels) -> str:
-    outside = (value < limits.lower) | (value > limits.upper)
+def _where(found: np.ndarray) -> list[int]:
+    """Return the points at which anything is found, of (p, ...)."""
+    return np.flatnonzero(found.reshape(len(found), -1).any(axis=1)).tolist()
+
+
+def _of_points(limits: Sequence, part: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return lower, upper or semidefinite of each point, which fits (p, *shape)."""
+    first = getattr(limits[0], part)
+    if all(x is limits[0] for x in limits):
+        return np.asarray(first)
+    return np.array([np.broadcast_to(getattr(x, part), shape) for x in limits])
+
+
+def _out_of_range(value, error, limits) -> list[int]:
+    """Return the points with a value beyond a range, or an error larger than it."""
+    lower, upper = (_of_points(limits, part, value.shape[1:]) for part in ("lower", "upper"))
+    outside = (value < lower) | (value > upper)
     if error is not None:
-        outside |= error > np.subtract(limits.upper, limits.lower)
-    if not outside.any():  # most points of most studies
+        outside |= error > upper - lower
+    return _where(outside)
+
+
+def _range_fault(name, value, error, limits, labels) -> str:
+    """Return what is wrong with a value of one point beyond its range by more than its error."""
+    if not limits.bounded:
         return ""
     lower, upper = (np.broadcast_to(x, value.shape) for x in (limits.lower, limits.upper))
     bounds = np.concatenate([lower, upper], axis=None)
@@ -150,20 +225,39 @@ def _largest(values: np.ndarray) -> float:
     return float(abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
-def _indefinite(name, value, error, judged) -> str:
-    """Return what is wrong with matrices, (..., m, m), that cannot have a negative eigenvalue."""
+def _lowest(value, error, judged) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest eigenvalues of symmetric parts, and by how much they may be too low.
+
+    Of matrices, (..., m, m); zero where one is not judged or not known.
+    """
     symmetric = (value + np.swapaxes(value, -1, -2)) / 2
     known = np.isfinite(symmetric).all(axis=(-1, -2)) & judged
-    if not known.any():
-        return ""
-    lowest = np.linalg.eigvalsh(symmetric[known])[..., 0]
+    result = np.zeros((2, *known.shape))
+    symmetric = symmetric[known]
     # An eigenvalue moves by no more than the norm of what is added to the matrix.
-    size = np.linalg.norm(symmetric[known], axis=(-1, -2))
-    spread = _ROUNDING if error is None else _LAST_DIGITS
-    allowed = spread * size
+    allowed = (_ROUNDING if error is None else _LAST_DIGITS) * _norms(symmetric)
     if error is not None:
-        allowed = allowed + np.linalg.norm(error[known], axis=(-1, -2))
-    worst = np.argmin(lowest + allowed)
+        allowed = allowed + _norms(error[known])
+    result[:, known] = np.linalg.eigvalsh(symmetric)[..., 0], allowed
+    return result[0], result[1]
+
+
+def _norms(matrices: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(matrices, axis=(-1, -2))
+
+
+def _indefinite(value, error, limits) -> list[int]:
+    """Return the points with matrices, (p, ..., m, m), that cannot have a negative eigenvalue."""
+    lowest, allowed = _lowest(value, error, _of_points(limits, "semidefinite", value.shape[1:-2]))
+    return _where(lowest + allowed < 0)
+
+
+def _sign_fault(name, value, error, limits) -> str:
+    """Return what is wrong with matrices of one point, (..., m, m)."""
+    if not limits.is_semidefinite:
+        return ""
+    lowest, allowed = _lowest(value, error, limits.semidefinite)
+    worst = np.unravel_index(np.argmin(lowest + allowed), lowest.shape)
     if lowest[worst] + allowed[worst] >= 0:
         return ""
     return (

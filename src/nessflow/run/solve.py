@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from statistics import median
 
@@ -25,7 +27,7 @@ from nessflow.config.study import (
 )
 from nessflow.digest import short_hash
 from nessflow.errors import ConfigError
-from nessflow.run.judge import judge
+from nessflow.run.judge import Verdicts, judge_all
 from nessflow.run.provenance import origin, origins_json, origins_of, provenance
 from nessflow.run.supervision import Watch
 from nessflow.store.files import Damaged, Missing, remove, set_aside
@@ -355,75 +357,95 @@ def _point_names(dataset: xr.Dataset, axes: Sequence[Axis]) -> Callable[[tuple],
 # Points to compute
 
 
-@dataclass(frozen=True)
-class _Ready:
-    """A point that was evaluated together with others; its parameters are made once."""
-
-    result: object
-    variables: Mapping[str, object]
-    seconds: float
+Verdicted = tuple[Sequence[tuple[int, ...]], Verdicts]
+"""Indices of points, and what is said of them."""
 
 
 def _compute(prepared: Prepared, progress: Callable[[str], None], watch: Watch) -> None:
     block, dataset, waiting = prepared.block, prepared.dataset, prepared.waiting
-    study, kind, partial = block.study, block.study.kind, partial_path(prepared.path)
+    study, partial = block.study, partial_path(prepared.path)
     # Looked up once: xarray takes longer for it than a fast kind for a point.
     arrays = {name: dataset[name].values for name in stored_variables(dataset)}
     coordinates = {name: variable.values for name, variable in dataset.coords.items()}
     status, messages, notes = (dataset[x].values for x in ("status", "message", REASONS))
+    in_a_row = {  # views
+        name: x.reshape(status.size, *x.shape[status.ndim :]) for name, x in arrays.items()
+    }
     names = _point_names(dataset, study.axes)
     report = _Progress(f"{study.name} {block.path.with_suffix('')}", status.size, len(waiting))
-    flushed = time.monotonic()
     tasks, seen = _Tasks(prepared, names, arrays, coordinates), set()
     numbers = {index: int(np.ravel_multi_index(index, status.shape)) for index in waiting}
-    waiting = sorted(waiting, key=lambda index: numbers[index] in watch.again)
-    for index, ready in _with_ready(study, waiting, tasks, watch):
+    again = {index for index in waiting if numbers[index] in watch.again}
+
+    def alone(index: tuple[int, ...]) -> Verdicts:
         point, sample = tasks.place(index)
-        if numbers[index] in watch.again and numbers[index] not in watch.lost:
+        lost = watch.lost.get(numbers[index])
+        if index in again and not lost:
             signal_name = watch.again[numbers[index]]
             line = f"process ended by {signal_name} at {dict(names(index))}; tried once more"
             progress(f"{report.name}: {line}")
             write_dataset(dataset, partial)
-        start = time.monotonic() - (ready.seconds if ready else 0.0)
         try:
-            if ready:
-                result, variables = ready.result, ready.variables
-            else:
-                parameters, rng, variables, arguments = tasks.of(index)
-                if numbers[index] in watch.lost:
-                    raise _Died(watch.lost[numbers[index]])
-                watch.at(numbers[index])
-                with limited(study.time_limit):
-                    result = kind.evaluate(parameters, rng, **arguments)
-            values, outcome, message, reasons = judge(result, variables, coordinates)
+            parameters, rng, variables, arguments = tasks.of(index)
+            if lost:
+                raise _Died(lost)
+            watch.at(numbers[index])
+            with limited(study.time_limit):
+                result = study.kind.evaluate(parameters, rng, **arguments)
+            return judge_all([result], variables, coordinates)
         except TimeLimit:
-            values, outcome, reasons = {}, TIME_LIMIT, {}
-            message = f"longer than time_limit = {study.time_limit:g} s"
+            return _failed(TIME_LIMIT, f"longer than time_limit = {study.time_limit:g} s")
         except ConfigError as error:
             tasks.forget()
-            values, outcome, reasons = {}, EXCEPTION, {}
-            message = f"not possible: {'; '.join(map(str, error.problems))}"
+            return _failed(EXCEPTION, f"not possible: {'; '.join(map(str, error.problems))}")
         except (Exception, SystemExit) as error:
             # One bad point must not stop the others, whatever it raises.
             tasks.forget()
-            values, outcome, reasons = {}, EXCEPTION, {}
             message = f"{type(error).__name__}: {error}"
             if message not in seen:
                 seen.add(message)
                 progress(f"{point} sample {sample}: {traceback.format_exc()}")
-        watch.at_none()
-        for name in values or arrays:
-            arrays[name][index] = values.get(name, np.nan)
-        messages[index] = one_line(message)
-        notes[index] = _merged(notes[index] if values else "", canonical_json(reasons), reasons)
-        # Last, so that a point interrupted above is still pending.
-        status[index] = outcome
+            return _failed(EXCEPTION, message)
+        finally:
+            watch.at_none()
+
+    def together(indices: Sequence[tuple[int, ...]]) -> list[Verdicted]:
+        watch.at_several()
+        try:
+            return _together(study.kind, [x for x in indices if x not in again], tasks)
+        finally:
+            watch.at_none()
+
+    can_many = hasattr(study.kind, "evaluate_many") and not (study.time_limit or watch.alone)
+    waiting = sorted(waiting, key=again.__contains__)
+    last = flushed = time.monotonic()
+    for indices, found in _verdicts(waiting, alone, together if can_many else None):
+        at = [numbers[index] for index in indices]
+        for name in found.values or arrays:
+            in_a_row[name][at] = found.values.get(name, np.nan)
+        for k, index in enumerate(indices):
+            messages[index] = one_line(found.messages[k])
+            known = notes[index] if found.values else ""
+            notes[index] = _with_reasons(known, tuple(found.reasons[k].items()))
+            # Last, so that a point interrupted above is still pending.
+            status[index] = found.status[k]
         now = time.monotonic()
-        if line := report.line(now, now - start):
+        if line := report.line(now, (now - last) / len(indices), len(indices)):
             progress(line)
         if now - flushed > FLUSH_SECONDS:
             write_dataset(dataset, partial)
             flushed = time.monotonic()
+        last = time.monotonic()
+
+
+def _failed(status: int, message: str) -> Verdicts:
+    return Verdicts({}, [status], [message], [{}])
+
+
+@lru_cache  # the same for most points of a block
+def _with_reasons(known: str, reasons: tuple[tuple[str, str], ...]) -> str:
+    """Return the reasons of a point, as JSON, with those that were found now."""
+    return _merged(known, canonical_json(dict(reasons)), dict(reasons))
 
 
 class _Tasks:
@@ -433,9 +455,9 @@ class _Tasks:
     """
 
     def __init__(self, prepared: Prepared, names, arrays, coordinates):
-        self.missing, self.block = prepared.missing, prepared.block
-        self.study = prepared.block.study
+        self.block, self.study = prepared.block, prepared.block.study
         self.names, self.stored, self.coordinates = names, tuple(arrays), coordinates
+        self.missing = np.stack([prepared.missing[name] for name in arrays], axis=-1)
         self.share, self.last_missing = None, None
         self.forget()
 
@@ -461,10 +483,11 @@ class _Tasks:
         """
         point, sample = self.place(index)
         kind = self.study.kind
-        missing = tuple(name for name in self.stored if self.missing[name][index])
+        missing = self.missing[index].tobytes()
         if missing != self.last_missing:
             self.forget()
-            self.share, self.last_missing = self.study.reduced(missing), missing
+            names = tuple(np.array(self.stored, object)[self.missing[index]])
+            self.share, self.last_missing = self.study.reduced(names), missing
         part, variables, arguments = self.share
         if point != self.labels:
             self.forget()
@@ -477,39 +500,46 @@ class _Tasks:
         return self.parameters, rng, variables, arguments
 
 
-def _with_ready(study, waiting, tasks, watch) -> Iterator[tuple[tuple, _Ready | None]]:
-    """Yield the indices of points, with what the kind's ``evaluate_many`` says of them, if any.
+def _verdicts(
+    waiting: Sequence[tuple[int, ...]],
+    alone: Callable[[tuple[int, ...]], Verdicts],
+    together: Callable[[Sequence[tuple[int, ...]]], list[Verdicted]] | None,
+) -> Iterator[Verdicted]:
+    """Yield points with what is said of them, as many together as take some seconds.
 
-    It is asked for one point and then for as many as take some seconds: its numbers do not depend
-    on how many.  Where it fails, each of them is evaluated alone.
+    The first tells how long one takes.  What is not said of many is said of each ``alone``, as all
+    is where ``together`` fails or is None.
     """
-    kind = study.kind
-    alone = not hasattr(kind, "evaluate_many") or study.time_limit or watch.alone
     first, count = 0, 1
     while first < len(waiting):
-        indices, start = waiting[first : first + count], time.monotonic()
-        ready = {}
-        if not alone and count > 1:
+        indices, start, found = waiting[first : first + count], time.monotonic(), []
+        if together and count > 1:
             with suppress(Exception, SystemExit):
-                points, variables = {}, {}
-                for index in indices:
-                    # One that is not possible fails when it is evaluated alone.
-                    with suppress(ConfigError, ValueError):
-                        *task, variables[index], arguments = tasks.of(index)
-                        if not arguments:
-                            points[index] = task
-                watch.at_several()
-                results = kind.evaluate_many(*map(list, zip(*points.values(), strict=True)))
-                seconds = (time.monotonic() - start) / len(indices)
-                ready = {
-                    index: _Ready(result, variables[index], seconds)
-                    for index, result in zip(points, results, strict=True)
-                }
-            watch.at_none()
-        yield from ((index, ready.get(index)) for index in indices)
+                found = together(indices)
+        yield from found
+        done = {index for members, _ in found for index in members}
+        yield from (([index], alone(index)) for index in indices if index not in done)
         first += count
         seconds = (time.monotonic() - start) / count
         count = max(1, min(_TOGETHER, int(_SECONDS_TOGETHER / max(seconds, 1e-9))))
+
+
+def _together(kind, indices: Sequence[tuple[int, ...]], tasks: _Tasks) -> list[Verdicted]:
+    """Return what the kind's ``evaluate_many`` makes of points, judged."""
+    points, variables = {}, {}
+    for index in indices:
+        # One that is not possible fails when it is evaluated alone.
+        with suppress(ConfigError, ValueError):
+            *task, variables[index], arguments = tasks.of(index)
+            if not arguments:
+                points[index] = task
+    outcomes = kind.evaluate_many(*map(list, zip(*points.values(), strict=True)))
+    found = []
+    pairs = zip(points, outcomes, strict=True)
+    for _, alike in groupby(pairs, lambda pair: id(variables[pair[0]])):
+        members, own = zip(*alike, strict=True)
+        found.append((members, judge_all(own, variables[members[0]], tasks.coordinates)))
+    return found
 
 
 def _require_coordinates(expected: Mapping, coordinates: Mapping) -> None:
@@ -533,9 +563,9 @@ class _Progress:
         self.costs: list[float] = []
         self.next = time.monotonic() + FIRST_LINE_SECONDS
 
-    def line(self, now: float, cost: float) -> str:
-        """Count a point that took ``cost`` seconds; return a line when one is due."""
-        self.costs.append(cost)
+    def line(self, now: float, cost: float, points: int) -> str:
+        """Count points that took ``cost`` seconds each; return a line when one is due."""
+        self.costs += [cost] * points
         if now < self.next:
             return ""
         self.next = now + NEXT_LINE_SECONDS
