@@ -1,4 +1,6 @@
-"""Sums over what a terminal exchanges with others, in one pass over the energies, compiled."""
+"""Occupations, and sums over what a terminal exchanges with others, in one pass, compiled."""
+
+import math
 
 import numba
 import numpy as np
@@ -29,6 +31,35 @@ def transmissions(green, broadening):
                 g = green[a, b, i]
                 modulus = g.real * g.real + g.imag * g.imag
                 result[a, b, i] = broadening[a, i] * broadening[b, i] * modulus
+    return result
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def occupations(energies, chemical_potentials, temperatures):
+    """Return `nessflow.spectrum.occupation.fermi` and `fermi_holes`, to the last bit.
+
+    Parameters
+    ----------
+    energies : (E,) float array
+        In t.
+    chemical_potentials, temperatures : (t, E) float arrays
+        Of each terminal, in t.
+
+    Returns
+    -------
+    (2, t, E) float array
+        Occupations, and their complements.
+    """
+    result = np.empty((2, *chemical_potentials.shape))
+    for a in range(chemical_potentials.shape[0]):
+        for i in range(energies.size):
+            offset, temperature = energies[i] - chemical_potentials[a, i], temperatures[a, i]
+            if temperature > 0:
+                x = offset / temperature
+            else:
+                x = math.copysign(np.inf, offset) if offset != 0 else 0.0
+            result[0, a, i] = 1 / (1 + math.exp(x))
+            result[1, a, i] = 1 / (1 + math.exp(-x))
     return result
 
 

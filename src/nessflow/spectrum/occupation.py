@@ -105,5 +105,8 @@ def fermi_difference(
             direct = abs(x_1) + abs(x_2) < abs(hotter) + abs(higher)
             x = np.where(alike, x, np.where(direct, x_1 - x_2, hotter + higher))
     small = np.expm1(-abs(x))
-    warm = np.where(x < 0, -f_1 * h_2 * small, f_2 * h_1 * small)
+    if np.ndim(x) == 0:
+        warm = -f_1 * h_2 * small if x < 0 else f_2 * h_1 * small
+    else:
+        warm = np.where(x < 0, -f_1 * h_2 * small, f_2 * h_1 * small)
     return np.where(cold, step, warm) if cold.any() else warm

@@ -18,8 +18,8 @@ from nessflow.solvers.solver import (
     shape,
 )
 from nessflow.spectrum.mesh import energy_scale
-from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
-from nessflow.spectrum.quadrature import Integral, with_rounding
+from nessflow.spectrum.occupation import fermi_difference
+from nessflow.spectrum.quadrature import NODES, Integral, with_rounding
 from nessflow.spectrum.rounding import green_sizes
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum, integrals
 from nessflow.systems.batch import Batch
@@ -416,22 +416,28 @@ class Rates:
             return None
         return self.loss_correlations, self.gain_correlations
 
-    def _occupations(self, function: Callable) -> np.ndarray:
-        rows = [
-            function(self.energies, terminal.chemical_potential, terminal.temperature)
-            for terminal in self._terminals
-        ]
-        return np.array(rows).reshape(len(rows), self.energies.size)
-
     @cached_property
+    def _occupations(self) -> np.ndarray:
+        # Imported here: numba takes long to import.
+        from nessflow.spectrum.exchanges import occupations
+
+        def of_each(name: str) -> np.ndarray:
+            rows = np.empty((len(self._terminals), self.energies.size))
+            for row, terminal in zip(rows, self._terminals, strict=True):
+                row[:] = getattr(terminal, name)
+            return rows
+
+        return occupations(self.energies, of_each("chemical_potential"), of_each("temperature"))
+
+    @property
     def filled(self) -> np.ndarray:
         """Occupation of each terminal, (t, E)."""
-        return self._occupations(fermi)
+        return self._occupations[0]
 
-    @cached_property
+    @property
     def empty(self) -> np.ndarray:
         """One minus the occupation of each terminal, without cancellation, (t, E)."""
-        return self._occupations(fermi_holes)
+        return self._occupations[1]
 
     @cached_property
     def _exchanges(self) -> np.ndarray:
@@ -547,13 +553,14 @@ class Observable(Generic[Result]):
         return self.integrand, self.peak, self.is_rounded, self.measure
 
 
-_ELEMENTS = 400_000
+_ELEMENTS = 1_000_000
 """Elements of a matrix between leads, at all energies, that are kept for the next observable: some
-50 MB with all matrices."""
+125 MB with all matrices."""
 _AT_A_TIME = 4_000
 """Energies at which integrands are computed at a time: arrays over them stay in the cache."""
 TOGETHER = 64
-"""Systems that are integrated together."""
+"""Systems that are integrated together, fewer where their first panels would take more than half of
+what is kept."""
 
 
 def shared_rates(
@@ -657,10 +664,29 @@ def _integrated(
     systems: Sequence[OpenSystem], observables: Sequence[Sequence[Observable]], rtol: float
 ) -> list[list]:
     """Return what `integrate_each_system` does, for systems of one shape with equal integrands."""
-    systems = [system.interpolated for system in systems]
-    spectra = [Spectrum(system, rtol) for system in systems]
-    exact = Solver(systems[0]).keeps_digits
+    if not observables[0]:
+        return [[] for _ in systems]
+    spectra = [Spectrum(system.interpolated, rtol) for system in systems]
     most = max(1, _ELEMENTS // max(1, len(systems[0].leads)) ** 2)
+    nodes = np.cumsum([NODES.size * x.mesh.panels.size for x in spectra])
+    groups: dict[int, list[int]] = {}
+    for k, group in enumerate((2 * nodes // most).tolist()):
+        groups.setdefault(group, []).append(k)
+    results = []
+    for group in groups.values():
+        found = _of_spectra([spectra[k] for k in group], observables[group[0]], most)
+        for k, integrals_of_one in zip(group, found, strict=True):
+            pairs = zip(observables[k], integrals_of_one, strict=True)
+            results.append([observable.result(each) for observable, each in pairs])
+    return results
+
+
+def _of_spectra(
+    spectra: Sequence[Spectrum], observables: Sequence[Observable], most: int
+) -> list[tuple[Integral, ...]]:
+    """Return the integrals of the same observables of systems of one shape, of each system."""
+    systems = [spectrum.system for spectrum in spectra]
+    exact = Solver(systems[0]).keeps_digits
     rates_at = shared_rates(systems, most)
 
     def integrals_of(observable: Observable) -> list[Integral]:
@@ -673,8 +699,4 @@ def _integrated(
         how = observable.peak, min(_AT_A_TIME, most), observable.measure
         return integrals(spectra, integrand, *how)
 
-    found = [integrals_of(observable) for observable in observables[0]]
-    return [
-        [observable.result(each[k]) for observable, each in zip(own, found, strict=True)]
-        for k, own in enumerate(observables)
-    ]
+    return list(zip(*map(integrals_of, observables), strict=True))
