@@ -25,7 +25,7 @@ import numpy as np
 
 from nessflow.solvers.compiled import FAST
 from nessflow.systems.batch import Batch, one_by_one
-from nessflow.systems.system import OpenSystem, Tridiagonal, remembered
+from nessflow.systems.system import OpenSystem, Surroundings, Tridiagonal, remembered
 
 LANES = 32
 """Energies carried side by side, so that the compiler fills its vector registers."""
@@ -565,13 +565,6 @@ class _Chain:
         return UNROLL * min(max(int(130 / digits) // UNROLL, 1), 32 // UNROLL)
 
 
-def _bonds(system: OpenSystem) -> list[np.ndarray]:
-    """Return the elements above the diagonals of h, P and Q, one of each if all bonds are alike."""
-    bonds = [matrix.upper for matrix in (system.hamiltonian, system.loss, system.gain)]
-    alike = all(values.strides == (0,) for values in bonds)
-    return [values[:1] for values in bonds] if alike else bonds
-
-
 def _over(values: np.ndarray, unit: float) -> np.ndarray:
     """Return ``values / unit``, contiguous and read-only, without a copy where none is needed."""
     values = np.ascontiguousarray(values if unit == 1 else values / unit)
@@ -579,9 +572,41 @@ def _over(values: np.ndarray, unit: float) -> np.ndarray:
     return values
 
 
+@dataclass(frozen=True, eq=False)
+class _Bonds:
+    """What of a `_Chain` does not depend on the levels of its sites, as there.
+
+    ``arguments`` are those of `_rows` but the first, ``rate`` is the largest on a site.
+    """
+
+    unit: float
+    arguments: tuple
+    corners: tuple
+    rate: float
+    decay: float
+
+
 @remembered
 def _chain_of(system: OpenSystem) -> _Chain:
-    bonds = _bonds(system)
+    hopping, around = system.hamiltonian.upper, system.surroundings
+    if hopping.size and hopping.strides == (0,):
+        bonds = _alike_bonds(around, hopping.size, hopping[0].item())
+    else:
+        bonds = _bonds_of(around, hopping)
+    site = _over(system.hamiltonian.diagonal, bonds.unit)
+    growth = float(4.1 + max(site.max(), -site.min()) + bonds.rate)
+    return _Chain(bonds.unit, (site, *bonds.arguments), bonds.corners, growth, bonds.decay)
+
+
+@remembered  # once for all samples of a wire
+def _alike_bonds(system: Surroundings, count: int, hopping: complex) -> _Bonds:
+    return _bonds_of(system, np.broadcast_to(hopping, count))
+
+
+def _bonds_of(system: Surroundings, hopping: np.ndarray) -> _Bonds:
+    bonds = [hopping, system.loss.upper, system.gain.upper]
+    if all(values.strides == (0,) for values in bonds):  # one of each stands for all
+        bonds = [values[:1] for values in bonds]
     parts = _blocks(bonds[0])
 
     def couplings(part: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -592,18 +617,18 @@ def _chain_of(system: OpenSystem) -> _Chain:
     if bonds[0].size > 1:  # a power of two is exact, and 1 saves copies
         unit = 2.0 ** (math.frexp(unit)[1] - 1)
 
-    site = _over(system.hamiltonian.diagonal, unit)
+    sites = hopping.size + 1
     loss, gain = (
         _over(matrix.diagonal, unit) if matrix.any() else None
         for matrix in (system.loss, system.gain)
     )
     present = [rates for rates in (loss, gain) if rates is not None]
-    rate = present[0] if len(present) == 1 else _over(sum(present, np.zeros(site.size)), 1.0)
-    *bond_terms, loss_bond, gain_bond = _bond_arguments(bonds, unit, site.size)
+    rate = present[0] if len(present) == 1 else _over(sum(present, np.zeros(sites)), 1.0)
+    *bond_terms, loss_bond, gain_bond = _bond_arguments(bonds, unit, sites)
     loss_bond = None if loss is None else loss_bond
     gain_bond = None if gain is None else gain_bond
 
-    repeats = (site.size - 1) // max(bonds[0].size, 1)
+    repeats = (sites - 1) // max(bonds[0].size, 1)
     above, below, decay = [(1.0, 0)], [(1.0, 0)], [1.0]
     for part in parts:
         upper, lower = (each / unit for each in couplings(part))
@@ -612,11 +637,11 @@ def _chain_of(system: OpenSystem) -> _Chain:
             found.append(_power(factors.item(), repeats) if alike else _scaled_product(factors))
         damping = rate[1:][part] if repeats == 1 else rate[1:].min()
         decay.append(np.maximum(abs(upper * lower), damping).min())
-    return _Chain(
+    return _Bonds(
         unit,
-        (site, rate, *bond_terms, loss, loss_bond, gain, gain_bond),
+        (rate, *bond_terms, loss, loss_bond, gain, gain_bond),
         (_joined(above), _joined(below)),
-        float(4.1 + max(site.max(), -site.min()) + rate.max()),
+        rate.max(),
         float(min(decay)),
     )
 

@@ -553,9 +553,9 @@ class Observable(Generic[Result]):
         return self.integrand, self.peak, self.is_rounded, self.measure
 
 
-_ELEMENTS = 1_000_000
+_ELEMENTS = 800_000
 """Elements of a matrix between leads, at all energies, that are kept for the next observable: some
-125 MB with all matrices."""
+100 MB with all matrices."""
 _AT_A_TIME = 4_000
 """Energies at which integrands are computed at a time: arrays over them stay in the cache."""
 TOGETHER = 64
