@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -332,6 +333,11 @@ class EnergyMesh:
     scale: float
     unresolved: float
     blurred: float
+
+    @cached_property
+    def flattened_panels(self) -> Panels:
+        """`Panels.flattened_at_infinity`, for integrals that adapt."""
+        return self.panels.flattened_at_infinity()
 
 
 def _edges(system: OpenSystem) -> list[float]:

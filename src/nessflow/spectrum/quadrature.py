@@ -528,10 +528,10 @@ def integrate_each(
         refined = np.zeros(functions, bool)
         if rounds_left:
             refined[owner[chosen]] = True
-        for k in np.flatnonzero(at_work & ~refined):
-            converged = bool(np.all(error[k] <= 2 * target[k]))
-            errors = error[k] + rounding[k]
-            found[k] = Integral(value[k], errors, size[k], converged, int(evaluations[k]))
+        converged, errors = (error <= 2 * target).all(axis=1), error + rounding
+        for k in np.flatnonzero(at_work & ~refined).tolist():
+            how = bool(converged[k]), int(evaluations[k])
+            found[k] = Integral(value[k], errors[k], size[k], *how)
         at_work = refined
         if at_work.sum() > 1 and owner.size * results[0].size > _KEPT:
             for k in np.flatnonzero(at_work):

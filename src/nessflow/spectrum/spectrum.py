@@ -20,6 +20,7 @@ from nessflow.systems.system import OpenSystem
 
 ACCURACY = 1e-10
 """Error over value that all integrals aim at unless they are asked for another."""
+_COLUMNS = ("value", "error", "size")
 _FEW = 100
 """First panels up to which rounds of bisection cost more than the energies that they save."""
 
@@ -145,15 +146,12 @@ def integrals(
         As `Spectrum.panels`.
     """
     meshes = [x.mesh for x in spectra]
-    panels = [x.panels.flattened_at_infinity() for x in meshes]
+    panels = [x.flattened_panels for x in meshes]
     scales, panels_per_call = [x.scale for x in meshes], max(1, at_a_time // NODES.size)
     each = integrate_each(integrand, panels, scales, spectra[0].rtol, panels_per_call, measure)
-    results = []
-    peaks = peak if np.ndim(peak) == 2 else [peak] * len(spectra)
-    for mesh, found, own in zip(meshes, each, peaks, strict=True):
-        hidden = own * (np.where(found.error > 0, mesh.unresolved, 0.0) + mesh.blurred)
-        columns = (
-            column / (2 * np.pi) for column in (found.value, found.error + hidden, found.size)
-        )
-        results.append(Integral(*columns, found.converged, found.evaluations))
-    return results
+    values, errors, sizes = (np.array([getattr(x, name) for x in each]) for name in _COLUMNS)
+    unresolved, blurred = np.array([(x.unresolved, x.blurred) for x in meshes]).T[..., None]
+    errors = errors + peak * (np.where(errors > 0, unresolved, 0.0) + blurred)
+    columns = (column / (2 * np.pi) for column in (values, errors, sizes))
+    found = zip(*columns, each, strict=True)
+    return [Integral(*own, x.converged, x.evaluations) for *own, x in found]
