@@ -5,6 +5,7 @@ no physics, are found by name (`_READERS`), as kinds of study are.
 """
 
 import importlib
+import inspect
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo,
 from scipy.sparse import csr_array
 
 from nessflow import registry
+from nessflow.errors import nearest
 from nessflow.parts import KeyedError, at_key
 from nessflow.written.expressions import constant
 
@@ -215,13 +217,54 @@ def called(
     if callable(function):
         return then(function(**parameters))
     try:
-        source, found = registry.find_function(function)
+        found = registry.find_function(function)
     except registry.PartError as error:
         raise KeyedError(str(error), is_certain=True) from None
+    _require_arguments(found, function, parameters)
     try:
         return then(found(**parameters))
     except (Exception, SystemExit) as error:
-        raise ValueError(registry.fault_of_call(error, source, function)) from None
+        raise ValueError(registry.fault_of_call(error, function)) from None
+
+
+def _require_arguments(found: Callable, function: str, parameters: Mapping[str, Any]) -> None:
+    """Check that a function has the arguments that it is given, and is given those that it needs.
+
+    Raises
+    ------
+    KeyedError
+        At the argument: which are there, and where.
+    """
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):
+        return  # of a function of C nothing is known
+    kinds = inspect.Parameter
+    named = {
+        name: each.default is kinds.empty
+        for name, each in signature.parameters.items()
+        if each.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)
+    }
+    is_open = any(each.kind is kinds.VAR_KEYWORD for each in signature.parameters.values())
+    name = function.rpartition(":")[2]
+    what = f"{registry.line_of(found) or function}: {name}{signature}"
+    for key in parameters:
+        if key not in named and not is_open:
+            hint = nearest(str(key), list(named)) or "leave it out"
+            raise KeyedError(
+                f"{what} has no argument {key}; {hint}",
+                *("parameters", key),
+                of_key=True,
+                is_certain=True,
+            )
+    if missing := [each for each, needed in named.items() if needed and each not in parameters]:
+        one = missing[0]
+        raise KeyedError(
+            f"{what} needs {', '.join(missing)}; write parameters: {{{one}: 1}} with its value, or "
+            f"{one}: ${one} with an axis {one}",
+            "parameters",
+            is_certain=True,
+        )
 
 
 # --- matrices -------------------------------------------------------------------------------------
@@ -254,6 +297,8 @@ def rows_of(value: object, info: ValidationInfo) -> object:
                 raise ValueError(
                     f"{content.path} has the shape {value.shape}; expected at most {_WRITTEN} rows"
                 )
+    if isinstance(value, str):
+        raise ValueError(f"expected rows; those of a file are written {{file: {value}}}")
     if hasattr(value, "toarray"):
         value = value.toarray()
     if isinstance(value, np.ndarray):

@@ -18,6 +18,7 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import json
 import pkgutil
 import re
@@ -33,6 +34,7 @@ from typing import Annotated, Any, Protocol, cast, get_args
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import PydanticCustomError, core_schema
 
+from nessflow.errors import listed, nearest
 from nessflow.outcome import Coordinate, Outcome, Variable
 
 GROUP = "nessflow.parts"
@@ -157,7 +159,13 @@ def _traced(error: BaseException, path: Path) -> tuple[str, str]:
     own = [
         (Path(name).name, line) for name, line in at if name and Path(name).parent == path.parent
     ]
-    what = f"{type(error).__name__}: {getattr(error, 'msg', None) or error}"
+    try:
+        told = str(getattr(error, "msg", None) or error)
+    except Exception:
+        told = ""  # its author's mistake as well
+    if not told and at:
+        told = (traceback.extract_tb(error.__traceback__)[-1].line or "").strip()
+    what = f"{type(error).__name__}: {told}"
     if not own:
         return "", what
     name, line = own[-1]
@@ -367,8 +375,8 @@ class _Union:
 _FUNCTION = re.compile(rf"{FOLDER}/([A-Za-z_]\w*)\.py:([A-Za-z_]\w*)")
 
 
-def find_function(text: str) -> tuple[Source, Callable]:
-    """Return a function of the project, and the file that it is in.
+def find_function(text: str) -> Callable:
+    """Return a function of the project.
 
     Parameters
     ----------
@@ -386,13 +394,15 @@ def find_function(text: str) -> tuple[Source, Callable]:
     if source.fault:
         raise PartError(source.fault)
     if source.module is None:
-        raise PartError(f"there is no file {source.place} in {project()}")
+        near = [path.name for path in (project() / FOLDER).glob("*.py")]
+        hint = nearest(Path(source.place).name, near)
+        raise PartError(f"there is no file {source.place} in {project()}" + (hint and f"; {hint}"))
     found = getattr(source.module, name, None)
     if not callable(found):
         names = [n for n, x in vars(source.module).items() if callable(x) and n[0] != "_"]
-        known = ", ".join(names) or "no function"
-        raise PartError(f"{source.place} has no function {name}; it has {known}")
-    return source, found
+        hint = nearest(name, names) or f"it has {listed(names) or 'no function'}"
+        raise PartError(f"{source.place} has no function {name}; {hint}")
+    return found
 
 
 def function_source(text: str) -> tuple[Source | None, str]:
@@ -414,12 +424,27 @@ def _function_file(root: Path, stem: str) -> Source:
     return Source(f"{FOLDER}.{stem}", root, f"{FOLDER}/{stem}.py")
 
 
-def fault_of_call(error: BaseException, source: Source, function: str) -> str:
-    """Return what went wrong in a function of the project, and the line nearest to it."""
-    where, what = _traced(error, Path(source.module.__file__))
-    if isinstance(error, ValueError) and not where:
-        return f"{function}: {error}"
+def fault_of_call(error: BaseException, function: str) -> str:
+    """Return what went wrong in a function of the project, and the line nearest to it.
+
+    Where others have called it, such as Kwant, what they were told is the cause of what they say.
+    """
+    folder = project() / FOLDER / "any.py"
+    causes = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    own = (cause for cause in causes if _traced(cause, folder)[0])
+    told = next(own, causes[-1])
+    where, what = _traced(told, folder)
+    if isinstance(told, ValueError) and not where:
+        return f"{function}: {told}"
     return f"{where or function}: {what}"
+
+
+def line_of(function: Callable) -> str:
+    """Return file and line of a function of the project, ``parts/my_model.py:12``."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return "" if code is None else f"{FOLDER}/{Path(code.co_filename).name}:{code.co_firstlineno}"
 
 
 # --- kinds of study -------------------------------------------------------------------------------

@@ -107,6 +107,7 @@ def validated(
         found = [
             (e["type"], replace(_fault(root, data, e, other_keys), of_value=_is_of_value(e)))
             for e in errors[:_MOST]
+            if e["type"] != "callable_type"  # what Python alone can give
         ]
         faults = _merged(_said_once(root, data, found))
         if len(errors) > _MOST:
@@ -165,6 +166,9 @@ def as_told(model: type[BaseModel], error: ValidationError) -> InvalidValues:
 def _called(model: type[BaseModel]) -> str:
     """Return what messages call a model."""
     name = getattr(model, "__name__", "")
+    kind = getattr(model, "model_fields", {}).get("kind")
+    if kind is not None and kind.default == "":  # none of a study file
+        return ""
     if name == "Parameters":  # of a kind of study, which is known by the name of its module
         return model.__module__.rpartition(".")[2].replace("_", "-")
     return name
@@ -369,7 +373,10 @@ def _merged(faults: Iterable[Fault]) -> list[Fault]:
         first = merged.get(fault.key)
         if first is None:
             merged[fault.key] = fault
-        elif fault.expected and fault.expected not in first.expected:
+        elif not fault.expected:
+            hint = first.hint or ("" if first.of_key else fault.hint)
+            merged[fault.key] = replace(first, hint=hint)
+        elif fault.expected not in first.expected:
             alternative, bracket, meaning = fault.expected.partition(" (")
             expected = first.expected.removesuffix(bracket + meaning)
             expected = f"{expected} or {alternative}{bracket}{meaning}"
@@ -401,6 +408,9 @@ def _key_of(root: dict, location: tuple, data: object) -> Key:
         part = parts.pop(0)
         if part == "[key]":
             break
+        # A branch of a union other than that of the value: no key of it.
+        if isinstance(part, str) and not isinstance(data, dict | None):
+            continue
         # Keys of a file are texts, those of what was made of it may be numbers.
         part = str(part) if isinstance(data, dict) else part
         key = (*key, part)

@@ -23,13 +23,13 @@ PHYSICS = ENGINE | {"classical", "kinetic", "lindblad", "mixture"}
 
 ALLOWED = {
     "errors": set(),
-    "written": set(),
-    "registry": {"outcome", "pydantic", "pydantic_core"},
+    "written": {"errors"},
+    "registry": {"errors", "outcome", "pydantic", "pydantic_core"},
     "digest": {"registry"},
     "validation": {"errors", "written", "registry", "pydantic"},
     "parts": {"validation", "pydantic"},
     "grids": {"parts", "numpy", "pydantic"},
-    "matrix": {"parts", "registry", "written", "numpy", "scipy", "pydantic"},
+    "matrix": {"errors", "parts", "registry", "written", "numpy", "scipy", "pydantic"},
     "estimate": {"numpy"},
     "outcome": {"estimate", "numpy"},
     "systems": {"grids", "matrix", "parts", "registry", "written"}

@@ -4,6 +4,9 @@ import io
 import os
 import pickle
 import sys
+import tempfile
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,20 +28,25 @@ system:
 """
 
 
+OF_FUNCTION = STUDY.replace(
+    "kind: file, path: data/{path}", 'kind: python, function: "{path}:build"'
+)
+
+
 @pytest.fixture
 def root(tmp_path):
     return own_files.write(tmp_path)
 
 
-def problems(root, path, more="", study=STUDY):
+def problems(root, path, more="", study=STUDY, line=4, of_point=False):
     """What is said of a study with a file."""
     use_project(root)
     (root / "config" / "studies" / "one.yaml").write_text(study.format(path=path, more=more))
     with pytest.raises(ConfigError) as caught:
         load_study(root / "config" / "studies" / "one.yaml")
     (problem,) = caught.value.problems
-    assert problem.line == 4
-    assert not problem.of_point
+    assert problem.line == line
+    assert problem.of_point <= of_point  # a file is wrong at every point
     return str(problem)
 
 
@@ -105,8 +113,11 @@ MATRIX_MARKET = {
     "text": ("hello\n", "data/h.mtx, line 1: expected %%MatrixMarket matrix"),
     "garbage": (MTX + "1 1 1 0\n2 1 x 0\n3 3 1 0\n", "data/h.mtx, line 5: Invalid floating-point"),
     "a missing number": (MTX + "1 1 1 0\n2 1 1\n", "line 5: expected 4 numbers, got '2 1 1'"),
-    "cut off": (MTX + "1 1 1 0\n", "data/h.mtx: Truncated file"),
-    "too long": (MTX + "1 1 1 0\n" * 4, "data/h.mtx, line 7: Too many lines"),
+    "cut off": (MTX + "1 1 1 0\n", "data/h.mtx: it ends after 1 of 3 elements"),
+    "too long": (
+        MTX + "1 1 1 0\n" * 4,
+        "data/h.mtx, line 7: one element more than the 3 that are said",
+    ),
     "no size": (MTX[:62], "data/h.mtx: it ends before the size of the matrix"),
     "out of range": (MTX + "1 1 1 0\n4 1 1 0\n3 3 1 0\n", "line 5: Row index out of bounds"),
     "not finite": (MTX + "1 1 nan 0\n2 1 1 0\n3 3 1 0\n", "the element [1,1] = (nan+0j) is not"),
@@ -179,28 +190,227 @@ WANNIER90 = {
 }
 
 
-@pytest.mark.parametrize("name", NPZ)
-def test_archives(root, name):
-    content, said = NPZ[name]
-    (root / "data" / "h.npz").write_bytes(content)
-    found = problems(root, "h.npz")
+# Files of Siesta as sisl writes them, and what is done to these.
+
+SPINS = {"unpolarized": 1, "polarized": 2, "non-colinear": 4, "spin-orbit": 8}
+
+
+def siesta(ending, spin="unpolarized", change=None, **kwargs):
+    """What sisl writes of a wire with two orbitals in a cell, and its Hamiltonian."""
+    sisl = pytest.importorskip("sisl")
+    geometry = sisl.Geometry([[0, 0, 0], [1, 0, 0]], sisl.Atom(1, R=2.1), lattice=[2, 10, 10])
+    geometry.set_nsc([3, 1, 1])
+    written = sisl.Hamiltonian(geometry, spin=sisl.Spin(spin), dtype=np.float64, **kwargs)
+    numbers = np.array([0.3, -0.2, 0.1, 0.15, 0.0, 0.0, 0.1, -0.15])[: written.shape[2]]
+    hopping = np.array([-0.5, -0.4, 0.2, 0, 0, 0, 0.2, 0])[: written.shape[2]]
+    if not written.orthogonal:
+        numbers = np.array([0.3, 1.0])
+    written.construct([[0.1, 2.1], [numbers, hopping]])
+    if spin in ("non-colinear", "spin-orbit"):
+        written[0, 0] = [0.1, 0.2, 0.3, 0.4, 0, 0, 0.3, -0.4][: written.shape[2]]
+    if change is not None:
+        change(written)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"h{ending}"
+        written.write(path)
+        return path.read_bytes(), written
+
+
+def of_siesta(change):
+    """The same, its bytes changed."""
+    return lambda: change(siesta(".TSHS")[0])
+
+
+def huge(content):
+    """The first record of a file, its sizes, with more than there is."""
+    at = content.index((2).to_bytes(4, "little"))
+    return content[:at] + (10**9).to_bytes(4, "little") + content[at + 4 :]
+
+
+def one_side(written):
+    written[0, 1] = -3
+
+
+SISL = {
+    "empty": (lambda: b"", "data/h.TSHS: it is empty"),
+    "text": (lambda: b"hello, world\n" * 9, "it is no file of Siesta: it is not made of records"),
+    "rubbish": (lambda: bytes(range(256)) * 9, "it is no file of Siesta"),
+    "cut off": (of_siesta(lambda content: content[: len(content) // 2]), "it is cut off in its re"),
+    "huge": (of_siesta(huge), "its record 2 says that there are 1000000000 of something"),
+    "another format": (lambda: siesta(".nc")[0], "it is no file of Siesta: it is not made of"),
+    "overlaps": (
+        lambda: siesta(".TSHS", orthogonal=False)[0],
+        "its orbitals overlap, and energies",
+    ),
+    "not Hermitian": (
+        lambda: siesta(".TSHS", change=one_side)[0],
+        "the hoppings are not Hermitian: <0 1|h|(0, 0, 0) 2> = -3, but the conjugate of",
+    ),
+}
+
+
+def npy(shape, kind="<f8"):
+    """An array that says to have a shape, with ten numbers."""
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117)
+    size = (len(header) + 1).to_bytes(2, "little")
+    return b"\x93NUMPY\x01\x00" + size + header.encode() + b"\n" + bytes(80)
+
+
+def archive(**members):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
+        for name, content in members.items():
+            file.writestr(f"{name}.npy", content)
+    return stream.getvalue()
+
+
+def coordinates(shape, row=0):
+    """A sparse matrix of one element that says to have a shape."""
+    one = {"row": np.array([row]), "col": np.array([0]), "data": np.array([1.0])}
+    return npz(format=b"coo", shape=np.array(shape), **one)
+
+
+NPZ |= {
+    "huge": (archive(hamiltonian=npy((10**6, 10**6))), "8000000000000 bytes, but 80 bytes follow"),
+    "below 0": (archive(hamiltonian=npy((-1, -1))), "hamiltonian has the shape (-1, -1) by its"),
+    "no array": (archive(hamiltonian=b"hello"), "hamiltonian is no array of NumPy"),
+    "huge sparse": (coordinates((10**9, 10**9)), "expected at most 10000000 rows"),
+    "three": (coordinates((2, 2, 2)), "its shape is [2, 2, 2]; expected rows and columns"),
+    "index": (coordinates((2, 2), row=5), "index 5 exceeds matrix dimension 2"),
+}
+MATRIX_MARKET |= {
+    "huge": (GENERAL.replace("2 2 2", f"{10**9} {10**9} 1") + "1 1 1\n", "at most 10000000 rows"),
+    "huge count": (
+        GENERAL.replace("2 2 2", f"2 2 {10**12}") + "1 1 1\n",
+        "it ends after 1 of 1000",
+    ),
+    "huge array": (
+        "%%MatrixMarket matrix array real general\n100000 100000\n1\n",
+        "the shape (100000, 100000) and all its elements are stored; expected a sparse one",
+    ),
+    "below 0": (GENERAL.replace("2 2 2", "-2 -2 1"), "line 2: expected the size of the matrix, 3"),
+}
+WANNIER90 |= {"huge": ("c\n999999\n999999\n1 1\n", "it ends after 2 of 999999 degeneracies")}
+
+OWN = """\
+import numpy as np
+
+H = np.diag([1.0, 2.0, 3.0])
+LEAD = {"orbitals": [0], "cell": [[0.0]], "hopping": [[1.0]]}
+
+
+def build():
+    return %s
+"""
+FUNCTIONS_OF_OWN = {
+    "nothing": ("None", "or a finalised system of Kwant, got nothing"),
+    "text": ("'h'", "got str"),
+    "a row": ("np.zeros(3)", "hamiltonian: expected a matrix, got the shape (3,)"),
+    "not square": ("np.zeros((2, 3))", "expected a square matrix, got the shape (2, 3)"),
+    "ragged": ("[[1.0], [2, 3]]", "expected a matrix, rows of equally many numbers"),
+    "nan": ("H * np.nan", "the element (0, 0) is nan, not finite"),
+    "not Hermitian": ("np.triu(np.ones((3, 3)))", "only one triangle of it is there"),
+    "a key": (
+        "{'hamiltonan': H}",
+        "a description has no hamiltonan; it may have hamiltonian, leads",
+    ),
+    "a row of a lead": ("{'hamiltonian': H, 'leads': {'a': LEAD | {'orbitals': [5]}}}", "no row 5"),
+    "a cell": ("{'hamiltonian': H, 'leads': {'a': LEAD | {'cell': H}}}", "cell (3, 3)"),
+    "loss": ("{'hamiltonian': H, 'loss': np.eye(2)}", "loss has the shape (2, 2), hamiltonian (3,"),
+    "site": ("{'hamiltonian': H, 'site': [0, 1]}", "site: expected 3 whole numbers"),
+    "an error": ("1 / 0", "parts/own.py:8: ZeroDivisionError: division by zero"),
+    "an exit": ("exit()", "parts/own.py:8: SystemExit"),
+    "an argument": ("int(H, bse=3)", "parts/own.py:8: TypeError"),
+}
+KWANT = """\
+import kwant
+import numpy as np
+
+
+def system(onsite=0.0, finalised=True, hopping=-1.0):
+    lattice = kwant.lattice.chain(norbs=1)
+    found = kwant.Builder()
+    found[(lattice(i) for i in range(3))] = onsite
+    found[lattice.neighbors()] = -1.0
+    lead = kwant.Builder(kwant.TranslationalSymmetry((-1,)))
+    lead[lattice(0)] = 0.0
+    if hopping:
+        lead[lattice.neighbors()] = hopping
+    found.attach_lead(lead)
+    return found.finalized() if finalised else (found, lead)
+
+
+def build():
+    return %s
+"""
+SYSTEMS_OF_KWANT = {
+    "not finalised": ("system(finalised=False)[0]", "Builder of Kwant is not finalised: return"),
+    "a lead": ("system(finalised=False)[1].finalized()", "of Kwant goes on for ever"),
+    "nan": ("system(float('nan'))", "hamiltonian: the element (0, 0) is (nan+0j), not finite"),
+    "not Hermitian": ("system(1j)", "the element (0, 0) = 0+1j has an imaginary part"),
+    "an argument": ("system(lambda site, U: U)", "the system of Kwant takes U; let the function"),
+    "an error": ("system(lambda site: 1 / 0)", "parts/own.py:19: ZeroDivisionError: division by"),
+    "empty": ("kwant.Builder().finalized()", "the system of Kwant has no sites"),
+    "no hopping": ("system(hopping=0)", "lead0 of Kwant has no hopping from cell to cell"),
+    "a size": ("system(lambda site: np.eye(2))", "Hopping from site 0 to site 1 does not match"),
+}
+ARRAYS = {
+    "too few": ("[1, 2]", "one.yaml:5: system.disorder.values = [1, 2]: 2 values for 24 sites"),
+    "none": ("[]", "expected at least 1 entries"),
+    "a number": ("0.5", "system.disorder.values = 0.5: expected a list"),
+    "nan": ("[.nan]", "system.disorder.values.0: expected a finite number, not .nan"),
+    "text": ("[a]", "system.disorder.values.0 = a: expected a number"),
+    "rows": ("[[1, 2]]", "system.disorder.values.0 = [1, 2]: expected a number"),
+    "of bonds": ("[1, 2], on: bonds", "2 values for 38 bonds"),
+}
+ARRAY = STUDY.replace("  leads:", "  disorder: {{kind: array, values: {content}}}\n  leads:")
+FORMATS = {
+    "npz": ("data/h.npz", "", NPZ),
+    "mtx": ("data/h.mtx", "", MATRIX_MARKET),
+    "wannier90": ("data/x_hr.dat", ", cut: {cells: 3}", WANNIER90),
+    "sisl": ("data/h.TSHS", ", cut: {cells: 3}", SISL),
+    "python": ("parts/own.py", "", FUNCTIONS_OF_OWN),
+    "kwant": ("parts/own.py", "", SYSTEMS_OF_KWANT),
+    "array": ("", "", ARRAYS),
+}
+TEMPLATES = {"python": OWN, "kwant": KWANT}
+
+
+@pytest.mark.parametrize(("form", "name"), [(x, y) for x, (*_, z) in FORMATS.items() for y in z])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of Kwant, on leads that are cut
+def test_what_is_wrong_is_one_line(root, form, name):
+    if form == "kwant":
+        pytest.importorskip("kwant")
+    path, more, cases = FORMATS[form]
+    content, said = cases[name]
+    content = content() if callable(content) else content
+    if form == "array":
+        found = problems(
+            root, "strip.mtx", study=ARRAY.replace("{content}", content), line=5, of_point=True
+        )
+    else:
+        content = TEMPLATES[form] % content if form in TEMPLATES else content
+        (root / path).write_bytes(content if isinstance(content, bytes) else content.encode())
+        study = STUDY if form not in TEMPLATES else OF_FUNCTION
+        found = problems(root, path.removeprefix("data/"), more, study, of_point=study != STUDY)
     assert said in found
     assert "\n" not in found
 
 
-@pytest.mark.parametrize("name", MATRIX_MARKET)
-def test_matrix_market(root, name):
-    content, said = MATRIX_MARKET[name]
-    content = content if isinstance(content, bytes) else content.encode()
-    (root / "data" / "h.mtx").write_bytes(content)
-    assert said in problems(root, "h.mtx")
+@pytest.mark.parametrize("ending", [".nc", ".HSX"])
+@pytest.mark.parametrize("content", [b"", b"hello, world\n" * 9, bytes(range(256)) * 9])
+def test_the_other_files_of_siesta(root, ending, content):
+    pytest.importorskip("sisl")
+    (root / "data" / f"h{ending}").write_bytes(content)
+    found = problems(root, f"h{ending}", ", cut: {cells: 3}")
+    assert any(said in found for said in ("it is empty", "no file of Siesta", "no netCDF file"))
 
 
-@pytest.mark.parametrize("name", WANNIER90)
-def test_wannier90(root, name):
-    content, said = WANNIER90[name]
-    (root / "data" / "x_hr.dat").write_text(content)
-    assert said in problems(root, "x_hr.dat", ", cut: {cells: 3}")
+def test_files_of_siesta_are_those_that_hold_all_of_it(root):
+    pytest.importorskip("sisl")
+    (root / "data" / "RUN.fdf").write_text("SystemLabel x\n")
+    found = problems(root, "RUN.fdf", ", format: sisl, cut: {cells: 3}")
+    assert "expected a file of Siesta, .TSHS, .HSX, .nc" in found
 
 
 PLACES = {
@@ -314,7 +524,10 @@ FUNCTIONS = {
     "elsewhere": ("/tmp/my_model.py:chain", "expected file and name of a function"),
     "import": ("parts/broken.py:build", "parts/broken.py:2: NameError: name 'y' is not defined"),
     "syntax": ("parts/syntax.py:build", "parts/syntax.py:1: SyntaxError"),
-    "arguments": ("parts/my_model.py:chain", "chain() got an unexpected keyword argument 'W'"),
+    "arguments": (
+        "parts/my_model.py:chain",
+        "parts/my_model.py:5: chain(sites, energy=0.0) has no argument W; leave it out",
+    ),
 }
 
 
@@ -330,7 +543,7 @@ def test_functions(root, name):
     use_project(root)
     text = FUNCTION.format(path=path, more=", parameters: {W: 5}")
     (root / "config" / "studies" / "one.yaml").write_text(text)
-    with pytest.raises(ConfigError, match=r"one\.yaml:4: system\.lattice\.function") as caught:
+    with pytest.raises(ConfigError, match=r"one\.yaml:4: system\.lattice\.") as caught:
         load_study(root / "config" / "studies" / "one.yaml")
     assert said in str(caught.value)
     assert len(caught.value.problems) == 1
@@ -382,20 +595,26 @@ def test_without_sisl_its_files_say_what_is_missing(root, monkeypatch):
     assert "such files are read by sisl: pip install sisl" in said
 
 
-def test_what_sisl_writes_is_what_is_read(root):
-    sisl = pytest.importorskip("sisl")
-    geometry = sisl.Geometry([[0, 0, 0], [1, 0, 0]], sisl.Atom(1, R=2.1), lattice=[2, 10, 10])
-    geometry.set_nsc([3, 1, 1])
-    written = sisl.Hamiltonian(geometry, dtype=np.float64)
-    written[0, 0], written[1, 1] = 0.3, -0.2
-    written[0, 1] = written[1, 0] = -0.7
-    written[1, 0, (1, 0, 0)] = written[0, 1, (-1, 0, 0)] = -0.4
-    written.write(root / "data" / "wire.TSHS")
+@pytest.mark.parametrize("spin", SPINS)
+@pytest.mark.parametrize("ending", [".TSHS", ".nc"])
+def test_what_sisl_writes_is_what_is_read(root, spin, ending):
+    content, written = siesta(ending, spin)
+    (root / "data" / f"wire{ending}").write_bytes(content)
     use_project(root)
-    found = File(path="data/wire.TSHS", cut={"cells": 3})
-    assert found.described.remarks == ("energies in eV",)
-    expected = np.diag([0.3, -0.2] * 3) + np.diag([-0.7, -0.4, -0.7, -0.4, -0.7], 1)
-    expected += np.triu(expected, 1).T
-    np.testing.assert_allclose(found.described.hamiltonian.toarray(), expected, atol=1e-12)
-    (root / "data" / "broken.TSHS").write_bytes(b"0" * 100)
-    assert "sisl cannot read it" in problems(root, "broken.TSHS", ", cut: {cells: 3}")
+    found = File(path=f"data/wire{ending}", cut={"cells": 3})
+    assert found.orbitals == (2 if spin == "unpolarized" else 4)
+    assert found.described.remarks[0] == "energies in eV"
+    h = found.described.hamiltonian.toarray()
+    n = found.orbitals
+    for phase in (0.0, 0.13, 0.4):
+        # A wave along the wire, from what couples the middle cell to all three.
+        waves = np.exp(2j * np.pi * phase * np.arange(-1, 2))
+        block = sum(h[n : 2 * n, k * n : (k + 1) * n] * waves[k] for k in range(3))
+        expected = written.Hk(k=[phase, 0, 0], gauge="lattice", format="array")
+        if spin == "polarized":
+            expected = np.zeros((n, n), complex)
+            for number in range(2):
+                expected[number::2, number::2] = written.Hk(
+                    k=[phase, 0, 0], spin=number, gauge="lattice", format="array"
+                )
+        np.testing.assert_allclose(block, expected, atol=1e-12)

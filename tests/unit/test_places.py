@@ -87,7 +87,8 @@ def loss(text):
         (
             {"onsite": '"$(lam * exp(1j * site))"'},
             "4: system.lattice.onsite = $(lam * exp(1j * site)): at site 1: $(0.3 * exp(1j * site))"
-            " is 0.162091+0.252441j, and it has to be real (at lam = 0.3)",
+            " is 0.162091+0.252441j, and it has to be real; particle loss and gain go under loss "
+            "and gain (at lam = 0.3)",
         ),
         (
             {"onsite": '"$(lam * y)"'},

@@ -1,8 +1,8 @@
 """Checks of a study as a whole: formulas, cases, size, every value of every axis."""
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 import numpy as np
 from pydantic import BaseModel
@@ -12,7 +12,7 @@ from nessflow.config.document import Document, split
 from nessflow.config.grid import Axis, Ensemble, block_count, point_count, points_of
 from nessflow.config.study import axis_key, checked_point, place_names, template_of
 from nessflow.config.study_file import MOST_BLOCKS, MOST_POINTS
-from nessflow.errors import Problem, identity, nearest
+from nessflow.errors import Problem, closest, identity
 from nessflow.registry import Kind
 from nessflow.written.expressions import (
     PLACE_NAMES,
@@ -20,7 +20,10 @@ from nessflow.written.expressions import (
     expression,
     expressions_in,
     names_in,
+    unknown_name,
 )
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
 
 _SHOWN_VALUES = 5
 _MOST = 100
@@ -52,7 +55,7 @@ def expression_problems(
             continue
         for name in sorted(names - set(valid) - places):
             expected = f"an axis of numbers ({', '.join(valid)})" if valid else "an axis"
-            hint = nearest(name, [*valid, *sorted(places)]) or f"add {name} to axes"
+            hint = unknown_name(name, [*valid, *sorted(places)]) or f"add {name} to axes"
             if name in cases:
                 hint = f"{name} is an axis of cases, which has no numbers"
             problems.append(document.problem(key, expected, hint))
@@ -61,11 +64,14 @@ def expression_problems(
 
 def use_problems(document: Document, axes: Sequence[Axis]) -> list[Problem]:
     """Check that every axis does something."""
-    used = set()
+    used, valid = set(), [axis.name for axis in axes]
     for _, text in _expressions(document, axes):
-        # One that cannot be read is reported where expressions are checked.
-        with suppress(ExpressionError):
-            used |= expression(text).names
+        # One that cannot be read, or misspells an axis, is reported where expressions are checked.
+        try:
+            names = expression(text).names
+        except ExpressionError:
+            names = set(_NAME.findall(text))
+        used |= names | {closest(name, valid) for name in names - set(valid)}
     problems = []
     for axis in axes:
         if axis.cases is None and axis.name not in used:

@@ -88,6 +88,13 @@ def described(found: object, parameters: Mapping[str, object] | None = None) -> 
     ValueError
         When it is none of these, or not what it should be: which matrix, where, and why.
     """
+    if hasattr(found, "finalized"):
+        raise ValueError(f"{_kind_of(found)} of Kwant is not finalised: return system.finalized()")
+    if hasattr(found, "cell_hamiltonian"):
+        raise ValueError(
+            f"{_kind_of(found)} of Kwant goes on for ever; expected a system with ends, to which "
+            "it is attached as a lead"
+        )
     if all(hasattr(found, name) for name in _OF_KWANT):
         found = _of_kwant(found, parameters)
     said = _said(found, NAMES, "a description")
@@ -147,10 +154,12 @@ def matrix_of(name: str, matrix: object) -> Elements:
         When it is none.
     """
     sparse = issparse(matrix)
+    if callable(matrix):
+        raise ValueError(f"{name}: expected a matrix, got a function; return what it returns")
     try:
         matrix = csr_array(matrix) if sparse else np.array(matrix)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: expected a matrix: {error}") from None
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: expected a matrix, rows of equally many numbers") from None
     if matrix.dtype.kind not in "biufc":
         raise ValueError(f"{name}: expected numbers, got elements of type {matrix.dtype}")
     if matrix.ndim != 2 or 0 in matrix.shape:
@@ -163,7 +172,7 @@ def matrix_of(name: str, matrix: object) -> Elements:
             i, j = (int(at[k]) for at in matrix.tocoo().coords)
         else:
             i, j = map(int, np.argwhere(~finite)[0])
-        raise ValueError(f"{name}: the element {(i, j)} is {matrix[i, j]}")
+        raise ValueError(f"{name}: the element {(i, j)} is {matrix[i, j]}, not finite")
     return matrix
 
 
@@ -328,11 +337,20 @@ def _of_kwant(system: object, parameters: Mapping[str, object] | None) -> dict[s
     interface, which come first in the cell next to it: it is ``<cell n + 1|h|interface of n>``.
     """
     parameters = dict(parameters or {})
+    if missing := sorted(getattr(system, "parameters", frozenset()) - parameters.keys()):
+        raise ValueError(
+            f"the system of Kwant takes {', '.join(missing)}; let the function have this argument, "
+            f"and write parameters: {{{missing[0]}: 1}} with its value"
+        )
+    if not len(system.sites):
+        raise ValueError("the system of Kwant has no sites")
     h, norbs, _ = system.hamiltonian_submatrix(params=parameters, sparse=True, return_norb=True)
     norbs = np.asarray(norbs)
     first = np.concatenate([[0], np.cumsum(norbs)])
     leads = {}
     for number, (lead, sites) in enumerate(zip(system.leads, system.lead_interfaces, strict=True)):
+        if not len(sites):
+            raise ValueError(f"lead{number} of Kwant has no hopping from cell to cell")
         rows = np.concatenate([np.arange(first[s], first[s + 1]) for s in sites])
         if not hasattr(lead, "cell_hamiltonian"):
             told = _each_energy(lead.selfenergy, parameters)

@@ -1,5 +1,6 @@
 """Systems cut out of periodic ones, which are given by the hoppings between their cells."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -7,7 +8,7 @@ from scipy.sparse import csr_array, eye_array, kron
 
 from nessflow.parts import KeyedError
 from nessflow.systems.described import Described
-from nessflow.systems.lattices.lattice import Continuation
+from nessflow.systems.lattices.lattice import MOST, Continuation
 
 Vector = tuple[int, int, int]
 _DIRECTIONS = 3
@@ -71,6 +72,8 @@ def cut(
                 "of this phase from cell to cell",
             )
     size = len(next(iter(blocks.values())))
+    if (count := cells * math.prod(width.values()) * size) > MOST:
+        raise KeyedError(f"{count} orbitals are too many (at most {MOST:.0e})")
     for vector, block in blocks.items():
         if vector == (0, 0, 0):
             block = block - fermi_energy * np.eye(size)

@@ -28,6 +28,7 @@ from nessflow.written.expressions import (
     constant,
     expression,
     is_numeral,
+    unknown_name,
 )
 
 Site = Annotated[int, Field(ge=1)]
@@ -83,10 +84,17 @@ class OrFormula:
             number = constant(value)
             if isinstance(number, float):
                 return handler(number)
-            if is_numeral(value) or number is not None:
+            if is_numeral(value) or number is not None or _is_complex(value):
                 return handler(value)  # in quotes or complex, which it says
             return checked_formula(value, "a number, or a formula of site, x, y")
         return handler(as_tuples(value))
+
+
+def _is_complex(text: str) -> bool:
+    try:
+        return isinstance(complex_number(text), complex)
+    except ValueError:
+        return False
 
 
 Onsite = Annotated[matrix.Onsite, OrFormula("site")]
@@ -135,6 +143,8 @@ def checked_formula(text: str, expected: str) -> Formula:
         unknown = sorted(formula.names - set(PLACE_NAMES))
         if unknown:
             why = f"{unknown[0]} is none of {', '.join(PLACE_NAMES)}"
+            if hint := unknown_name(unknown[0], PLACE_NAMES):
+                why += f"; {hint}"
             if not text.startswith("$"):
                 why += f"; axes are named in $({text})"
         else:
@@ -308,7 +318,10 @@ def _evaluated(value, used, rows, sites, is_complex) -> np.ndarray:
             raise ValueError(f"at site {site}: {_text(value)} is {number.real:g}, not finite")
         if number.imag and not is_complex:
             told = f"{number + 0:.6g}"  # no -0
-            raise ValueError(f"at site {site}: {_text(value)} is {told}, and it has to be real")
+            raise ValueError(
+                f"at site {site}: {_text(value)} is {told}, and it has to be real; particle loss "
+                "and gain go under loss and gain"
+            )
         found.append(number)
     found = np.array(found, complex)
     return found if found.imag.any() else found.real.copy()
@@ -451,6 +464,8 @@ class OrRegion:
             if not re.fullmatch(REGION, value):
                 raise ValueError(f"{value} is no name of a region")
             return Named(value)
+        if isinstance(value, str):
+            raise ValueError("expected sites, [1, 2], {start: 1, stop: 9} or {where: x < 3}")
         if isinstance(value, Mapping):
             if "where" in value:
                 return _where(value)

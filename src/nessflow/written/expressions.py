@@ -6,8 +6,11 @@ import copy
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from nessflow.errors import nearest
 
 CONSTANTS = {"pi": math.pi}
 PLACE_NAMES = ("site", "x", "y", "z", "orbital")
@@ -258,9 +261,22 @@ def _parsed(text: str, longest: int) -> ast.expr:
     try:
         return ast.parse(text.removeprefix("$").strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ExpressionError(f"{text} is not a formula") from None
+        hint = next((f"; {hint}" for found, hint in _MISREAD if found.search(text)), "")
+        raise ExpressionError(f"{text} is not a formula{hint}") from None
 
 
+_MISREAD = (
+    (re.compile(r".\$"), "the sign $ stands before the whole of it: $(2 * q)"),
+    (re.compile(r"[^=<>!]=[^=]"), "what is equal is written =="),
+)
+_MEANT = {
+    ast.BitXor: "a power is written **",
+    ast.BitAnd: "conditions are joined by and",
+    ast.BitOr: "conditions are joined by or",
+    ast.IfExp: "a condition counts as 1 or 0: (x < 3) * 0.5",
+    ast.Set: "names stand without braces: $(q)",
+}
+"""What is written instead of what formulas do not have."""
 _NODES = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Name, ast.Load, ast.And, ast.Or)
 
 
@@ -274,15 +290,36 @@ def _check(node: ast.AST) -> None:
         except OverflowError:
             raise ExpressionError("a number is too large") from None
     elif isinstance(node, ast.Call):
-        plain = isinstance(node.func, ast.Name) and len(node.args) == 1 and not node.keywords
-        if not plain or node.func.id not in FUNCTIONS:
-            name = ast.unparse(node.func)
-            raise ExpressionError(f"{name} is not one of the functions {', '.join(FUNCTIONS)}")
+        name = ast.unparse(node.func)
+        if name not in FUNCTIONS:
+            hint = nearest(name.rpartition(".")[2], list(FUNCTIONS))
+            known = f"{name} is not one of the functions {', '.join(FUNCTIONS)}"
+            raise ExpressionError("; ".join(filter(None, (known, hint))))
+        if len(node.args) != 1 or node.keywords:
+            raise ExpressionError(f"{name} takes one number, {name}(x)")
     elif not isinstance(node, _NODES) and type(node) not in _OPERATORS:
+        hint = f"; {_MEANT[type(node)]}" if type(node) in _MEANT else ""
         raise ExpressionError(
             "only numbers, names, + - * / % **, comparisons with and, or, not, "
-            f"{', '.join(FUNCTIONS)} and pi are allowed"
+            f"{', '.join(FUNCTIONS)} and pi are allowed{hint}"
         )
+
+
+def unknown_name(name: str, valid: Sequence[str]) -> str:
+    """Return what may be meant by a name that a formula must not have; empty where nothing is.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+    valid : sequence of str
+        Those that it may have, beside constants and functions.
+    """
+    if name in FUNCTIONS:
+        return f"{name} is a function, {name}(x)"
+    if name.casefold() in CONSTANTS:
+        return f"did you mean {name.casefold()!r}?"
+    return nearest(name, valid)
 
 
 def _compiled(node: ast.expr) -> Callable[[Mapping[str, float]], complex]:

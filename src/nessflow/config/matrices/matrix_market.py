@@ -8,6 +8,8 @@ import numpy as np
 import scipy.io
 from scipy.sparse import csr_array, issparse
 
+from nessflow.config.matrices.sizes import require_possible
+
 _NUMBERS = {"real": 1, "integer": 1, "complex": 2}
 _SYMMETRIES = ("general", "symmetric", "hermitian")
 
@@ -49,7 +51,7 @@ def read(path: Path, content: bytes) -> dict[str, object]:
             "line 1: a complex symmetric matrix, h[j,k] = h[k,j], is not Hermitian; write "
             "hermitian where h[j,k] is the conjugate of h[k,j]"
         )
-    _check_columns(lines, layout, _NUMBERS[field])
+    _check_lines(lines, layout, symmetry, _NUMBERS[field])
     try:
         found = scipy.io.mmread(io.BytesIO(content), spmatrix=False)
     except (ValueError, OverflowError) as error:
@@ -69,19 +71,37 @@ def read(path: Path, content: bytes) -> dict[str, object]:
     return {"matrices": {"": result}}
 
 
-def _check_columns(lines: list[bytes], layout: str, numbers: int) -> None:
-    """Check how many numbers each line has, of which more would be passed over."""
-    expected = numbers + (2 if layout == "coordinate" else 0)
-    is_size = True
+def _check_lines(lines: list[bytes], layout: str, symmetry: str, numbers: int) -> None:
+    """Check that the matrix is as large as is said, and how many numbers each line has.
+
+    Memory would be taken for what is said; of more numbers some would be passed over.
+    """
+    is_listed = layout == "coordinate"
+    width = numbers + (2 if is_listed else 0)
+    expected, count = None, 0
     for number, line in enumerate(lines[1:], 2):
         words = line.split()
         if not words or words[0].startswith(b"%"):
             continue
-        count = (3 if layout == "coordinate" else 2) if is_size else expected
-        if len(words) != count:
-            what = "the size of the matrix, " if is_size else ""
-            text = line.decode(errors="replace").strip()[:40]
-            raise ValueError(f"line {number}: expected {what}{count} numbers, got {text!r}")
-        is_size = False
-    if is_size:
+        text = line.decode(errors="replace").strip()[:40]
+        if expected is None:
+            names = ("rows", "columns", "elements")[: 3 if is_listed else 2]
+            if len(words) != len(names) or not all(word.isdigit() for word in words):
+                raise ValueError(
+                    f"line {number}: expected the size of the matrix, {len(names)} numbers "
+                    f"({', '.join(names)}), got {text!r}"
+                )
+            rows, columns, *listed = map(int, words)
+            require_possible(rows, columns, is_full=not is_listed)
+            full = rows * columns if symmetry == "general" else rows * (rows + 1) // 2
+            expected = listed[0] if is_listed else full
+            continue
+        if len(words) != width:
+            raise ValueError(f"line {number}: expected {width} numbers, got {text!r}")
+        count += 1
+        if count > expected:
+            raise ValueError(f"line {number}: one element more than the {expected} that are said")
+    if expected is None:
         raise ValueError("it ends before the size of the matrix")
+    if count < expected:
+        raise ValueError(f"it ends after {count} of {expected} elements")

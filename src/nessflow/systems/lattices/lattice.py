@@ -15,7 +15,9 @@ from nessflow.parts import KeyedError, Part, at_key, quantity
 from nessflow.systems.matrices import Tridiagonal, from_elements
 from nessflow.systems.places import Onsite, is_formula, on_bonds, on_rows
 
-Length = Annotated[int, Field(ge=1, le=10_000_000)]
+MOST = 10_000_000
+"""Orbitals of a lattice."""
+Length = Annotated[int, Field(ge=1, le=MOST)]
 
 
 class Bonds(NamedTuple):
@@ -170,7 +172,11 @@ class Lattice(Part, ABC):
         if self.sides:
             sides = ", ".join(self.sides)
             raise ValueError(f"a {self.kind} has no side {side!r}; its sides are {sides}")
-        raise ValueError(f"a {self.kind} does not go on: no lead can continue it")
+        raise ValueError(
+            f"how a lattice of the kind {self.kind} goes on is not known from itself; give the "
+            "lead as {kind: unit-cell, cell: ..., hopping: ...}: the Hamiltonian of a cell and "
+            "<cell n|h|cell n + 1>"
+        )
 
     def require_orbital(self, orbital: int | None, *key: str | int) -> None:
         """Check that the sites have an orbital, from 1, if one is named.
@@ -249,6 +255,10 @@ class Graph(Lattice):
 
     @model_validator(mode="after")
     def _formulas_have_values(self):
+        if self.sites * self.orbitals > MOST:
+            raise ValueError(
+                f"{self.sites} sites of {self.orbitals} orbitals are too many (at most {MOST:.0e})"
+            )
         self.energies(0.0)
         with suppress(LookupError):  # a direction without hopping is a fault of its own
             if self._formulas:

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nessflow.parts import quantity
+from nessflow.registry import fault_of_call
 from nessflow.systems.lattices.lattice import Ending, Lattice
 from nessflow.systems.leads.lead import Joined, Lead
 from nessflow.systems.leads.unit_cell import UnitCell
@@ -119,7 +120,11 @@ class Told(Lead):
         if not energies.size:
             return np.zeros((0, self.size, self.size), complex)
         energies = np.clip(energies, -_FAR, _FAR)
-        found = np.asarray(self.function(energies))
+        try:
+            found = np.asarray(self.function(energies))
+        except Exception as error:
+            # Whatever somebody else's function raises.
+            raise ValueError(fault_of_call(error, "self_energy")) from None
         wanted = energies.size, self.size, self.size
         if self.size == 1 and found.shape == (energies.size,):
             found = found[:, None, None]

@@ -3,6 +3,7 @@
 Places are whole numbers of a unit of each axis, so that neighbours are found without rounding.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
@@ -82,7 +83,7 @@ class Crystal(Graph):
     @property
     def sites(self) -> int:
         """Number of sites."""
-        return int(np.prod(self.cells)) * len(self.basis)
+        return math.prod(self.cells) * len(self.basis)
 
     @property
     def columns(self) -> tuple[np.ndarray, np.ndarray]:

@@ -75,10 +75,12 @@ class Given(Lattice):
     def continuation(self, side: str) -> Continuation | Ending:
         """Return a lead that comes with the lattice, see `Lattice`; by its name."""
         leads = self.described.leads
-        if side not in leads:
-            known = f"it has {', '.join(leads)}" if leads else "none comes with it"
-            raise ValueError(f"the {self.kind} has no lead {side!r} of its own; {known}")
-        return leads[side]
+        if leads and side not in leads:
+            raise ValueError(
+                f"the lattice of the kind {self.kind} has no lead {side!r}, but "
+                f"{', '.join(leads)}; write side: {next(iter(leads))} in the lead, or name it so"
+            )
+        return leads[side] if leads else super().continuation(side)
 
 
 _known: dict[Hashable, Described] = {}
