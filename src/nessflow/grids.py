@@ -74,6 +74,15 @@ def listed(sites: object) -> object:
     return tuple(range(start, stop + 1, step))
 
 
+RANGE = {
+    "type": "object",
+    "properties": {name: {"type": "integer"} for name in ("start", "stop", "step")},
+    "required": ["start", "stop"],
+    "additionalProperties": False,
+}
+"""JSON Schema of a range of sites."""
+
+
 def require_different(sites: Sequence[int], what: str) -> None:
     """Check that each site stands once in a list.
 

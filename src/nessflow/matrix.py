@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
-from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    Tag,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from scipy.sparse import csr_array
 
 from nessflow import registry
@@ -308,7 +316,21 @@ def rows_of(value: object, info: ValidationInfo) -> object:
     return tuple(tuple(x) if isinstance(x, list) else x for x in value) if is_list else value
 
 
-Matrix = Annotated[tuple[tuple[Complex, ...], ...], BeforeValidator(rows_of)]
+class _OrFile:
+    """Says in a JSON Schema that a file may stand for rows."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict:
+        text = {"type": "string"}
+        form = {
+            "type": "object",
+            "properties": {"file": text, "name": text, "format": text},
+            "required": ["file"],
+            "additionalProperties": False,
+        }
+        return {**handler(schema), "also": [form]}
+
+
+Matrix = Annotated[tuple[tuple[Complex, ...], ...], BeforeValidator(rows_of), _OrFile()]
 """Rows of a matrix."""
 
 ROUNDED = 0.01
@@ -378,6 +400,8 @@ def nesting(value: object) -> int:
     """
     if isinstance(value, np.ndarray):
         return value.ndim
+    if isinstance(value, Mapping):  # a file
+        return 2
     return 1 + nesting(value[0]) if isinstance(value, list | tuple) and value else 0
 
 

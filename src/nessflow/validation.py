@@ -329,15 +329,17 @@ def _number_hint(text: str, node: dict) -> str:
     with suppress(ValueError):
         float(text)
         return "write it without quotes"
-    if text.startswith("$"):
+    try:
+        formula = expression(text)
+    except ExpressionError as error:
+        return str(error) if text.startswith("$") else ""
+    if text.startswith("$") and formula.names & set(PLACE_NAMES):
         return (
             f"{', '.join(PLACE_NAMES)} differ from site to site: only on-site energies, hoppings "
             "and rates may be formulas of them"
         )
-    try:
-        formula = expression(text)
-    except ExpressionError:
-        return ""
+    if text.startswith("$"):
+        return "it may not be a formula of axes"
     if formula.names:
         return "" if formula.is_name else f"a formula of axes is written $({text})"
     try:

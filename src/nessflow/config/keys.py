@@ -80,7 +80,10 @@ def _form(root: dict, node: dict, plural: str = "") -> str:
     form = _plain_form(root, node, plural)
     if "per" in node and node.get("type") != "string":
         form += f" or formula of {node['per']}s"
-    return f"{form} or region" if "also" in node else form
+    others = node.get("also", ())
+    if any("start" in each.get("properties", {}) for each in others):
+        form += " or region" if len(others) > 1 else " or range"
+    return form
 
 
 def _plain_form(root: dict, node: dict, plural: str) -> str:
@@ -96,6 +99,9 @@ def _plain_form(root: dict, node: dict, plural: str) -> str:
         count, first = len(node["prefixItems"]), node["prefixItems"][0]
         return f"list{plural} of {count} {_form(root, first, 's')}"
     if node["type"] == "array":
+        row = resolved(root, node["items"])
+        if row.get("type") == "array" and row.get("items", {}).get("format") == "complex":
+            return "matrices" if plural else "matrix"
         several = "discriminator" in resolved(root, node["items"])
         return f"list{plural} of {'these' if several else _form(root, node['items'], 's')}"
     if node["type"] == "object":

@@ -198,7 +198,11 @@ def squared_units(units: str) -> str:
 # --- schema for editors -------------------------------------------------------------------------
 
 _EXPRESSION = {"type": "string", "pattern": r"^\$"}
-_CONSTANT = {"type": "string", "pattern": rf"^([-+(.\d]|pi\b|({'|'.join(FUNCTIONS)})\()"}
+_CONSTANT = {
+    "type": "string",
+    "pattern": rf"^(?![-+.\d]+([eE][-+]?\d+)?$)([-+(.\d]|pi\b|({'|'.join(FUNCTIONS)})\()",
+}
+"""A formula without names; a number in quotes is none."""
 _NAMED = ("properties", "$defs")  # keywords whose values are schemas by name
 _LITERAL = ("default", "const", "enum", "required", "discriminator")
 _ANNOTATION = ("title", "description", "natural_units", "default")
@@ -218,12 +222,12 @@ def study_schema(kinds: Mapping[str, Kind]) -> dict:
         The common keys, and for each kind its parameters, where every number may also be a
         formula such as ``$V`` or ``2 * pi``.
     """
-    schema = _with_expressions(StudyFile.model_json_schema())
+    schema = _with_formulas(StudyFile.model_json_schema(), _CONSTANT)
     schema.pop("additionalProperties", None)
     branches = []
     for name, kind in kinds.items():
         own = kind.Parameters.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
-        own = _with_expressions(own)
+        own = _with_formulas(own, _EXPRESSION, _CONSTANT)
         schema["$defs"] |= {f"{name}.{key}": node for key, node in own.get("$defs", {}).items()}
         branches.append(
             {
@@ -244,22 +248,23 @@ def study_schema(kinds: Mapping[str, Kind]) -> dict:
     }
 
 
-def _with_expressions(node: object) -> object:
+def _with_formulas(node: object, *formulas: dict) -> object:
+    """Return a schema in which numbers may be some formulas too, and sites what else they are."""
     if isinstance(node, list):
-        return [_with_expressions(item) for item in node]
+        return [_with_formulas(item, *formulas) for item in node]
     if not isinstance(node, dict):
         return node
     result = {}
     for key, value in node.items():
         if key in _NAMED:
-            result[key] = {name: _with_expressions(item) for name, item in value.items()}
+            result[key] = {name: _with_formulas(item, *formulas) for name, item in value.items()}
         else:
-            result[key] = value if key in _LITERAL else _with_expressions(value)
+            result[key] = value if key in _LITERAL else _with_formulas(value, *formulas)
     others = result.pop("also", [])
     if result.pop("per", None) and result.get("type") != "string":
         others = [*others, {"type": "string"}]
     elif result.get("type") in ("number", "integer"):
-        others = [*others, _EXPRESSION, _CONSTANT]
+        others = [*others, *formulas]
     if not others:
         return result
     outer = {key: result.pop(key) for key in _ANNOTATION if key in result}

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nessflow.estimate import Estimate, stacked
-from nessflow.grids import listed, require_different
+from nessflow.grids import RANGE, listed, require_different
 from nessflow.parts import KeyedError, Strict, quantity
 from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, SECOND_LAW, Coordinate, Variable
 from nessflow.studies.variables import with_errors
@@ -34,7 +34,10 @@ class Injection(Strict):
     sites: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...],
         BeforeValidator(listed),
-    ] = Field(description="list of sites, from 1, or {start, stop, step} with stop included")
+    ] = Field(
+        description="list of sites, from 1, or {start, stop, step} with stop included",
+        json_schema_extra={"also": [RANGE]},
+    )
     current: float = quantity("current into the system on each site; negative: a drain", "t/hbar")
 
     @field_validator("sites")

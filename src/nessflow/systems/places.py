@@ -19,7 +19,7 @@ from pydantic import Discriminator, Field, GetCoreSchemaHandler, GetJsonSchemaHa
 from pydantic_core import PydanticCustomError, core_schema
 
 from nessflow import matrix
-from nessflow.grids import listed
+from nessflow.grids import RANGE, listed
 from nessflow.matrix import complex_number
 from nessflow.parts import Strict, at_key
 from nessflow.written.expressions import (
@@ -429,12 +429,7 @@ _FORMS = [
         "required": ["where"],
         "additionalProperties": False,
     },
-    {
-        "type": "object",
-        "properties": {name: {"type": "integer"} for name in ("start", "stop", "step")},
-        "required": ["start", "stop"],
-        "additionalProperties": False,
-    },
+    RANGE,
     {"type": "string", "pattern": REGION},
 ]
 """JSON Schema of a condition, a range and the name of a region."""

@@ -36,7 +36,8 @@ def describe_kind(name: str) -> str:
     lines += [
         "",
         "Keys beside those of every study (docs/study-files.md); a number may be $axis,",
-        "$(formula of axes) or 2 * pi, a mapping of names is written as key ->",
+        "$(formula of axes) or 2 * pi, a matrix rows or {file: data/h.npz}, a mapping of names is",
+        "written as key ->",
         *key_lines(kind.Parameters),
         "",
         "Observables (NAME_error: numerical error of an integrated one)",
