@@ -272,12 +272,23 @@ def retry(studies, tier):
 
 
 @commands.command()
-@click.argument("name", required=False, metavar="[STUDY|KIND]")
+@click.argument("name", required=False, metavar="[STUDY|KIND|PART]")
+@click.argument("key", required=False)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of study files.")
 @TIER
-def describe(name, schema, tier):
-    """Describe a study, or a kind with its keys and an example, or list the kinds."""
-    from nessflow.verbs.describe import describe_kind, describe_kinds, describe_study
+def describe(name, key, schema, tier):
+    """Describe a study, a kind with its keys and an example, a part, or list the kinds.
+
+    With a KEY, such as system.leads.left.broadening: what can be written there.
+    """
+    from nessflow.verbs.describe import (
+        describe_key,
+        describe_kind,
+        describe_kinds,
+        describe_part,
+        describe_study,
+        part_names,
+    )
 
     if schema:
         from nessflow.config.study_file import study_schema
@@ -286,10 +297,14 @@ def describe(name, schema, tier):
     elif name is None:
         click.echo(describe_kinds())
     elif name in kind_names() and not (STUDIES / f"{name}.yaml").exists():
-        click.echo(describe_kind(name))
+        click.echo(describe_kind(name) if key is None else describe_key(name, key))
+    elif not (STUDIES / f"{name}.yaml").exists() and (found := describe_part(name, key)):
+        click.echo(found)
     else:
-        path = _study_file(name, "or a kind of study", kind_names())
-        click.echo(describe_study(load_study(path, tier=tier or "paper", allow_large=True)))
+        names = [*kind_names(), *part_names()]
+        path = _study_file(name, "or the name of a kind or a part", names)
+        study = load_study(path, tier=tier or "paper", allow_large=True)
+        click.echo(describe_study(study) if key is None else describe_key(study.kind_name, key))
 
 
 @commands.group()

@@ -52,9 +52,9 @@ def numbers_of(given: Grid | tuple[float, ...]) -> np.ndarray:
 class EnergyGrid(Grid):
     """Evenly spaced energies."""
 
-    start: float = quantity("first energy", "t")
-    stop: float = quantity("last energy", "t")
-    points: int = Field(description="number of energies", ge=2, le=_MOST)
+    start: float = quantity("first energy", "t", examples=[-2])
+    stop: float = quantity("last energy", "t", examples=[2])
+    points: int = Field(description="number of energies", ge=2, le=_MOST, examples=[101])
 
 
 def listed(sites: object) -> object:

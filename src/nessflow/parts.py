@@ -113,7 +113,8 @@ def quantity(
     if_complex : str, optional
         Where what one may mean by a complex number goes instead.
     **constraints
-        Bounds as in ``pydantic.Field`` (``ge``, ``gt``, ``le``, ``lt``).
+        Bounds as in ``pydantic.Field`` (``ge``, ``gt``, ``le``, ``lt``), and ``examples``: values
+        that ``nessflow describe`` shows.
     """
     return Field(
         default,

@@ -6,12 +6,16 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from nessflow.config.grid import point_count
-from nessflow.config.keys import key_lines
+from nessflow.config.keys import UnknownKey, described_key, key_lines, parts_of
 from nessflow.config.project import Study
 from nessflow.config.study import own_variables, possible_parameters
+from nessflow.config.study_file import StudyFile
+from nessflow.errors import ConfigError, Problem, listed, nearest
+from nessflow.figures.specs import SPEC
 from nessflow.observables.observable import Observable, observable_kinds, summary
 from nessflow.outcome import Status, Variable
 from nessflow.registry import Kind, find_kind, kind_names
+from nessflow.validation import schema_of
 
 UNITS = (
     "Units: hbar = k_B = e = 1, energies in the hopping t; a current in t/h is 2 pi times larger."
@@ -25,7 +29,12 @@ EXAMPLES = Path(__file__).parents[1] / "kinds" / "examples"
 def describe_kinds() -> str:
     """Return the kinds of study, one line each."""
     lines = [f"{name}: {_summary(find_kind(name))}" for name in kind_names()]
-    return "\n".join([*lines, "", "nessflow describe KIND: its keys, observables and an example"])
+    more = [
+        "nessflow describe KIND: its keys, observables and an example",
+        "nessflow describe KIND KEY: what can be written at a key, such as system.leads.left",
+        "nessflow describe NAME: a lattice, lead, loss, disorder, shape or observable",
+    ]
+    return "\n".join([*lines, "", *more])
 
 
 def describe_kind(name: str) -> str:
@@ -47,6 +56,98 @@ def describe_kind(name: str) -> str:
         text = example.read_text().rstrip()
         lines += ["", "Example: save it as config/studies/NAME.yaml", "", text]
     return "\n".join(lines)
+
+
+def describe_key(kind: str, key: str, title: str = "") -> str:
+    """Return what may be written at a key of the studies of a kind.
+
+    Parameters
+    ----------
+    kind : str
+        Its name.
+    key : str
+        Dotted, ``system.leads.left.broadening``; parts may be named, ``system.lattice.ring``.
+    title : str, optional
+        What it is called; the key, if left out.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such key; with those that there are.
+    """
+    parts = tuple(key.split("."))
+    schema = _schema(kind, parts[0])
+    if parts[0] == "figures" and len(parts) > 1:
+        inside = parts[2:] if parts[1].isdecimal() else parts[1:]
+        schema, prefix = schema_of(SPEC), parts[: len(parts) - len(inside)]
+    else:
+        inside, prefix = parts, ()
+    try:
+        lines = described_key(schema, inside, title or key)
+    except UnknownKey as error:
+        place = ".".join((*prefix, *error.key[:-1])) or f"a study of the kind {kind}"
+        expected = f"one of the keys of {place}: {listed(error.valid)}"
+        if not error.valid:
+            expected = f"no key: what stands at {place} has none"
+        hint = nearest(error.key[-1], error.valid)
+        given = ".".join((*prefix, *error.key))
+        raise ConfigError([Problem("command line", None, "KEY", given, expected, hint)]) from None
+    return "\n".join(lines)
+
+
+def _schema(kind: str, first: str) -> dict:
+    """Return the schema that has a key at the top of a study: its kind's, or that of all."""
+    own, every = schema_of(find_kind(kind).Parameters), schema_of(StudyFile)
+    if first in every["properties"]:
+        return every
+    others = {key: {} for key in every["properties"]}
+    return {**own, "properties": {**own["properties"], **others}}
+
+
+def describe_part(name: str, key: str | None) -> str | None:
+    """Return what may be written of a part: lattice, lead, loss, disorder, shape, observable.
+
+    Parameters
+    ----------
+    name : str
+        Its name, such as ``wide-band``.
+    key : str or None
+        One of its keys.
+
+    Returns
+    -------
+    str or None
+        None where no part has this name.
+    """
+    told: dict[str, dict[str, list[str]]] = {}
+    for kind in kind_names():
+        for place in parts_of(schema_of(find_kind(kind).Parameters), name):
+            full = ".".join(place if key is None else (*place, key))
+            text = describe_key(kind, full, name if key is None else f"{name}.{key}")
+            told.setdefault(text, {}).setdefault(".".join(place[:-1]), []).append(kind)
+    lines = []
+    for text, places in told.items():
+        lines += ["", *text.splitlines()]
+        lines += [f"  Stands in {place} of {', '.join(kinds)}" for place, kinds in places.items()]
+    return "\n".join(lines[1:]) if told else None
+
+
+def part_names() -> list[str]:
+    """Return the names of all parts that studies may name, observables included."""
+    found: set[str] = set()
+    for kind in kind_names():
+        text = schema_of(find_kind(kind).Parameters)
+        for node in [text, *text.get("$defs", {}).values()]:
+            found |= set(_tags(node))
+    return sorted(found | set(observable_kinds()))
+
+
+def _tags(node: object) -> Iterable[str]:
+    if isinstance(node, Mapping):
+        yield from node.get("discriminator", {}).get("mapping", {}) if "oneOf" in node else ()
+        node = list(node.values())
+    for each in node if isinstance(node, list) else ():
+        yield from _tags(each)
 
 
 def describe_study(study: Study) -> str:

@@ -26,8 +26,11 @@ class Sites(Channels):
         None,
         description="sites that have the rate: a list, {start, stop, step} with stop included, "
         "{where: x < 10} or the name of a region",
+        examples=[{"where": "x < 10"}],
     )
-    rate: RateOfFormula | None = quantity("rate on each of these sites", "t/hbar", None)
+    rate: RateOfFormula | None = quantity(
+        "rate on each of these sites", "t/hbar", None, examples=[0.1]
+    )
 
     @field_validator("rates", mode="before")
     @classmethod

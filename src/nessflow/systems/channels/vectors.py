@@ -27,6 +27,7 @@ class Vectors(Channels):
         "amplitude v alone damps the population of its site with 2 |v|^2)",
         "(t/hbar)^1/2",
         min_length=1,
+        examples=[[{"1": 0.3, "2": "0.2j"}]],
     )
 
     @field_validator("vectors")

@@ -19,7 +19,9 @@ class HallBar(Shape):
     """
 
     kind: Literal["hall-bar"] = "hall-bar"
-    length: float = quantity("largest x of the bar, the lowest is 1", "a", ge=1, le=1e5)
+    length: float = quantity(
+        "largest x of the bar, the lowest is 1", "a", ge=1, le=1e5, examples=[14]
+    )
     width: float = quantity("largest y of the bar, the lowest is 1", "a", ge=1, le=1e5)
     arms: Literal[4, 6] = Field(6, description="number of arms, the two ends of the bar included")
     arm_width: float = quantity("width of an arm", "a", ge=1, le=1e5)

@@ -196,8 +196,12 @@ class Crystal(Graph):
 class Plane(Crystal):
     """Lattice in a plane, of columns and rows, or of all its sites in a shape."""
 
-    length: Length | None = quantity("number of columns, where no shape is given", "1", None)
-    width: Length | None = quantity("number of rows, where no shape is given", "1", None)
+    length: Length | None = quantity(
+        "number of columns, where no shape is given", "1", None, examples=[6]
+    )
+    width: Length | None = quantity(
+        "number of rows, where no shape is given", "1", None, examples=[4]
+    )
     shape: Shapes | None = Field(
         None, description="outline, in distances of neighbours; a list: all that is in any of them"
     )

@@ -38,7 +38,9 @@ class File(Given):
     """
 
     kind: Literal["file"] = "file"
-    path: Path = Field(description="the file, below the folder of the project")
+    path: Path = Field(
+        description="the file, below the folder of the project", examples=["data/wire.npz"]
+    )
     format: Literal["npz", "mtx", "wannier90", "sisl"] | None = Field(
         None, description="what it is; left out: what its ending says"
     )

@@ -37,7 +37,8 @@ class Python(Given):
 
     kind: Literal["python"] = "python"
     function: str | SkipJsonSchema[Callable] = Field(
-        description="file and name of the function, parts/my_model.py:build"
+        description="file and name of the function, parts/my_model.py:build",
+        examples=["parts/my_model.py:build"],
     )
     parameters: dict[str, Any] = Field(
         {}, description="name -> value of its arguments; numbers without a fraction are int"
