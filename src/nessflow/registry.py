@@ -147,18 +147,16 @@ def _own_source(path: Path, package: str) -> Source:
 
 def _fault_of_import(error: BaseException, path: Path) -> str:
     """Return file, line and error; the line in the project nearest to where it happened."""
-    where, what = _traced(error, path)
+    where, what = _traced(error, path.parent)
     return f"{where or f'{FOLDER}/{path.name}'}: {what}"
 
 
-def _traced(error: BaseException, path: Path) -> tuple[str, str]:
-    """Return the line in the folder of a file nearest to an error, if any, and the error."""
+def _traced(error: BaseException, folder: Path) -> tuple[str, str]:
+    """Return the line in a file of a folder nearest to an error, if any, and the error."""
     at = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         at.append((error.filename, error.lineno))
-    own = [
-        (Path(name).name, line) for name, line in at if name and Path(name).parent == path.parent
-    ]
+    own = [(Path(name).name, line) for name, line in at if name and Path(name).parent == folder]
     try:
         told = str(getattr(error, "msg", None) or error)
     except Exception:
@@ -429,7 +427,7 @@ def fault_of_call(error: BaseException, function: str) -> str:
 
     Where others have called it, such as Kwant, what they were told is the cause of what they say.
     """
-    folder = project() / FOLDER / "any.py"
+    folder = project() / FOLDER
     causes = [error]
     while causes[-1].__cause__ is not None:
         causes.append(causes[-1].__cause__)
