@@ -238,9 +238,9 @@ FAULTS = {
     r"must be square, got shape \(2, 3\)": (
         lambda: OpenSystem(scipy.sparse.csr_array((2, 3)), ZERO, ZERO, ())
     ),
-    "the resonances of a weakly damped system, and 4000 sites are too many": (
+    "levels of 40000 sites between the energies -3.9 and 4.1 are too many for an integral": (
         lambda: steady_currents(
-            OpenSystem(strip(400, 10), *[Tridiagonal.zero(4000)] * 2, wide([0, 3999]))
+            OpenSystem(strip(4000, 10), *[Tridiagonal.zero(40_000)] * 2, wide([0, 39_999]))
         )
     ),
     "a weakly damped system, and 100000 sites are too many": (

@@ -19,7 +19,10 @@ import numba
 import numpy as np
 from scipy.linalg import lapack
 
+from nessflow.solvers.banded import banded_matrices
 from nessflow.solvers.compiled import FAST
+from nessflow.solvers.dark_states import dark_states, unreached_sites
+from nessflow.systems.system import OpenSystem
 
 _CLOSE = 0.01
 """Error of a pole, relative to its half width, that is none."""
@@ -34,6 +37,8 @@ _INTERVAL = 16
 _FACTORS = 8
 """Squares of distances, down to rounding, whose product does not underflow."""
 _STEPS = 60
+_DARK = 400
+"""Sites that a state which no terminal reaches may be on, up to which all of these are known."""
 _ATTEMPTS = 3
 
 
@@ -323,3 +328,82 @@ def steps_to_poles(
     xs, ys, corrections = np.empty((3, chosen.size))
     _steps(z.real.copy(), z.imag.copy(), chosen, chain, xs, ys, corrections)
     return unit * (xs + 1j * ys), unit * corrections
+
+
+# --- phase of the determinant -----------------------------------------------------------------
+
+
+@numba.njit(fastmath=FAST, cache=True, error_model="numpy")
+def _eliminated_phase(bands):
+    """Return the sum of the arguments of all pivots of a banded matrix, (N, 2 b + 1)."""
+    n, b = bands.shape[0], bands.shape[1] // 2
+    total = 0.0
+    for i in range(n):
+        pivot = bands[i, b]
+        # Above the real line but for rounding.
+        total += np.arctan2(abs(pivot.imag), pivot.real)
+        inverse = 1 / pivot if pivot != 0 else 0j
+        for k in range(1, min(b, n - 1 - i) + 1):
+            factor = bands[i + k, b - k]
+            if factor != 0:
+                factor *= inverse
+                for j in range(1, b + 1):
+                    bands[i + k, b - k + j] -= factor * bands[i, b + j]
+    return total
+
+
+def products_for_phase(system: OpenSystem) -> float:
+    """Return how many products of complex numbers `determinant_phases` takes at an energy.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    float
+        ``N (b + 1)^2``.
+    """
+    return system.sites * (banded_matrices(system).width + 1.0) ** 2
+
+
+def determinant_phases(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return the phase of ``det(w - X - Sigma)``, which counts the states above an energy.
+
+    A state with the pole ``e - i g`` has the part ``arctan2(g, w - e)`` in it, whatever couples it
+    to whichever terminal: however narrow it is, the phase falls by pi where it is.  Damping is
+    positive, so that all pivots of an elimination in any order are above the real line, and the sum
+    of their arguments, each between 0 and pi, is the phase itself and no remainder of it.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; O(N b^2) for each energy with a bandwidth b.
+    energies : (E,) array
+        Energies w, in t.
+
+    Returns
+    -------
+    (E,) float array
+        Between 0 far above all states and pi N far below.
+    """
+    banded = banded_matrices(system)
+    elements, width = banded.damping.tocoo(), banded.width
+    constant = np.zeros((system.sites, 2 * width + 1), complex)
+    row, column = elements.coords
+    constant[row, column - row + width] = -elements.data
+    row, column = (banded.place[x] for x in system.coupling.elements)
+    phases = np.empty(energies.size)
+    for k, energy in enumerate(energies.tolist()):
+        bands = constant.copy()
+        bands[:, width] += energy
+        sigma = system.contact_self_energy(energies[k : k + 1])[0]
+        bands[row, column - row + width] -= sigma
+        phases[k] = _eliminated_phase(bands)
+    # Poles of self-energies count as states that are beside those of the system.
+    for _, _, pole in system.lead_orbitals:
+        phases += np.angle(energies - pole)
+    for level in dark_states(system).levels if unreached_sites(system).size <= _DARK else ():
+        phases -= np.pi * (energies < level)
+    return phases

@@ -13,7 +13,7 @@ from nessflow.solvers.dark_states import (
     unreached_sites,
 )
 from nessflow.solvers.dense import solved
-from nessflow.spectrum.quadrature import COARSE, NODES, Panels, line_mesh
+from nessflow.spectrum.quadrature import COARSE, NODES, Panels, beside_edges, line_mesh
 from nessflow.systems.contacts import Contacts
 from nessflow.systems.leads.lead import Lead, bordered
 from nessflow.systems.matrices import gershgorin
@@ -37,6 +37,16 @@ _CLOSE = 0.01
 """Last step of a resonance, relative to its half width."""
 _LARGEST = 3000
 """Sites of a system whose eigenvalues take about a minute."""
+_SAMPLED = np.append(np.sin(np.pi * np.arange(-4, 5) / 8), [-0.5772, 0.3679])
+"""Nodes of a polynomial on [-1, 1], both ends among them, and where it is checked."""
+_TOLERANCE = 0.01
+"""Last coefficients of the phase of a determinant, and errors of its polynomial elsewhere, of
+panels without a pole nearby; a state that was not seen leaves 0.2 in the last coefficient."""
+_PANELS = 16
+"""Panels that a level takes, about, where each is a peak."""
+_MOST = 4e11
+"""Products of numbers for the phases at all panels, beyond which they take too long: some half of
+an hour."""
 _LONGEST = 20_000
 """Sites of a chain whose resonances, where each is a peak, integrals resolve in some minutes."""
 
@@ -98,19 +108,23 @@ def known_poles(system: OpenSystem) -> np.ndarray:
     ValueError
         As `resonances`, where that is needed.
     """
+    row = _row_above_poles(system)
+    poles = resonances(system) if row is None else row
+    poles.setflags(write=False)
+    return poles
+
+
+def _row_above_poles(system: OpenSystem) -> np.ndarray | None:
+    """Return points at the smallest damping, None where eigenvalues are fewer."""
     low, high, reach = _spectrum(system)
     real = any(lead.model.is_banded for lead in system.leads)
     levels = [pole.real for pole in _lead_poles(system)]
     low, high = min([low, *levels]), max([high, *levels])
-    spectrum = (low - reach, high + reach) if real else (low, high)
+    low, high = (low - reach, high + reach) if real else (low, high)
     depth = _smallest_damping(system)
-    if depth > 0 and spectrum[1] - spectrum[0] <= 4 * system.sites * depth:
-        count = int((spectrum[1] - spectrum[0]) / depth) + 2
-        poles = np.linspace(*spectrum, count) - 1j * depth
-    else:
-        poles = resonances(system)
-    poles.setflags(write=False)
-    return poles
+    if not (depth > 0 and high - low <= 4 * system.sites * depth):
+        return None
+    return np.linspace(low, high, int((high - low) / depth) + 2) - 1j * depth
 
 
 def resonances(system: OpenSystem) -> np.ndarray:
@@ -137,12 +151,11 @@ def resonances(system: OpenSystem) -> np.ndarray:
     ValueError
         When there are too many sites.
     """
-    is_chain = system.is_wired_chain and not _lead_poles(system)
-    largest = _LONGEST if is_chain and unreached_sites(system).size <= _LARGEST else _LARGEST
-    if system.sites > largest:
+    is_chain = _is_chain(system)
+    if system.sites > _largest(system):
         raise ValueError(
             f"integrals over the energy need the resonances of a weakly damped system, and "
-            f"{system.sites} sites are too many (at most {largest}); "
+            f"{system.sites} sites are too many (at most {_largest(system)}); "
             "make the system smaller, give every site loss or gain, or use transmission"
         )
     poles = _chain_poles(system) if is_chain else None
@@ -167,6 +180,16 @@ def resonances(system: OpenSystem) -> np.ndarray:
     columns = coupling.columns(system.sites)
     inside = left[:, : system.sites] @ columns, right[: system.sites].T @ columns.conj()
     return _shifted(poles, *inside, change)
+
+
+def _is_chain(system: OpenSystem) -> bool:
+    return system.is_wired_chain and not _lead_poles(system)
+
+
+def _largest(system: OpenSystem) -> int:
+    """Return up to how many sites the poles of a system are found."""
+    is_easy = _is_chain(system) and unreached_sites(system).size <= _LARGEST
+    return _LONGEST if is_easy else _LARGEST
 
 
 def _change_on_sites(system: OpenSystem) -> Callable:
@@ -295,18 +318,18 @@ def _fixed_points(found: np.ndarray, better: Callable, rounding: float) -> np.nd
     return found
 
 
-def _limits(system: OpenSystem) -> tuple[float, float]:
+def _limits(system: OpenSystem, reach: float = UNDERFLOW) -> tuple[float, float]:
     """Return the range of energies in which any current flows.
 
-    Without gain nothing flows above all Fermi steps, without loss nothing below; the leads'
-    bands end it unless gain feeds loss.
+    Without gain nothing flows above all Fermi steps, without loss nothing below, so many
+    temperatures away; the leads' bands end it unless gain feeds loss.
     """
     lower, upper = -np.inf, np.inf
     loss, gain = system.loss.any(), system.gain.any()
     if system.leads and not gain:
-        upper = max(x.chemical_potential + UNDERFLOW * x.temperature for x in system.leads)
+        upper = max(x.chemical_potential + reach * x.temperature for x in system.leads)
     if system.leads and not loss:
-        lower = min(x.chemical_potential - UNDERFLOW * x.temperature for x in system.leads)
+        lower = min(x.chemical_potential - reach * x.temperature for x in system.leads)
     if system.leads and not (loss and gain):
         upper = min(upper, max(x.model.top for x in system.leads))
         lower = max(lower, min(x.model.bottom for x in system.leads))
@@ -465,29 +488,106 @@ def energy_mesh(
     centre, radius = _structure(system)
     edges = _edges(system)
     scale = radius + abs(centre)
+    interior = (centre - 2 * radius, centre + 2 * radius)
+    blurred = _blurred(system, scale, limits)
+    is_large = poles is None and are_poles_too_many(system)
+    if not everywhere:
+        lower, upper = _limits(system, _REACH if is_large else UNDERFLOW)
+        limits = max(lower, limits[0]), min(upper, limits[1])
+    resolved, hidden = np.empty(0), 0.0
+    if is_large:
+        ends = max(interior[0], limits[0]), min(interior[1], limits[1])
+        resolved, hidden = _resolved(system, *ends) if ends[0] < ends[1] else (resolved, hidden)
+        poles = np.empty(0, complex)
     poles = known_poles(system) if poles is None else poles
     for lower, upper in windows:
         inside = (lower < poles.real) & (poles.real < upper)
         poles = np.append(poles[~inside], 0.5 * (lower + upper) - 0.5j * (upper - lower))
     # An eigenvalue is rounded by a few epsilon times the norm.
     depth = np.maximum(abs(poles.imag), 8 * np.finfo(float).eps * scale)
-    interior = (centre - 2 * radius, centre + 2 * radius)
-    blurred = _blurred(system, scale, limits)
-    if not everywhere:
-        lower, upper = _limits(system)
-        limits = max(lower, limits[0]), min(upper, limits[1])
     within = (limits[0] <= poles.real) & (poles.real <= limits[1])
-    hidden = depth[within & (depth < _NARROWEST * scale)].sum()
+    hidden += depth[within & (depth < _NARROWEST * scale)].sum()
     poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
     points, steps = _steps(system)
-    points = np.concatenate([points, np.ravel(windows)])
+    points = np.concatenate([points, np.ravel(windows), resolved])
     panels = line_mesh(interior, points, edges, poles, limits, rho, steps)
     if windows:
         middle = panels.nodes()[0][:, NODES.size // 2]
         left_out = [(lower < middle) & (middle < upper) for lower, upper in windows]
         panels = panels[~np.any(left_out, axis=0)]
     # A resonance of half width g carries at most int T dw = pi g between two terminals.
-    return EnergyMesh(panels, scale, np.pi * hidden, blurred)
+    unresolved = np.pi * hidden
+    if is_large and not everywhere:  # what is left of Fermi steps beyond their reach
+        hottest = max((lead.temperature for lead in system.leads), default=0.0)
+        unresolved += 2 * len(system.leads) * hottest * np.exp(-_REACH)
+    return EnergyMesh(panels, scale, unresolved, blurred)
+
+
+# --- without poles --------------------------------------------------------------------------------
+
+
+def are_poles_too_many(system: OpenSystem) -> bool:
+    """Return whether a mesh goes by the phase of the determinant, where poles take too long."""
+    return (
+        system.sites > _largest(system)
+        and not _is_chain(system)
+        and (_row_above_poles(system) is None)
+    )
+
+
+def _checks() -> np.ndarray:
+    """Return what must be small, of values at `_SAMPLED`, in rows."""
+    nodes, beside = _SAMPLED[:-2], _SAMPLED[-2:]
+    degree = nodes.size - 1
+    chebyshev = np.polynomial.chebyshev.chebvander
+    coefficients = np.linalg.inv(chebyshev(nodes, degree))
+    rows = np.zeros((5, _SAMPLED.size))
+    rows[:3, : nodes.size] = coefficients[-3:]
+    rows[3:, : nodes.size] = -chebyshev(beside, degree) @ coefficients
+    rows[[3, 4], [-2, -1]] = 1.0
+    return rows
+
+
+@remembered
+def _resolved(system: OpenSystem, lower: float, upper: float) -> tuple[np.ndarray, float]:
+    """Return points between which no pole is near the real line, and the width of what is left.
+
+    The phase of the determinant falls by pi at each pole, within its width, whatever couples its
+    state to whichever terminal.  Panels are cut until a polynomial of degree 8 holds that phase: a
+    step between its nodes, however narrow, leaves pi/16 in the last coefficient.  Steps of several
+    states may cancel there, in the two coefficients before it, and at two more energies, but only
+    by chance, in one panel of some 1e7.
+    """
+    # Imported here: numba takes long to import, and other systems do not need it.
+    from nessflow.solvers.poles import determinant_phases, products_for_phase
+
+    scale, edges, checks = energy_scale(system), np.array(_edges(system)), _checks()
+    inside = edges[(lower < edges) & (edges < upper)]
+    panels = beside_edges(np.unique([lower, *inside, upper]), edges)
+    below, above = determinant_phases(system, np.array([lower, upper]))
+    most = _MOST / (_SAMPLED.size * products_for_phase(system))
+    expected, count = _PANELS * (below - above) / np.pi, 0
+    ends, narrow = [[lower, upper]], 0.0
+    while panels.size:
+        count += panels.size
+        if max(expected, count) > most:
+            raise ValueError(
+                f"some {(below - above) / np.pi:.0f} levels of {system.sites} sites between the "
+                f"energies {lower:g} and {upper:g} are too many for an integral: take lower "
+                "temperatures or biases, give every site loss or gain, or use transmission"
+            )
+        middle, half = 0.5 * (panels.upper + panels.lower), 0.5 * (panels.upper - panels.lower)
+        u = middle[:, None] + half[:, None] * _SAMPLED
+        energies = panels.origin[:, None] + panels.width[:, None] * u ** panels.power[:, None]
+        phases = determinant_phases(system, energies.ravel()).reshape(u.shape)
+        width = np.ptp(energies, axis=1)
+        is_smooth = (abs(phases @ checks.T) < _TOLERANCE).all(axis=1)
+        is_narrow = width <= 2 * _NARROWEST * scale
+        narrow += float(width[is_narrow & ~is_smooth].sum())
+        ends.append(energies[:, [0, 8]].ravel())
+        panels = panels[~is_smooth & ~is_narrow]
+        panels = panels.bisected(np.ones(panels.size, bool))
+    return np.unique(np.concatenate(ends)), narrow
 
 
 def _blurred(system: OpenSystem, scale: float, limits: tuple[float, float]) -> float:

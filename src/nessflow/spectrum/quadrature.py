@@ -252,8 +252,19 @@ def _tail(
     return Panels(centre * same, sign * half_width * same, -same, u[:-1], u[1:])
 
 
-def _beside_edges(points: np.ndarray, edges: np.ndarray) -> Panels:
-    """Return the panels between ``points``, in the square root beside an edge."""
+def beside_edges(points: np.ndarray, edges: np.ndarray) -> Panels:
+    """Return the panels between points, in the square root beside an edge.
+
+    Parameters
+    ----------
+    points, edges : (p,), (e,) float arrays
+        Sorted, in t.
+
+    Returns
+    -------
+    Panels
+        Ascending.
+    """
     at_edge = np.isin(points, edges)
     both = at_edge[:-1] & at_edge[1:]
     points = np.sort(np.concatenate([points, 0.5 * (points[:-1] + points[1:])[both]]))
@@ -319,7 +330,7 @@ def line_mesh(
         inside = inside[(first < inside) & (inside < last)]
         mesh = np.unique(np.concatenate([[first], inside, [last]]))
         poles = np.concatenate([np.asarray(poles, complex), steps])
-        parts.append(_beside_edges(graded(mesh, poles, rho), edges))
+        parts.append(beside_edges(graded(mesh, poles, rho), edges))
     return _joined(parts)
 
 
