@@ -585,6 +585,23 @@ def test_plan_ends_with_status_2_and_other_studies_run(root):
     assert " for each energy (dense)" in done.stdout
 
 
+def test_plan_says_what_a_large_system_takes(root):
+    study = """\
+title: wide
+study: steady-current
+system:
+  lattice: {kind: strip, length: 400, width: 10}
+  leads:
+    left:  {kind: continued, chemical_potential: 0.12, temperature: 0}
+    right: {kind: continued, chemical_potential: 0.1, temperature: 0}
+"""
+    (root / "config" / "studies" / "wide.yaml").write_text(study)
+    said = Project(root).nessflow_here("plan", "wide").stdout
+    assert "wide: system.lattice: 4000 sites; " in said
+    assert " for each energy (banded); integrals over the energy: some " in said
+    assert " levels between 0.1 and 0.12, each 20 energies" in said
+
+
 # --- Siesta and others ----------------------------------------------------------------------------
 
 

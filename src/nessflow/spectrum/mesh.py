@@ -535,6 +535,35 @@ def are_poles_too_many(system: OpenSystem) -> bool:
     )
 
 
+def levels_of_integral(system: OpenSystem) -> tuple[float, float, float] | None:
+    """Return how many levels an integral of a large system has to resolve, and where.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system; two energies, O(N b^2) each.
+
+    Returns
+    -------
+    levels, lower, upper : float
+        Their number, and the range of energies in t; None where `known_poles` says where they are.
+    """
+    if not are_poles_too_many(system):
+        return None
+    centre, radius = _structure(system)
+    lower, upper = _limits(system, _REACH)
+    lower, upper = max(lower, centre - 2 * radius), min(upper, centre + 2 * radius)
+    return max(_levels_between(system, lower, upper), 0.0), lower, upper
+
+
+def _levels_between(system: OpenSystem, lower: float, upper: float) -> float:
+    # Imported here: numba takes long to import, and other systems do not need it.
+    from nessflow.solvers.poles import determinant_phases
+
+    below, above = determinant_phases(system, np.array([lower, upper]))
+    return float(below - above) / np.pi
+
+
 def _checks() -> np.ndarray:
     """Return what must be small, of values at `_SAMPLED`, in rows."""
     nodes, beside = _SAMPLED[:-2], _SAMPLED[-2:]
@@ -564,15 +593,15 @@ def _resolved(system: OpenSystem, lower: float, upper: float) -> tuple[np.ndarra
     scale, edges, checks = energy_scale(system), np.array(_edges(system)), _checks()
     inside = edges[(lower < edges) & (edges < upper)]
     panels = beside_edges(np.unique([lower, *inside, upper]), edges)
-    below, above = determinant_phases(system, np.array([lower, upper]))
+    levels = _levels_between(system, lower, upper)
     most = _MOST / (_SAMPLED.size * products_for_phase(system))
-    expected, count = _PANELS * (below - above) / np.pi, 0
+    expected, count = _PANELS * levels, 0
     ends, narrow = [[lower, upper]], 0.0
     while panels.size:
         count += panels.size
         if max(expected, count) > most:
             raise ValueError(
-                f"some {(below - above) / np.pi:.0f} levels of {system.sites} sites between the "
+                f"some {levels:.0f} levels of {system.sites} sites between the "
                 f"energies {lower:g} and {upper:g} are too many for an integral: take lower "
                 "temperatures or biases, give every site loss or gain, or use transmission"
             )

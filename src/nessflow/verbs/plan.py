@@ -3,7 +3,6 @@
 import time
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from nessflow.run.provenance import definition
 from nessflow.run.reasons import changed
 from nessflow.solvers.banded import banded_matrices
 from nessflow.solvers.solver import Solver, contact_response
+from nessflow.spectrum.mesh import levels_of_integral
 from nessflow.store.files import Missing, StoreError
 from nessflow.store.manifest import (
     DATA,
@@ -37,6 +37,10 @@ _TRIED = 1e10
 """Operations up to which one energy is solved to see what it takes."""
 _SPEED = 3e9
 """Operations a second, else."""
+_LARGE = 3000
+"""Sites from which on a lattice is told what it costs, wherever it comes from."""
+_ENERGIES = 20
+"""Energies that a level takes which is no narrower than its distance from the next one."""
 
 
 def rerun_lines(project: Project, study: Study, plan: Plan) -> list[str]:
@@ -149,7 +153,9 @@ def size_lines(study: Study) -> list[str]:
         return []
     lattice = getattr(getattr(parameters, "system", None), "lattice", None)
     if not isinstance(lattice, Given):
-        return []
+        is_large = getattr(lattice, "sites", 0) > _LARGE
+        parts = [f"{lattice.sites} sites", *_costs(parameters.system)] if is_large else []
+        return [f"{study.name}: system.lattice: {'; '.join(parts)}"] if parts else []
     described = lattice.described
     rows = f" of {lattice.orbitals} orbitals, {lattice.size} rows" if lattice.orbitals > 1 else ""
     elements = described.hamiltonian
@@ -158,9 +164,24 @@ def size_lines(study: Study) -> list[str]:
     if described.leads:
         rows = ", ".join(f"{name} {x.rows.size}" for name, x in described.leads.items())
         parts.append(f"rows that its leads couple to: {rows}")
-    with suppress(ValueError):
-        parts.append(_cost(open_system(parameters.system, np.random.default_rng(0))))
+    parts += _costs(parameters.system)
     return [f"{study.name}: system.lattice: {'; '.join([*parts, *described.remarks])}"]
+
+
+def _costs(described) -> list[str]:
+    """Return what one energy takes, and how many an integral does where levels are many."""
+    try:
+        system = open_system(described, np.random.default_rng(0))
+        parts = [_cost(system)]
+        if found := levels_of_integral(system):
+            levels, lower, upper = found
+            parts.append(
+                f"integrals over the energy: some {levels:.0f} levels between {lower:.3g} and "
+                f"{upper:.3g}, each {_ENERGIES} energies, more where it is narrow"
+            )
+    except ValueError:
+        return []
+    return parts
 
 
 def _cost(system: OpenSystem) -> str:
