@@ -52,7 +52,7 @@ def peak():
 
 
 def disordered(sites, hopping, loss, gain):
-    onsite = Uniform(half_width=0.5).energies(sites, np.random.default_rng(1))
+    onsite = Uniform(half_width=0.5).draw(np.zeros((sites, 1)), np.random.default_rng(1))
     leads = [
         AttachedLead(f"{site}", site, SemiInfiniteChain(), 0.0, 0.0) for site in (0, sites - 1)
     ]

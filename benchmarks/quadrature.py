@@ -27,7 +27,7 @@ TARGET = 1e-8
 
 
 def sample(sites, loss, half_width, temperature, bias, finite_band=False, seed=1):
-    onsite = Uniform(half_width=half_width).energies(sites, np.random.default_rng(seed))
+    onsite = Uniform(half_width=half_width).draw(np.zeros((sites, 1)), np.random.default_rng(seed))
     model = SemiInfiniteChain() if finite_band else WideBand(broadening=1.1)
     leads = [
         AttachedLead("left", 0, model, 0.1 + bias, temperature),
