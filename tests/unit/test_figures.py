@@ -201,6 +201,7 @@ def lattice(columns: int = 5, rows: int = 3) -> xr.Dataset:
         "x": (("site",), np.repeat(x + 1.0, 2), "a", "x of the site"),
         "y": (("site",), np.repeat(y + 1.0, 2), "a", "y of the site"),
         "site_number": (("site",), np.repeat(np.arange(x.size) + 1, 2), "1", "site"),
+        "orbital": (("site",), np.tile([1, 2], x.size), "1", "orbital of the site"),
         "bond_site": (("bond",), ends[:, 0], "1", "first site"),
         "bond_site_2": (("bond",), ends[:, 1], "1", "second site"),
     }
@@ -332,6 +333,11 @@ FIGURES |= {
 }
 MAP_OF_CURRENTS = {"plot": "current-map", "z": "occupation", "sel": {"mu": 0.5}}
 FIGURES |= {
+    "site-map": ("lattice", {"plot": "site-map", "z": "occupation", "sel": {"mu": 0.5}}),
+    "chain-map": (
+        "lattice",
+        {"plot": "site-map", "z": "occupation", "sel": {"mu": 0.5, "y": 1, "orbital": 2}},
+    ),
     "current-map": ("lattice", MAP_OF_CURRENTS | {"display_unit": "t/h"}),
     "current-maps": (
         "lattice",

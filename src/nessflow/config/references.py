@@ -10,6 +10,7 @@ from nessflow.config.study_file import DERIVED
 from nessflow.errors import Problem, nearest, shown
 from nessflow.registry import Kind
 from nessflow.validation import Key
+from nessflow.written.expressions import BESIDE
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ def reference_problems(
     """Check that what ``document`` reads is in the data of the study ``source``."""
     variables = variables_of(kind, source.data)
     dims = {dim for variable in variables.values() for dim in variable.dims}
-    known = [*axis_entries(source), *variables, *sorted(dims), "sample", "status", "n_samples"]
+    beside = [name for dim in sorted(dims) for name in BESIDE.get(dim, ())]
+    known = [*axis_entries(source), *variables, *sorted(dims), *beside]
+    known += ["sample", "status", "n_samples"]
     # Whether each has means and errors is known with the study (nessflow.verbs.figure_checks).
     named = [str(fit.get("name")) for fit in items_of(source, "fits") if isinstance(fit, dict)]
     fits = tuple(f"{name.replace('-', '_')}_" for name in named)

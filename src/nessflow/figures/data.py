@@ -52,11 +52,13 @@ def along(data: xr.Dataset, x: str, y: str, sel: Selection, first: Iterable[str]
 def error_of(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[str]):
     """Return standard error or numerical error of a variable over ``dims``; None without one.
 
-    For a variable with samples it is the standard error of their mean.
+    For a variable with samples it is the standard error of their mean, and of one of these the
+    numerical error.
     """
     if _is_averaged(data, name, sel):
         name = f"{name}_mean"
-    candidates = [f"{name}_sem", f"{name}_error"]
+    is_sample = name in data and "sample" in data[name].dims
+    candidates = [f"{name}_error"] if is_sample else [f"{name}_sem", f"{name}_error"]
     if name.endswith("_mean"):
         candidates.insert(0, f"{name.removesuffix('_mean')}_sem")
     for candidate in candidates:
@@ -132,28 +134,51 @@ def _is_averaged(data: xr.Dataset, name: str, sel: Selection) -> bool:
 
 
 def _places(data: xr.Dataset, sel: Selection) -> dict[str, int | list[int]]:
-    """Return the index of each selected value, a list of them for a list of values."""
+    """Return the index of each selected value, a list of them for a list of values.
+
+    What stands beside a dimension, such as ``orbital``, selects all that have the value.
+    """
     places = {}
     for key, value in sel.items():
         if key not in data.dims:
-            raise FigureError(f"sel: no dimension {key!r}{_nearest(key, data.dims)}")
-        known = data[key].values
+            continue
         if isinstance(value, list):
-            places[key] = [_place(key, known, one) for one in value]
+            places[key] = [_place(key, data[key].values, one) for one in value]
         else:
-            places[key] = _place(key, known, value)
+            places[key] = _place(key, data[key].values, value)
+    for key, value in sel.items():
+        if key in data.dims:
+            continue
+        if key not in data.coords or data[key].ndim != 1:
+            known = [*data.dims, *(name for name in data.coords if data[name].ndim == 1)]
+            raise FigureError(f"sel: no dimension {key!r}{_nearest(key, known)}")
+        (dim,), known = data[key].dims, data[key].values
+        wanted = value if isinstance(value, list) else [value]
+        found = {i for one in wanted for i in _matches(key, known, one)}
+        before = np.atleast_1d(places.get(dim, np.arange(known.size))).tolist()
+        places[dim] = [i for i in before if i in found]
+        if not places[dim]:
+            raise FigureError(f"sel: no {dim} has all that is chosen, {key} = {value!r} included")
     return places
 
 
 def _place(key: str, known: np.ndarray, value: float | str) -> int:
+    return _matches(key, known, value)[0]
+
+
+def _matches(key: str, known: np.ndarray, value: float | str) -> list[int]:
     if isinstance(value, str) or known.dtype.kind not in "fiu":
         found = [i for i, one in enumerate(known.tolist()) if one == value]
     else:
         # Labels have 12 digits; the data of a kind may have more.
         found = np.flatnonzero(np.isclose(known, value, rtol=1e-9, atol=1e-12)).tolist()
     if not found:
-        raise FigureError(f"sel: {key} has no value {value!r}; it has {_some(known)}")
-    return found[0]
+        raise FigureError(f"sel: {key} has no value {value!r}; it has {_some(_once(known))}")
+    return found
+
+
+def _once(values: np.ndarray) -> np.ndarray:
+    return np.array(list(dict.fromkeys(values.tolist())))
 
 
 def _some(values: np.ndarray, most: int = 12) -> str:

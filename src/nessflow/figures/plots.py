@@ -15,9 +15,9 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.colors import BoundaryNorm, CenteredNorm, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from nessflow.figures.current_map import draw_flow, flow_of
 from nessflow.figures.data import Data, along, error_of, failures, selected, variable
 from nessflow.figures.labels import label_of, unit_text, value_label, with_error
+from nessflow.figures.lattice_map import Drawn, draw_lattice, drawn_of
 from nessflow.figures.legend import place_legends
 from nessflow.figures.mathtext import wrapped
 from nessflow.figures.scales import (
@@ -42,6 +42,7 @@ from nessflow.figures.specs import (
     PowerLaw,
     ReferenceLine,
     Samples,
+    SiteMap,
     Spec,
     panels_of,
     selection_of,
@@ -53,6 +54,8 @@ _DOUBLE = 7.0  # inches: two columns of a journal page
 _MARKED = 30  # points of a line up to which each has a marker
 _LABELS, _BAR = 0.45, 0.75  # inches that labels of an axis, and a colour bar, take
 _VECTORS = 2000  # points up to which each is drawn as such, not as part of an image
+_SAME = 1e-12  # of what is largest in a map: what differs by less has one colour
+_FLAT = 0.35  # height over width of a lattice below which its colour bar is
 _WIDE = 48  # characters of a title above or a label below a plot
 _COLOURS = 7  # lines told apart by colour and style; more have a colour bar
 _BLUE, _RED, _GREEN, _PURPLE, _ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
@@ -370,16 +373,13 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
         # Numbers within their own error are zero: their signs are noise, not physics.
         z = np.where(abs(z) <= error.values * factor, 0.0, z)
     edges = edges_of(x, spec.xscale or "linear"), edges_of(y, spec.yscale or "linear")
-    mesh = axes.pcolormesh(*edges, z, rasterized=True, **_colours(z, spec))
+    doubt = 0.0 if error is None else error.values * factor
+    mesh = axes.pcolormesh(*edges, z, rasterized=True, **_colours(z, spec, doubt))
     axes.set_facecolor("0.85")
     bar = _colour_bar(mesh, axes, extend=_beyond(mesh))
     label_log_ticks(bar.ax.yaxis)
     bar.set_label(label_of(values, spec.display_unit, spec.zlabel or ""))
-    if not np.any(z[np.isfinite(z)]):
-        is_zero = np.isfinite(z).any()
-        _write_across(axes, "zero within its\nnumerical error" if is_zero else _no_values(values))
-        bar.set_ticks([0.0] if is_zero else [])
-    elif spec.zero_contour:
+    if _say_what_is_empty(axes, bar, z, values) and spec.zero_contour:
         _contour(axes, x, y, z, 0.0, "zero of the map", linestyle="-", color="black")
     for contour, style in zip(spec.contours, _CONTOURS, strict=False):
         source, sel = selection_of(spec, contour, study)
@@ -402,44 +402,81 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
     axes.set_ylabel(label_of(values[spec.y], text=spec.ylabel or ""))
 
 
+def _say_what_is_empty(axes: Axes, bar: Colorbar, z: np.ndarray, values: xr.DataArray) -> bool:
+    """Write across a map why it has no colours; return whether it has some."""
+    if np.any(z[np.isfinite(z)]):
+        return True
+    is_zero = np.isfinite(z).any()
+    _write_across(axes, "zero within its\nnumerical error" if is_zero else _no_values(values))
+    bar.set_ticks([0.0] if is_zero else [])
+    return False
+
+
+def _site_map(axes: Axes, spec: SiteMap, datasets: Data, study: str) -> None:
+    data = datasets[study]
+    drawn = drawn_of(data, spec)
+    factor = unit_factor(data[spec.z].attrs["natural_units"], spec.display_unit)
+    scaled = {"filling": drawn.filling * factor, "doubt": drawn.doubt * factor}
+    _lattice(axes, spec, data, drawn._replace(**scaled), spec.display_unit)
+
+
 def _current_map(axes: Axes, spec: CurrentMap, datasets: Data, study: str) -> None:
     data = datasets[study]
-    flow = flow_of(data, spec)
-    current = data[spec.current]
+    drawn, current = drawn_of(data, spec), data[spec.current]
     factor = unit_factor(current.attrs["natural_units"], spec.display_unit)
-    colours = {}
-    if spec.z:
-        colours = _colours(flow.filling, spec)
-        limits = colours.pop("vmin", None), colours.pop("vmax", None)
-        colours.setdefault("norm", Normalize(*limits))
-    sites = draw_flow(axes, flow, **colours)
-    if axes.get_subplotspec().get_gridspec().get_geometry() == (1, 1):
-        _fit_height(axes, beside=_LABELS + _BAR * bool(spec.z))
-    if spec.z:
-        bar = _colour_bar(sites, axes, extend=_beyond(sites))
-        label_log_ticks(bar.ax.yaxis)
-        bar.set_label(label_of(data[spec.z], text=spec.zlabel or ""))
-    largest = abs(flow.currents).max(initial=0.0) * factor
+    _lattice(axes, spec, data, drawn, None)
+    if not np.isfinite(drawn.currents).any():
+        if spec.z is None or np.any(drawn.filling[np.isfinite(drawn.filling)]):
+            _write_across(axes, _no_values(current))
+        return
+    largest = np.nanmax(abs(drawn.currents)) * factor
     text = "no current beyond its numerical error"
     if largest:
         unit = unit_text(spec.display_unit or current.attrs["natural_units"])
         text = f"longest arrow: {largest:.3g} {unit}".strip()
     look = {"linestyle": "none", "color": "black", "marker": r"$\rightarrow$" if largest else ""}
     axes.plot([], [], label=text, markersize=7, **look)
+
+
+def _lattice(
+    axes: Axes, spec: SiteMap | CurrentMap, data: xr.Dataset, drawn: Drawn, unit: str | None
+) -> None:
+    """Draw a lattice, with a colour bar in a unit where it has colours."""
+    colours = {}
+    if spec.z:
+        colours = _colours(drawn.filling, spec, drawn.doubt)
+        limits = colours.pop("vmin", None), colours.pop("vmax", None)
+        colours.setdefault("norm", Normalize(*limits))
+    sites = draw_lattice(axes, drawn, **colours)
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    is_flat = high - low < _FLAT * (right - left)
+    if axes.get_subplotspec().get_gridspec().get_geometry() == (1, 1):
+        room = _BAR * bool(spec.z)
+        _fit_height(axes, _LABELS + room * (not is_flat), 2 * _LABELS + room * is_flat)
+    if spec.z:
+        sites.set_cmap(sites.cmap.with_extremes(bad="0.85"))
+        location = "bottom" if is_flat else "right"
+        bar = _colour_bar(sites, axes, extend=_beyond(sites), location=location)
+        label_log_ticks(bar.ax.xaxis if is_flat else bar.ax.yaxis)
+        bar.set_label(label_of(data[spec.z], unit, spec.zlabel or ""))
+        _say_what_is_empty(axes, bar, drawn.filling, data[spec.z])
     axes.set_xlabel(spec.xlabel or spec.x)
-    if np.ptp(flow.places[:, 1]):
+    if np.ptp(drawn.places[:, 1]):
         axes.set_ylabel(spec.ylabel or spec.y)
     else:
         axes.set_yticks([])  # a chain
         axes.minorticks_off()
+    for axis, places in zip((axes.xaxis, axes.yaxis), drawn.places.T, strict=True):
+        if np.ptp(places):
+            tick_whole_numbers(axis, places)
 
 
-def _fit_height(axes: Axes, beside: float) -> None:
-    """Make a figure as high as a plot of equal scales needs, with inches beside it given."""
+def _fit_height(axes: Axes, beside: float, below: float) -> None:
+    """Make a figure as high as a plot of equal scales needs, with inches around it given."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     width, _ = axes.figure.get_size_inches()
-    height = (width - beside) * (high - low) / (right - left) + 2 * _LABELS
-    axes.figure.set_size_inches(width, float(np.clip(height, 0.35 * width, 1.3 * width)))
+    height = (width - beside) * (high - low) / (right - left) + below
+    axes.figure.set_size_inches(width, float(np.clip(height, _FLAT * width, 1.3 * width)))
 
 
 def _beyond(mesh: QuadMesh | EllipseCollection) -> str:
@@ -462,8 +499,11 @@ def _contour(axes: Axes, x, y, z: np.ndarray, level: float, label: str, **style)
         axes.plot([], [], marker="", label=label, **style)
 
 
-def _colours(z: np.ndarray, spec: Coloured) -> dict[str, object]:
-    """Return colours that diverge from zero for values of both signs, else in sequence."""
+def _colours(z: np.ndarray, spec: Coloured, error: np.ndarray | float) -> dict[str, object]:
+    """Return colours that diverge from zero for values of both signs, else in sequence.
+
+    What differs by no more than its error has one colour.
+    """
     limits = spec.zlim
     if spec.zsteps:
         signed = min(spec.zsteps) < 0 < max(spec.zsteps)
@@ -480,7 +520,7 @@ def _colours(z: np.ndarray, spec: Coloured) -> dict[str, object]:
     low, high = limits or (finite.min(initial=0.0), finite.max(initial=0.0))
     if low < 0 < high or low == high:
         return {"cmap": "RdBu_r", "norm": CenteredNorm(0, max(-low, high) or 1.0)}
-    if not limits:
+    if not limits and np.ptp(finite) > max(2 * np.nanmax(error), _SAME * abs(finite).max()):
         low, high = finite.min(), finite.max()
     return {"cmap": "viridis", "vmin": low, "vmax": high}
 
@@ -580,6 +620,7 @@ def _fitted_line(axes: Axes, data: xr.Dataset, spec: PowerLaw, factor: float) ->
 _PLOTS = {
     Lines: _lines,
     Map: _map,
+    SiteMap: _site_map,
     CurrentMap: _current_map,
     Samples: _samples,
     PowerLaw: _power_law,

@@ -166,6 +166,19 @@ class Map(Coloured):
     layers: tuple[Layer, ...] = Field((), max_length=4, description="lines over the map, x to y")
 
 
+BONDS = {"bond": "site", "spin_bond": "spin_site"}
+"""Dimensions of bonds, and of the sites that they join."""
+
+
+class SiteMap(Coloured):
+    """The lattice, each site a disc with the colour of ``z``."""
+
+    plot: Literal["site-map"]
+    x: str = Field("x", description="place of the sites along the plot")
+    y: str = Field("y", description="place of the sites across it")
+    z: str = Field(description="variable of sites")
+
+
 class CurrentMap(Coloured):
     """The lattice, with an arrow along each bond for its current and colours of ``z`` on sites."""
 
@@ -192,7 +205,7 @@ class PowerLaw(Plot):
     laws: tuple[Law, ...] = Field((), max_length=4)
 
 
-Panel = Annotated[Lines | Map | CurrentMap | Samples | PowerLaw, Discriminator("plot")]
+Panel = Annotated[Lines | Map | SiteMap | CurrentMap | Samples | PowerLaw, Discriminator("plot")]
 
 
 class Panels(_Strict):
@@ -205,7 +218,7 @@ class Panels(_Strict):
     panels: list[Panel] = Field(min_length=1, max_length=4)
 
 
-Spec = Lines | Map | CurrentMap | Samples | PowerLaw | Panels
+Spec = Lines | Map | SiteMap | CurrentMap | Samples | PowerLaw | Panels
 SPEC = TypeAdapter(Annotated[Spec, Discriminator("plot")])
 
 

@@ -232,6 +232,12 @@ def _pending(study: Study, parts: Iterable[Coordinates]) -> xr.Dataset:
     for name in [name for name in parts[0] if name not in coordinates]:
         if (beside := joined_beside(name, parts, coordinates)) is not None:
             coordinates[name] = beside
+        else:
+            # Who draws sites where they are must know that this is more than not said.
+            (dim,) = parts[0][name].dims
+            attributes = coordinates[dim].attrs
+            differing = {"differing": f"{attributes.get('differing', '')} {name}".strip()}
+            coordinates[dim] = coordinates[dim].assign_attrs(differing)
     samples = range(study.ensemble.samples) if study.ensemble else None
     variables, digests = study.variables, study.variable_digests
     return pending_dataset(study.axes, {}, samples, variables, coordinates, digests)

@@ -477,6 +477,9 @@ def mode_count(system: System) -> int:
     return max(len(terminal.channels) for terminal in terminals)
 
 
+_JOINED = {"bond": ("site",), "spin_bond": ("spin_site",)}
+
+
 def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordinate]:
     """Return some of the dimensions that variables of a system have.
 
@@ -507,7 +510,8 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
         "bond": lambda: (np.arange(1, len(ends["bond"]) + 1), "bond"),
         "level": lambda: (np.arange(1, lattice.size + 1), "level"),
     }
-    dimensions = list(dimensions)
+    # Whoever has bonds has what they join.
+    dimensions = dict.fromkeys(x for dim in dimensions for x in (dim, *_JOINED.get(dim, ())))
     ends = {
         name: bond_ends(system, of_sites)
         for name, of_sites in (("bond", False), ("spin_bond", True))
@@ -517,7 +521,9 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
     result = {name: Coordinate(values, "1", text) for name, (values, text) in found.items()}
     for name, pairs in ends.items():
         result |= beside_bonds(name, pairs)
-    return result | (beside_sites(lattice) if "site" in result else {})
+    for name in ("site", "spin_site"):
+        result |= beside_sites(lattice, name) if name in result else {}
+    return result
 
 
 def beside_bonds(name: str, ends: np.ndarray) -> dict[str, Coordinate]:
@@ -531,20 +537,20 @@ def beside_bonds(name: str, ends: np.ndarray) -> dict[str, Coordinate]:
     }
 
 
-def beside_sites(lattice: Lattice) -> dict[str, Coordinate]:
-    """Return what each value of the dimension ``site`` is: site, orbital and place.
+def beside_sites(lattice: Lattice, dim: str = "site") -> dict[str, Coordinate]:
+    """Return what each value of ``site``, or of ``spin_site``, is: site, orbital and place.
 
     Of several orbitals their site and number, of lattices in the plane or in space their place; of
     others nothing, as a site is its number.
     """
-    n, found = lattice.orbitals, {}
+    n, found, of = (lattice.orbitals, {}, "") if dim == "site" else (1, {}, f"{dim}_")
     if n > 1:
         number, orbital = np.divmod(np.arange(lattice.size), n)
         found["site_number"] = Coordinate(number + 1, "1", "number of the site", "site")
         found["orbital"] = Coordinate(orbital + 1, "1", "orbital of the site", "site")
     places = lattice.positions.T
     for name, place in zip("xyz", places, strict=False) if len(places) > 1 else ():
-        found[name] = Coordinate(np.repeat(place, n), "a", f"{name} of the site", "site")
+        found[f"{of}{name}"] = Coordinate(np.repeat(place, n), "a", f"{name} of the site", dim)
     return found
 
 

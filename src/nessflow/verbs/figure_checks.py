@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from nessflow.config.study_file import FIT_RESULTS, squared_units
 from nessflow.errors import Problem, nearest, shown
 from nessflow.figures.mathtext import fault_of
 from nessflow.figures.specs import (
+    BONDS,
     Contour,
     CurrentMap,
     Law,
@@ -26,12 +27,14 @@ from nessflow.figures.specs import (
     ReferenceLine,
     Samples,
     Selection,
+    SiteMap,
     Spec,
     panels_of,
     selection_of,
 )
 from nessflow.figures.units import FigureError, powers_of, times_power, unit_factor
 from nessflow.validation import Key
+from nessflow.written.expressions import BESIDE
 
 _SHOWN = 8
 _BLOCKS = 100
@@ -57,6 +60,8 @@ class _Layout:
     values: Mapping[str, np.ndarray]
     units: Mapping[str, str]
     study: Study = field(repr=False)
+    beside: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
+    """What stands beside dimensions, by name: the dimension and the values."""
 
     def find(self, name: str) -> _Quantity | None:
         """Return a variable or a dimension by its name; None where there is none."""
@@ -98,9 +103,11 @@ def layout_of(study: Study) -> _Layout:
     if study.ensemble:
         values["sample"], units["sample"] = np.arange(study.ensemble.samples), "1"
         quantities["n_samples"] = _Quantity(axes, "1")
+    beside = {}
     for name, given in found.items():
         if given.beside:
             quantities[name] = _Quantity((given.beside,), given.natural_units)
+            beside[name] = given.beside, given.values
         else:
             values[name], units[name] = given.values, given.natural_units
     for fit in study.fits:
@@ -110,7 +117,7 @@ def layout_of(study: Study) -> _Layout:
             for result in FIT_RESULTS:
                 unit = y.units if result.startswith("prefactor") else "1"
                 quantities[f"{name}_{result}"] = _Quantity(dims, unit)
-    return _Layout(quantities, values, units, study)
+    return _Layout(quantities, values, units, study, beside)
 
 
 def figure_problems(study: Study, layouts: Mapping[str, _Layout]) -> list[Problem]:
@@ -237,9 +244,9 @@ class _Check:
                 units = self._units(source, layer.y)
                 yield from self._same((*key, "y"), layer.y, units, shown_y)
                 yield from self._same((*key, "x"), x, self._units(source, x), shown_x)
-        elif isinstance(panel, CurrentMap):
+        elif isinstance(panel, SiteMap | CurrentMap):
             shown_x, shown_y = (self._units(name, axis) for axis in (panel.x, panel.y))
-            yield from self._current_map(panel)
+            yield from self._lattice(panel)
         else:
             yield from self._read(("y",), panel.y, name, panel.sel, panel.x, {})
             shown_x, shown_y = (self._units(name, axis) for axis in (panel.x, panel.y))
@@ -255,16 +262,26 @@ class _Check:
         for number, mark in enumerate(panel.marks):
             yield from self._numbers(("marks", number), mark, {"x": shown_x, "y": shown_y})
 
-    def _current_map(self, panel: CurrentMap) -> Iterator[Problem]:
+    def _lattice(self, panel: SiteMap | CurrentMap) -> Iterator[Problem]:
         name, layout = self.study.name, self.layouts[self.study.name]
-        if not layout.find(panel.current):
+        current = getattr(panel, "current", "")
+        if current and not layout.find(current):
             expected = "a study whose observables are bond-currents too"
-            yield self._problem(("plot",), expected, given="current-map")
+            yield self._problem(("plot",), expected, given=panel.plot)
             return
         if panel.z:
-            yield from self._read(("z",), panel.z, name, panel.sel, "site", {})
-        yield from self._read(("current",), panel.current, name, panel.sel, "bond", {})
-        yield from self._display_unit(self._units(name, panel.current))
+            site = self._one_of(panel.z, BONDS.values())
+            yield from self._read(("z",), panel.z, name, panel.sel, site, {})
+        if current:
+            bond = self._one_of(current, BONDS)
+            yield from self._read(("current",), current, name, panel.sel, bond, {})
+        yield from self._display_unit(self._units(name, current or panel.z))
+
+    def _one_of(self, name: str, known: Iterable[str]) -> str:
+        """Return which of some dimensions a variable has, the first where it has none."""
+        found = self.layouts[self.study.name].find(name)
+        dims = found.dims if found else ()
+        return next((dim for dim in known if dim in dims), next(iter(known)))
 
     def _power_law(self, panel: PowerLaw, x: str | None, y: str | None) -> Iterator[Problem]:
         names = [fit["name"] for fit in self.study.fits]
@@ -325,7 +342,7 @@ class _Check:
         if lines is None:
             return
         several = {dim for dim, value in sel.items() if isinstance(value, list) and value[1:]}
-        fixed = sel.keys() - several
+        fixed = sel.keys() - several | _told_apart(sel, layout)
         lines = [dim for dim in lines.values() if dim]
         drawn = {*lines, *(along.dims if x in layout.values else set(along.dims) - fixed)}
         strange = [dim for dim in (*lines, *drawn) if dim not in found.dims and dim != "sample"]
@@ -341,12 +358,18 @@ class _Check:
 
     def _selected(self, key: Key, sel: Selection, layout: _Layout) -> Iterator[Problem]:
         for dim, given in sel.items():
-            if dim not in layout.values:
-                continue  # reported where names are checked
+            if dim not in layout.values and dim not in layout.beside:
+                # Names that no study has are reported where names are checked.
+                if dim in itertools.chain(*BESIDE.values()):
+                    known = [*layout.values, *layout.beside]
+                    yield self._problem(("sel", dim), f"one of {', '.join(known)}")
+                continue
             for index, value in enumerate(given if isinstance(given, list) else [given]):
-                known = layout.values[dim]
+                known = (
+                    layout.values[dim] if dim in layout.values else np.unique(layout.beside[dim][1])
+                )
                 if _is_missing(value, known):
-                    known = layout.all_values[dim]
+                    known = layout.all_values.get(dim, known)
                 if _is_missing(value, known):
                     entry = (dim, index) if isinstance(given, list) else (dim,)
                     place = (*key[:-1], "sel", *entry)
@@ -384,6 +407,16 @@ class _Check:
     ) -> Problem:
         given = given and shown(given)
         return self.study.document.problem((*self.place, *key), expected, hint, given)
+
+
+def _told_apart(sel: Selection, layout: _Layout) -> set[str]:
+    """Return the dimensions of which what stands beside them chooses one value."""
+    chosen: dict[str, np.ndarray] = {}
+    for name in sel.keys() & layout.beside.keys():
+        dim, known = layout.beside[name]
+        given = sel[name] if isinstance(sel[name], list) else [sel[name]]
+        chosen[dim] = np.isin(known, given) & chosen.get(dim, True)
+    return {dim for dim, mask in chosen.items() if mask.sum() == 1}
 
 
 def _is_logarithmic(panel: Plot, name: str, scale: str | None) -> bool:

@@ -12,7 +12,7 @@ import nessflow
 from nessflow.config.grid import Axis, label_of, point_count
 from nessflow.config.project import Project, Study
 from nessflow.figures.record import RecordError, record_in
-from nessflow.figures.specs import CurrentMap, Map, Spec, panels_of
+from nessflow.figures.specs import CurrentMap, Map, SiteMap, Spec, panels_of
 from nessflow.report.numbers import largest_errors, plot_data, shared, value_count
 from nessflow.report.page import page
 from nessflow.report.pictures import embedded
@@ -204,7 +204,7 @@ def _drawn(study: Study) -> Iterator[str]:
     """Yield the variables that the figures of a study show."""
     for spec in study.figures:
         for panel in panels_of(spec):
-            if isinstance(panel, Map):
+            if isinstance(panel, Map | SiteMap):
                 yield panel.z
             elif isinstance(panel, CurrentMap):
                 yield panel.current

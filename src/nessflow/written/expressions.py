@@ -15,6 +15,13 @@ from nessflow.errors import nearest
 CONSTANTS = {"pi": math.pi}
 PLACE_NAMES = ("site", "x", "y", "z", "orbital")
 """What differs from site to site: its number, its position and the number of an orbital on it."""
+BESIDE = {
+    "site": ("site_number", "orbital", "x", "y", "z"),
+    "spin_site": ("spin_site_x", "spin_site_y", "spin_site_z"),
+    "bond": ("bond_site", "bond_site_2"),
+    "spin_bond": ("spin_bond_site", "spin_bond_site_2"),
+}
+"""Names that may stand beside the dimensions of a system, for figures to read."""
 
 
 def _function(name: str) -> Callable[[complex], complex]:
