@@ -142,6 +142,40 @@ def test_it_scatters_as_in_kwant(number):
     assert found.max() > 0.1
 
 
+@pytest.mark.parametrize("number", range(0, 20, 3))
+def test_what_its_leads_send_flows_through_bonds_as_in_kwant(number):
+    """Its operators of currents and densities, summed over the scattering states of each lead."""
+    finalized, params, energies = drawn(number)
+    energies = energies[:2].tolist()
+    found = nf.solve(
+        nf.System.from_kwant(finalized, params=params),
+        [{"bond-transmission": {"energies": energies}}],
+    )
+    places = np.stack([found["bond_site"], found["bond_site_2"]], axis=1) - 1
+    sites = places // finalized.sites[0].family.norbs
+    operator, of_sites = kwant.operator.Current(finalized), kwant.operator.Density(finalized)
+    hoppings = [(int(i), int(j)) for i, j in finalized.graph]
+    for k, energy in enumerate(energies):
+        states = kwant.wave_function(finalized, energy, params=params)
+        for a in range(len(finalized.leads)):
+            current, density = np.zeros(len(hoppings)), np.zeros(len(finalized.sites))
+            for psi in states(a):
+                current += operator(psi, params=params)
+                density += of_sites(psi)
+            sent = 2 * np.pi * found["injectivity"].values[a, :, k]
+            assert sent.reshape(len(density), -1).sum(axis=1) == pytest.approx(density, abs=1e-9)
+            # Kwant's hopping (i, j) is from j to i.
+            expected = {(j, i): x for (i, j), x in zip(hoppings, current, strict=True)}
+            own = found["bond_transmission"].values[a, :, k]
+            total = {}
+            for (i, j), x in zip(sites.tolist(), own, strict=True):
+                if i != j:
+                    total[i, j] = total.get((i, j), 0.0) + x
+            assert total
+            for pair, x in total.items():
+                assert x == pytest.approx(expected[pair], abs=1e-9)
+
+
 def test_the_names_and_fillings_of_its_leads():
     finalized, params, _ = drawn(2)
     names = [f"arm-{k}" for k in range(len(finalized.leads))]

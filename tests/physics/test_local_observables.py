@@ -10,13 +10,16 @@ from nessflow.observables.currents import Currents
 from nessflow.observables.density import Density
 from nessflow.observables.local_density_of_states import LocalDensityOfStates
 from nessflow.observables.observable import evaluate
+from nessflow.observables.sites.bond_transmission import BondTransmission
 from nessflow.outcome import Status
 from nessflow.scattering.correlations import correlation_matrix
+from nessflow.scattering.currents import transmission
+from nessflow.scattering.profiles import divergence
 from nessflow.solvers.dark_states import dark_states
 from nessflow.solvers.pairwise import bonds
 from nessflow.spectrum.occupation import fermi
 from nessflow.studies import systems
-from nessflow.systems.matrices import as_dense
+from nessflow.systems.matrices import as_dense, as_sparse
 from nessflow.systems.system import OpenSystem
 from precise import solved
 
@@ -341,3 +344,92 @@ def test_inflow_at_sites_that_share_a_lead_is_that_of_keldysh():
     into = retarded @ full + lesser @ green.conj().swapaxes(1, 2)
     expected = -2 * np.einsum("ejj,e->j", into, weights).real
     np.testing.assert_allclose(found["inflow"], expected, atol=1e-12)
+
+
+SENT = BondTransmission(energies=[-1.2, 0.1, 0.7])
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_what_a_lead_sends_leaves_bonds_where_leads_loss_and_gain_take_it(name):
+    """Nothing on other sites; all together what the lead sends, each terminal what it takes."""
+    system = system_of(SYSTEMS[name])
+    found = values(system, SENT)["bond_transmission"]
+    through = transmission(system, np.array(SENT.energies))
+    lossy = np.flatnonzero((as_dense(system.loss) + as_dense(system.gain)).any(axis=0))
+    contacts = [sorted({system.leads[k].site for k in x.channels}) for x in system.terminals]
+    for a, sender in enumerate(contacts):
+        for k in range(3):
+            left = divergence(bonds(system), found[a, :, k], system.sites)
+            free = np.setdiff1d(np.arange(system.sites), np.concatenate([*contacts, lossy]))
+            assert abs(left[free]).max(initial=0.0) < 1e-12
+            assert left.sum() == pytest.approx(0, abs=1e-12)
+            for b, taker in enumerate(contacts):
+                if b != a and not np.isin(taker, lossy).any():
+                    assert -left[taker].sum() == pytest.approx(through[b, a, k], abs=1e-12)
+            inside = np.setdiff1d(lossy, np.concatenate(contacts))
+            if lossy.size and lossy.size == inside.size:
+                assert -left[inside].sum() == pytest.approx(through[-2:, a, k].sum(), abs=1e-12)
+            assert left[sender].sum() > 0
+
+
+def test_the_current_through_a_cross_section_is_the_transmission():
+    """Of a strip with loss nowhere, through each of its cuts, from either lead."""
+    system = system_of(SYSTEMS["strip"])
+    found = values(system, SENT)["bond_transmission"]
+    through = transmission(system, np.array(SENT.energies))
+    column = bonds(system) // 3
+    for cut in range(3):
+        across = (column[:, 0] == cut) & (column[:, 1] == cut + 1)
+        summed = found[:, across].sum(axis=1)
+        assert summed[0] == pytest.approx(through[1, 0], abs=1e-12)
+        assert summed[1] == pytest.approx(-through[0, 1], abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["lossy wire", "bond loss", "bond gain"])
+def test_all_solvers_send_the_same_through_bonds(name):
+    """Of a chain, of sparse and of dense matrices."""
+    system = system_of(SYSTEMS[name])
+    expected = values(system, SENT)
+    for form in (lambda x: as_sparse(x).matrix, as_dense):
+        matrices = {x: form(getattr(system, x)) for x in ("hamiltonian", "loss", "gain")}
+        found = values(replace(system, **matrices), SENT)
+        missed = abs(found["bond_transmission"] - expected["bond_transmission"])
+        allowed = found["bond_transmission_error"] + expected["bond_transmission_error"]
+        assert (missed <= allowed).all()
+        assert allowed.max() < 1e-12
+
+
+def test_bond_transmissions_integrate_to_bond_currents():
+    """Over 2 pi, times occupations, of all that sends: leads alone where there is no gain."""
+    description = SYSTEMS["lossy wire"]
+    bias = {"chemical_potential": 0.3, "temperature": 0.2}
+    ends = {name: lead | bias for name, lead in description["leads"].items()}
+    ends["right"] |= {"chemical_potential": -0.4}
+    system = system_of(description | {"leads": ends})
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    grid = 2 * np.sin(0.5 * np.pi * nodes)  # between the band edges, dense at them
+    weights = weights * np.pi * np.cos(0.5 * np.pi * nodes)
+    found = values(system, BondTransmission(energies=grid.tolist()))["bond_transmission"]
+    filled = np.array([fermi(grid, x.chemical_potential, x.temperature) for x in system.terminals])
+    current = np.einsum("abe,ae,e->b", found, filled, weights) / (2 * np.pi)
+    assert current == pytest.approx(values(system, BondCurrents())["bond_current"], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_leads_loss_and_gain_together_have_the_density_of_states(name):
+    system, grid = system_of(SYSTEMS[name]), SENT.energies
+    found = values(system, SENT, LocalDensityOfStates(energies=grid))
+    left = found["local_density_of_states"] - found["injectivity"].sum(axis=0)
+    allowed = found["local_density_of_states_error"] + found["injectivity_error"].sum(axis=0)
+    assert (left >= -allowed).all()
+    if not (system.loss.any() or system.gain.any()):
+        assert (left <= allowed).all()
+    else:
+        assert left.max() > 1e-3
+
+
+def test_bond_transmissions_jump_at_band_edges_and_vanish_beyond():
+    system = system_of(SYSTEMS["lossy wire"])
+    found = evaluate(system, [BondTransmission(energies=[2.0, 2.5])])
+    assert np.nan_to_num(found.values["bond_transmission"]) == pytest.approx(0, abs=1e-12)
+    assert found.status == Status.OK

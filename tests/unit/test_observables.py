@@ -34,7 +34,8 @@ def given(name, leads=("left", "right")):
         "resistances": {"ends": {"current": ends, "voltage": ends}},
         "thermopowers": {"ends": {"warmed": ends[0], "voltage": ends}},
     }
-    spectral = "local-density-of-states", "localisation-length", "transmission-eigenvalues"
+    spectral = ["local-density-of-states", "localisation-length", "transmission-eigenvalues"]
+    spectral += ["bond-transmission"]
     return measured.get(name, {"energies": GRID} if name in spectral else {})
 
 

@@ -477,9 +477,6 @@ def mode_count(system: System) -> int:
     return max(len(terminal.channels) for terminal in terminals)
 
 
-_JOINED = {"bond": ("site",), "spin_bond": ("spin_site",)}
-
-
 def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordinate]:
     """Return some of the dimensions that variables of a system have.
 
@@ -510,8 +507,7 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
         "bond": lambda: (np.arange(1, len(ends["bond"]) + 1), "bond"),
         "level": lambda: (np.arange(1, lattice.size + 1), "level"),
     }
-    # Whoever has bonds has what they join.
-    dimensions = dict.fromkeys(x for dim in dimensions for x in (dim, *_JOINED.get(dim, ())))
+    dimensions = list(dimensions)
     ends = {
         name: bond_ends(system, of_sites)
         for name, of_sites in (("bond", False), ("spin_bond", True))

@@ -269,6 +269,13 @@ class _Check:
             expected = "a study whose observables are bond-currents too"
             yield self._problem(("plot",), expected, given=panel.plot)
             return
+        if current and BONDS[self._one_of(current, BONDS)] not in layout.values:
+            # Places stand beside sites.
+            one = "spin-density" if "spin_bond" in layout.find(current).dims else "density"
+            yield self._problem(
+                ("plot",), f"a study whose observables are {one} too", given=panel.plot
+            )
+            return
         if panel.z:
             site = self._one_of(panel.z, BONDS.values())
             yield from self._read(("z",), panel.z, name, panel.sel, site, {})
