@@ -64,10 +64,11 @@ def solved(inverse: np.ndarray, sources: np.ndarray) -> np.ndarray:
     (e, N, s) complex array
         Solutions.
     """
+    # NumPy 1 takes a stack of matrices and one matrix of columns for vectors.
+    sources = np.broadcast_to(sources, (len(inverse), *sources.shape[-2:]))
     try:
         return np.linalg.solve(inverse, sources)
     except np.linalg.LinAlgError:
-        sources = np.broadcast_to(sources, (len(inverse), *sources.shape[-2:]))
         result = np.full(sources.shape, np.nan, complex)
         for k, (matrix, right) in enumerate(zip(inverse, sources, strict=True)):
             try:

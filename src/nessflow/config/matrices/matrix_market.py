@@ -53,7 +53,7 @@ def read(path: Path, content: bytes) -> dict[str, object]:
         )
     _check_lines(lines, layout, symmetry, _NUMBERS[field])
     try:
-        found = scipy.io.mmread(io.BytesIO(content), spmatrix=False)
+        found = scipy.io.mmread(io.BytesIO(content))
     except (ValueError, OverflowError) as error:
         raise ValueError(re.sub("^Line ", "line ", str(error)).rstrip(".")) from None
     if not issparse(found):
