@@ -1,11 +1,16 @@
 """Numbers of the studies of ribbons, junctions and rings by closed forms and dense matrices."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from one_point import point
 
+from nessflow.config.project import load_study
+from nessflow.config.study import parameters_of
+
+CONFIG = Path(__file__).resolve().parents[2] / "config" / "studies"
 ENERGIES = [0.103, 0.331, 0.777, 1.213, 1.871, 2.633, 3.301]
 
 
@@ -267,3 +272,50 @@ def test_reciprocity_of_the_hall_bar_between_plateaus(mu):
     """Onsager and Casimir: current and voltage exchanged in the opposite flux."""
     assert hall(mu, 0.5) == pytest.approx(hall(mu, -0.5, swapped=True), rel=1e-9)
     assert abs(hall(mu, -0.5) + hall(mu, 0.5)) > 1e-3
+
+
+@pytest.mark.parametrize("height", [-0.05, 0.2, 0.38, 0.5, 0.86, 1.0])
+def test_modes_of_a_point_contact(height):
+    """Of a saddle without a lattice ``T_n = 1/(1 + exp(2 pi (V - V_n)/w))``, ``w^2 = 4 V/7^2``."""
+    result = point("point-contact", V=height)
+    modes = value(result, "transmission_eigenvalue")[1, 0, :, 0]
+    noise = 2 * math.pi * value(result, "spectral_particle_noise")[0, 0, 0]
+    assert through(result) == pytest.approx(modes.sum())
+    assert noise == pytest.approx((modes * (1 - modes)).sum())
+    assert value(result, "fano_factor")[1, 0, 0] == pytest.approx(noise / modes.sum())
+    # Levels on the lattice: w_n of (p^2 + 0.15^2 y^2) on 12 rows, in place of 0.3 (n - 1/2).
+    rows = np.arange(12) - 5.5
+    across = np.diag(2 + 0.0225 * rows**2) - np.eye(12, k=1) - np.eye(12, k=-1)
+    tops = height + np.linalg.eigvalsh(across)[:4]
+    expected = 1 / (1 + np.exp(2 * math.pi * (tops - 1) / (2 / 7)))
+    np.testing.assert_allclose(modes[:4], expected, atol=0.1)
+
+
+def test_noise_of_a_point_contact_vanishes_on_steps():
+    on, *between = (
+        2 * math.pi * value(point("point-contact", V=height), "spectral_particle_noise")[0, 0, 0]
+        for height in (0.0, 0.205, 0.21, 0.215, 0.22)
+    )
+    assert on < 1e-3
+    assert max(between) == pytest.approx(0.25, abs=1e-3)
+
+
+@pytest.mark.parametrize(("length", "half_width"), [("12", 1), ("24", 1), ("36", 0.8)])
+def test_a_third_of_the_noise_of_independent_particles(length, half_width):
+    """Whatever the disorder: ``N R = 1 + L/l`` and ``F = (1 - (1 + L/l)^-3)/3`` (de Jong and
+    Beenakker, Phys. Rev. B 51, 16867), to the spread of samples and the interference of few
+    channels."""
+    study = load_study(CONFIG / "diffusive-wire.yaml")
+    parameters = parameters_of(study, {"L": length})
+    disorder = parameters.system.disorder.model_copy(update={"half_width": half_width})
+    system = parameters.system.model_copy(update={"disorder": disorder})
+    parameters = parameters.model_copy(update={"system": system})
+    samples = [study.kind.evaluate(parameters, np.random.default_rng(k)) for k in range(20)]
+    fano = np.array([sample.values["fano_factor"][1, 0, 0] for sample in samples])
+    resistance = np.mean([sample.values["resistance"][0] for sample in samples])
+    assert samples[0].values["open_channels"][0, 0] == 15
+    ratio = 15 * resistance / (2 * math.pi)
+    assert 2 < ratio < 4
+    expected = (1 - ratio**-3) / 3
+    assert fano.mean() == pytest.approx(expected, abs=3 * fano.std() / len(fano) ** 0.5)
+    assert fano.std() < 0.05

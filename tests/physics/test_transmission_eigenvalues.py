@@ -94,6 +94,39 @@ def test_noise_of_a_point_contact_is_that_of_its_modes():
     assert 0.01 < noise / current < 0.9
 
 
+def test_the_fano_factor_is_the_noise_of_a_bias_of_one_lead_alone():
+    """Of three leads beside loss: ``S_aa`` and ``I_a`` of an energy at which b alone is filled."""
+    wide = {"kind": "wide-band", "broadening": 0.7, "temperature": 0.0, "site": 6}
+    loss = {"kind": "onsite", "rate": 0.05}
+    names = ["left", "right", "tip"]
+    for b, filled in enumerate(names):
+        description = strip(onsite=barrier(1.5), loss=loss)
+        description["leads"]["tip"] = wide | {"chemical_potential": 0.0}
+        for name in names:
+            description["leads"][name]["chemical_potential"] = 1.0 if name == filled else 0.0
+        parameters = transmission.Parameters(
+            system=description,
+            energies=[0.3, 0.7],
+            observables=[{"transmission-eigenvalues": {"energies": [0.3, 0.7]}}],
+        )
+        found = transmission.evaluate(parameters, None).values
+        for a in {0, 1, 2} - {b}:
+            noise = found["spectral_particle_noise"][a, a]
+            fano = noise / abs(found["spectral_particle_current"][a])
+            assert found["fano_factor"][a, b] == pytest.approx(fano, rel=1e-10)
+            assert found["fano_factor_error"][a, b].max() < 1e-12
+            assert (fano < 0.99).all()
+
+
+def test_a_fano_factor_needs_a_current():
+    outcome = evaluate(system_of(strip()), [TransmissionEigenvalues(energies=[-3.6, 0.3])])
+    fano = outcome.values["fano_factor"]
+    assert np.isnan(fano[[0, 1], [0, 1]]).all()
+    assert np.isnan(fano[0, 1, 0])
+    assert fano[0, 1, 1] == pytest.approx(0, abs=1e-12)
+    assert "nothing passes" in outcome.notes["fano_factor"]
+
+
 @pytest.mark.parametrize(
     "lattice",
     [

@@ -15,7 +15,7 @@ from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.rounding import with_moved_levels
 from nessflow.systems.system import OpenSystem
 
-_NAME = "transmission_eigenvalue"
+_NAME, _FANO = "transmission_eigenvalue", "fano_factor"
 _ROUNDING = 16 * np.finfo(float).eps
 
 
@@ -30,7 +30,13 @@ class TransmissionEigenvalues(Observable):
                 "1",
                 "transmission into lead from lead_2, by mode",
                 PROBABILITY,
-            )
+            ),
+            _FANO: Variable(
+                ("lead", "lead_2", "energy"),
+                "1",
+                "noise over current into lead of a small bias of lead_2 at temperature 0",
+                PROBABILITY,
+            ),
         }
     ) | {
         "open_channels": Variable(
@@ -41,6 +47,8 @@ class TransmissionEigenvalues(Observable):
         "Transmission eigenvalues: those of t t^+, t the block of the scattering matrix into lead "
         "from lead_2, the largest first; they add up to the transmission.  On the diagonal those "
         "of r r^+ between open channels.  Modes beyond the channels of a lead have 0.",
+        "Fano factor: sum T_n (1 - T_n) / sum T_n, noise over the current into lead when only "
+        "lead_2 has more, without gain; S/(2 e I) of a noise S with a factor 2.",
     )
 
     energies: EnergyGrid | Listed = quantity(
@@ -68,12 +76,28 @@ class TransmissionEigenvalues(Observable):
         blocks = _by_pair(system, lambda a, b: np.sqrt((sizes[a, b] ** 2).sum(axis=(0, 1)))[None])
         error = moved + blocks * (2 * np.sqrt(np.clip(value, 0, 1)) + blocks)
         lost = energies[~np.isfinite(value).all(axis=(0, 1, 2))]
+        error = np.where(np.isnan(value), np.nan, error)
+        reason = why_undefined(system, lost)
         return {
-            _NAME: Estimate(
-                value, np.where(np.isnan(value), np.nan, error), why_undefined(system, lost)
-            ),
+            _NAME: Estimate(value, error, reason),
+            _FANO: _fano_factor(value, error, reason),
             "open_channels": Estimate(open_channels(system, energies), np.nan),
         }
+
+
+def _fano_factor(value: np.ndarray, error: np.ndarray, reason: str) -> Estimate:
+    """Return ``1 - sum T^2 / sum T`` over modes, with errors to first order."""
+    total = value.sum(axis=2)
+    passes = total > error.sum(axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (value**2).sum(axis=2) / total
+        moved = (abs(2 * value - mean[:, :, None]) * error).sum(axis=2) / total
+    apart = ~np.eye(len(value), dtype=bool)[:, :, None]
+    found = np.where(passes & apart, np.array([1 - mean, moved]), np.nan)
+    reasons = [reason, "the diagonal is no current between leads"]
+    if (~passes & apart & np.isfinite(total)).any():
+        reasons.append("nothing passes")
+    return Estimate(*found, "; ".join(filter(None, reasons)))
 
 
 def _by_pair(system: OpenSystem, of_block: Callable) -> np.ndarray:
