@@ -3,6 +3,7 @@ PYTHON ?= python3
 CORES ?= all
 VENV := .venv
 JUDGES := .venv-judges
+KWANT := .venv-kwant
 export PYTHONNOUSERSITE := 1
 
 .PHONY: run smoke report archive test judges judges-environment kwant-environment bench docs lock slurm-environment clean-environment
@@ -26,7 +27,7 @@ test: $(VENV)/ready
 	$(VENV)/bin/ruff format --check --quiet .
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-judges: $(VENV)/ready $(JUDGES)/ready
+judges: $(VENV)/ready $(JUDGES)/ready $(KWANT)/ready
 	$(VENV)/bin/python -m pytest tests/judges
 
 bench: $(VENV)/ready
@@ -52,18 +53,21 @@ $(JUDGES)/ready: envs/judges.lock
 	$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/judges.lock
 	touch $@
 
-# Kwant and sisl beside nessflow, for the tests that compare with them; needs a C compiler and two
-# minutes.
-kwant-environment: $(VENV)/kwant
+# Kwant and sisl beside nessflow and the oldest releases that it runs with, for the tests that compare
+# with them: two minutes, a C compiler, and for Kwant's faster solver Debian's libmumps-seq-dev.
+kwant-environment: $(KWANT)/ready
 
-$(VENV)/kwant: $(VENV)/ready envs/kwant.lock
-	rm -rf $@-source
-	$(VENV)/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r envs/kwant.lock --dest $@-source
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $@-source/[Cc]ython-* $@-source/tinyarray-* $@-source/sisl-*
-	tar -xzf $@-source/kwant-*.tar.gz -C $@-source --strip-components 1
-	cd $@-source && CFLAGS=-O1 "$(CURDIR)/$(VENV)/bin/python" setup.py --quiet build_ext --cython bdist_wheel
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $@-source/dist/kwant-*.whl
-	rm -rf $@-source
+$(KWANT)/ready: envs/lowest.lock envs/kwant.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "the oldest releases are those of Python 3.11: make PYTHON=/path/to/python3.11 kwant-environment")'
+	$(PYTHON) -m venv --clear $(KWANT)
+	$(KWANT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/lowest.lock
+	$(KWANT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(KWANT)/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r envs/kwant.lock --dest $(KWANT)/source
+	$(KWANT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(KWANT)/source/tinyarray-*
+	tar -xzf $(KWANT)/source/kwant-*.tar.gz -C $(KWANT)/source --strip-components 1
+	cd $(KWANT)/source && CFLAGS=-O1 ../bin/python setup.py --quiet build_ext --cython bdist_wheel
+	$(KWANT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(KWANT)/source/dist/kwant-*.whl
+	rm -rf $(KWANT)/source
 	touch $@
 
 # What `snakemake --profile profiles/slurm` needs besides.
@@ -73,7 +77,9 @@ slurm-environment: $(VENV)/ready envs/slurm.lock
 # Needs uv; the results hold hashes and no address.
 lock:
 	for name in requirements judges; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade envs/$$name.in -o envs/$$name.lock || exit; done
-	for name in slurm kwant; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --constraint envs/requirements.lock envs/$$name.in -o envs/$$name.lock || exit; done
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --constraint envs/requirements.lock envs/slurm.in -o envs/slurm.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --resolution lowest-direct pyproject.toml envs/lowest.in -o envs/lowest.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --no-deps envs/kwant.in -o envs/kwant.lock
 
 clean-environment:
-	rm -rf $(VENV) $(JUDGES)
+	rm -rf $(VENV) $(JUDGES) $(KWANT)

@@ -33,6 +33,9 @@ Nothing here is a test: tests check numbers, not seconds. Each section names the
 that it measured, and says where that code is another by now.
 
 """
+KWANT = FOLDER.parent / ".venv-kwant"
+BESIDE_KWANT = ("cells", "peers")
+"""Those that run where Kwant is, with kernels compiled there."""
 CODE = re.compile(r"^Code measured: `(\w+)`.*$", re.M)
 CHANGED = "; it has changed since."
 
@@ -61,7 +64,11 @@ def output(name: str) -> str:
     """Run a benchmark, one thread for the linear algebra, and return what it prints."""
     print(f"{name} ...", file=sys.stderr, flush=True)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, str(FOLDER / f"{name}.py")]
+    python = sys.executable
+    if name in BESIDE_KWANT:
+        python = str(KWANT / "bin" / "python")
+        environment["NUMBA_CACHE_DIR"] = str(KWANT / "kernels")
+    command = [python, str(FOLDER / f"{name}.py")]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
 

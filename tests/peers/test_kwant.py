@@ -1,4 +1,4 @@
-"""Transmissions, noise and correlations against Kwant, where it is installed.
+"""Transmissions, noise and correlations against Kwant.
 
 Kwant matches wave functions to the modes of its leads, or eliminates self-energies in sparse
 matrices; `make kwant-environment` builds it.
@@ -6,6 +6,7 @@ matrices; `make kwant-environment` builds it.
 
 from dataclasses import replace
 
+import kwant
 import numpy as np
 import pytest
 import scipy.sparse
@@ -24,8 +25,6 @@ from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.leads.semi_infinite_strip import SemiInfiniteStrip
 from nessflow.systems.matrices import Tridiagonal, as_dense
 from nessflow.systems.system import AttachedLead, OpenSystem, attached_leads
-
-kwant = pytest.importorskip("kwant")
 
 ENERGIES = np.array([-1.7, -0.6, 0.05, 0.45, 1.3])
 LATTICE = kwant.lattice.square(norbs=1)

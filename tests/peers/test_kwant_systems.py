@@ -4,6 +4,7 @@ Twenty of them, drawn once: strips, ribbons, crosses, with spin, flux, disorder,
 functions, hoppings beyond the next sites, cells of leads larger than what they couple to.
 """
 
+import kwant
 import numpy as np
 import pytest
 
@@ -12,8 +13,6 @@ from nessflow.config.project import load_study
 from nessflow.config.study import parameters_of
 from nessflow.scattering.currents import open_channels, reflection
 from nessflow.studies.systems import open_system
-
-kwant = pytest.importorskip("kwant")
 
 UP = np.eye(2)
 SIGMA = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
