@@ -4,6 +4,7 @@ What a notebook needs is here, and loaded when it is first used.  Importing it s
 algebra of numpy and scipy to one thread (`nessflow.solvers.threads`).
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nessflow.solvers.threads import set_one_thread
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __license__ = "BSD-3-Clause"
+SNAKEFILE = str(Path(__file__).parent / "workflow" / "Snakefile")
+"""What the Snakefile of a project includes."""
 __all__ = [
     "System",
     "channels",

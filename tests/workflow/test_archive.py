@@ -58,7 +58,8 @@ def test_the_same_bytes_twice(archive, committed):
 def test_what_it_holds(archive, committed):
     names = set(zipfile.ZipFile(archive).namelist())
     assert {"Snakefile", "LICENSE", "CITATION.cff", "envs/requirements.lock", MANIFEST} <= names
-    assert {"config/studies/chain.yaml", "src/nessflow/cli.py", "workflow/rules/data.smk"} <= names
+    source = {"workflow/rules/source.smk", "src/nessflow/cli.py"}
+    assert {"config/studies/chain.yaml", "src/nessflow/workflow/rules/data.smk", *source} <= names
     results = committed.folder / "results"
     assert "results/report/index.html" in names
     for study in ("chain", "spectrum"):

@@ -39,7 +39,7 @@ _FOLDERS = {
     "envs/": "The locked environment",
     "src/": "Source of nessflow: physics, kinds of study, pipeline, figures",
     "tests/": "Tests of the source",
-    "workflow/": "Rules of the workflow",
+    "workflow/": "Rules of the project beside those of nessflow",
 }
 _RUN = "compute and draw it first: `snakemake --cores all`; `make archive` does both"
 

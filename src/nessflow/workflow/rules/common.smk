@@ -4,12 +4,6 @@ import shlex
 import sys
 from pathlib import Path
 
-ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT / "src"))
-# Jobs run this checkout with this interpreter, installed or not.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])
-)
 # Each file has one writer; the locks of HDF5 fail on some shared file systems.
 os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
 
@@ -20,7 +14,7 @@ from nessflow.verbs.workflow import lift_rate_limit, make_ready, open_project, r
 NESSFLOW = shlex.join(
     warm.command() if workflow.is_main_process else [sys.executable, "-m", "nessflow"]
 )
-PROJECT = open_project(ROOT, config)
+PROJECT = open_project(Path.cwd(), config)
 if workflow.is_main_process:
     for line in PROJECT.warnings:
         print(line, file=sys.stderr)
