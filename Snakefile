@@ -6,3 +6,9 @@ import nessflow
 
 
 include: nessflow.SNAKEFILE
+
+
+rule all:
+    localrule: True
+    input:
+        every("targets"),

@@ -65,6 +65,36 @@ def commands():
 
 
 @commands.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--author", help="Who makes it; default the user.name of git.")
+@click.option("--slurm", is_flag=True, help="Add a profile for Slurm.")
+@click.option("--github", is_flag=True, help="Add a workflow of GitHub that tests it.")
+def init(folder, author, slurm, github):
+    """Make FOLDER a project with small studies and parts of its own; nothing is overwritten."""
+    from nessflow.verbs.begin.init import git_name, init_project
+
+    author = " ".join((author or git_name()).split())
+    if not author and sys.stdin.isatty():
+        author = " ".join(click.prompt("Who makes it (for licence and citation)").split())
+    if not author:
+        raise click.ClickException("who makes it? --author 'Given Family'; git knows no user.name")
+    for line in init_project(folder, author, slurm=slurm, github=github):
+        click.echo(line)
+
+
+@commands.command()
+@click.argument("name")
+@click.option(
+    "--from", "source", required=True, metavar="STUDY|KIND", help="What it is to be like."
+)
+def new(name, source):
+    """Add a study like another one of the project, or like the example of a kind."""
+    from nessflow.verbs.begin.init import new_study
+
+    click.echo(f"{new_study(name, source)}: written; now: nessflow plan {name}")
+
+
+@commands.command()
 @click.argument("studies", nargs=-1)
 @TIER
 @ALLOW_LARGE

@@ -1,7 +1,10 @@
 """The lock and the files beside it."""
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,40 @@ def test_every_dependency_is_pinned_and_explained():
     assert declared <= wanted
     explained = (ROOT / "docs" / "architecture.md").read_text()
     assert not [name for name in wanted if canonical(name) not in canonical(explained)]
+
+
+OPTIONAL = {"sisl"}
+"""For a few users, who are told so where it is missing."""
+BY_NAME = {"pygments", "netcdf4"}
+"""What no module imports: Snakemake's report and xarray's files need them, and install neither."""
+
+
+def test_what_is_imported_is_declared():
+    """An environment that has what the wheel asks for has all that its modules import."""
+    imports = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_]\w*(?:\.\w+)?)", re.M)
+    source = ROOT / "src" / "nessflow"
+    names = set()
+    for path in (*source.rglob("*.py"), *source.rglob("*.smk"), *source.rglob("Snakefile")):
+        if path.suffix == ".py":
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    names.add(node.module)
+        else:
+            names |= set(imports.findall(path.read_text()))
+    tops = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
+    packages = packages_distributions()
+    wanted = {
+        canonical(packages[top][0]) for top in tops - OPTIONAL - {"nessflow"} if top != "ruamel"
+    }
+    declared = {
+        canonical(re.match(r"[A-Za-z0-9._-]+", line)[0])
+        for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    }
+    # Several packages share this name.
+    assert "ruamel" in tops
+    assert declared == wanted | BY_NAME | {"ruamel-yaml"}
 
 
 def test_conda_installs_what_the_lock_says():

@@ -102,7 +102,7 @@ def test_provenance_says_where_data_come_from_and_nothing_of_host_or_time(tmp_pa
 def test_blocks_of_several_commits_and_libraries_are_listed(tmp_path, monkeypatch):
     study = study_of()
     fake.solve(study, tmp_path, blocks=study.blocks[:1])
-    monkeypatch.setattr(provenance, "git_state", lambda: ("a" * 40, 0))
+    monkeypatch.setattr(provenance, "git_state", lambda root: ("a" * 40, 0))
     monkeypatch.setattr(provenance, "versions", lambda: '{"numpy":"9.9"}')
     fake.solve(study, tmp_path)
     lines = []

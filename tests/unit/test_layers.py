@@ -47,8 +47,8 @@ ALLOWED = {
     "kinds": PHYSICS | GROUND | {"observables", "studies", "numpy", "scipy", "pydantic"},
     "config": {"digest", "errors", "matrix", "written", "registry", "validation"}
     | {"numpy", "scipy", "sisl", "pydantic", "ruamel"},
-    "store": {"config", "digest", "errors", "validation", "numpy", "xarray", "netCDF4"},
-    "run": {"store", "config", "digest", "errors", "validation", "numpy", "xarray"},
+    "store": {"config", "digest", "errors", "registry", "validation", "numpy", "xarray", "netCDF4"},
+    "run": {"store", "config", "digest", "errors", "registry", "validation", "numpy", "xarray"},
     "publish": {"store", "config", "rocrate"},
     "report": {"numpy", "xarray", "PIL", "bokeh", "jinja2", "markupsafe"},
     "figures": {"numpy", "xarray", "matplotlib", "pydantic"},

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-PROJECT = ("benchmarks", "config", "docs", "envs", "profiles", "src", "tests", "workflow")
+PROJECT = ("benchmarks", "config", "docs", "envs", "parts", "profiles", "src", "tests", "workflow")
 """Folders of the project itself, in which no results may lie."""
 _PART = re.compile(r"\w(?:[\w .,+=@-]*[\w.,+=@-])?")
 _LONGEST = 200

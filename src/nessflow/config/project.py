@@ -21,7 +21,7 @@ from nessflow.config.checks import (
     use_problems,
 )
 from nessflow.config.constants import with_constants
-from nessflow.config.document import COMMAND_LINE, Document, read_document
+from nessflow.config.document import COMMAND_LINE, Document, Place, read_document
 from nessflow.config.folders import results_fault
 from nessflow.config.grid import Ensemble
 from nessflow.config.overrides import overridden
@@ -102,7 +102,7 @@ def load_project(
     allow_large: bool = False,
     is_tolerant: bool = False,
 ) -> Project:
-    """Read ``config/config.yaml`` and the studies it names.
+    """Read ``config/config.yaml``, if there is one, and the studies it names.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def load_project(
         ``config.yaml`` and of the command line, or where no study is sound.
     """
     root = Path(root)
-    document = read_document(root / "config" / "config.yaml")
+    document = _settings(root / "config" / "config.yaml")
     if tier is not None:
         document = document.replaced(("tier",), tier, COMMAND_LINE)
     if studies is not None:
@@ -269,6 +269,13 @@ def load_study(
         time_limit=file.time_limit,
         warnings=tuple(warnings),
     )
+
+
+def _settings(path: Path) -> Document:
+    """Return what ``config.yaml`` says: nothing where it is not there."""
+    if path.exists() or path.is_symlink():
+        return read_document(path)
+    return Document({}, {(): Place(str(path))})
 
 
 def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:

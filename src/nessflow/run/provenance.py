@@ -13,10 +13,11 @@ from pathlib import Path
 import nessflow
 from nessflow.config.grid import Labels, canonical_json
 from nessflow.config.study import OBSERVABLES, Study, template_json
+from nessflow.registry import project
+from nessflow.store.citation import title_and_licence
 from nessflow.store.store import RECORD
 from nessflow.validation import with_whole_numbers
 
-ROOT = Path(__file__).parents[3]
 _NUMBERS = ("numpy", "scipy", "xarray", "netcdf4", "numba")
 _UNKNOWN = "unknown"
 _JSON = ("parameters", OBSERVABLES, "axes", "files", "versions")
@@ -34,7 +35,7 @@ def provenance(study: Study, outer: Labels | None = None) -> dict[str, str | int
     outer : mapping of str to str, optional
         Labels of the outer axes, for the data of one block; else the axes are recorded too.
     """
-    commit, dirty = git_state()
+    commit, dirty = git_state(project())
     attributes = {
         **definition(study, outer),
         "title": study.title,
@@ -44,10 +45,10 @@ def provenance(study: Study, outer: Labels | None = None) -> dict[str, str | int
         ),
         "references": reference_text(study.reference),
         "command": command(study.name, study.tier),
-        "license": nessflow.__license__,
+        "license": title_and_licence(project())[1],
         "nessflow_version": nessflow.__version__,
         "versions": versions(),
-        "lock_sha256": lock_sha256(),
+        "lock_sha256": lock_sha256(project()),
         "git_commit": commit,
         "git_dirty": dirty,
     }
@@ -106,11 +107,12 @@ def origins_of(attributes: Mapping[str, object]) -> set[str]:
 
 def origin() -> str:
     """Return which commit and which libraries compute points now, as JSON."""
-    commit, dirty = git_state()
+    commit, dirty = git_state(project())
     found = {
         "git_commit": commit,
         "git_dirty": dirty,
-        "lock_sha256": lock_sha256(),
+        "lock_sha256": lock_sha256(project()),
+        "nessflow_version": nessflow.__version__,
         "versions": json.loads(versions()),
     }
     return canonical_json({key: value for key, value in found.items() if value is not None})
@@ -129,15 +131,15 @@ def versions(libraries: Iterable[str] = _NUMBERS) -> str:
 
 
 @functools.cache
-def lock_sha256(root: Path = ROOT) -> str:
-    """Return the SHA-256 of the locked environment, ``unknown`` outside a checkout."""
+def lock_sha256(root: Path) -> str:
+    """Return the SHA-256 of the locked environment of a project, ``unknown`` without one."""
     path = root / "envs" / "requirements.lock"
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else _UNKNOWN
 
 
 @functools.cache
-def git_state(root: Path = ROOT) -> tuple[str, int | None]:
-    """Return the commit of the checkout and 1 where it has changes beside results, else 0.
+def git_state(root: Path) -> tuple[str, int | None]:
+    """Return the commit of a project and 1 where it has changes beside results, else 0.
 
     ``("unknown", None)`` without git or when ``root`` is not the top of a working tree, None for
     the changes where git cannot tell: nobody knows then whether the source is that of a commit.

@@ -15,6 +15,8 @@ from pathlib import Path
 from nessflow.config.grid import canonical_json
 from nessflow.config.study import BLOCKS, OBSERVABLES, Study, template_json
 from nessflow.digest import short_hash
+from nessflow.registry import project
+from nessflow.store.citation import NOT_STATED, title_and_licence
 from nessflow.store.files import (
     RERUN,
     Damaged,
@@ -68,6 +70,9 @@ def state_of(study: Study) -> State:
 def content_of(study: Study) -> dict[str, object]:
     """Return what goes into the data of a study and does not change its points."""
     chosen = {key: study.template[key] for key in (OBSERVABLES,) if key in study.template}
+    _, licence = title_and_licence(project())
+    if licence != NOT_STATED:
+        chosen["licence"] = licence
     return chosen | {
         "text": [study.title, dict(study.reference), study.notes],
         "fits": [dict(fit) for fit in study.fits],

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nessflow.digest import SOURCE
+from nessflow.store.citation import CITATION
 from nessflow.store.files import StoreError, file_sha256, write_text
 
 FILES = "files"
@@ -79,7 +80,9 @@ def _distributions(folder: str) -> Iterator[str]:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    yield root / "config" / "config.yaml"
+    # One that is not there says nothing; a link that leads nowhere is somebody's mistake.
+    yield from (root / "config").glob("config.yaml")
+    yield from root.glob(CITATION)
     yield from sorted((root / "config" / "studies").glob("*.y*ml"))
     for folder, folders, names in os.walk(SOURCE / "nessflow"):
         folders[:] = sorted(name for name in folders if name != "__pycache__")

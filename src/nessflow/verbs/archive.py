@@ -1,13 +1,13 @@
 """Results, source and metadata of a project as one archive that redraws its figures elsewhere."""
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-
-from ruamel.yaml import YAML
 
 import nessflow
 from nessflow.config.project import Project
@@ -22,26 +22,31 @@ from nessflow.publish.checkout import Checkout, read_checkout
 from nessflow.publish.crate import METADATA, About, File, Run, crate_json
 from nessflow.run.provenance import origins_of
 from nessflow.run.reader import read_data
+from nessflow.store.citation import CITATION, read_citation
 from nessflow.store.files import file_sha256, remove
 from nessflow.store.manifest import FAILURES
 from nessflow.store.manifest import MANIFEST as SUMS
 from nessflow.store.status import OK
+from nessflow.verbs.begin.init import licence_text
 from nessflow.verbs.verify import report_faults, study_faults
 from nessflow.verbs.workflow import PAGE, REPORT, Jobs, data_of, jobs_of
 
 NAME = "archive.zip"
 README = "README-archive.txt"
-CITATION = "CITATION.cff"
-_FILES = ("Snakefile", "README.md", "LICENSE", CITATION, "envs/requirements.lock")
+LOCK = "envs/requirements.lock"
+REQUIREMENTS = "requirements-archive.txt"
+TOOL = "src/nessflow"
+_FILES = ("Snakefile", "README.md", "LICENSE", CITATION)
 _FOLDERS = {
     "config/": "The studies, and which of them run",
     "docs/": "Documentation",
     "envs/": "The locked environment",
-    "src/": "Source of nessflow: physics, kinds of study, pipeline, figures",
-    "tests/": "Tests of the source",
+    "parts/": "Parts of the project's own: lattices, leads, observables, kinds of study",
+    f"{TOOL}/": "Source of nessflow: physics, kinds of study, pipeline, figures",
+    "tests/": "Tests",
     "workflow/": "Rules of the project beside those of nessflow",
 }
-_RUN = "compute and draw it first: `snakemake --cores all`; `make archive` does both"
+_RUN = "compute and draw it first: `snakemake --cores all archive` does both"
 
 
 def create_archive(project: Project, *, blocks: bool, progress: Callable[[str], None]) -> Path:
@@ -83,12 +88,17 @@ def create_archive(project: Project, *, blocks: bool, progress: Callable[[str], 
     verified = {name: file_sha256(root / name) for name in made if (root / name).is_file()}
     _require_results(target, project, jobs, blocks)
     files: dict[str, Content] = {name: root / name for name in [*source, *made]}
+    # Of a project beside it the tool is not part; figures are drawn by it all the same.
+    tool = {} if any(name.startswith(f"{TOOL}/") for name in source) else _tool()
+    files |= tool
+    if LOCK not in source:
+        files[REQUIREMENTS] = "".join(f"{line}\n" for line in _installed(target)).encode()
     about = _about(root, project, checkout)
     runs = [_run(root, project, name, jobs) for name in jobs]
-    files[README] = _readme(about, project, checkout, len(files) + 3).encode()
-    folders = {n: text for n, text in _FOLDERS.items() if any(f.startswith(n) for f in source)}
+    files[README] = _readme(about, project, checkout, files, bool(tool)).encode()
+    folders = {n: text for n, text in _FOLDERS.items() if any(f.startswith(n) for f in files)}
     folders |= {f"{results}/{name}/blocks/": f"Blocks of {name}" for name in jobs if blocks}
-    described = {*_FILES, README, page[0]}
+    described = {*_FILES, LOCK, REQUIREMENTS, README, page[0]}
     described |= {name for run in runs for name in (*run.read, *run.written)}
     entries = {name: _file(files[name]) for name in files if name in described}
     files[METADATA] = crate_json(about, entries, folders, runs).encode()
@@ -169,6 +179,39 @@ def _gathered(folder: Path, job: Jobs) -> list[str]:
     return [*job.gathered, (folder / FAILURES).as_posix(), (folder / SUMS).as_posix()]
 
 
+def _tool() -> dict[str, Content]:
+    """Return the source of nessflow and its licence by their names in an archive."""
+    folder = Path(nessflow.__file__).parent
+    found = (path for path in sorted(folder.rglob("*")) if "__pycache__" not in path.parts)
+    files: dict[str, Content] = {
+        f"{TOOL}/{path.relative_to(folder).as_posix()}": path for path in found if path.is_file()
+    }
+    return files | {f"{TOOL}/LICENSE": licence_text("2026", "the nessflow developers").encode()}
+
+
+def _installed(target: Path) -> list[str]:
+    """Return name and version of all packages that nessflow needs and that are here, sorted."""
+    try:
+        waiting = requires(nessflow.__name__) or []
+    except PackageNotFoundError:
+        raise ArchiveError(
+            target,
+            [f"no {LOCK}, and nessflow is not installed, so that nobody knows what it needs"],
+            "install nessflow, or write what is needed there",
+        ) from None
+    versions = {}
+    while waiting:
+        name, _, condition = waiting.pop().partition(";")
+        name = re.match(r"[\w.-]+", name)[0]
+        # What is for other systems is not here; what is for an extra may be, for somebody else.
+        if name not in versions and not re.search(r"\bextra\b", condition):
+            with suppress(PackageNotFoundError):
+                versions[name] = version(name)
+                waiting += requires(name) or []
+    canonical = {re.sub(r"[-_.]+", "-", name).lower(): found for name, found in versions.items()}
+    return [f"{name}=={canonical[name]}" for name in sorted(canonical)]
+
+
 def _file(content: Content) -> File:
     size = len(content) if isinstance(content, bytes) else content.stat().st_size
     return File(size, sha256_of(content))
@@ -181,9 +224,10 @@ def _about(root: Path, project: Project, checkout: Checkout) -> About:
     text += f", at commit {checkout.commit}"
     if checkout.changes:
         text += f" WITH CHANGES that are not in the commit ({len(checkout.changes)} files)"
-    citation = YAML(typ="safe").load((root / CITATION).read_text(encoding="utf-8"))
+    text += f", computed and drawn with nessflow {nessflow.__version__}"
+    citation = read_citation(root)
     return About(
-        name=f"nessflow {nessflow.__version__}: {citation['title']}",
+        name=" ".join(str(citation[key]) for key in ("title", "version") if key in citation),
         description=f"{text}. {' '.join(str(citation.get('abstract', '')).split())}".strip(),
         published=checkout.date,
         commit=checkout.commit,
@@ -220,9 +264,14 @@ def _run(root: Path, project: Project, name: str, jobs: Mapping[str, Jobs]) -> R
     )
 
 
-def _readme(about: About, project: Project, checkout: Checkout, count: int) -> str:
+def _readme(
+    about: About, project: Project, checkout: Checkout, files: Mapping[str, Content], has_tool: bool
+) -> str:
     """Return how to check, read and redraw what is in the archive, with plain tools."""
-    results = _results_of(project)
+    results, count = _results_of(project), len(files) + 3  # this, metadata and manifest
+    install = f"--require-hashes -r {LOCK}" if LOCK in files else f"-r {REQUIREMENTS}"
+    # The tool is not installed there, nor need it be.
+    draw = f"{'PYTHONPATH=src ' if has_tool else ''}.venv/bin/snakemake"
     options = f"tier={project.tier} 'studies=[{','.join(project.studies)}]'"
     changes = ""
     if checkout.changes:
@@ -247,9 +296,9 @@ browser shows all of it in {results}/{REPORT}/{PAGE}, where that was made.
 Draw the figures again from the data, computing nothing (Python 3.11 or newer):
 
     python3 -m venv .venv
-    .venv/bin/pip install --require-hashes -r envs/requirements.lock
+    .venv/bin/pip install {install}
     rm {shlex.quote(str(results))}/*/figures/*
-    .venv/bin/snakemake --cores 1 figures --config {options}
+    {draw} --cores 1 figures --config {options}
 """
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import nessflow
+from nessflow import registry
 from nessflow.config.project import Project, Study
 from nessflow.digest import style_digest
 from nessflow.figures.plots import draw
@@ -19,6 +20,7 @@ from nessflow.figures.specs import Spec, studies_of
 from nessflow.figures.units import FigureError
 from nessflow.run.provenance import command, lock_sha256, record_of, reference_text, versions
 from nessflow.run.reader import read_data
+from nessflow.store.citation import title_and_licence
 from nessflow.store.files import (
     StoreError,
     file_sha256,
@@ -164,8 +166,8 @@ def figure_record(
         "figure_digest": style_digest(),
         "nessflow_version": nessflow.__version__,
         "versions": json.loads(versions(_DRAWING)),
-        "lock_sha256": lock_sha256(),
-        "license": nessflow.__license__,
+        "lock_sha256": lock_sha256(registry.project()),
+        "license": title_and_licence(registry.project())[1],
     }
 
 

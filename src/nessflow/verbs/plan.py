@@ -11,12 +11,14 @@ from nessflow.config.project import Project, Study
 from nessflow.config.study import possible_parameters
 from nessflow.digest import style_digest
 from nessflow.errors import ConfigError
+from nessflow.registry import project
 from nessflow.run.plan import Plan
 from nessflow.run.provenance import definition
 from nessflow.run.reasons import changed
 from nessflow.solvers.banded import banded_matrices
 from nessflow.solvers.solver import Solver, contact_response
 from nessflow.spectrum.mesh import levels_of_integral
+from nessflow.store.citation import title_and_licence
 from nessflow.store.files import Missing, StoreError
 from nessflow.store.manifest import (
     DATA,
@@ -33,6 +35,8 @@ from nessflow.systems.lattices.given.given import Given
 from nessflow.systems.system import OpenSystem
 from nessflow.verbs.workflow import SIDECAR, SUFFIXES, data_of, expected_figures, written_spec
 
+_CONTENT = {"axes": "values of axes", "fits": "fits", "license": "licence"}
+"""What goes into data and changes no point, by attribute."""
 _TRIED = 1e10
 """Operations up to which one energy is solved to see what it takes."""
 _SPEED = 3e9
@@ -86,12 +90,13 @@ def _of_old_data(study: Study, folder: Path) -> str:
         then = read_dataset(folder / DATA).attrs
     except StoreError as error:
         return _cause(error)
-    now = definition(study)
+    _, licence = title_and_licence(project())
+    now = definition(study) | {"license": licence}
     if reason := changed(then, now):
         return reason
-    for key, what in (("axes", "values of axes changed"), ("fits", "fits changed")):
+    for key, what in _CONTENT.items():
         if then.get(key) != now.get(key):
-            return what
+            return f"{what} changed"
     return "title, notes or names of axes changed"
 
 

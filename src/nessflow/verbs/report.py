@@ -19,6 +19,7 @@ from nessflow.report.pictures import embedded
 from nessflow.run.gather import failures_csv
 from nessflow.run.provenance import command, record_of, reference_text
 from nessflow.run.reader import read_data
+from nessflow.store.citation import title_and_licence
 from nessflow.store.files import (
     RERUN,
     Damaged,
@@ -81,11 +82,12 @@ def write_report(project: Project, progress: Callable[[str], None]) -> list[str]
     bad += [f for entry in studies for f in entry.pop("bad")]
     index = {entry["name"]: entry.pop("index") for entry in studies}
     points, failed = (sum(entry[key] for entry in studies) for key in ("points", "failures"))
+    title, licence = title_and_licence(project.root)
     text = page(
         {
-            "heading": f"nessflow: {len(studies)} {'study' if len(studies) == 1 else 'studies'}",
+            "heading": f"{title}: {len(studies)} {'study' if len(studies) == 1 else 'studies'}",
             "summary": f"Tier {project.tier}, {points} points, {failed} of them failed; "
-            f"nessflow {nessflow.__version__}, licence {nessflow.__license__}.",
+            f"nessflow {nessflow.__version__}, licence of the data: {licence}.",
             "studies": studies,
             "index": index,
             "parameters": sorted({key for entry in index.values() for key in entry["parameters"]}),

@@ -1,0 +1,144 @@
+"""What ``nessflow init`` and ``nessflow new`` write and refuse."""
+
+import re
+
+import pytest
+from ruamel.yaml import YAML
+
+from nessflow.config.project import ConfigError, load_project
+from nessflow.errors import Problem
+from nessflow.figures.specs import SPEC
+from nessflow.registry import kind_names
+from nessflow.store.citation import NOT_STATED, read_citation, title_and_licence
+from nessflow.verbs.begin.init import TEMPLATE, init_project, new_study
+
+
+@pytest.fixture
+def begun(tmp_path, monkeypatch):
+    list(init_project(tmp_path / "my-paper", "Ada Lovelace"))
+    monkeypatch.chdir(tmp_path / "my-paper")
+    return tmp_path / "my-paper"
+
+
+def test_what_is_there_stays_as_it_is(tmp_path):
+    (tmp_path / "config" / "studies").mkdir(parents=True)
+    (tmp_path / "README.md").write_text("mine")
+    (tmp_path / "Snakefile").symlink_to("nowhere")
+    lines = list(init_project(tmp_path, "Ada", github=True))
+    assert (tmp_path / "README.md").read_text() == "mine"
+    assert (tmp_path / "Snakefile").is_symlink()
+    assert sum("stays as it is" in line for line in lines) == 2
+    # Nobody who has studies needs others.
+    assert not list((tmp_path / "config" / "studies").iterdir())
+    assert not (tmp_path / "parts").exists()
+    assert (tmp_path / ".github" / "workflows" / "run.yml").is_file()
+    assert not (tmp_path / "profiles" / "slurm").exists()
+    assert (tmp_path / ".gitignore").is_file()
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path):
+    (tmp_path / "config").write_text("")
+    with pytest.raises(ConfigError, match="config is something else"):
+        list(init_project(tmp_path, "Ada"))
+
+
+@pytest.mark.parametrize(
+    ("author", "written"),
+    [
+        ("Ada Lovelace", {"given-names": "Ada", "family-names": "Lovelace"}),
+        ("José O'Neil Peña", {"given-names": "José O'Neil", "family-names": "Peña"}),
+        ("Plato", {"name": "Plato"}),
+        ("x: [y] #z", {"given-names": "x: [y]", "family-names": "#z"}),
+    ],
+)
+def test_the_citation_is_of_the_user(tmp_path, author, written):
+    folder = tmp_path / "it's: a #project"
+    list(init_project(folder, author))
+    citation = read_citation(folder)
+    assert citation["title"] == folder.name
+    assert citation["authors"] == [written]
+    assert author in (folder / "LICENSE").read_text()
+    assert title_and_licence(folder) == (folder.name, "BSD-3-Clause")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("license: BSD-3-Clause", "license: [MIT]", "license = "),
+        ("license: BSD-3-Clause", "licence: MIT", "license: expected an identifier of spdx.org"),
+        ("title: ", "titel: ", "title: expected what the project is called"),
+        ("authors:", "author:", "authors: expected a list"),
+        ("    family-names: ", "    family: ", None),
+        ("  - given-names: 'Ada'\n    family-names", "  - family", "authors.0 = "),
+        ("# orcid: https://orcid.org/", "orcid: ", "authors.0.orcid = 0000-0000-0000-0000"),
+    ],
+)
+def test_faults_of_the_citation_are_named_by_line(begun, old, new, fault):
+    path = begun / "CITATION.cff"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    if fault is None:
+        assert read_citation(begun)
+        return
+    with pytest.raises(ConfigError) as caught:
+        read_citation(begun)
+    assert fault in str(caught.value)
+    assert str(path) in str(caught.value)
+    # Numbers need none of it.
+    assert title_and_licence(begun) == ("my-paper", NOT_STATED)
+
+
+def test_no_placeholder_is_left(begun):
+    for path in begun.rglob("*"):
+        if path.is_file():
+            assert not re.search("@[a-z]+@", path.read_text()), path
+
+
+def test_settings_may_be_absent(begun):
+    (begun / "config" / "config.yaml").unlink()
+    project = load_project(begun, figure_specs=SPEC)
+    assert project.tier == "paper"
+    assert project.results == begun / "results"
+    assert set(project.studies) == {"first-wire", "own-parts"}
+    with pytest.raises(ConfigError, match="expected one of the studies first-wire, own-parts"):
+        load_project(begun, studies="other")
+
+
+def test_both_tiers_of_the_first_study(begun):
+    sizes = [load_project(begun, tier=tier).studies["first-wire"] for tier in ("paper", "smoke")]
+    assert [len(study.blocks) for study in sizes] == [4, 4]
+    assert not [study.warnings for study in sizes if study.warnings]
+
+
+@pytest.mark.parametrize("kind", kind_names())
+def test_a_study_like_the_example_of_a_kind(begun, kind):
+    new_study("mine", kind)
+    assert load_project(begun, studies="mine").studies["mine"].kind_name == kind
+
+
+def test_a_study_like_another_one_keeps_its_comments(begun):
+    new_study("mine", "first-wire")
+    text = (begun / "config/studies/mine.yaml").read_text()
+    assert text == (TEMPLATE / "config/studies/first-wire.yaml").read_text()
+    assert YAML(typ="safe").load(text)["title"]
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "fault"),
+    [
+        ("own-parts", "first-wire", "NAME = own-parts: expected a name that is free"),
+        ("../x", "first-wire", "NAME = ../x: expected a name of a-z"),
+        ("all", "first-wire", "that no command has"),
+        ("mine", "first-wir", "did you mean 'first-wire'?"),
+        ("mine", "transmision", "did you mean 'transmission'?"),
+        ("mine", "../../LICENSE", "--from = ../../LICENSE: expected a kind, or a file in"),
+    ],
+)
+def test_names_that_cannot_be(begun, name, source, fault):
+    before = sorted(begun.rglob("*"))
+    with pytest.raises(ConfigError) as caught:
+        new_study(name, source)
+    assert fault in str(caught.value)
+    assert all(isinstance(problem, Problem) for problem in caught.value.problems)
+    assert sorted(begun.rglob("*")) == before
