@@ -151,6 +151,50 @@ def _fault_of_import(error: BaseException, path: Path) -> str:
     return f"{where or f'{FOLDER}/{path.name}'}: {what}"
 
 
+def fault_of_outside(error: Exception, values: Mapping[str, object]) -> str:
+    """Return what an error is that a study met which has parts from outside, "" where it has none.
+
+    What such a part does wrong may be seen first where its values are used: then it names them all.
+
+    Parameters
+    ----------
+    error : Exception
+        What was raised while the study was read.
+    values : mapping
+        The study as written.
+    """
+    texts = set(_texts_in(values))
+    used = [source for source in _outside() if _is_named(source, texts)]
+    for source in used:
+        where, what = _traced(error, Path(source.module.__file__).parent) if source.module else ("", "")
+        if where:
+            return f"{where}: {what}"
+    if not used:
+        return ""
+    what = str(error)
+    if not isinstance(error, ValueError):
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
+    return f"{' or '.join(source.place for source in used)}: {what}"
+
+
+def _is_named(source: Source, texts: Iterable[str]) -> bool:
+    """Tell whether a kind, a part or a function of a module is among some texts."""
+    names = {source.kind, *map(_own_name, source.classes)}
+    return any(text in names or text.startswith(f"{source.place}:") for text in texts)
+
+
+def _texts_in(values: object) -> Iterator[str]:
+    """Yield every key and every text in nested mappings and lists."""
+    if isinstance(values, str):
+        yield values
+    elif isinstance(values, Mapping | list | tuple):
+        for value in values:
+            yield from _texts_in(value)
+        if isinstance(values, Mapping):
+            yield from _texts_in(list(values.values()))
+
+
 def _traced(error: BaseException, folder: Path) -> tuple[str, str]:
     """Return the line in a file of a folder nearest to an error, if any, and the error."""
     at = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
@@ -272,6 +316,8 @@ def _members(family: type, root: Path) -> Members:
                 continue
             if lacking := _lacking(part, family):
                 broken.append(f"{source.place}: {part.__name__} does not say {lacking}")
+            elif "variables" in family.needs and (what := _not_variables(part.variables)):
+                broken.append(f"{source.place}: {part.__name__}.variables: {what}")
             elif name in parts:
                 both = f"{places[name].place} and {source.place}"
                 refused[name] = f"{both} both have a part of this name; rename one"
@@ -283,8 +329,11 @@ def _members(family: type, root: Path) -> Members:
 
 def _name_of(part: type, family: type) -> str | None:
     """Return the name of a part of a family, None for all other classes."""
-    if not issubclass(part, family) or part is family:
-        return None
+    return _own_name(part) if issubclass(part, family) and part is not family else None
+
+
+def _own_name(part: type) -> str | None:
+    """Return by which name a class is a part, None for most classes."""
     field = getattr(part, "model_fields", {}).get("kind")
     name = getattr(part, "name", None) if field is None else field.default
     return name if isinstance(name, str) and name else None
@@ -296,6 +345,14 @@ def _lacking(part: type, family: type) -> str:
     fields = getattr(part, "model_fields", {})
     missing |= {n for n in family.needs if n not in fields and not hasattr(part, n)}
     return ", ".join(sorted(missing))
+
+
+def _not_variables(given: object) -> str:
+    """Return what is wrong with what has to be variables by name, as text."""
+    if not isinstance(given, Mapping):
+        return f"expected a mapping of names to variables, not {given!r}"
+    wrong = [name for name, each in given.items() if not isinstance(each, Variable)]
+    return f"{wrong[0]!r}: expected a Variable, not {given[wrong[0]]!r}" if wrong else ""
 
 
 def refusal(family: type, name: object) -> str:
@@ -500,7 +557,20 @@ def kind_source(name: str) -> Source:
         raise PartError(source.fault)
     if missing := [need for need in KIND_NEEDS if not hasattr(source.module, need)]:
         raise PartError(f"{source.place}: a kind of study defines {', '.join(missing)} as well")
+    if wrong := _wrong_in(source.module):
+        raise PartError(f"{source.place}: {wrong}")
     return source
+
+
+def _wrong_in(kind: ModuleType) -> str:
+    """Return which name of a kind is something else than a kind needs, as text."""
+    if not (isinstance(kind.Parameters, type) and issubclass(kind.Parameters, BaseModel)):
+        return "Parameters: expected a class that derives from nessflow.parts.Strict"
+    if wrong := _not_variables(kind.VARIABLES):
+        return f"VARIABLES: {wrong}"
+    functions = (name for name in KIND_NEEDS if name.islower())
+    other = next((name for name in functions if not callable(getattr(kind, name))), "")
+    return other and f"{other}: expected a function"
 
 
 def kind_names() -> list[str]:

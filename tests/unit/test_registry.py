@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from nessflow.cli import commands
-from nessflow.config.project import load_study
+from nessflow.config.project import blamed, load_study
 from nessflow.config.study import possible_parameters
 from nessflow.digest import closure, source_digest
 from nessflow.registry import kind_names, members, sources_of, use_project
@@ -374,6 +374,27 @@ def test_a_name_that_is_there_twice_is_refused_with_both_places(project):
             "parts/my_kind.py: a kind of study defines CONVENTIONS, evaluate as well",
         ),
         (KIND + "\nundefined\n", "parts/my_kind.py:12: NameError: name 'undefined'"),
+        (
+            KIND.replace("(Strict)", ""),
+            "parts/my_kind.py: Parameters: expected a class that derives from nessflow",
+        ),
+        (
+            KIND.replace('Variable((), "t", "square")', "3"),
+            "parts/my_kind.py: VARIABLES: 'y': expected a Variable, not 3",
+        ),
+        (
+            KIND.replace("CONVENTIONS = ()", "CONVENTIONS = (); is_random = True"),
+            "parts/my_kind.py: is_random: expected a function",
+        ),
+        (
+            KIND.replace("return {}", "return p.z"),
+            "parts/my_kind.py:9: AttributeError: 'Parameters' object has no attribute 'z'",
+        ),
+        (KIND.replace("return {}", "return 3"), "parts/my_kind.py: AttributeError: 'int' object"),
+        (
+            KIND.replace("Variable(()", 'Variable(("spin",)'),
+            "parts/my_kind.py: y has the dimension spin, which `coordinates` does not give",
+        ),
         (None, "expected one of the kinds asymptotic-rates"),
     ],
 )
@@ -383,6 +404,21 @@ def test_a_kind_that_does_not_keep_its_contract_is_refused(project, text, messag
     assert found.keys() == {"mine"}
     assert "mine.yaml:3: study = my-kind: " in found["mine"]
     assert message in found["mine"]
+
+
+def test_what_a_part_does_wrong_when_a_study_is_read_stops_that_study_alone(project):
+    """Its values are checked by properties of the part, which are anybody's code."""
+    text = "    def model_post_init(self, _):\n        self.length\n\n    @property\n"
+    root = project(zigzag=LATTICE.replace("    @property\n", text))
+    ((study, found),) = broken(root).items()
+    assert study == "wire"
+    assert "wire.yaml:3: study = transmission: parts/zigzag.py:21: AttributeError: " in found
+    assert "Traceback" not in run("plan").stderr
+    # Of a study that names no part from outside an error is a defect of nessflow.
+    error = ValueError("anything")
+    assert blamed(error, root / "config/studies/chain.yaml") is None
+    found = str(blamed(error, root / "config/studies/wire.yaml"))
+    assert "parts/wire.py or parts/zigzag.py: anything" in found
 
 
 def test_parts_of_one_project_are_not_those_of_another(project):

@@ -1,9 +1,11 @@
 """Study files and the project's ``config.yaml``, checked as a whole before anything runs."""
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -42,7 +44,7 @@ from nessflow.config.study_file import (
     study_schema,
 )
 from nessflow.errors import ConfigError, Problem, closest, listed, nearest
-from nessflow.registry import Kind, PartError, find_kind, use_project
+from nessflow.registry import Kind, PartError, fault_of_outside, find_kind, use_project
 from nessflow.validation import Fault, validated
 
 __all__ = [
@@ -167,6 +169,38 @@ def load_project(
     return project
 
 
+def blamed(error: Exception, path: Path) -> ConfigError | None:
+    """Return what to say of an error that a study met; None where nessflow alone can cause it.
+
+    Parts of others are run while a study is read, and may do anything.
+    """
+    if isinstance(error, ConfigError):
+        return error
+    try:
+        document = read_document(path)
+    except ConfigError:
+        return None
+    why = fault_of_outside(error, document.data)
+    return ConfigError([document.problem(("study",), "", why)]) if why else None
+
+
+Load = TypeVar("Load", bound=Callable[..., Study])
+
+
+def _blaming_parts(load: Load) -> Load:
+    @functools.wraps(load)
+    def loaded(path: Path | str, **options: object) -> Study:
+        try:
+            return load(path, **options)
+        except Exception as error:
+            if (found := blamed(error, Path(path))) is None:
+                raise
+            raise found from error
+
+    return cast(Load, loaded)
+
+
+@_blaming_parts
 def load_study(
     path: Path | str,
     *,
@@ -314,7 +348,8 @@ def _study_files(folder: Path) -> tuple[dict[str, Path], Faults]:
         for path in sorted(folder.glob("[!.]*.yml"))
     }
     if not found:
-        faults[""] = [Problem(str(folder), None, "", "", "at least one study, NAME.yaml")]
+        hint = "" if folder.is_dir() else "be in the folder of a project; `nessflow init` makes one"
+        faults[""] = [Problem(str(folder), None, "", "", "at least one study, NAME.yaml", hint)]
     return found, faults
 
 

@@ -86,7 +86,13 @@ class _Layout:
 
 
 def layout_of(study: Study) -> _Layout:
-    """Return what the data of a study will look like, by its first possible point."""
+    """Return what the data of a study will look like, by its first possible point.
+
+    Raises
+    ------
+    ValueError
+        When a variable has a dimension without coordinates: a fault of a kind.
+    """
     found = study.kind.coordinates(possible_parameters(study, {}))
     values = {a.name: np.array([a.value(label) for label in a.labels]) for a in study.axes}
     units = {axis.name: axis.natural_units or "1" for axis in study.axes}
@@ -110,6 +116,11 @@ def layout_of(study: Study) -> _Layout:
             beside[name] = given.beside, given.values
         else:
             values[name], units[name] = given.values, given.natural_units
+    for name, variable in variables.items():
+        if lost := [dim for dim in variable.dims if dim not in values]:
+            raise ValueError(
+                f"{name} has the dimension {lost[0]}, which `coordinates` does not give"
+            )
     for fit in study.fits:
         y, name = quantities.get(fit["y"]), fit["name"].replace("-", "_")
         if y is not None:

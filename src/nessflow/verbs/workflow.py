@@ -15,6 +15,7 @@ from nessflow.config.project import (
     ConfigError,
     Project,
     Study,
+    blamed,
     is_study_name,
     load_project,
     template_json,
@@ -230,8 +231,16 @@ def read_project(root: Path, **choices) -> Project:
     """
     use_project(root)
     project = load_project(root, figure_specs=SPEC, **choices)
+    layouts, unfit = {}, {}
+    for study in project.studies.values():
+        try:
+            layouts[study.name] = layout_of(study)
+        except Exception as error:
+            if (found := blamed(error, study.path)) is None:
+                raise
+            unfit[study.name] = found.problems
+    project = project.parted(unfit)
     studies = project.studies.values()
-    layouts = {study.name: layout_of(study) for study in studies}
     faults = {study.name: figure_problems(study, layouts) for study in studies}
     project = project.parted({name: found for name, found in faults.items() if found})
     if not choices.get("is_tolerant") or not project.studies:
