@@ -1,4 +1,4 @@
-# `make run` and `make test` set everything up: git and Python 3.11+ are enough.
+# `make run` and `make test` set everything up: git and Python 3.11+ with venv are enough.
 PYTHON ?= python3
 CORES ?= all
 VENV := .venv

@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
+from nessflow.cli import commands
 from nessflow.config.project import ConfigError, load_project
 from nessflow.errors import Problem
 from nessflow.figures.specs import SPEC
@@ -34,6 +36,20 @@ def test_what_is_there_stays_as_it_is(tmp_path):
     assert (tmp_path / ".github" / "workflows" / "run.yml").is_file()
     assert not (tmp_path / "profiles" / "slurm").exists()
     assert (tmp_path / ".gitignore").is_file()
+
+
+def test_who_makes_it_is_told_or_known_to_git(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, str(tmp_path / "git"))
+    done = CliRunner().invoke(commands, ["init", "a"], standalone_mode=False)
+    assert "--author 'Given Family'" in str(done.exception)
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "git").write_text("[user]\n  name = Emmy Noether\n")
+    assert CliRunner().invoke(commands, ["init", "a"]).exit_code == 0
+    assert "Emmy Noether" in (tmp_path / "a" / "LICENSE").read_text()
+    assert CliRunner().invoke(commands, ["init", "b", "--author", "Ada"]).exit_code == 0
+    assert ", Ada\n" in (tmp_path / "b" / "LICENSE").read_text()
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path):
