@@ -167,6 +167,36 @@ def test_data_computed_without_git_say_that_nobody_knows_the_source(finished):
     assert "git_dirty" not in attributes["origins"]
 
 
+def test_a_project_may_be_a_folder_of_a_checkout(tmp_path):
+    inside = tmp_path / "paper" / "numbers of it"
+    (inside / "config").mkdir(parents=True)
+    (tmp_path / "paper" / "text.tex").touch()
+    (inside / "config" / "a.yaml").touch()
+    author = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    for command in (("init", "-q"), ("add", "."), (*author, "commit", "-q", "-m", "All")):
+        subprocess.run(["git", *command], cwd=tmp_path / "paper", check=True, capture_output=True)
+    git_state.cache_clear()
+    commit, dirty = git_state(inside)
+    assert (len(commit), dirty) == (40, 0)
+    # What is beside it is no change of it.
+    (tmp_path / "paper" / "text.tex").write_text("more")
+    git_state.cache_clear()
+    assert git_state(inside) == (commit, 0)
+    assert not read_checkout(inside).changes
+    (inside / "config" / "a.yaml").write_text("more")
+    (inside / "b é.yaml").touch()
+    git_state.cache_clear()
+    assert git_state(inside) == (commit, 1)
+    found = read_checkout(inside)
+    assert found.changes == [" M config/a.yaml", "?? b é.yaml"]
+    assert found.files == ["b é.yaml", "config/a.yaml"]
+    # An archive that is unpacked in a checkout is none of it.
+    (tmp_path / "paper" / "unpacked").mkdir()
+    (tmp_path / "paper" / "unpacked" / "c.yaml").touch()
+    assert git_state(tmp_path / "paper" / "unpacked") == ("unknown", None)
+    assert read_checkout(tmp_path / "paper" / "unpacked") is None
+
+
 @pytest.mark.parametrize(
     "name",
     ["data.nc", "failures.csv", "manifest.json", "figures/current.svg", "figures/captions.txt"],

@@ -22,17 +22,20 @@ class Checkout:
 
 
 def read_checkout(root: Path) -> Checkout | None:
-    """Return the state of the working tree whose top is ``root``; None where there is none."""
+    """Return the state of a working tree, or of a folder of one; None where git knows no file."""
     root = Path(root).resolve()
     try:
-        top = _git(root, "rev-parse", "--show-toplevel")[0]
+        prefix = "".join(_git(root, "rev-parse", "--show-prefix"))
+        known = _git(root, "ls-files", "-z", "--", ".")
         commit, date = _git(root, "log", "-1", "--format=%H%x00%cI")[:2]
-        changes = _git(root, "status", "--porcelain", "-z", "--no-renames", "-uall")
+        changes = _git(root, "status", "--porcelain", "-z", "--no-renames", "-uall", "--", ".")
         files = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     except (OSError, subprocess.SubprocessError):
         return None
-    if Path(top).resolve() != root:
+    if not known:
         return None
+    # Named from the top of the tree, unlike files.
+    changes = [f"{line[:3]}{line[3:].removeprefix(prefix)}" for line in changes]
     return Checkout(commit, date, changes, sorted({f for f in files if (root / f).is_file()}))
 
 

@@ -141,23 +141,24 @@ def lock_sha256(root: Path) -> str:
 def git_state(root: Path) -> tuple[str, int | None]:
     """Return the commit of a project and 1 where it has changes beside results, else 0.
 
-    ``("unknown", None)`` without git or when ``root`` is not the top of a working tree, None for
-    the changes where git cannot tell: nobody knows then whether the source is that of a commit.
+    The project may be a folder of a larger checkout, whose other folders do not count.
+    ``("unknown", None)`` without git or where it knows no file of the project, None for the changes
+    where git cannot tell: nobody knows then whether the source is that of a commit.
     """
     top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD") or ("", "")
-    if not top or Path(top).resolve() != root.resolve():
+    if not top or not _git(root, "ls-files", "--", "."):
         return _UNKNOWN, None
     status = ("status", "--porcelain", "-z", "--no-renames", "-uall", "--", ".", ":!results")
     found = _git(root, *status)
     if found is None:
         return commit, None
     changes = "\n".join(found).split("\0")
-    return commit, int(not all(_is_new_link(root, line) for line in filter(None, changes)))
+    return commit, int(not all(_is_new_link(Path(top), line) for line in filter(None, changes)))
 
 
-def _is_new_link(root: Path, change: str) -> bool:
+def _is_new_link(top: Path, change: str) -> bool:
     """Tell whether git does not know a link to a folder: results on another disk, no source."""
-    path = root / change[3:]
+    path = top / change[3:]
     return change.startswith("??") and path.is_symlink() and path.is_dir()
 
 
