@@ -1,6 +1,7 @@
 """What ``nessflow init`` and ``nessflow new`` write and refuse."""
 
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -10,15 +11,24 @@ from nessflow.cli import commands
 from nessflow.config.project import ConfigError, load_project
 from nessflow.errors import Problem
 from nessflow.figures.specs import SPEC
-from nessflow.registry import kind_names
+from nessflow.registry import kind_names, use_project
 from nessflow.store.citation import NOT_STATED, read_citation, title_and_licence
 from nessflow.verbs.begin.init import TEMPLATE, init_project, new_study
+
+
+@pytest.fixture(autouse=True)
+def ours(monkeypatch):
+    """Have parts looked for in this project again, whatever a test was in."""
+    yield
+    monkeypatch.undo()
+    use_project(Path(__file__))
 
 
 @pytest.fixture
 def begun(tmp_path, monkeypatch):
     list(init_project(tmp_path / "my-paper", "Ada Lovelace"))
     monkeypatch.chdir(tmp_path / "my-paper")
+    use_project(tmp_path / "my-paper")
     return tmp_path / "my-paper"
 
 

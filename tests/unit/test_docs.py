@@ -30,7 +30,7 @@ SOURCE = ROOT / "src" / "nessflow"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = [*PAGES, *sorted(SOURCE.rglob("*.py"))]
 """All that may name a module: pages, docstrings, comments."""
-OWN = re.compile(r"(parts/|my-project/).*|my_kind\.py|tests/test_laws\.py")
+OWN = re.compile(r"(parts/|my-project/).*|my_kind\.py|table\.py|tests/test_(laws|parts)\.py")
 """Files of the reader's own project."""
 NAMED = re.compile(r"\| *((?:`[a-z0-9-]+`(?:, | and )?)+) *(?=\|)")
 

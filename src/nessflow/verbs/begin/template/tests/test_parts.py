@@ -9,7 +9,9 @@ from nessflow.testing import check_lead, check_observable
 
 def test_semicircle():
     """Causal, no states outside its band, and the current is that of a long finite lead."""
-    check_lead(nf.leads.Semicircle(half_width=1.5, coupling=0.7))
+    check_lead(
+        nf.leads.Semicircle(half_width=1.5, coupling=0.7, chemical_potential=0, temperature=0)
+    )
 
 
 def test_imbalance():
