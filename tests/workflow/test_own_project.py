@@ -34,8 +34,10 @@ class Installed:
         self.folder, self.python = folder, python
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
-        hidden = ("PYTHONPATH", "GIT_AUTHOR_NAME")
+        hidden = ("PYTHONPATH",)
         environment = {name: os.environ[name] for name in os.environ if name not in hidden}
+        # As in an active environment.
+        environment["PATH"] = f"{self.python.parent}{os.pathsep}{environment['PATH']}"
         return subprocess.run(
             [str(self.python), "-m", *arguments],
             cwd=self.folder,
