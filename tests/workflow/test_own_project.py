@@ -34,8 +34,7 @@ class Installed:
         self.folder, self.python = folder, python
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
-        hidden = ("PYTHONPATH",)
-        environment = {name: os.environ[name] for name in os.environ if name not in hidden}
+        environment = {name: os.environ[name] for name in os.environ if name != "PYTHONPATH"}
         # As in an active environment.
         environment["PATH"] = f"{self.python.parent}{os.pathsep}{environment['PATH']}"
         return subprocess.run(
