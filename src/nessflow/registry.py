@@ -166,7 +166,9 @@ def fault_of_outside(error: Exception, values: Mapping[str, object]) -> str:
     texts = set(_texts_in(values))
     used = [source for source in _outside() if _is_named(source, texts)]
     for source in used:
-        where, what = _traced(error, Path(source.module.__file__).parent) if source.module else ("", "")
+        where, what = (
+            _traced(error, Path(source.module.__file__).parent) if source.module else ("", "")
+        )
         if where:
             return f"{where}: {what}"
     if not used:

@@ -1,6 +1,7 @@
 """The numbers of the report page, and that no text of a study becomes a part of the page."""
 
 import base64
+import io
 import re
 from html.parser import HTMLParser
 
@@ -10,9 +11,18 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
-from nessflow.report.numbers import largest_errors, packed, plot_data, shared, thinned
+from nessflow.report.numbers import (
+    largest_errors,
+    packed,
+    plot_data,
+    shared,
+    thinned,
+    undefined_values,
+)
 from nessflow.report.page import page
+from nessflow.report.pictures import WIDTH, embedded
 
 
 def labelled(dims, values, units="t", long_name="something"):
@@ -75,6 +85,32 @@ def test_thinning_keeps_the_ends_and_the_bound(sizes, most):
         assert (np.diff(places) > 0).all()
 
 
+def test_a_variable_without_any_value_has_its_reason_and_no_error(data):
+    for name in ("bias_mean", "bias_sem"):
+        data[name] = data[name] * np.nan
+        data[name].attrs["undefined"] = "no leads"
+    data["bias"] = data["current"].assign_attrs(undefined="no leads")
+    data["slope"].attrs["undefined"] = "at some points"
+    assert [row["variable"] for row in largest_errors(data)] == ["current", "slope"]
+    found = dict(undefined_values(data))
+    assert found == {"no leads": ["bias"], "at some points": ["slope"]}
+
+
+@pytest.mark.parametrize(("width", "kept"), [(1020, 1020), (2100, WIDTH)])
+def test_a_figure_is_embedded_for_reading(width, kept):
+    file = io.BytesIO()
+    Image.new("RGB", (width, width // 2), "white").save(file, "PNG")
+    picture, pixels, height, shown = embedded(file.getvalue())
+    assert (pixels, height) == (kept, kept // 2)
+    assert width / 2 < shown < width
+    assert pixels > shown
+    assert embedded(file.getvalue())[0] == picture
+    decoded = Image.open(
+        io.BytesIO(base64.b64decode(picture.removeprefix("data:image/webp;base64,")))
+    )
+    assert decoded.size == (pixels, height)
+
+
 @given(wanted=st.lists(st.integers(1, 1000), min_size=1), total=st.integers(1000, 20000))
 def test_who_wants_little_leaves_more_to_others(wanted, total):
     share = shared(wanted, total)
@@ -121,24 +157,37 @@ def content(text: str) -> dict:
         "fault": "",
         "width": 2,
         "height": 1,
+        "shown": 2,
         "sources": cells,
         "old": True,
     } | dict.fromkeys(("name", "alt", "remark", "file", "picture"), text)
-    words = ("name", "title", "reference", "kind", "notes", "command", "count", "fault")
+    words = ("name", "title", "reference", "kind", "notes", "command", "count", "fault", "why")
+    words += ("before", "after", "figure", "figure_text")
+    reason = {"count": 1, "level": "failed", "status": text, "message": text}
     study = dict.fromkeys(words, text) | {
+        "is_narrow": True,
+        "marks": [{"level": "suspect", "text": text}],
+        "undefined": [cells],
         "axes": [dict.fromkeys(("name", "meaning", "range", "unit"), text)],
         "parameters": [cells],
         "provenance": [cells],
         "figures": [figure, {"name": text, "fault": text}],
         "errors": [row | dict.fromkeys(("variable", "unit", "estimate"), text)],
-        "failed": {"count": 1, "columns": cells, "rows": [cells], "more": 3},
+        "failed": {
+            "reasons": [reason],
+            "other": 2,
+            "columns": cells,
+            "rows": [cells],
+            "more": 3,
+        },
         "plot": plot,
     }
     index = {text: {"text": text, "parameters": {text: cells}, "point": text}}
     return {
         "heading": text,
         "summary": text,
-        "studies": [study],
+        "groups": [{"name": text, "is_kind": True, "studies": [study]}],
+        "concerns": [study],
         "index": index,
         "parameters": [text],
     }
@@ -157,7 +206,7 @@ def test_the_page_allows_its_own_scripts_only():
     text = page(content("harmless"))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1].replace("&#39;", "'")
     assert "default-src 'none'" in policy
-    assert policy.count("'sha256-") == len(re.findall(r"<script>", text))
+    assert policy.count("'sha256-") == len(re.findall(r'<script( type="text/plain" .*?)?>', text))
     tags = Tags()
     tags.feed(text)
     assert not [link for link in tags.links if re.match("(https?:)?//", link)]

@@ -7,11 +7,14 @@ import numpy as np
 import xarray as xr
 
 ESTIMATES = {"_error": "numerical", "_sem": "standard error of the mean"}
+_OVER_SAMPLES = ("_mean", "_mean_square", "_mean_sem", "_mean_square_sem")
 _SHRINK = 0.9
 
 
 def largest_errors(data: xr.Dataset) -> list[dict[str, object]]:
     """Return, for each variable with an error, the largest one of the points that are ok.
+
+    A variable that is undefined at every point is left out: ``undefined_values`` has its reason.
 
     Parameters
     ----------
@@ -32,6 +35,8 @@ def largest_errors(data: xr.Dataset) -> list[dict[str, object]]:
         if of is None:
             continue
         error, value = (np.abs(_ok(data, key)) for key in (name, of))
+        if _reason(data, of) and not np.isfinite(value).any():
+            continue
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = (error / value.where(value > 0)).values
         rows.append(
@@ -73,6 +78,24 @@ def _at_points(data: xr.Dataset, values: xr.DataArray) -> bool:
 def _largest(values: np.ndarray) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.max()) if finite.size else float("nan")
+
+
+def undefined_values(data: xr.Dataset) -> list[tuple[str, list[str]]]:
+    """Return why values are undefined, and of which variables.
+
+    Errors and means over samples, which are so for the same reason, go with their variable.
+    """
+    found = {}
+    for name in map(str, data.data_vars):
+        reason = _reason(data, name)
+        stems = (name.removesuffix(end) for end in (*ESTIMATES, *_OVER_SAMPLES))
+        if reason and all(stem == name or reason != _reason(data, stem) for stem in stems):
+            found.setdefault(reason, []).append(name)
+    return list(found.items())
+
+
+def _reason(data: xr.Dataset, name: str) -> str:
+    return data[name].attrs.get("undefined", "") if name in data else ""
 
 
 # Values for the interactive plot

@@ -9,43 +9,138 @@ const element = (name, attributes = {}, ...children) => {
 const choice = (names) => element("select", {}, ...names.map((name) => new Option(name, name)));
 const withUnit = (text, unit) => (unit ? `${text} (${unit})` : text);
 
-// Filter by study, by parameter or axis, and by its value.
+// The address names the study that is open: ways back and forth are those of the browser.
+const byId = (id) => document.getElementById(id);
+const articles = [...document.querySelectorAll("article")];
+const index = JSON.parse(byId("Index").textContent);
+const inContents = new Map(
+  [...document.querySelectorAll("#Contents li li")].map((item) => [item.querySelector("a").hash.slice(1), item]));
+const heading = document.title;
+let open = null;
+
+function settle() {
+  const [before, now] = [open, articles.find((article) => article.matches(":target")) ?? null];
+  open = now;
+  document.title = open ? `${open.querySelector("h3").textContent} – ${heading}` : heading;
+  for (const article of articles) article.querySelector(".figures").inert = article !== open;
+  document.querySelector("#Contents [aria-current]")?.removeAttribute("aria-current");
+  if (open) {
+    const item = inContents.get(open.id);
+    item.querySelector("a").setAttribute("aria-current", "page");
+    const [list, { top, bottom }] = [byId("Contents"), item.getBoundingClientRect()];
+    const seen = list.getBoundingClientRect();
+    if (top < seen.top || bottom > seen.bottom) list.scrollTop += top - seen.top - seen.height / 3;
+  } else if (before) {
+    before.querySelector("h3 a").focus();
+  }
+}
+window.addEventListener("hashchange", settle);
+
+// Without room the contents are closed until they are asked for, and when they have led somewhere.
 {
-  const index = JSON.parse(document.getElementById("index").textContent);
-  const [name, parameter, value] = ["by-name", "by-parameter", "by-value"].map((id) =>
-    document.getElementById(id));
-  const articles = [...document.querySelectorAll("article")];
+  const [narrow, contents] = [matchMedia("(max-width: 56rem)"), document.querySelector("#Contents details")];
+  const fold = () => { contents.open = !narrow.matches; };
+  narrow.addEventListener("change", fold);
+  contents.addEventListener("click", (event) => event.target.closest("a") && fold());
+  fold();
+}
+
+// Filter by words, by parameter or axis, and by its value.
+{
+  const [words, parameter, value, marked] = ["Words", "Parameter", "Value", "Marked"].map(byId);
+  const groups = [...document.querySelectorAll(".group, #Contents > details > ul > li")];
+  const matches = (article, wanted) => {
+    const { text, parameters } = index[article.id];
+    const values = parameters[parameter.value];
+    return wanted.every((word) => text.includes(word)) &&
+      (!parameter.value || (values && (!value.value || values.includes(value.value)))) &&
+      (!marked?.checked || article.querySelector(".mark"));
+  };
   const show = () => {
-    const words = name.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
+    const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const article of articles) {
-      const { text, parameters } = index[article.id];
-      const values = parameters[parameter.value];
-      article.hidden = !(
-        words.every((word) => text.includes(word)) &&
-        (!parameter.value || (values && (!value.value || values.includes(value.value)))));
-      shown += !article.hidden;
+      article.hidden = !matches(article, wanted);
+      inContents.get(article.id).hidden = article.hidden;
     }
-    document.getElementById("count").value = `${shown} of ${articles.length} studies`;
+    for (const group of groups) group.hidden = !group.querySelector("article:not([hidden]), li:not([hidden])");
+    const shown = articles.filter((article) => !article.hidden);
+    shown.forEach((article, place) => {
+      for (const [rel, other] of [["prev", shown[place - 1]], ["next", shown[place + 1]]]) {
+        const link = article.querySelector(`.way [rel=${rel}]`);
+        if (link && other) link.setAttribute("href", `#${other.id}`);
+        if (link) link.hidden = !other;
+      }
+    });
+    const all = shown.length === articles.length;
+    byId("Count").value = all ? "" : `${shown.length} of ${articles.length} studies`;
+    byId("Nothing").hidden = shown.length > 0;
+    return shown;
+  };
+  const search = () => {
+    if (open) location.hash = "Studies";
+    show();
   };
   const byNumber = (a, b) => a - b || (a < b ? -1 : 1);
-  parameter.addEventListener("change", () => {
+  const offer = () => {
     const values = new Set(
       Object.values(index).flatMap(({ parameters }) => parameters[parameter.value] ?? []));
     value.replaceChildren(
       new Option("any", ""), ...[...values].sort(byNumber).map((text) => new Option(text, text)));
     value.disabled = !parameter.value;
     show();
-  });
-  name.addEventListener("input", show);
+  };
+  words.addEventListener("input", search);
+  parameter.addEventListener("change", offer);
   value.addEventListener("change", show);
-  document.getElementById("filter").addEventListener("submit", (event) => event.preventDefault());
-  show();
+  marked?.addEventListener("change", show);
+  byId("Filter").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const [first] = show();
+    if (first && words.value) location.hash = first.id;
+  });
+  byId("Nothing").querySelector("button").addEventListener("click", () => {
+    byId("Filter").reset();
+    offer();
+    words.focus();
+  });
+  for (const id of ["Filter", "Choices", "Keys"]) byId(id).hidden = false;
+  offer();
+  settle();
+}
+
+document.addEventListener("keydown", (event) => {
+  const elsewhere = event.target.closest("input, select, textarea, pre, .wide, .plot, dialog");
+  if (elsewhere || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const way = { ArrowLeft: "[rel=prev]", ArrowRight: "[rel=next]", Escape: ".up" }[event.key];
+  const link = way && open?.querySelector(`.way ${way}:not([hidden])`);
+  if (event.key === "/") byId("Words").focus();
+  else if (link) link.click();
+  else return;
+  event.preventDefault();
+});
+
+for (const command of document.querySelectorAll("pre.command")) copied(command);
+
+function copied(command) {
+  const text = document.createTextNode(command.textContent);
+  const button = element("button", { type: "button", class: "copy", "aria-live": "polite" }, "Copy");
+  command.replaceChildren(button, text);
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text.data);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    } catch {
+      // Marked, so that the keys of the system copy it.
+      getSelection().selectAllChildren(command);
+      getSelection().setBaseAndExtent(text, 0, text, text.length);
+    }
+  });
 }
 
 // Enlarged figures: the file beside the page where it is there, else the picture in the page.
 {
-  const dialog = document.getElementById("enlarged");
+  const dialog = byId("Enlarged");
   const [image, caption] = [dialog.querySelector("img"), dialog.querySelector("p")];
   for (const button of document.querySelectorAll(".enlarge")) {
     button.addEventListener("click", () => {
@@ -60,7 +155,7 @@ const withUnit = (text, unit) => (unit ? `${text} (${unit})` : text);
       dialog.showModal();
     });
   }
-  document.getElementById("close").addEventListener("click", () => dialog.close());
+  dialog.querySelector("button").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 }
 
@@ -114,7 +209,7 @@ function explore(details, study) {
   const content = JSON.parse(details.querySelector("script").textContent);
   const { dims, variables } = content;
   const numbers = unpacked(content.values);
-  const command = JSON.parse(document.getElementById("index").textContent)[study].point;
+  const command = index[study].point;
   const [variable, x] = [choice(Object.keys(variables)), choice([])];
   const log = { x: element("input", { type: "checkbox" }), y: element("input", { type: "checkbox" }) };
   const [sliders, plot] = [element("div", { class: "controls" }), element("div", { class: "plot" })];
@@ -198,7 +293,12 @@ function quoted(text) {
   return /^[\w=.+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-// Nothing is drawn before it is asked for: the page opens at once.
+// Nothing is drawn before it is asked for, nor what draws it run: the page opens at once.
 for (const details of document.querySelectorAll(".explore")) {
-  details.addEventListener("toggle", () => explore(details, details.closest("article").id), { once: true });
+  details.addEventListener("toggle", () => {
+    for (const later of document.querySelectorAll(".later")) {
+      later.replaceWith(element("script", {}, later.textContent));
+    }
+    explore(details, details.closest("article").id);
+  }, { once: true });
 }

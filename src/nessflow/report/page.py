@@ -15,7 +15,8 @@ _FOLDER = Path(__file__).parent
 def page(content: Mapping[str, object]) -> str:
     """Return the HTML of the report; every text in ``content`` is escaped.
 
-    The page's own scripts run and no others: the browser is told their hashes.
+    The page's own scripts run and no others: the browser is told their hashes.  Those that plot
+    are text until the first plot is asked for.
     """
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -25,12 +26,13 @@ def page(content: Mapping[str, object]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["number"] = number
-    scripts = [*_plotting(), (_FOLDER / "page.js").read_text(encoding="utf-8")]
+    script, later = (_FOLDER / "page.js").read_text(encoding="utf-8"), _plotting()
     return environment.get_template("page.html").render(
         **content,
         style=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
-        scripts=[Markup(script) for script in scripts],
-        script_hashes=" ".join(_source_hash(script) for script in scripts),
+        script=Markup(script),
+        later=[Markup(text) for text in later],
+        script_hashes=" ".join(_source_hash(text) for text in (script, *later)),
     )
 
 

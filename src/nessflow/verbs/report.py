@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +15,14 @@ from nessflow.config.grid import Axis, label_of, point_count
 from nessflow.config.project import Project, Study
 from nessflow.figures.record import RecordError, record_in
 from nessflow.figures.specs import CurrentMap, Map, SiteMap, Spec, panels_of
-from nessflow.report.numbers import largest_errors, plot_data, shared, value_count
+from nessflow.report.groups import grouped
+from nessflow.report.numbers import (
+    largest_errors,
+    plot_data,
+    shared,
+    undefined_values,
+    value_count,
+)
 from nessflow.report.page import page
 from nessflow.report.pictures import embedded
 from nessflow.run.gather import failures_csv
@@ -30,6 +39,7 @@ from nessflow.store.files import (
     write_text,
 )
 from nessflow.store.manifest import FIGURES, named_faults, read_manifest, write_manifest
+from nessflow.store.status import STATUS_MEANINGS, SUSPECT
 from nessflow.verbs.explain import flat
 from nessflow.verbs.workflow import (
     PAGE,
@@ -43,6 +53,11 @@ VALUES = 700_000
 """Numbers embedded for the plots of all studies, four bytes each."""
 VALUES_OF_ONE = 50_000
 FAILED_ROWS = 20
+REASONS = 8
+NARROW = 600
+"""Pixels of a page up to which notes stand beside a figure, where there is room."""
+_LISTS = ("errors", "undefined", "provenance")
+_NO_DATA = {"plot": None, "failed": None} | dict.fromkeys(_LISTS, ())
 
 
 def write_report(project: Project, progress: Callable[[str], None]) -> list[str]:
@@ -81,14 +96,15 @@ def write_report(project: Project, progress: Callable[[str], None]) -> list[str]
     ]
     bad += [f for entry in studies for f in entry.pop("bad")]
     index = {entry["name"]: entry.pop("index") for entry in studies}
-    points, failed = (sum(entry[key] for entry in studies) for key in ("points", "failures"))
+    groups = grouped(studies)
     title, licence = title_and_licence(project.root)
     text = page(
         {
-            "heading": f"{title}: {len(studies)} {'study' if len(studies) == 1 else 'studies'}",
-            "summary": f"Tier {project.tier}, {points} points, {failed} of them failed; "
-            f"nessflow {nessflow.__version__}, licence of the data: {licence}.",
-            "studies": studies,
+            "heading": f"{title}: {_counted(len(studies), 'study', 'studies')}",
+            "summary": f"{_points(studies)}. Tier {project.tier}, nessflow "
+            f"{nessflow.__version__}, licence of the data: {licence}.",
+            "groups": groups,
+            "concerns": [s for group in groups for s in group["studies"] if s["marks"]],
             "index": index,
             "parameters": sorted({key for entry in index.values() for key in entry["parameters"]}),
         }
@@ -99,6 +115,21 @@ def write_report(project: Project, progress: Callable[[str], None]) -> list[str]
     remove_leftovers(path.parent)
     progress(f"{path}: {len(studies)} studies, {len(text.encode()) / 1e6:.1f} MB")
     return [str(fault) for fault in bad]
+
+
+def _points(studies: Sequence[Mapping[str, object]]) -> str:
+    """Return how many points all studies have, and how many of them are not ok."""
+    points = _counted(sum(study["points"] for study in studies))
+    levels = [
+        f"{count} {word}"
+        for level, word in (("failed", "failed"), ("suspect", "suspect"))
+        if (count := sum(study["not_ok"][level] for study in studies))
+    ]
+    return f"{points}, {' and '.join(levels)}" if levels else points
+
+
+def _counted(count: int, one: str = "point", many: str = "points") -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _data_of(study: Study, results: Path) -> xr.Dataset | StoreError:
@@ -127,6 +158,9 @@ def _entry(
         "name": study.name,
         "title": study.title,
         "reference": reference_text(study.reference),
+        "paper": study.reference.get("paper", ""),
+        "figure": study.reference.get("figure", ""),
+        "figure_text": re.sub(r"^(?=[0-9])", "figure ", study.reference.get("figure", "")),
         "kind": study.kind_name,
         "notes": " ".join(study.notes.split()),
         "axes": [_axis(axis) for axis in study.axes],
@@ -136,12 +170,11 @@ def _entry(
         "index": _index(study, parameters),
     }
     if isinstance(data, StoreError):
-        found = {"plot": None, "errors": [], "failed": None, "provenance": [], "failures": 0}
         fault = f"data.nc: {data.cause}"
+        found = _NO_DATA | {"not_ok": Counter(), "why": fault}
     else:
         found = _of_data(study, data, most)
         fault = ""
-    failed = f", {found['failures']} failed" if found["failures"] else ""
     figures, bad = _figures(study, results / study.name / FIGURES, now)
     return (
         entry
@@ -150,9 +183,26 @@ def _entry(
             "fault": fault,
             "figures": figures,
             "bad": bad,
-            "count": f"{entry['points']} points{failed}",
+            "is_narrow": len(figures) == 1 and figures[0].get("shown", 0) <= NARROW,
+            "count": _counted(entry["points"]),
+            "marks": list(_marks(fault, found["not_ok"], figures)),
         }
     )
+
+
+def _marks(
+    fault: str, not_ok: Mapping[str, int], figures: Sequence[Mapping[str, object]]
+) -> Iterator[dict[str, str]]:
+    """Yield what a reader has to know before using a study, in a few words each."""
+    if fault:
+        yield {"level": "failed", "text": "no data"}
+    for level in ("failed", "suspect"):
+        if not_ok[level]:
+            yield {"level": level, "text": f"{_counted(not_ok[level])} {level}"}
+    if missing := sum(bool(figure["fault"]) for figure in figures):
+        yield {"level": "failed", "text": f"{_counted(missing, 'figure', 'figures')} missing"}
+    if old := sum(figure.get("old", False) for figure in figures):
+        yield {"level": "suspect", "text": f"{_counted(old, 'figure', 'figures')} out of date"}
 
 
 def _text(value: object) -> str:
@@ -163,6 +213,7 @@ def _text(value: object) -> str:
 def _index(study: Study, parameters: Sequence[tuple[str, str]]) -> dict[str, object]:
     """Return what filters and plots of the page need of a study."""
     words = [study.name, study.title, reference_text(study.reference), study.kind_name]
+    words += [study.notes, *(f"{axis.name} {axis.long_name}" for axis in study.axes)]
     values = {key: [value] for key, value in parameters if not value.startswith("$")}
     tier = "" if study.tier == "paper" else f" --tier {study.tier}"
     return {
@@ -184,8 +235,13 @@ def _axis(axis: Axis) -> dict[str, str]:
 
 def _of_data(study: Study, data: xr.Dataset, most: int) -> dict[str, object]:
     columns, *rows = csv.reader(io.StringIO(failures_csv(data, study)))
+    reasons = Counter((status, message) for *_, status, message in rows)
     failed = {
-        "count": len(rows),
+        "reasons": [
+            {"count": count, "level": _level(status), "status": status, "message": message}
+            for (status, message), count in reasons.most_common(REASONS)
+        ],
+        "other": sum(count for _, count in reasons.most_common()[REASONS:]),
         "columns": columns,
         "rows": rows[:FAILED_ROWS],
         "more": max(0, len(rows) - FAILED_ROWS),
@@ -197,9 +253,16 @@ def _of_data(study: Study, data: xr.Dataset, most: int) -> dict[str, object]:
         "plot": plot if plot["variables"] else None,
         "errors": largest_errors(data),
         "failed": failed if rows else None,
-        "failures": len(rows),
+        "why": reasons.most_common(1)[0][0][1] if rows else "",
+        "not_ok": Counter(_level(status) for *_, status, _ in rows),
+        "undefined": [(why, ", ".join(names)) for why, names in undefined_values(data)],
         "provenance": list(_provenance(record_of(data.attrs))),
     }
+
+
+def _level(status: str) -> str:
+    """Return how bad a status is: a suspect point has values, which may be of no use."""
+    return "suspect" if status == STATUS_MEANINGS[SUSPECT] else "failed"
 
 
 def _drawn(study: Study) -> Iterator[str]:
@@ -254,7 +317,7 @@ def _figure(study: Study, spec: Spec, folder: Path, now: Mapping[str, str]) -> d
         raise Damaged(path, "changed while it was read", RERUN)
     try:
         record = record_in(image, path)
-        picture, width, height = embedded(image)
+        picture, width, height, shown = embedded(image)
     except (RecordError, OSError) as error:
         raise Damaged(path, f"cannot be read ({error})", RERUN) from error
     sources = {data["study"]: data["content_sha256"] for data in record["data"]}
@@ -267,6 +330,7 @@ def _figure(study: Study, spec: Spec, folder: Path, now: Mapping[str, str]) -> d
         "picture": picture,
         "width": width,
         "height": height,
+        "shown": shown,
         "sources": sorted(sources),
         "old": is_drawn_otherwise(study, spec, record)
         or any(sources[name] != now.get(name, sources[name]) for name in sources),
