@@ -198,14 +198,15 @@ def test_search_follows_what_is_typed(opened):
 
 
 def test_a_study_opens_alone_and_the_browser_leads_back(opened):
-    record = opened.locator("#spectrum .record")
+    record, figures = (opened.locator(f"#spectrum {part}") for part in (".record", "figure"))
+    figures.evaluate("figure => figure.after(figure.cloneNode(true))")
     expect(record).not_to_be_visible()
+    assert [figure.is_visible() for figure in figures.all()] == [True, False]
     opened.locator("#spectrum h3 a").click()
     assert shown(opened) == ["spectrum"]
     expect(record).to_be_visible()
     assert opened.locator("#Contents [aria-current]").inner_text() == "Small spectrum"
-    picture = opened.locator("#spectrum .enlarge img")
-    assert picture.evaluate("image => image.clientWidth") > 500
+    assert figures.evaluate_all("all => all.every((figure) => figure.clientWidth > 500)")
     opened.go_back()
     assert shown(opened) == ["chain", "spectrum"]
     opened.go_forward()
