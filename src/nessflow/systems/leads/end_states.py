@@ -22,6 +22,8 @@ _HERE = 0.5
 """Weight in the first half from which on a state is of this end."""
 _CLOSE = 0.02
 """Distance of levels, over the width of their gap, that have one circle."""
+_SAME = 1e-9
+"""Distance of levels, over the width of their gap, that are one: those of a flat band."""
 _NODES = 64
 _REACH = 0.4
 """Share of the room around levels that their circle takes."""
@@ -91,7 +93,10 @@ def end_states(surface: Surface, bands: tuple[tuple[float, float], ...]) -> tupl
 
 
 def _levels(surface: Surface, low: float, high: float) -> np.ndarray:
-    """Return levels of a finite piece in a gap whose states are at its first cell, ascending."""
+    """Return levels of a finite piece in a gap whose states are at its first cell, ascending.
+
+    Each once: a flat band has one for every cell, and is one pole.
+    """
     n = len(surface.cell)
     cells = max(_CELLS, _ORBITALS // n)
     forward = surface.onward @ surface.back.conj().T
@@ -104,7 +109,8 @@ def _levels(surface: Surface, low: float, high: float) -> np.ndarray:
     weights, turn = np.linalg.eigh(half.conj().T @ half)
     here = own @ turn[:, weights > _HERE]
     levels = np.linalg.eigvalsh(here.conj().T @ piece @ here) if here.size else np.empty(0)
-    return levels[(low < levels) & (levels < high)]
+    levels = levels[(low < levels) & (levels < high)]
+    return levels[np.diff(levels, prepend=-np.inf) > _SAME * (high - low)]
 
 
 def _around(surface: Surface, levels: np.ndarray, room: float) -> EndStates:

@@ -201,7 +201,7 @@ class Surface:
         # A damping in the range of V, which moves levels of the cell off the real line.
         damped = self.cell - 1j * (both @ both.conj().T)
         inverse = energies[:, None, None] * np.eye(len(self.cell)) - damped
-        inner = both.conj().T @ np.linalg.solve(inverse, both[None])
+        inner = both.conj().T @ _solved(inverse, both)
         ll, lr = inner[:, :r, :r], inner[:, :r, r:]
         rl, rr = inner[:, r:, :r], inner[:, r:, r:]
         one = np.eye(r)
@@ -221,6 +221,9 @@ class Surface:
         r, size = self.rank, energies.size
         a, b = self._pencil(energies)
         matrices = _solved(a - _SHIFT * b, b)
+        # A state of a cell alone, which no cell beside it sees, is a pole of the pencil.
+        lost = ~np.isfinite(matrices).all(axis=(1, 2))
+        matrices[lost] = 0.0
         inverses, waves = np.linalg.eig(matrices)
         with np.errstate(divide="ignore", invalid="ignore"):
             factors = _SHIFT + 1 / inverses
@@ -241,6 +244,7 @@ class Surface:
         u, y = (np.take_along_axis(x, order[:, None], axis=2) for x in (outward, inward))
         channels = (goes_on & leaves).sum(axis=1)
         told = (leaves.sum(axis=1) == r) & (goes_on.sum(axis=1) == 2 * channels)
+        told &= ~lost
         told &= _distance(factors, goes_on & leaves, goes_on & ~leaves) > _APART
         inverse = _solved(y, np.eye(r, dtype=complex))
         phi = u @ inverse
@@ -355,13 +359,12 @@ def _hermitian_part(matrices: np.ndarray) -> np.ndarray:
 
 def _solved(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return ``matrices^-1 right``, nan where there is none."""
-    # NumPy 1 takes a stack of matrices and one matrix of columns for vectors.
-    right = np.broadcast_to(right, (*matrices.shape[:-2], *right.shape[-2:]))
     try:
         return np.linalg.solve(matrices, right)
     except np.linalg.LinAlgError:
         if matrices.ndim == 2:
             return np.full((len(matrices), right.shape[-1]), np.nan, complex)
+        right = np.broadcast_to(right, (len(matrices), *right.shape[-2:]))
         return np.array([_solved(each, own) for each, own in zip(matrices, right, strict=True)])
 
 
