@@ -359,12 +359,13 @@ def _hermitian_part(matrices: np.ndarray) -> np.ndarray:
 
 def _solved(matrices: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return ``matrices^-1 right``, nan where there is none."""
+    # NumPy 1 takes a stack of matrices and one matrix of columns for vectors.
+    right = np.broadcast_to(right, (*matrices.shape[:-2], *right.shape[-2:]))
     try:
         return np.linalg.solve(matrices, right)
     except np.linalg.LinAlgError:
         if matrices.ndim == 2:
             return np.full((len(matrices), right.shape[-1]), np.nan, complex)
-        right = np.broadcast_to(right, (len(matrices), *right.shape[-2:]))
         return np.array([_solved(each, own) for each, own in zip(matrices, right, strict=True)])
 
 
