@@ -22,6 +22,7 @@ from scipy.linalg import lapack
 from nessflow.solvers.banded import banded_matrices
 from nessflow.solvers.compiled import FAST
 from nessflow.solvers.dark_states import dark_states, unreached_sites
+from nessflow.solvers.elimination import batches
 from nessflow.systems.system import OpenSystem
 
 _CLOSE = 0.01
@@ -395,12 +396,13 @@ def determinant_phases(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     constant[row, column - row + width] = -elements.data
     row, column = (banded.place[x] for x in system.coupling.elements)
     phases = np.empty(energies.size)
-    for k, energy in enumerate(energies.tolist()):
-        bands = constant.copy()
-        bands[:, width] += energy
-        sigma = system.contact_self_energy(energies[k : k + 1])[0]
-        bands[row, column - row + width] -= sigma
-        phases[k] = _eliminated_phase(bands)
+    for batch in batches(energies.size, row.size):
+        sigma = system.contact_self_energy(energies[batch])
+        for k, energy in enumerate(energies[batch].tolist()):
+            bands = constant.copy()
+            bands[:, width] += energy
+            bands[row, column - row + width] -= sigma[k]
+            phases[batch.start + k] = _eliminated_phase(bands)
     # Poles of self-energies count as states that are beside those of the system.
     for _, _, pole in system.lead_orbitals:
         phases += np.angle(energies - pole)
