@@ -45,8 +45,8 @@ _BESIDE = _EPSILON * np.outer(2.0 ** np.arange(28), [1, -1]).ravel()
 _SHIFT = 0.37 * np.exp(2.2j)
 """Where the pencil is inverted: no wave has this factor but by accident."""
 _AT_A_TIME = 256
-_KEPT = 20_000
-"""Energies whose self-energies are remembered."""
+_KEPT, _KEPT_BYTES = 20_000, 2**27
+"""Energies whose self-energies are remembered, and the memory of these at most."""
 
 
 class Surface:
@@ -118,9 +118,10 @@ class Surface:
         """Return what was computed at energies, by these."""
         known, wanted = self._known, energies.tolist()
         missing = np.array([w for w in dict.fromkeys(wanted) if w not in known], float)
-        if len(known) + missing.size > _KEPT:
+        kept = min(_KEPT, _KEPT_BYTES // (32 * max(1, len(self.coupling)) ** 2))
+        if len(known) + missing.size > kept:
             known = {w: known[w] for w in wanted if w in known}
-            self._known = known if len(known) < _KEPT else {}
+            self._known = known if len(known) + missing.size <= kept else {}
         for start in range(0, missing.size, _AT_A_TIME):
             part = missing[start : start + _AT_A_TIME]
             known |= zip(part.tolist(), zip(*self._computed(part), strict=True), strict=True)
