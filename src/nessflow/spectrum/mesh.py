@@ -517,9 +517,9 @@ def energy_mesh(
         panels = panels[~np.any(left_out, axis=0)]
     # A resonance of half width g carries at most int T dw = pi g between two terminals.
     unresolved = np.pi * hidden
-    if is_large and not everywhere:  # what is left of Fermi steps beyond their reach
+    if is_large and not everywhere:  # what is left of Fermi steps, and of their entropy, beyond
         hottest = max((lead.temperature for lead in system.leads), default=0.0)
-        unresolved += 2 * len(system.leads) * hottest * np.exp(-_REACH)
+        unresolved += 2 * len(system.leads) * hottest * _REACH * np.exp(-_REACH)
     return EnergyMesh(panels, scale, unresolved, blurred)
 
 
@@ -612,7 +612,9 @@ def _resolved(system: OpenSystem, lower: float, upper: float) -> tuple[np.ndarra
         width = np.ptp(energies, axis=1)
         is_smooth = (abs(phases @ checks.T) < _TOLERANCE).all(axis=1)
         is_narrow = width <= 2 * _NARROWEST * scale
-        narrow += float(width[is_narrow & ~is_smooth].sum())
+        left = is_narrow & ~is_smooth
+        several = np.maximum((phases[left, 0] - phases[left, 8]) / np.pi, 1.0)
+        narrow += float((width[left] * several).sum())
         ends.append(energies[:, [0, 8]].ravel())
         panels = panels[~is_smooth & ~is_narrow]
         panels = panels.bisected(np.ones(panels.size, bool))
