@@ -512,3 +512,68 @@ def test_an_energy_at_which_unitarity_is_lost_costs_itself_alone():
 def test_a_clean_ribbon_binds_nothing_at_the_edge_of_its_leads():
     system = open_system(ribbon(), None)
     assert bound_states(system.interpolated).levels.size == 0
+
+
+STUB = 0.7
+"""Hopping to the site that hangs from every second one of a chain."""
+
+
+def stub() -> tuple[np.ndarray, np.ndarray]:
+    """Return cell and hopping of a stub lattice, which has a flat band at 0 in its gap."""
+    cell, hopping = np.zeros((2, 3, 3))
+    cell[0, 1:], cell[1:, 0] = (-1, -STUB), (-1, -STUB)
+    hopping[1, 0] = -1
+    return cell, hopping
+
+
+@pytest.mark.parametrize("kind", ["computed", "interpolated"])
+def test_a_flat_band_in_a_gap_is_one_pole(kind):
+    """By its continued fraction; each cell has a state at that level, and the end sees one."""
+    cell, hopping = stub()
+    lead = unit_cell(cell, hopping.T)
+    lead = lead.interpolated if kind == "interpolated" else lead
+    assert lead.edges == pytest.approx([-np.hypot(2, STUB), -STUB, STUB, np.hypot(2, STUB)])
+    energies = np.array([-0.2, -1e-3, 1e-6, 0.05, 0.27])
+    found, expected = lead.self_energy_matrix(energies, 3)[:, 0, 0], 0.0
+    for _ in range(400):
+        expected = 1 / (energies - 1 / (energies - STUB**2 / energies - expected))
+    np.testing.assert_allclose(found, expected, rtol=1e-10)  # the level is 0 to rounding
+
+
+def test_what_a_flat_band_in_a_gap_holds_is_bound():
+    """On a site beside the stubs, the mean over wave vectors of its share of the flat band."""
+    cell, hopping = stub()
+    whole = np.kron(np.eye(4), cell) + np.kron(np.eye(4, k=1), hopping)
+    whole += np.kron(np.eye(4, k=-1), hopping.T)
+    role = {"chemical_potential": 0.1, "temperature": 0.05}
+    system = nf.System(
+        whole,
+        leads={
+            "left": unit_cell(cell, hopping.T, site=(1, 2, 3), **role),
+            "right": unit_cell(cell, hopping, site=(10, 11, 12), **role),
+        },
+    )
+    data = nf.solve(system, "density")
+    share = STUB**2 / np.sqrt((2 + STUB**2) ** 2 - 4)
+    expected = np.tile([0.0, share, 1 - share], 4)
+    weight, error = data["bound_weight"].values, data["bound_weight_error"].values
+    assert (abs(weight - expected) <= error).all()
+    assert error.max() < 1e-7
+
+
+def test_a_level_of_a_cell_that_no_other_sees_is_no_fault():
+    """A ribbon of the Lieb lattice, whose flat band has states on single cells."""
+    n = 6
+    cell, hopping = np.zeros((2, n, n))
+    for j in range(0, n, 3):
+        cell[j, j + 1] = cell[j, j + 2] = -1
+        hopping[j + 1, j] = -1
+    cell[2, 3] = -1
+    cell += cell.T
+    for own in (hopping, hopping.T):
+        lead = unit_cell(cell, own)
+        energies = np.array([-0.3, 0.0, 1e-8, 0.3])
+        found = lead.self_energy_matrix(energies, n)
+        assert np.isfinite(found).all()
+        above = lead.surface.decaying(energies[[0, 3]] + 1e-10j)
+        np.testing.assert_allclose(found[[0, 3]], above, atol=1e-7)

@@ -38,7 +38,8 @@ def subbands(
     Returns
     -------
     edges : tuple of float
-        Extrema of all bands, ascending, and levels of flat ones, in t.
+        Extrema of all bands, ascending, and levels of flat ones, in t; not of those in a gap of
+        all others, which are poles and no more.
     bands : tuple of (float, float)
         Ascending, apart from each other, in t; none where no band is wider than rounding.
     """
@@ -60,7 +61,9 @@ def subbands(
             bands[-1] = bands[-1][0], max(high, bands[-1][1])
         else:
             bands.append((low, high))
-    return tuple(edges.tolist()), tuple(bands)
+    near = _SAME * scale
+    touches = [any(low - near <= x <= high + near for low, high in bands) for x in edges.tolist()]
+    return tuple(edges[touches].tolist() if bands else edges.tolist()), tuple(bands)
 
 
 def bloch(cell: np.ndarray, hopping: np.ndarray, wave_vectors: np.ndarray) -> np.ndarray:
