@@ -401,6 +401,17 @@ def test_what_stands_beside_a_dimension_is_joined_with_it():
     assert joined_beside("orbital", parts, whole) is None
 
 
+def test_what_stands_beside_a_dimension_and_differs_is_said_to():
+    part = dict(coordinates_of(study_of(AXES), {}))
+    places = [xr.Variable(("site",), np.arange(3.0) * step) for step in (1, 2)]
+    sites = xr.Variable(("site",), np.arange(3.0))
+    parts = [part | {"site": sites, "orbital": sites, "x": x, "y": x} for x in places]
+    found = _pending(study_of(AXES), parts)
+    assert "orbital" in found.coords
+    assert not {"x", "y"} & {*found.coords}
+    assert found["site"].attrs["differing"] == "x y"
+
+
 def test_what_stands_beside_a_dimension_keeps_its_order(tmp_path):
     """Whatever the hashes of names are in this process: data have the same bytes in all."""
     study = study_of(AXES)

@@ -235,9 +235,11 @@ def _pending(study: Study, parts: Iterable[Coordinates]) -> xr.Dataset:
         else:
             # Who draws sites where they are must know that this is more than not said.
             (dim,) = parts[0][name].dims
-            attributes = coordinates[dim].attrs
-            differing = {"differing": f"{attributes.get('differing', '')} {name}".strip()}
-            coordinates[dim] = coordinates[dim].assign_attrs(differing)
+            known = coordinates[dim].attrs
+            differing = f"{known.get('differing', '')} {name}".strip()
+            coordinates[dim] = xr.Variable(
+                dim, coordinates[dim].values, known | {"differing": differing}
+            )
     samples = range(study.ensemble.samples) if study.ensemble else None
     variables, digests = study.variables, study.variable_digests
     return pending_dataset(study.axes, {}, samples, variables, coordinates, digests)

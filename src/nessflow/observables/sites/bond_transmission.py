@@ -29,12 +29,12 @@ class BondTransmission(Observable):
             "bond_transmission": Variable(
                 ("lead", "bond", "energy"),
                 "1",
-                "current through the bond of what the lead sends at the energy",
+                "current through the bond of what the lead sends",
             ),
             "injectivity": Variable(
                 ("lead", "site", "energy"),
                 "1/t",
-                "density of states on the site of what the lead sends at the energy",
+                "density of states that the lead sends to the site",
                 NOT_NEGATIVE,
             ),
         }
