@@ -8,6 +8,7 @@ import pytest
 import nessflow as nf
 from nessflow.config.grid import Ensemble, generator
 from nessflow.kinds import current_nonreciprocity, steady_current
+from nessflow.scattering.currents import transmission
 from nessflow.solvers.pairwise import bonds
 from nessflow.studies.draws import stream
 from nessflow.studies.systems import System, open_system, open_systems
@@ -445,6 +446,46 @@ def test_a_lead_at_a_vacancy_is_coupled_to_nothing():
     assert data.attrs["status"] == "ok"
     for name in ("particle_current", "particle_noise", "occupation", "bound_weight"):
         assert (data[name] == 0).all(), name
+
+
+@pytest.mark.parametrize(
+    "vacant",
+    [
+        {"kind": "vacancies", "sites": [5, 8]},
+        {"kind": "vacancies", "sites": {"where": "y == 2 and x > 1 and x < 4"}},
+        {"kind": "vacancies", "sites": [5, 8], "concentration": 1},
+    ],
+)
+def test_vacancies_that_are_listed_are_not_random(vacant):
+    """They are those sites, with no samples and beside numbers that are given one by one."""
+    lattice = {"kind": "strip", "length": 4, "width": 3}
+    given = {"lattice": lattice, "leads": LEADS}
+    with_them = open_system(nf.System(**given, disorder=vacant), None)
+    clean = open_system(nf.System(**given), None)
+    assert with_them.removed == (4, 7)
+    assert not np.any(as_dense(with_them.hamiltonian)[[4, 7]])
+    energies = np.array([-0.7, 0.3])
+    expected = transmission(clean.without_sites([4, 7]), energies)
+    np.testing.assert_array_equal(transmission(with_them, energies), expected)
+    point = {"system": {**given, "disorder": [vacant, {"kind": "array", "values": [0.1] * 12}]}}
+    parameters = steady_current.Parameters.model_validate
+    assert not steady_current.is_random(parameters(point))
+    random = {"system": {**given, "disorder": {**vacant, "concentration": 0.5}}}
+    assert steady_current.is_random(parameters(random))
+
+
+def test_one_of_two_values_alone_is_not_random():
+    alloy = {"kind": "binary", "values": [0, 0.2], "concentration": 1}
+    given = {"lattice": STRIP, "leads": LEADS}
+    found = open_system(nf.System(**given, disorder=alloy), None)
+    clean = open_system(nf.System(**given), None)
+    shift = as_dense(found.hamiltonian) - as_dense(clean.hamiltonian)
+    np.testing.assert_allclose(shift, 0.2 * np.eye(len(shift)), atol=1e-15)
+
+
+def test_vacancies_of_no_sites_and_no_share_are_refused():
+    with pytest.raises(ValueError, match="list the vacant ones"):
+        nf.System(lattice=STRIP, leads=LEADS, disorder={"kind": "vacancies"})
 
 
 def test_a_lead_of_several_sites_loses_the_vacant_ones():

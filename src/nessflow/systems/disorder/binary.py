@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 
 from nessflow.parts import quantity
-from nessflow.systems.disorder.disorder import Additive
+from nessflow.systems.disorder.disorder import Additive, chosen
 
 
 class Binary(Additive):
@@ -25,6 +25,11 @@ class Binary(Additive):
         """The smaller of the two."""
         return min(self.values)
 
-    def draw(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    @property
+    def is_random(self) -> bool:
+        """Whether both values may come, see `Disorder`."""
+        return 0 < self.concentration < 1
+
+    def draw(self, positions: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         """Return the numbers of one sample, see `Disorder`."""
-        return np.where(rng.uniform(size=len(positions)) < self.concentration, *self.values[::-1])
+        return np.where(chosen(self.concentration, len(positions), rng), *self.values[::-1])

@@ -21,7 +21,7 @@ class Disorder(Part, ABC):
     on : str
         What it acts on: a key, or one and the same for all of a kind.
     is_random : bool
-        Whether samples differ.
+        Whether samples differ; where they do not, ``draw`` is given no generator.
     """
 
     home: ClassVar = __package__
@@ -35,7 +35,7 @@ class Disorder(Part, ABC):
     )
 
     @abstractmethod
-    def draw(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def draw(self, positions: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         """Return what one sample has.
 
         Numbers are drawn place by place and scaled, so that the same generator gives the same
@@ -45,8 +45,8 @@ class Disorder(Part, ABC):
         ----------
         positions : (n, d) float array
             Of the sites or of the middles of the bonds, in lattice constants.
-        rng : numpy.random.Generator
-            What they are drawn from.
+        rng : numpy.random.Generator or None
+            What they are drawn from; None where nothing is random.
 
         Returns
         -------
@@ -78,6 +78,27 @@ class Disorder(Part, ABC):
         KeyedError
             At the key that has too many values or too few.
         """
+
+
+def chosen(concentration: float, count: int, rng: np.random.Generator | None) -> np.ndarray:
+    """Return which places are among those of a concentration, each with that probability.
+
+    Parameters
+    ----------
+    concentration : float
+        Between 0, no place, and 1, all of them.
+    count : int
+        Number n of places.
+    rng : numpy.random.Generator or None
+        What they are drawn from; None where that is none or all.
+
+    Returns
+    -------
+    (n,) bool array
+        A place that is among those of one concentration is among those of every larger one.
+    """
+    numbers = np.full(count, 0.5) if rng is None else rng.uniform(size=count)
+    return numbers < concentration
 
 
 class Additive(Disorder):

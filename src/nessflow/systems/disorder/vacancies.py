@@ -3,13 +3,14 @@
 from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import model_validator
 
-from nessflow.parts import quantity
-from nessflow.systems.disorder.disorder import Disorder
+from nessflow.parts import KeyedError, quantity
+from nessflow.systems.disorder.disorder import Disorder, chosen
 
 
 class Vacancies(Disorder):
-    """Sites taken out at random, each with the same probability.
+    """Sites taken out: those of a list, or each with the same probability.
 
     A vacancy is coupled to no site, no lead, no loss and no gain, and holds nothing.  A site that
     is vacant at one concentration is so at every larger one.
@@ -17,8 +18,33 @@ class Vacancies(Disorder):
 
     kind: Literal["vacancies"] = "vacancies"
     on: ClassVar[str] = "presence"
-    concentration: float = quantity("share of sites that are vacant, on average", "1", ge=0, le=1)
+    concentration: float | None = quantity(
+        "share of sites that are vacant, on average; left out where sites are listed, 1: these, "
+        "and nothing is random",
+        "1",
+        None,
+        ge=0,
+        le=1,
+    )
 
-    def draw(self, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    @model_validator(mode="after")
+    def _some_are_left(self):
+        if self.concentration is None and self.sites is None:
+            raise KeyedError(
+                "the share of all sites, or list the vacant ones, sites: [3, 7]", "concentration"
+            )
+        return self
+
+    @property
+    def share(self) -> float:
+        """The concentration, 1 of sites that are listed."""
+        return 1.0 if self.concentration is None else self.concentration
+
+    @property
+    def is_random(self) -> bool:
+        """Whether some may be vacant and some not, see `Disorder`."""
+        return 0 < self.share < 1
+
+    def draw(self, positions: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         """Return which sites are vacant, (n,) bool, see `Disorder`."""
-        return rng.uniform(size=len(positions)) < self.concentration
+        return chosen(self.share, len(positions), rng)
