@@ -40,7 +40,9 @@ class LocalisationLength(Observable):
                 ("energy",), "1", "-log_transmission over twice the number of slices"
             ),
             "lyapunov_exponent": Variable(
-                ("energy",), "1", "smallest positive Lyapunov exponent of the transfer matrices"
+                ("energy",),
+                "1",
+                "smallest of the growing half of the Lyapunov exponents, 0 or more but for its error",
             ),
             "localisation_length": Variable(
                 ("energy",), "1", "inverse of the Lyapunov exponent, in slices"
@@ -54,8 +56,10 @@ class LocalisationLength(Observable):
         "second.  Over long samples the decay rate tends to the inverse of the localisation "
         "length; its mean over samples is that of the logarithm.",
         "Lyapunov exponents are those of the sample without its leads, for a slice, of amplitudes: "
-        "the density of a localised state falls with twice the smallest.  Their error is that of "
-        "an average over parts of the sample.",
+        "the density of a localised state falls with twice the smallest.  They come in pairs of "
+        "both signs, of which the smallest of the growing half is stored.  Its error is that of an "
+        "average over parts of the sample; where states are extended it is 0 within that, and may "
+        "be negative, and the length is undefined.",
     )
 
     energies: EnergyGrid | Listed = quantity("energies, a grid or a list in any order", "t")

@@ -243,9 +243,10 @@ def why_no_transfer(slices: Slices) -> str:
 
 
 def lyapunov_exponent(slices: Slices, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest positive Lyapunov exponent of the transfer matrices.
+    """Return the smallest of the growing half of the Lyapunov exponents of transfer matrices.
 
-    Of the W growing exponents of waves ``(psi_n+1, psi_n)`` the smallest, by orthogonalisation at
+    Of the W larger ones of the 2W exponents of waves ``(psi_n+1, psi_n)`` the smallest, which is
+    0 within its error, of either sign, where waves are extended; by orthogonalisation at
     every step (Benettin et al., Meccanica 15, 9 (1980); MacKinnon and Kramer, Z. Phys. B 53, 1
     (1983)).
 
