@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from nessflow.figures.labels import label_of, symbol, unit_text, value_label, with_error
 from nessflow.figures.legend import overlaps
 from nessflow.figures.mathtext import wrapped
-from nessflow.figures.plots import draw
+from nessflow.figures.plots import draw, said_to_be_empty
 from nessflow.figures.record import RecordError, read_record
 from nessflow.figures.save import DATA_RECORD, RECORD, save
 from nessflow.figures.scales import (
@@ -845,13 +845,32 @@ def test_numbers_along_x_do_not_touch(xlim):
 
 
 def test_lines_without_any_value_say_why():
+    """What failed by its message, what is undefined by its reason, where both are by both."""
     data = DATASETS["sweep"].copy(deep=True)
     data["status"][:] = 1
-    assert "no values" in words_of(drawn("hue", DATASETS | {"sweep": data}))
-    for name in data.data_vars:
+    figure = drawn("hue", DATASETS | {"sweep": data})
+    assert said_to_be_empty(figure) == ["no values: all 61 points failed"]
+    data["message"] = data["status"].astype(object).copy(data=np.full(data["status"].shape, "slow"))
+    for name in ("current", "current_error"):
         data[name].attrs["undefined"] = "infinite for pure loss"
-    words = words_of(drawn("hue", DATASETS | {"sweep": data}))
-    assert "no values: infinite for pure loss" in " ".join(words.split())
+    figure = drawn("hue", DATASETS | {"sweep": data})
+    assert said_to_be_empty(figure) == ["no values: all 61 points failed: slow"]
+    data["status"][:] = 0
+    data["current"][:] = np.nan
+    figure = drawn("hue", DATASETS | {"sweep": data})
+    assert said_to_be_empty(figure) == ["no values: infinite for pure loss"]
+    data["status"][..., :7] = 4
+    (said,) = said_to_be_empty(drawn("hue", DATASETS | {"sweep": data}))
+    assert said == "no values: 7 of 61 points failed: slow; infinite for pure loss"
+
+
+def test_a_line_without_any_value_beside_others_says_so_in_the_legend():
+    data = DATASETS["sweep"].copy(deep=True)
+    data["status"].loc[{"site": "second"}] = 1
+    figure = drawn("hue", DATASETS | {"sweep": data})
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert [label for label in labels if "no values" in label] == ["second (no values)"]
+    assert said_to_be_empty(figure) == []
 
 
 def test_a_map_without_any_value_is_drawn():

@@ -104,9 +104,12 @@ def test_a_lattice_in_space_has_no_map():
 def test_a_failed_point_has_the_lattice_and_says_that_nothing_is_known():
     data = lattice()
     data["status"].values[:] = 2
+    data["message"] = ("mu", ["", "no convergence"])
     figure, middles, _ = arrows(data)
     assert len(middles) == 0
-    assert "no values" in words_of(figure)
+    assert "no values: the point failed:" in words_of(figure)
+    figure, *_ = arrows(data, z=None)
+    assert "failed: no convergence" in " ".join(words_of(figure).split())
 
 
 OCCUPATIONS = {"plot": "site-map", "z": "occupation", "name": "sites"}

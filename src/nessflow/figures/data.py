@@ -1,6 +1,7 @@
 """What a figure reads: variables over the dimensions it draws, failed points left out."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -125,6 +126,31 @@ def failures(spec: Spec, datasets: Data, study: str) -> tuple[int, int]:
     for source, mask in read.items():
         failed += int((datasets[source]["status"].values[mask] != 0).sum())
     return failed, sum(int(mask.sum()) for mask in read.values())
+
+
+def why_empty(data: xr.Dataset, name: str, sel: Selection) -> str:
+    """Return why a variable has no values where ``sel`` says, empty where the data do not say.
+
+    Failed points with the message that most of them have, then what is undefined by nature.
+    """
+    if _is_averaged(data, name, sel):
+        name = f"{name}_mean"
+    places, parts = _places(data, sel), []
+    status, messages = (
+        data[x].isel({dim: at for dim, at in places.items() if dim in data[x].dims}).values
+        for x in ("status", "message" if "message" in data else "status")
+    )
+    failed = status != 0
+    if failed.any():
+        ((message, _),) = Counter(messages[failed].tolist()).most_common(1)
+        number = f"all {status.size}" if failed.all() else f"{failed.sum()} of {status.size}"
+        said = f": {message}" if "message" in data and message else ""
+        parts.append(
+            f"{number} points failed{said}" if status.size > 1 else f"the point failed{said}"
+        )
+    if not failed.all():
+        parts.append(data[name].attrs.get("undefined", ""))
+    return "; ".join(filter(None, parts))
 
 
 def _is_averaged(data: xr.Dataset, name: str, sel: Selection) -> bool:

@@ -15,7 +15,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.colors import BoundaryNorm, CenteredNorm, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from nessflow.figures.data import Data, along, error_of, failures, selected, variable
+from nessflow.figures.data import Data, along, error_of, failures, selected, variable, why_empty
 from nessflow.figures.labels import label_of, unit_text, value_label, with_error
 from nessflow.figures.lattice_map import Drawn, draw_lattice, drawn_of
 from nessflow.figures.legend import place_legends
@@ -42,6 +42,7 @@ from nessflow.figures.specs import (
     PowerLaw,
     ReferenceLine,
     Samples,
+    Selection,
     SiteMap,
     Spec,
     panels_of,
@@ -50,6 +51,8 @@ from nessflow.figures.specs import (
 from nessflow.figures.style import styled
 from nessflow.figures.units import FigureError, powers_of, times_power, unit_factor
 
+EMPTY = "nothing-to-show"
+"""Name of a text that says why a plot is empty."""
 _DOUBLE = 7.0  # inches: two columns of a journal page
 _MARKED = 30  # points of a line up to which each has a marker
 _LABELS, _BAR = 0.45, 0.75  # inches that labels of an axis, and a colour bar, take
@@ -142,6 +145,8 @@ class _Line:
     look: Mapping[str, object]
     hue: xr.DataArray | None = None
     shift: float = 0.0
+    empty: str | None = None
+    """Why it has no values, as far as the data say; None where it has some."""
 
     @property
     def is_scattered(self) -> bool:
@@ -176,21 +181,27 @@ def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
     if crowded:
         mappable = ScalarMappable(_hue_norm(crowded[0]), "viridis")
         _colour_bar(mappable, axes, label=label_of(crowded[0]))
-    if not any(np.isfinite(line.y.values).any() for line in lines):
-        _write_across(axes, _no_values(lines[0].y))
+    if all(line.empty is not None for line in lines):
+        reasons = dict.fromkeys(filter(None, (line.empty for line in lines)))
+        _write_across(axes, _no_values("; ".join(reasons)))
         axes.tick_params(labelbottom=False, labelleft=False)
     axes.set_xlabel(label_of(lines[0].x, text=spec.xlabel or "", width=_WIDE))
     axes.set_ylabel(label_of(lines[0].y, spec.display_unit, spec.ylabel or ""))
 
 
-def _no_values(values: xr.DataArray) -> str:
+def _no_values(reason: str) -> str:
     """Return that there is nothing to draw, and why where the data say it."""
-    reason = values.attrs.get("undefined", "")
     return wrapped(f"no values: {reason}" if reason else "no values", _WIDE * 3 // 4)
 
 
 def _write_across(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", gid=EMPTY)
+
+
+def said_to_be_empty(figure: Figure) -> list[str]:
+    """Return what is written across plots of a figure that have nothing to show, and in legends."""
+    texts = [text for axes in figure.axes for text in axes.texts if text.get_gid() == EMPTY]
+    return [" ".join(text.get_text().split()) for text in texts]
 
 
 def _draw_line(axes: Axes, line: _Line, factor: float, *, magnitude: bool) -> None:
@@ -202,7 +213,8 @@ def _draw_line(axes: Axes, line: _Line, factor: float, *, magnitude: bool) -> No
         shown = np.isfinite(y)
     x, y = np.broadcast_to(_numbers(line.x) + line.shift, y.shape)[shown], y[shown]
     look = line.look if line.is_marked else {**line.look, "marker": ""}
-    (drawn,) = axes.plot(x, y, label=line.label, **look)
+    label = f"{line.label} (no values)" if line.label and line.empty is not None else line.label
+    (drawn,) = axes.plot(x, y, label=label, **look)
     if line.band is None:
         return
     error, colour = line.band[shown] * factor, drawn.get_color()
@@ -267,7 +279,8 @@ def _curve_lines(spec: Lines, number: int, datasets: Data, study: str) -> list[_
     band = error_of(data, curve.y, sel, y.dims)
     if not curve.hue:
         spread = None if band is None else band.values
-        return [_Line(x, y, spread, curve.label, _look(spec, number, 0, None))]
+        look = _look(spec, number, 0, None)
+        return [_Line(x, y, spread, curve.label, look, empty=_emptiness(data, y, sel))]
     lines, hue = [], y[curve.hue]
     places = _places(hue, data)
     before = any(entry.hue == curve.hue for entry in spec.curves[:number])
@@ -277,8 +290,15 @@ def _curve_lines(spec: Lines, number: int, datasets: Data, study: str) -> list[_
             label = ", ".join(filter(None, (curve.label, label)))
         spread = None if band is None else band.values[index]
         look = _look(spec, number, places[index], hue, index)
-        lines.append(_Line(x, y.isel({curve.hue: index}), spread, label, look, hue))
+        line = y.isel({curve.hue: index})
+        empty = _emptiness(data, line, sel | {curve.hue: value})
+        lines.append(_Line(x, line, spread, label, look, hue, empty=empty))
     return lines
+
+
+def _emptiness(data: xr.Dataset, y: xr.DataArray, sel: Selection) -> str | None:
+    """Return why a line has no values, None where it has some."""
+    return None if np.isfinite(y.values).any() else why_empty(data, str(y.name), sel)
 
 
 def _places(hue: xr.DataArray, data: xr.Dataset) -> list[int]:
@@ -379,7 +399,7 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
     bar = _colour_bar(mesh, axes, extend=_beyond(mesh))
     label_log_ticks(bar.ax.yaxis)
     bar.set_label(label_of(values, spec.display_unit, spec.zlabel or ""))
-    if _say_what_is_empty(axes, bar, z, values) and spec.zero_contour:
+    if _say_what_is_empty(axes, bar, z, why_empty(data, spec.z, spec.sel)) and spec.zero_contour:
         _contour(axes, x, y, z, 0.0, "zero of the map", linestyle="-", color="black")
     for contour, style in zip(spec.contours, _CONTOURS, strict=False):
         source, sel = selection_of(spec, contour, study)
@@ -402,12 +422,12 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
     axes.set_ylabel(label_of(values[spec.y], text=spec.ylabel or ""))
 
 
-def _say_what_is_empty(axes: Axes, bar: Colorbar, z: np.ndarray, values: xr.DataArray) -> bool:
+def _say_what_is_empty(axes: Axes, bar: Colorbar, z: np.ndarray, reason: str) -> bool:
     """Write across a map why it has no colours; return whether it has some."""
     if np.any(z[np.isfinite(z)]):
         return True
     is_zero = np.isfinite(z).any()
-    _write_across(axes, "zero within its\nnumerical error" if is_zero else _no_values(values))
+    _write_across(axes, "zero within its\nnumerical error" if is_zero else _no_values(reason))
     bar.set_ticks([0.0] if is_zero else [])
     return False
 
@@ -427,7 +447,7 @@ def _current_map(axes: Axes, spec: CurrentMap, datasets: Data, study: str) -> No
     _lattice(axes, spec, data, drawn, None)
     if not np.isfinite(drawn.currents).any():
         if spec.z is None or np.any(drawn.filling[np.isfinite(drawn.filling)]):
-            _write_across(axes, _no_values(current))
+            _write_across(axes, _no_values(why_empty(data, spec.current, spec.sel)))
         return
     largest = np.nanmax(abs(drawn.currents)) * factor
     text = "no current beyond its numerical error"
@@ -459,7 +479,7 @@ def _lattice(
         bar = _colour_bar(sites, axes, extend=_beyond(sites), location=location)
         label_log_ticks(bar.ax.xaxis if is_flat else bar.ax.yaxis)
         bar.set_label(label_of(data[spec.z], unit, spec.zlabel or ""))
-        _say_what_is_empty(axes, bar, drawn.filling, data[spec.z])
+        _say_what_is_empty(axes, bar, drawn.filling, why_empty(data, spec.z, spec.sel))
     axes.set_xlabel(spec.xlabel or spec.x)
     if np.ptp(drawn.places[:, 1]):
         axes.set_ylabel(spec.ylabel or spec.y)
@@ -512,7 +532,7 @@ def _colours(z: np.ndarray, spec: Coloured, error: np.ndarray | float) -> dict[s
             "norm": BoundaryNorm(spec.zsteps, 256, extend="both"),
         }
     finite = z[np.isfinite(z)]
-    if spec.zscale == "log":
+    if spec.zscale == "log" and finite.size:
         if not (finite > 0).any():
             raise FigureError(f"zscale: {spec.z} has no value above 0 for a logarithmic scale")
         low, high = limits or (finite[finite > 0].min(), finite.max())

@@ -14,7 +14,7 @@ import nessflow
 from nessflow import registry
 from nessflow.config.project import Project, Study
 from nessflow.digest import style_digest
-from nessflow.figures.plots import draw
+from nessflow.figures.plots import draw, said_to_be_empty
 from nessflow.figures.save import record_json, save
 from nessflow.figures.specs import Spec, studies_of
 from nessflow.figures.units import FigureError
@@ -94,7 +94,8 @@ def draw_study(
     for spec in chosen:
         try:
             record = figure_record(study, spec, datasets)
-            write_figure(drawn(spec, datasets, study.name), folder, spec.name, record)
+            figure = drawn(spec, datasets, study.name)
+            write_figure(figure, folder, spec.name, record)
         except Exception as error:
             # One bad figure must not stop the others, whatever it raises.
             if not isinstance(error, FigureError | StoreError):
@@ -102,7 +103,8 @@ def draw_study(
             is_named = isinstance(error, FigureError)
             faults.append(f"{'' if is_named else f'figure {spec.name} of {study.name}: '}{error}")
         else:
-            progress(f"{study.name}: figure {spec.name}")
+            empty = [f"\n  {text}" for text in said_to_be_empty(figure)]
+            progress(f"{study.name}: figure {spec.name}{''.join(empty)}")
     if faults:
         raise FigureError("\n".join(faults))
     if not names:

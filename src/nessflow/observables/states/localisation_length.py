@@ -42,7 +42,7 @@ class LocalisationLength(Observable):
             "lyapunov_exponent": Variable(
                 ("energy",),
                 "1",
-                "smallest of the growing half of the Lyapunov exponents, 0 or more but for its error",
+                "smallest growing Lyapunov exponent, 0 or more but for its error",
             ),
             "localisation_length": Variable(
                 ("energy",), "1", "inverse of the Lyapunov exponent, in slices"
