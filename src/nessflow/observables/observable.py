@@ -217,7 +217,11 @@ def _compatible(items: tuple[Observable, ...]) -> tuple[Observable, ...]:
         for dim, coordinate in item.coordinates().items():
             owner, values = shared.setdefault(dim, (item.name, coordinate.values))
             if not np.array_equal(values, coordinate.values):
-                raise KeyedError(f"{item.name} has other values of {dim} than {owner}", number)
+                raise KeyedError(
+                    f"{item.name} has other values of {dim} than {owner}, and data have one {dim}; "
+                    "list those of both in each, or make it two studies",
+                    number,
+                )
     return items
 
 

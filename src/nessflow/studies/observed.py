@@ -86,7 +86,7 @@ class Observed(Strict):
                 if not np.array_equal(mine.get(dim, coordinate).values, coordinate.values):
                     raise KeyedError(
                         f"{each.name} has other values of {dim} than the {dim} of this kind; "
-                        "give it the same",
+                        "give it the same, those of both, or make it two studies",
                         "observables",
                         number,
                     )
