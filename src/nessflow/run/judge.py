@@ -177,10 +177,12 @@ def _where(found: np.ndarray) -> list[int]:
 
 def _of_points(limits: Sequence, part: str, shape: tuple[int, ...]) -> np.ndarray:
     """Return lower, upper or semidefinite of each point, which fits (p, *shape)."""
-    first = getattr(limits[0], part)
-    if all(x is limits[0] for x in limits):
-        return np.asarray(first)
-    return np.array([np.broadcast_to(getattr(x, part), shape) for x in limits])
+    parts = [getattr(x, part) for x in limits]
+    if all(x is parts[0] for x in parts):
+        return np.asarray(parts[0])
+    if any(getattr(x, "ndim", 0) for x in parts):
+        return np.array([np.broadcast_to(x, shape) for x in parts])
+    return np.array(parts).reshape(-1, *[1] * len(shape))
 
 
 def _out_of_range(value, error, limits) -> list[int]:

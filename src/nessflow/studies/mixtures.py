@@ -1,7 +1,7 @@
 """Parameters of mixtures of reservoirs, and the transport that every kind of them reports."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
@@ -323,15 +323,20 @@ def _never_zero(mixture: Mixture, orders: int) -> dict[str, np.ndarray | bool]:
     return {"particle_cumulant": even} | dict.fromkeys(names, True)
 
 
+@lru_cache
+def _limits_of_orders(count: int) -> Mapping[str, Limits]:
+    orders = np.arange(1, count + 1)
+    variance, even = np.where(orders == 2, 0.0, -np.inf), np.where(orders % 2 == 0, 0.0, -np.inf)
+    return {"particle_cumulant": Limits(variance), "entropy_moment": Limits(even)}
+
+
 def _limits(mixture: Mixture, found: Mapping[str, Estimate]) -> dict[str, Limits]:
     """Return the limits that depend on the point: cumulants of even order, the second law."""
-    orders = np.arange(1, found["particle_cumulant"].value.size + 1)
-    variance, even = np.where(orders == 2, 0.0, -np.inf), np.where(orders % 2 == 0, 0.0, -np.inf)
-    limits = {"particle_cumulant": Limits(variance), "entropy_moment": Limits(even)}
+    limits = _limits_of_orders(found["particle_cumulant"].value.size)
     if obeys_second_law(mixture):
         bound = found["carnot_efficiency"].value
-        limits["entropy_production"] = SECOND_LAW
-        limits["efficiency"] = Limits(0, bound, "beyond Carnot's bound")
+        efficiency = Limits(0, bound, "beyond Carnot's bound")
+        return limits | {"entropy_production": SECOND_LAW, "efficiency": efficiency}
     return limits
 
 

@@ -249,8 +249,11 @@ def evaluated(value: object, names: Mapping[str, float]) -> object:
 
     What has names without a value here stays a formula of these, see `Expression.bound`.
     """
-    values = {text: expression(text).bound(names) for _, text in expressions_in(value)}
-    return replaced(value, values)
+    if isinstance(value, dict):
+        return {key: evaluated(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [evaluated(item, names) for item in value]
+    return expression(value).bound(names) if is_expression(value) else value
 
 
 def replaced(value: object, values: Mapping[str, float | str]) -> object:
