@@ -9,7 +9,8 @@ from attached import wide_band_at
 from lattices import chain, onsite_rates
 from nessflow.observables.currents import Currents
 from nessflow.observables.observable import evaluate, evaluate_all, observable_kinds
-from nessflow.spectrum import quadrature
+from nessflow.spectrum import quadrature, rates
+from nessflow.spectrum.occupation import fermi, fermi_holes
 from nessflow.spectrum.quadrature import _calls, integrate, integrate_each, line_mesh
 from nessflow.spectrum.rates import Observable, integrate_each_system, integrate_observables
 from nessflow.systems.system import OpenSystem
@@ -96,6 +97,25 @@ def test_together_as_alone(name):
     alone = [evaluate(system, INTEGRALS, 1e-6) for system in systems]
     assert_same(evaluate_all(systems, INTEGRALS, 1e-6), alone)
     assert_same(evaluate_all(systems[1:], INTEGRALS, 1e-6), alone[1:])
+
+
+def test_systems_that_need_many_energies_go_in_smaller_groups(monkeypatch):
+    """What is kept for other observables, and who is integrated beside whom, is of no account."""
+    systems = disordered(5)
+    monkeypatch.setattr(rates, "_ELEMENTS", 20_000)
+    few = evaluate_all(systems, INTEGRALS)
+    monkeypatch.undo()
+    assert_same(few, evaluate_all(systems, INTEGRALS))
+
+
+def test_occupations_are_those_of_the_formula_to_the_last_bit():
+    """Also at the step itself, where exponentials overflow, and without a temperature."""
+    lead = [wide_band_at(str(k), k, 1.0, mu, T) for k, mu, T in ((0, 0.3, 0.0), (1, -0.2, 0.01))]
+    energies = np.concatenate([np.linspace(-3, 3, 301), [0.3, -0.2, 1e300, -1e300, 0.3 + 1e-16]])
+    found = rates.Rates(random_system(0, 4, "sites", lead), energies)
+    for k, (mu, temperature) in enumerate(((0.3, 0.0), (-0.2, 0.01))):
+        assert np.array_equal(found.filled[k], fermi(energies, mu, temperature))
+        assert np.array_equal(found.empty[k], fermi_holes(energies, mu, temperature))
 
 
 def test_samples_of_a_disordered_lossy_chain():
