@@ -150,7 +150,7 @@ def _changed(tree: dict, key: tuple, keys: list[tuple], choice: random.Random) -
         action = f"copy {'.'.join(map(str, other))}"
     elif action == "wrap":
         parent[last] = choice.choice([[value], {"kind": value}, str(value), {"a": value}])
-    elif action == "scale" and isinstance(value, int | float):
+    elif action == "scale" and isinstance(value, int | float) and abs(value) < 2**1024:
         parent[last] = value * choice.choice([-1, 1e3, 1e9, 1e300, 1e-300, 0.5])
     elif action == "deep":
         for _ in range(choice.choice([10, 60])):

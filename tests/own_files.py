@@ -101,6 +101,68 @@ def wrong(sites):
 """
 
 
+STUDY = """\
+title: What a system of one's own may say
+study: steady-current
+system:
+  lattice: LATTICE
+  regions: {near: {where: x < 3}, far: {start: 1, stop: 2}, both: [1, 2]}
+  loss: LOSS
+  leads:
+    left: LEFT
+    right: {kind: wide-band, broadening: $(2 * q), chemical_potential: $U, temperature: 0.1, site: 2}
+axes:
+  q: {inner: [0.5, 2 * pi], natural_units: t, long_name: energy}
+  U: {outer: {linspace: [0, pi / 2, 3]}}
+"""
+WIDE = "{kind: wide-band, broadening: 1, chemical_potential: 0, temperature: 0.1, site: 1}"
+CHAIN = "{kind: chain, sites: 4, onsite: $(q * site)}"
+LOSSES = [
+    "{kind: sites, sites: near, rate: $(0.1 * site)}",
+    "{kind: sites, sites: {where: x > 2}, rate: 0.1}",
+    "{kind: sites, sites: {start: 1, stop: 3, step: 2}, rate: 0.1}",
+    "{kind: sites, rates: {1: 0.1, 2: $q}}",
+    "{kind: vectors, vectors: [{1: 0.3, 2: 0.2j}, {3: $q}]}",
+    "{kind: bond, rate: $q, bonds: [[1, 2], [2, 3]]}",
+]
+LATTICES = [
+    "{kind: chain, sites: 4, onsite: [0, 1, $q, 2]}",
+    "{kind: chain, sites: 4, orbitals: 2, onsite: {file: data/lead.npz, name: cell}}",
+    "{kind: chain, sites: 4, hopping: exp(1j * x)}",
+    "{kind: chain, sites: 4, hopping: 1+2i}",
+    "{kind: chain, sites: 4, orbitals: 2, onsite: [[0, 1j], [-1j, $q]], hopping: [[1, 0], [0, 1]]}",
+    "{kind: matrix, hamiltonian: {file: data/lead.npz, name: cell}}",
+    "{kind: matrix, hamiltonian: [[0, 1+2i], [[1, -2], $q]]}",
+    "{kind: file, path: data/strip.npz}",
+    "{kind: file, path: data/wire_hr.dat, cut: {cells: 3}}",
+    "{kind: square, length: 3, width: 2, hopping: {x: 1, y: $(1 + x)}}",
+    "{kind: square, shape: [{kind: disc, radius: 2}, {kind: rectangle, length: 3, width: 2}]}",
+    '{kind: python, function: "parts/my_model.py:described", parameters: {sites: 4, energy: $q}}',
+]
+LEADS = [
+    "{kind: continued, chemical_potential: 0, temperature: 0.1}",
+    "{kind: unit-cell, cell: {file: data/lead.npz}, hopping: {file: data/lead.npz}, "
+    "site: [1, 2], chemical_potential: 0, temperature: 0.1}",
+    "{kind: wide-band, broadening: 1, chemical_potential: 0, temperature: 0.1, "
+    "site: {1: 1, 2: 1j}}",
+    "{kind: wide-band, broadening: 1, chemical_potential: 0, temperature: 0.1, "
+    "site: {start: 1, stop: 3}}",
+]
+
+
+def studies():
+    """Studies of systems of a user's own in all forms that they may have, in this project."""
+    return [
+        *(_study(loss=each) for each in LOSSES),
+        *(_study(lattice=each) for each in LATTICES),
+        *(_study(lead=each) for each in LEADS),
+    ]
+
+
+def _study(lattice=CHAIN, loss=LOSSES[0], lead=WIDE):
+    return STUDY.replace("LATTICE", lattice).replace("LOSS", loss).replace("LEFT", lead)
+
+
 def write(root):
     """Write the project into a folder."""
     for name in ("config/studies", "data", "parts"):

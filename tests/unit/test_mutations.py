@@ -2,9 +2,10 @@
 
 import pytest
 
+import own_files
 from mutated_studies import mutations
 from nessflow.config.grid import block_count
-from nessflow.config.project import ConfigError
+from nessflow.config.project import ConfigError, load_study
 from nessflow.config.study_file import MOST_BLOCKS
 from nessflow.verbs.describe import EXAMPLES
 from nessflow.verbs.workflow import jobs_of, read_project
@@ -40,3 +41,23 @@ def test_any_mistake_is_a_fault_with_its_place_or_a_sound_plan(tmp_path, part):
             assert problem.line, what
             assert problem.key or any(words in str(problem) for words in _OF_THE_FILE), what
     assert refused > 10
+
+
+def test_any_mistake_in_a_system_of_ones_own_is_a_fault_with_its_place(tmp_path):
+    folder = own_files.write(tmp_path) / "config" / "studies"
+    sound = []
+    for number, text in enumerate(own_files.studies()):
+        sound.append(folder / f"sound-{number}.yaml")
+        sound[-1].write_text(text)
+        load_study(sound[-1])
+    file = folder / "wire.yaml"
+    refused = 0
+    for what, content in mutations(sound, count=100, seed=PARTS):
+        file.write_bytes(content)
+        try:
+            load_study(file)
+        except ConfigError as error:
+            refused += 1
+            assert all(problem.line for problem in error.problems), what
+            assert not any(words in str(error) for words in _NO_WORDS), (what, str(error))
+    assert refused > 50
