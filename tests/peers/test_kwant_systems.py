@@ -224,11 +224,14 @@ def test_what_it_says_of_systems_that_it_cannot_take_over():
     lattice = kwant.lattice.chain(norbs=1)
     builder[(lattice(k) for k in range(3))] = lambda site, size: size
     builder[lattice.neighbors()] = -1.0
-    # What is wrong in functions of the user's is told by Kwant.
-    with pytest.raises(kwant.UserCodeError, match="value function"):
+    with pytest.raises(ValueError, match="the system of Kwant takes size; give its value"):
         nf.System.from_kwant(builder.finalized())
-    with pytest.raises(ValueError, match="expected a square matrix"):
+    with pytest.raises(ValueError, match="Builder of Kwant is not finalised"):
         nf.System.from_kwant(builder)
+    # What is wrong in functions of the user's is told by Kwant.
+    builder[lattice(0)] = lambda site: 1 / 0
+    with pytest.raises(kwant.UserCodeError, match="value function"):
+        nf.System.from_kwant(builder.finalized(), {"size": 1})
 
 
 def test_positions_and_orbitals_are_those_of_its_sites():

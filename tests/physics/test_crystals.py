@@ -526,7 +526,9 @@ REFUSED = {
     "the triangular is too small to go on there": lambda: Triangular(
         length=3, width=1
     ).continuation("top"),
-    "a ring does not go on": lambda: RingOfSites(sites=5).continuation("left"),
+    "how a lattice of the kind ring goes on is not known from itself; give the lead as": lambda: (
+        RingOfSites(sites=5).continuation("left")
+    ),
     "a ssh of 1 sites has no whole period": lambda: SSH(sites=1).continuation("left"),
 }
 

@@ -348,7 +348,7 @@ SYSTEMS_OF_KWANT = {
     "a lead": ("system(finalised=False)[1].finalized()", "of Kwant goes on for ever"),
     "nan": ("system(float('nan'))", "hamiltonian: the element (0, 0) is (nan+0j), not finite"),
     "not Hermitian": ("system(1j)", "the element (0, 0) = 0+1j has an imaginary part"),
-    "an argument": ("system(lambda site, U: U)", "the system of Kwant takes U; let the function"),
+    "an argument": ("system(lambda site, U: U)", "the system of Kwant takes U; give its value"),
     "an error": ("system(lambda site: 1 / 0)", "parts/own.py:19: ZeroDivisionError: division by"),
     "empty": ("kwant.Builder().finalized()", "the system of Kwant has no sites"),
     "no hopping": ("system(hopping=0)", "lead0 of Kwant has no hopping from cell to cell"),

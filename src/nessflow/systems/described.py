@@ -337,10 +337,11 @@ def _of_kwant(system: object, parameters: Mapping[str, object] | None) -> dict[s
     interface, which come first in the cell next to it: it is ``<cell n + 1|h|interface of n>``.
     """
     parameters = dict(parameters or {})
-    if missing := sorted(getattr(system, "parameters", frozenset()) - parameters.keys()):
+    known = getattr(system, "parameters", None) or frozenset()
+    if missing := sorted(known - parameters.keys()):
         raise ValueError(
-            f"the system of Kwant takes {', '.join(missing)}; let the function have this argument, "
-            f"and write parameters: {{{missing[0]}: 1}} with its value"
+            f"the system of Kwant takes {', '.join(missing)}; give its value, parameters: "
+            f"{{{missing[0]}: 1}}, in a study by way of an argument of the function"
         )
     if not len(system.sites):
         raise ValueError("the system of Kwant has no sites")
