@@ -17,7 +17,7 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("name", ["requirements", "judges"])
+@pytest.mark.parametrize("name", ["requirements", "judges", "lowest"])
 def test_the_lock_has_hashes_and_no_address(name):
     lock = (ROOT / "envs" / f"{name}.lock").read_text()
     assert "://" not in lock
@@ -39,6 +39,15 @@ def test_what_slurm_needs_leaves_the_environment_as_it_is():
         "snakemake-executor-plugin-slurm",
         "snakemake-executor-plugin-slurm-jobstep",
     }
+
+
+def test_the_oldest_releases_are_those_that_are_claimed():
+    """What tests beside Kwant run with."""
+    lock = (ROOT / "envs" / "lowest.lock").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for line in project["dependencies"]:
+        name, bound = re.match(r"([A-Za-z0-9._-]+)>=([0-9.]+)", line).groups()
+        assert re.search(rf"^{canonical(name)}=={re.escape(bound)}(\.0)*[ ;]", lock, re.M), line
 
 
 def test_every_dependency_is_pinned_and_explained():
