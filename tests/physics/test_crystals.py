@@ -398,7 +398,7 @@ def test_a_probe_may_be_an_arm_that_goes_on():
 MISPLACED = {
     "there is no side 'up'|has no side 'up'": {"up": {}},
     "a continued lead is where its side of the lattice is; leave site out": {"left": {"site": 3}},
-    "leave orbital out": {"left": {"orbital": 1}},
+    "there is no orbital 2: each site has 1": {"left": {"orbital": 2}},
 }
 
 

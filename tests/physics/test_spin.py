@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import nessflow as nf
 from nessflow.observables.bond_currents import BondCurrents
 from nessflow.observables.observable import evaluate
 from nessflow.observables.sites.spin import PAULI, BondSpinCurrents, SpinDensity
@@ -175,3 +176,84 @@ def test_without_up_and_down_there_is_no_spin(orbitals):
     assert np.isnan(outcome.values["spin_density"]).all()
     assert "orbitals: 2" in outcome.notes["spin_density"]
     assert "orbitals: 2" in outcome.notes["bond_spin_current"]
+
+
+CONTINUED = {"kind": "continued", "chemical_potential": 0, "temperature": 0}
+TURNED = {
+    "kind": "chain",
+    "sites": 4,
+    "orbitals": 2,
+    "onsite": [np.zeros((2, 2)), np.array(FIELD), 2 * np.array(FIELD), np.zeros((2, 2))],
+}
+
+
+def spin_leads(**more):
+    """One lead for each spin on each side; the energies of up and down may differ."""
+    return {
+        f"{side}-{spin}": {**CONTINUED, "side": side, "orbital": 1 + k, **more.get(spin, {})}
+        for side in ("left", "right")
+        for k, spin in enumerate(("up", "down"))
+    }
+
+
+def test_leads_that_continue_the_lattice_are_resolved_by_spin():
+    """Those of both spins are the sums; up to down is what a field that turns spins makes of it."""
+    lattice = TURNED | {"onsite": [x.tolist() for x in TURNED["onsite"]]}
+    energies = np.array([-1.3, 0.2, 0.9])
+    whole = {"left": CONTINUED, "right": CONTINUED}
+    both = nf.transmission(nf.System(lattice=lattice, leads=whole), energies)
+    each = nf.transmission(nf.System(lattice=lattice, leads=spin_leads()), energies)
+    into = each.sel(terminal=["right-up", "right-down"], terminal_2=["left-up", "left-down"])
+    total = both.sel(terminal="right", terminal_2="left")
+    np.testing.assert_allclose(into.sum(["terminal", "terminal_2"]), total, atol=1e-12)
+    assert float(into.sel(terminal="right-up", terminal_2="left-down").min()) > 1e-3
+
+
+def test_ferromagnetic_leads_transmit_each_spin_as_greens_function_says():
+    lattice = TURNED | {"onsite": [x.tolist() for x in TURNED["onsite"]]}
+    shifts = {"up": {"onsite": 0.4}, "down": {"onsite": -0.4}}
+    energies = np.array([-1.3, 0.2, 0.9])
+    found = nf.transmission(nf.System(lattice=lattice, leads=spin_leads(**shifts)), energies)
+    names = list(spin_leads())
+    rows = [0, 1, 6, 7]
+    h = np.kron(-np.eye(4, k=1) - np.eye(4, k=-1), np.eye(2)).astype(complex)
+    for j, field in enumerate(TURNED["onsite"]):
+        h[2 * j : 2 * j + 2, 2 * j : 2 * j + 2] += field
+    for k, energy in enumerate(energies):
+        x = energy - np.array([0.4, -0.4, 0.4, -0.4])
+        sigma = 0.5 * (x - 1j * np.sqrt(4 - x**2))
+        matrix = energy * np.eye(8) - h
+        matrix[rows, rows] -= sigma
+        green = np.linalg.inv(matrix)[np.ix_(rows, rows)]
+        gamma = -2 * sigma.imag
+        expected = gamma[:, None] * abs(green) ** 2 * gamma
+        own = found.sel(terminal=names, terminal_2=names).values[..., k]
+        off = ~np.eye(4, dtype=bool)
+        np.testing.assert_allclose(own[off], expected[off], rtol=1e-10)
+
+
+def test_one_spin_of_a_lead_that_turns_spins_is_refused():
+    for wrong in ({"hopping": RASHBA}, {"onsite": FIELD}):
+        lattice = {"kind": "chain", "sites": 4, "orbitals": 2, **wrong}
+        with pytest.raises(
+            ValueError, match=r"left-up\.orbital = 1: .*mix this orbital with others"
+        ):
+            nf.System(lattice=lattice, leads=spin_leads())
+    lattice = {"kind": "chain", "sites": 4, "orbitals": 2}
+    with pytest.raises(ValueError, match=r"left-up\.orbital = 3: there is no orbital 3"):
+        nf.System(lattice=lattice, leads=spin_leads(up={"orbital": 3}))
+
+
+def test_spins_of_a_strip_are_those_of_strips():
+    """A field along z splits the channels of a strip, each spin's those of a strip of its own."""
+    size = {"kind": "square", "length": 3, "width": 3}
+    lattice = size | {"orbitals": 2, "onsite": [[0.3, 0], [0, -0.3]], "flux": 0.4}
+    energies = np.array([-1.7, 0.4])
+    found = nf.transmission(nf.System(lattice=lattice, leads=spin_leads()), energies)
+    one = {"left": CONTINUED, "right": CONTINUED}
+    alone = nf.System(lattice=size | {"flux": 0.4}, leads=one)
+    for spin, shift in (("up", 0.3), ("down", -0.3)):
+        own = found.sel(terminal=f"right-{spin}", terminal_2=f"left-{spin}")
+        expected = nf.transmission(alone, energies - shift).sel(terminal="right", terminal_2="left")
+        np.testing.assert_allclose(own, expected, atol=1e-10)
+    assert float(found.sel(terminal="right-up", terminal_2="left-down").max()) < 1e-20

@@ -128,8 +128,7 @@ class ProbedSystem(systems.System):
                 )
             if not group.is_placed:
                 systems.require_no_place(group, "sites", "probes", name)
-                with at_key("probes", name, "side"):
-                    group.beyond(self.lattice, name)
+                systems.require_beyond(self.lattice, group, name, "probes", name)
                 continue
             if group.has_rows:
                 with at_key("probes", name, "sites"):

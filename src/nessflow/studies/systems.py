@@ -196,15 +196,28 @@ def require_no_place(lead: Lead, key: str, *keys: str) -> None:
     Raises
     ------
     KeyedError
-        At ``key``, or ``orbital``, of ``keys`` when it has.
+        At ``key`` of ``keys`` when it has.
     """
-    for name in (key, "orbital"):
-        if getattr(lead, name) is not None:
-            raise KeyedError(
-                f"a {lead.kind} lead is where its side of the lattice is; leave {name} out",
-                *keys,
-                name,
-            )
+    if getattr(lead, key) is not None:
+        raise KeyedError(
+            f"a {lead.kind} lead is where its side of the lattice is; leave {key} out", *keys, key
+        )
+
+
+def require_beyond(lattice: Lattice, lead: Lead, name: str, *keys: str) -> None:
+    """Check that a lead that is not placed is there, and of the orbital that it names.
+
+    Raises
+    ------
+    KeyedError
+        At ``side`` or ``orbital`` of ``keys``.
+    """
+    lattice.require_orbital(lead.orbital, *keys)
+    with at_key(*keys, "side"):
+        lead.beyond(lattice, name)
+    if lead.orbital is not None:
+        with at_key(*keys, "orbital"):
+            lead.beyond(lattice, name, lead.orbital)
 
 
 def placed(lattice: Lattice, lead: Lead, name: str, site: Place | None) -> tuple[Lead, Place]:
@@ -223,7 +236,7 @@ def placed(lattice: Lattice, lead: Lead, name: str, site: Place | None) -> tuple
     """
     model = model_of(lead)
     if not model.is_placed:
-        return model.beyond(lattice, name)
+        return model.beyond(lattice, name, lead.orbital)
     return model, rows_of(lattice, site, lead.orbital)
 
 
@@ -365,8 +378,7 @@ class System(Strict):
         for name, lead in self.leads.items():
             if not lead.is_placed:
                 require_no_place(lead, "site", "leads", name)
-                with at_key("leads", name, "side"):
-                    lead.beyond(self.lattice, name)
+                require_beyond(self.lattice, lead, name, "leads", name)
                 continue
             place = place_of(self, name)
             for site, key, of_key in places(place):

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from nessflow.parts import quantity
 from nessflow.registry import fault_of_call
-from nessflow.systems.lattices.lattice import Ending, Lattice
+from nessflow.systems.lattices.lattice import Continuation, Ending, Lattice
 from nessflow.systems.leads.lead import Joined, Lead
 from nessflow.systems.leads.unit_cell import UnitCell
 
@@ -26,7 +26,8 @@ _INSIDE = np.array([0.123, 0.377, 0.618, 0.871])
 class Continued(Lead):
     """The lattice goes on beyond a side, with what all its sites have: hoppings, flux, spin.
 
-    Energies of single sites (a list, disorder), loss and gain end with the lattice.
+    Energies of single sites (a list, disorder), loss and gain end with the lattice.  With
+    ``orbital`` it is of one orbital of each site, where nothing mixes that with others beyond.
     """
 
     kind: Literal["continued"] = "continued"
@@ -39,9 +40,13 @@ class Continued(Lead):
 
     is_placed: ClassVar = False
 
-    def beyond(self, lattice: Lattice, name: str) -> tuple[Lead, tuple[int, ...]]:
+    def beyond(
+        self, lattice: Lattice, name: str, orbital: int | None = None
+    ) -> tuple[Lead, tuple[int, ...]]:
         """Return the lead that the lattice makes of it, and its rows, see `Lead`."""
         onward = lattice.continuation(self.side or name)
+        if orbital is not None and lattice.orbitals > 1:
+            onward = _of_orbital(onward, np.asarray(onward.rows) % lattice.orbitals == orbital - 1)
         if isinstance(onward, Ending):
             if self.onsite:
                 raise ValueError("what is told by a self-energy has no onsite of its own")
@@ -66,6 +71,25 @@ class Continued(Lead):
     def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Return nothing: without a lattice it has no self-energy."""
         raise TypeError("a continued lead has a self-energy where its lattice is known")
+
+
+def _of_orbital(onward: Continuation | Ending, own: np.ndarray) -> Continuation:
+    """Return what goes on with one orbital of each site, the rows ``own``, (m,) bool.
+
+    Raises
+    ------
+    ValueError
+        When these are coupled to the others beyond the side, or nothing says that they are not.
+    """
+    if isinstance(onward, Ending) or len(onward.cell) != own.size:
+        raise ValueError("the lattice does not say which of its cells are of one orbital")
+    parts = onward.cell, onward.hopping, onward.coupling
+    if any(x[np.ix_(own, ~own)].any() or x[np.ix_(~own, own)].any() for x in parts):
+        raise ValueError(
+            "beyond the lattice on-site energies or hoppings mix this orbital with others, so that "
+            "no lead is of it alone; leave it out, and the lead is of all orbitals"
+        )
+    return Continuation(np.asarray(onward.rows)[own], *(x[np.ix_(own, own)] for x in parts))
 
 
 class Told(Lead):

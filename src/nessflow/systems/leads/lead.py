@@ -48,7 +48,9 @@ class Lead(Part, ABC):
     is_placed: ClassVar[bool] = True
     """Whether it is told where it is; where not, the lattice knows (`beyond`)."""
 
-    def beyond(self, lattice: Lattice, name: str) -> tuple["Lead", tuple[int, ...]]:
+    def beyond(
+        self, lattice: Lattice, name: str, orbital: int | None = None
+    ) -> tuple["Lead", tuple[int, ...]]:
         """Return the lead that a lattice makes of one that is not placed.
 
         Parameters
@@ -57,6 +59,8 @@ class Lead(Part, ABC):
             What it is beside.
         name : str
             Its name.
+        orbital : int or None
+            The orbital of its sites, from 1, that it is of; all of them where None.
 
         Returns
         -------
@@ -66,7 +70,7 @@ class Lead(Part, ABC):
         Raises
         ------
         ValueError
-            When there is no such lead beside the lattice.
+            When there is no such lead beside the lattice, or its orbitals are coupled.
         """
         raise NotImplementedError(f"a {self.kind} is told where it is")
 
