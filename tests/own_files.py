@@ -110,7 +110,7 @@ system:
   loss: LOSS
   leads:
     left: LEFT
-    right: {kind: wide-band, broadening: $(2 * q), chemical_potential: $U, temperature: 0.1, site: 2}
+    right: {kind: wide-band, broadening: $(2 * q), chemical_potential: $U, temperature: 1, site: 2}
 axes:
   q: {inner: [0.5, 2 * pi], natural_units: t, long_name: energy}
   U: {outer: {linspace: [0, pi / 2, 3]}}

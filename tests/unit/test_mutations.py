@@ -51,13 +51,14 @@ def test_any_mistake_in_a_system_of_ones_own_is_a_fault_with_its_place(tmp_path)
         sound[-1].write_text(text)
         load_study(sound[-1])
     file = folder / "wire.yaml"
-    refused = 0
+    refused = {}
     for what, content in mutations(sound, count=100, seed=PARTS):
         file.write_bytes(content)
         try:
             load_study(file)
         except ConfigError as error:
-            refused += 1
-            assert all(problem.line for problem in error.problems), what
-            assert not any(words in str(error) for words in _NO_WORDS), (what, str(error))
-    assert refused > 50
+            refused[what] = error
+    assert len(refused) > 50
+    for what, error in refused.items():
+        assert all(problem.line for problem in error.problems), what
+        assert not any(words in str(error) for words in _NO_WORDS), (what, str(error))
