@@ -188,6 +188,9 @@ def test_search_follows_what_is_typed(opened):
     assert opened.locator("#Contents li li:visible a").all_inner_texts() == ["Small spectrum"]
     words.press("Enter")
     expect(opened.locator("#spectrum .record")).to_be_visible()
+    words.press_sequentially("tr")
+    expect(words).to_have_value("transmission spectr")
+    assert shown(opened) == ["spectrum"]
     words.press_sequentially("x")
     assert shown(opened) == []
     assert "No study is like that" in opened.locator("main").inner_text()
@@ -211,6 +214,10 @@ def test_a_study_opens_alone_and_the_browser_leads_back(opened):
     assert shown(opened) == ["chain", "spectrum"]
     opened.go_forward()
     assert shown(opened) == ["spectrum"]
+    opened.reload()
+    assert shown(opened) == ["spectrum"]
+    assert opened.title().startswith("Small spectrum")
+    assert not figures.first.evaluate("figure => figure.parentElement.inert")
 
 
 def test_all_is_reached_by_keyboard(opened):
@@ -241,6 +248,10 @@ def test_what_is_not_ok_is_named_first_with_its_reason(opened):
     assert MESSAGE in concerns.inner_text()
     assert "1 point failed" in opened.locator("#chain .marks").inner_text()
     assert opened.locator("#spectrum .mark").count() == 0
+    opened.fill("#Words", "spectrum")
+    expect(concerns).not_to_be_visible()
+    opened.fill("#Words", "")
+    expect(concerns).to_be_visible()
     marks = opened.locator("#Contents .mark").evaluate_all(
         "all => all.map(mark => mark.getAttribute('aria-label'))"
     )

@@ -19,7 +19,7 @@ const heading = document.title;
 let open = null;
 
 function settle() {
-  const [before, now] = [open, articles.find((article) => article.matches(":target")) ?? null];
+  const [before, now] = [open, articles.find(({ id }) => `#${id}` === location.hash) ?? null];
   open = now;
   document.title = open ? `${open.querySelector("h3").textContent} – ${heading}` : heading;
   for (const article of articles) article.querySelector(".figures").inert = article !== open;
@@ -30,7 +30,7 @@ function settle() {
     const [list, { top, bottom }] = [byId("Contents"), item.getBoundingClientRect()];
     const seen = list.getBoundingClientRect();
     if (top < seen.top || bottom > seen.bottom) list.scrollTop += top - seen.top - seen.height / 3;
-  } else if (before) {
+  } else if (before && document.activeElement !== byId("Words")) {
     before.querySelector("h3 a").focus();
   }
 }
@@ -48,7 +48,8 @@ window.addEventListener("hashchange", settle);
 // Filter by words, by parameter or axis, and by its value.
 {
   const [words, parameter, value, marked] = ["Words", "Parameter", "Value", "Marked"].map(byId);
-  const groups = [...document.querySelectorAll(".group, #Contents > details > ul > li")];
+  const groups = [...document.querySelectorAll(".group, .concerns, #Contents > details > ul > li")];
+  const entries = [...document.querySelectorAll("#Contents li li, .concerns li")];
   const matches = (article, wanted) => {
     const { text, parameters } = index[article.id];
     const values = parameters[parameter.value];
@@ -58,10 +59,8 @@ window.addEventListener("hashchange", settle);
   };
   const show = () => {
     const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
-    for (const article of articles) {
-      article.hidden = !matches(article, wanted);
-      inContents.get(article.id).hidden = article.hidden;
-    }
+    for (const article of articles) article.hidden = !matches(article, wanted);
+    for (const entry of entries) entry.hidden = byId(entry.querySelector("a").hash.slice(1)).hidden;
     for (const group of groups) group.hidden = !group.querySelector("article:not([hidden]), li:not([hidden])");
     const shown = articles.filter((article) => !article.hidden);
     shown.forEach((article, place) => {
@@ -77,7 +76,10 @@ window.addEventListener("hashchange", settle);
     return shown;
   };
   const search = () => {
-    if (open) location.hash = "Studies";
+    if (open) {
+      location.hash = "Studies";
+      words.focus(); // which the way there takes away
+    }
     show();
   };
   const byNumber = (a, b) => a - b || (a < b ? -1 : 1);
@@ -109,7 +111,7 @@ window.addEventListener("hashchange", settle);
 }
 
 document.addEventListener("keydown", (event) => {
-  const elsewhere = event.target.closest("input, select, textarea, pre, .wide, .plot, dialog");
+  const elsewhere = event.target.closest("input, select, textarea, .wide, .plot, dialog");
   if (elsewhere || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const way = { ArrowLeft: "[rel=prev]", ArrowRight: "[rel=next]", Escape: ".up" }[event.key];
   const link = way && open?.querySelector(`.way ${way}:not([hidden])`);

@@ -185,6 +185,7 @@ def _entry(
             "bad": bad,
             "is_narrow": len(figures) == 1 and figures[0].get("shown", 0) <= NARROW,
             "count": _counted(entry["points"]),
+            "why": found["why"] or next((f["fault"] for f in figures if f["fault"]), ""),
             "marks": list(_marks(fault, found["not_ok"], figures)),
         }
     )
