@@ -54,6 +54,7 @@ VALUES = 700_000
 VALUES_OF_ONE = 50_000
 FAILED_ROWS = 20
 REASONS = 8
+LEVELS = ("failed", "suspect")
 NARROW = 600
 """Pixels of a page up to which notes stand beside a figure, where there is room."""
 _LISTS = ("errors", "undefined", "provenance")
@@ -120,12 +121,9 @@ def write_report(project: Project, progress: Callable[[str], None]) -> list[str]
 def _points(studies: Sequence[Mapping[str, object]]) -> str:
     """Return how many points all studies have, and how many of them are not ok."""
     points = _counted(sum(study["points"] for study in studies))
-    levels = [
-        f"{count} {word}"
-        for level, word in (("failed", "failed"), ("suspect", "suspect"))
-        if (count := sum(study["not_ok"][level] for study in studies))
-    ]
-    return f"{points}, {' and '.join(levels)}" if levels else points
+    not_ok = sum((study["not_ok"] for study in studies), Counter())
+    found = [f"{not_ok[level]:,} {level}" for level in LEVELS if not_ok[level]]
+    return f"{points}, {' and '.join(found)}" if found else points
 
 
 def _counted(count: int, one: str = "point", many: str = "points") -> str:
@@ -197,7 +195,7 @@ def _marks(
     """Yield what a reader has to know before using a study, in a few words each."""
     if fault:
         yield {"level": "failed", "text": "no data"}
-    for level in ("failed", "suspect"):
+    for level in LEVELS:
         if not_ok[level]:
             yield {"level": level, "text": f"{_counted(not_ok[level])} {level}"}
     if missing := sum(bool(figure["fault"]) for figure in figures):
@@ -214,7 +212,7 @@ def _text(value: object) -> str:
 def _index(study: Study, parameters: Sequence[tuple[str, str]]) -> dict[str, object]:
     """Return what filters and plots of the page need of a study."""
     words = [study.name, study.title, reference_text(study.reference), study.kind_name]
-    words += [study.notes, *(f"{axis.name} {axis.long_name}" for axis in study.axes)]
+    words += [study.notes, *(f"{axis.name} {axis.long_name or ''}" for axis in study.axes)]
     values = {key: [value] for key, value in parameters if not value.startswith("$")}
     tier = "" if study.tier == "paper" else f" --tier {study.tier}"
     return {
