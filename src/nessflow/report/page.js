@@ -115,8 +115,10 @@ document.addEventListener("keydown", (event) => {
   if (elsewhere || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const way = { ArrowLeft: "[rel=prev]", ArrowRight: "[rel=next]", Escape: ".up" }[event.key];
   const link = way && open?.querySelector(`.way ${way}:not([hidden])`);
-  if (event.key === "/") byId("Words").focus();
-  else if (link) link.click();
+  if (event.key === "/") {
+    byId("Words").focus();
+    byId("Words").select();
+  } else if (link) link.click();
   else return;
   event.preventDefault();
 });
