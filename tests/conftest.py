@@ -27,8 +27,10 @@ if os.environ.get("CI"):
 
 
 ROOT = Path(__file__).resolve().parents[1]
-# Kwant is in an environment of its own, in which tests/judges runs them: none is skipped there.
-collect_ignore_glob = [] if find_spec("kwant") else ["peers/*"]
+# Kwant and sisl are in an environment of their own, in which tests/judges runs these and what is
+# marked `peer`: none is skipped there.
+HAS_PEERS = bool(find_spec("kwant") and find_spec("sisl"))
+collect_ignore_glob = [] if HAS_PEERS else ["peers/*"]
 
 FIRST = ("cluster", "workflow", "faults")
 """Folders of tests that start processes, which take longest."""
@@ -36,6 +38,7 @@ FIRST = ("cluster", "workflow", "faults")
 
 def pytest_collection_modifyitems(items):
     """Begin with what takes longest, so that no worker is alone with it at the end."""
+    items[:] = [item for item in items if HAS_PEERS or not item.get_closest_marker("peer")]
     places = {ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.parent, len(FIRST)))
 

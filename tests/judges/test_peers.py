@@ -1,4 +1,4 @@
-"""Kwant judges systems, and sisl files, beside the oldest releases that are claimed."""
+"""Kwant judges systems, and sisl writes files, beside the oldest releases that are claimed."""
 
 import os
 import re
@@ -9,10 +9,7 @@ import pytest
 from conftest import ROOT
 
 KWANT = ROOT / ".venv-kwant"
-BESIDE_SISL = [
-    "tests/unit/test_matrix_files.py::test_what_sisl_writes_is_what_is_read",
-    "tests/physics/test_own_system_numbers.py",
-]
+OF_FILES = ["tests/unit/test_matrix_files.py", "tests/physics/test_own_system_numbers.py"]
 
 
 @pytest.mark.skipif(
@@ -20,7 +17,7 @@ BESIDE_SISL = [
     reason="`make kwant-environment` installs it",
 )
 @pytest.mark.parametrize(
-    "tests", [["tests/peers"], ["-k", "sisl", *BESIDE_SISL]], ids=["kwant", "sisl"]
+    "tests", [["tests/peers"], ["-m", "peer", *OF_FILES]], ids=["systems", "files"]
 )
 def test_beside_kwant_and_sisl(tests):
     """Kernels that these releases compile are theirs alone; no test is skipped there."""

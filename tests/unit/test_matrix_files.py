@@ -197,7 +197,8 @@ SPINS = {"unpolarized": 1, "polarized": 2, "non-colinear": 4, "spin-orbit": 8}
 
 def siesta(ending, spin="unpolarized", change=None, **kwargs):
     """What sisl writes of a wire with two orbitals in a cell, and its Hamiltonian."""
-    sisl = pytest.importorskip("sisl")
+    import sisl  # where it is installed
+
     geometry = sisl.Geometry([[0, 0, 0], [1, 0, 0]], sisl.Atom(1, R=2.1), lattice=[2, 10, 10])
     geometry.set_nsc([3, 1, 1])
     written = sisl.Hamiltonian(geometry, spin=sisl.Spin(spin), dtype=np.float64, **kwargs)
@@ -376,11 +377,19 @@ FORMATS = {
 TEMPLATES = {"python": OWN, "kwant": KWANT}
 
 
-@pytest.mark.parametrize(("form", "name"), [(x, y) for x, (*_, z) in FORMATS.items() for y in z])
+OF_PEERS = {"sisl": [pytest.mark.peer], "kwant": [pytest.mark.peer]}
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        pytest.param(form, name, marks=OF_PEERS.get(form, []))
+        for form, (*_, cases) in FORMATS.items()
+        for name in cases
+    ],
+)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of Kwant, on leads that are cut
 def test_what_is_wrong_is_one_line(root, form, name):
-    if form == "kwant":
-        pytest.importorskip("kwant")
     path, more, cases = FORMATS[form]
     content, said = cases[name]
     content = content() if callable(content) else content
@@ -397,17 +406,17 @@ def test_what_is_wrong_is_one_line(root, form, name):
     assert "\n" not in found
 
 
+@pytest.mark.peer
 @pytest.mark.parametrize("ending", [".nc", ".HSX"])
 @pytest.mark.parametrize("content", [b"", b"hello, world\n" * 9, bytes(range(256)) * 9])
 def test_the_other_files_of_siesta(root, ending, content):
-    pytest.importorskip("sisl")
     (root / "data" / f"h{ending}").write_bytes(content)
     found = problems(root, f"h{ending}", ", cut: {cells: 3}")
     assert any(said in found for said in ("it is empty", "no file of Siesta", "no netCDF file"))
 
 
+@pytest.mark.peer
 def test_files_of_siesta_are_those_that_hold_all_of_it(root):
-    pytest.importorskip("sisl")
     (root / "data" / "RUN.fdf").write_text("SystemLabel x\n")
     found = problems(root, "RUN.fdf", ", format: sisl, cut: {cells: 3}")
     assert "expected a file of Siesta, .TSHS, .HSX, .nc" in found
@@ -612,6 +621,7 @@ def test_without_sisl_its_files_say_what_is_missing(root, monkeypatch):
     assert "such files are read by sisl: pip install sisl" in said
 
 
+@pytest.mark.peer
 @pytest.mark.parametrize("spin", SPINS)
 @pytest.mark.parametrize("ending", [".TSHS", ".nc"])
 def test_what_sisl_writes_is_what_is_read(root, spin, ending):
