@@ -47,9 +47,9 @@ def title_and_licence(root: Path) -> tuple[str, str]:
     The name of the folder, and ``not stated``, where the citation file is missing or faulty, which
     stops nothing but an archive.
     """
-    content = None
+    path, content = root / CITATION, None
     with contextlib.suppress(OSError):
-        content = (root / CITATION).read_bytes()
+        content = path.read_bytes() if path.is_file() else None
     return _said(root, content)
 
 
