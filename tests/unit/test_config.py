@@ -870,6 +870,11 @@ def test_a_study_with_another_ending_is_not_passed_over(tmp_path):
 
 
 def test_a_folder_that_is_no_project(tmp_path):
+    with pytest.raises(ConfigError, match=r"at least one study, NAME.yaml; be in the folder"):
+        load_project(tmp_path, find_kind=find_kind)
+    # Settings may be absent; a link that leads nowhere says that they should not be.
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yaml").symlink_to("nowhere")
     with pytest.raises(ConfigError, match=r"config.yaml: expected a readable file"):
         load_project(tmp_path, find_kind=find_kind)
 
