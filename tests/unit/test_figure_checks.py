@@ -2,7 +2,7 @@
 
 import pytest
 
-from nessflow.config.project import load_study
+from nessflow.config.project import ConfigError, load_study
 from nessflow.figures.specs import SPEC
 from nessflow.verbs.describe import EXAMPLES
 from nessflow.verbs.figure_checks import figure_problems, layout_of
@@ -102,6 +102,7 @@ axes:
   T: {inner: {linspace: [0.1, 0.7, 7]}}
   N: {outer: [2, 3]}
 """
+ENSEMBLE = ("axes:\n", "ensemble: {samples: 2}\naxes:\n")
 DISORDER = ("  leads:", "  disorder: {kind: uniform, half_width: 1}\n  leads:")
 FIGURE = "x: mu, y: net_particle_current, hue: N, sel: {T: 0.3}"
 
@@ -332,3 +333,80 @@ def test_texts_are_judged_as_matplotlib_does(text):
         except ValueError:
             drawn = False
     assert (fault_of(text) == "") == drawn
+
+
+# Derived variables --------------------------------------------------------------------------------
+
+
+def derived_problems(folder, formulas, figure=FIGURE, *edits):
+    lines = "".join(f"  {name}: '{text}'\n" for name, text in formulas.items())
+    return wire_problems(folder, figure, *edits, fits=f"derived:\n{lines}")
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("net_particle_noise / abs(net_particle_current)", None),
+        ("d(net_particle_current, mu)", "display_unit: 1/h"),
+        ("particle_current[left] + particle_current[terminal: right]", "display_unit: t/h"),
+        ("exp(-mu / T) * net_particle_current[N: 2]", "display_unit: t/h"),
+        ("2 * (mu + 0.5)", "display_unit: t"),
+        ("sqrt(net_particle_noise) ** 2", "display_unit: t/h"),
+    ],
+)
+def test_derived_variables_are_drawn_like_any(tmp_path, text, units):
+    figure = FIGURE.replace("net_particle_current", "f") + (f", {units}" if units else "")
+    assert derived_problems(tmp_path, {"f": text}, figure) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mu + net_particle_current", "t + t/hbar: the units differ, at 'mu + net_particle_"),
+        ("exp(mu)", "exp takes a pure number, not t; divide by what has that unit, at 'exp(mu)'"),
+        ("1 + log(mu / T) * cos(mu)", "at 'cos(mu)' (character 19)"),
+        ("particle_current[lfet]", "no value 'lfet'; did you mean 'left'?"),
+        ("particle_current[lead: left]", "no dimension 'lead'; it has mu, T, N, terminal"),
+        ("particle_current[terminal: left, mu: 0.15]", "no value '0.15'"),
+        ("d(net_particle_current, N)", "a derivative needs at least 3 values of N, which has 2"),
+        ("d(particle_current, terminal)", "terminal has names, and a derivative is along numbers"),
+        ("d(mu, T)", "mu does not depend on 'T'"),
+        ("net_particle_current_mean", "no such variable or axis; did you mean 'net_particle"),
+    ],
+)
+def test_formulas_that_do_not_fit_the_data(tmp_path, text, expected):
+    (found,) = derived_problems(tmp_path, {"f": text})
+    assert found.startswith(f"wire.yaml:13: derived.f = {text}: expected a formula that fits the")
+    assert expected in found
+
+
+def test_means_and_samples_do_not_mix(tmp_path):
+    def found(text):
+        return derived_problems(
+            tmp_path, {"f": text}, "x: mu, y: f, hue: N, sel: {T: 0.3}", DISORDER, ENSEMBLE
+        )
+
+    assert found("net_particle_noise / net_particle_current") == []
+    assert found("net_particle_noise_mean / net_particle_current_mean") == []
+    (fault,) = found("net_particle_noise_mean / net_particle_current")
+    assert "values of each sample, and means over them: take either" in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("f", "net_particle_curent * 2", "data, not net_particle_curent; did you mean 'net_parti"),
+        ("f", "g * 2", "g stands below: write it above f"),
+        ("f", "net_particle_current *", "is not a formula"),
+        ("net_particle_current", "mu", "expected another name; net_particle_current is taken"),
+        ("sqrt", "mu", "sqrt is taken"),
+        ("f_mean", "mu", "_mean is what data add to a name"),
+        ("f-g", "mu", "a name of letters, digits and _"),
+    ],
+)
+def test_faults_of_formulas_have_their_line(tmp_path, name, text, expected):
+    with pytest.raises(ConfigError) as error:
+        derived_problems(tmp_path, {name: text, "g": "mu"})
+    (found,) = error.value.problems
+    assert f"wire.yaml:13: derived.{name}" in str(found)
+    assert expected in str(found)

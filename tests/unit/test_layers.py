@@ -48,10 +48,11 @@ ALLOWED = {
     "config": {"digest", "errors", "matrix", "written", "registry", "validation"}
     | {"numpy", "scipy", "sisl", "pydantic", "ruamel"},
     "store": {"config", "digest", "errors", "registry", "validation", "numpy", "xarray", "netCDF4"},
-    "run": {"store", "config", "digest", "errors", "registry", "validation", "numpy", "xarray"},
+    "run": {"store", "config", "digest", "errors", "registry", "validation", "written"}
+    | {"numpy", "xarray"},
     "publish": {"store", "config", "rocrate"},
     "report": {"numpy", "xarray", "PIL", "bokeh", "jinja2", "markupsafe"},
-    "figures": {"numpy", "xarray", "matplotlib", "pydantic"},
+    "figures": {"written", "numpy", "xarray", "matplotlib", "pydantic"},
 }
 """What each module or folder imports of nessflow, beside itself, and of others."""
 

@@ -27,7 +27,13 @@ from nessflow.config.document import COMMAND_LINE, Document, Place, read_documen
 from nessflow.config.folders import results_fault
 from nessflow.config.grid import Ensemble
 from nessflow.config.overrides import overridden
-from nessflow.config.references import items_of, reference_problems, references_of, repeated_names
+from nessflow.config.references import (
+    derived_problems,
+    items_of,
+    reference_problems,
+    references_of,
+    repeated_names,
+)
 from nessflow.config.study import (
     Study,
     parameters_of,
@@ -62,7 +68,7 @@ __all__ = [
 
 RESERVED = ("all", "archive", "block", "data", "draw", "figures", "report", "smoke")
 """Names of targets and folders, which no study can have."""
-_MOST = {"axes": MOST_AXES, "fits": MOST_FIGURES, "figures": MOST_FIGURES}
+_MOST = {"axes": MOST_AXES, "derived": MOST_FIGURES, "fits": MOST_FIGURES, "figures": MOST_FIGURES}
 FindKind = Callable[[str], Kind]
 
 
@@ -275,9 +281,9 @@ def load_study(
             document, axes, kind, is_complete=complete and not one_point
         )
         problems += found
-        if not one_point:
-            axes, found = with_quantities(document, axes, quantities_of(whole, all_axes, kind))
-            problems += found
+        axes, found = with_quantities(document, axes, quantities_of(whole, all_axes, kind))
+        problems += [] if one_point else found
+        problems += derived_problems(document, kind)
         own = [r for r in references_of(document) if r.source in (None, path.stem)]
         problems += reference_problems(own, document, document, kind)
     problems += repeated_names(document)
@@ -296,6 +302,7 @@ def load_study(
         axes=axes,
         ensemble=ensemble,
         fits=tuple(items_of(document, "fits")),
+        derived=file.derived,
         figures=tuple(figures),
         path=path,
         tier=tier,

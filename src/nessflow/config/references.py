@@ -1,7 +1,9 @@
 """What fits and figures read, checked against what the data of a study will hold."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 
 from nessflow.config.axes import axis_entries
 from nessflow.config.document import Document
@@ -10,7 +12,10 @@ from nessflow.config.study_file import DERIVED
 from nessflow.errors import Problem, nearest, shown
 from nessflow.registry import Kind
 from nessflow.validation import Key
-from nessflow.written.expressions import BESIDE
+from nessflow.written.expressions import BESIDE, CONSTANTS, FUNCTIONS, ExpressionError
+from nessflow.written.formulas import DERIVATIVE, formula
+
+_VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,8 @@ def reference_problems(
     references: Iterable[Reference], document: Document, source: Document, kind: Kind
 ) -> list[Problem]:
     """Check that what ``document`` reads is in the data of the study ``source``."""
-    variables = variables_of(kind, source.data)
-    dims = {dim for variable in variables.values() for dim in variable.dims}
-    beside = [name for dim in sorted(dims) for name in BESIDE.get(dim, ())]
-    known = [*axis_entries(source), *variables, *sorted(dims), *beside]
-    known += ["sample", "status", "n_samples"]
+    variables = variables_of(kind, source.data).keys() | _formulas(source).keys()
+    known = [*_names(kind, source), *_formulas(source)]
     # Whether each has means and errors is known with the study (nessflow.verbs.figure_checks).
     named = [str(fit.get("name")) for fit in items_of(source, "fits") if isinstance(fit, dict)]
     fits = tuple(f"{name.replace('-', '_')}_" for name in named)
@@ -72,6 +74,55 @@ def reference_problems(
         expected = "an axis, a dimension or a variable of the data"
         key = (*reference.entry, *reference.part)
         problems.append(document.problem(key, expected, hint, shown(name)))
+    return problems
+
+
+def _names(kind: Kind, document: Document) -> list[str]:
+    """Return the names that the data of a study have by themselves."""
+    variables = variables_of(kind, document.data)
+    dims = {dim for variable in variables.values() for dim in variable.dims}
+    beside = [name for dim in sorted(dims) for name in BESIDE.get(dim, ())]
+    own = ["sample", "status", "n_samples"]
+    return [*axis_entries(document), *variables, *sorted(dims), *beside, *own]
+
+
+def _formulas(document: Document) -> Mapping[str, object]:
+    found = document.data.get("derived")
+    return found if isinstance(found, dict) else {}
+
+
+def derived_problems(document: Document, kind: Kind) -> list[Problem]:
+    """Check that formulas of derived variables can be read, and names in them are there.
+
+    Whether dimensions and units fit is known with the study (nessflow.verbs.figure_checks).
+    """
+    taken = _names(kind, document)
+    fits = [str(fit.get("name")) for fit in items_of(document, "fits") if isinstance(fit, dict)]
+    others = [*FUNCTIONS, *CONSTANTS, DERIVATIVE, *(f"{name.replace('-', '_')}_" for name in fits)]
+    known, problems = list(taken), []
+    for name, text in _formulas(document).items():
+        key, reserved = ("derived", name), DERIVED.search(name)
+        is_fit = any(name.startswith(start) for start in others if start.endswith("_"))
+        if not _VARIABLE.fullmatch(name) or iskeyword(name) or reserved:
+            expected = "a name of letters, digits and _ that begins with a letter"
+            hint = f"{reserved[0]} is what data add to a name" if reserved else ""
+            problems.append(document.problem(key, expected, hint, ""))
+        elif name in taken or name in others or is_fit:
+            problems.append(document.problem(key, "another name", f"{name} is taken", ""))
+        try:
+            used = formula(text).names if isinstance(text, str) else frozenset()
+        except ExpressionError as error:
+            problems.append(document.problem(key, "a formula of variables and axes", str(error)))
+            used = frozenset()
+        for each in sorted(used):
+            if each not in known and DERIVED.sub("", each) not in known:
+                hint = nearest(each, known)
+                if each in _formulas(document):
+                    hint = f"{each} stands below: write it above {name}"
+                hint = hint or f"`nessflow describe {document.data['study']}` lists them"
+                expected = f"variables, axes and dimensions of the data, not {each}"
+                problems.append(document.problem(key, expected, hint))
+        known.append(name)
     return problems
 
 

@@ -63,6 +63,8 @@ class Study:
     tier: str
     document: Document = field(repr=False, compare=False)
     time_limit: float | None = None
+    derived: Mapping[str, str] = field(default_factory=dict)
+    """Formulas of the variables that follow from others when the points are gathered."""
     warnings: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
     """Why some points are not possible: they fail, and no others."""
 

@@ -171,6 +171,13 @@ class StudyFile(_Strict):
     axes: Annotated[dict[str, AxisFile], Field(max_length=MOST_AXES)] = {}
     ensemble: EnsembleFile | None = None
     time_limit: Annotated[Seconds | None, Field(description="seconds for one point")] = None
+    derived: Annotated[
+        dict[str, str],
+        Field(
+            max_length=MOST_FIGURES,
+            description="variables that follow from others: formulas by name",
+        ),
+    ] = {}
     fits: Annotated[list[FitFile], Field(max_length=MOST_FIGURES)] = []
     figures: Annotated[list[FigureFile], Field(max_length=MOST_FIGURES)] = []
     tiers: Tiers = Tiers()

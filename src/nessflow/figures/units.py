@@ -1,9 +1,9 @@
-"""Units as products of powers, and the factor between natural and displayed ones."""
+"""The factor between natural and displayed units."""
 
-import ast
 import math
-from collections import Counter
-from collections.abc import Mapping
+
+from nessflow.written import units
+from nessflow.written.units import times_power as times_power
 
 
 class FigureError(Exception):
@@ -19,40 +19,9 @@ def powers_of(unit: str) -> dict[str, float]:
         When ``unit`` is no product of powers.
     """
     try:
-        powers = _powers(ast.parse(unit.replace("^", "**"), mode="eval").body)
-    except (SyntaxError, TypeError):
-        raise FigureError(f"{unit!r} is no unit; units look like (t/hbar)^2") from None
-    return {name: power for name, power in powers.items() if power}
-
-
-def _powers(node: ast.expr) -> Counter:
-    match node:
-        case ast.Constant(value=1):
-            return Counter()
-        case ast.Name(id=name):
-            return Counter({name: 1})
-        case ast.BinOp(left, ast.Pow(), right):
-            return _scaled(_powers(left), ast.literal_eval(right))
-        case ast.BinOp(left, ast.Mult(), right):
-            return _product(_powers(left), _powers(right))
-        case ast.BinOp(left, ast.Div(), right):
-            return _product(_powers(left), _scaled(_powers(right), -1))
-    raise TypeError
-
-
-def _scaled(powers: Mapping[str, float], factor: float) -> Counter:
-    return Counter({name: power * factor for name, power in powers.items()})
-
-
-def _product(one: Counter, other: Counter) -> Counter:
-    one.update(other)
-    return one
-
-
-def times_power(unit: Mapping[str, float], base: Mapping[str, float], exponent: float) -> dict:
-    """Return the powers of ``unit base^exponent``."""
-    product = _product(Counter(unit), _scaled(base, exponent))
-    return {name: power for name, power in product.items() if power}
+        return units.powers_of(unit)
+    except units.UnitError as error:
+        raise FigureError(str(error)) from None
 
 
 def unit_factor(natural_units: str, display_unit: str | None) -> float:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from nessflow.config.grid import canonical_json, label_of
 from nessflow.config.study import OBSERVABLES, Block, Study
+from nessflow.run.derived.gathered import with_derived, with_errors_of_means
 from nessflow.run.ensemble import with_fits, with_statistics
 from nessflow.run.provenance import origins_json, origins_of, provenance
 from nessflow.run.solve import (
@@ -47,6 +48,7 @@ from nessflow.store.manifest import (
 )
 from nessflow.store.status import OK, PENDING, STATUS_MEANINGS
 from nessflow.store.store import read_dataset, write_dataset
+from nessflow.written.formulas import of_means, read_formulas
 
 Coordinates = Mapping[str, xr.Variable]
 
@@ -104,8 +106,7 @@ def gather_study(
     if len({canonical_json(json.loads(text)["versions"]) for text in origins}) > 1:
         progress(f"{study.name}: points were computed with different libraries, see origins")
     dataset = _described(dataset, study, origins)
-    if study.ensemble is not None:
-        dataset = with_statistics(dataset)
+    dataset = _with_derived(dataset, study)
     dataset = with_fits(dataset, study.fits)
     write_text(folder / FAILURES, failures_csv(dataset, study))
     write_dataset(dataset, folder / DATA)
@@ -332,6 +333,18 @@ def _described(dataset: xr.Dataset, study: Study, origins: set[str]) -> xr.Datas
             dataset[name].attrs["undefined"] = "; ".join(sorted(reasons))
     dataset = dataset.drop_vars(REASONS)
     return dataset.assign_attrs(provenance(study), origins=origins_json(origins))
+
+
+def _with_derived(dataset: xr.Dataset, study: Study) -> xr.Dataset:
+    """Return the dataset with derived variables, and statistics where there are samples."""
+    formulas = read_formulas(study.derived)
+    means = of_means(formulas) if study.ensemble is not None else []
+    single = {name: each for name, each in formulas.items() if name not in means}
+    dataset = with_derived(dataset, single)
+    if study.ensemble is None:
+        return dataset
+    dataset = with_errors_of_means(with_statistics(dataset), list(single))
+    return with_derived(dataset, {name: formulas[name] for name in means}, of_means=True)
 
 
 def failures_csv(dataset: xr.Dataset, study: Study) -> str:

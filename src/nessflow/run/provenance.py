@@ -72,6 +72,8 @@ def definition(study: Study, outer: Labels | None = None) -> dict[str, str]:
         attributes[OBSERVABLES] = canonical_json(with_whole_numbers(study.template[OBSERVABLES]))
     if outer is None:
         attributes["axes"] = canonical_json({axis.name: axis.labels for axis in study.axes})
+        if study.derived:
+            attributes["derived"] = canonical_json(list(study.derived.items()))
         if study.fits:
             attributes["fits"] = canonical_json([dict(fit) for fit in study.fits])
     return attributes

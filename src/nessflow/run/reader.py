@@ -17,6 +17,7 @@ _OLD = {
     OBSERVABLES: "hold other observables",
     "source_digest": "were computed with another version of the source",
     "axes": "have other axis values",
+    "derived": "have other derived variables",
     "fits": "have other fits",
 }
 

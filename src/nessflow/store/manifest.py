@@ -73,6 +73,8 @@ def content_of(study: Study) -> dict[str, object]:
     _, licence = title_and_licence(project())
     if licence != NOT_STATED:
         chosen["licence"] = licence
+    if study.derived:
+        chosen["derived"] = list(study.derived.items())
     return chosen | {
         "text": [study.title, dict(study.reference), study.notes],
         "fits": [dict(fit) for fit in study.fits],

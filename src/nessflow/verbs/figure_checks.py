@@ -3,14 +3,14 @@
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from nessflow.config.grid import points_of
 from nessflow.config.project import ConfigError, Study
 from nessflow.config.study import possible_parameters
-from nessflow.config.study_file import FIT_RESULTS, squared_units
+from nessflow.config.study_file import DERIVED, FIT_RESULTS, squared_units
 from nessflow.errors import Problem, nearest, shown
 from nessflow.figures.mathtext import fault_of
 from nessflow.figures.specs import (
@@ -34,7 +34,9 @@ from nessflow.figures.specs import (
 )
 from nessflow.figures.units import FigureError, powers_of, times_power, unit_factor
 from nessflow.validation import Key
-from nessflow.written.expressions import BESIDE
+from nessflow.written.expressions import BESIDE, ExpressionError
+from nessflow.written.formulas import Dimensions, Quantity, of_means, quantity, read_formulas
+from nessflow.written.units import UnitError
 
 _SHOWN = 8
 _BLOCKS = 100
@@ -62,6 +64,8 @@ class _Layout:
     study: Study = field(repr=False)
     beside: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
     """What stands beside dimensions, by name: the dimension and the values."""
+    faults: Mapping[str, str] = field(default_factory=dict)
+    """What is wrong with derived variables; empty where it is with those in the formula."""
 
     def find(self, name: str) -> _Quantity | None:
         """Return a variable or a dimension by its name; None where there is none."""
@@ -101,11 +105,8 @@ def layout_of(study: Study) -> _Layout:
     variables = study.variables
     for name, variable in variables.items():
         dims, unit = (*axes, *variable.dims), variable.natural_units
-        quantities[name] = _Quantity(dims, unit, has_samples=study.ensemble is not None)
-        if study.ensemble and name.removesuffix("_error") not in variables.keys() - {name}:
-            quantities |= {f"{name}_{key}": _Quantity(dims, unit) for key in ("mean", "sem")}
-            square = _Quantity(dims, squared_units(unit))
-            quantities |= {f"{name}_{key}": square for key in ("mean_square", "mean_square_sem")}
+        is_error = name.removesuffix("_error") in variables.keys() - {name}
+        quantities |= _stored(study, name, dims, unit, is_error=is_error)
     if study.ensemble:
         values["sample"], units["sample"] = np.arange(study.ensemble.samples), "1"
         quantities["n_samples"] = _Quantity(axes, "1")
@@ -121,6 +122,8 @@ def layout_of(study: Study) -> _Layout:
             raise ValueError(
                 f"{name} has the dimension {lost[0]}, which `coordinates` does not give"
             )
+    layout = _Layout(quantities, values, units, study, beside)
+    faults = _add_derived(layout, quantities)
     for fit in study.fits:
         y, name = quantities.get(fit["y"]), fit["name"].replace("-", "_")
         if y is not None:
@@ -128,7 +131,56 @@ def layout_of(study: Study) -> _Layout:
             for result in FIT_RESULTS:
                 unit = y.units if result.startswith("prefactor") else "1"
                 quantities[f"{name}_{result}"] = _Quantity(dims, unit)
-    return _Layout(quantities, values, units, study, beside)
+    return replace(layout, faults=faults)
+
+
+def _stored(
+    study: Study, name: str, dims: tuple[str, ...], unit: str, *, is_error: bool = False
+) -> dict[str, _Quantity]:
+    """Return a variable with its statistics over samples."""
+    found = {name: _Quantity(dims, unit, has_samples=study.ensemble is not None)}
+    if study.ensemble and not is_error:
+        found |= {f"{name}_{key}": _Quantity(dims, unit) for key in ("mean", "sem")}
+        square = _Quantity(dims, squared_units(unit))
+        found |= {f"{name}_{key}": square for key in ("mean_square", "mean_square_sem")}
+    return found
+
+
+def _add_derived(layout: _Layout, quantities: dict[str, _Quantity]) -> dict[str, str]:
+    """Add the derived variables of a study to the others; return the faults of some by name."""
+    study, values, units = layout.study, layout.values, layout.units
+    formulas, faults = read_formulas(study.derived), {}
+    means = of_means(formulas) if study.ensemble else []
+    axes = tuple(axis.name for axis in study.axes)
+
+    def find(name: str) -> Quantity | None:
+        if name in values:
+            return quantity((name,), units[name])
+        if (found := quantities.get(name)) is None:
+            return None
+        of = "samples" if found.has_samples else "means" if study.ensemble else ""
+        return quantity(found.dims, found.units, of)
+
+    names = [*quantities, *values]
+    for name, each in formulas.items():
+        if each.names & faults.keys():
+            faults[name] = ""
+            continue
+        known = layout.all_values if each.chosen else values
+        arithmetic = Dimensions(find, lambda dim, known=known: known[dim].tolist(), names)
+        try:
+            found = each.evaluate(arithmetic)
+        except (ExpressionError, UnitError) as error:
+            faults[name] = str(error)
+            continue
+        dims = (*axes, *(dim for dim in found.dims if dim not in axes))
+        if name in means:
+            quantities |= dict.fromkeys((name, f"{name}_error"), _Quantity(dims, found.unit))
+        else:
+            quantities |= _stored(study, name, dims, found.unit)
+            quantities |= _stored(study, f"{name}_error", dims, found.unit, is_error=True)
+        names.append(name)
+    return faults
 
 
 def figure_problems(study: Study, layouts: Mapping[str, _Layout]) -> list[Problem]:
@@ -146,7 +198,13 @@ def figure_problems(study: Study, layouts: Mapping[str, _Layout]) -> list[Proble
     list of Problem
         Each with the line of the file.
     """
-    problems = [*_axis_problems(study), *_fit_problems(study, layouts[study.name])]
+    faults = layouts[study.name].faults
+    problems = [
+        study.document.problem(("derived", name), "a formula that fits the data", fault)
+        for name, fault in faults.items()
+        if fault
+    ]
+    problems += [*_axis_problems(study), *_fit_problems(study, layouts[study.name])]
     for number, spec in enumerate(study.figures):
         for place, panel in _panels(spec, ("figures", number)):
             check = _Check(study, layouts, panel, place)
@@ -172,6 +230,8 @@ def _fit_problems(study: Study, layout: _Layout) -> Iterator[Problem]:
     """Check that what is fitted depends on numbers along the axis of the fit."""
     for number, fit in enumerate(study.fits):
         y = layout.quantities.get(fit["y"])
+        if DERIVED.sub("", fit["y"]) in layout.faults:
+            continue
         if y is None:
             expected = f"a variable of the data; `nessflow describe {study.kind_name}` lists them"
             yield study.document.problem(
@@ -346,7 +406,7 @@ class _Check:
         ``lines`` is None where any number of values will do.
         """
         layout = self.layouts.get(source)
-        if layout is None:
+        if layout is None or DERIVED.sub("", name) in layout.faults:
             return
         yield from self._selected(key, sel, layout)
         found = layout.find(name)

@@ -35,7 +35,12 @@ from nessflow.systems.lattices.given.given import Given
 from nessflow.systems.system import OpenSystem
 from nessflow.verbs.workflow import SIDECAR, SUFFIXES, data_of, expected_figures, written_spec
 
-_CONTENT = {"axes": "values of axes", "fits": "fits", "license": "licence"}
+_CONTENT = {
+    "axes": "values of axes",
+    "derived": "derived formulas",
+    "fits": "fits",
+    "license": "licence",
+}
 """What goes into data and changes no point, by attribute."""
 _TRIED = 1e10
 """Operations up to which one energy is solved to see what it takes."""

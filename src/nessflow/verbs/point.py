@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import xarray as xr
 from pydantic import BaseModel
 
 from nessflow.config.grid import Ensemble, generator
@@ -12,7 +13,10 @@ from nessflow.config.project import Study, parameters_of
 from nessflow.config.study import variables_at
 from nessflow.outcome import Coordinate, Variable
 from nessflow.registry import Kind
+from nessflow.run.derived.gathered import at_a_point, with_derived
 from nessflow.run.judge import Verdict, judge
+from nessflow.store.layout import axis_variable, described
+from nessflow.written.formulas import read_formulas
 
 
 class Point(NamedTuple):
@@ -57,7 +61,8 @@ def evaluate_point(study: Study, sample: int = 0) -> dict:
         where undefined), ``error`` (numerical error estimate, same shape), ``units``, ``dims``,
         ``long_name`` and, where a value is None, ``undefined`` with the reason.
     """
-    (variables, coordinates, verdict), random = first_point(study, sample)
+    point, random = first_point(study, sample)
+    variables, coordinates, verdict = point
     result = {
         "study": study.name,
         "point": {axis.name: axis.value(axis.labels[0]) for axis in study.axes},
@@ -72,7 +77,38 @@ def evaluate_point(study: Study, sample: int = 0) -> dict:
             name: _observable(name, variable, verdict)
             for name, variable in variables.items()
             if not name.endswith("_error")
-        },
+        }
+        | _derived(study, point),
+    }
+
+
+def _derived(study: Study, point: Point) -> dict[str, dict]:
+    """Return the derived variables that one point alone has."""
+    axes = [axis.name for axis in study.axes]
+    formulas = at_a_point(read_formulas(study.derived), axes)
+    if not formulas:
+        return {}
+    coordinates = {axis.name: axis_variable(axis, axis.labels[0]) for axis in study.axes}
+    for name, each in point.coordinates.items():
+        dims = (each.beside or name,)
+        coordinates[name] = described(dims, each.values, each.natural_units, each.long_name)
+    variables = {"status": described((), int(point.verdict.status), "1", "status")}
+    for name, each in point.variables.items():
+        values = point.verdict.values[name]
+        variables[name] = described(each.dims, values, each.natural_units, each.long_name)
+        if name in point.verdict.reasons:
+            variables[name].attrs["undefined"] = point.verdict.reasons[name]
+    data = with_derived(xr.Dataset(variables, coordinates), formulas)
+    return {
+        name: {
+            "value": _plain(data[name].values),
+            "error": _plain(data[f"{name}_error"].values),
+            "units": data[name].natural_units,
+            "dims": list(data[name].dims),
+            "long_name": data[name].long_name,
+            **{key: data[name].attrs[key] for key in ("undefined",) if key in data[name].attrs},
+        }
+        for name in formulas
     }
 
 
