@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 
 from fake_study import SITES, gather, kind_of, numbers, solve, study_of
 from nessflow.config.grid import Ensemble
+from nessflow.config.project import load_study
 from nessflow.outcome import Outcome, Status
 from nessflow.run.derived.derivative import applied, stencils, truncation
 from nessflow.run.derived.gathered import with_derived
+from nessflow.run.gather import gather_study
+from nessflow.run.provenance import provenance, record_of
+from nessflow.run.solve import solve_block
 from nessflow.store.layout import described
 from nessflow.studies.kind import Variable
+from nessflow.verbs.point import evaluate_point
 from nessflow.written.expressions import ExpressionError
 from nessflow.written.formulas import formula, of_means, read_formulas
 from nessflow.written.units import powers_of, unit_of
@@ -410,3 +415,70 @@ def test_a_study_without_formulas_is_as_it_was(tmp_path):
     data, _ = gathered(tmp_path, {})
     assert "derived" not in data.attrs
     assert not [name for name in data.variables if "formula" in data[name].attrs]
+
+
+# A study of a user --------------------------------------------------------------------------------
+
+LEVEL = """\
+title: A resonant level
+study: steady-current
+system:
+  lattice: {kind: chain, sites: 1, onsite: 0.2}
+  leads:
+    left:  {kind: wide-band, broadening: 0.4, chemical_potential: $(bias / 2), temperature: 0.1}
+    right: {kind: wide-band, broadening: 0.1, chemical_potential: $(-bias / 2), temperature: 0.1}
+axes:
+  bias: {inner: {linspace: [-1, 1, 21]}, natural_units: t, long_name: bias}
+derived:
+  fano: net_particle_noise / abs(net_particle_current)
+  didv: d(net_particle_current, bias)
+  at_one: fano / fano[bias:1]
+  both: "particle_current[left] + particle_current[terminal: right]"
+"""
+
+
+def level(folder, **options):
+    path = folder / "level.yaml"
+    path.write_text(LEVEL)
+    return load_study(path, **options)
+
+
+def test_a_resonant_level(tmp_path):
+    study = level(tmp_path)
+    for block in study.blocks:
+        solve_block(block, tmp_path)
+    data = gather_study(study, tmp_path)
+    bias = data["bias"].values
+    # Detailed balance between jumps: S = J coth(bias / 2 T) in the limit of weak coupling; here at
+    # bias 0 noise is 2 T times the conductance (Johnson and Nyquist).
+    at = np.flatnonzero(bias == 0)
+    np.testing.assert_allclose(data["net_particle_noise"][at], 0.2 * data["didv"][at], rtol=1e-4)
+    off = abs(data["net_particle_noise"][at] - 0.2 * data["didv"][at])
+    assert np.all(off <= 0.2 * data["didv_error"][at] + data["net_particle_noise_error"][at])
+    # The slope of the Landauer current: transmissions at both ends, blurred by the temperature.
+    energy, step = np.linspace(-12, 12, 200_001, retstep=True)
+    transmission = 0.4 * 0.1 / ((energy - 0.2) ** 2 + 0.25**2)
+    for i in range(bias.size):
+        tails = [0.25 / 0.1 / np.cosh((energy - s * bias[i] / 2) / 0.2) ** 2 for s in (1, -1)]
+        slope = np.sum(transmission * sum(tails) / 2) * step / 2 / np.pi
+        assert abs(data["didv"].values[i] - slope) <= data["didv_error"].values[i] + 1e-9
+    assert np.isnan(data["fano"].values[at]).all()
+    assert data["fano"].attrs["undefined"] == "abs(net_particle_current) is zero within its error"
+    assert np.all(abs(data["both"]) <= data["both_error"])
+    assert float(data["at_one"][-1]) == 1
+
+
+def test_a_point_has_what_needs_no_other(tmp_path):
+    found = evaluate_point(level(tmp_path, overrides=["bias=0.5"], one_point=True))["observables"]
+    assert "didv" not in found
+    assert "at_one" not in found
+    current, noise = found["net_particle_current"], found["net_particle_noise"]
+    assert found["fano"]["value"] == pytest.approx(noise["value"] / current["value"], rel=1e-14)
+    assert 0 < found["fano"]["error"] < 1e-9
+    assert found["fano"]["units"] == "1"
+    assert found["both"]["units"] == "t/hbar"
+
+
+def test_the_record_has_the_formulas(tmp_path):
+    study = level(tmp_path)
+    assert record_of(provenance(study))["derived"][1] == ["didv", "d(net_particle_current, bias)"]

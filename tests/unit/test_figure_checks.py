@@ -352,6 +352,8 @@ def derived_problems(folder, formulas, figure=FIGURE, *edits):
         ("exp(-mu / T) * net_particle_current[N: 2]", "display_unit: t/h"),
         ("2 * (mu + 0.5)", "display_unit: t"),
         ("sqrt(net_particle_noise) ** 2", "display_unit: t/h"),
+        ("heat_current[left] / T + entropy_production", "display_unit: t/h"),
+        ("log(uncertainty_ratio)", None),
     ],
 )
 def test_derived_variables_are_drawn_like_any(tmp_path, text, units):

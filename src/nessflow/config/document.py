@@ -226,6 +226,8 @@ def _composed(text: str, place: Place) -> Node | None:
     except RecursionError:
         line, reason = 1, "nested too deeply"
     hint = "indent with spaces, not tabs" if "\\t" in reason or "\t" in reason else ""
+    if "mapping values are not allowed" in reason:
+        hint = "a text with a colon and a space in it stands in quotes"
     if place is COMMAND_LINE:
         line = None
     raise ConfigError([Problem(place.file, line, "", "", f"YAML ({reason})", hint)])

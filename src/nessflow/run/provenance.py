@@ -20,9 +20,10 @@ from nessflow.validation import with_whole_numbers
 
 _NUMBERS = ("numpy", "scipy", "xarray", "netcdf4", "numba")
 _UNKNOWN = "unknown"
-_JSON = ("parameters", OBSERVABLES, "axes", "files", "versions")
+_DEFINED = (OBSERVABLES, "axes", "derived", "files")
+_JSON = ("parameters", *_DEFINED, "versions")
 _WHOLE = ("seed", "git_dirty")
-_SAID = ("title", "references", *RECORD, OBSERVABLES, "axes", "files", *_WHOLE, "content_sha256")
+_SAID = ("title", "references", *RECORD, *_DEFINED, *_WHOLE, "content_sha256")
 
 
 def provenance(study: Study, outer: Labels | None = None) -> dict[str, str | int]:

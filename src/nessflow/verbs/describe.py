@@ -179,6 +179,7 @@ def describe_study(study: Study) -> str:
         *_parameters(parameters, ""),
     ]
     lines += ["", "Observables", *_variables(study.variables)]
+    lines += [f"  {name} = {text}" for name, text in study.derived.items()]
     return "\n".join(lines)
 
 
@@ -257,6 +258,7 @@ def data_dictionary() -> str:
         "* `message`: why a point is not ok; `failures.csv` lists these points. A point is suspect "
         "where a value is beyond its range by more than its error, where the error is larger than "
         "the whole range, or where a value is not finite and no reason is given",
+        "* variables that a study derives by formulas (attribute `formula`), with their `_error`",
         "* `<fit>_exponent`, `<fit>_prefactor` and their `_error`: fits of the study file",
         "",
         "A value is NaN where the point failed, or where the quantity is not defined; then an "

@@ -72,6 +72,8 @@ def _data(record: Mapping[str, object]) -> Iterator[str]:
     yield f"  computed with: {_versions(record)}"
     for name, labels in record.get("axes", {}).items():
         yield f"  axis {name}: {', '.join(labels)}"
+    for name, formula in record.get("derived", []):
+        yield f"  {name} = {formula}"
     for path, sha256 in record.get("files", {}).items():
         yield f"  file {path}: {sha256}"
     if "seed" in record:

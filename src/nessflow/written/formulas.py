@@ -343,7 +343,7 @@ class Dimensions:
         """Return what a sum, difference, product or quotient is."""
         one, other = left.powers, right.powers
         if operator in "+-":
-            if None not in (one, other) and one != other:
+            if None not in (one, other) and _as_energy(one) != _as_energy(other):
                 raise ExpressionError(f"{left.unit} {operator} {right.unit}: the units differ")
             powers = other if one is None else one
         elif one is None and other is None:
@@ -365,10 +365,10 @@ class Dimensions:
             return value
         if name == "sqrt":
             return self.power(value, 0.5, text)
-        if value.powers:
+        if _as_energy(value.powers or {}):
             way_out = "divide by what has that unit"
             raise ExpressionError(f"{name} takes a pure number, not {value.unit}; {way_out}")
-        return value
+        return value._replace(powers={})
 
     def derivative(self, value: Quantity, dim: str, text: str) -> Quantity:
         """Return what a derivative is."""
@@ -384,6 +384,11 @@ class Dimensions:
             raise ExpressionError(f"{expected}, which has {len(values)}")
         powers = times_power(value.powers or {}, along.powers or {} if along else {}, -1)
         return value._replace(powers=powers)
+
+
+def _as_energy(powers: Mapping[str, float]) -> dict[str, float]:
+    """Return a unit in which temperatures are energies, as those of studies are: without k_B."""
+    return {name: power for name, power in powers.items() if name != "k_B"}
 
 
 def place_of(
