@@ -417,7 +417,7 @@ def _source_problems(
         other = loaded.get(reference.source)
         if other is not None:
             problems += reference_problems([reference], study.document, other.document, other.kind)
-        elif reference.source not in (None, *names):
+        elif reference.source not in (None, *names) and not reference.source.endswith(".csv"):
             expected = f"one of the studies {listed(names)}"
             hint = nearest(reference.source, names)
             problems.append(study.document.problem((*reference.entry, "from"), expected, hint))

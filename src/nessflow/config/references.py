@@ -37,7 +37,9 @@ def _references(value: object, key: Key) -> Iterator[Reference]:
         return
     source = value.get("from") if isinstance(value.get("from"), str) else None
     for part, item in value.items():
-        if part in ("x", "y", "z", "hue", "every") and isinstance(item, str):
+        if part == "minus" and isinstance(item, str):
+            yield Reference(key, (part,), item, None)
+        elif part in ("x", "y", "z", "hue", "every") and isinstance(item, str):
             yield Reference(key, (part,), item, source)
         elif part == "sel" and isinstance(item, dict):
             yield from (Reference(key, (part, name), name, source) for name in item)

@@ -3,11 +3,12 @@
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
 
-from nessflow.figures.specs import Selection, Spec, selections_of
+from nessflow.figures.specs import Selection, Spec, is_table, selections_of
 from nessflow.figures.units import FigureError
 
 Data = Mapping[str, xr.Dataset]
@@ -112,10 +113,71 @@ def selected(data: xr.Dataset, name: str, sel: Selection, keep: Iterable[str] = 
     return values.squeeze(single)
 
 
+def interpolated(
+    x: np.ndarray, y: np.ndarray, error: np.ndarray | None, at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a curve and its error between the places where it is known.
+
+    Parameters
+    ----------
+    x, y : (n,) array
+        The curve, in any order; NaN where it has no value.
+    error : (n,) array or None
+        Its error.
+    at : (m,) array
+        Places.
+
+    Returns
+    -------
+    value, error : (m,) array
+        At a place of the curve its value; else that of a straight line between both neighbours,
+        whose error is the larger one of theirs and the distance to the cubics through two of the
+        four next to them, or the whole difference where there is none.  NaN beyond the ends.
+    """
+    good = np.isfinite(x) & np.isfinite(y)
+    order = np.argsort(x[good], kind="stable")
+    x, y = x[good][order], y[good][order]
+    error = np.zeros_like(y) if error is None else error[good][order]
+    found = np.full((2, at.size), np.nan)
+    for index, place in enumerate(at):
+        # As in a selection: the data of a kind may have more digits than labels.
+        same = np.flatnonzero(np.isclose(x, place, rtol=1e-9, atol=1e-12))
+        if same.size:
+            found[:, index] = y[same[0]], error[same[0]]
+            continue
+        right = int(np.searchsorted(x, place))
+        if not 0 < right < x.size:
+            continue
+        left = right - 1
+        part = (place - x[left]) / (x[right] - x[left])
+        slope = (y[right] - y[left]) / (x[right] - x[left])
+        thirds = [
+            k for k in range(left - 2, right + 3) if 0 <= k < x.size and k not in (left, right)
+        ]
+        # Newton's form: the second divided difference times the distances from both neighbours,
+        # and the third one times that from a third place, twice for all that follow.
+        bends = [((y[k] - y[right]) / (x[k] - x[right]) - slope) / (x[k] - x[left]) for k in thirds]
+        changes = [
+            abs((a - b) / (x[i] - x[j]))
+            for (i, a), (j, b) in pairwise(zip(thirds, bends, strict=True))
+        ]
+        far = max((abs(place - x[k]) for k in thirds), default=0.0)
+        bend = max(map(abs, bends), default=0.0) + 2 * far * max(changes, default=0.0)
+        off = bend * abs((place - x[left]) * (place - x[right]))
+        off = off if bends else abs(y[right] - y[left])
+        found[:, index] = (
+            y[left] + part * (y[right] - y[left]),
+            max(error[left], error[right]) + off,
+        )
+    return found[0], found[1]
+
+
 def failures(spec: Spec, datasets: Data, study: str) -> tuple[int, int]:
     """Return how many of the points that a figure reads failed, and how many it reads."""
     read = {}
     for source, sel in selections_of(spec, study):
+        if is_table(source):
+            continue
         status = datasets[source]["status"]
         mask = read.setdefault(source, np.zeros(status.shape, dtype=bool))
         places = _places(datasets[source], sel)

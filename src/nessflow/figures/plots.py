@@ -15,7 +15,16 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.colors import BoundaryNorm, CenteredNorm, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from nessflow.figures.data import Data, along, error_of, failures, selected, variable, why_empty
+from nessflow.figures.data import (
+    Data,
+    along,
+    error_of,
+    failures,
+    interpolated,
+    selected,
+    variable,
+    why_empty,
+)
 from nessflow.figures.labels import label_of, unit_text, value_label, with_error
 from nessflow.figures.lattice_map import Drawn, draw_lattice, drawn_of
 from nessflow.figures.legend import place_legends
@@ -35,6 +44,7 @@ from nessflow.figures.scales import (
 from nessflow.figures.specs import (
     Coloured,
     CurrentMap,
+    Curve,
     Lines,
     Map,
     Mark,
@@ -45,6 +55,7 @@ from nessflow.figures.specs import (
     Selection,
     SiteMap,
     Spec,
+    is_table,
     panels_of,
     selection_of,
 )
@@ -277,6 +288,8 @@ def _curve_lines(spec: Lines, number: int, datasets: Data, study: str) -> list[_
     first = [dim for dim in (curve.hue, curve.every) if dim]
     x, y = along(data, curve.x or spec.x, curve.y, sel, first)
     band = error_of(data, curve.y, sel, y.dims)
+    if curve.minus:
+        y, band = _residual(spec, curve, x, y, band, datasets[study])
     if not curve.hue:
         spread = None if band is None else band.values
         look = _look(spec, number, 0, None)
@@ -294,6 +307,23 @@ def _curve_lines(spec: Lines, number: int, datasets: Data, study: str) -> list[_
         empty = _emptiness(data, line, sel | {curve.hue: value})
         lines.append(_Line(x, line, spread, label, look, hue, empty=empty))
     return lines
+
+
+def _residual(
+    spec: Lines,
+    curve: Curve,
+    x: xr.DataArray,
+    y: xr.DataArray,
+    band: xr.DataArray | None,
+    data: xr.Dataset,
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return a column of a table less a curve at the places of the table, and the error of that."""
+    sel = spec.sel | curve.sel
+    known, values = along(data, spec.x, curve.minus, sel)
+    error = error_of(data, curve.minus, sel, values.dims)
+    error = None if error is None else error.values
+    value, off = interpolated(known.values, values.values, error, x.values)
+    return y - value, y.copy(data=off) + (0.0 if band is None else band.values)
 
 
 def _emptiness(data: xr.Dataset, y: xr.DataArray, sel: Selection) -> str | None:
@@ -331,13 +361,18 @@ def _look(
     if hue is not None and _is_crowded(hue):
         colour = matplotlib.colormaps["viridis"](_hue_norm(hue)(float(hue.values[index])))
         look |= {"color": colour, "linestyle": "-", "marker": ""}
-    if curve.style == "points" or curve.every:
+    if (curve.style or _style_of(curve)) == "points" or curve.every:
         look |= {"linestyle": "none", "marker": look["marker"] or "o"}
     elif curve.style:
         look["linestyle"] = curve.style
         if any(entry.style == "points" for entry in spec.curves):
             look["marker"] = ""
     return look
+
+
+def _style_of(curve: Curve) -> str | None:
+    """Return how a curve is drawn that does not say it: what was measured, by points."""
+    return "points" if is_table(curve.source) else None
 
 
 def _is_crowded(hue: xr.DataArray) -> bool:

@@ -13,6 +13,15 @@ LineStyle = Literal["solid", "dashed", "dotted", "dashdot", "points"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 
 
+Source = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,79}|[^/~$].*\.csv)$")]
+"""A study, or a table of measured data."""
+
+
+def is_table(source: str | None) -> bool:
+    """Tell whether data are those of a file, not of a study."""
+    return source is not None and source.endswith(".csv")
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, validate_by_name=True
@@ -22,7 +31,9 @@ class _Strict(BaseModel):
 class Layer(_Strict):
     """One more line, from this study or another one."""
 
-    source: Name | None = Field(None, alias="from", description="study; default the figure's own")
+    source: Source | None = Field(
+        None, alias="from", description="study, or table data/NAME.csv; default the figure's own"
+    )
     x: str | None = Field(None, description="axis, dimension or variable; default that of the plot")
     y: str = Field(description="variable")
     sel: Selection = Field({}, description="coordinate -> value, for other dimensions")
@@ -35,6 +46,20 @@ class Curve(Layer):
     hue: str | None = Field(None, description="axis or dimension, one line for each value")
     every: str | None = Field(None, description="axis or dimension, points for all its values")
     style: LineStyle | None = None
+    minus: str | None = Field(
+        None, description="of a table: variable of the figure's study that is subtracted from y"
+    )
+
+    @model_validator(mode="after")
+    def _rows_of_a_table(self):
+        if is_table(self.source):
+            if self.sel and self.minus is None:
+                raise ValueError("sel chooses among the values of minus; a table has all its rows")
+            if self.hue or self.every:
+                raise ValueError("a table is one line: it has no hue and no every")
+        elif self.minus is not None:
+            raise ValueError("minus belongs to a table: from: data/NAME.csv")
+        return self
 
 
 class Contour(_Strict):
@@ -76,7 +101,9 @@ class ReferenceLine(_Strict):
 class Mark(_Strict):
     """A symbol at given numbers, or at all values of variables."""
 
-    source: Name | None = Field(None, alias="from", description="study; default the figure's own")
+    source: Source | None = Field(
+        None, alias="from", description="study, or table data/NAME.csv; default the figure's own"
+    )
     x: float | str
     y: float | str = Field(description="a number in the unit that is shown")
     sel: Selection = {}
@@ -237,6 +264,7 @@ def selections_of(spec: Spec, study: str) -> list[tuple[str, Selection]]:
         if panel.y is not None:
             found.append((study, panel.sel))
         found += [selection_of(panel, layer, study) for layer in _readers(panel)]
+        found += [(study, panel.sel | each.sel) for each in _readers(panel) if _subtracts(each)]
     return found
 
 
@@ -249,14 +277,25 @@ def _readers(panel: Plot) -> Iterator[Layer | Law | Contour | ReferenceLine | Ma
             yield part
 
 
+def _subtracts(part: object) -> bool:
+    return isinstance(part, Curve) and part.minus is not None
+
+
 def selection_of(
     panel: Plot, layer: Layer | Law | Contour | ReferenceLine | Mark, study: str
 ) -> tuple[str, Selection]:
     """Return the study that a layer reads, and its selection."""
     source = layer.source or study
+    if is_table(source):
+        return source, {}
     return source, panel.sel | layer.sel if source == study else layer.sel
 
 
 def studies_of(spec: Spec, study: str) -> list[str]:
     """Return the studies whose data a figure of ``study`` needs, sorted."""
-    return sorted({source for source, _ in selections_of(spec, study)})
+    return sorted({source for source, _ in selections_of(spec, study) if not is_table(source)})
+
+
+def tables_of(spec: Spec) -> list[str]:
+    """Return the tables that a figure shows, sorted."""
+    return sorted({source for source, _ in selections_of(spec, "") if is_table(source)})

@@ -29,7 +29,7 @@ from nessflow.store.manifest import MANIFEST as SUMS
 from nessflow.store.status import OK
 from nessflow.verbs.begin.init import licence_text
 from nessflow.verbs.verify import report_faults, study_faults
-from nessflow.verbs.workflow import PAGE, REPORT, Jobs, data_of, jobs_of
+from nessflow.verbs.workflow import PAGE, REPORT, Jobs, data_of, jobs_of, tables_in
 
 NAME = "archive.zip"
 README = "README-archive.txt"
@@ -122,7 +122,7 @@ def _required_checkout(target: Path, project: Project, jobs: Mapping[str, Jobs])
         )
     if lacking := [name for name in _FILES if name not in checkout.files]:
         raise ArchiveError(target, [f"{name}: missing" for name in lacking], "an archive needs it")
-    named = {path for study in project.studies.values() for path in study.files}
+    named = {path for study in project.studies.values() for path in study.files | tables_in(study)}
     if ignored := sorted(named - set(checkout.files)):
         raise ArchiveError(
             target, ignored, "git ignores what studies are made of: have it know them"
@@ -258,6 +258,7 @@ def _run(root: Path, project: Project, name: str, jobs: Mapping[str, Jobs]) -> R
         read=[
             f"config/studies/{name}.yaml",
             *study.files,
+            *tables_in(study),
             *(jobs[other].data for other in others),
         ],
         written=[*gathered, *job.figure_files],

@@ -16,7 +16,7 @@ from nessflow.config.project import Project, Study
 from nessflow.digest import style_digest
 from nessflow.figures.plots import draw, said_to_be_empty
 from nessflow.figures.save import record_json, save
-from nessflow.figures.specs import Spec, studies_of
+from nessflow.figures.specs import Spec, studies_of, tables_of
 from nessflow.figures.units import FigureError
 from nessflow.run.provenance import command, lock_sha256, record_of, reference_text, versions
 from nessflow.run.reader import read_data
@@ -37,6 +37,7 @@ from nessflow.store.manifest import (
     sealed_text,
     write_manifest,
 )
+from nessflow.store.tables import read_table
 from nessflow.verbs.workflow import (
     CAPTIONS,
     FORMATS,
@@ -86,6 +87,7 @@ def draw_study(
     chosen = [spec for spec in study.figures if not names or spec.name in names]
     needed = {name for spec in chosen for name in studies_of(spec, study.name)}
     datasets = {name: _data(project, name) for name in sorted(needed)}
+    datasets |= {path: read_table(path) for spec in chosen for path in tables_of(spec)}
     folder = project.results / study.name / FIGURES
     # The list of figures is none of the files to come.
     shutil.rmtree(folder / MARKERS, ignore_errors=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from nessflow.config.grid import points_of
 from nessflow.config.project import ConfigError, Study
+from nessflow.config.references import references_of
 from nessflow.config.study import possible_parameters
 from nessflow.config.study_file import DERIVED, FIT_RESULTS, squared_units
 from nessflow.errors import Problem, nearest, shown
@@ -29,10 +30,12 @@ from nessflow.figures.specs import (
     Selection,
     SiteMap,
     Spec,
+    is_table,
     panels_of,
     selection_of,
 )
 from nessflow.figures.units import FigureError, powers_of, times_power, unit_factor
+from nessflow.store.tables import ROW, TableError, read_table
 from nessflow.validation import Key
 from nessflow.written.expressions import BESIDE, ExpressionError
 from nessflow.written.formulas import Dimensions, Quantity, of_means, quantity, read_formulas
@@ -204,12 +207,44 @@ def figure_problems(study: Study, layouts: Mapping[str, _Layout]) -> list[Proble
         for name, fault in faults.items()
         if fault
     ]
-    problems += [*_axis_problems(study), *_fit_problems(study, layouts[study.name])]
+    tables, found = _table_layouts(study)
+    layouts = {**layouts, **tables}
+    problems += [*found, *_axis_problems(study), *_fit_problems(study, layouts[study.name])]
     for number, spec in enumerate(study.figures):
         for place, panel in _panels(spec, ("figures", number)):
             check = _Check(study, layouts, panel, place)
             problems += [*check.texts(), *check.limits(), *check.plot()]
     return problems
+
+
+def _table_layouts(study: Study) -> tuple[dict[str, _Layout], list[Problem]]:
+    """Return what is in the tables that figures of a study show, and what is wrong with others."""
+    layouts, problems = {}, []
+    for reference in references_of(study.document):
+        path = reference.source
+        if not is_table(path) or path in layouts:
+            continue
+        layouts[path] = None
+        try:
+            table = read_table(path)
+        except TableError as error:
+            key = (*reference.entry, "from")
+            problems += [study.document.problem(key, "", fault, "") for fault in error.faults]
+            continue
+        columns = {
+            str(name): _Quantity((ROW,), column.natural_units)
+            for name, column in table.items()
+            if name != "status"
+        }
+        for name, column in columns.items():
+            try:
+                powers_of(column.units)
+            except FigureError as error:
+                fault = f"{path}, column {name}: {error}"
+                problems.append(study.document.problem((*reference.entry, "from"), "", fault, ""))
+        rows = np.arange(table.sizes[ROW])
+        layouts[path] = _Layout(columns, {ROW: rows}, {ROW: "1"}, study)
+    return {path: layout for path, layout in layouts.items() if layout is not None}, problems
 
 
 def _axis_problems(study: Study) -> Iterator[Problem]:
@@ -291,6 +326,11 @@ class _Check:
                 x = curve.x or panel.x
                 lines = {key: getattr(curve, key) for key in ("hue", "every")}
                 yield from self._read((*part, "y"), curve.y, source, sel, x, lines)
+                if curve.minus:
+                    own = panel.sel | curve.sel
+                    yield from self._read((*part, "minus"), curve.minus, name, own, panel.x, {})
+                    units = self._units(name, curve.minus), self._units(source, curve.y)
+                    yield from self._same((*part, "minus"), curve.minus, *units)
                 y_units, x_units = self._units(source, curve.y), self._units(source, x)
                 if index == 0:
                     shown_y, shown_x = y_units, x_units
@@ -468,6 +508,8 @@ class _Check:
     def _same(self, key: Key, name: str, units: str | None, other: str | None) -> Iterator[Problem]:
         if units and other and powers_of(units) != powers_of(other):
             hint = f"{name} has the unit {units}: it needs a panel of its own"
+            if is_table(self.study.document.get((*self.place, *key[:-1], "from"))):
+                hint = f"the table has it in {units}; its header says the unit: {name} [{other}]"
             place = key if self.study.document.get((*self.place, *key)) is not None else key[:-1]
             yield self._problem(place, f"a quantity of the unit {other}", hint)
 

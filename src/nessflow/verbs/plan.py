@@ -11,6 +11,7 @@ from nessflow.config.project import Project, Study
 from nessflow.config.study import possible_parameters
 from nessflow.digest import style_digest
 from nessflow.errors import ConfigError
+from nessflow.figures.specs import tables_of
 from nessflow.registry import project
 from nessflow.run.plan import Plan
 from nessflow.run.provenance import definition
@@ -131,7 +132,10 @@ def _of_old_figures(study: Study, folder: Path) -> Iterator[str]:
         except StoreError as error:
             yield _cause(error)
             continue
-        if record.get("specification") != written_spec(spec):
+        then, now = record.get("specification"), written_spec(spec)
+        if isinstance(then, dict) and then | {"tables": 0} == now | {"tables": 0} and then != now:
+            yield f"{', '.join(tables_of(spec))} changed"
+        elif then != now:
             yield f"specification of {spec.name} changed"
         if record.get("figure_digest") != style_digest():
             yield "code of figures changed"

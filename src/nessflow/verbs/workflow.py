@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from nessflow.config.folders import results_fault
 from nessflow.config.grid import canonical_json
+from nessflow.config.matrices.reading import digests
 from nessflow.config.project import (
     ConfigError,
     Project,
@@ -22,7 +23,7 @@ from nessflow.config.project import (
 )
 from nessflow.digest import report_digest, short_hash, style_digest
 from nessflow.errors import Problem, nearest
-from nessflow.figures.specs import SPEC, Spec, studies_of
+from nessflow.figures.specs import SPEC, Spec, studies_of, tables_of
 from nessflow.registry import has_outside, use_project
 from nessflow.store.files import (
     Missing,
@@ -210,7 +211,7 @@ def _found(
         "flags": ["--tier", project.tier, *(["--allow-large"] if allow_large else [])],
         "figure_source": style_digest(),
         "report_source": report_digest(),
-        FILES: {path: sha256 for each in studies for path, sha256 in each.files.items()},
+        FILES: {k: v for each in studies for k, v in (each.files | tables_in(each)).items()},
     }
     return found, not project.broken
 
@@ -285,6 +286,11 @@ def data_of(study: Study, figures: Sequence[str] | None = None) -> set[str]:
     return {name for spec in specs for name in studies_of(spec, study.name)}
 
 
+def tables_in(study: Study) -> dict[str, str]:
+    """Return the tables of measured data in the figures of a study, and the SHA-256 of each."""
+    return digests(sorted({path for spec in study.figures for path in tables_of(spec)}))
+
+
 def jobs_of(results: Path, study: Study, broken: Collection[str] = ()) -> Jobs:
     """Return the files and triggers of one study, less figures that read broken ones."""
     sound = [s for s in study.figures if not set(broken) & set(studies_of(s, study.name))]
@@ -328,12 +334,17 @@ def captions_of(study: Study) -> list[str]:
 
 def spec_hash(spec: Spec) -> str:
     """Return a short text that changes with what a figure shows."""
-    return short_hash(canonical_json(spec.model_dump(mode="json")))
+    written = spec.model_dump(mode="json")
+    if tables := digests(tables_of(spec)):
+        written["tables"] = tables
+    return short_hash(canonical_json(written))
 
 
 def written_spec(spec: Spec) -> dict[str, object]:
-    """Return a specification as the record of its figure has it."""
-    return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    """Return a specification as the record of its figure has it, with the SHA-256 of tables."""
+    written = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    tables = digests(tables_of(spec))
+    return written | {"tables": tables} if tables else written
 
 
 def figure_state(study: Study) -> State:

@@ -104,6 +104,19 @@ def with_contents(values: object, key: object = "") -> object:
     return digests([values]).get(values, values) if is_path else values
 
 
+def bytes_of(path: str) -> bytes:
+    """Return what is in a file below the folder of the project.
+
+    Raises
+    ------
+    ValueError
+        When there is none, or it cannot be read.
+    """
+    full = _place(path)
+    _state(full, path)
+    return _bytes(full, path)
+
+
 _digested: dict[tuple, str] = {}
 
 
