@@ -52,6 +52,8 @@ WORDS = {
     r"^[a-z0-9][a-z0-9-]{0,79}$": "a name of at most 80 characters a-z, 0-9 and -",
     r"^[A-Za-z][A-Za-z0-9_-]{0,79}$": "a name of at most 80 letters, digits, - and _, a letter "
     "first",
+    r"^([a-z0-9][a-z0-9-]{0,79}|[^/~$].*\.csv)$": "the name of a study, or a table of the project "
+    "such as data/measured.csv",
 }
 """What the patterns of texts mean."""
 _TYPES = ("_type", "_parsing", "literal_error", "too_short")

@@ -4,12 +4,11 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
-import xarray as xr
 
 from nessflow.config.matrices.reading import bytes_of
-from nessflow.store.layout import described
 
 ROW = "row"
 """The dimension of a table."""
@@ -26,7 +25,14 @@ class TableError(ValueError):
         super().__init__("\n".join(self.faults))
 
 
-def read_table(path: str) -> xr.Dataset:
+class Column(NamedTuple):
+    """The numbers of a column, NaN where a cell is empty, and their natural unit."""
+
+    values: np.ndarray
+    units: str
+
+
+def read_table(path: str) -> dict[str, Column]:
     """Read a table of numbers.
 
     Parameters
@@ -39,8 +45,8 @@ def read_table(path: str) -> xr.Dataset:
 
     Returns
     -------
-    xarray.Dataset
-        Columns over `ROW`, and a status of 0.
+    dict of str to Column
+        Columns by name.
 
     Raises
     ------
@@ -76,15 +82,15 @@ def read_table(path: str) -> xr.Dataset:
     if faults:
         more = [f": and {len(faults) - _MOST_FAULTS} more faults"][: len(faults) > _MOST_FAULTS]
         raise TableError(path, [*faults[:_MOST_FAULTS], *more])
-    found = {"status": described((ROW,), np.zeros(len(rows), np.int8), "1", "status")}
+    found = {}
     for (name, unit), column in zip(columns, values.T, strict=True):
         if name.endswith("_error"):
             unit = unit or dict(columns).get(name.removesuffix("_error"), "")
             if (column < 0).any():
                 line = rows[int(np.argmax(column < 0))][0]
                 raise TableError(path, [f", line {line}: {name} is below 0"])
-        found[name] = described((ROW,), column, unit or "1", name.replace("_", " "))
-    return xr.Dataset(found, attrs={"table": path})
+        found[name] = Column(column, unit or "1")
+    return found
 
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:

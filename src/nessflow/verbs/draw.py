@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -29,6 +30,7 @@ from nessflow.store.files import (
     write_atomically,
     write_text,
 )
+from nessflow.store.layout import described
 from nessflow.store.manifest import (
     DATA,
     FIGURES,
@@ -37,7 +39,7 @@ from nessflow.store.manifest import (
     sealed_text,
     write_manifest,
 )
-from nessflow.store.tables import read_table
+from nessflow.store.tables import ROW, read_table
 from nessflow.verbs.workflow import (
     CAPTIONS,
     FORMATS,
@@ -87,7 +89,7 @@ def draw_study(
     chosen = [spec for spec in study.figures if not names or spec.name in names]
     needed = {name for spec in chosen for name in studies_of(spec, study.name)}
     datasets = {name: _data(project, name) for name in sorted(needed)}
-    datasets |= {path: read_table(path) for spec in chosen for path in tables_of(spec)}
+    datasets |= {path: _measured(path) for spec in chosen for path in tables_of(spec)}
     folder = project.results / study.name / FIGURES
     # The list of figures is none of the files to come.
     shutil.rmtree(folder / MARKERS, ignore_errors=True)
@@ -116,6 +118,17 @@ def draw_study(
 def _data(project: Project, name: str) -> xr.Dataset:
     study = project.studies[name]
     return read_data(study, project.results / name)
+
+
+def _measured(path: str) -> xr.Dataset:
+    """Return a table as the data of a study without failed points."""
+    columns = {
+        name: described((ROW,), column.values, column.units, name.replace("_", " "))
+        for name, column in read_table(path).items()
+    }
+    size = next(iter(columns.values())).size
+    status = described((ROW,), np.zeros(size, np.int8), "1", "status")
+    return xr.Dataset({**columns, "status": status})
 
 
 def list_figures(study: Study, results: Path) -> None:

@@ -231,18 +231,14 @@ def _table_layouts(study: Study) -> tuple[dict[str, _Layout], list[Problem]]:
             key = (*reference.entry, "from")
             problems += [study.document.problem(key, "", fault, "") for fault in error.faults]
             continue
-        columns = {
-            str(name): _Quantity((ROW,), column.natural_units)
-            for name, column in table.items()
-            if name != "status"
-        }
+        columns = {name: _Quantity((ROW,), column.units) for name, column in table.items()}
         for name, column in columns.items():
             try:
                 powers_of(column.units)
             except FigureError as error:
                 fault = f"{path}, column {name}: {error}"
                 problems.append(study.document.problem((*reference.entry, "from"), "", fault, ""))
-        rows = np.arange(table.sizes[ROW])
+        rows = np.arange(next(iter(table.values())).values.size)
         layouts[path] = _Layout(columns, {ROW: rows}, {ROW: "1"}, study)
     return {path: layout for path, layout in layouts.items() if layout is not None}, problems
 
