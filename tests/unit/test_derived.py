@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fake_study import SITES, gather, kind_of, numbers, solve, study_of
 from nessflow.config.grid import Ensemble
 from nessflow.config.project import load_study
+from nessflow.figures.specs import SPEC
 from nessflow.outcome import Outcome, Status
 from nessflow.run.derived.derivative import applied, stencils, truncation
 from nessflow.run.derived.gathered import with_derived
@@ -20,6 +21,7 @@ from nessflow.run.provenance import provenance, record_of
 from nessflow.run.solve import solve_block
 from nessflow.store.layout import described
 from nessflow.studies.kind import Variable
+from nessflow.verbs.figure_checks import figure_problems, layout_of
 from nessflow.verbs.point import evaluate_point
 from nessflow.written.expressions import ExpressionError
 from nessflow.written.formulas import formula, of_means, read_formulas
@@ -482,3 +484,42 @@ def test_a_point_has_what_needs_no_other(tmp_path):
 def test_the_record_has_the_formulas(tmp_path):
     study = level(tmp_path)
     assert record_of(provenance(study))["derived"][1] == ["didv", "d(net_particle_current, bias)"]
+
+
+WIRES = """\
+title: Wires of two lengths
+study: steady-current
+system:
+  lattice: {kind: chain, sites: $N}
+  leads:
+    left:  {kind: wide-band, broadening: 1, chemical_potential: $mu, temperature: 0.2}
+    right: {kind: wide-band, broadening: 1, chemical_potential: -0.5, temperature: 0.2}
+observables: [density, currents]
+axes:
+  mu: {inner: [0.1, 0.2]}
+  N: {outer: [2, 4]}
+  right: {inner: {cases: {cold: {}, warm: {system.leads.right.temperature: 0.4}}}}
+derived:
+  last: "occupation[site: 4] - occupation[site: 1]"
+  slope: d(occupation, site)
+  gain: net_particle_current / net_particle_current[cold]
+"""
+
+
+def test_what_differs_between_points_is_chosen_by_its_value(tmp_path):
+    path = tmp_path / "wires.yaml"
+    path.write_text(WIRES)
+    study = load_study(path, figure_specs=SPEC)
+    assert figure_problems(study, {study.name: layout_of(study)}) == []
+    for block in study.blocks:
+        solve_block(block, tmp_path)
+    data = gather_study(study, tmp_path)
+    filled = data["occupation"].sel(N=4)
+    np.testing.assert_allclose(data["last"].sel(N=4), filled[..., 3] - filled[..., 0], rtol=1e-12)
+    assert np.isnan(data["last"].sel(N=2)).all()
+    assert data["last"].attrs["undefined"] == "the point has no such site"
+    assert np.isfinite(data["slope"].sel(N=4)).all()
+    assert "fewer than three values of occupation" in data["slope"].attrs["undefined"]
+    assert np.all(data["gain"].sel(right="cold") == 1)
+    ratio = data["net_particle_current"] / data["net_particle_current"].sel(right="cold")
+    np.testing.assert_allclose(data["gain"], ratio.drop_vars("right"), rtol=1e-12)

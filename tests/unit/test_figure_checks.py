@@ -372,6 +372,7 @@ def test_derived_variables_are_drawn_like_any(tmp_path, text, units):
         ("particle_current[terminal: left, mu: 0.15]", "no value '0.15'"),
         ("d(net_particle_current, N)", "a derivative needs at least 3 values of N, which has 2"),
         ("d(particle_current, terminal)", "terminal has names, and a derivative is along numbers"),
+        ("terminal * 2", "terminal has names, and no numbers, at 'terminal' (character 1)"),
         ("d(mu, T)", "mu does not depend on 'T'"),
         ("net_particle_current_mean", "no such variable or axis; did you mean 'net_particle"),
     ],

@@ -101,7 +101,7 @@ def derived_problems(document: Document, kind: Kind) -> list[Problem]:
     taken = _names(kind, document)
     fits = [str(fit.get("name")) for fit in items_of(document, "fits") if isinstance(fit, dict)]
     others = [*FUNCTIONS, *CONSTANTS, DERIVATIVE, *(f"{name.replace('-', '_')}_" for name in fits)]
-    known, problems = list(taken), []
+    known, problems = [each for each in taken if each not in ("sample", "status")], []
     for name, text in _formulas(document).items():
         key, reserved = ("derived", name), DERIVED.search(name)
         is_fit = any(name.startswith(start) for start in others if start.endswith("_"))

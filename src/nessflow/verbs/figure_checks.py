@@ -38,7 +38,14 @@ from nessflow.figures.units import FigureError, powers_of, times_power, unit_fac
 from nessflow.store.tables import ROW, TableError, read_table
 from nessflow.validation import Key
 from nessflow.written.expressions import BESIDE, ExpressionError
-from nessflow.written.formulas import Dimensions, Quantity, of_means, quantity, read_formulas
+from nessflow.written.formulas import (
+    OVER_SAMPLES,
+    Dimensions,
+    Quantity,
+    of_means,
+    quantity,
+    read_formulas,
+)
 from nessflow.written.units import UnitError
 
 _SHOWN = 8
@@ -161,7 +168,8 @@ def _add_derived(layout: _Layout, quantities: dict[str, _Quantity]) -> dict[str,
             return quantity((name,), units[name])
         if (found := quantities.get(name)) is None:
             return None
-        of = "samples" if found.has_samples else "means" if study.ensemble else ""
+        is_mean = name in means or OVER_SAMPLES.search(name)
+        of = "samples" if found.has_samples else "means" if is_mean else ""
         return quantity(found.dims, found.units, of)
 
     names = [*quantities, *values]
@@ -169,7 +177,7 @@ def _add_derived(layout: _Layout, quantities: dict[str, _Quantity]) -> dict[str,
         if each.names & faults.keys():
             faults[name] = ""
             continue
-        known = layout.all_values if each.chosen else values
+        known = layout.all_values if each.chosen or each.dims else values
         arithmetic = Dimensions(find, lambda dim, known=known: known[dim].tolist(), names)
         try:
             found = each.evaluate(arithmetic)

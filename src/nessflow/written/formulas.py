@@ -330,6 +330,8 @@ class Dimensions:
             hint = nearest(operand.name, self.names)
             raise ExpressionError("; ".join(filter(None, ("no such variable or axis", hint))))
         dims = list(found.dims)
+        if dims == [operand.name] and _are_names(self.values(operand.name)):
+            raise ExpressionError(f"{operand.name} has names, and no numbers")
         for choice in operand.chosen:
             dim, _ = place_of(choice, dims, self.values)
             dims.remove(dim)

@@ -143,10 +143,8 @@ class _Evaluation:
     def operand(self, operand: Operand, text: str) -> Number:
         dataset, name = self.dataset, operand.name
         variable = dataset.variables[name]
-        if variable.dtype.kind in "iu" and name not in dataset.dims:
-            found = numbers.exact(variable.astype(float))
-        elif name in dataset.dims:
-            found = numbers.exact(xr.Variable(name, variable.values.astype(float)))
+        if name in dataset.coords or variable.dtype.kind in "iu":
+            found = numbers.exact(xr.Variable(variable.dims, variable.values.astype(float)))
         elif (sampled := self._sampled(name)) is not None:
             found = sampled
         else:
