@@ -12,7 +12,7 @@ from typing import TextIO
 
 import click
 
-from nessflow.config.project import ConfigError, load_study
+from nessflow.config.project import ConfigError, load_study, units_of_project
 from nessflow.errors import Problem, nearest
 from nessflow.registry import faults, find_kind, kind_names, use_project
 from nessflow.studies.kind import Status
@@ -134,7 +134,10 @@ def point(study, overrides, sample, as_json, tier):
     from nessflow.verbs.point import evaluate_point, point_table
 
     path = _study_file(study)
-    loaded = load_study(path, tier=tier or "paper", overrides=overrides, one_point=True)
+    units = units_of_project(Path())
+    loaded = load_study(
+        path, tier=tier or "paper", overrides=overrides, one_point=True, units=units
+    )
     try:
         result = evaluate_point(loaded, sample)
     except (ArithmeticError, LookupError, ValueError) as error:
@@ -145,7 +148,7 @@ def point(study, overrides, sample, as_json, tier):
             f"{study}: this point fails: {type(error).__name__}: {error} ({place})", err=True
         )
         sys.exit(1)
-    click.echo(json.dumps(result, indent=1) if as_json else point_table(result))
+    click.echo(json.dumps(result, indent=1) if as_json else point_table(result, loaded))
     sys.exit(0 if result["status"] == Status.OK else 1)
 
 

@@ -16,7 +16,8 @@ import xarray as xr
 from nessflow.config.grid import Ensemble, generator
 from nessflow.config.project import load_study as read_study
 from nessflow.config.study import Study
-from nessflow.errors import nearest
+from nessflow.config.study_file import UnitsFile
+from nessflow.errors import Problem, nearest
 from nessflow.outcome import Status
 from nessflow.registry import AnyOf, Kind, PartError, find_kind
 from nessflow.store.layout import described
@@ -27,8 +28,11 @@ from nessflow.systems.disorder.disorder import Disorder
 from nessflow.systems.lattices.lattice import Lattice
 from nessflow.systems.leads.lead import Lead
 from nessflow.systems.shapes.shape import Shape
+from nessflow.validation import InvalidValues, validated
 from nessflow.verbs.load import load_study
 from nessflow.verbs.point import Point, computed, first_point
+from nessflow.verbs.tables.physical import in_physical_units
+from nessflow.written.physical import shown_unit
 
 __all__ = [
     "System",
@@ -37,6 +41,7 @@ __all__ = [
     "lattices",
     "leads",
     "load",
+    "physical",
     "point",
     "shapes",
     "solve",
@@ -72,7 +77,7 @@ disorder = Family(AnyOf(Disorder))
 shapes = Family(AnyOf(Shape))
 
 
-def load(study: str, root: Path | str = "results") -> xr.Dataset:
+def load(study: str, root: Path | str = "results", *, physical: bool = False) -> xr.Dataset:
     """Read the checked dataset of a study.
 
     Parameters
@@ -81,6 +86,8 @@ def load(study: str, root: Path | str = "results") -> xr.Dataset:
         Name of the study, the stem of its file in ``config/studies``.
     root : str or path, optional
         Results folder.
+    physical : bool
+        In physical units, by the ``units`` of the study or its project; see `physical`.
 
     Returns
     -------
@@ -89,11 +96,48 @@ def load(study: str, root: Path | str = "results") -> xr.Dataset:
 
     Raises
     ------
+    nessflow.errors.ConfigError
+        When physical units are asked for and neither study nor project say how large t is.
     nessflow.store.files.StoreError
         When the file is missing, damaged, was changed after it was written, or is not of the
         study as its file in the project has it now.
     """
-    return load_study(study, root)
+    return load_study(study, root, physical=physical)
+
+
+def physical(data: xr.Dataset, t: str, a: str | None = None) -> xr.Dataset:
+    """Return data in physical units: meV, K, nA, e^2/h.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Of `solve`, `point` or `load`, in natural units.
+    t : str
+        How large the energy t is, such as ``2.5 meV``.
+    a : str, optional
+        How large the length a is, such as ``0.5 nm``.
+
+    Returns
+    -------
+    xarray.Dataset
+        Each variable and coordinate with its unit as ``units``, and ``natural_factor``, what it was
+        multiplied by.
+
+    Raises
+    ------
+    ValueError
+        When a size is none, or the data are in physical units already.
+    """
+    sizes = {"t": t} | ({} if a is None else {"a": a})
+    found, faults = validated(UnitsFile, sizes)
+    if found is None:
+        told = [(fault, ".".join(map(str, fault.key))) for fault in faults]
+        problems = [
+            Problem("physical", None, key, str(sizes[key]), fault.expected, fault.hint)
+            for fault, key in told
+        ]
+        raise InvalidValues("\n".join(map(str, problems)))
+    return in_physical_units(data, found.units())
 
 
 def solve(
@@ -312,7 +356,8 @@ def table(data: xr.Dataset) -> str:
         if str(name).endswith("_error"):
             continue
         error = data.get(f"{name}_error")
-        unit = array.attrs["natural_units"].removeprefix("1")
+        unit = shown_unit(array.attrs)
+        unit = "" if unit == "1" else unit
         for index in np.ndindex(array.shape):
             value = float(array.values[index])
             places = [str(array[dim].values[i]) for dim, i in zip(array.dims, index, strict=True)]

@@ -23,7 +23,7 @@ PHYSICS = ENGINE | {"classical", "kinetic", "lindblad", "mixture"}
 
 ALLOWED = {
     "errors": set(),
-    "written": {"errors"},
+    "written": {"errors", "pint"},
     "registry": {"errors", "outcome", "pydantic", "pydantic_core"},
     "digest": {"registry"},
     "validation": {"errors", "written", "registry", "pydantic"},
@@ -51,7 +51,7 @@ ALLOWED = {
     "run": {"store", "config", "digest", "errors", "registry", "validation", "written"}
     | {"numpy", "xarray"},
     "publish": {"store", "config", "rocrate"},
-    "report": {"numpy", "xarray", "PIL", "bokeh", "jinja2", "markupsafe"},
+    "report": {"written", "numpy", "xarray", "PIL", "bokeh", "jinja2", "markupsafe"},
     "figures": {"written", "numpy", "xarray", "matplotlib", "pydantic"},
 }
 """What each module or folder imports of nessflow, beside itself, and of others."""
@@ -150,7 +150,7 @@ def test_reading_the_studies_is_light():
     code = (
         "import sys; from pathlib import Path; from nessflow.verbs.workflow import open_project;"
         "open_project(Path('.'), {});"
-        "print([m for m in ('xarray', 'pandas', 'numba', 'matplotlib', 'netCDF4') "
+        "print([m for m in ('xarray', 'pandas', 'numba', 'matplotlib', 'netCDF4', 'pint') "
         "if m in sys.modules])"
     )
     root = SOURCE.parents[1]

@@ -47,11 +47,13 @@ from nessflow.config.study_file import (
     NAME,
     ProjectFile,
     StudyFile,
+    UnitsFile,
     study_schema,
 )
 from nessflow.errors import ConfigError, Problem, closest, listed, nearest
 from nessflow.registry import Kind, PartError, fault_of_outside, find_kind, use_project
 from nessflow.validation import Fault, validated
+from nessflow.written.physical import Units
 
 __all__ = [
     "ConfigError",
@@ -159,6 +161,7 @@ def load_project(
                 find_kind=find_kind,
                 figure_specs=figure_specs,
                 allow_large=allow_large,
+                units=settings.units and settings.units.units(),
             )
         except ConfigError as error:
             faults.setdefault(path.stem, []).extend(error.problems)
@@ -216,6 +219,7 @@ def load_study(
     figure_specs: TypeAdapter | None = None,
     allow_large: bool = False,
     one_point: bool = False,
+    units: Units | None = None,
 ) -> Study:
     """Read and check one study file.
 
@@ -238,6 +242,8 @@ def load_study(
         Keep the first value of each axis, and look at nothing that one point does not need:
         figures, fits, whether an ensemble makes sense, axes that the overrides made idle or took
         the units from.
+    units : Units, optional
+        Those of the project, for a study that has none of its own.
 
     Raises
     ------
@@ -308,8 +314,27 @@ def load_study(
         tier=tier,
         document=document,
         time_limit=file.time_limit,
+        units=file.units.units() if file.units else units,
         warnings=tuple(warnings),
     )
+
+
+def units_of_project(root: Path | str) -> Units | None:
+    """Return the units that ``config.yaml`` gives to studies without units of their own.
+
+    Raises
+    ------
+    ConfigError
+        When they are no units.
+    """
+    document = _settings(Path(root) / "config" / "config.yaml")
+    if (given := document.get(("units",))) is None:
+        return None
+    found, faults = validated(UnitsFile, given)
+    if found is None:
+        faults = [replace(fault, key=("units", *fault.key)) for fault in faults]
+        raise ConfigError(_problems(document, faults))
+    return found.units()
 
 
 def _settings(path: Path) -> Document:

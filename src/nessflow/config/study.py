@@ -28,6 +28,7 @@ from nessflow.written.expressions import (
     names_in,
     replaced,
 )
+from nessflow.written.physical import Units
 
 BLOCKS = "blocks/"
 """The folder of the blocks in that of the results of a study."""
@@ -65,6 +66,8 @@ class Study:
     time_limit: float | None = None
     derived: Mapping[str, str] = field(default_factory=dict)
     """Formulas of the variables that follow from others when the points are gathered."""
+    units: Units | None = None
+    """What natural units are where numbers are shown; those that are stored stay natural."""
     warnings: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
     """Why some points are not possible: they fail, and no others."""
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from nessflow.registry import Kind
 from nessflow.written.expressions import FUNCTIONS
+from nessflow.written.physical import ENERGY, LENGTH, Units, is_size
 
 MOST_POINTS = 1_000_000
 MOST_BLOCKS = 10_000
@@ -134,6 +135,30 @@ class Reference(_Strict):
     figure: str | int | float | None = None
 
 
+def _size(unit: str, example: str) -> BeforeValidator:
+    """Return the check of the size of a natural unit."""
+
+    def checked(value: object) -> object:
+        if isinstance(value, str) and is_size(value, unit):
+            return value
+        raise ValueError(f"a number above 0 and its unit, such as {example}")
+
+    return BeforeValidator(checked)
+
+
+class UnitsFile(_Strict):
+    """How large natural units are; figures and tables then have physical ones."""
+
+    t: Annotated[str, _size(ENERGY, "2.5 meV (or J, K)"), Field(description="the energy t")]
+    a: Annotated[
+        str | None, _size(LENGTH, "0.5 nm (or angstrom)"), Field(description="the length a")
+    ] = None
+
+    def units(self) -> Units:
+        """Return the units as what converts numbers."""
+        return Units(**dict(self))
+
+
 class FitFile(_Strict):
     """A model fitted along an axis, over the range [low, high] of its values."""
 
@@ -180,6 +205,7 @@ class StudyFile(_Strict):
     ] = {}
     fits: Annotated[list[FitFile], Field(max_length=MOST_FIGURES)] = []
     figures: Annotated[list[FigureFile], Field(max_length=MOST_FIGURES)] = []
+    units: UnitsFile | None = None
     tiers: Tiers = Tiers()
 
 
@@ -193,6 +219,7 @@ class ProjectFile(_Strict):
     tier: Literal["paper", "smoke"] = "paper"
     studies: Literal["all"] | list[str] = "all"
     results: Annotated[str, Field(min_length=1)] = "results"
+    units: UnitsFile | None = None
 
 
 def squared_units(units: str) -> str:

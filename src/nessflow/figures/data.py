@@ -9,9 +9,21 @@ import numpy as np
 import xarray as xr
 
 from nessflow.figures.specs import Selection, Spec, is_table, selections_of
-from nessflow.figures.units import FigureError
+from nessflow.figures.units import PHYSICAL, FigureError
+from nessflow.written.physical import Units
 
 Data = Mapping[str, xr.Dataset]
+
+
+def in_units(data: xr.Dataset, units: Units | None) -> xr.Dataset:
+    """Return a dataset whose variables know in what units figures show them; values stay."""
+    if units is None:
+        return data
+    found = data.copy()
+    for variable in found.variables.values():
+        if "natural_units" in variable.attrs:
+            variable.attrs[PHYSICAL] = units
+    return found
 
 
 def along(data: xr.Dataset, x: str, y: str, sel: Selection, first: Iterable[str] = ()):

@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 
 from nessflow.figures.mathtext import GREEK, wrapped
-from nessflow.figures.units import powers_of
+from nessflow.figures.units import displayed, powers_of
+from nessflow.written.physical import NATURAL
 
 
 def unit_text(unit: str) -> str:
@@ -22,8 +23,14 @@ def unit_text(unit: str) -> str:
 
 
 def _power(name: str, power: float) -> str:
-    base = r"\hbar" if name == "hbar" else _math(name)
+    base = r"\hbar" if name == "hbar" else _math(name) if name in NATURAL else _upright(name)
     return base if power == 1 else f"{base}^{{{power:g}}}"
+
+
+def _upright(name: str) -> str:
+    """Return the mathtext of a physical unit; u before another letter is micro."""
+    micro = re.fullmatch("u([A-Za-z]+)", name)
+    return rf"\mathrm{{\mu {micro[1]}}}" if micro else rf"\mathrm{{{name}}}"
 
 
 def _joined(factors: list[str]) -> str:
@@ -56,7 +63,7 @@ def label_of(
     sign = symbol(str(variable.name)) if variable.name in variable.coords and not text else ""
     if sign and words == variable.name:
         words = ""
-    unit = unit_text(display_unit or variable.attrs["natural_units"])
+    unit = unit_text(displayed(variable.attrs, display_unit).unit)
     tail = " ".join(filter(None, (sign, f"({unit})" if unit else "")))
     lines = wrapped(words, width).split("\n")
     fits = len(lines[-1]) + _visible(tail) < width
@@ -72,9 +79,9 @@ def value_label(axis: xr.DataArray, value: float | str) -> str:
     """Return ``symbol = value unit`` of one value of an axis; a case is its own label."""
     if isinstance(value, str):
         return value
-    unit = unit_text(axis.attrs["natural_units"])
+    factor, unit = displayed(axis.attrs)
     name = symbol(str(axis.name)) or str(axis.name).replace("_", " ")
-    return f"{name} = {value:.6g} {unit}".rstrip()
+    return f"{name} = {value * factor:.6g} {unit_text(unit)}".rstrip()
 
 
 def with_error(value: float, error: float) -> str:

@@ -60,7 +60,7 @@ from nessflow.figures.specs import (
     selection_of,
 )
 from nessflow.figures.style import styled
-from nessflow.figures.units import FigureError, powers_of, times_power, unit_factor
+from nessflow.figures.units import FigureError, displayed, powers_of, times_power
 
 EMPTY = "nothing-to-show"
 """Name of a text that says why a plot is empty."""
@@ -175,9 +175,10 @@ def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
     lines = _side_by_side([line for group in groups for line in group])
     for line in lines:
         _require_same_unit(line.y, lines[0].y)
-    factor = unit_factor(lines[0].y.attrs["natural_units"], spec.display_unit)
+    factor = displayed(lines[0].y.attrs, spec.display_unit).factor
+    x_factor = displayed(lines[0].x.attrs).factor
     for line in lines:
-        _draw_line(axes, line, factor, magnitude=spec.magnitude)
+        _draw_line(axes, line, x_factor, factor, magnitude=spec.magnitude)
     _label_styles(axes, spec, groups)
     if spec.ylim and lines[0].x.dtype.kind not in "fiu":
         _mark_beyond(axes, lines, spec.ylim, factor, magnitude=spec.magnitude)
@@ -190,7 +191,8 @@ def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
         _tick(axes.xaxis, lines[0].x)
     crowded = [line.hue for line in lines if line.hue is not None and _is_crowded(line.hue)]
     if crowded:
-        mappable = ScalarMappable(_hue_norm(crowded[0]), "viridis")
+        shown = crowded[0] * displayed(crowded[0].attrs).factor
+        mappable = ScalarMappable(_hue_norm(shown), "viridis")
         _colour_bar(mappable, axes, label=label_of(crowded[0]))
     if all(line.empty is not None for line in lines):
         reasons = dict.fromkeys(filter(None, (line.empty for line in lines)))
@@ -215,14 +217,15 @@ def said_to_be_empty(figure: Figure) -> list[str]:
     return [" ".join(text.get_text().split()) for text in texts]
 
 
-def _draw_line(axes: Axes, line: _Line, factor: float, *, magnitude: bool) -> None:
+def _draw_line(axes: Axes, line: _Line, x_factor: float, factor: float, *, magnitude: bool) -> None:
     y = line.y.values * factor
     y = abs(y) if magnitude else y
     shown = np.full(y.shape, fill_value=True)
     if line.is_scattered or "joined" in line.x.attrs:
         # Not a gap: some points have fewer roots, or fewer sites, than others.
         shown = np.isfinite(y)
-    x, y = np.broadcast_to(_numbers(line.x) + line.shift, y.shape)[shown], y[shown]
+    x = np.broadcast_to(_numbers(line.x) * x_factor + line.shift, y.shape)[shown]
+    y = y[shown]
     look = line.look if line.is_marked else {**line.look, "marker": ""}
     label = f"{line.label} (no values)" if line.label and line.empty is not None else line.label
     (drawn,) = axes.plot(x, y, label=label, **look)
@@ -422,8 +425,10 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
     data = datasets[study]
     values = variable(data, spec.z, spec.sel, [spec.y, spec.x])
     error = error_of(data, spec.z, spec.sel, values.dims)
-    factor = unit_factor(values.attrs["natural_units"], spec.display_unit)
-    x, y, z = values[spec.x].values, values[spec.y].values, values.values * factor
+    factor = displayed(values.attrs, spec.display_unit).factor
+    x_factor, y_factor = (displayed(values[name].attrs).factor for name in (spec.x, spec.y))
+    x, y = values[spec.x].values * x_factor, values[spec.y].values * y_factor
+    z = values.values * factor
     if error is not None:
         # Numbers within their own error are zero: their signs are noise, not physics.
         z = np.where(abs(z) <= error.values * factor, 0.0, z)
@@ -440,15 +445,16 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
         source, sel = selection_of(spec, contour, study)
         other = variable(datasets[source], contour.z or spec.z, sel, [spec.y, spec.x])
         own = other.attrs["natural_units"] == values.attrs["natural_units"]
-        at = other.values * (factor if own else 1.0)
-        place = other[spec.x].values, other[spec.y].values
+        at = other.values * (factor if own else displayed(other.attrs).factor)
+        place = other[spec.x].values * x_factor, other[spec.y].values * y_factor
         _contour(axes, *place, at, contour.level, contour.label, **style)
     for layer, style in zip(spec.layers, _OVER_MAP, strict=False):
         source, sel = selection_of(spec, layer, study)
         at, line = along(datasets[source], layer.x or spec.x, layer.y, sel)
         _require_same_unit(line, values[spec.y])
         _require_same_unit(at, values[spec.x])
-        axes.plot(at.values, line.values, label=layer.label, marker="", linewidth=1.6, **style)
+        over = at.values * x_factor, line.values * y_factor
+        axes.plot(*over, label=layer.label, marker="", linewidth=1.6, **style)
     axes.set_xlim(edges[0].min(), edges[0].max())
     axes.set_ylim(edges[1].min(), edges[1].max())
     _tick(axes.xaxis, values[spec.x])
@@ -470,7 +476,7 @@ def _say_what_is_empty(axes: Axes, bar: Colorbar, z: np.ndarray, reason: str) ->
 def _site_map(axes: Axes, spec: SiteMap, datasets: Data, study: str) -> None:
     data = datasets[study]
     drawn = drawn_of(data, spec)
-    factor = unit_factor(data[spec.z].attrs["natural_units"], spec.display_unit)
+    factor = displayed(data[spec.z].attrs, spec.display_unit).factor
     scaled = {"filling": drawn.filling * factor, "doubt": drawn.doubt * factor}
     _lattice(axes, spec, data, drawn._replace(**scaled), spec.display_unit)
 
@@ -478,7 +484,11 @@ def _site_map(axes: Axes, spec: SiteMap, datasets: Data, study: str) -> None:
 def _current_map(axes: Axes, spec: CurrentMap, datasets: Data, study: str) -> None:
     data = datasets[study]
     drawn, current = drawn_of(data, spec), data[spec.current]
-    factor = unit_factor(current.attrs["natural_units"], spec.display_unit)
+    factor, unit = displayed(current.attrs, spec.display_unit)
+    if spec.z:
+        scale = displayed(data[spec.z].attrs).factor
+        scaled = {"filling": drawn.filling * scale, "doubt": drawn.doubt * scale}
+        drawn = drawn._replace(**scaled)
     _lattice(axes, spec, data, drawn, None)
     if not np.isfinite(drawn.currents).any():
         if spec.z is None or np.any(drawn.filling[np.isfinite(drawn.filling)]):
@@ -487,8 +497,7 @@ def _current_map(axes: Axes, spec: CurrentMap, datasets: Data, study: str) -> No
     largest = np.nanmax(abs(drawn.currents)) * factor
     text = "no current beyond its numerical error"
     if largest:
-        unit = unit_text(spec.display_unit or current.attrs["natural_units"])
-        text = f"longest arrow: {largest:.3g} {unit}".strip()
+        text = f"longest arrow: {largest:.3g} {unit_text(unit)}".strip()
     look = {"linestyle": "none", "color": "black", "marker": r"$\rightarrow$" if largest else ""}
     axes.plot([], [], label=text, markersize=7, **look)
 
@@ -588,8 +597,8 @@ def _samples(axes: Axes, spec: Samples, datasets: Data, study: str) -> None:
     values = variable(data, spec.y, spec.sel, [spec.x, "sample"])
     mean = variable(data, f"{spec.y}_mean", spec.sel, [spec.x])
     sem = variable(data, f"{spec.y}_sem", spec.sel, [spec.x])
-    factor = unit_factor(values.attrs["natural_units"], spec.display_unit)
-    x, y = values[spec.x].values, values.values * factor
+    factor = displayed(values.attrs, spec.display_unit).factor
+    x, y = values[spec.x].values * displayed(values[spec.x].attrs).factor, values.values * factor
     axes.plot(
         np.repeat(x, y.shape[1]),
         y.ravel(),
@@ -615,13 +624,12 @@ def _power_law(axes: Axes, spec: PowerLaw, datasets: Data, study: str) -> None:
     values = variable(data, spec.y, spec.sel, [spec.x])
     sem = error_of(data, spec.y, spec.sel, [spec.x])
     unit = values.attrs["natural_units"]
-    factor = unit_factor(unit, spec.display_unit)
-    x = values[spec.x].values
-    _error_bars(
-        axes, x, values.values * factor, None if sem is None else sem.values * factor, color=_BLUE
-    )
+    factor = displayed(values.attrs, spec.display_unit).factor
+    x, x_factor = values[spec.x].values, displayed(values[spec.x].attrs).factor
+    spread = None if sem is None else sem.values * factor
+    _error_bars(axes, x * x_factor, values.values * factor, spread, color=_BLUE)
     if spec.fit:
-        _fitted_line(axes, data, spec, factor)
+        _fitted_line(axes, data, spec, x_factor, factor)
     for law, style in zip(spec.laws, ("--", ":", "-.", (0, (5, 1))), strict=False):
         source, sel = selection_of(spec, law, study)
         coefficient = variable(datasets[source], law.y, sel, [])
@@ -632,7 +640,7 @@ def _power_law(axes: Axes, spec: PowerLaw, datasets: Data, study: str) -> None:
                 f"{law.y} times {spec.x}^{law.exponent:g} has not the unit {unit} of {spec.y}"
             )
         line = float(coefficient) * factor * x**law.exponent
-        axes.plot(x, line, color="black", linestyle=style, marker="", label=law.label)
+        axes.plot(x * x_factor, line, color="black", linestyle=style, marker="", label=law.label)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel(label_of(values[spec.x], text=spec.xlabel or "", width=_WIDE))
@@ -644,7 +652,9 @@ def _error_bars(axes: Axes, x: np.ndarray, y: np.ndarray, sem: np.ndarray | None
     axes.errorbar(x, y, sem, label="mean ± standard error", **style)
 
 
-def _fitted_line(axes: Axes, data: xr.Dataset, spec: PowerLaw, factor: float) -> None:
+def _fitted_line(
+    axes: Axes, data: xr.Dataset, spec: PowerLaw, x_factor: float, factor: float
+) -> None:
     """Draw a fit over its range; nothing when the data did not allow one."""
     fit = spec.fit.replace("-", "_")
     if f"{fit}_exponent" not in data:
@@ -661,14 +671,14 @@ def _fitted_line(axes: Axes, data: xr.Dataset, spec: PowerLaw, factor: float) ->
     power = with_error(float(exponent), float(error))
     x = np.geomspace(low, high, 50)
     axes.plot(
-        x,
+        x * x_factor,
         float(prefactor) * factor * x ** float(exponent),
         color=_ORANGE,
         linestyle="-",
         marker="",
         linewidth=3,
         zorder=1,
-        label=f"fit from {low:g} to {high:g}:\nexponent {power}",
+        label=f"fit from {low * x_factor:g} to {high * x_factor:g}:\nexponent {power}",
     )
 
 
@@ -724,8 +734,7 @@ def _numbers_of(
     found = selected(datasets[source], value, sel)
     _require_same_unit(found, shown)
     is_axis = direction == "x" or isinstance(spec, Map)
-    unit = None if is_axis else spec.display_unit
-    return found.values.ravel() * unit_factor(found.attrs["natural_units"], unit)
+    return found.values.ravel() * displayed(shown.attrs, None if is_axis else spec.display_unit)[0]
 
 
 def _set_scales(axes: Axes, spec: Plot) -> None:

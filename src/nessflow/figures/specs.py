@@ -125,7 +125,7 @@ class Plot(_Strict):
     ylim: Limits | None = None
     xlabel: str | None = Field(None, description="words in place of the long name; no unit")
     ylabel: str | None = Field(None, description="words in place of the long name; no unit")
-    display_unit: str | None = Field(None, description="for example t/h instead of t/hbar")
+    display_unit: str | None = Field(None, description="for example t/h instead of t/hbar, or nA")
     zero_line: bool = False
     reference_lines: tuple[ReferenceLine, ...] = ()
     marks: tuple[Mark, ...] = Field((), max_length=4)

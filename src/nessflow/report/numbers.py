@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import xarray as xr
 
+from nessflow.written.physical import shown_unit
+
 ESTIMATES = {"_error": "numerical", "_sem": "standard error of the mean"}
 _OVER_SAMPLES = ("_mean", "_mean_square", "_mean_sem", "_mean_square_sem")
 _SHRINK = 0.9
@@ -60,8 +62,8 @@ def value_of(data: xr.Dataset, name: str, suffix: str) -> str | None:
 
 
 def unit_of(variable: xr.DataArray) -> str:
-    """Return the natural unit of a variable, empty for a pure number."""
-    unit = variable.attrs.get("natural_units", "")
+    """Return the unit of a variable, empty for a pure number."""
+    unit = shown_unit(variable.attrs)
     return "" if unit == "1" else unit
 
 
@@ -177,15 +179,22 @@ def _plotted(data: xr.Dataset) -> list[str]:
 
 def _dimension(data: xr.Dataset, dim: str, kept: np.ndarray, is_axis: bool) -> dict[str, object]:
     coordinate = data[dim]
-    values = coordinate.values[kept].tolist()
-    if coordinate.dtype.kind == "f":
-        values = [float(f"{value:.12g}") for value in values]
-    return {
+    found = {
         "label": coordinate.attrs.get("long_name", dim),
         "unit": unit_of(coordinate),
-        "values": values,
+        "values": _rounded(coordinate.values[kept]),
         "axis": is_axis,
     }
+    if (factor := coordinate.attrs.get("natural_factor")) is not None:
+        # What `nessflow point` is told stays natural.
+        found["natural"] = _rounded(coordinate.values[kept] / factor)
+    return found
+
+
+def _rounded(values: np.ndarray) -> list[object]:
+    """Return values, numbers with the 12 digits of labels."""
+    found = values.tolist()
+    return [float(f"{value:.12g}") for value in found] if values.dtype.kind == "f" else found
 
 
 def thinned(

@@ -214,6 +214,7 @@ function explore(details, study) {
   const { dims, variables } = content;
   const numbers = unpacked(content.values);
   const command = index[study].point;
+  const given = (dim) => dims[dim].natural ?? dims[dim].values;
   const [variable, x] = [choice(Object.keys(variables)), choice([])];
   const log = { x: element("input", { type: "checkbox" }), y: element("input", { type: "checkbox" }) };
   const [sliders, plot] = [element("div", { class: "controls" }), element("div", { class: "plot" })];
@@ -236,8 +237,8 @@ function explore(details, study) {
       `${variables[variable.value].label}: ${finite.length} of ${y.length} values over ${x.value}, ` +
       [range, ...others.map(shown)].join(", ");
     const set = others.filter((dim) => dims[dim].axis)
-      .map((dim) => ` --set ${quoted(`${dim}=${dims[dim].values[places[dim] ?? 0]}`)}`);
-    const swept = dims[x.value].axis ? ` --set ${quoted(`${x.value}=${dims[x.value].values[0]}`)}` : "";
+      .map((dim) => ` --set ${quoted(`${dim}=${given(dim)[places[dim] ?? 0]}`)}`);
+    const swept = dims[x.value].axis ? ` --set ${quoted(`${x.value}=${given(x.value)[0]}`)}` : "";
     point.textContent = command + swept + set.join("");
     return { x: dims[x.value].values, y };
   };

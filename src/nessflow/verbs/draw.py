@@ -15,6 +15,7 @@ import nessflow
 from nessflow import registry
 from nessflow.config.project import Project, Study
 from nessflow.digest import style_digest
+from nessflow.figures.data import in_units
 from nessflow.figures.plots import draw, said_to_be_empty
 from nessflow.figures.save import record_json, save
 from nessflow.figures.specs import Spec, studies_of, tables_of
@@ -90,6 +91,7 @@ def draw_study(
     needed = {name for spec in chosen for name in studies_of(spec, study.name)}
     datasets = {name: _data(project, name) for name in sorted(needed)}
     datasets |= {path: _measured(path) for spec in chosen for path in tables_of(spec)}
+    datasets = {name: in_units(data, study.units) for name, data in datasets.items()}
     folder = project.results / study.name / FIGURES
     # The list of figures is none of the files to come.
     shutil.rmtree(folder / MARKERS, ignore_errors=True)
@@ -176,7 +178,7 @@ def figure_record(
         "title": study.title,
         "references": reference_text(study.reference),
         "caption": caption_of(study, spec),
-        "specification": written_spec(spec),
+        "specification": written_spec(study, spec),
         "tier": study.tier,
         "command": command(study.name, study.tier),
         "data": [record_of(datasets[name].attrs) for name in studies_of(spec, study.name)],

@@ -520,11 +520,11 @@ class _Check:
     def _display_unit(self, units: str | None) -> Iterator[Problem]:
         try:
             if units:
-                unit_factor(units, self.panel.display_unit)
+                unit_factor(units, self.panel.display_unit, self.study.units)
         except FigureError as error:
-            yield self._problem(
-                ("display_unit",), f"{units} or the same with h for hbar", str(error)
-            )
+            expected = f"{units} or the same with h for hbar"
+            expected += ", or a physical unit" if self.study.units else ""
+            yield self._problem(("display_unit",), expected, str(error))
 
     def _problem(
         self, key: Key, expected: str, hint: str = "", given: str | None = None

@@ -11,12 +11,13 @@ from nessflow.run.reader import read_data, require_named
 from nessflow.store.files import StoreError
 from nessflow.store.manifest import DATA
 from nessflow.store.store import read_dataset
+from nessflow.verbs.tables.physical import in_physical_units, no_units
 from nessflow.verbs.workflow import read_project
 
 _TIERS = ("paper", "smoke")
 
 
-def load_study(name: str, root: Path | str = "results") -> xr.Dataset:
+def load_study(name: str, root: Path | str = "results", *, physical: bool = False) -> xr.Dataset:
     """Read the dataset of a study.
 
     In the results folder of a project the data must be those of the study as its file has it now;
@@ -28,13 +29,15 @@ def load_study(name: str, root: Path | str = "results") -> xr.Dataset:
         Name of the study.
     root : path, optional
         Results folder.
+    physical : bool
+        In physical units, by the ``units`` of the study or its project.
 
     Raises
     ------
     StoreError
         When there is no such dataset (naming the nearest) or it must not be served.
     ConfigError
-        When the file of the study has a fault.
+        When the file of the study has a fault, or physical units are asked for and not told.
     """
     folder = Path(root) / name
     path = folder / DATA
@@ -50,10 +53,15 @@ def load_study(name: str, root: Path | str = "results") -> xr.Dataset:
         raise StoreError(path, f"no data of a study {name!r}", way_out)
     study = _study_of(name, Path(root).absolute())
     if study is not None:
-        return read_data(study, folder)
-    data = read_dataset(path)
-    require_named(path, data.attrs, name)
-    return data
+        data = read_data(study, folder)
+    else:
+        data = read_dataset(path)
+        require_named(path, data.attrs, name)
+    if not physical:
+        return data
+    if study is None or study.units is None:
+        raise no_units(str(study.path if study else path), "units")
+    return in_physical_units(data, study.units)
 
 
 def _study_of(name: str, results: Path) -> Study | None:

@@ -132,7 +132,7 @@ def _of_old_figures(study: Study, folder: Path) -> Iterator[str]:
         except StoreError as error:
             yield _cause(error)
             continue
-        then, now = record.get("specification"), written_spec(spec)
+        then, now = record.get("specification"), written_spec(study, spec)
         if isinstance(then, dict) and then | {"tables": 0} == now | {"tables": 0} and then != now:
             yield f"{', '.join(tables_of(spec))} changed"
         elif then != now:

@@ -17,6 +17,7 @@ from nessflow.run.derived.gathered import at_a_point, with_derived
 from nessflow.run.judge import Verdict, judge
 from nessflow.store.layout import axis_variable, described
 from nessflow.written.formulas import read_formulas
+from nessflow.written.physical import Shown
 
 
 class Point(NamedTuple):
@@ -134,29 +135,46 @@ def _plain(value):
     return float(value) if math.isfinite(value) else None
 
 
-def point_table(result: dict) -> str:
-    """Return ``evaluate_point``'s result as lines: name, coordinates, value, error, unit."""
+def point_table(result: dict, study: Study) -> str:
+    """Return ``evaluate_point``'s result as lines: name, coordinates, value, error, unit.
+
+    In physical units where the study has them; an axis has those of its file beside it.
+    """
     title = result["study"] + (f", sample {result['sample']}" if "sample" in result else "")
-    lines = [title, *(f"  {name} = {value}" for name, value in result["point"].items())]
+    lines = [title]
+    for axis in study.axes:
+        value = result["point"][axis.name]
+        shown = _in_units(study, axis.natural_units or "1", axis.long_name)
+        beside = f" {axis.natural_units} = {value * shown.factor:.12g} {shown.unit}"
+        converted = axis.natural_units and shown.unit != axis.natural_units
+        lines.append(f"  {axis.name} = {value}{beside if converted else ''}")
     if result["message"]:
         lines.append(f"  status {result['status']}: {result['message']}")
     for name, entry in result["observables"].items():
         names = [result["coordinates"][dim] for dim in entry["dims"]]
+        factor, unit = _in_units(study, entry["units"], entry["long_name"])
         shape = tuple(len(values) for values in names)
         for index in np.ndindex(shape):
             where = ", ".join(str(names[k][i]) for k, i in enumerate(index))
             lines.append(
-                f"{name}{f'[{where}]' if where else ''} = {_shown(entry, index)} {entry['units']}"
+                f"{name}{f'[{where}]' if where else ''} = {_shown(entry, index, factor)} {unit}"
             )
         if "undefined" in entry:
             lines.append(f"  {name} is undefined: {entry['undefined']}")
     return "\n".join(lines)
 
 
-def _shown(entry, index) -> str:
+def _in_units(study: Study, natural_units: str, long_name: str) -> Shown:
+    if study.units is None:
+        return Shown(1.0, natural_units)
+    return study.units.shown(natural_units, long_name)
+
+
+def _shown(entry, index, factor) -> str:
     value, error = entry["value"], entry["error"]
     for i in index:
         value, error = value[i], None if error is None else error[i]
     if value is None:
         return "undefined"
-    return f"{value:.15g}" + (f" +- {error:.1e}" if error is not None else "")
+    spread = "" if error is None else f" +- {error * factor:.1e}"
+    return f"{value * factor:.15g}{spread}"

@@ -41,6 +41,7 @@ from nessflow.store.files import (
 from nessflow.store.manifest import FIGURES, named_faults, read_manifest, write_manifest
 from nessflow.store.status import STATUS_MEANINGS, SUSPECT
 from nessflow.verbs.explain import flat
+from nessflow.verbs.tables.physical import in_physical_units
 from nessflow.verbs.workflow import (
     PAGE,
     REPORT,
@@ -245,6 +246,8 @@ def _of_data(study: Study, data: xr.Dataset, most: int) -> dict[str, object]:
         "rows": rows[:FAILED_ROWS],
         "more": max(0, len(rows) - FAILED_ROWS),
     }
+    if study.units:
+        data = in_physical_units(data, study.units)
     plot = plot_data(data, [axis.name for axis in study.axes], most)
     drawn = (f"{y}{end}" for y in _drawn(study) for end in ("", "_mean"))
     plot["first"] = next((name for name in drawn if name in plot["variables"]), None)

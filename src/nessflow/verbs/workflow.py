@@ -313,7 +313,7 @@ def jobs_of(results: Path, study: Study, broken: Collection[str] = ()) -> Jobs:
         points=short_hash(canonical_json({a.name: a.labels for a in study.axes if not a.outer})),
         content=short_hash(canonical_json(content_of(study))),
         captions={spec.name: caption_of(study, spec) for spec in study.figures},
-        specs={spec.name: spec_hash(spec) for spec in study.figures},
+        specs={spec.name: spec_hash(study, spec) for spec in study.figures},
         state=state,
         figure_state=drawn,
         figure_marker=(figures / MARKERS / drawn[CURRENT]).as_posix() if is_whole else "",
@@ -332,25 +332,35 @@ def captions_of(study: Study) -> list[str]:
     return [f"{spec.name}: {caption_of(study, spec)}" for spec in study.figures]
 
 
-def spec_hash(spec: Spec) -> str:
+def spec_hash(study: Study, spec: Spec) -> str:
     """Return a short text that changes with what a figure shows."""
-    written = spec.model_dump(mode="json")
-    if tables := digests(tables_of(spec)):
-        written["tables"] = tables
+    written = spec.model_dump(mode="json") | _beside(study, spec)
     return short_hash(canonical_json(written))
 
 
-def written_spec(spec: Spec) -> dict[str, object]:
-    """Return a specification as the record of its figure has it, with the SHA-256 of tables."""
-    written = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+def written_spec(study: Study, spec: Spec) -> dict[str, object]:
+    """Return a specification as the record of its figure has it.
+
+    With the SHA-256 of its tables, and the units of its study.
+    """
+    return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True) | _beside(study, spec)
+
+
+def _beside(study: Study, spec: Spec) -> dict[str, object]:
     tables = digests(tables_of(spec))
-    return written | {"tables": tables} if tables else written
+    found = {"tables": tables} if tables else {}
+    return found | _units_of(study)
+
+
+def _units_of(study: Study) -> dict[str, object]:
+    return {"units": asdict(study.units)} if study.units else {}
 
 
 def figure_state(study: Study) -> State:
     """Return what the figures of a study belong to, beside data."""
-    specs = [spec_hash(spec) for spec in study.figures]
-    parts = [specs, captions_of(study), style_digest()]
+    specs = [spec_hash(study, spec) for spec in study.figures]
+    # Without figures too: the page of the report has the same units.
+    parts = [specs, captions_of(study), style_digest(), *_units_of(study).values()]
     return {"study": study.name, "tier": study.tier, CURRENT: short_hash(canonical_json(parts))}
 
 
@@ -490,7 +500,7 @@ def old_figures(study: Study, results: Path) -> Iterator[StoreError]:
 
 def is_drawn_otherwise(study: Study, spec: Spec, record: Mapping[str, object]) -> bool:
     """Tell whether a figure has another caption, specification or style than its record."""
-    now = (study.name, caption_of(study, spec), written_spec(spec), style_digest())
+    now = (study.name, caption_of(study, spec), written_spec(study, spec), style_digest())
     keys = ("study", "caption", "specification", "figure_digest")
     return tuple(record.get(key) for key in keys) != now
 

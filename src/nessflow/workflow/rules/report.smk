@@ -13,6 +13,7 @@ rule report:
     params:
         source=PROJECT.report_source,
         studies=PROJECT.chosen,
+        shown=[PROJECT.jobs[name].figure_state["current"] for name in PROJECT.chosen],
         flags=PROJECT.flags,
     shell:
         "{NESSFLOW} report {params.studies:q} --log {log:q} {params.flags:q}"
