@@ -279,6 +279,31 @@ def report(studies, tier, allow_large, log):
 
 
 @commands.command()
+@click.argument("study")
+@click.option("--csv", "form", flag_value="csv", default="csv", help="Text; this unless told.")
+@click.option("--parquet", "form", flag_value="parquet", help="Apache Parquet, by pyarrow.")
+@click.option("--physical", is_flag=True, help="In the units of the study or its project.")
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="Folder; default tables beside the data."
+)
+@TIER
+def export(study, form, physical, to, tier):
+    """Write the data of a study as tables, one for each set of dimensions, with their units."""
+    from nessflow.run.reader import read_data
+    from nessflow.verbs.tables.export import write_tables
+    from nessflow.verbs.tables.physical import in_physical_units, no_units
+
+    project, loaded = _project_study(study, tier, True)
+    data = read_data(loaded, project.results / study)
+    if physical:
+        if loaded.units is None:
+            raise no_units(str(loaded.path), "units")
+        data = in_physical_units(data, loaded.units)
+    for path in write_tables(data, to or project.results / study / "tables", form):
+        click.echo(path)
+
+
+@commands.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def explain(file):
     """Print which data, parameters, code and command a figure or dataset comes from."""

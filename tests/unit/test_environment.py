@@ -68,7 +68,7 @@ def test_every_dependency_is_pinned_and_explained():
     assert not [name for name in wanted if canonical(name) not in canonical(explained)]
 
 
-OPTIONAL = {"sisl"}
+OPTIONAL = {"sisl", "pyarrow"}
 """For a few users, who are told so where it is missing."""
 BY_NAME = {"pygments", "netcdf4"}
 """What no module imports: Snakemake's report and xarray's files need them, and install neither."""
