@@ -15,6 +15,7 @@ from nessflow.figures.data import in_units
 from nessflow.figures.labels import unit_text
 from nessflow.figures.plots import draw
 from nessflow.figures.specs import SPEC
+from nessflow.report.numbers import plot_data
 from nessflow.store.manifest import state_of
 from nessflow.verbs.describe import EXAMPLES
 from nessflow.verbs.figure_checks import figure_problems, layout_of
@@ -327,6 +328,25 @@ def test_maps_and_lines_over_them_have_one_scale():
     )
     assert axes.get_ylim()[1] == pytest.approx(0.25 * 29.0112953, rel=1e-8)
     assert "nA" in bar.get_ylabel()
+
+
+def test_named_cases_have_no_unit():
+    found = data().isel(T=[0, 1]).drop_vars("T").rename(T="case")
+    found["case"] = labelled(("case",), np.array(["first", "second"]), "", "monitored sites")
+    shown = in_units(found, UNITS)
+    (axes,) = figure(LINES | {"hue": "case"}, shown).axes
+    assert [line.get_label() for line in axes.get_lines()] == ["first", "second"]
+    (axes,) = figure(LINES | {"x": "case", "hue": "V"}, shown).axes
+    assert axes.get_xlabel() == "monitored sites"
+    np.testing.assert_array_equal(in_physical_units(found, UNITS)["case"], found["case"])
+
+
+def test_the_page_tells_points_natural_values_of_physical_ones():
+    found = plot_data(in_physical_units(data(), UNITS), ["V", "T"], 100)
+    assert (found["dims"]["V"]["unit"], found["dims"]["V"]["values"]) == ("meV", [0, 1, 2])
+    assert found["dims"]["V"]["natural"] == [0, 0.4, 0.8]
+    assert found["variables"]["current"]["unit"] == "nA"
+    assert "natural" not in plot_data(data(), ["V", "T"], 100)["dims"]["V"]
 
 
 def test_figures_without_units_are_as_they_were():

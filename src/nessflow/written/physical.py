@@ -106,7 +106,7 @@ def _pint() -> Any:
 
 @functools.cache
 def _shown(units: Units, natural_units: str, long_name: str) -> Shown:
-    powers = powers_of(natural_units)
+    powers = powers_of(natural_units or "1")  # named cases have none
     for natural, unit in _FIXED.items():
         if powers == powers_of(natural) and (units.a or "a" not in powers):
             return Shown(units.factor(natural_units, unit), unit)
