@@ -297,7 +297,7 @@ def export(study, form, physical, to, tier):
     data = read_data(loaded, project.results / study)
     if physical:
         if loaded.units is None:
-            raise no_units(str(loaded.path), "units")
+            raise no_units(str(loaded.path))
         data = in_physical_units(data, loaded.units)
     for path in write_tables(data, to or project.results / study / "tables", form):
         click.echo(path)

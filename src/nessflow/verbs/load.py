@@ -60,7 +60,7 @@ def load_study(name: str, root: Path | str = "results", *, physical: bool = Fals
     if not physical:
         return data
     if study is None or study.units is None:
-        raise no_units(str(study.path if study else path), "units")
+        raise no_units(str(study.path if study else path))
     return in_physical_units(data, study.units)
 
 

@@ -48,7 +48,8 @@ def in_physical_units(data: xr.Dataset, units: Units) -> xr.Dataset:
     return found
 
 
-def no_units(place: str, key: str) -> ConfigError:
+def no_units(place: str) -> ConfigError:
     """Return that physical units are asked for of natural ones whose size nobody told."""
     expected = "`units: {t: 2.5 meV}` in the file of the study or in config/config.yaml"
-    return ConfigError([Problem(place, None, key, "", expected)])
+    way_out = "in Python nf.physical(data, t='2.5 meV') needs neither"
+    return ConfigError([Problem(place, None, "units", "", expected, way_out)])
