@@ -4,9 +4,10 @@ CORES ?= all
 VENV := .venv
 JUDGES := .venv-judges
 KWANT := .venv-kwant
+DOCS := .venv-docs
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run smoke report archive test judges judges-environment kwant-environment bench docs lock slurm-environment clean-environment
+.PHONY: run smoke report archive test judges judges-environment kwant-environment bench docs site lock slurm-environment clean-environment
 
 run: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES)
@@ -36,6 +37,10 @@ bench: $(VENV)/ready
 docs: $(VENV)/ready
 	$(VENV)/bin/python -c 'from nessflow.verbs.describe import data_dictionary; print(data_dictionary(), end="")' > docs/data-dictionary.md
 	$(VENV)/bin/python benchmarks/run_all.py --mark
+
+# The pages as a site: docs/_build/html/index.html. Needs no network once its environment is there.
+site: $(DOCS)/ready
+	$(DOCS)/bin/sphinx-build --fail-on-warning --keep-going --quiet --builder html docs docs/_build/html
 
 $(VENV)/ready: envs/requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nessflow needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 run")'
@@ -70,6 +75,12 @@ $(KWANT)/ready: envs/lowest.lock envs/kwant.lock
 	rm -rf $(KWANT)/source
 	touch $@
 
+$(DOCS)/ready: envs/docs.lock
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/docs.lock
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
 # What `snakemake --profile profiles/slurm` needs besides.
 slurm-environment: $(VENV)/ready envs/slurm.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/slurm.lock
@@ -78,8 +89,9 @@ slurm-environment: $(VENV)/ready envs/slurm.lock
 lock:
 	for name in requirements judges; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade envs/$$name.in -o envs/$$name.lock || exit; done
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --constraint envs/requirements.lock envs/slurm.in -o envs/slurm.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --constraint envs/requirements.lock pyproject.toml envs/docs.in -o envs/docs.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --resolution lowest-direct pyproject.toml envs/lowest.in -o envs/lowest.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --upgrade --no-deps envs/kwant.in -o envs/kwant.lock
 
 clean-environment:
-	rm -rf $(VENV) $(JUDGES) $(KWANT)
+	rm -rf $(VENV) $(JUDGES) $(KWANT) $(DOCS)
