@@ -26,11 +26,14 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 
 default_role = "py:obj"
+# Names such as `sites` in docstrings, which several classes have, are no links.
+suppress_warnings = ["ref.python"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_inherit_docstrings = False
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 
 html_theme = "furo"
 html_title = "nessflow"

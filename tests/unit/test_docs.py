@@ -254,7 +254,7 @@ def test_every_erratum_has_its_test():
 def test_every_picture_of_the_documents_says_where_it_comes_from():
     from nessflow.figures.record import read_record
 
-    pictures = sorted((ROOT / "docs" / "images").iterdir())
+    pictures = sorted((ROOT / "docs" / "images").rglob("*.png"))
     assert pictures
     for path in pictures:
         assert read_record(path)["data"], path.name

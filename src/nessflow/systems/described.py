@@ -1,7 +1,7 @@
 """Systems that somebody else has described: matrices, mappings of them, and those of Kwant.
 
 What a description may say is a few names, which functions of a project return as a mapping or as
-attributes:
+attributes::
 
     hamiltonian   (N, N) array or matrix of scipy.sparse, Hermitian
     leads         name -> orbitals, cell, hopping, and coupling where it differs from the hopping;
