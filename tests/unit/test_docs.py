@@ -269,6 +269,16 @@ def test_benchmarks_say_whether_their_code_has_changed_since(monkeypatch):
     assert benchmarks.marked(page) == page
 
 
+def test_speeds_that_are_compared_were_measured():
+    page = (ROOT / "docs" / "why-not.md").read_text().split("## Speed")[1].split("## Errors")[0]
+    ratios = [row.rsplit("|", 2)[1] for row in re.findall(r"^\|.*\d.*\|$", page, re.M)]
+    measured = (ROOT / "docs" / "benchmarks.md").read_text()
+    measured = measured.split("## How fast is it against Kwant and QuTiP?")[1].split()
+    numbers = [number for ratio in ratios for number in ratio.split(" to ")]
+    assert len(numbers) > 5
+    assert {number.strip() for number in numbers} <= set(measured)
+
+
 def test_code_that_changed_is_told_from_code_that_did_not(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     benchmarks = importlib.import_module("run_all")
