@@ -16,9 +16,9 @@ from nessflow.config.project import load_study
 from nessflow.outcome import Status
 from nessflow.registry import use_project
 from nessflow.verbs.point import evaluate_point
-from pages import blocks_of, page
+from pages import NOT_RUN, blocks_of, page
 
-PAGES = ("hamiltonians.md", "disorder.md", "study-files.md", "figures.md")
+PAGES = ("hamiltonians.md", "disorder.md", "study-files.md", "studies.md", "figures.md")
 BLOCKS = [
     block
     for name in PAGES
@@ -88,3 +88,24 @@ def test_what_is_printed_computes(block, project):
     study = load_study(path)
     found = evaluate_point(study)
     assert found["status"] == Status.OK, found["message"]
+
+
+FOLLOWED = {
+    "README.md": "workflow/test_readme.py",
+    "tutorial.md": "workflow/test_pages.py",
+    "archive.md": "workflow/test_pages.py",
+    "library.md": "workflow/test_library_page.py",
+    "own-project.md": "workflow/test_own_project.py",
+    "parts.md": "unit/test_parts_page.py",
+    "from-kwant.md": "peers/test_kwant_page.py",
+    **dict.fromkeys(PAGES, "unit/test_printed_studies.py"),
+}
+"""The tests that run what pages print; the site itself runs the cells of notebooks."""
+
+
+def test_every_block_of_code_is_run_or_says_why_not():
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        code = [x for x in blocks_of(path) if x.language in ("console", "python", "yaml")]
+        if any(not block.text.startswith(NOT_RUN) for block in code):
+            test = ROOT / "tests" / FOLLOWED[path.name]
+            assert f'"{path.name}"' in test.read_text(), path.name
