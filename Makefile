@@ -38,9 +38,10 @@ docs: $(VENV)/ready
 	$(VENV)/bin/python -c 'from nessflow.verbs.describe import data_dictionary; print(data_dictionary(), end="")' > docs/data-dictionary.md
 	$(VENV)/bin/python benchmarks/run_all.py --mark
 
-# The pages as a site: docs/_build/html/index.html. Needs no network once its environment is there.
+# The pages as a site: docs/_build/html/index.html. Needs no network once its environment is there. All
+# pages are read and written anew: what a page warns of is not told twice, and each has the contents beside it.
 site: $(DOCS)/ready
-	$(DOCS)/bin/sphinx-build --fail-on-warning --keep-going --quiet --builder html docs docs/_build/html
+	$(DOCS)/bin/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env --write-all --builder html docs docs/_build/html
 
 $(VENV)/ready: envs/requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nessflow needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 run")'

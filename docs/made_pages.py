@@ -90,12 +90,12 @@ def gallery(folder: Path) -> str:
                 entries += [(study, path.name.split(".")[1], path) for path in kept]
         if entries:
             lines += ["", f"## {section.splitlines()[0]}", "", "````{container} gallery"]
-            for study, _, path in entries:
+            for study, figure, path in entries:
                 title = load_study(DOCS.parent / "config" / "studies" / f"{study}.yaml").title
                 lines += [
                     f"```{{figure}} /{path.relative_to(DOCS)}",
                     f":alt: {title}",
-                    f"{title}<br>`{study}`",
+                    f"{title}<br>`{study}`, {figure}",
                     "```",
                 ]
             lines += ["````"]
