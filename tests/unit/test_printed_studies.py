@@ -96,6 +96,7 @@ FOLLOWED = {
     "archive.md": "workflow/test_pages.py",
     "library.md": "workflow/test_library_page.py",
     "own-project.md": "workflow/test_own_project.py",
+    "data-elsewhere.md": "unit/test_export.py",
     "parts.md": "unit/test_parts_page.py",
     "from-kwant.md": "peers/test_kwant_page.py",
     **dict.fromkeys(PAGES, "unit/test_printed_studies.py"),
