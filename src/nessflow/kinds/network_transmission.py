@@ -86,7 +86,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     system = parameters.system()
     energies = numbers_of(parameters.energies) * parameters.reservoirs.bandwidth
     exact, exact_error = with_moved_levels(
-        system, energies, lambda w: continuous(system, w, lambda x: Rates(system, x).leads[0, 1])
+        system, energies, lambda own, w: continuous(own, w, lambda x: Rates(own, x).leads[0, 1])
     )
     exact_error = exact_error + _ROUNDING * Rates(system, energies).lead_sizes[0, 1]
     density, density_error = _densities(parameters, system, energies)
@@ -131,11 +131,13 @@ def _densities(
     _, modes = networks.modes_of(parameters.network)
     size, off = abs(modes), _mode_error(parameters)[:, None]
 
-    def densities(energies: np.ndarray) -> np.ndarray:
-        parts = [np.einsum("ij,eik,kj->je", modes, g, modes) for _, g in green(system, energies)]
+    def densities(own: OpenSystem, energies: np.ndarray) -> np.ndarray:
+        parts = [np.einsum("ij,eik,kj->je", modes, g, modes) for _, g in green(own, energies)]
         return -np.concatenate([np.zeros((len(modes), 0)), *parts], axis=1).imag
 
-    value, error = with_moved_levels(system, energies, lambda w: continuous(system, w, densities))
+    value, error = with_moved_levels(
+        system, energies, lambda own, w: continuous(own, w, lambda x: densities(own, x))
+    )
     for batch, g in green(system, energies):
         # As of nessflow.spectrum.rounding, on all sites.
         states = abs(g) @ size

@@ -151,8 +151,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
 def _spectra(system: OpenSystem, energies: np.ndarray) -> Outcome:
     """Return what `OWN` lists."""
     count = len(system.terminals)
-    through = _spectrum(system, energies, lambda w: transmission(system, w)[:count])
-    back = _spectrum(system, energies, lambda w: reflection(system, w))
+    through = _spectrum(system, energies, lambda own, w: transmission(own, w)[:count])
+    back = _spectrum(system, energies, reflection)
     defect = _unitarity_defect(through.value, back.value, open_channels(system, energies))
     bad = defect > 0
     fault = _violated(energies, defect) if bad.all() and bad.size else ""
@@ -165,7 +165,7 @@ def _spectra(system: OpenSystem, energies: np.ndarray) -> Outcome:
         if reason:
             found[name] = undefined(reason, energies.shape)
             continue
-        value, error, _ = _spectrum(system, energies, lambda w, f=function: f(system, w))
+        value, error, _ = _spectrum(system, energies, function)
         # Halves of sums and differences of transmissions into the leads.
         found[name] = Estimate(value, error + 0.5 * np.nansum(through.error, axis=(0, 1)))
     for estimate in found.values() if not fault else ():

@@ -51,11 +51,13 @@ class LocalDensityOfStates(Observable):
         """Return ``A_jj / 2 pi``, NaN at band edges where it diverges; O(N) for each energy."""
         energies = numbers_of(self.energies)
 
-        def density(energies: np.ndarray) -> np.ndarray:
-            everything = Source(lead_broadening(system, energies), loss=1.0, gain=1.0)
-            return site_sums(system, energies, [everything]).sites[0].T / (2 * np.pi)
+        def density(own: OpenSystem, energies: np.ndarray) -> np.ndarray:
+            everything = Source(lead_broadening(own, energies), loss=1.0, gain=1.0)
+            return site_sums(own, energies, [everything]).sites[0].T / (2 * np.pi)
 
-        value, moved = with_moved_levels(system, energies, lambda w: continuous(system, w, density))
+        value, moved = with_moved_levels(
+            system, energies, lambda own, w: continuous(own, w, lambda x: density(own, x))
+        )
         error = moved + _ROUNDING * value + _cancelled(system, value)
         reason = why_undefined(system, energies[~np.isfinite(value).all(axis=0)])
         return {_NAME: Estimate(value, np.where(np.isnan(value), np.nan, error), reason)}

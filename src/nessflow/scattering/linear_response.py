@@ -221,7 +221,7 @@ def _is_cold(system: OpenSystem) -> bool:
 
 
 def _at_one_energy(
-    system: OpenSystem, transmissions: Callable[[np.ndarray], np.ndarray]
+    system: OpenSystem, transmissions: Callable[[OpenSystem, np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return transmissions (m,) at the leads' chemical potential and their rounding errors.
 
@@ -231,7 +231,9 @@ def _at_one_energy(
     """
     mu, _ = _common_state(system)
     found = with_moved_levels(
-        system, np.array([mu]), lambda energies: continuous(system, energies, transmissions)
+        system,
+        np.array([mu]),
+        lambda own, w: continuous(own, w, lambda x: transmissions(own, x)),
     )
     value, moved = (part[..., 0] for part in found)
     return value, moved + _underflow(system, value) + _EPSILON * _ROUNDING_ERRORS * abs(value)
@@ -361,8 +363,8 @@ def _cold_matrices(system: OpenSystem) -> Estimate:
     _, temperature = _common_state(system)
     count = len(system.terminals)
 
-    def kernel(energies: np.ndarray) -> np.ndarray:
-        rates = Rates(system, energies)
+    def kernel(own: OpenSystem, energies: np.ndarray) -> np.ndarray:
+        rates = Rates(own, energies)
         return _leaving(rates, rates.leads)
 
     rows, rounding = _at_one_energy(system, kernel)
@@ -477,7 +479,7 @@ def _cold_conductances(system: OpenSystem) -> dict[str, tuple[float, float]]:
     Above temperature 0 it is so within its rounding errors, which bound its slope.
     """
     _, temperature = _common_state(system)
-    tau, rounding = _at_one_energy(system, lambda w: response_transmission(system, w)[None])
+    tau, rounding = _at_one_energy(system, lambda own, w: response_transmission(own, w)[None])
     of_left = _rounding_errors(system)[:, 0]
     rounding = np.fmax(rounding[0], 0.5 * of_left.sum())
     value, error = float(tau[0]) / (2 * np.pi), float(rounding) / (2 * np.pi)

@@ -75,16 +75,20 @@ def spectral_flows(
     """
     energies, count = np.atleast_1d(np.asarray(energies, float)), len(system.terminals)
     terms = _bosons if bosonic else _fermions
-    # Several matrices between leads of complex numbers for each energy.
-    by_parts = in_batches(lambda w: terms(system, w), 16 * len(system.leads) ** 2)
 
-    def rows(energies: np.ndarray) -> np.ndarray:
+    def rows(own: OpenSystem, energies: np.ndarray) -> np.ndarray:
+        # Several matrices between leads of complex numbers for each energy.
+        by_parts = in_batches(lambda w: terms(own, w), 16 * len(own.leads) ** 2)
         return np.concatenate(by_parts(energies))
 
-    found, moved = with_moved_levels(system, energies, lambda w: continuous(system, w, rows))
+    found, moved = with_moved_levels(
+        system, energies, lambda own, w: continuous(own, w, lambda x: rows(own, x))
+    )
     steps = _steps(system, energies)
     if steps.any():
-        found[:, steps], moved[:, steps] = _beside(system, energies[steps], rows)
+        found[:, steps], moved[:, steps] = _beside(
+            system, energies[steps], lambda w: rows(system, w)
+        )
     value, size = np.split(found, 2)
     error = (np.split(moved, 2)[0] + _ROUNDING * size) / (2 * np.pi)
     known = np.isfinite(value) & np.isfinite(error)

@@ -22,6 +22,7 @@ import scipy.sparse
 from scipy.linalg.lapack import zgbtrf, zgbtrs
 
 from nessflow.solvers.dark_states import dark_states_near, hamiltonian_norm, unreached_sites
+from nessflow.solvers.dense import UNEVEN
 from nessflow.systems.batch import one_by_one
 from nessflow.systems.matrices import as_sparse, bandwidth_order
 from nessflow.systems.system import OpenSystem, remembered
@@ -105,6 +106,9 @@ class _Factorised:
         kappa: float,
     ):
         self._width, self._dark = banded.width, dark
+        self._matrix = None
+        if abs(sigma).max(initial=0.0) > UNEVEN * kappa:
+            self._matrix = whole(banded.damping, energy, contacts, sigma)
         storage = banded.storage.copy(order="F")
         storage[2 * banded.width] += energy
         row, column = contacts
@@ -125,17 +129,53 @@ class _Factorised:
         bands = self._factors, self._width, self._width
         return zgbtrs(*bands, sources, self._pivots, trans=int(transposed))[0]
 
+    def _refined(self, sources: np.ndarray, transposed: bool) -> np.ndarray:
+        """Return the solution, of rows that differ much in size as `dense.solved` does."""
+        result = self._regular(sources, transposed)
+        if self._matrix is not None:
+            matrix = self._matrix.T if transposed else self._matrix
+            result += self._regular(np.asfortranarray(sources - matrix @ result), transposed)
+        return result
+
     def solve(self, sources: np.ndarray, transposed: bool = False) -> np.ndarray:
         """Return ``G sources``, or ``G^T sources``, without dark states; (N, s)."""
         if self._singular:
             return np.full_like(sources, np.nan)
         if not self._dark.size:
-            return self._regular(sources, transposed)
+            return self._refined(sources, transposed)
         dark = self._dark.conj() if transposed else self._dark
         solution = self._regular(sources - dark @ (dark.conj().T @ sources), transposed)
         columns = self._regular(self._sites, transposed)
         missing = np.linalg.solve(dark.conj().T @ columns, dark.conj().T @ solution)
         return solution - columns @ missing
+
+
+def whole(
+    damping: scipy.sparse.csr_array,
+    energy: float,
+    contacts: tuple[np.ndarray, np.ndarray],
+    sigma: np.ndarray,
+) -> scipy.sparse.csr_array:
+    """Return ``w - X - Sigma``.
+
+    Parameters
+    ----------
+    damping : (N, N) sparse array
+        ``X``, in t.
+    energy : float
+        w, in t.
+    contacts : two of (p,) int array
+        Rows and columns of elements of ``Sigma``.
+    sigma : (p,) complex array
+        These, in t.
+
+    Returns
+    -------
+    (N, N) sparse array
+        In t.
+    """
+    added = scipy.sparse.coo_array((sigma, contacts), shape=damping.shape)
+    return (energy * scipy.sparse.eye_array(damping.shape[0]) - damping - added.tocsr()).tocsr()
 
 
 def _factorised(system: OpenSystem, energies: np.ndarray) -> Iterator[_Factorised]:

@@ -94,29 +94,12 @@ def solutions(
         )
         for k in np.flatnonzero((factors.growth > _EXACT) | dark):
             if factors.growth[k] <= _REFINED and not dark[k]:
-                left = _residual(blocks, here[k], sigma[k], sources, found[k], transposed)
+                matrix = banded.whole(blocks.damping, here[k], blocks.contacts, sigma[k])
+                left = sources - (matrix.T if transposed else matrix) @ found[k]
                 found[k] += factors.at(k).solve(left, blocks.slices)[0]
             else:
                 found[k] = _with_pivots(system, here[k], sources, transposed)
         yield batch, found
-
-
-def _residual(
-    blocks: Blocks,
-    energy: float,
-    sigma: np.ndarray,
-    sources: np.ndarray,
-    found: np.ndarray,
-    transposed: bool,
-) -> np.ndarray:
-    at, every = blocks.contacts, np.arange(len(found))
-    places = [np.concatenate([x, every]) for x in at]
-    added = np.concatenate([sigma, np.full(every.size, -energy)])
-    added = scipy.sparse.coo_array((added, tuple(places)), shape=blocks.damping.shape)
-    matrix = (blocks.damping + added.tocsr()).tocsr()
-    result = (matrix.T.tocsr() if transposed else matrix) @ found
-    result += sources
-    return result
 
 
 def _with_pivots(

@@ -19,6 +19,8 @@ from nessflow.systems.system import OpenSystem, as_dense
 
 _BATCH_BYTES = 2**25
 """Memory of one batch of inverse Green's functions."""
+UNEVEN = 100.0
+"""Largest element of a row over that of another from which on solutions are refined."""
 
 
 def inverse_green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -52,6 +54,10 @@ def inverse_green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[sl
 def solved(inverse: np.ndarray, sources: np.ndarray) -> np.ndarray:
     """Return ``inverse^-1 sources``, nan at the energies at which there is none.
 
+    Where rows differ much in size, as next to a pole of a self-energy, a factorisation mixes them;
+    a step of refinement makes each element as exact as its own row, see
+    `nessflow.spectrum.rounding`.
+
     Parameters
     ----------
     inverse : (e, N, N) array
@@ -67,7 +73,7 @@ def solved(inverse: np.ndarray, sources: np.ndarray) -> np.ndarray:
     # NumPy 1 takes a stack of matrices and one matrix of columns for vectors.
     sources = np.broadcast_to(sources, (len(inverse), *sources.shape[-2:]))
     try:
-        return np.linalg.solve(inverse, sources)
+        result = np.linalg.solve(inverse, sources)
     except np.linalg.LinAlgError:
         result = np.full(sources.shape, np.nan, complex)
         for k, (matrix, right) in enumerate(zip(inverse, sources, strict=True)):
@@ -75,7 +81,12 @@ def solved(inverse: np.ndarray, sources: np.ndarray) -> np.ndarray:
                 result[k] = np.linalg.solve(matrix, right)
             except np.linalg.LinAlgError:
                 continue
-        return result
+    rows = abs(inverse).max(axis=2, initial=0.0)
+    uneven = np.flatnonzero(rows.max(axis=1, initial=0.0) > UNEVEN * rows.min(axis=1, initial=1.0))
+    if (uneven := uneven[np.isfinite(result[uneven]).all(axis=(1, 2))]).size:
+        left = sources[uneven] - inverse[uneven] @ result[uneven]
+        result[uneven] += np.linalg.solve(inverse[uneven], left)
+    return result
 
 
 def green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

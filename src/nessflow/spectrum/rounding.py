@@ -17,6 +17,9 @@ from nessflow.systems.matrices import as_sparse
 from nessflow.systems.modes import joined_channels
 from nessflow.systems.system import OpenSystem, remembered
 
+_OF_CELLS = 8.0
+"""Rounding of a lead's waves, eigenvectors of a general matrix, over that of a level."""
+
 
 def blur(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     """Return what levels, and energies beside them, are rounded by.
@@ -37,12 +40,15 @@ def blur(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
 
 
 def with_moved_levels(
-    system: OpenSystem, energies: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
+    system: OpenSystem,
+    energies: np.ndarray,
+    function: Callable[[OpenSystem, np.ndarray], np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a function of the energy, and what it changes by when all levels are rounded.
 
     Levels are rounded by epsilon times the norm of the Hamiltonian, which changes much on the flank
-    of a narrow resonance.
+    of a narrow resonance.  Leads whose waves are eigenvectors are rounded each by itself, which
+    changes much next to their edges, where between two that are alike nothing is reflected.
 
     Parameters
     ----------
@@ -51,7 +57,7 @@ def with_moved_levels(
     energies : (E,) array
         Energies, in t.
     function : callable
-        Takes energies (e,) and returns real numbers, (..., e).
+        Takes the system and energies (e,), and returns real numbers, (..., e).
 
     Returns
     -------
@@ -59,9 +65,20 @@ def with_moved_levels(
         In the unit of the function.
     """
     shift = blur(system, energies)
-    found = function(np.concatenate([energies - shift, energies, energies + shift]))
-    below, value, above = np.split(found, 3, axis=-1)
+    first, second = _with_rounded_leads(system)
+    if first is system:
+        found = function(system, np.concatenate([energies - shift, energies, energies + shift]))
+        below, value, above = np.split(found, 3, axis=-1)
+    else:
+        value = function(system, energies)
+        below, above = function(first, energies - shift), function(second, energies + shift)
     return value, np.fmax(abs(above - value), abs(below - value))
+
+
+@remembered
+def _with_rounded_leads(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:
+    distance = _OF_CELLS * float(blur(system, np.zeros(1))[0])
+    return tuple(system.with_rounded_leads(distance, number) for number in range(2))
 
 
 @remembered

@@ -518,6 +518,29 @@ class OpenSystem:
             return self
         return replace(self, leads=leads)
 
+    def with_rounded_leads(self, distance: float, number: int) -> "OpenSystem":
+        """Return the system with the leads of each terminal as they may be for rounding.
+
+        Parameters
+        ----------
+        distance : float
+            What levels are off by at most, in t.
+        number : int
+            Of several ways in which they may.
+
+        Returns
+        -------
+        OpenSystem
+            Itself where all leads are formulas, see `Lead.rounded`.
+        """
+        first = number * len(self.terminals)
+        pairs = zip(self.leads, (first + self.terminal_of_lead).tolist(), strict=True)
+        models = [lead.model.rounded(distance, own) for lead, own in pairs]
+        if all(x is lead.model for x, lead in zip(models, self.leads, strict=True)):
+            return self
+        leads = [replace(x, model=model) for x, model in zip(self.leads, models, strict=True)]
+        return replace(self, leads=leads)
+
     @cached_property
     def surroundings(self) -> "Surroundings":
         """Loss, gain and leads; one object for all samples."""

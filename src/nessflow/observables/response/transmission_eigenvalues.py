@@ -67,7 +67,7 @@ class TransmissionEigenvalues(Observable):
         """
         energies = numbers_of(self.energies)
         value, moved = with_moved_levels(
-            system, energies, lambda w: continuous(system, w, lambda x: _eigenvalues(system, x))
+            system, energies, lambda own, w: continuous(own, w, lambda x: _eigenvalues(own, x))
         )
         opens = on_band_edge(system, energies)
         for k, terminal in enumerate(system.terminals):

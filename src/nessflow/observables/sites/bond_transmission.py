@@ -69,14 +69,16 @@ class BondTransmission(Observable):
         hopping = matrix_elements(system.hamiltonian, bonds(system))[:, None]
         leads = np.arange(len(system.terminals))[:, None] == system.terminal_of_lead
 
-        def flows(energies: np.ndarray) -> np.ndarray:
-            gamma = lead_broadening(system, energies)
-            sources = [Source(gamma * own[:, None]) for own in leads]
-            found = site_sums(system, energies, [*sources, Source(gamma, loss=1.0, gain=1.0)])
+        def flows(own: OpenSystem, energies: np.ndarray) -> np.ndarray:
+            gamma = lead_broadening(own, energies)
+            sources = [Source(gamma * mine[:, None]) for mine in leads]
+            found = site_sums(own, energies, [*sources, Source(gamma, loss=1.0, gain=1.0)])
             currents = 2 * (hopping.conj() * found.bonds.swapaxes(1, 2)).imag
             return np.concatenate([currents, found.sites.swapaxes(1, 2)], axis=1)
 
-        found, moved = with_moved_levels(system, energies, lambda w: continuous(system, w, flows))
+        found, moved = with_moved_levels(
+            system, energies, lambda own, w: continuous(own, w, lambda x: flows(own, x))
+        )
         currents, sites = found[:-1, : first.size], found[:-1, first.size :]
         root, scale = np.sqrt(np.maximum(sites, 0.0)), energy_scale(system)
         green = 0.5 * found[-1, first.size :].max(axis=0, initial=0.0) + 1 / scale

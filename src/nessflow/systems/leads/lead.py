@@ -341,6 +341,23 @@ class Lead(Part, ABC):
         """The same lead for very many energies; itself where each costs little."""
         return self
 
+    def rounded(self, distance: float, number: int) -> "Lead":
+        """Return the lead as it may be for rounding.
+
+        Parameters
+        ----------
+        distance : float
+            What levels are off by at most, in t.
+        number : int
+            Of several that are rounded each in its own way.
+
+        Returns
+        -------
+        Lead
+            Itself where it is a formula, which has all digits next to its edges.
+        """
+        return self
+
     @property
     def uncoupled(self) -> "Lead":
         """The lead with a coupling that is 0."""
@@ -418,6 +435,11 @@ class Joined(Lead):
     def interpolated(self) -> "Joined":
         """The channel of the interpolated lead."""
         return Joined(lead=self.lead.interpolated, row=self.row)
+
+    def rounded(self, distance: float, number: int) -> "Joined":
+        """Return the channel of the rounded lead; the same object if that is the same."""
+        other = self.lead.rounded(distance, number)
+        return self if other is self.lead else Joined(lead=other, row=self.row)
 
     @property
     def conjugate(self) -> "Joined":

@@ -114,6 +114,10 @@ class UnitCell(Lead):
         """The same lead for very many energies, between which few are computed."""
         return _interpolated(self)
 
+    def rounded(self, distance: float, number: int) -> "UnitCell":
+        """Return the lead with all elements of its cell off, see `Lead`."""
+        return _rounded(self, distance, number)
+
     @property
     def surface(self) -> Surface:
         """What computes its self-energy; one object for all leads that are equal."""
@@ -337,6 +341,20 @@ def _conjugate(lead: UnitCell) -> UnitCell:
 @lru_cache(maxsize=256)
 def _interpolated(lead: UnitCell) -> UnitCell:
     return _Interpolated(cell=lead.cell, hopping=lead.hopping, coupling=lead.coupling)
+
+
+@lru_cache(maxsize=256)
+def _rounded(lead: UnitCell, distance: float, number: int) -> UnitCell:
+    cell = lead.matrices[0]
+    row, column = np.indices(cell.shape)
+    # Of no symmetry that a cell may have, and another for each number.
+    phases = np.exp(1j * (np.sqrt(2) * (row + number) ** 2 + np.sqrt(3) * column))
+    if not any(x.imag.any() for x in lead.matrices):
+        phases = phases.real
+    turned = phases + phases.conj().T
+    lifted = 0.5 * np.cos(2 * number) * np.eye(len(cell)) + turned / np.linalg.norm(turned, 2)
+    cell = cell + distance * lifted
+    return lead.model_copy(update={"cell": tuple(map(tuple, cell.tolist()))})
 
 
 @lru_cache(maxsize=64)
