@@ -4,6 +4,8 @@ Numbers without a formula are those of an ordered Schur form of the transfer mat
 cells, confirmed by another package where it knows of such a quantity.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -209,6 +211,41 @@ def test_subband_edges():
     # A flat band, and two that touch at a point.
     edges, bands = subbands(*armchair(5))
     assert any(abs(x - 1) < 1e-9 for x in edges)
+
+
+def turned(cell, hopping) -> tuple[np.ndarray, np.ndarray]:
+    """Return a ribbon in a flux: a phase of the hopping on each row."""
+    return cell, hopping * np.exp(0.3j * np.arange(len(cell)))[:, None]
+
+
+@pytest.mark.parametrize("width", range(2, 9))
+@pytest.mark.parametrize(
+    "cells",
+    [
+        armchair,
+        zigzag,
+        lambda width: strip(width, 0.0),
+        lambda width: strip(width, 0.5),
+        lambda width: turned(*armchair(width)),
+        lambda width: turned(*zigzag(width)),
+    ],
+    ids=["armchair", "zigzag", "strip", "strip-flux", "armchair-flux", "zigzag-flux"],
+)
+def test_gaps_are_where_no_wave_vector_has_a_state(cells, width):
+    """Bands that cross leave no gap, wherever they do."""
+    cell, hopping = cells(width)
+    _, bands = subbands(cell, hopping)
+    count = 4000
+    energies = np.linalg.eigvalsh(bloch(cell, hopping, np.linspace(0, 2 * np.pi, count + 1)))
+    step = 2 * np.linalg.norm(hopping, 2) * 2 * np.pi / count  # of an energy at most
+    for (_, low), (high, _) in pairwise(bands):
+        assert high - low > step
+        assert not ((low + 1e-9 < energies) & (energies < high - 1e-9)).any()
+    met = np.sort(energies.ravel())
+    wide = np.flatnonzero(np.diff(met) > step)
+    assert len(wide) <= len(bands) - 1
+    inside = [((low - 1e-9 <= met) & (met <= high + 1e-9)) for low, high in bands]
+    assert np.any(inside, axis=0).all()
 
 
 # --- through the engine ---------------------------------------------------------------------------

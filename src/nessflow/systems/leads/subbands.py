@@ -17,7 +17,7 @@ _PER_STATE = 4
 _DOUBLINGS = 5
 _SAME = 1e-9
 """Distance of energies, relative to the norm, that are one."""
-_STEPS = 16
+_STEPS = 24
 """Steps to a wave vector, to the root of rounding: energies follow its square."""
 _BESIDE = 1e-8
 """Distance of wave vectors at which bands that cross are as steep as before."""
@@ -154,7 +154,8 @@ class _Grid:
             left = np.sign(v) == np.sign(v0)
             k0, e0, v0 = (np.where(left, x, y) for x, y in ((k, k0), (e, e0), (v, v0)))
             k1, e1, v1 = (np.where(left, y, x) for x, y in ((k, k1), (e, e1), (v, v1)))
-        k = np.where(abs(v0) < abs(v1), k0, k1)
+        # The end that goes further: of two lines that cross the other may stay behind.
+        k = np.where((e0 > e1) == (v0 > 0), k0, k1)
         beside = np.minimum(*(abs(at(k + side * _BESIDE)[1]) for side in (-1, 1)))
         found, is_extremum = at(k)[0], beside < 0.5 * steepest
         flat = self.energies[:-1][self.still]
