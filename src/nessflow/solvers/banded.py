@@ -134,7 +134,7 @@ class _Factorised:
         result = self._regular(sources, transposed)
         if self._matrix is not None:
             matrix = self._matrix.T if transposed else self._matrix
-            result += self._regular(np.asfortranarray(sources - matrix @ result), transposed)
+            result += self._regular(np.asfortranarray(sources + matrix @ result), transposed)
         return result
 
     def solve(self, sources: np.ndarray, transposed: bool = False) -> np.ndarray:
@@ -156,7 +156,7 @@ def whole(
     contacts: tuple[np.ndarray, np.ndarray],
     sigma: np.ndarray,
 ) -> scipy.sparse.csr_array:
-    """Return ``w - X - Sigma``.
+    """Return ``X + Sigma - w``.
 
     Parameters
     ----------
@@ -174,8 +174,11 @@ def whole(
     (N, N) sparse array
         In t.
     """
-    added = scipy.sparse.coo_array((sigma, contacts), shape=damping.shape)
-    return (energy * scipy.sparse.eye_array(damping.shape[0]) - damping - added.tocsr()).tocsr()
+    every = np.arange(damping.shape[0])
+    places = tuple(np.concatenate([x, every]) for x in contacts)
+    added = np.concatenate([sigma, np.full(every.size, -energy)])
+    added = scipy.sparse.coo_array((added, places), shape=damping.shape)
+    return (damping + added.tocsr()).tocsr()
 
 
 def _factorised(system: OpenSystem, energies: np.ndarray) -> Iterator[_Factorised]:

@@ -95,7 +95,7 @@ def solutions(
         for k in np.flatnonzero((factors.growth > _EXACT) | dark):
             if factors.growth[k] <= _REFINED and not dark[k]:
                 matrix = banded.whole(blocks.damping, here[k], blocks.contacts, sigma[k])
-                left = sources - (matrix.T if transposed else matrix) @ found[k]
+                left = sources + (matrix.T if transposed else matrix) @ found[k]
                 found[k] += factors.at(k).solve(left, blocks.slices)[0]
             else:
                 found[k] = _with_pivots(system, here[k], sources, transposed)

@@ -98,15 +98,19 @@ class Table:
         for number in np.unique(piece).tolist():
             here = np.flatnonzero(piece == number)
             variable = self._pieces[number].variable(energies[here])
-            for k, u, w in zip(here.tolist(), variable.tolist(), energies[here], strict=True):
-                found[k] = self._value(number, u, w)
+            for k, u in zip(here.tolist(), variable.tolist(), strict=True):
+                found[k] = self._value(number, u)
+        alone = [k for k, value in enumerate(found) if value is None]
+        for k, value in zip(alone, self._function(energies[alone]), strict=True):
+            found[k] = value
         return np.array(found) if found else self._function(energies)
 
-    def _value(self, piece: int, variable: float, energy: float) -> np.ndarray:
+    def _value(self, piece: int, variable: float) -> np.ndarray | None:
+        """Return the interpolated matrix, None where none of the panels has a series that ends."""
         panel, depth, middle, half = 0, 0, 0.0, 1.0
         while (values := self._panel(piece, depth, panel)) is None:
             if depth == _DEEPEST:
-                return self._function(np.array([energy]))[0]
+                return None
             depth, half = depth + 1, 0.5 * half
             upper = variable >= middle
             panel, middle = 2 * panel + upper, middle + (half if upper else -half)
