@@ -153,6 +153,53 @@ def point(study, overrides, sample, as_json, tier):
 
 
 @commands.command()
+@click.argument("studies", nargs=-1)
+@TIER
+@ALLOW_LARGE
+def run(studies, tier, allow_large):
+    """Compute studies and draw their figures here and now, without Snakemake; same files.
+
+    What is there already is kept, as by `snakemake`, which can go on where this ended, and the
+    other way round.  One core: for many or long studies use `snakemake --cores N`.
+    """
+    from nessflow.run.supervision import watched
+
+    watch = watched()
+    # Once for each child: nothing that they import is needed to watch them.
+    from nessflow.run.progress import Progress
+    from nessflow.verbs.direct.run import run_studies
+
+    progress = Progress(sys.stderr)
+    run_studies(
+        studies,
+        {"tier": tier, "allow_large": allow_large},
+        watch,
+        progress,
+        written=lambda log: _printer(log, lambda line: None),
+        shown=lambda log: _printer(log, progress.say),
+    )
+
+
+@commands.command("try")
+@click.argument("study")
+def trial(study):
+    """Draw a study within seconds, on a coarse grid with few samples, and touch no results."""
+    from nessflow.run.supervision import watched
+
+    watch = watched()
+    from nessflow.run.progress import Progress
+    from nessflow.verbs.direct.trial import FOLDER, try_study
+
+    progress = Progress(sys.stderr)
+    log = _printer(FOLDER / study / "try.log", lambda line: None)
+    try:
+        for line in try_study(study, watch, progress, log):
+            click.echo(line)
+    finally:
+        progress.end()
+
+
+@commands.command()
 @click.argument("study")
 @click.argument("block")
 @TIER
@@ -178,12 +225,10 @@ def solve(study, block, tier, allow_large, log):
     folder = project.results / study
     counts = solve_block(known[block], folder, progress=printer, watch=watch)
     write_cost(cost_file(known[block], folder), time.monotonic() - began)
-    failed = f", {counts.failed} failed" if counts.failed else ""
-    filled = f" ({counts.filled} of them in part)" if counts.filled else ""
     solving = time.process_time() - ready
     printer(
-        f"{study} {block}: {counts.reused} points reused, {counts.computed} computed{filled}"
-        f"{failed}; CPU {before + ready:.2f} s of start-up, {solving:.2f} s of solving"
+        f"{study} {block}: {counts}; CPU {before + ready:.2f} s of start-up, "
+        f"{solving:.2f} s of solving"
     )
 
 
@@ -218,7 +263,7 @@ def figure(study, figures, tier, allow_large, log):
         expected = f"one of the figures {', '.join(known)}"
         problem = Problem("command line", None, "FIGURES", name, expected, nearest(name, known))
         raise ConfigError([problem])
-    draw_study(loaded, project, progress=_printer(log), names=figures)
+    draw_study(loaded, project.studies, project.results, progress=_printer(log), names=figures)
 
 
 @commands.command()
@@ -411,15 +456,16 @@ def _project_study(name, tier, allow_large):
     return project, project.studies[name]
 
 
-def _printer(log: Path | None) -> Callable[[str], None]:
-    """Return a function that prints a line to stderr and appends it to ``log``.
+def _printer(log: Path | None, show: Callable[[str], None] | None = None) -> Callable[[str], None]:
+    """Return a function that shows a line, by default on stderr, and appends it to ``log``.
 
     A line that cannot be written is no reason to lose what it tells of.
     """
     logs = [] if log is None else [log]
+    show = show or _to_stderr
 
     def printer(line: str) -> None:
-        _to_stderr(line)
+        show(line)
         try:
             for path in logs:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -427,7 +473,7 @@ def _printer(log: Path | None) -> Callable[[str], None]:
                     stream.write(line + "\n")
         except OSError as error:
             logs.clear()
-            _to_stderr(f"{path}: cannot write: {error.strerror}; the work goes on without a log")
+            show(f"{path}: cannot write: {error.strerror}; the work goes on without a log")
 
     return printer
 

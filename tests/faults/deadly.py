@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from nessflow.parts import Strict, quantity
@@ -30,7 +31,7 @@ def is_random(parameters):
 
 
 def evaluate(parameters, rng):
-    """Do what is asked for the point in a file of the working folder: crash, be killed, or fail."""
+    """Do what is asked for the point in a file of the working folder: crash, wait, fail."""
     with Path("points.log").open("a") as stream:
         stream.write(f"{parameters.number}\n")
     order = Path(f"order-{parameters.number}")
@@ -42,6 +43,8 @@ def evaluate(parameters, rng):
         case "once":
             order.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+        case "wait":
+            time.sleep(60)
         case "exit":
             sys.exit("enough")
         case "error":

@@ -79,7 +79,7 @@ def test_data_of_another_study_are_served_by_nobody(project, monkeypatch):
     monkeypatch.chdir(project.folder)
     loaded = read_project(Path(), studies="all")
     with pytest.raises(StoreError, match="holds the data of the study 'spectrum'"):
-        draw_study(loaded.studies["chain"], loaded, progress=print)
+        draw_study(loaded.studies["chain"], loaded.studies, loaded.results, print)
     with pytest.raises(StoreError, match="holds the data of the study 'spectrum'"):
         nessflow.load("chain")
 
@@ -170,7 +170,7 @@ def test_a_page_of_other_results_is_named(project, monkeypatch):
     loaded = read_project(Path(), studies="all")
     chain = loaded.studies["chain"]
     gather_study(chain, Path("results/chain"))
-    draw_study(chain, loaded, progress=lambda line: None)
+    draw_study(chain, loaded.studies, loaded.results, progress=lambda line: None)
     assert study_faults(loaded, chain) == []
     (fault,) = report_faults(loaded)
     assert "report/manifest.json: made from other data or figures" in str(fault)

@@ -1,6 +1,10 @@
 """A point that ends its process costs itself and no other point."""
 
+import os
 import shutil
+import signal
+import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -70,3 +74,43 @@ def test_a_single_point_that_fails_is_one_line(deadly):
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("deadly: this point fails: ZeroDivisionError: no number (deadly.py:")
+
+
+def test_a_run_in_one_process_survives_deadly_points(deadly):
+    done = deadly.nessflow("run")
+    assert done.returncode == 0, done.stderr
+    data = read_dataset(deadly.folder / "results/deadly/data.nc")
+    assert data["n"].values[data["status"].values != 0].tolist() == [4, 13, 17]
+    counts = Counter(map(int, (deadly.folder / "points.log").read_text().split()))
+    assert counts[4] == counts[9] == counts[13] == 2
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_run_in_one_process_that_is_stopped_loses_no_finished_point(deadly, name):
+    for number in ORDERS:
+        (deadly.folder / f"order-{number}").unlink()
+    (deadly.folder / "order-10").write_text("wait")
+    process = subprocess.Popen(
+        deadly.command("nessflow", "run"),
+        cwd=deadly.folder,
+        env=deadly.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    log = deadly.folder / "points.log"
+    while process.poll() is None and not (log.exists() and "10" in log.read_text().split()):
+        time.sleep(0.1)
+    beside = deadly.nessflow("run")
+    assert beside.returncode == 2
+    assert "another run is at work here" in beside.stderr
+    # A terminal interrupts all processes; who kills knows one of them.
+    send = os.killpg if name == "SIGINT" else os.kill
+    send(process.pid, signal.Signals[name])
+    # The one that computes holds the stream, too: its end is the end of both.
+    (said,) = process.communicate(timeout=60)[1:]
+    assert said.count("stopped; finished points are kept") == 1, said
+    assert "Traceback" not in said
+    (deadly.folder / "order-10").unlink()
+    assert deadly.nessflow("run").returncode == 0
+    assert Counter(map(int, log.read_text().split())) == Counter([*range(1, 21), 10])

@@ -52,7 +52,7 @@ def finished(tmp_path_factory):
     for block in study.blocks:
         solve_block(block, found.results / "chain")
     gather_study(study, found.results / "chain")
-    draw_study(study, found, print)
+    draw_study(study, found.studies, found.results, print)
     return root
 
 
@@ -201,7 +201,7 @@ def test_a_figure_without_room_fails_and_takes_no_other(ready, capsys):
     study = found.studies["chain"]
     gather_study(study, found.results / "chain")
     with pytest.raises(FigureError, match=r"figure bad of chain: constrained_layout not applied"):
-        draw_study(study, found, print)
+        draw_study(study, found.studies, found.results, print)
     figures = found.results / "chain" / "figures"
     assert (figures / "current.svg").exists()
     assert (figures / "last.svg").exists()

@@ -122,8 +122,8 @@ def cost_file(block: Block, folder: Path) -> Path:
     return folder / "benchmarks" / block.path.with_suffix(".tsv")
 
 
-def write_cost(path: Path, seconds: float) -> None:
-    """Write what this process cost: wall time and CPU time in s, largest memory in MB.
+def write_cost(path: Path, seconds: float, before: float = 0.0) -> None:
+    """Write what a block cost: wall time and CPU time in s, largest memory of its process in MB.
 
     By the process itself, since Snakemake sees the client of a warm one.  A file that cannot be
     written is no reason to lose what was computed.
@@ -134,9 +134,11 @@ def write_cost(path: Path, seconds: float) -> None:
         The file.
     seconds : float
         The wall time.
+    before : float, optional
+        CPU time that this process took for something else.
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
-    processor, memory = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    processor, memory = used.ru_utime + used.ru_stime - before, used.ru_maxrss / 1024
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         numbers = f"{seconds:.4f}\t{processor:.2f}\t{memory:.2f}"

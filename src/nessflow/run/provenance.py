@@ -19,6 +19,8 @@ from nessflow.store.store import RECORD
 from nessflow.validation import with_whole_numbers
 
 _NUMBERS = ("numpy", "scipy", "xarray", "netcdf4", "numba")
+TRIAL = "try"
+"""Tier of what `nessflow try` makes, which is no result."""
 _UNKNOWN = "unknown"
 _DEFINED = (OBSERVABLES, "axes", "derived", "files")
 _JSON = ("parameters", *_DEFINED, "versions")
@@ -82,6 +84,8 @@ def definition(study: Study, outer: Labels | None = None) -> dict[str, str]:
 
 def command(study: str, tier: str) -> str:
     """Return what computes and draws a study again, and only what is not there already."""
+    if tier == TRIAL:
+        return f"nessflow try {study}"
     return f"snakemake --cores all {study} --config tier={tier}"
 
 

@@ -28,6 +28,7 @@ from nessflow.config.study import (
 from nessflow.digest import short_hash
 from nessflow.errors import ConfigError
 from nessflow.run.judge import Verdicts, judge_all
+from nessflow.run.progress import FIRST_LINE_SECONDS, NEXT_LINE_SECONDS, span
 from nessflow.run.provenance import origin, origins_json, origins_of, provenance
 from nessflow.run.supervision import Watch
 from nessflow.store.files import Damaged, Missing, remove, set_aside
@@ -45,8 +46,6 @@ from nessflow.store.status import EXCEPTION, OK, PENDING, TIME_LIMIT
 from nessflow.store.store import read_dataset, write_dataset
 
 FLUSH_SECONDS = 60.0
-FIRST_LINE_SECONDS = 5.0
-NEXT_LINE_SECONDS = 10.0
 _MESSAGE_LENGTH = 300
 _TOGETHER = 500
 """Points that a kind is asked to evaluate together at most."""
@@ -66,6 +65,11 @@ class Counts:
     computed: int
     failed: int
     filled: int = 0
+
+    def __str__(self):
+        filled = f" ({self.filled} of them in part)" if self.filled else ""
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.reused} points reused, {self.computed} computed{filled}{failed}"
 
 
 class Interrupted(BaseException):
@@ -98,6 +102,7 @@ def solve_block(
     folder: Path,
     *,
     progress: Callable[[str], None] = to_stderr,
+    counted: Callable[[int, int, int], None] = lambda kept, computed, failed: None,
     watch: Watch | None = None,
 ) -> Counts:
     """Compute the missing points of a block and write its file.
@@ -116,6 +121,8 @@ def solve_block(
         Folder of the results of its study.
     progress : callable, optional
         Gets lines on the progress.
+    counted : callable, optional
+        Gets numbers of points as they are done: kept, computed, and failed ones among these.
     watch : Watch, optional
         What watches this process, if anything does.
 
@@ -128,10 +135,10 @@ def solve_block(
     """
     wait = f"{block.study.name} {block.path}: another process computes this block; waiting for it"
     with sole_writer(block.file(folder), lambda: progress(wait)):
-        return _solved(block, folder, progress, watch or Watch())
+        return _solved(block, folder, progress, counted, watch or Watch())
 
 
-def _solved(block, folder, progress, watch) -> Counts:
+def _solved(block, folder, progress, counted, watch) -> Counts:
     path = block.file(folder)
     partial = partial_path(path)
     for own in (path, partial):
@@ -144,9 +151,10 @@ def _solved(block, folder, progress, watch) -> Counts:
     if waiting:
         origins.add(origin())
     dataset.attrs["origins"] = origins_json(origins)
+    counted(status.size - len(waiting), 0, int((status > OK).sum()))
     with interrupts():
         try:
-            _compute(prepared, progress, watch)
+            _compute(prepared, progress, counted, watch)
             write_dataset(dataset, path)
         except Interrupted as interrupt:
             if (status != PENDING).any():
@@ -361,7 +369,7 @@ Verdicted = tuple[Sequence[tuple[int, ...]], Verdicts]
 """Indices of points, and what is said of them."""
 
 
-def _compute(prepared: Prepared, progress: Callable[[str], None], watch: Watch) -> None:
+def _compute(prepared: Prepared, progress, counted, watch: Watch) -> None:
     block, dataset, waiting = prepared.block, prepared.dataset, prepared.waiting
     study, partial = block.study, partial_path(prepared.path)
     # Looked up once: xarray takes longer for it than a fast kind for a point.
@@ -429,6 +437,7 @@ def _compute(prepared: Prepared, progress: Callable[[str], None], watch: Watch) 
             notes[index] = _with_reasons(known, tuple(found.reasons[k].items()))
             # Last, so that a point interrupted above is still pending.
             status[index] = found.status[k]
+        counted(0, len(indices), sum(each != OK for each in found.status))
         now = time.monotonic()
         if line := report.line(now, (now - last) / len(indices), len(indices)):
             progress(line)
@@ -576,14 +585,6 @@ class _Progress:
         # Kernels are compiled during the first point, which says nothing about the others.
         others = self.costs[1:]
         return f"{line}, {span(median(others) * left)} left" if others else line
-
-
-def span(seconds: float) -> str:
-    """Return a duration as text: ``about 3 min``."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= 1.5 * size:
-            return f"about {seconds / size:.0f} {unit}"
-    return f"about {seconds:.0f} s"
 
 
 @contextmanager

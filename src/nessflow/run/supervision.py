@@ -10,10 +10,14 @@ import os
 import signal
 import struct
 import sys
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 _NONE, _SEVERAL = -1, -2
+_PART = 2**32
+"""More than any number of points of one block."""
 _FORWARDED = (signal.SIGTERM, signal.SIGINT)
 _CELL = struct.Struct("q")
 
@@ -30,19 +34,29 @@ class Watch:
     again: Mapping[int, str] = field(default_factory=dict)
     lost: Mapping[int, str] = field(default_factory=dict)
     alone: bool = False
+    _first: int = 0
     _cell: mmap.mmap | bytearray = field(default_factory=lambda: bytearray(_CELL.size), repr=False)
+
+    def part(self, number: int) -> "Watch":
+        """Return the watch of one of several blocks that are computed one after another."""
+        first = number * _PART
+
+        def own(found: Mapping[int, str]) -> dict[int, str]:
+            return {x - first: found[x] for x in found if first <= x < first + _PART}
+
+        return replace(self, again=own(self.again), lost=own(self.lost), _first=first)
 
     def at(self, point: int) -> None:
         """Tell which point is computed from now on."""
-        _CELL.pack_into(self._cell, 0, point)
+        _CELL.pack_into(self._cell, 0, self._first + point)
 
     def at_several(self) -> None:
         """Tell that several points are computed together from now on."""
-        self.at(_SEVERAL)
+        _CELL.pack_into(self._cell, 0, _SEVERAL)
 
     def at_none(self) -> None:
         """Tell that no point is computed from now on."""
-        self.at(_NONE)
+        _CELL.pack_into(self._cell, 0, _NONE)
 
 
 def watched() -> Watch:
@@ -50,7 +64,7 @@ def watched() -> Watch:
 
     A child that dies of a signal while it computes points is followed by another one, which is told
     so.  SIGTERM and SIGINT go to the child; one that dies of these, or between points, has no
-    successor.
+    successor.  A child whose parent is killed is sent SIGTERM, and saves what it has.
 
     Returns
     -------
@@ -65,15 +79,20 @@ def watched() -> Watch:
     cell = mmap.mmap(-1, _CELL.size)
     again, lost, alone = {}, {}, False
     while True:
-        watch = Watch(dict(again), dict(lost), alone, cell)
+        watch = Watch(dict(again), dict(lost), alone, _cell=cell)
         watch.at_none()
         sys.stdout.flush()
         sys.stderr.flush()
+        end, kept = os.pipe()
         child = os.fork()
         if child == 0:
+            os.close(kept)
+            threading.Thread(target=_stop_at_end_of, args=[end], daemon=True).start()
             faulthandler.enable()
             return watch
+        os.close(end)
         status, stopped = _ended(child)
+        os.close(kept)
         if os.WIFEXITED(status):
             sys.exit(os.WEXITSTATUS(status))
         signum = os.WTERMSIG(status)
@@ -86,6 +105,13 @@ def watched() -> Watch:
             lost[point] = signal.Signals(signum).name
         else:
             again[point] = signal.Signals(signum).name
+
+
+def _stop_at_end_of(pipe: int) -> None:
+    """Send this process SIGTERM when nobody holds the other end of a pipe any more."""
+    with suppress(OSError):
+        os.read(pipe, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _ended(child: int) -> tuple[int, bool]:

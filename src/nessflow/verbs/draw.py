@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 import nessflow
 from nessflow import registry
-from nessflow.config.project import Project, Study
+from nessflow.config.project import Study
 from nessflow.digest import style_digest
 from nessflow.figures.data import in_units
 from nessflow.figures.plots import draw, said_to_be_empty
@@ -62,7 +62,8 @@ _LAYOUT = "(?i)(constrained_layout|tight.?layout|the figure layout)"
 
 def draw_study(
     study: Study,
-    project: Project,
+    studies: Mapping[str, Study],
+    results: Path,
     progress: Callable[[str], None],
     names: Sequence[str] = (),
 ) -> None:
@@ -72,8 +73,10 @@ def draw_study(
     ----------
     study : Study
         The study; its figures may read the data of others.
-    project : Project
-        The project with every study that is read.
+    studies : mapping of str to Study
+        Every study that is read, by name.
+    results : Path
+        The results folder.
     progress : callable
         Takes one line of text for each figure.
     names : sequence of str, optional
@@ -89,10 +92,10 @@ def draw_study(
     """
     chosen = [spec for spec in study.figures if not names or spec.name in names]
     needed = {name for spec in chosen for name in studies_of(spec, study.name)}
-    datasets = {name: _data(project, name) for name in sorted(needed)}
+    datasets = {name: read_data(studies[name], results / name) for name in sorted(needed)}
     datasets |= {path: _measured(path) for spec in chosen for path in tables_of(spec)}
     datasets = {name: in_units(data, study.units) for name, data in datasets.items()}
-    folder = project.results / study.name / FIGURES
+    folder = results / study.name / FIGURES
     # The list of figures is none of the files to come.
     shutil.rmtree(folder / MARKERS, ignore_errors=True)
     remove(folder / MANIFEST)
@@ -114,12 +117,7 @@ def draw_study(
     if faults:
         raise FigureError("\n".join(faults))
     if not names:
-        list_figures(study, project.results)
-
-
-def _data(project: Project, name: str) -> xr.Dataset:
-    study = project.studies[name]
-    return read_data(study, project.results / name)
+        list_figures(study, results)
 
 
 def _measured(path: str) -> xr.Dataset:
