@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from nessflow.config.project import load_study
+from nessflow.store.store import read_dataset
+from nessflow.verbs.direct.trial import coarse
+
 OF_THE_ROUTE = ("logs", "benchmarks")
 """What says how something was made, not what."""
 
@@ -85,3 +89,43 @@ def test_a_study_with_faults_is_refused_by_its_name_alone(project):
     assert "sites" in done.stderr
     assert project.nessflow("run", "spectrum").returncode == 0
     assert (project.folder / "results/spectrum/figures/manifest.json").exists()
+
+
+def test_a_study_is_tried_beside_broken_ones_and_touches_no_results(ready):
+    before = made(ready)
+    ready.edit("config/studies/spectrum.yaml", "sites: 4", "sites: -4")
+    inner = "inner: {linspace: [0.5, 1.0, 301]}"
+    ready.edit("config/studies/chain.yaml", "inner: [0.5, 1.0]", inner)
+    done = ready.nessflow("try", "chain")
+    assert done.returncode == 0, done.stderr
+    title, *table, picture = done.stdout.splitlines()
+    assert title.startswith("chain: ")
+    assert "of 12040 points (V " in title
+    assert title.endswith("of 301, samples 4 of 20)")
+    assert any("net_particle_current: " in line for line in table)
+    assert Path(picture).read_bytes().startswith(b"\x89PNG")
+    assert made(ready) == before
+    whole = ready.nessflow("try", "spectrum")
+    assert whole.returncode == 2
+    assert "sites" in whole.stderr
+
+
+def test_a_trial_has_the_numbers_of_the_study_and_is_none_of_its_results(ready):
+    assert ready.nessflow("try", "spectrum").stdout.startswith("spectrum: 2 points\n")
+    path = ready.folder / ".snakemake/nessflow/try/spectrum/data.nc"
+    tried, whole = read_dataset(path), read_dataset(ready.folder / "results/spectrum/data.nc")
+    assert tried.attrs["tier"] == "try"
+    assert tried.attrs["command"] == "nessflow try spectrum"
+    assert tried.drop_attrs().identical(whole.drop_attrs())
+
+
+def test_thinned_axes_keep_their_ends_and_what_figures_select(ready):
+    study = load_study(ready.study("chain"), overrides=["axes.mu.outer={linspace: [0, 1, 101]}"])
+    few = coarse(study, {"mu": {"0.37"}})
+    (mu, disorder) = few.axes
+    assert {mu.labels[0], mu.labels[-1], "0.37"} <= {*mu.labels} < {*study.axes[0].labels}
+    assert disorder.labels == study.axes[1].labels
+    assert few.ensemble.samples == 4
+    smoke = ready.study("chain").read_text() + "tiers: {smoke: {ensemble.samples: 12}}\n"
+    ready.study("chain").write_text(smoke)
+    assert coarse(load_study(ready.study("chain"), tier="smoke"), {}).ensemble.samples == 12

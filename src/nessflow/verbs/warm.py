@@ -31,6 +31,8 @@ _MESSAGE = 2**20
 """Bytes of the longest message; the system takes less than this."""
 _SECONDS = 10.0
 """Within which a client that has called says what it wants."""
+_FEW = 4
+"""Jobs for which what they all do at first is not worth doing before them."""
 _MODULES = (
     "nessflow.cli",
     "nessflow.run.gather",
@@ -216,7 +218,7 @@ def serve(listener: socket.socket) -> list[str]:
     import selectors
     import shutil
 
-    source, own, steps, clients = _source(), None, None, {}
+    source, own, steps, clients, served = _source(), None, None, {}, 0
     selector = selectors.DefaultSelector()
     selector.register(_HEAD, selectors.EVENT_READ)
     selector.register(listener, selectors.EVENT_READ)
@@ -236,7 +238,10 @@ def serve(listener: socket.socket) -> list[str]:
             client, _ = listener.accept()
             arguments, surroundings, streams = _request(client)
             if own is None and surroundings is not None:
-                own, steps = _import_all(surroundings), _first_steps()
+                own = _import_all(surroundings)
+            served += 1
+            if served == _FEW + 1:
+                steps = _first_steps()
             if arguments is None or (surroundings, _source(), _threads()) != (own, source, 1):
                 # A client that is told nothing runs by itself.
                 client.close()

@@ -3,6 +3,7 @@
 The files are those of the rules, to the last bit, and each way goes on where the other one was.
 """
 
+import gc
 import math
 import os
 import signal
@@ -71,6 +72,7 @@ def run_studies(
         progress.say(line)
     refuse(workflow, names or [*workflow.jobs, *workflow.broken])
     make_ready(workflow)
+    keep_what_is_there()
     try:
         run = _Run(workflow, watch, progress, written, shown)
         run.data()
@@ -85,6 +87,12 @@ def run_studies(
         progress.end()
     if run.failed:
         raise RunError(f"failed, see above: {', '.join(sorted(run.failed))}; all else is done")
+
+
+def keep_what_is_there() -> None:
+    """Have the collector of garbage pass over all that has been imported, and work from now on."""
+    gc.freeze()
+    gc.enable()
 
 
 def points_in(block: Block) -> int:

@@ -1,5 +1,6 @@
 """A study on a coarse grid with few samples: figures within seconds, in a folder of their own."""
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from nessflow.run.provenance import TRIAL
 from nessflow.run.solve import solve_block
 from nessflow.run.supervision import Watch
 from nessflow.store.manifest import FIGURES
-from nessflow.verbs.direct.run import points_in
+from nessflow.verbs.direct.run import keep_what_is_there, points_in
 from nessflow.verbs.draw import draw_study
 from nessflow.verbs.workflow import broken_lines, read_with_sources
 
@@ -62,6 +63,7 @@ def try_study(
     FigureError
         When a figure cannot be drawn; after all others were.
     """
+    os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
     project, _ = read_with_sources(Path(), [name], tier="smoke", is_tolerant=True)
     project.require([name])
     for line in broken_lines(project):
@@ -73,6 +75,7 @@ def try_study(
     kept = _selected(whole, name, figures)
     studies = {each: coarse(whole[each], kept.get(each, {})) for each in whole}
     studies[name] = replace(studies[name], figures=tuple(figures))
+    keep_what_is_there()
     progress.total = sum(points_in(b) for each in studies.values() for b in each.blocks)
     number = 0
     for each in studies.values():
