@@ -466,7 +466,8 @@ def _printer(log: Path | None, show: Callable[[str], None] | None = None) -> Cal
     A line that cannot be written is no reason to lose what it tells of.
     """
     logs = [] if log is None else [log]
-    show = show or _to_stderr
+    if show is None:
+        show = (lambda line: None) if logs and _is_watched() else _to_stderr
 
     def printer(line: str) -> None:
         show(line)
@@ -483,11 +484,18 @@ def _printer(log: Path | None, show: Callable[[str], None] | None = None) -> Cal
 
 
 def _to_stderr(line: str) -> None:
+    # A line that changes stands there, and is written again.
+    start = "\r\x1b[K" if _is_watched() else ""
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(f"{start}{line}", file=sys.stderr, flush=True)
     except OSError:
         # Else Python tries once more at its end, and takes the failure for one of the program.
         sys.stderr = _nowhere()
+
+
+def _is_watched() -> bool:
+    """Tell whether this is a job of a run that says on this terminal how far it is."""
+    return "NESSFLOW_WATCHED" in os.environ and sys.stderr.isatty()
 
 
 def _nowhere() -> TextIO:

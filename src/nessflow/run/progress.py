@@ -21,10 +21,12 @@ class Progress:
     ----------
     stream : TextIO
         Where it is said.
+    unit : str, optional
+        What is counted.  Of what failed there are points alone.
     """
 
-    def __init__(self, stream: TextIO):
-        self.stream, self.is_terminal = stream, stream.isatty()
+    def __init__(self, stream: TextIO, unit: str = "points"):
+        self.stream, self.unit, self.is_terminal = stream, unit, stream.isatty()
         self.total = self.done = self.computed = self.failed = 0
         self.doing = self._shown = ""
         self._first: tuple[float, int] | None = None
@@ -64,9 +66,9 @@ class Progress:
     def line(self, now: float) -> str:
         """Return what is known of the points, at a time of the monotonic clock."""
         share = self.done / self.total if self.total else 1.0
-        parts = [f"{self.done} of {self.total} points ({100 * share:.0f} %)"]
+        parts = [f"{self.done} of {self.total} {self.unit} ({100 * share:.0f} %)"]
         if self.failed:
-            parts.append(f"{self.failed} failed")
+            parts.append(f"{self.failed} points failed")
         left = self.total - self.done
         if left > 0 and self._first and self.computed > self._first[1]:
             since, before = self._first
