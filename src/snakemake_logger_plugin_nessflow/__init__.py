@@ -1,6 +1,6 @@
 """What Snakemake says on a terminal: one line on how far a run is, and what went wrong.
 
-Everything else stands in ``.snakemake/log`` and in the logs of the jobs.  Where nobody watches a run
+All else stands in ``.snakemake/log`` and in the logs of the jobs.  Where nobody watches a run
 on a terminal, before it starts, and with ``--quiet``, ``--verbose`` or ``-n``, Snakemake says what
 it always says.
 """

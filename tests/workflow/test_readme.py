@@ -16,8 +16,10 @@ def test_the_study_of_the_readme(project, monkeypatch):
     done = project.nessflow(*point)
     assert done.returncode == 0, done.stderr
     assert "net_particle_current = " in done.stdout
-    done = project.snakemake("my-wire")
+    assert project.nessflow("try", "my-wire").stdout.rstrip().endswith("current.png")
+    done = project.nessflow("run", "my-wire")
     assert done.returncode == 0, done.stderr
+    assert project.jobs("my-wire") == {}
     monkeypatch.chdir(project.folder)
     cells = re.findall(r"```python\n(.*?)```", README, re.S)
     assert len(cells) == 2
