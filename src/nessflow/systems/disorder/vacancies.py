@@ -25,6 +25,7 @@ class Vacancies(Disorder):
         None,
         ge=0,
         le=1,
+        examples=[0.05],
     )
 
     @model_validator(mode="after")
