@@ -158,7 +158,7 @@ def test_a_table_is_drawn_recorded_and_makes_its_figures_alone_old(root, monkeyp
     monkeypatch.setattr(
         draw, "drawn", lambda spec, *rest: shown.setdefault(spec.name, kept(spec, *rest))
     )
-    draw_study(study, found, print)
+    draw_study(study, found.studies, found.results, print)
     points = shown["iv"].axes[0].get_lines()[1]
     np.testing.assert_array_equal(points.get_ydata(), [0.81, 0.98, 0.2])
     assert points.get_linestyle() == "None"
