@@ -292,7 +292,7 @@ class _Response:
         closed = (np.arange(rates.shape[1]) < count) & (rates <= _CLOSED * size)
         amplitudes = np.zeros_like(found)
         own = modes * np.sqrt(np.where(closed, 0.0, np.maximum(rates, 0.0)))[:, None]
-        amplitudes[:, rows, -rows.size :] = own
+        amplitudes[:, rows, found.shape[1] - rows.size :] = own
         hermitian = self._with_poles(0.5 * (found + adjoint), energies, 1)
         return hermitian - 0.5j * amplitudes @ amplitudes.conj().swapaxes(1, 2), amplitudes
 
