@@ -81,12 +81,16 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
     }
 
 
+def _exact(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    return Rates(system, energies).leads[0, 1]
+
+
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return (45), (46), their ratio and the densities (35) of the modes."""
     system = parameters.system()
     energies = numbers_of(parameters.energies) * parameters.reservoirs.bandwidth
     exact, exact_error = with_moved_levels(
-        system, energies, lambda own, w: continuous(own, w, lambda x: Rates(own, x).leads[0, 1])
+        system, energies, lambda own, w: continuous(own, w, _exact)
     )
     exact_error = exact_error + _ROUNDING * Rates(system, energies).lead_sizes[0, 1]
     density, density_error = _densities(parameters, system, energies)
@@ -135,9 +139,7 @@ def _densities(
         parts = [np.einsum("ij,eik,kj->je", modes, g, modes) for _, g in green(own, energies)]
         return -np.concatenate([np.zeros((len(modes), 0)), *parts], axis=1).imag
 
-    value, error = with_moved_levels(
-        system, energies, lambda own, w: continuous(own, w, lambda x: densities(own, x))
-    )
+    value, error = with_moved_levels(system, energies, lambda own, w: continuous(own, w, densities))
     for batch, g in green(system, energies):
         # As of nessflow.spectrum.rounding, on all sites.
         states = abs(g) @ size

@@ -56,7 +56,7 @@ class LocalDensityOfStates(Observable):
             return site_sums(own, energies, [everything]).sites[0].T / (2 * np.pi)
 
         value, moved = with_moved_levels(
-            system, energies, lambda own, w: continuous(own, w, lambda x: density(own, x))
+            system, energies, lambda own, w: continuous(own, w, density)
         )
         error = moved + _ROUNDING * value + _cancelled(system, value)
         reason = why_undefined(system, energies[~np.isfinite(value).all(axis=0)])

@@ -63,7 +63,7 @@ def transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         differ.
     """
 
-    def table(energies: np.ndarray) -> np.ndarray:
+    def table(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         rates, l = Rates(system, energies), len(system.terminals)
         table = np.zeros((l + 2, l + 2, rates.energies.size))
         table[:l, :l] = rates.leads
@@ -96,7 +96,7 @@ def reflection(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         comes in on one side, and is closed on the other.
     """
 
-    def reflected(energies: np.ndarray) -> np.ndarray:
+    def reflected(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         rates = Rates(system, energies)
         # A closed channel has the amplitude -1 and takes part in nothing.
         inside = rates.broadening > 0
@@ -163,7 +163,7 @@ def reference_transmission(
     """
     _require_two_leads(system, "the reference transmission")
 
-    def both(energies: np.ndarray) -> np.ndarray:
+    def both(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         rates = Rates(system, energies)
         loss, gain = rates.from_loss, rates.from_gain
         return 0.5 * np.array([loss[0] - loss[1], gain[0] - gain[1]])
@@ -196,7 +196,7 @@ def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarra
     """
     _require_two_leads(system, "the response transmission")
 
-    return continuous(system, energies, lambda w: response_of(Rates(system, w)))
+    return continuous(system, energies, lambda own, w: response_of(Rates(own, w)))
 
 
 def response_of(rates: Rates) -> np.ndarray:

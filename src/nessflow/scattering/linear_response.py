@@ -233,7 +233,7 @@ def _at_one_energy(
     found = with_moved_levels(
         system,
         np.array([mu]),
-        lambda own, w: continuous(own, w, lambda x: transmissions(own, x)),
+        lambda own, w: continuous(own, w, transmissions),
     )
     value, moved = (part[..., 0] for part in found)
     return value, moved + _underflow(system, value) + _EPSILON * _ROUNDING_ERRORS * abs(value)

@@ -81,14 +81,10 @@ def spectral_flows(
         by_parts = in_batches(lambda w: terms(own, w), 16 * len(own.leads) ** 2)
         return np.concatenate(by_parts(energies))
 
-    found, moved = with_moved_levels(
-        system, energies, lambda own, w: continuous(own, w, lambda x: rows(own, x))
-    )
+    found, moved = with_moved_levels(system, energies, lambda own, w: continuous(own, w, rows))
     steps = _steps(system, energies)
     if steps.any():
-        found[:, steps], moved[:, steps] = _beside(
-            system, energies[steps], lambda w: rows(system, w)
-        )
+        found[:, steps], moved[:, steps] = _beside(system, energies[steps], rows)
     value, size = np.split(found, 2)
     error = (np.split(moved, 2)[0] + _ROUNDING * size) / (2 * np.pi)
     known = np.isfinite(value) & np.isfinite(error)

@@ -66,7 +66,7 @@ def _diverges(system: OpenSystem, energy: float) -> bool:
 def continuous(
     system: OpenSystem,
     energies: np.ndarray,
-    function: Callable[[np.ndarray], np.ndarray],
+    function: Callable[[OpenSystem, np.ndarray], np.ndarray],
 ) -> np.ndarray:
     """Return numbers at given energies, NaN where they have no limit there.
 
@@ -77,7 +77,7 @@ def continuous(
     energies : (E,) array
         Energies, in t.
     function : callable
-        Takes energies (e,) and returns real numbers, (..., e).
+        Takes a system and energies (e,) and returns real numbers, (..., e).
 
     Returns
     -------
@@ -89,41 +89,42 @@ def continuous(
     special = np.flatnonzero(on_band_edge(system, energies).any(axis=0))
     bad = [k for k in special if _diverges(system, energies[k])]
     regular = np.setdiff1d(np.arange(energies.size), bad)
-    found = _where_finite(function, energies[regular])
+    found = _where_finite(system, energies[regular], function)
     result = np.full((*found.shape[:-1], energies.size), np.nan)
     result[..., regular] = found
     lost = regular[~np.isfinite(found).all(axis=tuple(range(found.ndim - 1)))]
     for k in (*bad, *lost):
-        limit = _limit(function, energies[k], _scale(system))
+        limit = _limit(system, energies[k], function)
         known = np.isfinite(result[..., k])
         result[..., k] = np.where(known, result[..., k], limit)
     return result
 
 
-def _where_finite(function: Callable, energies: np.ndarray) -> np.ndarray:
+def _where_finite(system: OpenSystem, energies: np.ndarray, function: Callable) -> np.ndarray:
     """Return the function, NaN at energies where matrices are singular."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         try:
-            return function(energies)
+            return function(system, energies)
         except np.linalg.LinAlgError:
             pass
-        shape = function(energies[:0]).shape
+        shape = function(system, energies[:0]).shape
         result = np.full((*shape[:-1], energies.size), np.nan)
         for k in range(energies.size):
             try:
-                result[..., [k]] = function(energies[[k]])
+                result[..., [k]] = function(system, energies[[k]])
             except np.linalg.LinAlgError:
                 continue
     return result
 
 
-def _limit(function: Callable, energy: float, scale: float) -> np.ndarray:
+def _limit(system: OpenSystem, energy: float, function: Callable) -> np.ndarray:
     """Return the limit at an energy, NaN where those from both sides differ or diverge."""
     # Powers of the root of the distance, both sides of an edge.
     weights = np.linalg.inv(np.vander(_NODES, increasing=True))[0]
     x = _FIRST[:, None] * _NODES
+    distance = _scale(system) * x**2
     below, above = (
-        _where_finite(function, (energy + sign * scale * x**2).ravel()) for sign in (-1, 1)
+        _where_finite(system, (energy + sign * distance).ravel(), function) for sign in (-1, 1)
     )
     with np.errstate(invalid="ignore"):
         sides = [part.reshape(*part.shape[:-1], *x.shape) @ weights for part in (below, above)]

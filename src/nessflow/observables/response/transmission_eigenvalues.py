@@ -67,7 +67,7 @@ class TransmissionEigenvalues(Observable):
         """
         energies = numbers_of(self.energies)
         value, moved = with_moved_levels(
-            system, energies, lambda own, w: continuous(own, w, lambda x: _eigenvalues(own, x))
+            system, energies, lambda own, w: continuous(own, w, _eigenvalues)
         )
         opens = on_band_edge(system, energies)
         for k, terminal in enumerate(system.terminals):

@@ -76,9 +76,7 @@ class BondTransmission(Observable):
             currents = 2 * (hopping.conj() * found.bonds.swapaxes(1, 2)).imag
             return np.concatenate([currents, found.sites.swapaxes(1, 2)], axis=1)
 
-        found, moved = with_moved_levels(
-            system, energies, lambda own, w: continuous(own, w, lambda x: flows(own, x))
-        )
+        found, moved = with_moved_levels(system, energies, lambda own, w: continuous(own, w, flows))
         currents, sites = found[:-1, : first.size], found[:-1, first.size :]
         root, scale = np.sqrt(np.maximum(sites, 0.0)), energy_scale(system)
         green = 0.5 * found[-1, first.size :].max(axis=0, initial=0.0) + 1 / scale

@@ -123,7 +123,7 @@ def _with_errors(
 
 
 def _logarithm(system: OpenSystem, slices: Slices, energies: np.ndarray) -> np.ndarray:
-    passed = continuous(system, energies, lambda w: Rates(system, w).leads[1, 0])
+    passed = continuous(system, energies, lambda own, w: Rates(own, w).leads[1, 0])
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.log(passed)
     tiny = passed < _TINY
