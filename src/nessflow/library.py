@@ -20,7 +20,7 @@ from nessflow.config.study_file import UnitsFile
 from nessflow.errors import Problem, nearest
 from nessflow.outcome import Status
 from nessflow.registry import AnyOf, Kind, PartError, find_kind
-from nessflow.store.layout import described
+from nessflow.run.judge import Verdict
 from nessflow.studies.systems import LeadRole, System
 from nessflow.studies.variables import ACCURACY
 from nessflow.systems.channels.channel import Channels
@@ -30,7 +30,7 @@ from nessflow.systems.leads.lead import Lead
 from nessflow.systems.shapes.shape import Shape
 from nessflow.validation import InvalidValues, validated
 from nessflow.verbs.load import load_study
-from nessflow.verbs.point import Point, computed, first_point
+from nessflow.verbs.point import computed, dataset_of, first_point, with_derived_of
 from nessflow.verbs.tables.physical import in_physical_units
 from nessflow.written.physical import shown_unit
 
@@ -214,7 +214,8 @@ def point(kind: str, *, sample: int = 0, seed: int = 0, **parameters: Any) -> xr
         if isinstance(number, bool) or not (isinstance(number, Integral) and number >= 0):
             raise ValueError(f"{name} = {number!r}: expected a whole number from 0")
     rng = generator(Ensemble(1, 1, seed), {}, sample) if module.is_random(checked) else None
-    return _dataset(computed(module, checked, rng))
+    found = computed(module, checked, rng)
+    return _told(dataset_of(found), found.verdict)
 
 
 def _kind(name: str) -> Kind:
@@ -233,23 +234,12 @@ def _parts_of(value: Any) -> Any:
     return {name: part for name, part in value if part is not None}
 
 
-def _dataset(found: Point) -> xr.Dataset:
-    verdict = found.verdict
-    data = {
-        name: described(each.dims, verdict.values[name], each.natural_units, each.long_name)
-        for name, each in found.variables.items()
-    }
-    for name, reason in verdict.reasons.items():
-        data[name].attrs["undefined"] = reason
-    coordinates = {
-        name: described((each.beside or name,), each.values, each.natural_units, each.long_name)
-        for name, each in found.coordinates.items()
-    }
+def _told(data: xr.Dataset, verdict: Verdict) -> xr.Dataset:
+    """Return a point with what became of it; warn where it is not ok."""
     status = Status(verdict.status).name.lower()
-    attributes = {"status": status, "message": verdict.message}
     if verdict.status != Status.OK:
         warnings.warn(f"{status}: {verdict.message}", stacklevel=3)
-    return xr.Dataset(data, coordinates, attributes)
+    return data.assign_attrs(status=status, message=verdict.message)
 
 
 def transmission(system: System, energies: Iterable[float], *, sample: int = 0) -> xr.DataArray:
@@ -303,10 +293,12 @@ class Points:
         Returns
         -------
         xarray.Dataset
-            As of the function `point`.
+            As of the function `point`, and the values of the axes; with the derived variables
+            that need no other point.
         """
         study = self._read([f"{name}={value}" for name, value in changes.items()])
-        return _dataset(first_point(study, sample)[0])
+        found, _ = first_point(study, sample)
+        return _told(with_derived_of(study, found), found.verdict)
 
     def data(self) -> xr.Dataset:
         """Return the checked dataset of the study, see `load`."""

@@ -9,9 +9,11 @@ import xarray as xr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import nessflow
 from fake_study import SITES, gather, kind_of, numbers, solve, study_of
+from nessflow.config.contents.layout import layout_of
 from nessflow.config.grid import Ensemble
-from nessflow.config.project import load_study
+from nessflow.config.project import ConfigError, load_study
 from nessflow.figures.specs import SPEC
 from nessflow.outcome import Outcome, Status
 from nessflow.run.derived.derivative import applied, stencils, truncation
@@ -21,8 +23,8 @@ from nessflow.run.provenance import provenance, record_of
 from nessflow.run.solve import solve_block
 from nessflow.store.layout import described
 from nessflow.studies.kind import Variable
-from nessflow.verbs.figure_checks import figure_problems, layout_of
-from nessflow.verbs.point import evaluate_point
+from nessflow.verbs.figure_checks import figure_problems
+from nessflow.verbs.point import evaluate_point, first_point, with_derived_of
 from nessflow.written.expressions import ExpressionError
 from nessflow.written.formulas import formula, of_means, read_formulas
 from nessflow.written.units import powers_of, unit_of
@@ -115,7 +117,8 @@ def derived(data, text, **options):
 
 
 NUMBERS = st.floats(-50, 50, allow_subnormal=False)
-ERRORS = st.floats(0, 20, allow_subnormal=False)
+ERRORS = st.floats(0, 0.9, allow_subnormal=False)
+"""In units of the number, so that few numbers are zero within their error."""
 INSIDE = st.floats(-1, 1, allow_subnormal=False)
 SHAPES = [
     ("a / abs(b)", lambda a, b: a / abs(b)),
@@ -141,6 +144,7 @@ SHAPES = [
 @given(a=NUMBERS, b=NUMBERS, ea=ERRORS, eb=ERRORS, ta=INSIDE, tb=INSIDE)
 @settings(max_examples=60, deadline=None)
 def test_true_operands_give_a_value_within_the_error(text, function, a, b, ea, eb, ta, tb):
+    ea, eb = abs(a) * ea, abs(b) * eb
     value, error = derived(data_of(a=(a, ea), b=(b, eb)), text)
     value, error = float(value[0]), float(error[0])
     assume(np.isfinite(value))
@@ -470,6 +474,11 @@ def test_a_resonant_level(tmp_path):
     assert float(data["at_one"][-1]) == 1
 
 
+def read_point(path, *overrides, sample=0):
+    study = load_study(path, overrides=overrides, one_point=True)
+    return study, first_point(study, sample)[0]
+
+
 def test_a_point_has_what_needs_no_other(tmp_path):
     found = evaluate_point(level(tmp_path, overrides=["bias=0.5"], one_point=True))["observables"]
     assert "didv" not in found
@@ -523,3 +532,52 @@ def test_what_differs_between_points_is_chosen_by_its_value(tmp_path):
     assert np.all(data["gain"].sel(right="cold") == 1)
     ratio = data["net_particle_current"] / data["net_particle_current"].sel(right="cold")
     np.testing.assert_allclose(data["gain"], ratio.drop_vars("right"), rtol=1e-12)
+
+
+def test_what_only_single_points_have_is_refused_before_any_is_computed(tmp_path):
+    """Sites of lattices of two sizes are counted alike, and stand elsewhere."""
+    path = tmp_path / "wires.yaml"
+    square = "{kind: square, shape: {kind: rectangle, length: $N, width: $N}}"
+    text = WIRES.replace("{kind: chain, sites: $N}", square)
+    path.write_text(text + "  far: occupation * x\n")
+    with pytest.raises(ConfigError) as error:
+        load_study(path)
+    (fault,) = map(str, error.value.problems)
+    assert "derived.far = occupation * x" in fault
+    assert "x of a site is not the same at all points" in fault
+    point = with_derived_of(*read_point(path, "N=2"))
+    np.testing.assert_array_equal(point["far"], point["occupation"] * point["x"])
+
+
+DRAWS = WIRES.replace("  leads:", "  disorder: {kind: uniform, half_width: 1}\n  leads:")
+DRAWS = DRAWS.replace("axes:", "ensemble: {samples: 3, per_block: 3, seed: 7}\naxes:")
+DRAWS += """\
+  odd: exp(-net_particle_current / particle_current[left]) * abs(net_particle_current) ** 0.7
+  scaled: sqrt(odd) / mu
+  mean: net_particle_current_mean
+"""
+
+
+def test_a_point_of_the_library_has_the_bits_of_the_study(tmp_path):
+    (tmp_path / "config/studies").mkdir(parents=True)
+    path = tmp_path / "config/studies/draws.yaml"
+    path.write_text(DRAWS)
+    study = load_study(path)
+    for block in study.blocks:
+        solve_block(block, tmp_path)
+    data = gather_study(study, tmp_path)
+    for length, sample in ((2, 1), (4, 2)):
+        point = nessflow.study("draws", tmp_path).point(sample=sample, N=length, mu=0.2)
+        # Two sites have no slope and no fourth one.
+        own = {"odd", "scaled"} | ({"slope", "last"} if length == 4 else set())
+        assert own == point.keys() & study.derived.keys()
+        stored = data.sel(N=length, mu=0.2, right="cold", sample=sample)
+        for name in [x for each in own for x in (each, f"{each}_error")]:
+            here = (
+                stored[name].sel(site=point["site"])
+                if "site" in stored[name].dims
+                else stored[name]
+            )
+            np.testing.assert_array_equal(here.values, point[name].values)
+            assert np.isfinite(point[name]).all() or (name[:5], length) == ("slope", 2)
+            assert point[name].attrs["formula"] == data[name].attrs["formula"]

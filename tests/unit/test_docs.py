@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 from test_layers import ALLOWED, GROUND
 
+from nessflow.config.contents.layout import layout_of
 from nessflow.config.grid import points_of
 from nessflow.config.project import load_study
 from nessflow.config.study import parameters_of
@@ -22,7 +23,7 @@ from nessflow.verbs.describe import (
     describe_kinds,
     describe_study,
 )
-from nessflow.verbs.figure_checks import figure_problems, layout_of
+from nessflow.verbs.figure_checks import figure_problems
 from nessflow.written.expressions import CONSTANTS, FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,6 +6,7 @@ from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.quiver import Quiver
 from test_figures import MAP_OF_CURRENTS, lattice, words_of
 
+from nessflow.config.contents.layout import layout_of
 from nessflow.config.project import load_study
 from nessflow.errors import ConfigError
 from nessflow.figures.data import along
@@ -13,7 +14,7 @@ from nessflow.figures.lattice_map import drawn_of
 from nessflow.figures.plots import draw
 from nessflow.figures.specs import SPEC
 from nessflow.figures.units import FigureError
-from nessflow.verbs.figure_checks import figure_problems, layout_of
+from nessflow.verbs.figure_checks import figure_problems
 
 SPECIFICATION = SPEC.validate_python(MAP_OF_CURRENTS | {"name": "flow"})
 

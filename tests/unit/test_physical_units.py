@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 import nessflow as nf
+from nessflow.config.contents.layout import layout_of
 from nessflow.config.project import ConfigError, load_project, load_study, units_of_project
 from nessflow.config.study import template_json
 from nessflow.figures.data import in_units
@@ -18,7 +19,7 @@ from nessflow.figures.specs import SPEC
 from nessflow.report.numbers import plot_data
 from nessflow.store.manifest import state_of
 from nessflow.verbs.describe import EXAMPLES
-from nessflow.verbs.figure_checks import figure_problems, layout_of
+from nessflow.verbs.figure_checks import figure_problems
 from nessflow.verbs.point import evaluate_point, point_table
 from nessflow.verbs.tables.physical import in_physical_units
 from nessflow.verbs.workflow import figure_state, spec_hash

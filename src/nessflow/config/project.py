@@ -23,17 +23,18 @@ from nessflow.config.checks import (
     use_problems,
 )
 from nessflow.config.constants import with_constants
-from nessflow.config.document import COMMAND_LINE, Document, Place, read_document
-from nessflow.config.folders import results_fault
-from nessflow.config.grid import Ensemble
-from nessflow.config.overrides import overridden
-from nessflow.config.references import (
+from nessflow.config.contents.layout import layout_of
+from nessflow.config.contents.references import (
     derived_problems,
     items_of,
     reference_problems,
     references_of,
     repeated_names,
 )
+from nessflow.config.document import COMMAND_LINE, Document, Place, read_document
+from nessflow.config.folders import results_fault
+from nessflow.config.grid import Ensemble
+from nessflow.config.overrides import overridden
 from nessflow.config.study import (
     Study,
     parameters_of,
@@ -240,8 +241,8 @@ def load_study(
         Accept more than ``MOST_POINTS`` points.
     one_point : bool
         Keep the first value of each axis, and look at nothing that one point does not need:
-        figures, fits, whether an ensemble makes sense, axes that the overrides made idle or took
-        the units from.
+        figures, fits, dimensions of formulas, whether an ensemble makes sense, axes that the
+        overrides made idle or took the units from.
     units : Units, optional
         Those of the project, for a study that has none of its own.
 
@@ -297,7 +298,7 @@ def load_study(
     problems += found
     if problems:
         raise ConfigError([*problems, *warnings])
-    return Study(
+    study = Study(
         name=path.stem,
         title=file.title,
         reference={k: str(v) for k, v in file.reference if v is not None},
@@ -317,6 +318,9 @@ def load_study(
         units=file.units.units() if file.units else units,
         warnings=tuple(warnings),
     )
+    if study.derived and not one_point:
+        layout_of(study)
+    return study
 
 
 def units_of_project(root: Path | str) -> Units | None:

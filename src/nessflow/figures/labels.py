@@ -7,8 +7,9 @@ import numpy as np
 import xarray as xr
 
 from nessflow.figures.mathtext import GREEK, wrapped
-from nessflow.figures.units import displayed, powers_of
+from nessflow.figures.units import displayed
 from nessflow.written.physical import NATURAL
+from nessflow.written.units import powers_of
 
 
 def unit_text(unit: str) -> str:

@@ -60,7 +60,8 @@ from nessflow.figures.specs import (
     selection_of,
 )
 from nessflow.figures.style import styled
-from nessflow.figures.units import FigureError, displayed, powers_of, times_power
+from nessflow.figures.units import FigureError, displayed
+from nessflow.written.units import powers_of, times_power
 
 EMPTY = "nothing-to-show"
 """Name of a text that says why a plot is empty."""

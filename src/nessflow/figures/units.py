@@ -4,27 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from nessflow.written import units
 from nessflow.written.physical import NATURAL, Shown, Units
-from nessflow.written.units import times_power as times_power
+from nessflow.written.units import UnitError, powers_of, times_power
 
 
 class FigureError(Exception):
     """A figure asks for something that the data do not have: figure, key and the way out."""
-
-
-def powers_of(unit: str) -> dict[str, float]:
-    """Return the powers of the factors of a unit: ``(t/hbar)^2`` is ``{"t": 2, "hbar": -2}``.
-
-    Raises
-    ------
-    FigureError
-        When ``unit`` is no product of powers.
-    """
-    try:
-        return units.powers_of(unit)
-    except units.UnitError as error:
-        raise FigureError(str(error)) from None
 
 
 PHYSICAL = "physical"
@@ -67,7 +52,10 @@ def unit_factor(
     """
     if display_unit in (None, natural_units):
         return 1.0
-    natural, shown = powers_of(natural_units), powers_of(display_unit)
+    try:
+        natural, shown = powers_of(natural_units), powers_of(display_unit)
+    except UnitError as error:
+        raise FigureError(str(error)) from None
     converted = natural.get("hbar", 0) - shown.get("hbar", 0)
     if times_power(natural, {"h": 1, "hbar": -1}, converted) == shown:
         return (2 * math.pi) ** -converted
@@ -75,7 +63,7 @@ def unit_factor(
     if physical is not None:
         try:
             return physical.factor(natural_units, display_unit)
-        except units.UnitError as error:
+        except UnitError as error:
             why = f": {error}"
     else:
         why = "" if shown.keys() <= set(NATURAL) else "; write `units: {t: 2.5 meV}` for nA, mV, K"

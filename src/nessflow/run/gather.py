@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from nessflow.config.contents.layout import FITTING
 from nessflow.config.grid import canonical_json, label_of
 from nessflow.config.study import OBSERVABLES, Block, Study
-from nessflow.run.derived.gathered import with_derived, with_errors_of_means
+from nessflow.errors import ConfigError
+from nessflow.run.derived.gathered import FormulaError, with_derived, with_errors_of_means
 from nessflow.run.ensemble import with_fits, with_statistics
 from nessflow.run.provenance import origins_json, origins_of, provenance
 from nessflow.run.solve import (
@@ -79,6 +81,8 @@ def gather_study(
     StoreError
         Naming all blocks that are missing, damaged, of other parameters or source, or incomplete.
         They are set aside, so that running again computes them and nothing else.
+    ConfigError
+        When formulas do not fit what more points have than those that a plan looks at.
     """
     folder = Path(folder)
     shutil.rmtree(folder / MARKERS, ignore_errors=True)
@@ -106,7 +110,11 @@ def gather_study(
     if len({canonical_json(json.loads(text)["versions"]) for text in origins}) > 1:
         progress(f"{study.name}: points were computed with different libraries, see origins")
     dataset = _described(dataset, study, origins)
-    dataset = _with_derived(dataset, study)
+    try:
+        dataset = _with_derived(dataset, study)
+    except FormulaError as error:
+        problem = study.document.problem(("derived", error.name), FITTING, str(error))
+        raise ConfigError([problem]) from None
     dataset = with_fits(dataset, study.fits)
     write_text(folder / FAILURES, failures_csv(dataset, study))
     write_dataset(dataset, folder / DATA)

@@ -1,17 +1,14 @@
 """Whether figures can be drawn from data that are not there yet, checked before a run."""
 
-import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from nessflow.config.grid import points_of
-from nessflow.config.project import ConfigError, Study
-from nessflow.config.references import references_of
-from nessflow.config.study import possible_parameters
-from nessflow.config.study_file import DERIVED, FIT_RESULTS, squared_units
+from nessflow.config.contents.layout import Layout, Stored
+from nessflow.config.contents.references import references_of
+from nessflow.config.project import Study
 from nessflow.errors import Problem, nearest, shown
 from nessflow.figures.mathtext import fault_of
 from nessflow.figures.specs import (
@@ -34,174 +31,25 @@ from nessflow.figures.specs import (
     panels_of,
     selection_of,
 )
-from nessflow.figures.units import FigureError, powers_of, times_power, unit_factor
+from nessflow.figures.units import FigureError, unit_factor
 from nessflow.store.tables import ROW, TableError, read_table
 from nessflow.validation import Key
-from nessflow.written.expressions import BESIDE, ExpressionError
-from nessflow.written.formulas import (
-    OVER_SAMPLES,
-    Dimensions,
-    Quantity,
-    of_means,
-    quantity,
-    read_formulas,
-)
-from nessflow.written.units import UnitError
+from nessflow.written.expressions import BESIDE
+from nessflow.written.units import UnitError, powers_of, times_power
 
 _SHOWN = 8
-_BLOCKS = 100
-"""Values of outer axes for which the values of a kind's dimensions are looked up."""
 _TEXTS = ("title", "xlabel", "ylabel", "zlabel")
 Part = Layer | Law | Contour | ReferenceLine | Mark
 
 
-@dataclass(frozen=True)
-class _Quantity:
-    """Dimensions of a variable but for samples, its unit, whether it has samples."""
-
-    dims: tuple[str, ...]
-    units: str
-    has_samples: bool = False
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """The variables of a study, and the values and the unit of each of their dimensions."""
-
-    quantities: Mapping[str, _Quantity]
-    values: Mapping[str, np.ndarray]
-    units: Mapping[str, str]
-    study: Study = field(repr=False)
-    beside: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
-    """What stands beside dimensions, by name: the dimension and the values."""
-    faults: Mapping[str, str] = field(default_factory=dict)
-    """What is wrong with derived variables; empty where it is with those in the formula."""
-
-    def find(self, name: str) -> _Quantity | None:
-        """Return a variable or a dimension by its name; None where there is none."""
-        if name in self.values:
-            return _Quantity((name,), self.units[name])
-        return self.quantities.get(name)
-
-    @functools.cached_property
-    def all_values(self) -> dict[str, np.ndarray]:
-        """Values of the kind's dimensions at the values of outer axes, the first ones of many."""
-        outer = [axis for axis in self.study.axes if axis.outer]
-        found = {name: [values] for name, values in self.values.items()}
-        for labels in itertools.islice(points_of(outer), 1, _BLOCKS):
-            try:
-                parameters = possible_parameters(self.study, labels)
-            except ConfigError:
-                continue
-            for name, given in self.study.kind.coordinates(parameters).items():
-                if not given.beside:
-                    found[name].append(given.values)
-        return {name: np.unique(np.concatenate(values)) for name, values in found.items()}
-
-
-def layout_of(study: Study) -> _Layout:
-    """Return what the data of a study will look like, by its first possible point.
-
-    Raises
-    ------
-    ValueError
-        When a variable has a dimension without coordinates: a fault of a kind.
-    """
-    found = study.kind.coordinates(possible_parameters(study, {}))
-    values = {a.name: np.array([a.value(label) for label in a.labels]) for a in study.axes}
-    units = {axis.name: axis.natural_units or "1" for axis in study.axes}
-    axes = tuple(values)
-    quantities = {"status": _Quantity(axes, "1", has_samples=study.ensemble is not None)}
-    variables = study.variables
-    for name, variable in variables.items():
-        dims, unit = (*axes, *variable.dims), variable.natural_units
-        is_error = name.removesuffix("_error") in variables.keys() - {name}
-        quantities |= _stored(study, name, dims, unit, is_error=is_error)
-    if study.ensemble:
-        values["sample"], units["sample"] = np.arange(study.ensemble.samples), "1"
-        quantities["n_samples"] = _Quantity(axes, "1")
-    beside = {}
-    for name, given in found.items():
-        if given.beside:
-            quantities[name] = _Quantity((given.beside,), given.natural_units)
-            beside[name] = given.beside, given.values
-        else:
-            values[name], units[name] = given.values, given.natural_units
-    for name, variable in variables.items():
-        if lost := [dim for dim in variable.dims if dim not in values]:
-            raise ValueError(
-                f"{name} has the dimension {lost[0]}, which `coordinates` does not give"
-            )
-    layout = _Layout(quantities, values, units, study, beside)
-    faults = _add_derived(layout, quantities)
-    for fit in study.fits:
-        y, name = quantities.get(fit["y"]), fit["name"].replace("-", "_")
-        if y is not None:
-            dims = tuple(dim for dim in y.dims if dim != fit["x"])
-            for result in FIT_RESULTS:
-                unit = y.units if result.startswith("prefactor") else "1"
-                quantities[f"{name}_{result}"] = _Quantity(dims, unit)
-    return replace(layout, faults=faults)
-
-
-def _stored(
-    study: Study, name: str, dims: tuple[str, ...], unit: str, *, is_error: bool = False
-) -> dict[str, _Quantity]:
-    """Return a variable with its statistics over samples."""
-    found = {name: _Quantity(dims, unit, has_samples=study.ensemble is not None)}
-    if study.ensemble and not is_error:
-        found |= {f"{name}_{key}": _Quantity(dims, unit) for key in ("mean", "sem")}
-        square = _Quantity(dims, squared_units(unit))
-        found |= {f"{name}_{key}": square for key in ("mean_square", "mean_square_sem")}
-    return found
-
-
-def _add_derived(layout: _Layout, quantities: dict[str, _Quantity]) -> dict[str, str]:
-    """Add the derived variables of a study to the others; return the faults of some by name."""
-    study, values, units = layout.study, layout.values, layout.units
-    formulas, faults = read_formulas(study.derived), {}
-    means = of_means(formulas) if study.ensemble else []
-    axes = tuple(axis.name for axis in study.axes)
-
-    def find(name: str) -> Quantity | None:
-        if name in values:
-            return quantity((name,), units[name])
-        if (found := quantities.get(name)) is None:
-            return None
-        is_mean = name in means or OVER_SAMPLES.search(name)
-        of = "samples" if found.has_samples else "means" if is_mean else ""
-        return quantity(found.dims, found.units, of)
-
-    names = [*quantities, *values]
-    for name, each in formulas.items():
-        if each.names & faults.keys():
-            faults[name] = ""
-            continue
-        known = layout.all_values if each.chosen or each.dims else values
-        arithmetic = Dimensions(find, lambda dim, known=known: known[dim].tolist(), names)
-        try:
-            found = each.evaluate(arithmetic)
-        except (ExpressionError, UnitError) as error:
-            faults[name] = str(error)
-            continue
-        dims = (*axes, *(dim for dim in found.dims if dim not in axes))
-        if name in means:
-            quantities |= dict.fromkeys((name, f"{name}_error"), _Quantity(dims, found.unit))
-        else:
-            quantities |= _stored(study, name, dims, found.unit)
-            quantities |= _stored(study, f"{name}_error", dims, found.unit, is_error=True)
-        names.append(name)
-    return faults
-
-
-def figure_problems(study: Study, layouts: Mapping[str, _Layout]) -> list[Problem]:
+def figure_problems(study: Study, layouts: Mapping[str, Layout]) -> list[Problem]:
     """Return why figures of a study, or its fits, cannot be made.
 
     Parameters
     ----------
     study : Study
         With checked figures.
-    layouts : mapping of str to _Layout
+    layouts : mapping of str to Layout
         By study; what is read from others is passed over.
 
     Returns
@@ -209,15 +57,9 @@ def figure_problems(study: Study, layouts: Mapping[str, _Layout]) -> list[Proble
     list of Problem
         Each with the line of the file.
     """
-    faults = layouts[study.name].faults
-    problems = [
-        study.document.problem(("derived", name), "a formula that fits the data", fault)
-        for name, fault in faults.items()
-        if fault
-    ]
-    tables, found = _table_layouts(study)
+    tables, problems = _table_layouts(study)
     layouts = {**layouts, **tables}
-    problems += [*found, *_axis_problems(study), *_fit_problems(study, layouts[study.name])]
+    problems += [*_axis_problems(study), *_fit_problems(study, layouts[study.name])]
     for number, spec in enumerate(study.figures):
         for place, panel in _panels(spec, ("figures", number)):
             check = _Check(study, layouts, panel, place)
@@ -225,7 +67,7 @@ def figure_problems(study: Study, layouts: Mapping[str, _Layout]) -> list[Proble
     return problems
 
 
-def _table_layouts(study: Study) -> tuple[dict[str, _Layout], list[Problem]]:
+def _table_layouts(study: Study) -> tuple[dict[str, Layout], list[Problem]]:
     """Return what is in the tables that figures of a study show, and what is wrong with others."""
     layouts, problems = {}, []
     for reference in references_of(study.document):
@@ -239,15 +81,15 @@ def _table_layouts(study: Study) -> tuple[dict[str, _Layout], list[Problem]]:
             key = (*reference.entry, "from")
             problems += [study.document.problem(key, "", fault, "") for fault in error.faults]
             continue
-        columns = {name: _Quantity((ROW,), column.units) for name, column in table.items()}
+        columns = {name: Stored((ROW,), column.units) for name, column in table.items()}
         for name, column in columns.items():
             try:
                 powers_of(column.units)
-            except FigureError as error:
+            except UnitError as error:
                 fault = f"{path}, column {name}: {error}"
                 problems.append(study.document.problem((*reference.entry, "from"), "", fault, ""))
         rows = np.arange(next(iter(table.values())).values.size)
-        layouts[path] = _Layout(columns, {ROW: rows}, {ROW: "1"}, study)
+        layouts[path] = Layout(columns, {ROW: rows}, {ROW: "1"}, study)
     return {path: layout for path, layout in layouts.items() if layout is not None}, problems
 
 
@@ -258,19 +100,17 @@ def _axis_problems(study: Study) -> Iterator[Problem]:
             yield study.document.problem(key, "text that can be drawn", reason)
         try:
             powers_of(axis.natural_units or "1")
-        except FigureError as error:
+        except UnitError as error:
             key = ("axes", axis.name, "natural_units")
             yield study.document.problem(
                 key, "a unit such as t, t/hbar, (t/hbar)^2 or 1", str(error)
             )
 
 
-def _fit_problems(study: Study, layout: _Layout) -> Iterator[Problem]:
+def _fit_problems(study: Study, layout: Layout) -> Iterator[Problem]:
     """Check that what is fitted depends on numbers along the axis of the fit."""
     for number, fit in enumerate(study.fits):
         y = layout.quantities.get(fit["y"])
-        if DERIVED.sub("", fit["y"]) in layout.faults:
-            continue
         if y is None:
             expected = f"a variable of the data; `nessflow describe {study.kind_name}` lists them"
             yield study.document.problem(
@@ -295,7 +135,7 @@ class _Check:
     """The checks of one plot, ``place`` being its key in the file of the study."""
 
     study: Study
-    layouts: Mapping[str, _Layout]
+    layouts: Mapping[str, Layout]
     panel: Plot
     place: Key
 
@@ -450,14 +290,14 @@ class _Check:
         ``lines`` is None where any number of values will do.
         """
         layout = self.layouts.get(source)
-        if layout is None or DERIVED.sub("", name) in layout.faults:
+        if layout is None:
             return
         yield from self._selected(key, sel, layout)
         found = layout.find(name)
         if found is None:
             yield self._problem(key, "a variable of the data", _similar(name, layout), name)
             return
-        along = layout.find(x) if x else _Quantity((), "1")
+        along = layout.find(x) if x else Stored((), "1")
         if along is None:
             yield self._problem((*key[:-1], "x"), "a variable of the data", _similar(x, layout), x)
             return
@@ -478,7 +318,7 @@ class _Check:
                 expected = f"a value of {dim} in sel, or hue: {dim}"
                 yield self._problem(key, expected, f"it has {_some(values)}", name)
 
-    def _selected(self, key: Key, sel: Selection, layout: _Layout) -> Iterator[Problem]:
+    def _selected(self, key: Key, sel: Selection, layout: Layout) -> Iterator[Problem]:
         for dim, given in sel.items():
             if dim not in layout.values and dim not in layout.beside:
                 # Names that no study has are reported where names are checked.
@@ -506,7 +346,7 @@ class _Check:
         found = layout and layout.find(name)
         try:
             return found.units if found and powers_of(found.units) is not None else None
-        except FigureError:
+        except UnitError:
             return None
 
     def _same(self, key: Key, name: str, units: str | None, other: str | None) -> Iterator[Problem]:
@@ -533,7 +373,7 @@ class _Check:
         return self.study.document.problem((*self.place, *key), expected, hint, given)
 
 
-def _told_apart(sel: Selection, layout: _Layout) -> set[str]:
+def _told_apart(sel: Selection, layout: Layout) -> set[str]:
     """Return the dimensions of which what stands beside them chooses one value."""
     chosen: dict[str, np.ndarray] = {}
     for name in sel.keys() & layout.beside.keys():
@@ -547,7 +387,7 @@ def _is_logarithmic(panel: Plot, name: str, scale: str | None) -> bool:
     return scale == "log" or (isinstance(panel, PowerLaw) and name != "z")
 
 
-def _similar(name: str, layout: _Layout) -> str:
+def _similar(name: str, layout: Layout) -> str:
     """Return what a name that is not in the data may have meant."""
     base = next((n for n in layout.quantities if name.startswith(f"{n}_")), None)
     if not layout.study.ensemble and base and name.endswith(("_mean", "_sem", "_square")):

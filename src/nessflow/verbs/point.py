@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from nessflow.config.project import Study, parameters_of
 from nessflow.config.study import variables_at
 from nessflow.outcome import Coordinate, Variable
 from nessflow.registry import Kind
-from nessflow.run.derived.gathered import at_a_point, with_derived
+from nessflow.run.derived.gathered import FormulaError, with_derived
 from nessflow.run.judge import Verdict, judge
 from nessflow.store.layout import axis_variable, described
 from nessflow.written.formulas import read_formulas
@@ -63,73 +64,71 @@ def evaluate_point(study: Study, sample: int = 0) -> dict:
         ``long_name`` and, where a value is None, ``undefined`` with the reason.
     """
     point, random = first_point(study, sample)
-    variables, coordinates, verdict = point
     result = {
         "study": study.name,
         "point": {axis.name: axis.value(axis.labels[0]) for axis in study.axes},
     }
     if random:
         result["sample"] = sample
+    data = with_derived_of(study, point)
     return result | {
-        "status": verdict.status,
-        "message": verdict.message,
-        "coordinates": {name: each.values.tolist() for name, each in coordinates.items()},
+        "status": point.verdict.status,
+        "message": point.verdict.message,
+        "coordinates": {name: data[name].values.tolist() for name in point.coordinates},
         "observables": {
-            name: _observable(name, variable, verdict)
-            for name, variable in variables.items()
-            if not name.endswith("_error")
-        }
-        | _derived(study, point),
+            str(name): _observable(array, data.get(f"{name}_error"))
+            for name, array in data.data_vars.items()
+            if not str(name).endswith("_error")
+        },
     }
 
 
-def _derived(study: Study, point: Point) -> dict[str, dict]:
-    """Return the derived variables that one point alone has."""
-    axes = [axis.name for axis in study.axes]
-    formulas = at_a_point(read_formulas(study.derived), axes)
-    if not formulas:
-        return {}
-    coordinates = {axis.name: axis_variable(axis, axis.labels[0]) for axis in study.axes}
-    for name, each in point.coordinates.items():
-        dims = (each.beside or name,)
-        coordinates[name] = described(dims, each.values, each.natural_units, each.long_name)
-    variables = {"status": described((), int(point.verdict.status), "1", "status")}
-    for name, each in point.variables.items():
-        values = point.verdict.values[name]
-        variables[name] = described(each.dims, values, each.natural_units, each.long_name)
-        if name in point.verdict.reasons:
-            variables[name].attrs["undefined"] = point.verdict.reasons[name]
-    data = with_derived(xr.Dataset(variables, coordinates), formulas)
-    return {
-        name: {
-            "value": _plain(data[name].values),
-            "error": _plain(data[f"{name}_error"].values),
-            "units": data[name].natural_units,
-            "dims": list(data[name].dims),
-            "long_name": data[name].long_name,
-            **{key: data[name].attrs[key] for key in ("undefined",) if key in data[name].attrs},
-        }
-        for name in formulas
+def dataset_of(point: Point) -> xr.Dataset:
+    """Return the variables and coordinates of a point, with why some are undefined."""
+    values, reasons = point.verdict.values, point.verdict.reasons
+    data = {
+        name: described(each.dims, values[name], each.natural_units, each.long_name)
+        for name, each in point.variables.items()
     }
+    for name, reason in reasons.items():
+        data[name].attrs["undefined"] = reason
+    coordinates = {
+        name: described((each.beside or name,), each.values, each.natural_units, each.long_name)
+        for name, each in point.coordinates.items()
+    }
+    return xr.Dataset(data, coordinates)
 
 
-def _observable(name, variable, verdict) -> dict:
+def with_derived_of(study: Study, point: Point) -> xr.Dataset:
+    """Return a point, the values of its axes, and the derived variables that need no other point.
+
+    A formula that chooses what this point has not, such as a site of longer chains, has no value
+    here either; whether it has one anywhere is known with the study.
+    """
+    axes = {axis.name: axis_variable(axis, axis.labels[0]) for axis in study.axes}
+    status = described((), int(point.verdict.status), "1", "status")
+    data = dataset_of(point).assign_coords(axes).assign(status=status)
+    for name, each in read_formulas(study.derived).items():
+        with suppress(FormulaError):
+            data = with_derived(data, {name: each})
+    return data.drop_vars("status")
+
+
+def _observable(array: xr.DataArray, error: xr.DataArray | None) -> dict:
     entry = {
-        "value": _plain(verdict.values[name]),
-        "error": _plain(verdict.values.get(f"{name}_error")),
-        "units": variable.natural_units,
-        "dims": list(variable.dims),
-        "long_name": variable.long_name,
+        "value": _plain(array.values),
+        "error": None if error is None else _plain(error.values),
+        "units": array.natural_units,
+        "dims": list(array.dims),
+        "long_name": array.long_name,
     }
-    if name in verdict.reasons:
-        entry["undefined"] = verdict.reasons[name]
+    if "undefined" in array.attrs:
+        entry["undefined"] = array.undefined
     return entry
 
 
 def _plain(value):
     """Return nested lists of floats with None for what is not finite."""
-    if value is None:
-        return None
     if np.ndim(value):
         return [_plain(part) for part in value]
     return float(value) if math.isfinite(value) else None

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
+from nessflow.config.contents.layout import layout_of
 from nessflow.config.folders import results_fault
 from nessflow.config.grid import canonical_json
 from nessflow.config.matrices.reading import digests
@@ -52,7 +53,7 @@ from nessflow.store.manifest import (
     vouched_faults,
 )
 from nessflow.store.remembered import FILES, remembered
-from nessflow.verbs.figure_checks import figure_problems, layout_of
+from nessflow.verbs.figure_checks import figure_problems
 
 FORMATS = ("svg", "pdf", "png")
 SIDECAR = "json"

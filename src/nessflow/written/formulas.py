@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,8 +82,8 @@ class Formula:
     """The variables, axes and dimensions in it."""
     dims: frozenset[str]
     """The dimensions along which derivatives are taken."""
-    chosen: frozenset[str]
-    """The dimensions of which values are chosen by name."""
+    chosen: frozenset[tuple[str, str]]
+    """Dimensions and the values that are chosen of them, as in `Operand`."""
     _tree: ast.expr
     _operands: Mapping[int, Operand]
 
@@ -186,7 +187,7 @@ def formula(text: str) -> Formula:
         text,
         frozenset(operand.name for operand in operands.values()),
         frozenset(found.dims),
-        frozenset(dim for operand in operands.values() for dim, _ in operand.chosen),
+        frozenset(choice for operand in operands.values() for choice in operand.chosen),
         tree,
         operands,
     )
@@ -321,6 +322,8 @@ class Dimensions:
 
     def number(self, value: float) -> Quantity:
         """Return what a number is that is written out."""
+        if not math.isfinite(value):
+            raise ExpressionError("a number is too large")
         return Quantity((), None)
 
     def operand(self, operand: Operand, text: str) -> Quantity:
@@ -359,6 +362,8 @@ class Dimensions:
     def power(self, base: Quantity, exponent: float, text: str) -> Quantity:
         """Return what a power is."""
         powers = None if base.powers is None else times_power({}, base.powers, exponent)
+        if not all(map(math.isfinite, (powers or {}).values())):
+            raise ExpressionError("its unit has a power that is too large")
         return base._replace(powers=powers)
 
     def function(self, name: str, value: Quantity, text: str) -> Quantity:
@@ -440,4 +445,4 @@ def _is(value: object, text: str) -> bool:
     except ValueError:
         return False
     # As in figures: labels have 12 digits, the values of a kind may have more.
-    return abs(float(value) - number) <= 1e-12 + 1e-9 * abs(number)  # type: ignore[arg-type]
+    return math.isclose(value, number, rel_tol=1e-9, abs_tol=1e-12)  # type: ignore[arg-type]

@@ -1,8 +1,12 @@
 """Units as products of powers of the natural ones: ``(t/hbar)^2`` is ``{"t": 2, "hbar": -2}``."""
 
 import ast
+import math
 from collections import Counter
 from collections.abc import Mapping
+from fractions import Fraction
+
+_DENOMINATORS = 12
 
 
 class UnitError(ValueError):
@@ -19,7 +23,7 @@ def powers_of(unit: str) -> dict[str, float]:
     """
     try:
         powers = _powers(ast.parse(unit.replace("^", "**"), mode="eval").body)
-    except (SyntaxError, TypeError):
+    except (SyntaxError, TypeError, ValueError):
         raise UnitError(f"{unit!r} is no unit; units look like (t/hbar)^2") from None
     return {name: power for name, power in powers.items() if power}
 
@@ -51,7 +55,15 @@ def _product(one: Counter, other: Counter) -> Counter:
 def times_power(unit: Mapping[str, float], base: Mapping[str, float], exponent: float) -> dict:
     """Return the powers of ``unit base^exponent``."""
     product = _product(Counter(unit), _scaled(base, exponent))
-    return {name: power for name, power in product.items() if power}
+    return {name: plain for name, power in product.items() if (plain := _plain(power))}
+
+
+def _plain(power: float) -> float:
+    """Return the fraction that a power stands for: three times 0.333333, as it is written, is 1."""
+    if not math.isfinite(power):
+        return power
+    near = float(Fraction(power).limit_denominator(_DENOMINATORS))
+    return near if math.isclose(near, power, rel_tol=1e-5, abs_tol=1e-5) else power
 
 
 def unit_of(powers: Mapping[str, float]) -> str:

@@ -11,8 +11,8 @@ from nessflow.run.derived.numbers import SAMPLE, Number, Undefined
 from nessflow.run.ensemble import mean_and_sem
 from nessflow.store.layout import described
 from nessflow.store.status import OK
+from nessflow.written.expressions import ExpressionError
 from nessflow.written.formulas import (
-    OVER_SAMPLES,
     Dimensions,
     Formula,
     Operand,
@@ -26,6 +26,14 @@ FORMULA = "formula"
 _UNKNOWN = "the error of {} is not known"
 _UNBOUNDED = "the error has no bound"
 _TOO_LARGE = "too large for double precision"
+
+
+class FormulaError(ExpressionError):
+    """The formula of a derived variable, called ``name``, does not fit the data."""
+
+    def __init__(self, name: str, fault: str):
+        super().__init__(fault)
+        self.name = name
 
 
 def with_derived(
@@ -50,11 +58,14 @@ def with_derived(
 
     Raises
     ------
-    ExpressionError
+    FormulaError
         When a formula names what is not there, or units that do not fit.
     """
     for name, each in formulas.items():
-        known = each.evaluate(_dimensions(dataset))
+        try:
+            known = each.evaluate(_dimensions(dataset))
+        except ExpressionError as error:
+            raise FormulaError(name, str(error)) from None
         evaluation = _Evaluation(dataset)
         with np.errstate(all="ignore"):
             found = each.evaluate(evaluation)
@@ -91,25 +102,6 @@ def with_errors_of_means(dataset: xr.Dataset, names: Sequence[str]) -> xr.Datase
             for suffix in ("mean", "mean_square"):
                 dataset[f"{name}_{suffix}"].attrs["comment"] = "over the samples that have a value"
     return dataset
-
-
-def at_a_point(formulas: Mapping[str, Formula], axes: Sequence[str]) -> dict[str, Formula]:
-    """Return the formulas that one point alone has a value of: no derivative, no mean.
-
-    Parameters
-    ----------
-    formulas : mapping of str to Formula
-        Those of a study.
-    axes : sequence of str
-        Its axes.
-    """
-    found: dict[str, Formula] = {}
-    for name, each in formulas.items():
-        others = {used for used in each.names if OVER_SAMPLES.search(used)}
-        others |= each.names & (formulas.keys() - found.keys())
-        if not others and not each.dims and not each.chosen & set(axes):
-            found[name] = each
-    return found
 
 
 def _dimensions(dataset: xr.Dataset) -> Dimensions:

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from nessflow.config.contents.layout import layout_of
 from nessflow.config.grid import Axis, label_of, point_count
-from nessflow.config.project import Project, Study
+from nessflow.config.project import ConfigError, Project, Study
 from nessflow.figures.specs import Spec, panels_of, selections_of, studies_of
 from nessflow.run.gather import gather_study, set_blocks_aside
 from nessflow.run.plan import probed
@@ -21,6 +23,7 @@ from nessflow.store.manifest import FIGURES
 from nessflow.verbs.direct.run import keep_what_is_there, points_in
 from nessflow.verbs.draw import draw_study
 from nessflow.verbs.workflow import broken_lines, read_with_sources
+from nessflow.written.formulas import LEAST, read_formulas
 
 FOLDER = Path(".snakemake", "nessflow", "try")
 """Below the project: git knows none of it, and no other verb reads it."""
@@ -28,8 +31,6 @@ _SECONDS = 10.0
 """What the points may take, by the first and the last one."""
 _FEWEST, _MOST = 24, 400
 _SAMPLES = 4
-_VALUES = 2
-"""Of each axis at least."""
 _ROWS = 12
 
 
@@ -123,30 +124,50 @@ def coarse(study: Study, kept: Mapping[str, Collection[str]]) -> Study:
         while point_count(axes, ensemble) > most:
             longest = max(range(len(axes)), key=lambda k: len(axes[k].labels))
             thinned = _thinned(axes[longest], kept.get(axes[longest].name, ()))
-            if len(thinned.labels) == len(axes[longest].labels):
+            fewer = [*axes[:longest], thinned, *axes[longest + 1 :]]
+            if thinned == axes[longest] or not _has_formulas(replace(study, axes=tuple(fewer))):
                 break
-            axes[longest] = thinned
+            axes = fewer
         study = replace(study, axes=tuple(axes), ensemble=ensemble)
     return replace(study, tier=TRIAL)
 
 
 def _thinned(axis: Axis, kept: Collection[str]) -> Axis:
     """Return an axis with about three quarters of its values, the first and the last among them."""
-    count = max(_VALUES, len(axis.labels) * 3 // 4)
+    count = max(LEAST, len(axis.labels) * 3 // 4)
     chosen = set(np.linspace(0, len(axis.labels) - 1, count).round().astype(int).tolist())
     labels = enumerate(axis.labels)
     return replace(axis, labels=tuple(x for k, x in labels if k in chosen or x in kept))
+
+
+def _has_formulas(study: Study) -> bool:
+    """Tell whether the formulas of derived variables fit the data of a study."""
+    with suppress(ConfigError):
+        return not study.derived or bool(layout_of(study))
+    return False
 
 
 def _is_sound(spec: Spec, study: Study, project: Project) -> bool:
     return set(studies_of(spec, study.name)) <= project.studies.keys()
 
 
+def _label(text: str) -> str:
+    """Return the label of a value that a formula chooses, a number or a name."""
+    with suppress(ValueError):
+        return label_of(float(text))
+    return text
+
+
 def _selected(
-    studies: Iterable[str], name: str, figures: Iterable[Spec]
+    studies: Mapping[str, Study], name: str, figures: Iterable[Spec]
 ) -> dict[str, dict[str, set[str]]]:
-    """Return the labels that figures select: study -> axis -> labels."""
+    """Return the labels that figures and formulas select: study -> axis -> labels."""
     found = {each: {} for each in studies}
+    for each, study in studies.items():
+        for formula in read_formulas(study.derived).values():
+            for axis in study.axes:
+                chosen = {x for dim, x in formula.chosen if dim in ("", axis.name)}
+                found[each].setdefault(axis.name, set()).update(map(_label, chosen))
     for spec in figures:
         for source, sel in selections_of(spec, name):
             for axis, values in sel.items():

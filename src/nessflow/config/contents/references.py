@@ -16,6 +16,10 @@ from nessflow.written.expressions import BESIDE, CONSTANTS, FUNCTIONS, Expressio
 from nessflow.written.formulas import DERIVATIVE, formula
 
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_OF_POINTS = ("sample", "status")
+"""What tells points from each other, and enters no formula."""
+_TAKEN = ("message", "undefined_reasons")
+"""What stands beside the status in the files."""
 
 
 @dataclass(frozen=True)
@@ -96,36 +100,49 @@ def _formulas(document: Document) -> Mapping[str, object]:
 def derived_problems(document: Document, kind: Kind) -> list[Problem]:
     """Check that formulas of derived variables can be read, and names in them are there.
 
-    Whether dimensions and units fit is known with the study (nessflow.verbs.figure_checks).
+    Whether dimensions and units fit is known with the study (`layout_of`).
     """
-    taken = _names(kind, document)
+    taken = [*_names(kind, document), *_TAKEN]
     fits = [str(fit.get("name")) for fit in items_of(document, "fits") if isinstance(fit, dict)]
     others = [*FUNCTIONS, *CONSTANTS, DERIVATIVE, *(f"{name.replace('-', '_')}_" for name in fits)]
-    known, problems = [each for each in taken if each not in ("sample", "status")], []
+    known, problems = [each for each in _names(kind, document) if each not in _OF_POINTS], []
+    used: dict[str, frozenset[str]] = {}
     for name, text in _formulas(document).items():
         key, reserved = ("derived", name), DERIVED.search(name)
         is_fit = any(name.startswith(start) for start in others if start.endswith("_"))
         if not _VARIABLE.fullmatch(name) or iskeyword(name) or reserved:
             expected = "a name of letters, digits and _ that begins with a letter"
             hint = f"{reserved[0]} is what data add to a name" if reserved else ""
+            hint = f"{name} is a word of Python" if iskeyword(name) else hint
             problems.append(document.problem(key, expected, hint, ""))
         elif name in taken or name in others or is_fit:
             problems.append(document.problem(key, "another name", f"{name} is taken", ""))
         try:
-            used = formula(text).names if isinstance(text, str) else frozenset()
+            used[name] = formula(text).names if isinstance(text, str) else frozenset()
         except ExpressionError as error:
             problems.append(document.problem(key, "a formula of variables and axes", str(error)))
-            used = frozenset()
-        for each in sorted(used):
+            used[name] = frozenset()
+    for name in used:
+        for each in sorted(used[name]):
             if each not in known and DERIVED.sub("", each) not in known:
                 hint = nearest(each, known)
-                if each in _formulas(document):
+                if each in used:
                     hint = f"{each} stands below: write it above {name}"
+                    hint = f"{each} is made of {name}" if name in _needed(each, used) else hint
                 hint = hint or f"`nessflow describe {document.data['study']}` lists them"
                 expected = f"variables, axes and dimensions of the data, not {each}"
-                problems.append(document.problem(key, expected, hint))
+                problems.append(document.problem(("derived", name), expected, hint))
         known.append(name)
     return problems
+
+
+def _needed(name: str, used: Mapping[str, frozenset[str]]) -> set[str]:
+    """Return a derived variable and all that it is made of."""
+    found, waiting = set(), {name}
+    while waiting:
+        found |= waiting
+        waiting = {x for each in waiting for x in used.get(each, ())} - found
+    return found
 
 
 def repeated_names(document: Document) -> list[Problem]:
