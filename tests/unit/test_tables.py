@@ -14,7 +14,8 @@ from nessflow.run.gather import gather_study
 from nessflow.run.plan import plan_study
 from nessflow.run.solve import solve_block
 from nessflow.store.tables import TableError, read_table
-from nessflow.verbs.draw import draw_study
+from nessflow.verbs import draw
+from nessflow.verbs.draw import draw_study, drawn
 from nessflow.verbs.plan import rerun_lines
 from nessflow.verbs.workflow import read_project
 
@@ -152,11 +153,8 @@ def test_a_table_is_drawn_recorded_and_makes_its_figures_alone_old(root, monkeyp
         solve_block(block, found.results / "level")
     data = gather_study(study, found.results / "level")
     shown = {}
-    from nessflow.verbs import draw
-
-    kept = draw.drawn
     monkeypatch.setattr(
-        draw, "drawn", lambda spec, *rest: shown.setdefault(spec.name, kept(spec, *rest))
+        draw, "drawn", lambda spec, *rest: shown.setdefault(spec.name, drawn(spec, *rest))
     )
     draw_study(study, found.studies, found.results, print)
     points = shown["iv"].axes[0].get_lines()[1]
@@ -176,6 +174,69 @@ def test_a_table_is_drawn_recorded_and_makes_its_figures_alone_old(root, monkeyp
     assert rerun_lines(*run()) == []
     (root / "data/iv.csv").write_text(TABLE.replace("0.81", "0.82"))
     assert rerun_lines(*run()) == ["level: figures: data/iv.csv changed"]
+
+
+CURRENT = """\
+title: The current through a level
+study: steady-current
+system:
+  lattice: {kind: chain, sites: 1}
+  leads:
+    left:  {kind: wide-band, broadening: 1, chemical_potential: $mu, temperature: 0.1}
+    right: {kind: wide-band, broadening: 1, chemical_potential: 0, temperature: 0.1}
+observables: [currents]
+axes:
+  mu: {inner: {linspace: [-1, 1, 9]}}
+units: {t: 2.5 meV}
+figures:
+  - name: iv
+    plot: lines
+    x: mu
+    y: net_particle_current
+    ylabel: current
+    layers:
+      - {from: data/iv.csv, y: measured, label: measured}
+  - name: rest
+    plot: lines
+    x: mu
+    ylabel: residual
+    layers:
+      - {from: data/iv.csv, y: measured, minus: net_particle_current, label: difference}
+"""
+
+
+def test_what_was_measured_is_shown_in_the_units_of_the_curve(root, monkeypatch):
+    (root / "config/studies/level.yaml").write_text(CURRENT)
+    table = "mu [t],measured [t/hbar],measured_error\n-0.5,-0.04,0.001\n0.25,0.05,0.002\n"
+    (root / "data/iv.csv").write_text(table)
+    project = read_project(root)
+    study = project.studies["level"]
+    for block in study.blocks:
+        solve_block(block, project.results / "level")
+    data = gather_study(study, project.results / "level")
+    shown = {}
+    monkeypatch.setattr(
+        draw, "drawn", lambda spec, *rest: shown.setdefault(spec.name, drawn(spec, *rest))
+    )
+    draw_study(study, project.studies, project.results, print)
+    # A particle per hbar/t is e t/hbar: 2.5 meV e^2/hbar.
+    ampere = 2.5e-3 * 1.602176634e-19**2 / 1.054571817e-34
+    factor, measured, error = ampere * 1e9, np.array([-0.04, 0.05]), np.array([0.001, 0.002])
+    (axes,) = shown["iv"].axes
+    assert ("nA" in axes.get_ylabel(), "meV" in axes.get_xlabel()) == (True, True)
+    curve, points = axes.get_lines()[:2]
+    current = data["net_particle_current"].values
+    np.testing.assert_allclose(curve.get_ydata(), current * factor, rtol=1e-9)
+    np.testing.assert_allclose(points.get_xdata(), [-0.5 * 2.5, 0.25 * 2.5])
+    np.testing.assert_allclose(points.get_ydata(), measured * factor, rtol=1e-9)
+    bars = axes.collections[-1].get_segments()
+    np.testing.assert_allclose([np.ptp(bar[:, 1]) for bar in bars], 2 * error * factor, rtol=1e-9)
+    (axes,) = shown["rest"].axes
+    assert "nA" in axes.get_ylabel()
+    rest = measured - current[[2, 5]]
+    np.testing.assert_allclose(axes.get_lines()[0].get_ydata(), rest * factor, rtol=1e-9)
+    bars = axes.collections[-1].get_segments()
+    np.testing.assert_allclose([np.ptp(bar[:, 1]) for bar in bars], 2 * error * factor, rtol=1e-6)
 
 
 @given(

@@ -293,7 +293,7 @@ def _curve_lines(spec: Lines, number: int, datasets: Data, study: str) -> list[_
     x, y = along(data, curve.x or spec.x, curve.y, sel, first)
     band = error_of(data, curve.y, sel, y.dims)
     if curve.minus:
-        y, band = _residual(spec, curve, x, y, band, datasets[study])
+        x, y, band = _residual(spec, curve, x, y, band, datasets[study])
     if not curve.hue:
         spread = None if band is None else band.values
         look = _look(spec, number, 0, None)
@@ -320,14 +320,18 @@ def _residual(
     y: xr.DataArray,
     band: xr.DataArray | None,
     data: xr.Dataset,
-) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return a column of a table less a curve at the places of the table, and the error of that."""
+) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """Return the places of a table, a column less a curve there, and the error of that.
+
+    Both are quantities as those of the curve: columns know units, and not that they are currents.
+    """
     sel = spec.sel | curve.sel
     known, values = along(data, spec.x, curve.minus, sel)
     error = error_of(data, curve.minus, sel, values.dims)
     error = None if error is None else error.values
     value, off = interpolated(known.values, values.values, error, x.values)
-    return y - value, y.copy(data=off) + (0.0 if band is None else band.values)
+    total = y.copy(data=off) + (0.0 if band is None else band.values)
+    return x.assign_attrs(known.attrs), (y - value).assign_attrs(values.attrs), total
 
 
 def _emptiness(data: xr.Dataset, y: xr.DataArray, sel: Selection) -> str | None:
