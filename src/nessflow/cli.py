@@ -107,7 +107,10 @@ def plan(studies, tier, allow_large, probe):
 
     choices = {"tier": tier, "studies": studies or None, "allow_large": allow_large}
     project = read_project(Path(), is_tolerant=True, **choices)
-    for line in [*(f"warning: {fault}" for fault in faults()), *impossible_lines(project)]:
+    for line in [
+        *(f"warning: {fault}" for fault in faults()),
+        *impossible_lines(project.studies.values()),
+    ]:
         _to_stderr(line)
     rows = [
         plan_study(study, project.results / study.name, probe=probe)

@@ -66,7 +66,8 @@ def test_an_edit_that_times_and_sizes_do_not_show(root, readings, name):
     assert second.jobs[name].numbers != first.jobs[name].numbers
     edited(path, "broadening: 1.2", "broadening: 1.1")
     assert open_project(root, {}) == first
-    assert len(readings) == 3
+    # What is read anew is the study that changed.
+    assert [asked for _, asked in readings[1:]] == [[name]] * 2
 
 
 def test_a_touch_is_no_edit(root, readings):
@@ -101,7 +102,7 @@ def test_what_is_written_while_it_is_read_is_not_remembered(root, monkeypatch):
         lambda b: b.replace(b"chain", b"chaos"),
         lambda b: b"",
         # Of a version that had not this key.
-        lambda b: b.replace(b'"files"', b'"flies"'),
+        lambda b: b.replace(b'"read"', b'"road"'),
     ],
 )
 def test_a_damaged_memory_is_none(root, readings, change):
@@ -115,7 +116,8 @@ def test_each_question_has_its_own_answer(root, readings):
     asked = [{}, {"studies": "chain"}, {"tier": "smoke"}, {"allow_large": True}]
     first = [open_project(root, config) for config in asked]
     assert [open_project(root, config) for config in asked] == first
-    assert len({repr(found) for found in first}) == len(readings) == len(asked)
+    # What is known of a study does not depend on which others are asked for.
+    assert len({repr(found) for found in first}) == len(asked) == len(readings) + 1
     # A file that was renamed answers no other question.
     kept = sorted((root / ".snakemake" / "nessflow").iterdir())
     kept[0].replace(kept[1])
@@ -132,7 +134,8 @@ def test_files_and_faults_that_come_and_go(root, readings, capsys):
     assert open_project(root, {}).chosen == ["chain", "new", "spectrum"]
     new.unlink()
     assert open_project(root, {}) == first
-    assert len(readings) == 5
+    # The new one alone, and in vain all of them, twice; then the new one.
+    assert [asked for _, asked in readings[1:]] == [["new"], None] * 2 + [["new"]]
     (root / "results").write_text("in the way")
     with pytest.raises(SystemExit):
         open_project(root, {})
@@ -145,3 +148,31 @@ def test_parts_of_others_may_follow_from_anything(root, readings):
     for _ in range(2):
         open_project(root, {})
     assert len(readings) == 2
+
+
+def test_figures_follow_from_the_studies_whose_data_they_show(root, readings):
+    reader = root / "config" / "studies" / "reader.yaml"
+    layer = "{from: spectrum, y: loss_transmission, label: b, x: energy, sel: {t_S: 1}}"
+    figure = f"  - {{name: both, plot: lines, x: energy, ylabel: T, layers: [{layer}]}}\n"
+    reader.write_text(SPECTRUM + figure)
+    first = open_project(root, {})
+    assert first.sources["reader"]["both"] == ["spectrum"]
+    alone = open_project(root, {"studies": "reader"})
+    assert (alone.chosen, [*alone.jobs]) == (["reader"], ["reader", "spectrum"])
+    assert len(readings) == 1
+    edited(root / "config" / "studies" / "spectrum.yaml", "rate: 0.5", "rate: 0.6")
+    open_project(root, {"studies": "chain"})
+    assert len(readings) == 1
+    assert sorted(readings[-1:][0][1]) == ["chain", "reader", "spectrum"]
+    open_project(root, {})
+    assert sorted(readings[-1][1]) == ["reader", "spectrum"]
+    # Without what it reads its figure is none; that is not remembered as what it is.
+    edited(root / "config" / "studies" / "spectrum.yaml", "title: ", "titel: ")
+    for _ in range(2):
+        found = open_project(root, {})
+        assert (found.broken, found.chosen) == (["spectrum"], ["chain", "reader"])
+        assert [*found.jobs["reader"].figures] == ["loss"]
+    edited(root / "config" / "studies" / "spectrum.yaml", "titel: ", "title: ")
+    again = open_project(root, {})
+    assert [*again.jobs["reader"].figures] == ["loss", "both"]
+    assert again == open_project(root, {})

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -132,29 +132,10 @@ def load_project(
         With every fault of every file; a tolerant reader is only stopped by faults of
         ``config.yaml`` and of the command line, or where no study is sound.
     """
-    root = Path(root)
-    document = _settings(root / "config" / "config.yaml")
-    if tier is not None:
-        document = document.replaced(("tier",), tier, COMMAND_LINE)
-    if studies is not None:
-        several = [studies] if isinstance(studies, str) and studies != "all" else studies
-        several = several if isinstance(several, str) else list(several)
-        document = document.replaced(("studies",), several, COMMAND_LINE)
-    settings, faults = validated(ProjectFile, document.data)
-    if settings is None:
-        raise ConfigError(_problems(document, faults))
-    if fault := results_fault(root, settings.results):
-        raise ConfigError([document.problem(("results",), "", fault)])
-    folder = root / "config" / "studies"
-    found, faults = _study_files(folder)
-    paths, missing = _selected(settings.studies, found, document)
-    for name, problem in missing:
-        if document.place(("studies",)) is COMMAND_LINE:
-            faults.setdefault("", []).append(problem)
-        else:
-            faults.setdefault(name, []).append(problem)
+    choice, faults = _chosen(Path(root), tier, studies)
+    settings, root = choice.settings, Path(root)
     loaded = {}
-    for path in paths:
+    for path in choice.paths:
         try:
             study = load_study(
                 path,
@@ -169,14 +150,84 @@ def load_project(
         else:
             loaded[study.name] = study
     for study in loaded.values():
-        if problems := _source_problems(study, loaded, list(found)):
+        if problems := _source_problems(study, loaded, list(choice.files)):
             faults.setdefault(study.name, []).extend(problems)
-    results = root / settings.results
-    results = results if settings.tier == "paper" else results / settings.tier
-    project = Project(root, settings.tier, loaded, results).parted(faults)
+    project = Project(root, settings.tier, loaded, choice.results).parted(faults)
     if not is_tolerant or "" in faults or not project.studies:
         project.require(project.broken)
     return project
+
+
+class Choice(NamedTuple):
+    """What ``config.yaml`` and the command line choose.
+
+    Attributes
+    ----------
+    settings : ProjectFile
+    files : mapping of str to Path
+        All study files by name.
+    paths : list of Path
+        Those of the chosen studies.
+    results : Path
+        The results folder of the tier.
+    """
+
+    settings: ProjectFile
+    files: Mapping[str, Path]
+    paths: list[Path]
+    results: Path
+
+
+def _chosen(
+    root: Path, tier: str | None, studies: str | Sequence[str] | None
+) -> tuple[Choice, "Faults"]:
+    """Return what is chosen, and the faults of names and files of studies."""
+    document = _settings(root / "config" / "config.yaml")
+    if tier is not None:
+        document = document.replaced(("tier",), tier, COMMAND_LINE)
+    if studies is not None:
+        several = [studies] if isinstance(studies, str) and studies != "all" else studies
+        several = several if isinstance(several, str) else list(several)
+        document = document.replaced(("studies",), several, COMMAND_LINE)
+    settings, faults = validated(ProjectFile, document.data)
+    if settings is None:
+        raise ConfigError(_problems(document, faults))
+    if fault := results_fault(root, settings.results):
+        raise ConfigError([document.problem(("results",), "", fault)])
+    found, faults = _study_files(root / "config" / "studies")
+    paths, missing = _selected(settings.studies, found, document)
+    for name, problem in missing:
+        if document.place(("studies",)) is COMMAND_LINE:
+            faults.setdefault("", []).append(problem)
+        else:
+            faults.setdefault(name, []).append(problem)
+    results = root / settings.results
+    results = results if settings.tier == "paper" else results / settings.tier
+    return Choice(settings, found, paths, results), faults
+
+
+def chosen_studies(
+    root: Path, *, tier: str | None = None, studies: str | Sequence[str] | None = None
+) -> Choice | None:
+    """Return what is chosen, without a look into the files of studies.
+
+    Parameters
+    ----------
+    root, tier, studies
+        As for `load_project`.
+
+    Returns
+    -------
+    Choice or None
+        None where a name of a study or of a file is wrong: who reads the project says so.
+
+    Raises
+    ------
+    ConfigError
+        When ``config.yaml`` has a fault.
+    """
+    choice, faults = _chosen(root, tier, studies)
+    return None if faults else choice
 
 
 def blamed(error: Exception, path: Path) -> ConfigError | None:

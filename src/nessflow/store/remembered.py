@@ -1,9 +1,10 @@
-"""What was found out once about unchanged files, found again by the content of them all.
+"""What was found out once about unchanged studies, found again by the content of their files.
 
 Reading and checking the studies of a project takes seconds, and each run and each job of a cluster
-needs what comes of it.  That follows from the files of the configuration, those that its studies
-name, those of nessflow, Python and the packages beside it, of which there is one SHA-256
-(`inputs`).  No file is taken to be what it was because it has the same name, time or size.
+needs what comes of it.  For one study that follows from its file, those that it names and those of
+the studies whose data its figures need, and from what all share: the settings of the project, the
+files of nessflow, Python and the packages beside it.  Of these there is one SHA-256 each.  No file
+is taken to be what it was because it has the same name, time or size.
 """
 
 import contextlib
@@ -12,20 +13,20 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nessflow.digest import SOURCE
 from nessflow.store.citation import CITATION
 from nessflow.store.files import StoreError, file_sha256, write_text
 
 FILES = "files"
-"""The name of what is remembered that has the files that studies name."""
+"""The part of what is found of a study that has the SHA-256 of each file that it names."""
 
 
 class Inputs(NamedTuple):
-    """What a project is made of.
+    """What something follows from.
 
     Attributes
     ----------
@@ -39,28 +40,97 @@ class Inputs(NamedTuple):
     states: tuple[tuple[int, ...], ...]
 
 
-def inputs(root: Path, asked: str, named: Iterable[str] = ()) -> Inputs | None:
-    """Return what the reading of a project follows from.
+class Finding(NamedTuple):
+    """What was found of a study.
+
+    Attributes
+    ----------
+    content : mapping
+        Something that JSON can hold.
+    read : frozenset of str or None
+        The files of the project that it follows from; None where one of them has a fault.
+    """
+
+    content: Mapping[str, Any]
+    read: frozenset[str] | None
+
+
+class Memory:
+    """What was found out of the studies of a project, one by one.
 
     Parameters
     ----------
+    path : Path
+        The file that remembers it; one that is not as it was written, or cannot be, is none.
     root : Path
-        Its folder.
+        The folder of the project.
     asked : str
-        What is asked of it.
-    named : iterable of str
-        Files below the folder that its studies name.
-
-    Returns
-    -------
-    Inputs or None
-        None where a file cannot be read: somebody has to say so.
+        What was asked of each study.
     """
-    installed = sorted(name for folder in sys.path for name in _distributions(folder))
-    surroundings = [asked, sys.version, str(root), os.getcwd(), installed]
-    sha256, states = hashlib.sha256(json.dumps(surroundings).encode()), []
+
+    def __init__(self, path: Path, root: Path, asked: str):
+        self._path, self._root, self._entries = path, root, {}
+        installed = sorted(name for folder in sys.path for name in _distributions(folder))
+        surroundings = [asked, sys.version, str(root), os.getcwd(), installed]
+        self._surroundings = json.dumps(surroundings)
+        self._shared = inputs(self._surroundings, _shared(root))
+        with contextlib.suppress(OSError, ValueError):
+            self._entries = dict(json.loads(path.read_text(encoding="utf-8")))
+
+    def found(self, name: str) -> Mapping[str, Any] | None:
+        """Return what was found of a study; None where something that it follows from has changed.
+
+        The name may be empty: for what follows from nothing but what all studies share.
+        """
+        # What damaged files, and those of other versions, have is not what is looked for.
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
+            entry = self._entries[name]
+            seal = self._seal(name, entry["read"], entry["text"])
+            if seal is not None and seal == entry["seal"]:
+                return json.loads(entry["text"])
+        return None
+
+    def state(self) -> Inputs | None:
+        """Return what all studies follow from that may be written while they are read."""
+        return inputs(self._surroundings, [*_shared(self._root), *_studies(self._root)])
+
+    def keep(self, findings: Mapping[str, Finding], before: Inputs | None) -> None:
+        """Remember what was found of some studies.
+
+        Parameters
+        ----------
+        findings : mapping of str to Finding
+            By study; those that follow from files with faults are not remembered.
+        before : Inputs or None
+            The state before they were read: what was written meanwhile may not be what was read.
+        """
+        if before is None or self.state() != before:
+            return
+        there = {"", *(path.stem for path in _studies(self._root))}
+        entries = {name: entry for name, entry in self._entries.items() if name in there}
+        for name, (content, read) in findings.items():
+            text = json.dumps(content)
+            seal = None if read is None else self._seal(name, read, text)
+            if seal is not None and _are(self._root, content.get(FILES, {})):
+                entries[name] = {"read": sorted(read), "text": text, "seal": seal}
+        with contextlib.suppress(StoreError):
+            write_text(self._path, json.dumps(entries))
+
+    def _seal(self, name: str, read: Iterable[str], text: str) -> str | None:
+        own = inputs(f"{name}\n{text}", (self._root / each for each in sorted(read)))
+        if self._shared is None or own is None:
+            return None
+        return hashlib.sha256(f"{self._shared.sha256}\n{own.sha256}".encode()).hexdigest()
+
+
+def inputs(beside: str, paths: Iterable[Path]) -> Inputs | None:
+    """Return what follows from a text and some files; None where one of these cannot be read.
+
+    Then somebody has to say so.
+    """
+    sha256, states = hashlib.sha256(beside.encode()), []
     try:
-        for path in [*_files(root), *(root / name for name in sorted(named))]:
+        for path in paths:
             state = os.stat(path)
             # Opening a pipe would wait for its writer.
             if not stat.S_ISREG(state.st_mode):
@@ -79,57 +149,20 @@ def _distributions(folder: str) -> Iterator[str]:
         yield from (name for name in os.listdir(folder or ".") if name.endswith("-info"))
 
 
-def _files(root: Path) -> Iterator[Path]:
+def _shared(root: Path) -> Iterator[Path]:
     # One that is not there says nothing; a link that leads nowhere is somebody's mistake.
     yield from (root / "config").glob("config.yaml")
     yield from root.glob(CITATION)
-    yield from sorted((root / "config" / "studies").glob("*.y*ml"))
     for folder, folders, names in os.walk(SOURCE / "nessflow"):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         yield from (Path(folder, name) for name in sorted(names))
 
 
-def remembered(
-    path: Path, root: Path, asked: str, find_out: Callable[[], tuple[Mapping[str, object], bool]]
-) -> Mapping[str, object]:
-    """Return what `find_out` says of a project, without asking it where nothing has changed.
-
-    Parameters
-    ----------
-    path : Path
-        The file that remembers it; one that is not as it was written, or cannot be, is none.
-    root : Path
-        The folder of the project.
-    asked : str
-        What is asked of the project.
-    find_out : callable
-        Returns something that JSON can hold, which has the SHA-256 of each file that studies name
-        (`FILES`), and whether it may be remembered.
-    """
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        seal, _, text = path.read_text(encoding="utf-8").partition("\n")
-        content = json.loads(text)
-        # What else they name they would do by an edit, or by a file that they name.
-        now = inputs(root, asked, content[FILES])
-        if now and seal == _seal(now, text):
-            return content
-    before = inputs(root, asked)
-    content, is_sound = find_out()
-    after = inputs(root, asked, content[FILES])
-    # What was written while it was read may not be what was read.
-    same = after and inputs(root, asked) == before and _are(root, content[FILES])
-    if before and is_sound and same:
-        text = json.dumps(content)
-        with contextlib.suppress(StoreError):
-            write_text(path, f"{_seal(after, text)}\n{text}")
-    return content
+def _studies(root: Path) -> list[Path]:
+    return sorted((root / "config" / "studies").glob("*.y*ml"))
 
 
 def _are(root: Path, files: Mapping[str, str]) -> bool:
     with contextlib.suppress(OSError):
         return all(f"sha256:{file_sha256(root / name)}" == files[name] for name in files)
     return False
-
-
-def _seal(of: Inputs, text: str) -> str:
-    return hashlib.sha256(f"{of.sha256}\n{text}".encode()).hexdigest()

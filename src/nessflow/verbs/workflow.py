@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from nessflow.config.contents.layout import layout_of
-from nessflow.config.folders import results_fault
 from nessflow.config.grid import canonical_json
 from nessflow.config.matrices.reading import digests
 from nessflow.config.project import (
@@ -18,6 +17,7 @@ from nessflow.config.project import (
     Project,
     Study,
     blamed,
+    chosen_studies,
     is_study_name,
     load_project,
     template_json,
@@ -52,7 +52,7 @@ from nessflow.store.manifest import (
     state_of,
     vouched_faults,
 )
-from nessflow.store.remembered import FILES, remembered
+from nessflow.store.remembered import FILES, Finding, Memory
 from nessflow.verbs.figure_checks import figure_problems
 
 FORMATS = ("svg", "pdf", "png")
@@ -164,14 +164,10 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
         _stop(f"{root}: cannot write; copy the project, results included, to where you can write")
     allow_large = bool(config.get("allow_large", False))
     choices = {"tier": config.get("tier"), "allow_large": allow_large, "is_tolerant": True}
-    known: dict[str, Study] = {}
-    asked = repr([config.get("studies"), choices])
+    asked = repr([str(root), choices])
     path = root / ".snakemake" / "nessflow" / f"{short_hash(asked)}.json"
-
-    def find_out():
-        project, chosen = read_with_sources(root, config.get("studies"), **choices)
-        known.update(project.studies)
-        return _found(root, project, chosen, allow_large=allow_large)
+    memory = None if has_outside(root) else Memory(path, root, asked)
+    known: dict[str, Study] = {}
 
     def study(name):
         if name not in known:
@@ -179,42 +175,93 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
         return known[name]
 
     try:
-        found = find_out()[0] if has_outside(root) else remembered(path, root, asked, find_out)
-        if results_fault(root, found["results"]):
-            # A folder may go, or become a file, while the configuration stays.
-            find_out()
+        found = _found(root, config.get("studies"), choices, memory, known)
     except ConfigError as error:
         _stop(error)
-    jobs = {name: Jobs(**jobs) for name, jobs in found["jobs"].items()}
-    return Workflow(**{**found, "results": Path(found["results"]), "jobs": jobs}, study=study)
+    flags = ["--tier", found["tier"], *(["--allow-large"] if allow_large else [])]
+    return Workflow(**found, flags=flags, study=study)
 
 
 def _found(
-    root: Path, project: Project, chosen: list[str], *, allow_large: bool
-) -> tuple[dict[str, object], bool]:
-    """Return what Snakemake needs to know of a project, and whether all of it is sound."""
+    root: Path,
+    studies: object,
+    choices: Mapping[str, object],
+    memory: Memory | None,
+    known: dict[str, Study],
+) -> dict[str, object]:
+    """Return what Snakemake needs to know of a project; add studies that are read to the known."""
+    choice = chosen_studies(root, tier=choices["tier"], studies=studies) if memory else None
+    chosen = [path.stem for path in choice.paths] if choice else []
+    pieces = _remembered(memory, chosen) if choice else {}
+    unknown = [name for name, piece in pieces.items() if piece is None]
+    every = memory.found("") if memory else None
+    findings, faults, broken = {}, [], []
+    before = memory.state() if memory else None
+    if every is None:
+        every = {"figure_source": style_digest(), "report_source": report_digest()}
+        findings[""] = Finding(every, frozenset())
+    if unknown or not choice:
+        try:
+            project, read = read_with_sources(root, unknown or studies, **choices)
+        except ConfigError:
+            if not unknown:
+                raise
+            # None of these is sound; others may be.
+            project, read = read_with_sources(root, studies, **choices)
+        chosen = chosen if choice else read
+        known.update(project.studies)
+        faults, broken = broken_lines(project), list(project.broken)
+        new = {name: _finding(root, project, study) for name, study in project.studies.items()}
+        pieces = {**pieces, **{name: content for name, (content, _) in new.items()}}
+        pieces = {name: piece for name, piece in pieces.items() if name not in project.broken}
+        findings |= new
+    if memory and findings:
+        memory.keep(findings, before)
+    chosen = [name for name in chosen if name in pieces]
+    names = chosen if len(pieces) == len(chosen) else sorted(pieces)
+    results = choice.results if choice else project.results
+    return {
+        "results": results.relative_to(root),
+        "tier": choice.settings.tier if choice else project.tier,
+        "jobs": {name: Jobs(**pieces[name]["jobs"]) for name in names},
+        "sources": {name: pieces[name]["sources"] for name in names},
+        "chosen": chosen,
+        "broken": broken,
+        "warnings": [*faults, *(line for name in names for line in pieces[name]["warnings"])],
+        FILES: {path: sha for name in names for path, sha in pieces[name][FILES].items()},
+        **every,
+    }
+
+
+def _remembered(memory: Memory, chosen: Iterable[str]) -> dict[str, Mapping | None]:
+    """Return what is known of studies and of those that they need, None where nothing is."""
+    found, waiting = {}, list(chosen)
+    for name in waiting:
+        if name not in found:
+            found[name] = memory.found(name)
+            sources = found[name]["sources"].values() if found[name] else ()
+            waiting += [source for each in sources for source in each]
+    return found
+
+
+def _finding(root: Path, project: Project, study: Study) -> Finding:
+    """Return what Snakemake needs to know of a study, and the files that it follows from."""
+    needed = {study.name, *data_of(study)}
     # Relative, so that Snakemake's own records do not depend on where the project lies.
     results = project.results.relative_to(root)
-    studies = project.studies.values()
-    found = {
-        "results": results.as_posix(),
-        "tier": project.tier,
-        "jobs": {each.name: asdict(jobs_of(results, each, project.broken)) for each in studies},
-        "sources": {
-            each.name: {
-                spec.name: sorted(set(studies_of(spec, each.name))) for spec in each.figures
-            }
-            for each in studies
-        },
-        "chosen": chosen,
-        "broken": list(project.broken),
-        "warnings": broken_lines(project) + impossible_lines(project),
-        "flags": ["--tier", project.tier, *(["--allow-large"] if allow_large else [])],
-        "figure_source": style_digest(),
-        "report_source": report_digest(),
-        FILES: {k: v for each in studies for k, v in (each.files | tables_in(each)).items()},
+    sources = {spec.name: sorted(set(studies_of(spec, study.name))) for spec in study.figures}
+    files = study.files | tables_in(study)
+    content = {
+        "jobs": asdict(jobs_of(results, study, project.broken)),
+        "sources": sources,
+        "warnings": impossible_lines([study]),
+        FILES: files,
     }
-    return found, not project.broken
+    if not needed <= project.studies.keys():
+        return Finding(content, None)
+    others = {path for name in needed for path in project.studies[name].files}
+    paths = {f"config/studies/{name}.yaml" for name in needed}
+    return Finding(content, frozenset(paths | others | files.keys()))
 
 
 def _unknown_choice(name: str) -> Problem:
@@ -256,9 +303,9 @@ def broken_lines(project: Project) -> list[str]:
     return [f"warning: {problem}" for problem in dict.fromkeys(faults)]
 
 
-def impossible_lines(project: Project) -> list[str]:
+def impossible_lines(studies: Iterable[Study]) -> list[str]:
     """Return one line for each value of an axis at which points are not possible."""
-    found = [problem for study in project.studies.values() for problem in study.warnings]
+    found = [problem for study in studies for problem in study.warnings]
     return [f"warning: {problem}; such points fail, and no others" for problem in found]
 
 
