@@ -17,7 +17,7 @@ from nessflow.config.project import ConfigError, load_study, units_of_project
 from nessflow.errors import Problem, nearest
 from nessflow.registry import faults, find_kind, kind_names, use_project
 from nessflow.studies.kind import Status
-from nessflow.verbs.workflow import impossible_lines, read_project
+from nessflow.verbs.workflow import citation_lines, impossible_lines, read_project
 
 STUDIES = Path("config/studies")
 TIER = click.option(
@@ -107,10 +107,9 @@ def plan(studies, tier, allow_large, probe):
 
     choices = {"tier": tier, "studies": studies or None, "allow_large": allow_large}
     project = read_project(Path(), is_tolerant=True, **choices)
-    for line in [
-        *(f"warning: {fault}" for fault in faults()),
-        *impossible_lines(project.studies.values()),
-    ]:
+    broken = [f"warning: {fault}" for fault in faults()]
+    warnings = [*impossible_lines(project.studies.values()), *citation_lines(Path())]
+    for line in [*broken, *warnings]:
         _to_stderr(line)
     rows = [
         plan_study(study, project.results / study.name, probe=probe)

@@ -12,7 +12,14 @@ from nessflow.config.project import ConfigError, load_project
 from nessflow.errors import Problem
 from nessflow.figures.specs import SPEC
 from nessflow.registry import kind_names, use_project
-from nessflow.store.citation import NOT_STATED, read_citation, title_and_licence
+from nessflow.store.citation import (
+    NOT_STATED,
+    Author,
+    attributes_of,
+    citation_of,
+    citation_problems,
+    read_citation,
+)
 from nessflow.verbs.begin.init import TEMPLATE, init_project, new_study
 
 
@@ -71,20 +78,21 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("author", "written"),
     [
-        ("Ada Lovelace", {"given-names": "Ada", "family-names": "Lovelace"}),
-        ("José O'Neil Peña", {"given-names": "José O'Neil", "family-names": "Peña"}),
-        ("Plato", {"name": "Plato"}),
-        ("x: [y] #z", {"given-names": "x: [y]", "family-names": "#z"}),
+        ("Ada Lovelace", Author("Ada", "Lovelace")),
+        ("José O'Neil Peña", Author("José O'Neil", "Peña")),
+        ("Plato", Author(whole="Plato")),
+        ("x: [y] #z", Author("x: [y]", "#z")),
     ],
 )
 def test_the_citation_is_of_the_user(tmp_path, author, written):
     folder = tmp_path / "it's: a #project"
     list(init_project(folder, author))
     citation = read_citation(folder)
-    assert citation["title"] == folder.name
-    assert citation["authors"] == [written]
+    assert citation.title == folder.name
+    assert citation.authors == (written,)
     assert author in (folder / "LICENSE").read_text()
-    assert title_and_licence(folder) == (folder.name, "BSD-3-Clause")
+    assert citation_of(folder) == citation
+    assert citation.licence == "BSD-3-Clause"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +104,13 @@ def test_the_citation_is_of_the_user(tmp_path, author, written):
         ("authors:", "author:", "authors: expected a list"),
         ("    family-names: ", "    family: ", None),
         ("  - given-names: 'Ada'\n    family-names", "  - family", "authors.0 = "),
+        ("license: BSD-3-Clause", "license: cc-by-4.0", "did you mean 'CC-BY-4.0'?"),
+        ("license: BSD-3-Clause", "license: BSD", "license = BSD: expected an identifier"),
+        ("license: BSD-3-Clause", "license: MIT OR ISC", "license = MIT OR ISC: expected"),
         ("# orcid: https://orcid.org/", "orcid: ", "authors.0.orcid = 0000-0000-0000-0000"),
+        ("# orcid: ", "orcid: ", "its last character checks the others"),
+        ("# doi: 10.", "doi: https://doi.org/10.", "a DOI without address, such as 10.5281/"),
+        ("# doi: 10.5281/zenodo.0000000", "doi: 10.5281", "doi = 10.5281: expected a DOI"),
     ],
 )
 def test_faults_of_the_citation_are_named_by_line(begun, old, new, fault):
@@ -112,7 +126,8 @@ def test_faults_of_the_citation_are_named_by_line(begun, old, new, fault):
     assert fault in str(caught.value)
     assert str(path) in str(caught.value)
     # Numbers need none of it.
-    assert title_and_licence(begun) == ("my-paper", NOT_STATED)
+    assert attributes_of(citation_of(begun)) == {"license": NOT_STATED}
+    assert [str(problem) for problem in citation_problems(begun)] == str(caught.value).splitlines()
 
 
 def test_no_placeholder_is_left(begun):

@@ -8,13 +8,10 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name as canonical
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @pytest.mark.parametrize("name", ["requirements", "judges", "docs", "lowest"])

@@ -47,7 +47,8 @@ ALLOWED = {
     "kinds": PHYSICS | GROUND | {"observables", "studies", "numpy", "scipy", "pydantic"},
     "config": {"digest", "errors", "matrix", "written", "registry", "validation"}
     | {"numpy", "scipy", "sisl", "pydantic", "ruamel"},
-    "store": {"config", "digest", "errors", "registry", "validation", "numpy", "xarray", "netCDF4"},
+    "store": {"config", "digest", "errors", "registry", "validation"}
+    | {"numpy", "xarray", "netCDF4", "packaging"},
     "run": {"store", "config", "digest", "errors", "registry", "validation", "written"}
     | {"numpy", "xarray"},
     "publish": {"store", "config", "rocrate"},

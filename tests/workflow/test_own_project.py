@@ -1,5 +1,6 @@
 """The life of a project of somebody else, who has nothing of nessflow but its wheel."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -117,6 +118,10 @@ def test_the_whole_life_of_a_project(python, tmp_path):
         text = (project.folder / path).read_text()
         assert "nessflow developers" not in text
         assert all(name in text for name in AUTHOR.split())
+    orcid = "https://orcid.org/0000-0002-1825-0097"
+    project.edit(
+        "CITATION.cff", "# orcid: https://orcid.org/0000-0000-0000-0000", f"orcid: {orcid}"
+    )
     commit = project.commit()
 
     # Run, and a study like another one.
@@ -128,6 +133,8 @@ def test_the_whole_life_of_a_project(python, tmp_path):
     explained = project.done("nessflow", "explain", "results/own-parts/data.nc")
     assert f"git commit: {commit}" in explained
     assert "licence: BSD-3-Clause" in explained
+    assert f"authors: {AUTHOR}" in explained
+    assert orcid in explained
     assert "nessflow 0.1.0" in explained
     assert "my-copy" in project.done("nessflow", "new", "my-copy", "--from", "own-parts")
     taken = project.run("nessflow", "new", "my-copy", "--from", "transmission")
@@ -170,6 +177,10 @@ def test_the_whole_life_of_a_project(python, tmp_path):
         assert archive.read("src/nessflow/LICENSE").decode() == (ROOT / "LICENSE").read_text()
         readme = archive.read("README-archive.txt").decode()
         assert "my paper" in readme.splitlines()[0]
+        deposit = json.loads(archive.read(".zenodo.json"))
+        assert deposit["creators"][0]["orcid"] == "0000-0002-1825-0097"
+        crate = json.loads(archive.read("ro-crate-metadata.json"))["@graph"]
+        assert [e["name"] for e in crate if e["@id"] == orcid] == [AUTHOR]
         needed = archive.read("requirements-archive.txt").decode().split()
     assert f"numpy=={distribution('numpy').version}" in needed
     assert "    PYTHONPATH=src .venv/bin/snakemake --cores 1 figures" in readme

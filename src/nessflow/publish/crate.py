@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 from rocrate.model import ContextEntity, Entity
 from rocrate.rocrate import ROCrate
 
+from nessflow.store.citation import DOI, Author, Citation
+
 METADATA = "ro-crate-metadata.json"
 _PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
@@ -58,14 +60,14 @@ class Run:
 
 @dataclass(frozen=True)
 class About:
-    """The archive as a whole; ``citation`` as in ``CITATION.cff``, ``published`` as ISO 8601."""
+    """The archive as a whole; ``published`` as ISO 8601."""
 
     name: str
     description: str
     published: str
     commit: str
     snakemake: str
-    citation: Mapping[str, object]
+    citation: Citation
 
 
 def crate_json(
@@ -92,8 +94,8 @@ def crate_json(
     """
     crate = ROCrate(version="1.1")
     crate.metadata.extra_terms = _TERMS
-    authors = [_author(crate, n, who) for n, who in enumerate(about.citation["authors"], 1)]
-    licence = str(about.citation["license"])
+    authors = [_author(crate, n, who) for n, who in enumerate(about.citation.authors, 1)]
+    licence = about.citation.licence
     licence_entity = _context(
         crate, f"https://spdx.org/licenses/{licence}", "CreativeWork", name=licence
     )
@@ -107,7 +109,7 @@ def crate_json(
         "datePublished": about.published,
         "license": licence_entity,
         "author": authors,
-        "identifier": about.commit,
+        "identifier": [about.commit, *_doi(crate, about.citation.doi)],
     }
     _describe(crate.root_dataset, root)
     # By name: an identifier is a URI, in which a space or a letter with an accent is encoded.
@@ -152,12 +154,24 @@ def _add_workflow(crate, name, file, about, authors, licence) -> Entity:
     return workflow
 
 
-def _author(crate: ROCrate, number: int, who: Mapping[str, object]) -> Entity:
+def _author(crate: ROCrate, number: int, who: Author) -> Entity:
     """Return a person, or what has one name only, of a citation file."""
-    if "name" in who:
-        return _context(crate, f"#author-{number}", "Organization", name=str(who["name"]))
-    name = " ".join(str(who[key]) for key in ("given-names", "family-names") if key in who)
-    return _context(crate, str(who.get("orcid", f"#author-{number}")), "Person", name=name)
+    kind = "Person" if who.is_person else "Organization"
+    names = {"name": who.name, "givenName": who.given, "familyName": who.family}
+    said = {key: name for key, name in names.items() if name}
+    if who.affiliation:
+        said["affiliation"] = _context(
+            crate, f"#affiliation-{number}", "Organization", name=who.affiliation
+        )
+    return _context(crate, who.orcid or f"#author-{number}", kind, **said)
+
+
+def _doi(crate: ROCrate, doi: str) -> list[Entity]:
+    """Return the identifier of the archive where it has one."""
+    if not doi:
+        return []
+    value = {"propertyID": "https://registry.identifiers.org/registry/doi", "value": f"doi:{doi}"}
+    return [_context(crate, DOI + doi, "PropertyValue", name="DOI", url=DOI + doi, **value)]
 
 
 def _action(crate: ROCrate, run: Run, workflow: Entity, added: Mapping[str, Entity]) -> Entity:

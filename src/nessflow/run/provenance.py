@@ -14,7 +14,7 @@ import nessflow
 from nessflow.config.grid import Labels, canonical_json
 from nessflow.config.study import OBSERVABLES, Study, template_json
 from nessflow.registry import project
-from nessflow.store.citation import title_and_licence
+from nessflow.store.citation import CREDIT, attributes_of, citation_of
 from nessflow.store.store import RECORD
 from nessflow.validation import with_whole_numbers
 
@@ -25,7 +25,7 @@ _UNKNOWN = "unknown"
 _DEFINED = (OBSERVABLES, "axes", "derived", "files")
 _JSON = ("parameters", *_DEFINED, "versions")
 _WHOLE = ("seed", "git_dirty")
-_SAID = ("title", "references", *RECORD, *_DEFINED, *_WHOLE, "content_sha256")
+_SAID = ("title", "references", *RECORD, *CREDIT, *_DEFINED, *_WHOLE, "content_sha256")
 
 
 def provenance(study: Study, outer: Labels | None = None) -> dict[str, str | int]:
@@ -48,7 +48,7 @@ def provenance(study: Study, outer: Labels | None = None) -> dict[str, str | int
         ),
         "references": reference_text(study.reference),
         "command": command(study.name, study.tier),
-        "license": title_and_licence(project())[1],
+        **attributes_of(citation_of(project())),
         "nessflow_version": nessflow.__version__,
         "versions": versions(),
         "lock_sha256": lock_sha256(project()),

@@ -16,7 +16,7 @@ from nessflow.config.grid import canonical_json
 from nessflow.config.study import BLOCKS, OBSERVABLES, Study, template_json
 from nessflow.digest import short_hash
 from nessflow.registry import project
-from nessflow.store.citation import NOT_STATED, title_and_licence
+from nessflow.store.citation import NOT_STATED, attributes_of, citation_of
 from nessflow.store.files import (
     RERUN,
     Damaged,
@@ -70,9 +70,9 @@ def state_of(study: Study) -> State:
 def content_of(study: Study) -> dict[str, object]:
     """Return what goes into the data of a study and does not change its points."""
     chosen = {key: study.template[key] for key in (OBSERVABLES,) if key in study.template}
-    _, licence = title_and_licence(project())
-    if licence != NOT_STATED:
-        chosen["licence"] = licence
+    credit = attributes_of(citation_of(project()))
+    if credit["license"] != NOT_STATED:
+        chosen["credit"] = credit
     if study.derived:
         chosen["derived"] = list(study.derived.items())
     return chosen | {

@@ -1,13 +1,15 @@
 """Results, source and metadata of a project as one archive that redraws its figures elsewhere."""
 
 import json
-import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import nessflow
 from nessflow.config.project import Project
@@ -20,6 +22,7 @@ from nessflow.publish.archive import (
 )
 from nessflow.publish.checkout import Checkout, read_checkout
 from nessflow.publish.crate import METADATA, About, File, Run, crate_json
+from nessflow.publish.zenodo import ZENODO, zenodo_json
 from nessflow.run.provenance import origins_of
 from nessflow.run.reader import read_data
 from nessflow.store.citation import CITATION, read_citation
@@ -94,6 +97,8 @@ def create_archive(project: Project, *, blocks: bool, progress: Callable[[str], 
     if LOCK not in source:
         files[REQUIREMENTS] = "".join(f"{line}\n" for line in _installed(target)).encode()
     about = _about(root, project, checkout)
+    if ZENODO not in source:
+        files[ZENODO] = zenodo_json(about.citation, about.description).encode()
     runs = [_run(root, project, name, jobs) for name in jobs]
     files[README] = _readme(about, project, checkout, files, bool(tool)).encode()
     folders = {n: text for n, text in _FOLDERS.items() if any(f.startswith(n) for f in files)}
@@ -201,15 +206,15 @@ def _installed(target: Path) -> list[str]:
         ) from None
     versions = {}
     while waiting:
-        name, _, condition = waiting.pop().partition(";")
-        name = re.match(r"[\w.-]+", name)[0]
-        # What is for other systems is not here; what is for an extra may be, for somebody else.
-        if name not in versions and not re.search(r"\bextra\b", condition):
+        needed = Requirement(waiting.pop())
+        name = canonicalize_name(needed.name)
+        # What is for an extra may be here for somebody else.
+        is_for_all = needed.marker is None or needed.marker.evaluate({"extra": ""})
+        if name not in versions and is_for_all:
             with suppress(PackageNotFoundError):
                 versions[name] = version(name)
                 waiting += requires(name) or []
-    canonical = {re.sub(r"[-_.]+", "-", name).lower(): found for name, found in versions.items()}
-    return [f"{name}=={canonical[name]}" for name in sorted(canonical)]
+    return [f"{name}=={versions[name]}" for name in sorted(versions)]
 
 
 def _file(content: Content) -> File:
@@ -227,8 +232,8 @@ def _about(root: Path, project: Project, checkout: Checkout) -> About:
     text += f", computed and drawn with nessflow {nessflow.__version__}"
     citation = read_citation(root)
     return About(
-        name=" ".join(str(citation[key]) for key in ("title", "version") if key in citation),
-        description=f"{text}. {' '.join(str(citation.get('abstract', '')).split())}".strip(),
+        name=f"{citation.title} {citation.version}".strip(),
+        description=f"{text}. {citation.abstract}".strip(),
         published=checkout.date,
         commit=checkout.commit,
         snakemake=version("snakemake"),

@@ -22,7 +22,7 @@ from nessflow.figures.specs import Spec, studies_of, tables_of
 from nessflow.figures.units import FigureError
 from nessflow.run.provenance import command, lock_sha256, record_of, reference_text, versions
 from nessflow.run.reader import read_data
-from nessflow.store.citation import title_and_licence
+from nessflow.store.citation import attributes_of, citation_of
 from nessflow.store.files import (
     StoreError,
     file_sha256,
@@ -184,7 +184,7 @@ def figure_record(
         "nessflow_version": nessflow.__version__,
         "versions": json.loads(versions(_DRAWING)),
         "lock_sha256": lock_sha256(registry.project()),
-        "license": title_and_licence(registry.project())[1],
+        **attributes_of(citation_of(registry.project())),
     }
 
 

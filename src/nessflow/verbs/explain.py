@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nessflow.figures.record import RecordError, read_record
 from nessflow.run.provenance import record_of
+from nessflow.store.citation import CREDIT
 from nessflow.store.files import Missing, StoreError
 from nessflow.store.manifest import listed_fault
 from nessflow.store.store import read_dataset
@@ -47,7 +48,7 @@ def _figure(record: Mapping[str, object]) -> Iterator[str]:
     yield f"  command: {record['command']}"
     yield f"  code of the figures: {record['figure_digest']}"
     yield f"  drawn with: {_versions(record)}"
-    yield f"  licence: {record['license']}"
+    yield from _credit(record)
     for data in record["data"]:
         yield f"data of study {data['study']}"
         yield from _data(data)
@@ -62,11 +63,11 @@ def _data(record: Mapping[str, object]) -> Iterator[str]:
         "command": "command",
         "source_digest": "code of the numbers",
         "lock_sha256": "SHA-256 of the locked environment",
-        "license": "licence",
     }
     for key, word in words.items():
         if key in record:
             yield f"  {word}: {record[key]}"
+    yield from _credit(record)
     changed = " with changes" if record.get("git_dirty") else ""
     yield f"  git commit: {record.get('git_commit', 'unknown')}{changed}"
     yield f"  computed with: {_versions(record)}"
@@ -92,6 +93,12 @@ def _data(record: Mapping[str, object]) -> Iterator[str]:
         for label, case in cases.items():
             changes = ", ".join(f"{key} = {value}" for key, value in case.items())
             yield f"  where {axis} is {label}: {changes or 'no change'}"
+
+
+def _credit(record: Mapping[str, object]) -> Iterator[str]:
+    for key, word in CREDIT.items():
+        if key in record and key != "creator_type":
+            yield f"  {word}: {record[key]}"
 
 
 def flat(parameters: object, prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -19,7 +19,7 @@ from nessflow.run.reasons import changed
 from nessflow.solvers.banded import banded_matrices
 from nessflow.solvers.solver import Solver, contact_response
 from nessflow.spectrum.mesh import levels_of_integral
-from nessflow.store.citation import title_and_licence
+from nessflow.store.citation import CREDIT, attributes_of, citation_of
 from nessflow.store.files import Missing, StoreError
 from nessflow.store.manifest import (
     DATA,
@@ -40,7 +40,7 @@ _CONTENT = {
     "axes": "values of axes",
     "derived": "derived formulas",
     "fits": "fits",
-    "license": "licence",
+    **CREDIT,
 }
 """What goes into data and changes no point, by attribute."""
 _TRIED = 1e10
@@ -96,8 +96,7 @@ def _of_old_data(study: Study, folder: Path) -> str:
         then = read_dataset(folder / DATA).attrs
     except StoreError as error:
         return _cause(error)
-    _, licence = title_and_licence(project())
-    now = definition(study) | {"license": licence}
+    now = definition(study) | attributes_of(citation_of(project()))
     if reason := changed(then, now):
         return reason
     for key, what in _CONTENT.items():

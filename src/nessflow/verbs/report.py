@@ -28,7 +28,7 @@ from nessflow.report.pictures import embedded
 from nessflow.run.gather import failures_csv
 from nessflow.run.provenance import command, record_of, reference_text
 from nessflow.run.reader import read_data
-from nessflow.store.citation import title_and_licence
+from nessflow.store.citation import citation_of
 from nessflow.store.files import (
     RERUN,
     Damaged,
@@ -99,12 +99,12 @@ def write_report(project: Project, progress: Callable[[str], None]) -> list[str]
     bad += [f for entry in studies for f in entry.pop("bad")]
     index = {entry["name"]: entry.pop("index") for entry in studies}
     groups = grouped(studies)
-    title, licence = title_and_licence(project.root)
+    citation = citation_of(project.root)
     text = page(
         {
-            "heading": f"{title}: {_counted(len(studies), 'study', 'studies')}",
+            "heading": f"{citation.title}: {_counted(len(studies), 'study', 'studies')}",
             "summary": f"{_points(studies)}. Tier {project.tier}, nessflow "
-            f"{nessflow.__version__}, licence of the data: {licence}.",
+            f"{nessflow.__version__}, licence of the data: {citation.licence}.",
             "groups": groups,
             "concerns": [s for group in groups for s in group["studies"] if s["marks"]],
             "index": index,

@@ -26,6 +26,7 @@ from nessflow.digest import report_digest, short_hash, style_digest
 from nessflow.errors import Problem, nearest
 from nessflow.figures.specs import SPEC, Spec, studies_of, tables_of
 from nessflow.registry import has_outside, use_project
+from nessflow.store.citation import citation_problems
 from nessflow.store.files import (
     Missing,
     StoreError,
@@ -124,7 +125,8 @@ class Workflow:
     ``jobs`` has the chosen studies and those whose data their figures need, ``chosen`` names the
     former; ``sources`` names, for each figure of each study, the studies whose data it needs.
     Studies with faults are ``broken``: they have no jobs, and figures that read them have none.
-    ``warnings`` has a line for each fault, and for each value at which points are not possible.
+    ``warnings`` has a line for each fault, also of the citation file, and for each value at which
+    points are not possible.
     """
 
     results: Path
@@ -227,7 +229,11 @@ def _found(
         "sources": {name: pieces[name]["sources"] for name in names},
         "chosen": chosen,
         "broken": broken,
-        "warnings": [*faults, *(line for name in names for line in pieces[name]["warnings"])],
+        "warnings": [
+            *faults,
+            *(line for name in names for line in pieces[name]["warnings"]),
+            *citation_lines(root),
+        ],
         FILES: {path: sha for name in names for path, sha in pieces[name][FILES].items()},
         **every,
     }
@@ -307,6 +313,12 @@ def impossible_lines(studies: Iterable[Study]) -> list[str]:
     """Return one line for each value of an axis at which points are not possible."""
     found = [problem for study in studies for problem in study.warnings]
     return [f"warning: {problem}; such points fail, and no others" for problem in found]
+
+
+def citation_lines(root: Path) -> list[str]:
+    """Return one line for each fault of the citation file, for which data name no author."""
+    said = "data name neither licence nor authors until then"
+    return [f"warning: {problem}; {said}" for problem in citation_problems(root)]
 
 
 def read_with_sources(
