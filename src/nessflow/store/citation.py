@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
@@ -83,13 +84,13 @@ def read_citation(root: Path) -> Citation:
     document = read_document(root / CITATION)
     if problems := list(_problems(document)):
         raise ConfigError(problems)
-    data = document.data
+    said = cast("dict[str, Any]", document.data)
     return Citation(
-        title=str(data["title"]),
-        licence=str(data["license"]),
-        authors=tuple(map(_author, data["authors"])),
-        doi=str(data.get("doi", "")),
-        **{key: " ".join(str(data[key]).split()) for key in _TEXTS if key in data},
+        title=str(said["title"]),
+        licence=str(said["license"]),
+        authors=tuple(map(_author, said["authors"])),
+        doi=str(said.get("doi", "")),
+        **{key: " ".join(str(said[key]).split()) for key in _TEXTS if key in said},
     )
 
 
@@ -206,9 +207,9 @@ def _is_orcid(url: str) -> bool:
     """Tell whether the last character is that of ISO 7064, MOD 11-2."""
     if not _ORCID.fullmatch(url):
         return False
-    *digits, check = url.removeprefix(ORCID).replace("-", "")
-    total = functools.reduce(lambda total, digit: 2 * (total + int(digit)), digits, 0)
-    return check == "0123456789X"[(12 - total) % 11]
+    number = url.removeprefix(ORCID).replace("-", "")
+    total = functools.reduce(lambda total, digit: 2 * (total + int(digit)), number[:-1], 0)
+    return number[-1] == "0123456789X"[(12 - total) % 11]
 
 
 def _is_text(value: object) -> bool:
