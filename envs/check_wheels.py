@@ -5,25 +5,25 @@ pin of `envs/requirements.lock`, by its hashes; what has no wheel anywhere must 
 alone.  Needs the network, and some minutes.  Ends with 1 where something is lacking.
 """
 
+import itertools
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 LOCK = Path(__file__).with_name("requirements.lock")
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PYTHONS = ("3.11", "3.12", "3.13")
+"""Not 3.14: `immutables`, which Snakemake needs, has no wheel for it."""
 SYSTEMS = {
     "Linux x86_64": ("linux", "x86_64"),
     "Linux aarch64": ("linux", "aarch64"),
     "macOS 14 arm64": ("darwin", "arm64"),
-    "macOS 14 x86_64": ("darwin", "x86_64"),
 }
-"""What `sys.platform` and `platform.machine()` are there."""
+"""What `sys.platform` and `platform.machine()` are there.  Not Intel Macs, which numba has left."""
 GLIBC = range(28, 16, -1)
 """Minor versions: 2.28 is that of RHEL 8, and older than those of Debian 11 and Ubuntu 20.04."""
 _LACKING = re.compile(r"No matching distribution found for ([A-Za-z0-9._-]+)")
@@ -106,25 +106,22 @@ def _unmarked(line: str) -> str:
     return re.sub(r" ;.*(?= \\\n)", "", line, count=1)
 
 
-def main(lock: Path = LOCK) -> Iterator[str]:
-    """Yield a line for each pin that cannot be installed somewhere."""
+def main(lock: Path = LOCK) -> int:
+    """Say what can be installed where; return how many pins cannot somewhere."""
     lines = pins(lock.read_text())
     plain: dict[Requirement, bool] = {}
-    for python in PYTHONS:
-        for system in SYSTEMS:
-            asked = {pin: line for pin, line in lines.items() if not plain.get(pin)}
-            missing = without_wheel(asked, python, system)
-            for pin in missing:
-                if pin not in plain:
-                    plain[pin] = is_plain_source(pin, lines[pin])
-            faults = [pin for pin in missing if not plain[pin]]
-            print(f"Python {python}, {system}: {len(faults)} of {len(asked)} lacking", flush=True)
-            yield from (f"{pin.name}{pin.specifier}: none for {python}, {system}" for pin in faults)
+    count = 0
+    for python, system in itertools.product(PYTHONS, SYSTEMS):
+        asked = {pin: line for pin, line in lines.items() if not plain.get(pin)}
+        missing = without_wheel(asked, python, system)
+        plain |= {pin: is_plain_source(pin, lines[pin]) for pin in missing if pin not in plain}
+        faults = [f"{pin.name}{pin.specifier}" for pin in missing if not plain[pin]]
+        print(f"Python {python}, {system}: {f'no {faults}' if faults else 'all'}", flush=True)
+        count += len(faults)
     sources = sorted(pin.name for pin, is_plain in plain.items() if is_plain)
-    print(f"source of Python alone: {', '.join(sources) or 'none'}", flush=True)
+    print(f"source of Python alone: {', '.join(sources) or 'none'}")
+    return count
 
 
 if __name__ == "__main__":
-    found = list(main(*map(Path, sys.argv[1:])))
-    print("\n".join(found))
-    sys.exit(bool(found))
+    sys.exit(bool(main(*map(Path, sys.argv[1:]))))

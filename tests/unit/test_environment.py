@@ -1,6 +1,7 @@
 """The lock and the files beside it."""
 
 import ast
+import importlib.util
 import re
 import sys
 import tomllib
@@ -12,6 +13,50 @@ from packaging.utils import canonicalize_name as canonical
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def check_wheels():
+    """The script that asks the package index, of which tests ask nothing."""
+    path = ROOT / "envs" / "check_wheels.py"
+    spec = importlib.util.spec_from_file_location("check_wheels", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_pins_that_are_looked_for_are_those_of_each_system():
+    script = check_wheels()
+    lock = script.LOCK.read_text()
+    pins = script.pins(lock)
+    assert len(pins) == lock.count("==") - lock.count("== '")  # markers have spaces
+    assert sum(line.count("--hash=") for line in pins.values()) == lock.count("--hash=")
+    for python in script.PYTHONS:
+        for system in script.SYSTEMS:
+            asked = [pin for pin in pins if script.applies(pin, python, system)]
+            names = [pin.name for pin in asked]
+            assert len(names) == len(set(names))
+            assert {"numpy", "numba", "snakemake"} <= set(names)
+            assert "colorama" not in names  # Windows
+            assert any("< '3.12'" in pins[pin] for pin in asked) == (python == "3.11")
+
+
+def test_wheels_are_those_that_run_there():
+    tags = check_wheels().tags
+    assert tags("macOS 14 arm64") == ["macosx_14_0_arm64"]
+    linux = tags("Linux aarch64")
+    assert linux[0] == "manylinux_2_28_aarch64"
+    assert "manylinux_2_17_aarch64" in linux
+    assert all("x86" not in tag for tag in linux)
+
+
+def test_what_is_claimed_is_what_is_looked_for():
+    script = check_wheels()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    claimed = [re.fullmatch(r".* :: (3\.\d+)", line) for line in project["classifiers"]]
+    assert [found[1] for found in claimed if found] == list(script.PYTHONS)
+    text = " ".join((ROOT / "README.md").read_text().split())
+    for name in (*script.PYTHONS, "Apple silicon"):
+        assert name in text
 
 
 @pytest.mark.parametrize("name", ["requirements", "judges", "docs", "lowest"])
