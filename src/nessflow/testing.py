@@ -45,6 +45,8 @@ _INNER = slice(3, 8)
 """Those that are not near an edge."""
 _AROUND = np.array([-3.7, -1.3, -0.41, -0.13, -0.027, 0.003, 0.043, 0.37, 0.93, 2.1])
 """Energies from the reference energy of bands that do not end, in t."""
+_ROUNDED = 1e-7
+"""Distance by which leads are rounded, in extents of the bands."""
 _SITES = (1, 3, 4)
 """Numbers of sites on which a lead is tried."""
 _WIDE = {"kind": "wide-band", "broadening": 0.7}
@@ -198,6 +200,7 @@ def check_lead(lead: Lead) -> None:
     _check_poles(laws, lead, energies)
     for sites in _SITES if whole.rows is None else (whole.rows,):
         _check_on_sites(laws, whole, sites, energies)
+    _check_rounding(laws, lead)
     _check_current(laws, lead)
 
 
@@ -231,6 +234,10 @@ class _Along(Lead):
     @property
     def is_coupled(self) -> bool:
         return self.whole.is_coupled
+
+    def rounded(self, distance: float, number: int) -> Lead:
+        other = self.whole.rounded(distance, number)
+        return self if other is self.whole else _Along(whole=other)
 
     def broadening_at(self, energies: np.ndarray) -> np.ndarray:
         along = self._each(energies, self.whole.channel_amplitudes)
@@ -432,6 +439,33 @@ def _check_on_sites(laws: _Laws, lead: Lead, sites: int, energies: np.ndarray) -
         laws.agree(law, columns, opened, 0, energies)
 
 
+def _check_rounding(laws: _Laws, lead: Lead) -> None:
+    """Rounded, neither its bands nor what a level between two transmits are off by more than said."""
+    distance = _ROUNDED * _extent(lead)
+    first, second = (lead.rounded(distance, number) for number in range(2))
+    if first is lead:
+        return
+    laws.hold(first != second, "`rounded` is another lead for each number", first)
+    energies = np.concatenate([x[_INNER] for x in _inside(lead)])
+    nearest = np.min([abs(energies - x) for x in lead.edges] or [np.ones(energies.size)], axis=0)
+    level = lead.reference_energy + 0.07 * min(1.0, _extent(lead))
+    sigma = lead.self_energy(energies)
+    # |dT| <= 4 |d Sigma| / |Im Sigma|, and Sigma varies over the distance to the next edge.
+    allowed = 4 * abs(sigma / sigma.imag) * 2 * distance / nearest
+    for number, other in enumerate((first, second)):
+        law = f"`rounded` moves bands by twice the distance at most, number {number}"
+        laws.agree(law, np.array(other.span), np.array(lead.span), 2 * distance)
+        law = f"`rounded` changes what a level between two transmits by no more, number {number}"
+        found, expected = (_transmission(x, level, energies) for x in (other, lead))
+        laws.agree(law, found, expected, allowed, energies)
+
+
+def _transmission(lead: Lead, level: float, energies: np.ndarray) -> np.ndarray:
+    """Return what a level between two such leads transmits."""
+    sigma = lead.self_energy(energies)
+    return 4 * sigma.imag**2 / abs(energies - level - 2 * sigma) ** 2
+
+
 def _check_current(laws: _Laws, lead: Lead) -> None:
     """One level between two such leads: the current of the engine and Landauer's integral."""
     middle = lead.reference_energy
@@ -446,8 +480,7 @@ def _check_current(laws: _Laws, lead: Lead) -> None:
     found = steady_currents(OpenSystem(Tridiagonal([level], []), zero, zero, leads))
 
     def integrand(energy):
-        sigma = lead.self_energy(np.array([energy]))
-        transmission = 4 * sigma.imag**2 / abs(energy - level - 2 * sigma) ** 2
+        transmission = _transmission(lead, level, np.array([energy]))
         left, right = (fermi(np.array([energy]), mu, temperature) for mu in potentials)
         return float((transmission * (left - right))[0]) / (2 * np.pi)
 

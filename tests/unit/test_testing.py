@@ -19,6 +19,7 @@ from nessflow.systems.lattices.lattice import Bonds, Continuation, Graph, Lattic
 from nessflow.systems.leads.lorentzian import Lorentzian
 from nessflow.systems.leads.semi_infinite_chain import SemiInfiniteChain
 from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
+from nessflow.systems.leads.unit_cell import UnitCell
 from nessflow.systems.leads.wide_band import WideBand
 from nessflow.systems.matrices import Tridiagonal
 from nessflow.systems.shapes.shape import TOUCHING, Shape
@@ -96,6 +97,12 @@ class Hidden(Lorentzian):
         return self.coupling**2 / (np.asarray(energies) - self.onsite + 1j * self.half_width)
 
 
+def of_cells(rounded):
+    """A lead of cells that is rounded in another way."""
+    cells = {"cell": ((0.1, -0.6), (-0.6, 0.2)), "hopping": ((0, 0), (-1.1, 0.2))}
+    return changed(UnitCell, rounded=rounded)(**cells, coupling=((0.5, 0.1),))
+
+
 LEADS = {
     "its docstring": changed(Chain, doc="")(),
     "`kind` is the default": Chain().model_copy(update={"kind": "other"}),
@@ -152,6 +159,17 @@ LEADS = {
             [x := Chain.channel_amplitudes(self, w, sites) / np.sqrt(2), x], axis=-1
         ),
     )(),
+    "`rounded` is another lead for each number": of_cells(
+        lambda self, distance, number: UnitCell.rounded(self, distance, 0)
+    ),
+    "`rounded` moves bands by twice the distance at most, number 0": of_cells(
+        lambda self, distance, number: UnitCell.rounded(self, 10 * distance, number)
+    ),
+    "`rounded` changes what a level between two transmits by no more, number 1": of_cells(
+        lambda self, distance, number: self.model_copy(
+            update={"coupling": ((0.5, 0.1 + 100 * number * distance),)}
+        )
+    ),
     "Landauer's integral": changed(Chain, regular_self_energy=for_many)(),
 }
 

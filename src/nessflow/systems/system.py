@@ -524,7 +524,7 @@ class OpenSystem:
         Parameters
         ----------
         distance : float
-            What levels are off by at most, in t.
+            What bands are off by, up to a factor of 2, in t.
         number : int
             Of several ways in which they may.
 

@@ -347,7 +347,7 @@ class Lead(Part, ABC):
         Parameters
         ----------
         distance : float
-            What levels are off by at most, in t.
+            What its bands are off by, up to a factor of 2, in t.
         number : int
             Of several that are rounded each in its own way.
 
