@@ -440,7 +440,7 @@ def _check_on_sites(laws: _Laws, lead: Lead, sites: int, energies: np.ndarray) -
 
 
 def _check_rounding(laws: _Laws, lead: Lead) -> None:
-    """Rounded, neither its bands nor what a level between two transmits are off by more than said."""
+    """Rounded, neither bands nor what a level between two transmits are off by more than said."""
     distance = _ROUNDED * _extent(lead)
     first, second = (lead.rounded(distance, number) for number in range(2))
     if first is lead:

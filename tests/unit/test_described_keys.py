@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from nessflow.cli import commands
 from nessflow.config.keys import described_key, example
 from nessflow.errors import ConfigError
+from nessflow.observables.observable import observable_kinds
 from nessflow.registry import find_kind, kind_names, members
 from nessflow.systems.channels.channel import Channels
 from nessflow.systems.disorder.disorder import Disorder
@@ -51,6 +52,14 @@ def test_every_part_is_described(name):
     assert text.startswith(name)
     assert "Example: " in text
     assert "Stands in " in text
+
+
+@pytest.mark.parametrize("name", ["entropy-production", "noise"])
+def test_an_observable_names_its_variables(name):
+    found = observable_kinds()[name]
+    text = describe_part(name, None)
+    assert all(line in text for line in found.conventions)
+    assert all(f"    {x} [" in text for x in found.variables if not x.endswith("_error"))
 
 
 FAMILIES = (Lattice, Lead, Channels, Disorder, Shape)

@@ -256,6 +256,14 @@ def test_names_of_axes_are_drawn_too(tmp_path):
     assert any("axes.T.natural_units = K$: expected a unit such as t, t/hbar" in x for x in found)
 
 
+@pytest.mark.parametrize(("unit", "wrong"), [("K", "K"), ("meV/hbar", "meV"), ("1/s", "s")])
+def test_natural_units_of_axes_are_natural(tmp_path, unit, wrong):
+    edit = ("T: {inner:", f"T: {{natural_units: '{unit}', inner:")
+    (found,) = wire_problems(tmp_path, FIGURE, edit)
+    assert f"axes.T.natural_units = {unit}: expected a unit such as t" in found
+    assert f"{wrong} is none of t, hbar, h, e, k_B, a, rad; `units: {{t: 2.5 meV}}`" in found
+
+
 @pytest.mark.parametrize(
     ("fit", "expected"),
     [

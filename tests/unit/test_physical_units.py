@@ -147,12 +147,15 @@ def study_file(folder, units, figures="[]"):
 @pytest.mark.parametrize(
     ("units", "said"),
     [
-        ("{t: 2.5}", "units.t = 2.5: a number above 0 and its unit, such as 2.5 meV"),
+        ("{t: 2.5}", "units.t = 2.5: expected a number above 0 and its unit, such as 2.5 meV"),
         ("{t: 0 meV}", "units.t = 0 meV"),
         ("{t: -1 meV}", "units.t = -1 meV"),
         ("{t: 3 T}", "units.t = 3 T"),
         ("{t: 1e999 eV}", "units.t = 1e999 eV"),
-        ("{t: 1 eV, a: 2 s}", "units.a = 2 s: a number above 0 and its unit, such as 0.5 nm"),
+        (
+            "{t: 1 eV, a: 2 s}",
+            "units.a = 2 s: expected a number above 0 and its unit, such as 0.5 nm",
+        ),
         ("{a: 1 nm}", "units.t: expected a value (the energy t); it is missing"),
         ("{t: 1 eV, b: 1}", "units.b = 1: expected one of the keys a, t"),
         ("2", "units = 2: expected a mapping"),
@@ -266,7 +269,7 @@ def test_data_keep_their_meaning():
     assert float(physical["V"][1]) == 1.0
     with pytest.raises(ValueError, match="already"):
         nf.physical(physical, t="1 eV")
-    with pytest.raises(ValueError, match="physical: t = 2: a number above 0 and its unit"):
+    with pytest.raises(ValueError, match="physical: t = 2: expected a number above 0 and its unit"):
         nf.physical(data(), t="2")
 
 

@@ -141,7 +141,7 @@ def _size(unit: str, example: str) -> BeforeValidator:
     def checked(value: object) -> object:
         if isinstance(value, str) and is_size(value, unit):
             return value
-        raise ValueError(f"a number above 0 and its unit, such as {example}")
+        raise ValueError(f"expected a number above 0 and its unit, such as {example}")
 
     return BeforeValidator(checked)
 

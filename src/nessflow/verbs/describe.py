@@ -129,6 +129,10 @@ def describe_part(name: str, key: str | None) -> str | None:
     for text, places in told.items():
         lines += ["", *text.splitlines()]
         lines += [f"  Stands in {place} of {', '.join(kinds)}" for place, kinds in places.items()]
+    observable = observable_kinds().get(name) if key is None else None
+    if observable is not None:
+        lines += [f"  {line}" for line in observable.conventions]
+        lines += ["  Variables", *_variables(observable.variables, "    ")]
     return "\n".join(lines[1:]) if told else None
 
 

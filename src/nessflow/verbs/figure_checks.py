@@ -35,6 +35,7 @@ from nessflow.figures.units import FigureError, unit_factor
 from nessflow.store.tables import ROW, TableError, read_table
 from nessflow.validation import Key
 from nessflow.written.expressions import BESIDE
+from nessflow.written.physical import NATURAL
 from nessflow.written.units import UnitError, powers_of, times_power
 
 _SHOWN = 8
@@ -83,10 +84,8 @@ def _table_layouts(study: Study) -> tuple[dict[str, Layout], list[Problem]]:
             continue
         columns = {name: Stored((ROW,), column.units) for name, column in table.items()}
         for name, column in columns.items():
-            try:
-                powers_of(column.units)
-            except UnitError as error:
-                fault = f"{path}, column {name}: {error}"
+            if reason := _natural_fault(column.units):
+                fault = f"{path}, column {name}: {reason}"
                 problems.append(study.document.problem((*reference.entry, "from"), "", fault, ""))
         rows = np.arange(next(iter(table.values())).values.size)
         layouts[path] = Layout(columns, {ROW: rows}, {ROW: "1"}, study)
@@ -98,13 +97,21 @@ def _axis_problems(study: Study) -> Iterator[Problem]:
         if reason := fault_of(axis.long_name):
             key = ("axes", axis.name, "long_name")
             yield study.document.problem(key, "text that can be drawn", reason)
-        try:
-            powers_of(axis.natural_units or "1")
-        except UnitError as error:
+        if reason := _natural_fault(axis.natural_units):
             key = ("axes", axis.name, "natural_units")
-            yield study.document.problem(
-                key, "a unit such as t, t/hbar, (t/hbar)^2 or 1", str(error)
-            )
+            yield study.document.problem(key, "a unit such as t, t/hbar, (t/hbar)^2 or 1", reason)
+
+
+def _natural_fault(unit: str) -> str:
+    """Return why a text is no natural unit, empty if it is one."""
+    try:
+        others = powers_of(unit or "1").keys() - {*NATURAL}
+    except UnitError as error:
+        return str(error)
+    if not others:
+        return ""
+    known = ", ".join(NATURAL)
+    return f"{min(others)} is none of {known}; `units: {{t: 2.5 meV}}` shows physical units"
 
 
 def _fit_problems(study: Study, layout: Layout) -> Iterator[Problem]:
