@@ -286,11 +286,15 @@ def captions(study, tier, allow_large):
 
 @commands.command()
 @click.argument("studies", nargs=-1)
+@click.option("--repair", "mend", is_flag=True, help="Rename what is damaged; tell what is to run.")
 @TIER
-def verify(studies, tier):
-    """Check every stored file: against its checksum, and that it is of the study as it is now."""
+def verify(studies, mend, tier):
+    """Check every stored file: its checksum, that it is of the study as it is now, its numbers.
+
+    Files of the studies named, or of all, the report and the archive among them.
+    """
     from nessflow.store.manifest import BLOCKS
-    from nessflow.verbs.verify import report_faults, study_faults
+    from nessflow.verbs.verify import archive_faults, repair, report_faults, study_faults
     from nessflow.verbs.workflow import read_with_sources
 
     choices = {"tier": tier, "allow_large": True, "is_tolerant": True}
@@ -303,10 +307,15 @@ def verify(studies, tier):
         click.echo(f"{name}: {f'{len(found)} problem(s)' if found else sound}")
         problems += found
     problems += report_faults(project)
+    if not studies:
+        problems += archive_faults(project.results)
     for problem in problems:
         click.echo(problem, err=True)
+    if mend:
+        for line in repair(project, problems):
+            click.echo(line)
     project.require(project.broken)
-    sys.exit(1 if problems else 0)
+    sys.exit(1 if problems and not mend else 0)
 
 
 @commands.command()

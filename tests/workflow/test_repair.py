@@ -7,7 +7,9 @@ import shutil
 import pytest
 
 from conftest import SPECTRUM
-from nessflow.store.store import read_dataset
+from nessflow.store.manifest import read_manifest, state_of, write_manifest
+from nessflow.store.store import read_dataset, write_dataset
+from nessflow.verbs.workflow import read_project
 
 LEFT_OVER = (".*.tmp*", "*.damaged", "*.stale", "*.partial.nc")
 
@@ -47,6 +49,56 @@ def test_one_run_makes_anew_what_is_damaged_and_removes_what_was_left(ready, fin
 def renamed(project, name):
     project.study("spectrum").rename(project.study(name))
     (project.folder / "results/spectrum").rename(project.folder / "results" / name)
+
+
+def test_verify_repairs_what_it_finds_and_says_what_the_next_run_makes(ready, finished):
+    spectrum = ready.folder / "results/spectrum"
+    names = ("blocks/points.nc", "data.nc", "figures/loss.svg")
+    for name in names:
+        flip(spectrum / name)
+    assert ready.nessflow("verify").returncode == 1
+    done = ready.nessflow("verify", "--repair")
+    assert done.returncode == 0, done.stderr
+    assert all(f"results/spectrum/{name}: " in done.stdout for name in names)
+    assert all((spectrum / f"{name}.damaged").exists() for name in names)
+    assert "spectrum: 1 of 1 blocks: " in done.stdout
+    assert "then data and figures" in done.stdout
+    assert "chain: " not in done.stdout.split("spectrum: 3")[1]
+    assert ready.snakemake().returncode == 0
+    done = ready.nessflow("verify", "--repair")
+    assert (done.returncode, done.stdout) == (0, "chain: ok\nspectrum: ok\n")
+    for name in names:
+        again = finished.folder / "results/spectrum" / name
+        assert (spectrum / name).read_bytes() == again.read_bytes()
+
+
+IMPOSSIBLE = {
+    "net_particle_noise = -1 ": lambda data: data["net_particle_noise"].values.fill(-1.0),
+    "has a negative error": lambda data: data["net_particle_current_error"].values.fill(-1.0),
+    "entropy_production is in m": lambda data: data["entropy_production"].attrs.update(
+        natural_units="m"
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", IMPOSSIBLE)
+def test_numbers_that_cannot_be_are_found_under_whole_seals(ready, fault):
+    chain = ready.folder / "results/chain"
+    files = [*sorted((chain / "blocks").rglob("*.nc")), chain / "data.nc"]
+    for path in files:
+        data = read_dataset(path)
+        IMPOSSIBLE[fault](data)
+        write_dataset(data, path)
+    sums = read_manifest(chain)
+    study = read_project(ready.folder, tier="paper", studies=["chain"]).studies["chain"]
+    write_manifest(chain, state_of(study), sums)
+    done = ready.nessflow("verify", "chain")
+    assert done.returncode == 1
+    assert done.stderr.count(": as it was written, and cannot be: ") == len(files)
+    assert done.stderr.count(fault) == len(files)
+    assert ready.nessflow("verify", "chain", "--repair").returncode == 0
+    assert ready.snakemake("chain").returncode == 0
+    assert ready.nessflow("verify", "chain").returncode == 0
 
 
 # Whether Snakemake's records are there, what is done, points that are kept and computed.

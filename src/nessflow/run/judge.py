@@ -10,7 +10,9 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
+import xarray as xr
 
+from nessflow.outcome import Outcome
 from nessflow.store.status import OK, SUSPECT
 
 _ROUNDING = 1e-10
@@ -168,6 +170,49 @@ def _add_broken_limits(faults, outcomes, values, variables, coordinates) -> None
             labels = [coordinates[dim] for dim in variable.dims]
             if fault := _range_fault(*at, labels) or _sign_fault(*at):
                 faults[k].append(f"{fault}: {limits[k].broken}" if limits[k].broken else fault)
+
+
+def stored_faults(data: xr.Dataset, variables: Mapping) -> list[str]:
+    """Return what is wrong with stored values of points that are said to be ok.
+
+    Parameters
+    ----------
+    data : Dataset
+        A block or the gathered data of a study.
+    variables : mapping of str to Variable
+        Those of the study.
+
+    Returns
+    -------
+    list of str
+        One for each variable that is missing, of another unit or other dimensions; and for each
+        value beyond the limits that hold at every point by more than its error.
+    """
+    faults = [f"has no variable {name}" for name in variables if name not in data]
+    points = data["status"].dims
+    for name, variable in variables.items():
+        if name not in data:
+            continue
+        if data[name].dims != (*points, *variable.dims):
+            faults.append(f"{name} has the dimensions {', '.join(data[name].dims)}")
+        elif data[name].attrs.get("natural_units") != variable.natural_units:
+            faults.append(f"{name} is in {data[name].attrs.get('natural_units')}")
+    if faults:
+        return faults
+    is_ok = data["status"].values.ravel() == OK
+    values = {
+        name: data[name].values.reshape(is_ok.size, *data[name].shape[len(points) :])[is_ok]
+        for name in variables
+    }
+    coordinates = {dim: data[dim].values for x in variables.values() for dim in x.dims}
+    found: list[list[str]] = [[] for _ in range(int(is_ok.sum()))]
+    _add_broken_limits(found, [Outcome({})] * len(found), values, variables, coordinates)
+    places = np.flatnonzero(is_ok)
+    for k, texts in enumerate(found):
+        at = np.unravel_index(places[k], data["status"].shape)
+        where = ", ".join(f"{d}={data[d].values[i]}" for d, i in zip(points, at, strict=True))
+        faults += [f"{text} at {where}" if where else text for text in texts]
+    return faults
 
 
 def _where(found: np.ndarray) -> list[int]:

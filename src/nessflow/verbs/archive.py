@@ -32,9 +32,8 @@ from nessflow.store.manifest import MANIFEST as SUMS
 from nessflow.store.status import OK
 from nessflow.verbs.begin.init import licence_text
 from nessflow.verbs.verify import report_faults, study_faults
-from nessflow.verbs.workflow import PAGE, REPORT, Jobs, data_of, jobs_of, tables_in
+from nessflow.verbs.workflow import ARCHIVE, PAGE, REPORT, Jobs, data_of, jobs_of, tables_in
 
-NAME = "archive.zip"
 README = "README-archive.txt"
 LOCK = "envs/requirements.lock"
 REQUIREMENTS = "requirements-archive.txt"
@@ -79,7 +78,7 @@ def create_archive(project: Project, *, blocks: bool, progress: Callable[[str], 
     """
     root = project.root.resolve()
     results = _results_of(project)
-    target = project.results / NAME
+    target = project.results / ARCHIVE
     jobs = {name: jobs_of(results, study) for name, study in project.studies.items()}
     checkout = _required_checkout(target, project, jobs)
     source = [name for name in checkout.files if not Path(name).is_relative_to(results)]

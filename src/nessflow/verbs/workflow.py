@@ -61,6 +61,7 @@ SIDECAR = "json"
 SUFFIXES = (*FORMATS, SIDECAR)
 CAPTIONS = "captions.txt"
 REPORT, PAGE = "report", "index.html"
+ARCHIVE = "archive.zip"
 _CHOICES = ("tier", "studies", "allow_large")
 """What ``snakemake --config`` may say."""
 _LISTED = 3
