@@ -77,6 +77,10 @@ class FakeStudy(Study):
 
     digest: str = DIGEST
 
+    @property
+    def modules(self):
+        return {"fake": self.digest}
+
 
 def study_of(axes=AXES, ensemble=Ensemble(6, 4, 1), **changes) -> FakeStudy:  # noqa: B008
     study = FakeStudy(

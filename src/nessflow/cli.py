@@ -364,12 +364,25 @@ def export(study, form, physical, to, tier):
 
 
 @commands.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def explain(file):
-    """Print which data, parameters, code and command a figure or dataset comes from."""
-    from nessflow.verbs.explain import explain as explanation
+@click.argument("what", metavar="FILE|STUDY")
+@click.argument("point", nargs=-1, metavar="[AXIS=VALUE]...")
+@TIER
+def explain(what, point, tier):
+    """Say where a figure or dataset comes from, or why a study or a point is current or not.
 
-    click.echo(explanation(file))
+    Of a file: which data, parameters, code and command.  Of a study: what has changed since its
+    data were computed, down to modules of the source.  Of a point: how it went, its block and its
+    parameters.
+    """
+    from nessflow.verbs.explain import explain as explanation
+    from nessflow.verbs.explain import explain_study
+
+    if Path(what).exists() or not (STUDIES / f"{what}.yaml").is_file():
+        click.echo(explanation(Path(what)))
+        return
+    project, study = _project_study(what, tier, True)
+    for line in explain_study(project, study, point):
+        click.echo(line)
 
 
 @commands.command()

@@ -16,9 +16,8 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import MappingProxyType
 
 from nessflow.registry import Source
 
@@ -37,17 +36,25 @@ def short_hash(text: str) -> str:
 
 def joint_digest(sources: Iterable[Source]) -> str:
     """Return 16 hexadecimal digits for what several parts, some from outside, depend on."""
+    return _digest(*_modules_of(sources))
+
+
+def module_digests(sources: Iterable[Source]) -> dict[str, str]:
+    """Return 16 hexadecimal digits for each module that several parts depend on, by its name."""
+    modules, roots = _modules_of(sources)
+    return {name: short_hash(_reading(name, roots)[0]) for name in modules}
+
+
+def _modules_of(sources: Iterable[Source]) -> tuple[tuple[str, ...], Roots]:
     sources = list(sources)
     outside = {source.name.split(".")[0]: source.root for source in sources}
     outside.pop(_PACKAGE, None)
-    return source_digest([source.name for source in sources], outside=outside)
+    roots = ((_PACKAGE, SOURCE), *sorted(outside.items()))
+    names = {name for source in sources for name in _closure(source.name, roots)}
+    return tuple(sorted(names)), roots
 
 
-def source_digest(
-    module: str | Iterable[str],
-    root: Path = SOURCE,
-    outside: Mapping[str, Path] = MappingProxyType({}),
-) -> str:
+def source_digest(module: str | Iterable[str], root: Path = SOURCE) -> str:
     """Return 16 hexadecimal digits for the source of ``module`` and of all it imports.
 
     Parameters
@@ -56,15 +63,13 @@ def source_digest(
         Dotted name, such as ``nessflow.kinds.steady_current``, or several.
     root : Path, optional
         Folder that holds the package.
-    outside : mapping of str to Path
-        Top-level packages beside nessflow whose source counts, and the folder of each.
 
     Raises
     ------
     ModuleNotFoundError
         When there is no such module.
     """
-    roots = ((_PACKAGE, root), *sorted(outside.items()))
+    roots = ((_PACKAGE, root),)
     modules = [module] if isinstance(module, str) else module
     names = {name for each in modules for name in _closure(each, roots)}
     return _digest(tuple(sorted(names)), roots)

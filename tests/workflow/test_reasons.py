@@ -8,12 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from nessflow.cli import commands
+from nessflow.errors import ConfigError
 from nessflow.figures.units import FigureError
 from nessflow.run.gather import gather_study
 from nessflow.run.plan import plan_study
 from nessflow.run.reasons import changed
 from nessflow.run.retry import release_failures
 from nessflow.run.solve import solve_block, stale_path
+from nessflow.store.manifest import MODULES, read_manifest, state_of, write_manifest
 from nessflow.store.store import read_dataset, write_dataset
 from nessflow.verbs.draw import draw_study
 from nessflow.verbs.plan import rerun_lines
@@ -206,3 +208,62 @@ def test_a_figure_without_room_fails_and_takes_no_other(ready, capsys):
     assert (figures / "current.svg").exists()
     assert (figures / "last.svg").exists()
     assert not (figures / "bad.svg").exists()
+
+
+def explained(root, monkeypatch, *arguments):
+    monkeypatch.chdir(root)
+    done = CliRunner().invoke(commands, ["explain", *arguments])
+    return done.output.splitlines(), done.exception
+
+
+def test_a_current_study_is_explained(ready, monkeypatch):
+    lines, _ = explained(ready, monkeypatch, "chain")
+    assert lines[0] == "chain: current, nothing of it would be made again"
+    assert "  points: 4, 4 of them there, 0 failed" in lines
+    assert not [line for line in lines if "module" in line]
+
+
+def test_modules_of_the_source_that_changed_are_named(ready, monkeypatch):
+    """As a manifest has them that was written with another noise, and without the entropy."""
+    folder, study = ready / "results" / "chain", read_project(ready).studies["chain"]
+    then = dict(study.modules)
+    assert {"nessflow.kinds.steady_current", "nessflow.scattering.noise"} <= then.keys()
+    then["nessflow.scattering.noise"] = "0123456789abcdef"
+    then["nessflow.scattering.old"] = then.pop("nessflow.scattering.entropy")
+    write_manifest(folder, {**state_of(study), MODULES: then}, read_manifest(folder))
+    for path in [*(folder / "blocks").rglob("*.nc"), folder / "data.nc"]:
+        data = read_dataset(path)
+        for each in (data, *data.data_vars.values()):
+            if "source_digest" in each.attrs:
+                each.attrs["source_digest"] = "0123456789abcdef"
+        write_dataset(data, path)
+    lines, _ = explained(ready, monkeypatch, "chain")
+    assert lines[0] == "chain: 2 of 2 blocks: code changed; then data and figures"
+    assert [line for line in lines if line.startswith("  module")] == [
+        "  module nessflow.scattering.entropy is new",
+        "  module nessflow.scattering.noise changed",
+        "  module nessflow.scattering.old is gone",
+    ]
+
+
+def test_a_point_is_explained(ready, monkeypatch):
+    lines, _ = explained(ready, monkeypatch, "chain", "mu=0.30", "T=1")
+    assert lines[0] == "chain: mu=0.3, T=1: ok"
+    assert lines[1].endswith("blocks/mu~0.3/points.nc: current")
+    assert "  system.leads.left.chemical_potential = 0.3" in lines
+    assert "  system.leads.left.temperature = 1.0" in lines
+
+
+@pytest.mark.parametrize(
+    ("point", "expected"),
+    [
+        (["mu=0.3"], "a value of T too"),
+        (["mu=0.2", "T=1"], "mu has 0.1, 0.3"),
+        (["nu=0.3", "T=1"], "AXIS=VALUE with one of mu, T"),
+        (["mu", "T=1"], "a value of the axis"),
+    ],
+)
+def test_a_point_that_is_not_there(ready, monkeypatch, point, expected):
+    _, error = explained(ready, monkeypatch, "chain", *point)
+    assert isinstance(error, ConfigError)
+    assert expected in str(error)

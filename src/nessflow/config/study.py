@@ -14,7 +14,7 @@ from nessflow.config.document import COMMAND_LINE, Document, assigned, dotted, s
 from nessflow.config.grid import Axis, Ensemble, Labels, canonical_json, label_of, points_of
 from nessflow.config.matrices.reading import READERS, digests, files_of, with_contents
 from nessflow.config.study_file import KEYS
-from nessflow.digest import joint_digest, short_hash
+from nessflow.digest import joint_digest, module_digests, short_hash
 from nessflow.errors import ConfigError, Problem
 from nessflow.registry import Kind, Source, sources_of
 from nessflow.validation import Fault, Key, has_places, validated, with_whole_numbers
@@ -112,6 +112,12 @@ class Study:
         for name, each in self.observables.items():
             digests |= dict.fromkeys(each.variables, self._observable_digests[name])
         return digests
+
+    @property
+    def modules(self) -> Mapping[str, str]:
+        """The modules that make its source, and 16 hexadecimal digits for each."""
+        observed = self.observables.values() if hasattr(self.kind, "chosen") else ()
+        return module_digests([*self._sources, *(each.source for each in observed)])
 
     @cached_property
     def _kind_digest(self) -> str:

@@ -45,6 +45,7 @@ from nessflow.store.manifest import (
     DATA,
     FAILURES,
     MARKERS,
+    MODULES,
     state_of,
     write_manifest,
 )
@@ -119,7 +120,9 @@ def gather_study(
     write_text(folder / FAILURES, failures_csv(dataset, study))
     write_dataset(dataset, folder / DATA)
     names = [f"{BLOCKS}{block.path.as_posix()}" for block in study.blocks]
-    write_manifest(folder, state_of(study), [DATA, FAILURES, *names])
+    # What nothing is compared with, and tells which module changed when the source has.
+    state = {**state_of(study), MODULES: study.modules}
+    write_manifest(folder, state, [DATA, FAILURES, *names])
     remove_leftovers(folder)
     return dataset
 
