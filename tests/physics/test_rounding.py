@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+import nessflow as nf
 from attached import chain_at, wide_band_at
 from lattices import ring
 from nessflow.kinds import transmission as spectra
@@ -15,6 +16,7 @@ from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.linear_response import linear_response
 from nessflow.scattering.noise import lead_noise
 from nessflow.spectrum.rates import Rates
+from nessflow.studies.systems import open_system
 from nessflow.systems.system import OpenSystem, Tridiagonal
 from precise import solved
 
@@ -126,3 +128,22 @@ def test_waves_that_decay_keep_their_digits():
     rates = Rates(OpenSystem(h, zero, zero, leads), np.array([0.3, 0.4]))
     assert np.all(rates.leads[0, 2] < 1e-40)
     assert np.all(rates.cancelled[0, 2] < 1e4 * rates.leads[0, 2])
+
+
+def test_modes_that_hardly_overlap_a_state_do_not_make_it_as_rounded_as_its_sites():
+    """A Hall cross is the same four times over, in a gauge that turns nothing."""
+    lead = nf.leads.Continued(chemical_potential=0.0, temperature=0.0)
+    sides = "left", "top", "right", "bottom"
+    square = nf.lattices.Square(length=8, width=8, flux=0.5)
+    system = open_system(nf.System(lattice=square, leads=dict.fromkeys(sides, lead)), None)
+    # Beside a state of half width 1.1e-4 that a Landau level has where the arms begin.
+    rates = Rates(system, -1.23416 - 1e-4 * np.array([5.0, 6.0, 8.0, 12.0]))
+    assert rates.cancelled.any(axis=(0, 1)).all()
+    names = [terminal.name for terminal in system.terminals]
+    turns = [[names.index(side) for side in sides[k:] + sides[:k]] for k in range(4)]
+    through, sizes = (
+        np.array([x[turn][:, turn] for turn in turns]) for x in (rates.leads, rates.lead_sizes)
+    )
+    allowed = 16 * np.finfo(float).eps * sizes
+    assert np.all(abs(through - through[0]) <= allowed + allowed[0])
+    assert (allowed <= 1e-10 * through.sum(axis=2, keepdims=True)).all()

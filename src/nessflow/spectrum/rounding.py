@@ -117,7 +117,7 @@ def times_element_sizes(system: OpenSystem, energies: np.ndarray, states: np.nda
     by_leads = product(onto.T.tocsr(), sizes.T[:, :, None] * product(onto, states))
     for joint in system.joints:
         sites = joint.sites
-        between = abs(joint.lead.self_energy_matrix(energies, sites.size))
+        between = _OF_CELLS * abs(joint.lead.self_energy_matrix(energies, sites.size))
         by_leads[:, sites] += between @ states[:, sites]
     return product(constant, states) + abs(energies)[:, None, None] * states + by_leads
 
@@ -137,11 +137,12 @@ def green_sizes(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     (E, l, l) float array
         In 1/t; nan where the energy is a pole.
     """
-    count, at = system.coupling.count, system.coupling.of_lead
+    count = len(system.leads)
     result = np.empty((energies.size, count, count))
     for batch, columns, rows in contact_states(system, energies):
-        moved = times_element_sizes(system, energies[batch], columns)
+        here = energies[batch]
+        # Of modes the waves themselves: a state that hardly overlaps one may be large on its sites.
+        columns, rows = system.modes(here).combined(columns, rows)
+        moved = times_element_sizes(system, here, columns)
         result[batch] = abs(rows).swapaxes(1, 2) @ moved
-    if system.joints:
-        return system.modes(energies).sizes_between(result)
-    return result[:, at[:, None], at]
+    return result

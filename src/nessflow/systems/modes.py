@@ -249,20 +249,33 @@ class Modes:
         (E, l, l) array
             Between the channels.
         """
-        return self._turned(matrices, self._turns)
-
-    def sizes_between(self, sizes: np.ndarray) -> np.ndarray:
-        """Return what bounds `between` where elements are bounds, (E, c, c) -> (E, l, l) float."""
-        return self._turned(sizes, [abs(turn) for turn in self._turns])
-
-    def _turned(self, matrices: np.ndarray, turns: list[np.ndarray]) -> np.ndarray:
         at = self._contacts.of_lead
         result = matrices[:, at[:, None], at]
-        for joint, turn in zip(self._joints, turns, strict=True):
+        for joint, turn in zip(self._joints, self._turns, strict=True):
             k = joint.channels
             result[:, k] = turn.conj().swapaxes(1, 2) @ result[:, k]
             result[:, :, k] = result[:, :, k] @ turn
         return result
+
+    def combined(self, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``M v_a`` and the transposed ``v_a^+ M`` of each channel.
+
+        Parameters
+        ----------
+        columns, rows : (E, n, c) array
+            ``M v_a`` and the transposed ``v_a^+ M`` of the contacts.
+
+        Returns
+        -------
+        columns, rows : (E, n, l) array
+            Of the channels.
+        """
+        columns, rows = (x[:, :, self._contacts.of_lead] for x in (columns, rows))
+        for joint, turn in zip(self._joints, self._turns, strict=True):
+            k = joint.channels
+            columns[:, :, k] = columns[:, :, k] @ turn
+            rows[:, :, k] = rows[:, :, k] @ turn.conj()
+        return columns, rows
 
     def expectations(self, diagonal: np.ndarray, above: np.ndarray) -> np.ndarray:
         """Return ``v_a^+ C v_a`` of Hermitian matrices for each channel.
