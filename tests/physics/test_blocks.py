@@ -6,7 +6,7 @@ import scipy.sparse
 
 from attached import chain_at
 from lattices import ladder, long_range_chain, ring, star, strip
-from nessflow.solvers import blocks, elimination, pairwise
+from nessflow.solvers import banded, blocks, pairwise
 from nessflow.solvers.dark_states import dark_states
 from nessflow.solvers.elimination import block_matrices
 from nessflow.systems.matrices import as_dense
@@ -107,18 +107,20 @@ def test_states_that_no_terminal_reaches_are_split_off():
         np.testing.assert_allclose(own, other, atol=1e-9 * abs(other).max(initial=0.0))
 
 
-def test_an_energy_is_eliminated_once_for_all_that_contacts_see(monkeypatch):
+@pytest.mark.parametrize("solver", [banded, blocks])
+def test_an_energy_is_eliminated_once_for_all_that_contacts_see(solver, monkeypatch):
     """Transmissions, their correlations and those of a part of the energies again."""
     system, eliminated = opened(LATTICES["wide strip"]), []
+    solutions = solver.solutions
 
-    def counted(of, energies, *rest):
+    def counted(of, energies, *rest, **more):
         eliminated.extend(energies.tolist())
-        return elimination.elimination(of, energies, *rest)
+        return solutions(of, energies, *rest, **more)
 
-    monkeypatch.setattr(blocks, "elimination", counted)
-    _, loss, gain = blocks.contact_rows(system, ENERGIES)
+    monkeypatch.setattr(solver, "solutions", counted)
+    _, loss, gain = solver.contact_rows(system, ENERGIES)
     for found, diagonal in zip(
-        blocks.contact_correlations(system, ENERGIES[::-1]), (loss, gain), strict=True
+        solver.contact_correlations(system, ENERGIES[::-1]), (loss, gain), strict=True
     ):
         whole = found[::-1].copy()
         assert not np.diagonal(whole, axis1=1, axis2=2).any()
@@ -126,15 +128,16 @@ def test_an_energy_is_eliminated_once_for_all_that_contacts_see(monkeypatch):
         whole[:, each, each] = diagonal
         # Sums of squares: positive to rounding.
         assert np.linalg.eigvalsh(whole).min() > -1e-12 * diagonal.max()
-    blocks.contact_rows(system, ENERGIES[2:4])
+    solver.contact_rows(system, ENERGIES[2:4])
     assert sorted(eliminated) == sorted(ENERGIES.tolist())
 
 
 def test_what_is_remembered_between_contacts_takes_no_more_than_its_memory(monkeypatch):
     system = opened(LATTICES["wide strip"])
-    monkeypatch.setattr(blocks, "_KEPT_BYTES", 10_000)
+    monkeypatch.setattr(banded, "_KEPT_BYTES", 10_000)
     whole = blocks.contact_rows(system, ENERGIES)
     again = blocks.contact_rows(opened(LATTICES["wide strip"]), ENERGIES)
     assert all(np.array_equal(a, b) for a, b in zip(whole, again, strict=True))
-    kept = [x.nbytes for found in blocks._known(system).values() for x in found if x is not None]
+    known = banded._known(system, blocks.solutions)
+    kept = [x.nbytes for found in known.values() for x in found if x is not None]
     assert 0 < sum(kept) <= 10_000

@@ -13,8 +13,9 @@ energies.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
@@ -27,8 +28,13 @@ from nessflow.systems.batch import one_by_one
 from nessflow.systems.matrices import as_sparse, bandwidth_order
 from nessflow.systems.system import OpenSystem, remembered
 
+if TYPE_CHECKING:
+    from nessflow.solvers.elimination import Blocks
+
 _BATCH_BYTES = 2**25
 """Memory of the rows or columns of Green's functions that are held at a time."""
+_KEPT_BYTES = 2**27
+"""Memory of what is remembered between contacts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,14 +298,6 @@ def solutions(
         yield batch, result
 
 
-def _contact_rows_of_green(
-    system: OpenSystem, energies: np.ndarray
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield ``v^+ G`` of the contacts, transposed, (e, N, c), for a batch of energies."""
-    sources = system.coupling.columns(system.sites, banded_matrices(system).place).conj()
-    return solutions(system, energies, sources, transposed=True)
-
-
 def product(matrix: scipy.sparse.csr_array, states: np.ndarray) -> np.ndarray:
     """Return a matrix (M, N) times states (e, N, s), each with the bits that it has alone."""
     count, n, columns = states.shape
@@ -307,54 +305,77 @@ def product(matrix: scipy.sparse.csr_array, states: np.ndarray) -> np.ndarray:
     return (matrix @ flat).reshape(-1, count, columns).swapaxes(0, 1)
 
 
+@remembered
+def _known(system: OpenSystem, solutions: Callable) -> dict[float, tuple[np.ndarray, ...]]:
+    """Return what was computed between the contacts last, by the energy."""
+    return {}
+
+
+def _between_contacts(
+    system: OpenSystem, energies: np.ndarray, solutions: Callable, ordered: "Banded | Blocks"
+) -> list[tuple[np.ndarray, ...]]:
+    """Return ``v^+ G v`` of each energy, and of loss and gain ``v^+ G 2P G^+ v``, (c, c) each.
+
+    Remembered: transmissions, reflections and noise ask for the same energies one after the other.
+    """
+    known, wanted = _known(system, solutions), energies.tolist()
+    missing = np.array([w for w in dict.fromkeys(wanted) if w not in known], float)
+    sources = system.coupling.columns(system.sites, ordered.place).conj()
+    weights = [matrix.T.tocsr() for matrix in (ordered.loss, ordered.gain)]
+    found = {w: known[w] for w in wanted if w in known}
+    for batch, rows in solutions(system, missing, sources, transposed=True):
+        sent = [
+            product(matrix, rows).swapaxes(1, 2) @ rows.conj() if matrix.nnz else None
+            for matrix in weights
+        ]
+        for k, energy in enumerate(missing[batch].tolist()):
+            green = system.coupling.collected(rows[k], ordered.place).T.copy()
+            found[energy] = green, *(None if x is None else x[k] for x in sent)
+    known |= found
+    size = sum(x.nbytes for x in next(iter(found.values()), ()) if x is not None)
+    for energy in list(known)[: -max(1, _KEPT_BYTES // max(size, 1))]:
+        del known[energy]
+    return [found[w] for w in wanted]
+
+
 def rows_between(
-    system: OpenSystem, energies: np.ndarray, rows_of_green: Iterator, ordered
+    system: OpenSystem, energies: np.ndarray, solutions: Callable, ordered: "Banded | Blocks"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what `contact_rows` does of rows of Green's function.
+    """Return `contact_rows` by `solutions` of some solver.
 
     Parameters
     ----------
     system, energies
         As there.
-    rows_of_green : iterator of (slice, (e, N, c) complex array)
-        ``v^+ G`` of the contacts, transposed, in some order of the sites.
+    solutions : callable
+        `solutions`, or that of `nessflow.solvers.blocks`.
     ordered : Banded or Blocks
-        With the new number of each site, ``2P`` and ``2Q`` in this order.
+        Matrices of the system in the order of these solutions.
 
     Returns
     -------
     green : (E, c, c) complex
     loss, gain : (E, c) float
     """
-    contacts, count = system.coupling, system.coupling.count
+    count = system.coupling.count
     green = np.empty((energies.size, count, count), complex)
     loss, gain = np.zeros((2, energies.size, count))
-    weights = [(matrix.T.tocsr(), x) for matrix, x in ((ordered.loss, loss), (ordered.gain, gain))]
-    for batch, rows in rows_of_green:
-        for k, own in enumerate(rows, batch.start):
-            green[k] = contacts.collected(own, ordered.place).T
-        for matrix, into in weights:
-            if matrix.nnz:
-                pairs = zip(product(matrix, rows), rows, strict=True)
-                # Not negative but for rounding where waves cancel.
-                into[batch] = np.maximum([_overlaps(*pair) for pair in pairs], 0.0)
+    for k, (own, *sent) in enumerate(_between_contacts(system, energies, solutions, ordered)):
+        green[k] = own
+        for matrix, into in zip(sent, (loss, gain), strict=True):
+            if matrix is not None:
+                into[k] = np.maximum(matrix.diagonal().real, 0.0)  # but for rounding
     return green, loss, gain
 
 
-def _overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the real parts of ``second_a^+ first_a`` of columns, (c,)."""
-    parts = (np.ascontiguousarray(x).view(float) for x in (first, second))
-    return np.einsum("nc,nc->c", *parts).reshape(-1, 2).sum(axis=1)
-
-
 def correlations_between(
-    system: OpenSystem, energies: np.ndarray, rows_of_green: Iterator, ordered
+    system: OpenSystem, energies: np.ndarray, solutions: Callable, ordered: "Banded | Blocks"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `contact_correlations` does of rows of Green's function, as `rows_between`.
+    """Return `contact_correlations`, see `rows_between`.
 
     Parameters
     ----------
-    system, energies, rows_of_green, ordered
+    system, energies, solutions, ordered
         As there.
 
     Returns
@@ -365,11 +386,10 @@ def correlations_between(
     result = np.zeros((2, energies.size, count, count), complex)
     if count < 2:
         return result[0], result[1]
-    weights = [matrix.T.tocsr() for matrix in (ordered.loss, ordered.gain)]
-    for batch, rows in rows_of_green:
-        for matrix, into in zip(weights, result, strict=True):
-            if matrix.nnz:
-                into[batch] = product(matrix, rows).swapaxes(1, 2) @ rows.conj()
+    for k, (_, *sent) in enumerate(_between_contacts(system, energies, solutions, ordered)):
+        for matrix, into in zip(sent, result, strict=True):
+            if matrix is not None:
+                into[k] = matrix
     result[:, :, range(count), range(count)] = 0.0
     return result[0], result[1]
 
@@ -394,8 +414,7 @@ def contact_rows(
     loss, gain : (E, c) float
         ``v_a^+ G 2P G^+ v_a``, and with ``2Q``, in 1/t.
     """
-    rows = _contact_rows_of_green(system, energies)
-    return rows_between(system, energies, rows, banded_matrices(system))
+    return rows_between(system, energies, solutions, banded_matrices(system))
 
 
 @one_by_one
@@ -416,8 +435,7 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     loss, gain : (E, c, c) complex
         In 1/t.
     """
-    rows = _contact_rows_of_green(system, energies)
-    return correlations_between(system, energies, rows, banded_matrices(system))
+    return correlations_between(system, energies, solutions, banded_matrices(system))
 
 
 def touched(matrix: scipy.sparse.csr_array) -> np.ndarray:

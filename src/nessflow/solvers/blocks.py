@@ -38,7 +38,7 @@ from nessflow.solvers.elimination import (
     from_left,
 )
 from nessflow.systems.batch import one_by_one
-from nessflow.systems.system import OpenSystem, remembered
+from nessflow.systems.system import OpenSystem
 
 _EXACT = 8.0
 """`Eliminated.growth` up to which solutions are as exact as those of banded factors."""
@@ -50,8 +50,6 @@ _SUMMED = 128.0
 """The same up to which sums over sites lose no more than some 1e-11 of the largest."""
 _COLUMNS = 128
 """Columns of Green's function at a time."""
-_KEPT_BYTES = 2**27
-"""Memory of what is remembered between contacts."""
 
 
 # --- rows and columns of Green's function ---------------------------------------------------------
@@ -112,37 +110,6 @@ def _with_pivots(
     return banded.solve_at(system, energy, given)[blocks.order]
 
 
-@remembered
-def _known(system: OpenSystem) -> dict[float, tuple[np.ndarray, ...]]:
-    """Return what was computed between the contacts last, by the energy."""
-    return {}
-
-
-def _between_contacts(system: OpenSystem, energies: np.ndarray) -> list[tuple[np.ndarray, ...]]:
-    """Return ``v^+ G v`` of each energy, and of loss and gain ``v^+ G 2P G^+ v``, (c, c) each.
-
-    Remembered: transmissions, reflections and noise ask for the same energies one after the other.
-    """
-    blocks, known, wanted = block_matrices(system), _known(system), energies.tolist()
-    missing = np.array([w for w in dict.fromkeys(wanted) if w not in known], float)
-    sources = system.coupling.columns(system.sites, blocks.place).conj()
-    weights = [matrix.T.tocsr() for matrix in (blocks.loss, blocks.gain)]
-    found = {w: known[w] for w in wanted if w in known}
-    for batch, rows in solutions(system, missing, sources, transposed=True):
-        sent = [
-            banded.product(matrix, rows).swapaxes(1, 2) @ rows.conj() if matrix.nnz else None
-            for matrix in weights
-        ]
-        for k, energy in enumerate(missing[batch].tolist()):
-            green = system.coupling.collected(rows[k], blocks.place).T.copy()
-            found[energy] = green, *(None if x is None else x[k] for x in sent)
-    known |= found
-    size = sum(x.nbytes for x in next(iter(found.values()), ()) if x is not None)
-    for energy in list(known)[: -max(1, _KEPT_BYTES // max(size, 1))]:
-        del known[energy]
-    return [found[w] for w in wanted]
-
-
 @one_by_one
 def contact_rows(
     system: OpenSystem, energies: np.ndarray
@@ -163,15 +130,7 @@ def contact_rows(
     loss, gain : (E, c) float
         ``v_a^+ G 2P G^+ v_a``, and with ``2Q``, in 1/t.
     """
-    count = system.coupling.count
-    green = np.empty((energies.size, count, count), complex)
-    loss, gain = np.zeros((2, energies.size, count))
-    for k, (own, *sent) in enumerate(_between_contacts(system, energies)):
-        green[k] = own
-        for matrix, into in zip(sent, (loss, gain), strict=True):
-            if matrix is not None:
-                into[k] = np.maximum(matrix.diagonal().real, 0.0)  # but for rounding
-    return green, loss, gain
+    return banded.rows_between(system, energies, solutions, block_matrices(system))
 
 
 @one_by_one
@@ -192,14 +151,7 @@ def contact_correlations(system: OpenSystem, energies: np.ndarray) -> tuple[np.n
     loss, gain : (E, c, c) complex
         In 1/t.
     """
-    count = system.coupling.count
-    result = np.zeros((2, energies.size, count, count), complex)
-    for k, (_, *sent) in enumerate(_between_contacts(system, energies)):
-        for matrix, into in zip(sent, result, strict=True):
-            if matrix is not None:
-                into[k] = matrix
-    result[:, :, range(count), range(count)] = 0.0
-    return result[0], result[1]
+    return banded.correlations_between(system, energies, solutions, block_matrices(system))
 
 
 @one_by_one
