@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import polygamma
 
+import nessflow as nf
 from attached import chain_at, wide_band_at
 from lattices import chain, onsite_rates, ring
 from nessflow.scattering.currents import response_transmission, steady_currents
 from nessflow.scattering.linear_response import (
     LORENZ_NUMBER,
+    _warm_matrices,
+    _Windows,
     conductance_matrices,
     linear_response,
     logarithmic_derivatives,
@@ -22,6 +25,8 @@ from nessflow.scattering.linear_response import (
     thermal_responses,
 )
 from nessflow.scattering.noise import lead_noise
+from nessflow.spectrum.mesh import UNDERFLOW, known_poles
+from nessflow.studies.systems import open_system
 from nessflow.systems.system import OpenSystem
 from systems import random_system
 
@@ -113,6 +118,39 @@ def test_conductance_matrices_are_derivatives_of_the_currents(seed):
                 )
             expected = matrices[k, :, b] / temperature**k
             assert found[: len(system.leads)] == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+def hall_cross(size, temperature, mu=-1.3, flux=0.5):
+    """Return a square with a lead on each side, in turn, in a flux."""
+    lead = nf.leads.Continued(chemical_potential=mu, temperature=temperature)
+    square = nf.lattices.Square(length=size, width=size, flux=flux)
+    leads = dict.fromkeys(("left", "top", "right", "bottom"), lead)
+    return open_system(nf.System(lattice=square, leads=leads), None)
+
+
+def test_a_hall_cross_is_the_same_four_times_over():
+    """In a gauge that turns nothing, and within the window or far beyond it."""
+    system = hall_cross(5, 0.05)
+    names = [terminal.name for terminal in system.terminals]
+    sides = "left", "top", "right", "bottom", "left"
+    turn = [names.index(sides[sides.index(name) + 1]) for name in names]
+    value, error, _ = conductance_matrices(system)
+    turned, wrong = (x[:, turn][:, :, turn] for x in (value, error))
+    assert np.all(abs(value - turned) <= error + wrong)
+    largest = np.diagonal(value, axis1=1, axis2=2)[:, :1, None]
+    assert np.all(error[[0, 2]] < 1e-10 * abs(largest[[0, 2]]))
+    (whole,) = _warm_matrices(_Windows.of([system], 1e-10, UNDERFLOW))
+    assert np.all(abs(value - whole.value) <= error + whole.error)
+
+
+def test_poles_next_to_many_subband_edges_are_where_they_say():
+    """Each an eigenvalue at the energy of its own real part."""
+    system = hall_cross(5, 0.05)
+    for pole in known_poles(system):
+        matrix = system.damping_matrix()
+        matrix[system.coupling.elements] += system.contact_self_energy(np.array([pole.real]))[0]
+        nearest = abs(np.linalg.eigvals(matrix) - pole).min()
+        assert nearest < 0.05 * abs(pole.imag) + 1e-11
 
 
 def test_two_lead_conductances_are_the_net_part_of_the_matrices():

@@ -1,5 +1,7 @@
 """Integrals without poles: the phase of the determinant finds every resonance, however narrow."""
 
+from itertools import combinations_with_replacement
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,32 @@ def test_the_phase_is_that_of_all_levels(rate):
     assert far == pytest.approx([36 * np.pi, 0.0], abs=1e-6)
 
 
+@pytest.mark.parametrize("beside", [0.0, 1e-13, -1e-9, 1e-8, -1e-7, 1e-6])
+def test_the_phase_next_to_a_level_of_a_part_has_its_digits(beside):
+    """Sites without a potential alone, as most parts of a bipartite lattice, have the level 0."""
+    system, energies = across(12, 3, disorder=0.0), np.array([beside])
+    expected = np.angle(levels(system, energies)).sum(axis=1)
+    assert determinant_phases(system, energies) == pytest.approx(expected, abs=1e-3)
+
+
+def test_panels_about_a_level_of_parts_are_no_more_than_about_others():
+    """From -0.3 to 0.3, so that the level 0 is one of their energies."""
+    points, narrow = mesh._resolved(across(30, 4, disorder=0.0), -0.3, 0.3)
+    others, _ = mesh._resolved(across(30, 4, disorder=0.0), -0.5, -0.1)
+    assert narrow == 0
+    assert points.size < 4 * others.size
+
+
+def test_narrow_steps_do_not_hide_each_other():
+    """Of up to 8 anywhere in a panel, narrow against what is between its energies."""
+    sampled, checks = np.sort(mesh._SAMPLED), mesh._checks()
+    of_gap = [checks @ (np.pi * (below >= mesh._SAMPLED)) for below in sampled[:-1]]
+    for count in range(1, 9):
+        places = np.array(list(combinations_with_replacement(of_gap, count)))
+        left = abs(places.sum(axis=1)).max(axis=1)
+        assert left.min() > 3 * mesh._TOLERANCE
+
+
 def test_a_state_that_no_terminal_reaches_is_no_step():
     """The odd states of a ladder with both legs coupled alike at one site each: none in the way."""
     system = between(chain(5, 1.0, 0.0), [2], [])  # three states have no weight in the middle
@@ -74,6 +102,7 @@ def without_poles(monkeypatch, system):
 
 SYSTEMS = {
     "cold": lambda: across(30, 4),
+    "about a level of parts": lambda: across(30, 4, disorder=0.0, potentials=(0.3, -0.1)),
     "warm": lambda: across(30, 4, temperature=0.05),
     "a little loss": lambda: across(30, 4, temperature=0.02, rate=1e-4),
     "narrow": lambda: between(

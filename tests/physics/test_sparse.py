@@ -10,6 +10,7 @@ from attached import chain_at, wide_band_at
 from lattices import bond_rates, chain, ladder, onsite_rates, ring, star, strip
 from nessflow.scattering.closed_form import closed_form_currents
 from nessflow.scattering.currents import steady_currents
+from nessflow.scattering.profiles import profiles
 from nessflow.solvers import banded as sparse
 from nessflow.solvers import chain_ends as tridiagonal
 from nessflow.solvers import dense
@@ -242,6 +243,9 @@ FAULTS = {
         lambda: steady_currents(
             OpenSystem(strip(4000, 10), *[Tridiagonal.zero(40_000)] * 2, wide([0, 39_999]))
         )
+    ),
+    "and 4000 sites are too many .* or use currents, noise, transmission or spectra of sites": (
+        lambda: profiles(OpenSystem(strip(400, 10), *[Tridiagonal.zero(4000)] * 2, wide([0, 3999])))
     ),
     "a weakly damped system, and 100000 sites are too many": (
         lambda: steady_currents(

@@ -51,8 +51,10 @@ LORENZ_NUMBER = np.pi**2 / 3
 
 Conductances = tuple[dict[str, tuple[float, float]], bool]
 """Values and errors by name of `LinearResponse`, and whether all integrals converged."""
-_PEAKS = np.array([0.25, 0.2239, 0.4393])
-"""Largest values of ``|x|^k / (4 cosh^2(x/2))``, k = 0, 1, 2."""
+_WINDOW = 40.0
+"""Half width of the thermal window in temperatures, but for 1e-17 of it."""
+_BOUNDS = np.array([[0.25, 0.2239, 0.4393], 2 * np.exp(-_WINDOW) * np.array([1, 41, 41**2 + 1])])
+"""Largest values of ``|x|^k / (4 cosh^2(x/2))``, k = 0, 1, 2, and integrals beyond the window."""
 
 _EPSILON = np.finfo(float).eps
 _TINY = np.finfo(float).tiny
@@ -136,13 +138,18 @@ class _Windows:
     spectra: Sequence[Spectrum]
 
     @classmethod
-    def of(cls, systems: Sequence[OpenSystem], rtol: float) -> "_Windows":
-        """Return the windows of systems."""
+    def of(cls, systems: Sequence[OpenSystem], rtol: float, reach: float = _WINDOW) -> "_Windows":
+        """Return the windows of systems, so many temperatures wide to each side."""
         systems = [system.interpolated for system in systems]
         states = map(_common_state, systems)
-        reaches = ((mu - UNDERFLOW * t, mu + UNDERFLOW * t) for mu, t in states)
+        reaches = ((mu - reach * t, mu + reach * t) for mu, t in states)
         pairs = zip(systems, reaches, strict=True)
         return cls([Spectrum(system, rtol, limits) for system, limits in pairs])
+
+    @cached_property
+    def _whole(self) -> "_Windows":
+        """The same to where ``exp`` underflows."""
+        return _Windows.of([x.system for x in self.spectra], self.spectra[0].rtol, UNDERFLOW)
 
     @cached_property
     def states(self) -> np.ndarray:
@@ -156,9 +163,12 @@ class _Windows:
     def averages(
         self,
         integrand: Callable[[Rates, np.ndarray, Callable], tuple[np.ndarray, np.ndarray]],
-        peaks: np.ndarray,
+        bounds: np.ndarray,
     ) -> list[Integral]:
         """Return ``int dw/2pi (-f'(w)) g(w)`` for the components of ``g`` of each system.
+
+        What is beyond the windows is part of the errors; where it may be more than the accuracy
+        aimed at, as of a conductance that is thermally activated, the integrals go on.
 
         Parameters
         ----------
@@ -166,9 +176,9 @@ class _Windows:
             ``integrand(rates, x, each)`` returns components (m, E) of g and their sizes; x is the
             energy from the chemical potential, ``each`` repeats numbers of systems, (s, ...), at
             their energies, (..., E).
-        peaks : (s, m) array
-            Bounds of what ``(-f') g`` is for a transmission of 1: resonances that double precision
-            does not resolve may hide as much.
+        bounds : (2, s, m) array
+            Of ``(-f') g`` for a transmission of 1, as much of which resonances that double
+            precision does not resolve may hide, and of its integral beyond the window.
 
         Returns
         -------
@@ -176,6 +186,17 @@ class _Windows:
             Of m components each.
         """
 
+        found = self._averages(integrand, bounds[0])
+        beyond = bounds[1] * len(self.spectra[0].system.leads) / (2 * np.pi)
+        values = np.array([x.value for x in found])
+        short = (beyond > self.spectra[0].rtol * abs(values)).any(axis=1)
+        found = [replace(x, error=x.error + b) for x, b in zip(found, beyond, strict=True)]
+        if short.any():
+            whole = self._whole._averages(integrand, bounds[0])
+            found = [x if far else y for x, y, far in zip(whole, found, short, strict=True)]
+        return found
+
+    def _averages(self, integrand: Callable, peaks: np.ndarray) -> list[Integral]:
         def window(energies: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             def each(numbers: np.ndarray) -> np.ndarray:
                 return np.repeat(numbers, counts, axis=-1)
@@ -205,13 +226,11 @@ def _underflow(system: OpenSystem, value: np.ndarray) -> np.ndarray:
     return np.where(shared & (value == 0), _TINY, 0.0)
 
 
-def _peaks(temperatures: np.ndarray) -> np.ndarray:
-    """Return the largest values of ``|w - mu|^k (-f')``, k = 0, 1, 2, at temperatures, (s, 3)."""
-    return _PEAKS * np.stack([1 / temperatures, np.ones_like(temperatures), temperatures], axis=1)
-
-
-_WINDOW = 40.0
-"""Half width of the thermal window in temperatures, but for 1e-17 of it."""
+def _bounds(temperatures: np.ndarray) -> np.ndarray:
+    """Return bounds of ``|w - mu|^k (-f')`` and of its integral beyond the window, (2, s, 3)."""
+    t = temperatures
+    powers = np.array([[1 / t, np.ones_like(t), t], [np.ones_like(t), t, t * t]])
+    return _BOUNDS[:, None] * powers.swapaxes(1, 2)
 
 
 def _is_cold(system: OpenSystem) -> bool:
@@ -391,10 +410,10 @@ def _warm_matrices(windows: _Windows) -> list[Estimate]:
         values, sizes = (np.concatenate([rows * x for x in powers]) for rows in both)
         return values, abs(sizes)
 
-    peaks = np.repeat(_peaks(windows.states[1]), count * count, axis=1)
+    bounds = np.repeat(_bounds(windows.states[1]), count * count, axis=2)
     return [
         Estimate(*(x.reshape(3, count, count) for x in (found.value, found.error)))
-        for found in windows.averages(integrand, peaks)
+        for found in windows.averages(integrand, bounds)
     ]
 
 
@@ -409,7 +428,7 @@ _RATIOS = ("seebeck_coefficient", "peltier_coefficient", "lorenz_ratio", "figure
 def _conductances(windows: _Windows) -> list[Conductances]:
     """Return what heat counted from the fixed ``mu`` gives, T > 0, of each system."""
     temperatures = windows.states[1]
-    peaks = _peaks(temperatures)
+    bounds = _bounds(temperatures)
 
     def charge_and_heat(rates: Rates, x: np.ndarray, _) -> tuple[np.ndarray, np.ndarray]:
         tau, size = response_of(rates), response_size(rates)
@@ -419,7 +438,7 @@ def _conductances(windows: _Windows) -> list[Conductances]:
         values = np.array([tau, x * tau, *violated, *absorbed])
         return values, np.array([size, abs(x) * size, *abs(values[2:])])
 
-    first = windows.averages(charge_and_heat, peaks[:, [0, 1, 0, 0, 0, 0]])
+    first = windows.averages(charge_and_heat, bounds[:, :, [0, 1, 0, 0, 0, 0]])
     conducts = np.array([found.value[0] != 0 for found in first])
     means = np.array([found.value[1] / (found.value[0] or 1.0) for found in first])
 
@@ -430,8 +449,8 @@ def _conductances(windows: _Windows) -> list[Conductances]:
         square = (distance * distance)[None]
         return square * response_of(rates), square * response_size(rates)
 
-    largest = peaks[:, 2] + 2 * abs(means) * peaks[:, 1] + means**2 * peaks[:, 0]
-    second = windows.averages(spread, largest[:, None])
+    around = bounds[..., 2] + 2 * abs(means) * bounds[..., 1] + means**2 * bounds[..., 0]
+    second = windows.averages(spread, around[..., None])
     return [
         _conductances_of(*both, float(temperature), bool(known))
         for *both, temperature, known in zip(first, second, temperatures, conducts, strict=True)

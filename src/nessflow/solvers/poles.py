@@ -21,7 +21,7 @@ from scipy.linalg import lapack
 
 from nessflow.solvers.banded import banded_matrices
 from nessflow.solvers.compiled import FAST
-from nessflow.solvers.dark_states import dark_states, unreached_sites
+from nessflow.solvers.dark_states import dark_states, hamiltonian_norm, unreached_sites
 from nessflow.solvers.elimination import batches
 from nessflow.systems.system import OpenSystem
 
@@ -41,6 +41,8 @@ _STEPS = 60
 _DARK = 400
 """Sites that a state which no terminal reaches may be on, up to which all of these are known."""
 _ATTEMPTS = 3
+_SMALLEST_PIVOT = 1e-7
+"""Pivot, relative to the norm, by which phases lose some 1e-4 of their digits."""
 
 
 @numba.njit(fastmath=FAST, forceinline=True)
@@ -335,15 +337,18 @@ def steps_to_poles(
 
 
 @numba.njit(fastmath=FAST, cache=True, error_model="numpy")
-def _eliminated_phase(bands):
+def _eliminated_phase(bands, smallest):
     """Return the sum of the arguments of all pivots of a banded matrix, (N, 2 b + 1)."""
     n, b = bands.shape[0], bands.shape[1] // 2
     total = 0.0
     for i in range(n):
         pivot = bands[i, b]
+        if abs(pivot) < smallest:
+            # Next to a level of what is before the site: a damping there, so that digits are left.
+            pivot += 1j * smallest
         # Above the real line but for rounding.
         total += np.arctan2(abs(pivot.imag), pivot.real)
-        inverse = 1 / pivot if pivot != 0 else 0j
+        inverse = 1 / pivot
         for k in range(1, min(b, n - 1 - i) + 1):
             factor = bands[i + k, b - k]
             if factor != 0:
@@ -353,29 +358,16 @@ def _eliminated_phase(bands):
     return total
 
 
-def products_for_phase(system: OpenSystem) -> float:
-    """Return how many products of complex numbers `determinant_phases` takes at an energy.
-
-    Parameters
-    ----------
-    system : OpenSystem
-        The system.
-
-    Returns
-    -------
-    float
-        ``N (b + 1)^2``.
-    """
-    return system.sites * (banded_matrices(system).width + 1.0) ** 2
-
-
 def determinant_phases(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     """Return the phase of ``det(w - X - Sigma)``, which counts the states above an energy.
 
     A state with the pole ``e - i g`` has the part ``arctan2(g, w - e)`` in it, whatever couples it
     to whichever terminal: however narrow it is, the phase falls by pi where it is.  Damping is
     positive, so that all pivots of an elimination in any order are above the real line, and the sum
-    of their arguments, each between 0 and pi, is the phase itself and no remainder of it.
+    of their arguments, each between 0 and pi, is the phase itself and no remainder of it.  Pivots
+    within 1e-7 of zero, relative to the norm, which only energies as close to a level of a part of
+    the system have (0 of a bipartite lattice), are damped by as much: there alone, a step is no
+    narrower.
 
     Parameters
     ----------
@@ -395,14 +387,14 @@ def determinant_phases(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     row, column = elements.coords
     constant[row, column - row + width] = -elements.data
     row, column = (banded.place[x] for x in system.coupling.elements)
-    phases = np.empty(energies.size)
+    phases, smallest = np.empty(energies.size), _SMALLEST_PIVOT * hamiltonian_norm(system)
     for batch in batches(energies.size, row.size):
         sigma = system.contact_self_energy(energies[batch])
         for k, energy in enumerate(energies[batch].tolist()):
             bands = constant.copy()
             bands[:, width] += energy
             bands[row, column - row + width] -= sigma[k]
-            phases[batch.start + k] = _eliminated_phase(bands)
+            phases[batch.start + k] = _eliminated_phase(bands, smallest)
     # Poles of self-energies count as states that are beside those of the system.
     for _, _, pole in system.lead_orbitals:
         phases += np.angle(energies - pole)

@@ -243,12 +243,12 @@ def green_on_contacts(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
 
 
 def _solutions(
-    system: OpenSystem, energies: np.ndarray, sources: np.ndarray
+    system: OpenSystem, energies: np.ndarray, sources: np.ndarray, transposed: bool = False
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield ``G sources`` for a batch of energies at a time, (e, N, s)."""
+    """Yield ``G sources``, or ``G^T sources``, for a batch of energies at a time, (e, N, s)."""
     solver = blocks if _is_wide(system) else banded
     ordered = block_matrices(system) if solver is blocks else banded.banded_matrices(system)
-    for batch, found in solver.solutions(system, energies, sources[ordered.order]):
+    for batch, found in solver.solutions(system, energies, sources[ordered.order], transposed):
         yield batch, found[:, ordered.place]
 
 
@@ -277,7 +277,8 @@ def contact_states(
     if system.T is system:
         yield from ((batch, x, x) for batch, x in columns)
         return
-    rows = _solutions(system.T, energies, sources.conj())
+    # Leads of the transposed system would be computed anew.
+    rows = _solutions(system, energies, sources.conj(), transposed=True)
     yield from ((batch, x, y) for (batch, x), (_, y) in zip(columns, rows, strict=True))
 
 

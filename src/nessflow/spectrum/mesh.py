@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from nessflow.solvers.banded import banded_matrices
 from nessflow.solvers.dark_states import (
     bright_damping_matrix,
     dark_states,
@@ -32,6 +33,9 @@ _CONTACTS = 8
 _PRODUCTS = 4e8
 """Contacts c of leads with a band up to which resonances are found to all orders, and the products
 ``(N c)^2`` of N states up to which more are."""
+_FEW_STATES = 200
+"""States up to which cells of leads are computed at the energies of each: tables of one between all
+its subband edges take some thousands."""
 _STEPS = 40
 _CLOSE = 0.01
 """Last step of a resonance, relative to its half width."""
@@ -153,10 +157,11 @@ def resonances(system: OpenSystem) -> np.ndarray:
     """
     is_chain = _is_chain(system)
     if system.sites > _largest(system):
+        others = "transmission" if is_chain else "currents, noise, transmission or spectra of sites"
         raise ValueError(
-            f"integrals over the energy need the resonances of a weakly damped system, and "
+            "these integrals over the energy need the resonances of a weakly damped system, and "
             f"{system.sites} sites are too many (at most {_largest(system)}); "
-            "make the system smaller, give every site loss or gain, or use transmission"
+            f"make the system smaller, give every site loss or gain, or use {others}"
         )
     poles = _chain_poles(system) if is_chain else None
     if poles is not None:
@@ -175,7 +180,8 @@ def resonances(system: OpenSystem) -> np.ndarray:
     left = np.linalg.pinv(right)
     if system.joints:
         sites = system.coupling.sites
-        change = _change_on_sites(system.interpolated)
+        is_small = system.sites <= _FEW_STATES
+        change = _change_on_sites(system.computed if is_small else system.interpolated)
         return _shifted(poles, left[:, sites], right[sites].T, change)
     columns = coupling.columns(system.sites)
     inside = left[:, : system.sites] @ columns, right[: system.sites].T @ columns.conj()
@@ -256,7 +262,9 @@ def _shifted(
     """Return where the poles of a matrix go with a change that depends on the energy.
 
     ``z = z_k + <k| C (1 - S C)^-1 |k>``, with the change ``C`` at Re z and ``S`` the resolvent at z
-    of all poles but ``z_k``, solved from first order by the secant method.
+    of all poles but ``z_k``, solved from first order by secants.  Cells of leads have many bands:
+    with C at a given energy, a function of a complex variable, it is solved by secants as well, and
+    the energy that is its own Re z is found around it.
 
     Parameters
     ----------
@@ -271,33 +279,79 @@ def _shifted(
     def changed(matrix: np.ndarray, states: np.ndarray) -> np.ndarray:
         return matrix * states if matrix.ndim == 2 else (matrix @ states[..., None])[..., 0]
 
-    found = poles + (left * changed(change(poles.real), right)).sum(axis=1)
+    first = change(poles.real)
+    between_sites = first.ndim == 3
+    found = poles + (left * changed(first, right)).sum(axis=1)
     if left.shape[1] > max(_CONTACTS, np.sqrt(_PRODUCTS) / poles.size):
         return found
     products = (right[:, :, None] * left[:, None, :]).reshape(poles.size, -1)
 
-    def better(found: np.ndarray, at_work: np.ndarray) -> np.ndarray:
-        here = found[at_work]
+    def better(here: np.ndarray, k: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):  # poles that coincide, which stay where they are
             reduced = 1 / (here[:, None] - poles)
-            reduced[np.arange(at_work.size), at_work] = 0.0
-            matrix = change(here.real)
-            between = (reduced @ products).reshape(-1, *matrix.shape[1:2] * 2)
+            reduced[np.arange(k.size), k] = 0.0
+            between = (reduced @ products).reshape(-1, *left.shape[1:] * 2)
             fine = np.isfinite(between).all(axis=(1, 2))
             chosen = matrix[fine]
             is_diagonal = matrix.ndim == 2
             onto = between[fine] * chosen[:, None] if is_diagonal else between[fine] @ chosen
-            state = solved(np.eye(left.shape[1]) - onto, right[at_work][fine, :, None])[..., 0]
-            shift = (left[at_work][fine] * changed(chosen, state)).sum(axis=1)
+            state = solved(np.eye(left.shape[1]) - onto, right[k][fine, :, None])[..., 0]
+            shift = (left[k][fine] * changed(chosen, state)).sum(axis=1)
             moved = here.copy()
-            moved[fine] = poles[at_work][fine] + shift
+            moved[fine] = poles[k][fine] + shift
             return np.where(np.isfinite(moved), moved, here)
 
-    return _fixed_points(found, better, 8 * np.finfo(float).eps * abs(poles).max())
+    rounding = 8 * np.finfo(float).eps * abs(poles).max()
+
+    def at(energies: np.ndarray, k: np.ndarray, near: np.ndarray) -> np.ndarray:
+        matrix = change(energies)
+        return _fixed_points(near, lambda z, i: better(z[i], k[i], matrix[i]), rounding)
+
+    if not between_sites:
+        # Within one band the energy goes with the pole.
+        return _fixed_points(found, lambda z, k: better(z[k], k, change(z[k].real)), rounding)
+    return _at_own_energies(found, at, rounding)
+
+
+def _at_own_energies(found: np.ndarray, at: Callable, rounding: float) -> np.ndarray:
+    """Return where poles are that follow an energy, where this is their own real part.
+
+    Next to many subband edges the real part runs to and fro with the energy: secants between
+    energies below and above their poles get there, and no others.
+
+    Parameters
+    ----------
+    found : (N,) complex array
+        Where the poles are about.
+    at : callable
+        ``at(energies (n,), k (n,), near (n,))`` returns where the poles k are with self-energies
+        at these energies.
+    rounding : float
+        Of a pole.
+    """
+    found, energies, k = found.copy(), found.real.copy(), np.arange(found.size)
+    low, high = np.full(k.size, -np.inf), np.full(k.size, np.inf)
+    last, missed = np.full((2, k.size), np.nan)
+    for _ in range(_STEPS):
+        here = energies[k]
+        found[k] = at(here, k, found[k])
+        miss, close = found[k].real - here, np.maximum(_CLOSE * abs(found[k].imag), rounding)
+        low[k] = np.where(miss > 0, np.maximum(low[k], here), low[k])
+        high[k] = np.where(miss < 0, np.minimum(high[k], here), high[k])
+        with np.errstate(all="ignore"):
+            secant = here - miss * (here - last[k]) / (miss - missed[k])
+            middle = 0.5 * (low[k] + high[k])
+        inside = (low[k] < secant) & (secant < high[k])
+        step = np.where(np.isfinite(middle), middle, here + miss)
+        energies[k], last[k], missed[k] = np.where(inside, secant, step), here, miss
+        k = k[(abs(miss) > close) & (high[k] - low[k] > close)]
+        if k.size == 0:
+            break
+    return found
 
 
 def _fixed_points(found: np.ndarray, better: Callable, rounding: float) -> np.ndarray:
-    """Return where poles go that are moved by the energies that they come to, by secants.
+    """Return where poles go that are moved by where they come to, by secants.
 
     Those that have arrived stay: secants of rounding errors lead anywhere.
     """
@@ -583,18 +637,21 @@ def _resolved(system: OpenSystem, lower: float, upper: float) -> tuple[np.ndarra
 
     The phase of the determinant falls by pi at each pole, within its width, whatever couples its
     state to whichever terminal.  Panels are cut until a polynomial of degree 8 holds that phase: a
-    step between its nodes, however narrow, leaves pi/16 in the last coefficient.  Steps of several
-    states may cancel there, in the two coefficients before it, and at two more energies, but only
-    by chance, in one panel of some 1e7.
+    step between its nodes, however narrow, leaves pi/16 in the last coefficient.  So do several:
+    up to 8 steps that are narrow against the distances of the energies, wherever they are, leave
+    more than the tolerance in the last three coefficients or at two more energies.  That is no
+    proof for steps as wide as these distances beside others: they may cancel, by chance, in one
+    panel of some 1e7, and no error tells of a state that is hidden so.
     """
     # Imported here: numba takes long to import, and other systems do not need it.
-    from nessflow.solvers.poles import determinant_phases, products_for_phase
+    from nessflow.solvers.poles import determinant_phases
 
     scale, edges, checks = energy_scale(system), np.array(_edges(system)), _checks()
     inside = edges[(lower < edges) & (edges < upper)]
     panels = beside_edges(np.unique([lower, *inside, upper]), edges)
     levels = _levels_between(system, lower, upper)
-    most = _MOST / (_SAMPLED.size * products_for_phase(system))
+    products = system.sites * (banded_matrices(system).width + 1.0) ** 2
+    most = _MOST / (_SAMPLED.size * products)
     expected, count = _PANELS * levels, 0
     ends, narrow = [[lower, upper]], 0.0
     while panels.size:

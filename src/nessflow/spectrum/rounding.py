@@ -117,7 +117,7 @@ def times_element_sizes(system: OpenSystem, energies: np.ndarray, states: np.nda
     by_leads = product(onto.T.tocsr(), sizes.T[:, :, None] * product(onto, states))
     for joint in system.joints:
         sites = joint.sites
-        between = _OF_CELLS * abs(joint.lead.self_energy_matrix(energies, sites.size))
+        between = abs(joint.lead.self_energy_matrix(energies, sites.size))
         by_leads[:, sites] += between @ states[:, sites]
     return product(constant, states) + abs(energies)[:, None, None] * states + by_leads
 

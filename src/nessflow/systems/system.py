@@ -145,12 +145,6 @@ class AttachedLead:
         _require(fine, self.name, "temperature must be finite and 0 or more", temperature)
 
     @property
-    def interpolated(self) -> "AttachedLead":
-        """The channel for very many energies, see `Lead.interpolated`; itself if its lead is."""
-        model = self.model.interpolated
-        return self if model is self.model else replace(self, model=model)
-
-    @property
     def conjugate(self) -> "AttachedLead":
         """The channel of the transposed system; the same object if it is its own."""
         if isinstance(self.model, Joined):
@@ -513,10 +507,18 @@ class OpenSystem:
     @cached_property
     def interpolated(self) -> "OpenSystem":
         """The system with leads for very many energies, as integrals want them; itself if it is."""
-        leads = tuple(lead.interpolated for lead in self.leads)
-        if all(own is given for own, given in zip(leads, self.leads, strict=True)):
+        return self._with_models([lead.model.interpolated for lead in self.leads])
+
+    @cached_property
+    def computed(self) -> "OpenSystem":
+        """The system with leads for few energies; itself if it is."""
+        return self._with_models([lead.model.computed for lead in self.leads])
+
+    def _with_models(self, models: Sequence[Lead]) -> "OpenSystem":
+        pairs = list(zip(self.leads, models, strict=True))
+        if all(lead.model is model for lead, model in pairs):
             return self
-        return replace(self, leads=leads)
+        return replace(self, leads=[replace(lead, model=model) for lead, model in pairs])
 
     def with_rounded_leads(self, distance: float, number: int) -> "OpenSystem":
         """Return the system with the leads of each terminal as they may be for rounding.
@@ -535,11 +537,7 @@ class OpenSystem:
         """
         first = number * len(self.terminals)
         pairs = zip(self.leads, (first + self.terminal_of_lead).tolist(), strict=True)
-        models = [lead.model.rounded(distance, own) for lead, own in pairs]
-        if all(x is lead.model for x, lead in zip(models, self.leads, strict=True)):
-            return self
-        leads = [replace(x, model=model) for x, model in zip(self.leads, models, strict=True)]
-        return replace(self, leads=leads)
+        return self._with_models([lead.model.rounded(distance, own) for lead, own in pairs])
 
     @cached_property
     def surroundings(self) -> "Surroundings":

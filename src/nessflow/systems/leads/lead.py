@@ -341,6 +341,11 @@ class Lead(Part, ABC):
         """The same lead for very many energies; itself where each costs little."""
         return self
 
+    @property
+    def computed(self) -> "Lead":
+        """The same lead for few energies."""
+        return self
+
     def rounded(self, distance: float, number: int) -> "Lead":
         """Return the lead as it may be for rounding.
 
@@ -433,19 +438,25 @@ class Joined(Lead):
 
     @property
     def interpolated(self) -> "Joined":
-        """The channel of the interpolated lead."""
-        return Joined(lead=self.lead.interpolated, row=self.row)
+        """The channel of the interpolated lead; the same object if that is the same."""
+        return self._of(self.lead.interpolated)
+
+    @property
+    def computed(self) -> "Joined":
+        """The channel of the lead for few energies; the same object if that is the same."""
+        return self._of(self.lead.computed)
+
+    def _of(self, other: Lead) -> "Joined":
+        return self if other is self.lead else Joined(lead=other, row=self.row)
 
     def rounded(self, distance: float, number: int) -> "Joined":
         """Return the channel of the rounded lead; the same object if that is the same."""
-        other = self.lead.rounded(distance, number)
-        return self if other is self.lead else Joined(lead=other, row=self.row)
+        return self._of(self.lead.rounded(distance, number))
 
     @property
     def conjugate(self) -> "Joined":
         """The channel of the transposed system; the same object if it is its own."""
-        other = self.lead.conjugate
-        return self if other is self.lead else Joined(lead=other, row=self.row)
+        return self._of(self.lead.conjugate)
 
     @property
     def bands(self) -> tuple[tuple[float, float], ...]:

@@ -233,6 +233,11 @@ class _Interpolated(UnitCell):
         """Itself."""
         return self
 
+    @property
+    def computed(self) -> UnitCell:
+        """The same lead for few energies."""
+        return _computed(self)
+
 
 class _Response:
     """Self-energy of a lead and the amplitudes of its channels, interpolated where that pays."""
@@ -341,6 +346,11 @@ def _conjugate(lead: UnitCell) -> UnitCell:
 @lru_cache(maxsize=256)
 def _interpolated(lead: UnitCell) -> UnitCell:
     return _Interpolated(cell=lead.cell, hopping=lead.hopping, coupling=lead.coupling)
+
+
+@lru_cache(maxsize=256)
+def _computed(lead: UnitCell) -> UnitCell:
+    return UnitCell(cell=lead.cell, hopping=lead.hopping, coupling=lead.coupling)
 
 
 @lru_cache(maxsize=256)
