@@ -94,6 +94,7 @@ FOLLOWED = {
     "README.md": "workflow/test_readme.py",
     "tutorial.md": "workflow/test_pages.py",
     "archive.md": "workflow/test_pages.py",
+    "fits.md": "workflow/test_pages.py",
     "library.md": "workflow/test_library_page.py",
     "own-project.md": "workflow/test_own_project.py",
     "data-elsewhere.md": "unit/test_export.py",
