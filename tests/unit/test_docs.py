@@ -274,10 +274,28 @@ def test_speeds_that_are_compared_were_measured():
     page = (ROOT / "docs" / "why-not.md").read_text().split("## Speed")[1].split("## Errors")[0]
     ratios = [row.rsplit("|", 2)[1] for row in re.findall(r"^\|.*\d.*\|$", page, re.M)]
     measured = (ROOT / "docs" / "benchmarks.md").read_text()
-    measured = measured.split("## How fast is it against Kwant and QuTiP?")[1].split()
+    sections = measured.split("\n## ")
+    heads = ("How fast is it against Kwant and QuTiP?", "What do leads of coupled orbitals cost")
+    found = {x.rstrip(",") for text in sections if text.startswith(heads) for x in text.split()}
     numbers = [number for ratio in ratios for number in ratio.split(" to ")]
     assert len(numbers) > 5
-    assert {number.strip() for number in numbers} <= set(measured)
+    assert {number.strip() for number in numbers} <= found
+
+
+def test_errors_that_are_compared_were_measured():
+    page = (ROOT / "docs" / "why-not.md").read_text().split("## Errors")[1].split("## Which")[0]
+    section = (ROOT / "docs" / "benchmarks.md").read_text()
+    section = section.split("## How wrong is a uniform energy grid?")[1].split("\n## ")[0]
+    rows = re.findall(r"^ +\d+ +(.*)$", section, re.M)
+    assert len(rows) == 4
+    _, coarse, _, fine, energies, errors = zip(
+        *(map(float, row.split()) for row in rows), strict=True
+    )
+    words = " ".join(page.split())
+    assert f"by {100 * min(coarse):g} to {100 * max(coarse):g} per cent with 1001" in words
+    assert f"by {100 * min(fine):g} to {100 * max(fine):g} per cent with 100001" in words
+    assert f"took {min(energies):.0f} to {max(energies):.0f} energies" in words
+    assert f"errors up to {max(errors):.0e}".replace("e-0", "e-") in words
 
 
 def test_code_that_changed_is_told_from_code_that_did_not(monkeypatch):
