@@ -1,14 +1,6 @@
-# The papers are a project of nessflow as any other; they are run by the source beside them.
-include: "workflow/rules/source.smk"
+# Where Snakemake looks first; catalogs of workflows look for the one in the folder beside.
+include: "workflow/Snakefile"
 
 
-import nessflow
-
-
-include: nessflow.SNAKEFILE
-
-
-rule all:
-    localrule: True
-    input:
-        every("targets"),
+# Snakemake forgets the default target of an included file.
+workflow.default_target = "all"

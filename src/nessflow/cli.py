@@ -276,12 +276,14 @@ def figure(study, figures, tier, allow_large, log):
 @click.argument("study")
 @TIER
 @ALLOW_LARGE
-def captions(study, tier, allow_large):
+@LOG
+def captions(study, tier, allow_large, log):
     """Write captions and manifest of the figures of a study (called by the workflow)."""
     from nessflow.verbs.draw import list_figures
 
     project, loaded = _project_study(study, tier, allow_large)
     list_figures(loaded, project.results)
+    _printer(log, lambda line: None)(f"{study}: captions of {len(loaded.figures)} figures")
 
 
 @commands.command()
@@ -448,12 +450,13 @@ def archive():
 @click.option("--blocks", is_flag=True, help="Pack the blocks too, not only the gathered data.")
 @TIER
 @ALLOW_LARGE
-def create(studies, blocks, tier, allow_large):
+@LOG
+def create(studies, blocks, tier, allow_large, log):
     """Pack results and source into archive.zip in the results folder, an RO-Crate."""
     from nessflow.verbs.archive import create_archive
 
     project = read_project(Path(), tier=tier, studies=studies or None, allow_large=allow_large)
-    create_archive(project, blocks=blocks, progress=click.echo)
+    create_archive(project, blocks=blocks, progress=_printer(log, click.echo))
 
 
 @archive.command()

@@ -28,7 +28,7 @@ from nessflow.written.expressions import CONSTANTS, FUNCTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "nessflow"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "config/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = [*PAGES, *sorted(SOURCE.rglob("*.py"))]
 """All that may name a module: pages, docstrings, comments."""
 OWN = re.compile(r"(parts/|my-project/).*|my_kind\.py|table\.py|tests/test_(laws|parts)\.py")
@@ -183,9 +183,18 @@ def test_every_example_is_of_a_kind():
 
 
 def test_links_of_the_documents_lead_somewhere():
+    """To a file, and on a page to one of its headings."""
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text()):
+            place = page.parent / target if target else page
+            assert place.exists(), f"{page.name}: {target}"
+            assert not heading or heading in headings(place), f"{page.name}: {target}#{heading}"
+
+
+def headings(page):
+    """Return the headings of a page as links name them."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in found}
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -160,3 +160,13 @@ def test_conda_installs_what_the_lock_says():
     assert options == "--require-hashes -r"
     # Taken from the folder of the file.
     assert (path.parent / lock).samefile(ROOT / "envs" / "requirements.lock")
+
+
+def test_the_systems_are_those_of_the_page():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    systems = {
+        name.split(" :: ")[-1] for name in project["classifiers"] if name.startswith("Operating")
+    }
+    assert systems == {"Linux", "MacOS"}
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert "on Linux or macOS; Windows is not supported" in readme

@@ -97,6 +97,7 @@ FOLLOWED = {
     "fits.md": "workflow/test_pages.py",
     "library.md": "workflow/test_library_page.py",
     "own-project.md": "workflow/test_own_project.py",
+    "module.md": "workflow/test_module.py",
     "data-elsewhere.md": "unit/test_export.py",
     "parts.md": "unit/test_parts_page.py",
     "from-kwant.md": "peers/test_kwant_page.py",

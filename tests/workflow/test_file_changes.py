@@ -148,8 +148,11 @@ def test_what_is_remembered_of_a_project_follows_its_files(project):
 
 
 def test_an_archive_has_the_files_that_studies_are_made_of(project):
-    (project.folder / "envs").mkdir()
-    for name in ("README.md", "LICENSE", "CITATION.cff", "Snakefile", "envs/requirements.lock"):
+    for name in ("envs", "workflow"):
+        (project.folder / name).mkdir()
+    for name in ("README.md", "LICENSE", "CITATION.cff"):
+        shutil.copy(ROOT / name, project.folder / name)
+    for name in ("workflow/Snakefile", "envs/requirements.lock"):
         shutil.copy(ROOT / name, project.folder / name)
     project.study("function").unlink()
     (project.folder / ".gitignore").write_text("*.npz\n")

@@ -201,7 +201,7 @@ def test_what_it_begins_with_is_that_of_this_project():
         path = Path("profiles", name, "config.yaml")
         assert (ROOT / path).read_text() == (TEMPLATE / path).read_text()
     assert licence_text("2026", "the nessflow developers") == (ROOT / "LICENSE").read_text()
-    ours = (ROOT / "Snakefile").read_text().split("import nessflow\n")[1]
+    ours = (ROOT / "workflow" / "Snakefile").read_text().split("import nessflow\n")[1]
     assert (TEMPLATE / "Snakefile").read_text().split("import nessflow\n")[1] == ours
 
 

@@ -111,6 +111,20 @@ class Document:
         entries = {k: v for k, v in self.get(tuple(parent)).items() if k != last}
         return Document(assigned(self.data, tuple(parent), entries), self.places)
 
+    def part(self, key: str) -> "Document":
+        """Return the mapping at a key, or nothing as an empty one, as a document of its own.
+
+        Raises
+        ------
+        ConfigError
+            When it is something else.
+        """
+        value = {} if self.get((key,)) is None else self.get((key,))
+        if not isinstance(value, dict):
+            raise ConfigError([self.problem((key,), "a mapping of keys to values")])
+        places = {k[1:]: place for k, place in self.places.items() if k[:1] == (key,)}
+        return Document(value, places)
+
     def without_places(self) -> "Document":
         """Return the document with values that do not know where they were written."""
         return Document(self.data, {(): Place("")})

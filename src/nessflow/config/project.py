@@ -65,9 +65,13 @@ __all__ = [
     "load_project",
     "load_study",
     "parameters_of",
+    "settings_of",
     "study_schema",
     "template_json",
 ]
+
+OWN = "nessflow"
+"""Key of a ``config.yaml`` that is another workflow's too, below which ours stands."""
 
 RESERVED = ("all", "archive", "block", "data", "draw", "figures", "report", "smoke")
 """Names of targets and folders, which no study can have."""
@@ -182,7 +186,7 @@ def _chosen(
     root: Path, tier: str | None, studies: str | Sequence[str] | None
 ) -> tuple[Choice, "Faults"]:
     """Return what is chosen, and the faults of names and files of studies."""
-    document = _settings(root / "config" / "config.yaml")
+    document = settings_of(root)
     if tier is not None:
         document = document.replaced(("tier",), tier, COMMAND_LINE)
     if studies is not None:
@@ -191,7 +195,7 @@ def _chosen(
         document = document.replaced(("studies",), several, COMMAND_LINE)
     settings, faults = validated(ProjectFile, document.data)
     if settings is None:
-        raise ConfigError(_problems(document, faults))
+        raise ConfigError(_problems(document, map(_of_another, faults)))
     if fault := results_fault(root, settings.results):
         raise ConfigError([document.problem(("results",), "", fault)])
     found, faults = _study_files(root / "config" / "studies")
@@ -382,7 +386,7 @@ def units_of_project(root: Path | str) -> Units | None:
     ConfigError
         When they are no units.
     """
-    document = _settings(Path(root) / "config" / "config.yaml")
+    document = settings_of(root)
     if (given := document.get(("units",))) is None:
         return None
     found, faults = validated(UnitsFile, given)
@@ -392,11 +396,26 @@ def units_of_project(root: Path | str) -> Units | None:
     return found.units()
 
 
-def _settings(path: Path) -> Document:
-    """Return what ``config.yaml`` says: nothing where it is not there."""
-    if path.exists() or path.is_symlink():
-        return read_document(path)
-    return Document({}, {(): Place(str(path))})
+def settings_of(root: Path | str) -> Document:
+    """Return what ``config.yaml`` says: nothing where it is not there.
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be read.
+    """
+    path = Path(root) / "config" / "config.yaml"
+    if not (path.exists() or path.is_symlink()):
+        return Document({}, {(): Place(str(path))})
+    document = read_document(path)
+    return document.part(OWN) if OWN in document.data else document
+
+
+def _of_another(fault: Fault) -> Fault:
+    """Return the fault of a key that may be one of another workflow, with the way out for it."""
+    is_unknown = len(fault.key) == 1 and fault.key[0] not in ProjectFile.model_fields
+    hint = fault.hint or f"keys of another workflow stand beside `{OWN}:`, which then has ours"
+    return replace(fault, hint=hint) if is_unknown else fault
 
 
 def _problems(document: Document, faults: Iterable[Fault]) -> list[Problem]:

@@ -75,7 +75,7 @@ def crate_json(
     files: Mapping[str, File],
     folders: Mapping[str, str],
     runs: Iterable[Run],
-    workflow: str = "Snakefile",
+    workflow: str,
 ) -> str:
     """Return the metadata as JSON-LD; the same text for the same archive.
 

@@ -38,7 +38,9 @@ README = "README-archive.txt"
 LOCK = "envs/requirements.lock"
 REQUIREMENTS = "requirements-archive.txt"
 TOOL = "src/nessflow"
-_FILES = ("Snakefile", "README.md", "LICENSE", CITATION)
+_WORKFLOWS = ("Snakefile", "workflow/Snakefile")
+"""Where Snakemake looks for what it reads; the first that is there."""
+_FILES = ("README.md", "LICENSE", CITATION)
 _FOLDERS = {
     "config/": "The studies, and which of them run",
     "docs/": "Documentation",
@@ -102,10 +104,11 @@ def create_archive(project: Project, *, blocks: bool, progress: Callable[[str], 
     files[README] = _readme(about, project, checkout, files, bool(tool)).encode()
     folders = {n: text for n, text in _FOLDERS.items() if any(f.startswith(n) for f in files)}
     folders |= {f"{results}/{name}/blocks/": f"Blocks of {name}" for name in jobs if blocks}
-    described = {*_FILES, LOCK, REQUIREMENTS, README, page[0]}
+    workflow = next(name for name in _WORKFLOWS if name in source)
+    described = {workflow, *_FILES, LOCK, REQUIREMENTS, README, page[0]}
     described |= {name for run in runs for name in (*run.read, *run.written)}
     entries = {name: _file(files[name]) for name in files if name in described}
-    files[METADATA] = crate_json(about, entries, folders, runs).encode()
+    files[METADATA] = crate_json(about, entries, folders, runs, workflow).encode()
     digest = write_archive(target, files, verified)
     for path in target.parent.glob(f".{target.stem}.*.tmp*"):  # of packers that were killed
         remove(path)
@@ -124,7 +127,8 @@ def _required_checkout(target: Path, project: Project, jobs: Mapping[str, Jobs])
         raise ArchiveError(
             target, ["this folder is no git checkout"], "git says what the source is: commit it"
         )
-    if lacking := [name for name in _FILES if name not in checkout.files]:
+    workflow = next((name for name in _WORKFLOWS if name in checkout.files), _WORKFLOWS[0])
+    if lacking := [name for name in (workflow, *_FILES) if name not in checkout.files]:
         raise ArchiveError(target, [f"{name}: missing" for name in lacking], "an archive needs it")
     named = {path for study in project.studies.values() for path in study.files | tables_in(study)}
     if ignored := sorted(named - set(checkout.files)):

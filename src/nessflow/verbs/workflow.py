@@ -13,6 +13,7 @@ from nessflow.config.contents.layout import layout_of
 from nessflow.config.grid import canonical_json
 from nessflow.config.matrices.reading import digests
 from nessflow.config.project import (
+    OWN,
     ConfigError,
     Project,
     Study,
@@ -20,10 +21,11 @@ from nessflow.config.project import (
     chosen_studies,
     is_study_name,
     load_project,
+    settings_of,
     template_json,
 )
 from nessflow.digest import report_digest, short_hash, style_digest
-from nessflow.errors import Problem, nearest
+from nessflow.errors import Problem, nearest, shown
 from nessflow.figures.specs import SPEC, Spec, studies_of, tables_of
 from nessflow.registry import has_outside, use_project
 from nessflow.store.citation import citation_problems
@@ -64,6 +66,8 @@ REPORT, PAGE = "report", "index.html"
 ARCHIVE = "archive.zip"
 _CHOICES = ("tier", "studies", "allow_large")
 """What ``snakemake --config`` may say."""
+_MODULE = "config of the module"
+_NOTHING = object()
 _LISTED = 3
 """Blocks that are set aside for one reason and named one by one; more are counted."""
 _UNREACHED = 100
@@ -161,8 +165,7 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
     config : mapping
         What the user gave with ``--config``: ``tier``, ``studies``, ``allow_large``.
     """
-    if unknown := [name for name in config if name not in _CHOICES]:
-        _stop(ConfigError(map(_unknown_choice, unknown)))
+    _require_known(config, "command line", "--config ")
     if not any(os.access(path, os.W_OK) for path in (root, root / ".snakemake")):
         _stop(f"{root}: cannot write; copy the project, results included, to where you can write")
     allow_large = bool(config.get("allow_large", False))
@@ -271,10 +274,56 @@ def _finding(root: Path, project: Project, study: Study) -> Finding:
     return Finding(content, frozenset(paths | others | files.keys()))
 
 
-def _unknown_choice(name: str) -> Problem:
-    hint = nearest(name, _CHOICES) or "parameters stand in the files of config/studies"
-    expected = f"one of {', '.join(_CHOICES)}"
-    return Problem("command line", None, f"--config {name}", "", expected, hint)
+def opened(root: Path, config: Mapping[str, object], *, is_quiet: bool) -> Workflow:
+    """Return the project as `open_project`, which is done, and warned of, once in a process.
+
+    A module is read again for each rule that another workflow overrides.
+    """
+    asked = (root, repr(config))
+    if asked not in _opened:
+        _opened[asked] = open_project(root, config)
+        for line in () if is_quiet else _opened[asked].warnings:
+            print(line, file=sys.stderr)
+    return _opened[asked]
+
+
+_opened: dict[tuple[Path, str], Workflow] = {}
+
+
+def own_config(root: Path, config: Mapping[str, object]) -> dict[str, object]:
+    """Return what the configuration of another workflow says to its module nessflow.
+
+    That is what stands below `OWN`, or else beside others.  What ``config/config.yaml`` says too is
+    left out; the process ends with status 2 on what can be said nowhere else.
+    """
+    given = config.get(OWN, {name: config[name] for name in _CHOICES if name in config}) or {}
+    if not isinstance(given, Mapping):
+        _stop(Problem(_MODULE, None, OWN, shown(given), "a mapping of keys to values"))
+    try:
+        written = settings_of(root).data
+    except ConfigError as error:
+        _stop(error)
+    found = {name: value for name, value in given.items() if value != written.get(name, _NOTHING)}
+    _require_known(found, _MODULE)
+    return found
+
+
+def _require_known(config: Mapping[str, object], where: str, before: str = "") -> None:
+    unknown = [name for name in config if name not in _CHOICES]
+    otherwise = "all else stands in config/config.yaml and config/studies"
+    problems = [
+        Problem(
+            where,
+            None,
+            f"{before}{name}",
+            "",
+            f"one of {', '.join(_CHOICES)}",
+            nearest(name, _CHOICES) or otherwise,
+        )
+        for name in unknown
+    ]
+    if problems:
+        _stop(ConfigError(problems))
 
 
 def read_project(root: Path, **choices) -> Project:
@@ -485,14 +534,36 @@ def refuse(workflow: Workflow, names: Iterable[str]) -> None:
         _stop(f"asked for, and refused: {', '.join(found)}; the faults are named above")
 
 
-def make_ready(workflow: Workflow) -> None:
+def require_place(workflow: Workflow, page: str) -> None:
+    """End the process with status 2 where another workflow has its module write elsewhere.
+
+    Parameters
+    ----------
+    workflow : Workflow
+        The project.
+    page : str
+        Where Snakemake takes the page of the report to be.
+    """
+    if page != (workflow.results / REPORT / PAGE).as_posix():
+        moved = page.removesuffix(f"/{REPORT}/{PAGE}")
+        expected = "no prefix: all that reads results asks the configuration where they are"
+        hint = f"write `results: {moved}` in config/config.yaml, below `{OWN}:`"
+        _stop(Problem(_MODULE, None, "prefix", "", expected, hint))
+
+
+def make_ready(workflow: Workflow) -> bool:
     """Hold the run lock, and take out of the way what a run must not use, before it is planned.
 
     Then what is damaged, or does not belong to a study any more, is a missing file for Snakemake,
     which one run makes anew.  Once in a process; ends it with status 2 beside another run.
+
+    Returns
+    -------
+    bool
+        Whether this was the first time.
     """
     if workflow.results in _ready:
-        return
+        return False
     run_lock(workflow)
     for name in workflow.jobs:
         for line in _settled(workflow, name):
@@ -501,6 +572,7 @@ def make_ready(workflow: Workflow) -> None:
     for line in settle(workflow.results / REPORT, state):
         print(line, file=sys.stderr)
     _ready.add(workflow.results)
+    return True
 
 
 _ready: set[Path] = set()
@@ -582,7 +654,7 @@ def run_lock(workflow: Workflow) -> None:
         _stop(f"{workflow.results}: cannot write: {error.strerror}; {_ELSEWHERE}")
 
 
-def lift_rate_limit(scheduler: object) -> None:
+def lift_rate_limit(settings: object) -> None:
     """Lift Snakemake's default limit of 100 started jobs a second, which no run here reaches.
 
     With it each pass over the jobs sets a timer whose end causes the next pass, and each job that
@@ -591,12 +663,13 @@ def lift_rate_limit(scheduler: object) -> None:
 
     Parameters
     ----------
-    scheduler : object
-        ``workflow.scheduler``, once the run starts; one that has no such limit is left as it is.
+    settings : object
+        ``workflow.scheduling_settings``, before the scheduler is made; those that have no such
+        limit are left as they are.
     """
-    limiter = getattr(scheduler, "job_rate_limiter", None)
-    if limiter is not None and limiter.max_jobs >= _UNREACHED * limiter.timespan:
-        scheduler.job_rate_limiter = None
+    limit = getattr(settings, "max_jobs_per_timespan", None)
+    if limit is not None and limit.max_jobs >= _UNREACHED * limit.timespan:
+        settings.max_jobs_per_timespan = None
 
 
 def _stop(message: object) -> NoReturn:

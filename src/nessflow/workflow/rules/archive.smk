@@ -2,14 +2,20 @@
 
 
 rule archive:
-    message:
-        "archive"
-    localrule: True
     input:
-        ready([path for jobs in PROJECT.jobs.values() for path in jobs.targets], every_study=True),
+        ready(
+            [path for jobs in PROJECT.jobs.values() for path in jobs.targets],
+            every_study=True,
+        ),
         rules.report.output,
+    log:
+        f"{RESULTS}/archive.log",
+    localrule: True
     params:
         studies=list(PROJECT.jobs),
         flags=PROJECT.flags,
+        program=program,
+    message:
+        "archive"
     shell:
-        "{NESSFLOW} archive create {params.studies:q} {params.flags:q}"
+        "{params.program} archive create {params.studies:q} --log {log:q} {params.flags:q}"

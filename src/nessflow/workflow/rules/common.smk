@@ -5,21 +5,38 @@ import sys
 from pathlib import Path
 
 # Each file has one writer; the locks of HDF5 fail on some shared file systems.
-os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 
 from nessflow.verbs import warm
-from nessflow.verbs.workflow import lift_rate_limit, make_ready, open_project, refuse, run_lock
-
-# Jobs of a cluster are processes of their own, also on the machine of the head.
-NESSFLOW = shlex.join(
-    warm.command() if workflow.is_main_process else [sys.executable, "-m", "nessflow"]
+from nessflow.verbs.workflow import (
+    lift_rate_limit,
+    make_ready,
+    opened,
+    own_config,
+    refuse,
+    require_place,
+    run_lock,
 )
-PROJECT = open_project(Path.cwd(), config)
-if workflow.is_main_process:
-    for line in PROJECT.warnings:
-        print(line, file=sys.stderr)
+
+# Snakemake runs no handlers of a module, whose configuration may be that of the workflow around it.
+IS_MODULE = __name__ is not None
+PROJECT = opened(
+    Path.cwd(),
+    own_config(Path.cwd(), config) if IS_MODULE else config,
+    is_quiet=not workflow.is_main_process,
+)
 EVERYTHING = [*PROJECT.jobs, *PROJECT.broken]
 RESULTS = PROJECT.results.as_posix()
+
+
+def program(wildcards, output):
+    """Return how a job starts nessflow.
+
+    Where Python lies makes no file old: a parameter made of `output` is not among the reasons.
+    """
+    # Jobs of a cluster are processes of their own, also on the machine of the head.
+    own = [sys.executable, "-m", "nessflow"]
+    return shlex.join(warm.command() if workflow.is_main_process else own)
 
 
 def ready(files, study=None, every_study=False):
@@ -34,7 +51,9 @@ def ready(files, study=None, every_study=False):
         if study or (runs and every_study):
             refuse(PROJECT, [study] if study else EVERYTHING)
         if runs and workflow.is_main_process:
-            make_ready(PROJECT)
+            lift_rate_limit(workflow.scheduling_settings)
+            if make_ready(PROJECT) and IS_MODULE:
+                warm.start()
         return files(wildcards) if callable(files) else files
 
     return files_when_ready
@@ -53,13 +72,12 @@ def figure_data(w):
 
 
 wildcard_constraints:
-    study="[a-z0-9][a-z0-9-]*",
+    study="|".join(PROJECT.jobs) or "(?!)",
     block=r"[^\s]+",
     figure="|".join({name for jobs in PROJECT.jobs.values() for name in jobs.figures}) or "(?!)",
 
 
 onstart:
     run_lock(PROJECT)
-    lift_rate_limit(workflow.scheduler)
     if workflow.is_main_process:
         warm.start()

@@ -1,9 +1,8 @@
-# Blocks of points, and their collection into one dataset per study.
+# Blocks of points, and their collection into one dataset per study: a rule for each study, since
+# all files that one rule makes must have the same wildcards, and a marker has one of its own.
 
 
 rule block:
-    message:
-        "{wildcards.study}: {wildcards.block}"
     input:
         ready([]),
     output:
@@ -11,18 +10,21 @@ rule block:
         update(f"{RESULTS}/{{study}}/blocks/{{block}}.nc"),
     log:
         f"{RESULTS}/{{study}}/logs/{{block}}.log",
+    resources:
+        # An attempt that ran out of time leaves its finished points to the next.
+        mem_mb=lambda w, attempt: 1000 * 2 ** (attempt - 1),
+        runtime=lambda w, attempt: 10 * 2 ** (attempt - 1),
     params:
         block=lambda w: f"{w.block}.nc",
         source=lambda w: PROJECT.jobs[w.study].source,
         numbers=lambda w: PROJECT.jobs[w.study].numbers,
         points=lambda w: PROJECT.jobs[w.study].points,
         flags=PROJECT.flags,
-    resources:
-        # An attempt that ran out of time leaves its finished points to the next.
-        mem_mb=lambda w, attempt: 1000 * 2 ** (attempt - 1),
-        runtime=lambda w, attempt: 10 * 2 ** (attempt - 1),
+        program=program,
+    message:
+        "{wildcards.study}: {wildcards.block}"
     shell:
-        "{NESSFLOW} solve {wildcards.study:q} {params.block:q} --log {log:q} {params.flags:q}"
+        "{params.program} solve {wildcards.study:q} {params.block:q} --log {log:q} {params.flags:q}"
 
 
 for study, jobs in PROJECT.jobs.items():
@@ -30,9 +32,6 @@ for study, jobs in PROJECT.jobs.items():
     rule:
         name:
             f"gather_{study.replace('-', '_')}"
-        localrule: True
-        message:
-            f"{study}: data.nc"
         input:
             ready(jobs.blocks),
         output:
@@ -45,10 +44,14 @@ for study, jobs in PROJECT.jobs.items():
             current=touch(jobs.marker),
         log:
             f"{RESULTS}/{study}/logs/gather.log",
+        localrule: True
         params:
             study=study,
             source=jobs.source,
             content=jobs.content,
             flags=PROJECT.flags,
+            program=program,
+        message:
+            f"{study}: data.nc"
         shell:
-            "{NESSFLOW} gather {params.study:q} --log {log:q} {params.flags:q}"
+            "{params.program} gather {params.study:q} --log {log:q} {params.flags:q}"

@@ -2,9 +2,6 @@
 
 
 rule draw:
-    message:
-        "{wildcards.study}: figure {wildcards.figure}"
-    localrule: True
     input:
         ready(figure_data),
     output:
@@ -18,13 +15,18 @@ rule draw:
         multiext(f"{RESULTS}/{{study}}/figures/{{figure}}", ".pdf", ".png", ".json"),
     log:
         f"{RESULTS}/{{study}}/logs/figures/{{figure}}.log",
+    localrule: True
     params:
         source=PROJECT.figure_source,
         spec=lambda w: PROJECT.jobs[w.study].specs[w.figure],
         caption=lambda w: PROJECT.jobs[w.study].captions[w.figure],
         flags=PROJECT.flags,
+        program=program,
+    message:
+        "{wildcards.study}: figure {wildcards.figure}"
     shell:
-        "{NESSFLOW} figure {wildcards.study:q} {wildcards.figure:q} --log {log:q} {params.flags:q}"
+        "{params.program} figure {wildcards.study:q} {wildcards.figure:q}"
+        " --log {log:q} {params.flags:q}"
 
 
 for study, jobs in PROJECT.jobs.items():
@@ -34,18 +36,21 @@ for study, jobs in PROJECT.jobs.items():
     rule:
         name:
             f"list_figures_{study.replace('-', '_')}"
-        localrule: True
-        message:
-            f"{study}: captions"
         input:
             ready([path for paths in jobs.figures.values() for path in paths]),
         output:
             jobs.figure_list,
             # Named after what was drawn, as that of the data.
             touch(jobs.figure_marker),
+        log:
+            f"{RESULTS}/{study}/logs/captions.log",
+        localrule: True
         params:
             study=study,
             captions=list(jobs.captions.items()),
             flags=PROJECT.flags,
+            program=program,
+        message:
+            f"{study}: captions"
         shell:
-            "{NESSFLOW} captions {params.study:q} {params.flags:q}"
+            "{params.program} captions {params.study:q} --log {log:q} {params.flags:q}"

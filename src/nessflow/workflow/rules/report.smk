@@ -1,8 +1,5 @@
 # One page over all studies, from gathered data and figures.
 rule report:
-    message:
-        "report"
-    localrule: True
     input:
         every("targets"),
     output:
@@ -10,10 +7,14 @@ rule report:
         f"{RESULTS}/report/manifest.json",
     log:
         f"{RESULTS}/report/report.log",
+    localrule: True
     params:
         source=PROJECT.report_source,
         studies=PROJECT.chosen,
         shown=[PROJECT.jobs[name].figure_state["current"] for name in PROJECT.chosen],
         flags=PROJECT.flags,
+        program=program,
+    message:
+        "report"
     shell:
-        "{NESSFLOW} report {params.studies:q} --log {log:q} {params.flags:q}"
+        "{params.program} report {params.studies:q} --log {log:q} {params.flags:q}"
