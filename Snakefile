@@ -1,6 +1,6 @@
-# Where Snakemake looks first; catalogs of workflows look for the one in the folder beside.
+# Where Snakemake looks first; catalogs of workflows want the file in the folder beside.
 include: "workflow/Snakefile"
 
 
-# Snakemake forgets the default target of an included file.
+# That of an included file is forgotten.
 workflow.default_target = "all"

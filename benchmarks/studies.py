@@ -21,7 +21,7 @@ SOLVING = re.compile(r"CPU ([\d.]+) s of start-up, ([\d.]+) s of solving")
 
 def copy_of_project(folder: Path) -> None:
     """Copy what the workflow reads, compiled kernels included."""
-    for name in ("workflow", "profiles", "config", "src"):
+    for name in ("Snakefile", "workflow", "profiles", "config", "src"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, folder / name)
 

@@ -176,7 +176,7 @@ class Project:
 
 def copy_project(folder: Path, studies: dict[str, str]) -> Project:
     folder.mkdir(parents=True)
-    for name in ("workflow", "profiles", "src", "envs", "CITATION.cff"):
+    for name in ("Snakefile", "workflow", "profiles", "src", "envs", "CITATION.cff"):
         source = ROOT / name
         if source.is_dir():
             # Compiled kernels come along: numba finds them beside the copied sources.

@@ -57,7 +57,7 @@ def test_the_same_bytes_twice(archive, committed):
 
 def test_what_it_holds(archive, committed):
     names = set(zipfile.ZipFile(archive).namelist())
-    assert {"LICENSE", "CITATION.cff", "envs/requirements.lock", MANIFEST} <= names
+    assert {"Snakefile", "LICENSE", "CITATION.cff", "envs/requirements.lock", MANIFEST} <= names
     source = {"workflow/Snakefile", "workflow/rules/source.smk", "src/nessflow/cli.py"}
     assert {"config/studies/chain.yaml", "src/nessflow/workflow/rules/data.smk", *source} <= names
     results = committed.folder / "results"
@@ -73,9 +73,9 @@ def test_what_it_holds(archive, committed):
 
 def test_the_metadata_name_runs_and_files_with_their_checksums(archive):
     entities = metadata(archive)
-    assert entities["./"]["mainEntity"] == {"@id": "workflow/Snakefile"}
+    assert entities["./"]["mainEntity"] == {"@id": "Snakefile"}
     run = entities["#run-chain"]
-    assert run["instrument"] == {"@id": "workflow/Snakefile"}
+    assert run["instrument"] == {"@id": "Snakefile"}
     assert run["object"] == {"@id": "config/studies/chain.yaml"}
     assert {"@id": "results/chain/data.nc"} in run["result"]
     assert run["description"].startswith("80 points, 0 failed")

@@ -6,8 +6,8 @@ import pytest
 @pytest.mark.parametrize("way", ["a project", "a module"])
 def test_the_rules_are_clean(project, way):
     if way == "a module":
-        (project.folder / "workflow" / "Snakefile").write_text(
-            'include: "rules/source.smk"\n\n\n'
+        (project.folder / "Snakefile").write_text(
+            'include: "workflow/rules/source.smk"\n\n\n'
             "import nessflow\n\n\n"
             "module ours:\n    snakefile:\n        nessflow.SNAKEFILE\n\n\n"
             "use rule * from ours as ours_*\n"
