@@ -746,11 +746,13 @@ def test_many_points_without_a_line_have_markers():
     assert line.get_marker() == "o"
 
 
-def test_a_line_beside_points_has_no_markers():
+@pytest.mark.parametrize("style", ["solid", None])
+def test_a_line_beside_points_has_no_markers(style):
     current = {"y": "current", "sel": {"site": "first", "gamma_0": 1}}
-    layers = [current | {"label": style, "style": style} for style in ("points", "solid")]
+    layers = [current | {"label": f"{each}", "style": each} for each in ("points", style)]
     text = {"plot": "lines", "name": "few", "x": "T", "layers": layers, "ylabel": "current"}
-    for shown, markers in ((layers, ["o", ""]), (layers[1:], ["o"])):
+    alone = [current | {"label": "", "style": style}]
+    for shown, markers in ((layers, ["o", ""]), (alone, ["o"])):
         figure = draw(SPEC.validate_python(text | {"layers": shown}), DATASETS, "sweep")
         assert [line.get_marker() for line in figure.axes[0].lines] == markers
 
@@ -874,6 +876,35 @@ def test_a_line_without_any_value_beside_others_says_so_in_the_legend():
     assert said_to_be_empty(figure) == []
 
 
+@pytest.mark.parametrize("plot", ["samples", "power-law"])
+def test_samples_and_power_laws_without_any_value_say_why(plot):
+    data = DATASETS["ensemble"].copy(deep=True)
+    for name in data:
+        if name != "status":
+            data[name] = data[name].astype(float) * np.nan
+            data[name].attrs |= DATASETS["ensemble"][name].attrs | {"undefined": "loss alone"}
+    figure = drawn(plot, DATASETS | {"ensemble": data})
+    assert said_to_be_empty(figure) == ["no values: loss alone"]
+    assert figure.axes[0].get_legend() is None
+
+
+@pytest.mark.parametrize("plot", ["hue", "samples", "power-law"])
+def test_a_logarithmic_axis_without_positive_values_says_so(plot):
+    source = FIGURES[plot][0]
+    data = DATASETS[source].copy(deep=True)
+    for name in data:
+        if name.startswith(("current", "square")) and not name.endswith(("_error", "_sem")):
+            data[name] = -abs(data[name])
+            data[name].attrs |= DATASETS[source][name].attrs
+    more = {} if plot == "power-law" else {"yscale": "log"}
+    figure = drawn(plot, DATASETS | {source: data}, **more)
+    said = ["no values: none is above 0, and the axis is logarithmic"]
+    assert said_to_be_empty(figure) == said
+    if plot == "hue":
+        figure = drawn(plot, DATASETS | {source: data}, **more, magnitude=True)
+        assert said_to_be_empty(figure) == []
+
+
 def test_a_map_without_any_value_is_drawn():
     data = DATASETS["plane"].copy(deep=True)
     data["status"][:] = 1
@@ -919,6 +950,7 @@ def test_texts():
     assert unit_text("(t/hbar)^2") == r"$t^{2}/\hbar^{2}$"
     assert unit_text("1/hbar") == r"$1/\hbar$"
     assert unit_text("1") == ""
+    assert unit_text("t/rad") == r"$t/\mathrm{rad}$"
     assert symbol("gamma_0") == r"$\gamma_{0}$"
     assert symbol("t_hop") == r"$t_{\mathrm{hop}}$"
     assert symbol("ratio") == ""

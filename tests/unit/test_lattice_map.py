@@ -9,12 +9,13 @@ from test_figures import MAP_OF_CURRENTS, lattice, words_of
 from nessflow.config.contents.layout import layout_of
 from nessflow.config.project import load_study
 from nessflow.errors import ConfigError
-from nessflow.figures.data import along
+from nessflow.figures.data import along, in_units
 from nessflow.figures.lattice_map import drawn_of
 from nessflow.figures.plots import draw
 from nessflow.figures.specs import SPEC
 from nessflow.figures.units import FigureError
 from nessflow.verbs.figure_checks import figure_problems
+from nessflow.written.physical import Units
 
 SPECIFICATION = SPEC.validate_python(MAP_OF_CURRENTS | {"name": "flow"})
 
@@ -54,6 +55,15 @@ def test_bonds_between_orbitals_of_two_sites_are_one_arrow():
     scale = abs(along).max() / largest
     for middle, arrow in zip(middles.round(6).tolist(), along, strict=True):
         assert arrow == pytest.approx(scale * drawn[tuple(middle)], abs=1e-12)
+
+
+def test_places_are_told_in_the_unit_that_is_shown():
+    data = lattice()
+    figure, natural, _ = arrows(data)
+    assert [figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()] == ["x ($a$)", "y ($a$)"]
+    figure, places, _ = arrows(in_units(data, Units(t="1 eV", a="0.5 nm")))
+    assert figure.axes[0].get_xlabel() == r"x ($\mathrm{nm}$)"
+    np.testing.assert_allclose(places, 0.5 * natural)
 
 
 def test_the_longest_arrow_is_told_in_the_unit_that_is_shown():

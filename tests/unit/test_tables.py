@@ -128,6 +128,7 @@ def test_each_fault_has_its_line(root, text, expected):
         ("mu [t]", "mu", "expected a quantity of the unit t; the table has it in 1; its header"),
         ("],measured,", "],measured [t/hbar],", "the table has it in t/hbar"),
         ("mu [t]", "mu [meV per t]", "column mu: 'meV per t' is no unit"),
+        ("mu [t]", "mu [meV]", "column mu: meV is none of t, hbar, h, e, k_B, a, rad; `units: "),
         ("minus: transmission", "minus: transmision", "minus = transmision: expected an axis"),
         ("minus: transmission", "minus: transmission, hue: mu", "a table is one line"),
         ("y: measured, label", "y: measured, sel: {mu: 0}, label", "a table has all its rows"),

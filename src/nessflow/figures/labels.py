@@ -24,7 +24,9 @@ def unit_text(unit: str) -> str:
 
 
 def _power(name: str, power: float) -> str:
-    base = r"\hbar" if name == "hbar" else _math(name) if name in NATURAL else _upright(name)
+    # Symbols of quantities are of one letter; rad is the name of a unit.
+    is_symbol = name in NATURAL and len(name.partition("_")[0]) == 1
+    base = r"\hbar" if name == "hbar" else _math(name) if is_symbol else _upright(name)
     return base if power == 1 else f"{base}^{{{power:g}}}"
 
 

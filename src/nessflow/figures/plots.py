@@ -197,8 +197,7 @@ def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
         _colour_bar(mappable, axes, label=label_of(crowded[0]))
     if all(line.empty is not None for line in lines):
         reasons = dict.fromkeys(filter(None, (line.empty for line in lines)))
-        _write_across(axes, _no_values("; ".join(reasons)))
-        axes.tick_params(labelbottom=False, labelleft=False)
+        _say_why_empty(axes, "; ".join(reasons))
     axes.set_xlabel(label_of(lines[0].x, text=spec.xlabel or "", width=_WIDE))
     axes.set_ylabel(label_of(lines[0].y, spec.display_unit, spec.ylabel or ""))
 
@@ -206,6 +205,11 @@ def _lines(axes: Axes, spec: Lines, datasets: Data, study: str) -> None:
 def _no_values(reason: str) -> str:
     """Return that there is nothing to draw, and why where the data say it."""
     return wrapped(f"no values: {reason}" if reason else "no values", _WIDE * 3 // 4)
+
+
+def _say_why_empty(axes: Axes, reason: str) -> None:
+    _write_across(axes, _no_values(reason))
+    axes.tick_params(which="both", labelbottom=False, labelleft=False)
 
 
 def _write_across(axes: Axes, text: str) -> None:
@@ -297,7 +301,7 @@ def _curve_lines(spec: Lines, number: int, datasets: Data, study: str) -> list[_
     if not curve.hue:
         spread = None if band is None else band.values
         look = _look(spec, number, 0, None)
-        return [_Line(x, y, spread, curve.label, look, empty=_emptiness(data, y, sel))]
+        return [_Line(x, y, spread, curve.label, look, empty=_emptiness(data, y, sel, spec))]
     lines, hue = [], y[curve.hue]
     places = _places(hue, data)
     before = any(entry.hue == curve.hue for entry in spec.curves[:number])
@@ -308,7 +312,7 @@ def _curve_lines(spec: Lines, number: int, datasets: Data, study: str) -> list[_
         spread = None if band is None else band.values[index]
         look = _look(spec, number, places[index], hue, index)
         line = y.isel({curve.hue: index})
-        empty = _emptiness(data, line, sel | {curve.hue: value})
+        empty = _emptiness(data, line, sel | {curve.hue: value}, spec)
         lines.append(_Line(x, line, spread, label, look, hue, empty=empty))
     return lines
 
@@ -334,9 +338,18 @@ def _residual(
     return x.assign_attrs(known.attrs), (y - value).assign_attrs(values.attrs), total
 
 
-def _emptiness(data: xr.Dataset, y: xr.DataArray, sel: Selection) -> str | None:
-    """Return why a line has no values, None where it has some."""
-    return None if np.isfinite(y.values).any() else why_empty(data, str(y.name), sel)
+def _emptiness(
+    data: xr.Dataset, y: xr.DataArray, sel: Selection, spec: Lines | Samples | PowerLaw
+) -> str | None:
+    """Return why a line or a cloud of points has nothing to show, None where it has something."""
+    known = y.values[np.isfinite(y.values)]
+    if not known.size:
+        return why_empty(data, str(y.name), sel)
+    is_logarithmic = isinstance(spec, PowerLaw) or spec.yscale == "log"
+    shown = abs(known) if isinstance(spec, Lines) and spec.magnitude else known
+    if is_logarithmic and not (shown > 0).any():
+        return "none is above 0, and the axis is logarithmic"
+    return None
 
 
 def _places(hue: xr.DataArray, data: xr.Dataset) -> list[int]:
@@ -369,18 +382,19 @@ def _look(
     if hue is not None and _is_crowded(hue):
         colour = matplotlib.colormaps["viridis"](_hue_norm(hue)(float(hue.values[index])))
         look |= {"color": colour, "linestyle": "-", "marker": ""}
-    if (curve.style or _style_of(curve)) == "points" or curve.every:
+    if _has_points(curve):
         look |= {"linestyle": "none", "marker": look["marker"] or "o"}
     elif curve.style:
         look["linestyle"] = curve.style
-        if any(entry.style == "points" for entry in spec.curves):
-            look["marker"] = ""
+    if not _has_points(curve) and any(map(_has_points, spec.curves)):
+        look["marker"] = ""
     return look
 
 
-def _style_of(curve: Curve) -> str | None:
-    """Return how a curve is drawn that does not say it: what was measured, by points."""
-    return "points" if is_table(curve.source) else None
+def _has_points(curve: Curve) -> bool:
+    """Return whether points are not joined: as told, or what was measured and says nothing else."""
+    style = curve.style or ("points" if is_table(curve.source) else None)
+    return style == "points" or bool(curve.every)
 
 
 def _is_crowded(hue: xr.DataArray) -> bool:
@@ -511,6 +525,12 @@ def _lattice(
     axes: Axes, spec: SiteMap | CurrentMap, data: xr.Dataset, drawn: Drawn, unit: str | None
 ) -> None:
     """Draw a lattice, with a colour bar in a unit where it has colours."""
+    labels = [label or name for label, name in ((spec.xlabel, spec.x), (spec.ylabel, spec.y))]
+    if spec.x in data.coords and spec.y in data.coords:
+        directions = data[spec.x], data[spec.y]
+        labels = [label_of(x, text=label) for x, label in zip(directions, labels, strict=True)]
+        factors = [displayed(x.attrs).factor for x in directions]
+        drawn = drawn._replace(places=drawn.places * factors)
     colours = {}
     if spec.z:
         colours = _colours(drawn.filling, spec, drawn.doubt)
@@ -529,9 +549,9 @@ def _lattice(
         label_log_ticks(bar.ax.xaxis if is_flat else bar.ax.yaxis)
         bar.set_label(label_of(data[spec.z], unit, spec.zlabel or ""))
         _say_what_is_empty(axes, bar, drawn.filling, why_empty(data, spec.z, spec.sel))
-    axes.set_xlabel(spec.xlabel or spec.x)
+    axes.set_xlabel(labels[0])
     if np.ptp(drawn.places[:, 1]):
-        axes.set_ylabel(spec.ylabel or spec.y)
+        axes.set_ylabel(labels[1])
     else:
         axes.set_yticks([])  # a chain
         axes.minorticks_off()
@@ -604,6 +624,11 @@ def _samples(axes: Axes, spec: Samples, datasets: Data, study: str) -> None:
     sem = variable(data, f"{spec.y}_sem", spec.sel, [spec.x])
     factor = displayed(values.attrs, spec.display_unit).factor
     x, y = values[spec.x].values * displayed(values[spec.x].attrs).factor, values.values * factor
+    axes.set_xlabel(label_of(values[spec.x], text=spec.xlabel or "", width=_WIDE))
+    axes.set_ylabel(label_of(values, spec.display_unit, spec.ylabel or ""))
+    if (reason := _emptiness(data, values, spec.sel, spec)) is not None:
+        _say_why_empty(axes, reason)
+        return
     axes.plot(
         np.repeat(x, y.shape[1]),
         y.ravel(),
@@ -620,8 +645,6 @@ def _samples(axes: Axes, spec: Samples, datasets: Data, study: str) -> None:
     axes.plot(x, np.fmax.reduce(y, axis=1), label="envelope", **style)
     axes.plot(x, np.fmin.reduce(y, axis=1), **style)
     _error_bars(axes, x, mean.values * factor, sem.values * factor, color=_RED, linestyle="-")
-    axes.set_xlabel(label_of(values[spec.x], text=spec.xlabel or "", width=_WIDE))
-    axes.set_ylabel(label_of(values, spec.display_unit, spec.ylabel or ""))
 
 
 def _power_law(axes: Axes, spec: PowerLaw, datasets: Data, study: str) -> None:
@@ -631,6 +654,13 @@ def _power_law(axes: Axes, spec: PowerLaw, datasets: Data, study: str) -> None:
     unit = values.attrs["natural_units"]
     factor = displayed(values.attrs, spec.display_unit).factor
     x, x_factor = values[spec.x].values, displayed(values[spec.x].attrs).factor
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel(label_of(values[spec.x], text=spec.xlabel or "", width=_WIDE))
+    axes.set_ylabel(label_of(values, spec.display_unit, spec.ylabel or ""))
+    if (reason := _emptiness(data, values, spec.sel, spec)) is not None:
+        _say_why_empty(axes, reason)
+        return
     spread = None if sem is None else sem.values * factor
     _error_bars(axes, x * x_factor, values.values * factor, spread, color=_BLUE)
     if spec.fit:
@@ -646,10 +676,6 @@ def _power_law(axes: Axes, spec: PowerLaw, datasets: Data, study: str) -> None:
             )
         line = float(coefficient) * factor * x**law.exponent
         axes.plot(x * x_factor, line, color="black", linestyle=style, marker="", label=law.label)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel(label_of(values[spec.x], text=spec.xlabel or "", width=_WIDE))
-    axes.set_ylabel(label_of(values, spec.display_unit, spec.ylabel or ""))
 
 
 def _error_bars(axes: Axes, x: np.ndarray, y: np.ndarray, sem: np.ndarray | None, **style) -> None:
