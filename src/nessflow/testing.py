@@ -318,6 +318,9 @@ def _check_broadening(laws: _Laws, lead: Lead, energies: np.ndarray) -> None:
     for energy, value in zip(energies[inside], gamma[inside], strict=True):
         laws.hold(value > 0, f"Gamma > 0 within its bands, at {energy:.9g}", value)
     laws.agree("Gamma is 0 outside its bands", gamma[~inside], 0 * gamma[~inside], 0.0)
+    edges = np.array(lead.edges)
+    is_told = ~np.isnan(lead.self_energy(edges))
+    laws.hold(is_told, "Sigma at the edges of its bands is no NaN", edges[~is_told])
 
 
 def _integral(lead: Lead, energy: float | None = None) -> float:
@@ -440,7 +443,7 @@ def _check_on_sites(laws: _Laws, lead: Lead, sites: int, energies: np.ndarray) -
 
 
 def _check_rounding(laws: _Laws, lead: Lead) -> None:
-    """Rounded, neither bands nor what a level between two transmits are off by more than said."""
+    """Rounded, its bands, and what a level between two transmits, are off by no more than said."""
     distance = _ROUNDED * _extent(lead)
     first, second = (lead.rounded(distance, number) for number in range(2))
     if first is lead:
