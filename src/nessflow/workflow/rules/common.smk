@@ -72,7 +72,7 @@ def figure_data(w):
 
 
 wildcard_constraints:
-    study="|".join(PROJECT.jobs) or "(?!)",
+    study="[a-z0-9][a-z0-9-]*",
     block=r"[^\s]+",
     figure="|".join({name for jobs in PROJECT.jobs.values() for name in jobs.figures}) or "(?!)",
 
