@@ -375,6 +375,15 @@ def test_the_table_of_a_point_is_in_physical_units_and_its_json_is_not(tmp_path)
     assert " t/hbar\n" in point_table(result, natural)
 
 
+def test_the_table_of_a_point_names_its_case(tmp_path):
+    path = study_file(tmp_path, "")
+    cases = "axes:\n  end: {inner: {cases: {warm: {system.leads.left.temperature: 1}, as-is: {}}}}"
+    path.write_text(path.read_text().replace("axes:", cases))
+    for units in (None, UNITS):
+        study = load_study(path, one_point=True, units=units)
+        assert "  end = warm\n" in point_table(evaluate_point(study), study)
+
+
 def test_the_table_of_the_library():
     wide = {"broadening": 0.5, "chemical_potential": 0.2, "temperature": 0.0}
     system = nf.System(

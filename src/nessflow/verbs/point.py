@@ -142,11 +142,13 @@ def point_table(result: dict, study: Study) -> str:
     title = result["study"] + (f", sample {result['sample']}" if "sample" in result else "")
     lines = [title]
     for axis in study.axes:
-        value = result["point"][axis.name]
+        value, beside = result["point"][axis.name], ""
         shown = _in_units(study, axis.natural_units or "1", axis.long_name)
-        beside = f" {axis.natural_units} = {value * shown.factor:.12g} {shown.unit}"
-        converted = axis.natural_units and shown.unit != axis.natural_units
-        lines.append(f"  {axis.name} = {value}{beside if converted else ''}")
+        # A case has a name, and no size.
+        is_converted = axis.natural_units and shown.unit != axis.natural_units
+        if is_converted and not isinstance(value, str):
+            beside = f" {axis.natural_units} = {value * shown.factor:.12g} {shown.unit}"
+        lines.append(f"  {axis.name} = {value}{beside}")
     if result["message"]:
         lines.append(f"  status {result['status']}: {result['message']}")
     for name, entry in result["observables"].items():
