@@ -27,8 +27,8 @@ if os.environ.get("CI"):
 
 
 ROOT = Path(__file__).resolve().parents[1]
-# Kwant and sisl are in an environment of their own, in which tests/judges runs these and what is
-# marked `peer`: none is skipped there.
+# Kwant, sisl and pyarrow are in an environment of their own, in which tests/judges runs these and
+# what is marked `peer`: none is skipped there.
 HAS_PEERS = bool(find_spec("kwant") and find_spec("sisl"))
 collect_ignore_glob = [] if HAS_PEERS else ["peers/*"]
 

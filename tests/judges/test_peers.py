@@ -10,6 +10,7 @@ from conftest import ROOT
 
 KWANT = ROOT / ".venv-kwant"
 OF_FILES = ["tests/unit/test_matrix_files.py", "tests/physics/test_own_system_numbers.py"]
+OF_FILES += ["tests/unit/test_export.py"]
 
 
 @pytest.mark.skipif(

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from pyarrow import parquet
 
 from fake_study import gather, solve, study_of
 from nessflow.config.project import ConfigError
@@ -123,7 +122,10 @@ def test_numbers_without_dimensions_and_texts_beside_them(tmp_path):
     assert columns_of(data[["level"]])["level"].shape == (3,)
 
 
+@pytest.mark.peer
 def test_parquet_has_units_in_its_fields(data, tmp_path):
+    from pyarrow import parquet
+
     for path in write_tables(in_physical_units(data, Units("1 meV")), tmp_path, "parquet"):
         table = parquet.read_table(path)
         assert table.schema.metadata[b"study"] == b"fake"
