@@ -201,15 +201,15 @@ def armchair(width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_subband_edges():
-    edges, bands = subbands(*strip(5, 0.5))
+    edges, bands, _ = subbands(*strip(5, 0.5))
     half = [0.074565516308, 0.362537545261, 0.430336539693, 1.409449026154, 2.473232190256]
     half.append(3.500886225671)
     np.testing.assert_allclose(edges, [-x for x in half[::-1]] + half, atol=1e-11)
     assert len(bands) == 1
-    edges, _ = subbands(*rashba(0.5, 0.3))
+    edges, *_ = subbands(*rashba(0.5, 0.3))
     np.testing.assert_allclose(edges, [-2.334523505986, -2.3, -1.7, 1.7, 2.3, 2.334523505986])
     # A flat band, and two that touch at a point.
-    edges, bands = subbands(*armchair(5))
+    edges, bands, _ = subbands(*armchair(5))
     assert any(abs(x - 1) < 1e-9 for x in edges)
 
 
@@ -234,7 +234,7 @@ def turned(cell, hopping) -> tuple[np.ndarray, np.ndarray]:
 def test_gaps_are_where_no_wave_vector_has_a_state(cells, width):
     """Bands that cross leave no gap, wherever they do."""
     cell, hopping = cells(width)
-    _, bands = subbands(cell, hopping)
+    _, bands, _ = subbands(cell, hopping)
     count = 4000
     energies = np.linalg.eigvalsh(bloch(cell, hopping, np.linspace(0, 2 * np.pi, count + 1)))
     step = 2 * np.linalg.norm(hopping, 2) * 2 * np.pi / count  # of an energy at most
@@ -458,6 +458,7 @@ def test_an_edge_that_was_not_seen_costs_no_channel(monkeypatch):
     expected = lead.self_energy_matrix(energies, 5)
     few = lead.edges[:1] + lead.edges[6:7] + lead.edges[-1:]
     monkeypatch.setattr(UnitCell, "edges", few)
+    monkeypatch.setattr(UnitCell, "edge_orders", (2, 2, 2))
     found = UnitCell(**{**lead.model_dump(exclude={"kind"}), "coupling": rows_of(hopping)})
     v = found.interpolated.channel_amplitudes(energies, 5)
     np.testing.assert_allclose(

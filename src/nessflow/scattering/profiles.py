@@ -14,6 +14,7 @@ import numpy as np
 
 from nessflow.estimate import Estimate, undefined
 from nessflow.scattering.currents import SteadyCurrents, divergent_rows, terminal_names
+from nessflow.scattering.states.completeness import common_share, decaying_states
 from nessflow.scattering.terminal_flows import (
     Occupations,
     by_terminal,
@@ -34,7 +35,8 @@ from nessflow.solvers.pairwise import (
 )
 from nessflow.solvers.solver import Solver, green_on_contacts
 from nessflow.spectrum.bound_states import BoundStates, bound_states
-from nessflow.spectrum.mesh import known_poles
+from nessflow.spectrum.edge_windows import edge_windows
+from nessflow.spectrum.mesh import energy_scale, known_poles
 from nessflow.spectrum.narrow_states import NarrowStates, background, narrow_states
 from nessflow.spectrum.occupation import fermi
 from nessflow.spectrum.rounding import blur
@@ -211,12 +213,15 @@ class LocalIntegrals:
     bound : BoundStates or None
         The bound states of the system, which nothing here contains.
     converged : bool
-        Whether all integrals met the tolerance or their rounding errors.
+        Whether all integrals met the tolerance or their rounding errors, and densities are known.
+    unknown : (N,) float
+        Weight that is missing where a share of all states was taken to be filled alike.
     """
 
     parts: dict[str, Estimate]
     bound: BoundStates | None
     converged: bool
+    unknown: np.ndarray
 
 
 _SOURCES = {
@@ -228,6 +233,13 @@ _SOURCES = {
     "coherences": ("filled",),
 }
 """What each part takes of ``G W G^+``, by the name of W."""
+_DENSITIES = "filled", "empty", "coherences"
+"""Parts that follow the density of states; currents are finite where it is not."""
+_KNOWN, _FAR_OFF = 1e-6, 100.0
+"""Error of the integral of a density, which is at most 1, or multiple of the accuracy that is asked
+for, beyond which it is not known: rounding that takes so much is of what panels do not resolve."""
+_WHOLE = "whole"
+"""The part that is the weight of all states."""
 
 
 def local_integrals(
@@ -268,6 +280,14 @@ def local_integrals(
     keeps_digits = Solver(system).keeps_site_digits
     reverses = _is_time_reversal_symmetric(system, pairs)
     sources_of = _SOURCES if reverses else _SOURCES | {"bonds": ("filled",)}
+    bound = bound_states(system)
+    densities = _DENSITIES if reverses else (*_DENSITIES, "bonds")
+    edges = edge_windows(system, energy_scale(system)) if {*parts} & {*densities} else []
+    flat = [window for window in edges if window.is_flat and bound is not None]
+    share = common_share(flat, lambda w: occupations.common(w) + occupations.excess(w))
+    if flat:
+        beyond = dict.fromkeys((*densities, _WHOLE), ("beyond", "all"))
+        sources_of, parts = sources_of | beyond, (*parts, _WHOLE)
     names = dict.fromkeys(name for part in parts for name in sources_of[part])
 
     def products(diagonal: np.ndarray, pairs: np.ndarray) -> np.ndarray:
@@ -289,19 +309,30 @@ def local_integrals(
             "empty": empty,
             "excess": Source(gamma * excess),
             "all": Source(gamma, 1.0, 1.0),
+            "beyond": Source(filled.leads - share * gamma, -share, 1.0 - share),
             "loss": Source(nothing, 1.0),
             "gain": Source(nothing, 0.0, 1.0),
         }
         found = site_sums(system, energies, [sources[name] for name in names], between)
         sites, beside, at_leads, links, others = (dict(zip(names, x, strict=True)) for x in found)
         driven = np.maximum(abs(excess).max(axis=0), _driven(system))
+        held, largest = sites["filled"] if "filled" in names else None, 1.0
+        if flat:
+            held, largest = sites["all"], abs(common + excess - share).max(axis=0)
+            largest = np.maximum(largest, _driven(system) * max(share, 1.0 - share))
+        density = "beyond" if flat else "filled"
         values, sizes = [], []
         for part in parts:
-            if part in ("filled", "empty"):
+            if part == _WHOLE:
+                value = size = held.T
+            elif flat and part in ("filled", "empty"):
+                value, size = sites["beyond"].T, held.T * largest
+                value = value if part == "filled" else -value
+            elif part in ("filled", "empty"):
                 value = size = sites[part].T
             elif part == "bonds" and not reverses:
-                value = 2 * (hopping * beside["filled"]).imag.T
-                size = across * products(sites["filled"], pairs)
+                value = 2 * (hopping * beside[density]).imag.T
+                size = across * products(held, pairs) * largest
             elif part == "bonds":
                 # All states filled alike carry no current but what loss and gain drive.
                 flow = beside["excess"] - common[:, None] * beside["loss"]
@@ -309,8 +340,8 @@ def local_integrals(
                 value = 2 * (hopping * flow).imag.T
                 size = across * products(sites["all"], pairs) * driven
             elif part == "coherences":
-                value = np.concatenate([others["filled"].real.T, others["filled"].imag.T])
-                size = np.tile(products(sites["filled"], between), (2, 1))
+                value = np.concatenate([others[density].real.T, others[density].imag.T])
+                size = np.tile(products(held, between) * largest, (2, 1))
             elif part == "inflow":
                 both = common + excess, np.maximum(holes - excess, 0.0)
                 value, size = _inflow(system, energies, pairs, gamma, both, sites, beside, links)
@@ -323,25 +354,76 @@ def local_integrals(
             sizes.append(size)
         return np.concatenate(values), np.concatenate(sizes)
 
-    bound = bound_states(system)
     poles = _without(known_poles(system), bound)
+    for window in edges:
+        poles = poles[~window.holds(poles)]
     narrow = narrow_states(system, poles)
     windows = [states.window for states in narrow]
-    found = integrated(system, integrand, rtol, poles, everywhere=True, windows=windows)
     n, count = system.sites, len(system.terminals)
     lengths = {"bonds": len(pairs), "deviation": count, "coherences": 2 * len(between)}
-    ends = np.cumsum([lengths.get(part, n) for part in parts])[:-1]
-    value, error = (
-        dict(zip(parts, np.split(x, ends), strict=True)) for x in (found.value, found.error)
-    )
+    part_of = np.repeat(parts, [lengths.get(part, n) for part in parts])
+
+    def measure(integrals: np.ndarray) -> np.ndarray:
+        # The weight of all states is a check: no panel is cut for it.
+        return np.where(part_of == _WHOLE, np.inf, abs(integrals))
+
+    found = integrated(system, integrand, rtol, poles, True, windows, edges, measure)
+    values, errors = found.value, found.error
+    is_density = np.isin(part_of, (*densities, _WHOLE))
+    for window in edges:
+        inside = window.integral(integrand)
+        if window.is_flat and not is_density.all():  # currents stay finite where densities do not
+            inside = np.where(is_density, inside, background(integrand, window.ends))
+        values, errors = values + inside[0], errors + inside[1]
     for states in narrow:
         beside, wrong = background(integrand, states.window)
-        for numbers, more in ((value, beside), (error, wrong)):
-            for part, change in zip(parts, np.split(more, ends), strict=True):
-                numbers[part] += change
-        _add(system, states, pairs, hopping, between, value, error)
-    integrals = {part: Estimate(value[part], error[part]) for part in parts}
-    return LocalIntegrals(integrals, bound, found.converged and (are_fermi or not narrow))
+        values, errors = values + beside, errors + wrong
+    value, error = ({part: x[part_of == part] for part in parts} for x in (values, errors))
+    for states in narrow:
+        _add(system, states.less(share) if flat else states, pairs, hopping, between, value, error)
+        if flat:
+            more, wrong = states.weight.elements(np.arange(n), np.arange(n))
+            value[_WHOLE] += more.real
+            error[_WHOLE] += wrong
+    unknown = np.zeros(n)
+    if flat:
+        unknown = _add_share(system, bound, share, pairs, hopping, between, value, error)
+    integrals = {part: Estimate(value[part], error[part]) for part in value if part != _WHOLE}
+    wrong = found.error[np.isin(part_of, _DENSITIES)].max(initial=0.0)
+    is_known = wrong <= max(_KNOWN, _FAR_OFF * rtol)
+    converged = found.converged and is_known and (are_fermi or not narrow)
+    return LocalIntegrals(integrals, bound, converged, unknown)
+
+
+def _add_share(
+    system: OpenSystem,
+    bound: BoundStates,
+    share: float,
+    pairs: np.ndarray,
+    hopping: np.ndarray,
+    between: np.ndarray,
+    value: dict[str, np.ndarray],
+    error: dict[str, np.ndarray],
+) -> np.ndarray:
+    """Add what a share of all states that decay holds; return the weight that is missing, (N,)."""
+    sites = np.arange(system.sites)
+    weight, wrong = decaying_states(system, bound, sites, sites)
+    missing = abs(weight.real - value[_WHOLE])
+    unknown = np.maximum(missing - error[_WHOLE] - wrong, 0.0)
+    for part, filled in (("filled", share), ("empty", 1.0 - share)):
+        if part in value:
+            value[part] = value[part] + filled * weight.real
+            error[part] = error[part] + filled * wrong + unknown
+    if "bonds" in value:
+        beside, wrong = decaying_states(system, bound, *pairs.T)
+        value["bonds"] = value["bonds"] + 2 * share * (hopping * beside).imag
+        error["bonds"] = error["bonds"] + 2 * share * abs(hopping) * wrong
+    if "coherences" in value:
+        beside, wrong = decaying_states(system, bound, *between.T)
+        both = np.concatenate([beside.real, beside.imag])
+        value["coherences"] = value["coherences"] + share * both
+        error["coherences"] = error["coherences"] + share * np.tile(wrong, 2)
+    return unknown
 
 
 def _is_time_reversal_symmetric(system: OpenSystem, pairs: np.ndarray) -> bool:
@@ -565,6 +647,7 @@ def undamped_weight(system: OpenSystem, found: LocalIntegrals) -> Estimate:
         weights = abs(found.bound.vectors) ** 2
         weight = weight + np.sum(weights, axis=1)
         error = abs(left - weight) + weights @ found.bound.errors + 4 * np.finfo(float).eps
+        error += found.unknown
         return Estimate(np.minimum(weight, 1.0), error)
     inside = np.clip(left, weight, there)
     return Estimate(inside, abs(left - inside) + filled.error + empty.error)

@@ -22,6 +22,7 @@ from nessflow.solvers.pairwise import (
     lead_sums,
 )
 from nessflow.solvers.solver import Solver
+from nessflow.spectrum.edge_windows import EdgeWindow
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.spectrum.quadrature import Integral, with_rounding
 from nessflow.spectrum.spectrum import Spectrum
@@ -238,6 +239,8 @@ def integrated(
     poles: np.ndarray | None = None,
     everywhere: bool = False,
     windows: Sequence[tuple[float, float]] = (),
+    edge_windows: Sequence[EdgeWindow] = (),
+    measure: Callable[[np.ndarray], np.ndarray] = np.abs,
 ) -> Integral:
     """Return integrals over ``dw / 2 pi``.
 
@@ -255,6 +258,10 @@ def integrated(
         Whether to integrate also where no current flows, for occupations.
     windows : sequence of tuple of float
         Energies that are left out.
+    edge_windows : sequence of EdgeWindow
+        Windows about band edges, which are left out as well.
+    measure : callable
+        As of `nessflow.spectrum.quadrature.integrate_each`.
 
     Returns
     -------
@@ -268,5 +275,6 @@ def integrated(
         return values, sizes if exact else with_rounding(sizes)
 
     size = 4 * max(system.sites, len(system.leads))
-    spectrum = Spectrum(system, rtol, poles=poles, everywhere=everywhere, windows=windows)
-    return spectrum.integral(in_batches(rounded, size))
+    left_out = {"windows": windows, "edge_windows": edge_windows}
+    spectrum = Spectrum(system, rtol, poles=poles, everywhere=everywhere, **left_out)
+    return spectrum.integral(in_batches(rounded, size), measure=measure)

@@ -14,6 +14,7 @@ from nessflow.solvers.dark_states import (
     unreached_sites,
 )
 from nessflow.solvers.dense import solved
+from nessflow.spectrum.edge_windows import EdgeWindow, band_edges
 from nessflow.spectrum.quadrature import COARSE, NODES, Panels, beside_edges, line_mesh
 from nessflow.systems.contacts import Contacts
 from nessflow.systems.leads.lead import Lead, bordered
@@ -417,11 +418,6 @@ class EnergyMesh:
         return self.panels.flattened_at_infinity()
 
 
-def _edges(system: OpenSystem) -> list[float]:
-    models = dict.fromkeys(lead.model for lead in system.leads)
-    return [edge for model in models for edge in model.edges]
-
-
 @remembered
 def _spectrum(system: OpenSystem) -> tuple[float, float, float]:
     """Return bounds of the Hamiltonian's spectrum, and by how much the leads may move it."""
@@ -510,6 +506,7 @@ def energy_mesh(
     everywhere: bool = False,
     windows: Sequence[tuple[float, float]] = (),
     rho: float = COARSE,
+    edge_windows: Sequence[EdgeWindow] = (),
 ) -> EnergyMesh:
     """Return the first panels for the integrals over the energy of a system's currents.
 
@@ -528,6 +525,8 @@ def energy_mesh(
         Energies that are left out, with all poles in them.
     rho : float
         Bernstein ellipse about each panel that no pole lies in.
+    edge_windows : sequence of EdgeWindow
+        Windows about band edges, which are left out as well.
 
     Returns
     -------
@@ -540,7 +539,7 @@ def energy_mesh(
         When the poles are not given and there are too many sites for them, see `known_poles`.
     """
     centre, radius = _structure(system)
-    edges = _edges(system)
+    edges, orders, _ = band_edges(system)
     scale = radius + abs(centre)
     interior = (centre - 2 * radius, centre + 2 * radius)
     blurred = _blurred(system, scale, limits)
@@ -564,11 +563,17 @@ def energy_mesh(
     poles = poles.real - 1j * np.maximum(depth, _NARROWEST * scale)
     points, steps = _steps(system)
     points = np.concatenate([points, np.ravel(windows), resolved])
-    panels = line_mesh(interior, points, edges, poles, limits, rho, steps)
+    for window in edge_windows:
+        points, steps, poles = (x[~window.holds(x)] for x in (points, steps, poles))
+        kept = ~window.holds(edges) | (edges == window.edge)
+        edges, orders = edges[kept], orders[kept]
+    panels = line_mesh(interior, points, edges, poles, limits, rho, steps, orders)
     if windows:
         middle = panels.nodes()[0][:, NODES.size // 2]
         left_out = [(lower < middle) & (middle < upper) for lower, upper in windows]
         panels = panels[~np.any(left_out, axis=0)]
+    for window in edge_windows:
+        panels = panels.beyond(window.edge, window.reach)
     # A resonance of half width g carries at most int T dw = pi g between two terminals.
     unresolved = np.pi * hidden
     if is_large and not everywhere:  # what is left of Fermi steps, and of their entropy, beyond
@@ -646,9 +651,9 @@ def _resolved(system: OpenSystem, lower: float, upper: float) -> tuple[np.ndarra
     # Imported here: numba takes long to import, and other systems do not need it.
     from nessflow.solvers.poles import determinant_phases
 
-    scale, edges, checks = energy_scale(system), np.array(_edges(system)), _checks()
+    scale, (edges, orders, _), checks = energy_scale(system), band_edges(system), _checks()
     inside = edges[(lower < edges) & (edges < upper)]
-    panels = beside_edges(np.unique([lower, *inside, upper]), edges)
+    panels = beside_edges(np.unique([lower, *inside, upper]), edges, orders)
     levels = _levels_between(system, lower, upper)
     products = system.sites * (banded_matrices(system).width + 1.0) ** 2
     most = _MOST / (_SAMPLED.size * products)

@@ -85,6 +85,12 @@ class Held:
         weight = np.sum(abs(r) ** 2, axis=1)
         return value, self.error * np.sqrt(weight[first] * weight[second])
 
+    def plus(self, share: float, other: "Held") -> "Held":
+        """Return this and a multiple of what is held of the same states with another W."""
+        inner = self.inner + share * other.inner
+        interference = self.interference + share * other.interference
+        return Held(self.right, inner, interference, self.error + abs(share) * other.error)
+
 
 @dataclass(frozen=True, eq=False)
 class NarrowStates:
@@ -101,6 +107,18 @@ class NarrowStates:
     window: tuple[float, float]
     filled: Held
     empty: Held
+
+    @property
+    def weight(self) -> Held:
+        """All that these states hold, filled and empty."""
+        return self.filled.plus(1.0, self.empty)
+
+    def less(self, share: float) -> "NarrowStates":
+        """Return what they hold beyond a share that is filled of all states alike."""
+        rest = self.weight
+        return NarrowStates(
+            self.window, self.filled.plus(-share, rest), self.empty.plus(share - 1, rest)
+        )
 
 
 def narrow_states(system: OpenSystem, poles: np.ndarray) -> list[NarrowStates]:

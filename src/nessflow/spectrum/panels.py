@@ -140,6 +140,9 @@ def node_energies(origin, width, power, lower, upper, nodes, energies, slope):
                 w, change = u, 1.0
             elif power[j] == 2:
                 w, change = u * u, 2 * u
+            elif power[j] > 2:
+                change = u ** int(power[j] - 1)
+                w, change = u * change, power[j] * change
             elif power[j] == -1:
                 w = 1 / u
                 change = w * w

@@ -6,7 +6,8 @@ Every panel is the image of an interval ``[a, b]`` of ``u`` under ``w = origin +
 power   panel
 ======  ==========================================================================
 1       a piece of the line
-2       a piece beside a band edge, where the integrand is a series in sqrt(w - edge)
+n > 1   a piece beside a band edge of order n, where the integrand is a series in the n-th root
+        of w - edge: 2 but of bands that are flatter
 -1      a piece of a tail, where the integrand is a series in 1/w
 -8      the end of a tail, where it may be such a series times a logarithm
 ======  ==========================================================================
@@ -102,7 +103,7 @@ class Panels:
     origin, width : (p,) float
         In the unit of w.
     power : (p,) float
-        1, 2, -1 or -8, see the module.
+        1, n > 1, -1 or -8, see the module.
     lower, upper : (p,) float
         Ends in u.
     """
@@ -128,6 +129,15 @@ class Panels:
         second = Panels(second.origin, second.width, second.power, middle[chosen], second.upper)
         upper = np.where(chosen, middle, self.upper)
         return _joined([Panels(self.origin, self.width, self.power, self.lower, upper), second])
+
+    def beyond(self, edge: float, distance: float) -> "Panels":
+        """Return the panels without what is within a distance of an edge that they start from."""
+        at_edge = (self.power > 1) & (self.origin == edge)
+        with np.errstate(divide="ignore"):
+            first = (distance / abs(self.width)) ** (1 / self.power)
+        lower = np.where(at_edge, np.maximum(self.lower, first), self.lower)
+        cut = Panels(self.origin, self.width, self.power, lower, self.upper)
+        return cut[lower < self.upper]
 
     def flattened_at_infinity(self) -> "Panels":
         """Return the panels, those that reach infinity in ``u^(1/8)``.
@@ -252,13 +262,15 @@ def _tail(
     return Panels(centre * same, sign * half_width * same, -same, u[:-1], u[1:])
 
 
-def beside_edges(points: np.ndarray, edges: np.ndarray) -> Panels:
-    """Return the panels between points, in the square root beside an edge.
+def beside_edges(points: np.ndarray, edges: np.ndarray, orders: np.ndarray) -> Panels:
+    """Return the panels between points, beside an edge in the root of its order.
 
     Parameters
     ----------
     points, edges : (p,), (e,) float arrays
         Sorted, in t.
+    orders : (e,) array
+        Of the edges.
 
     Returns
     -------
@@ -268,14 +280,16 @@ def beside_edges(points: np.ndarray, edges: np.ndarray) -> Panels:
     at_edge = np.isin(points, edges)
     both = at_edge[:-1] & at_edge[1:]
     points = np.sort(np.concatenate([points, 0.5 * (points[:-1] + points[1:])[both]]))
+    order = dict(zip(edges.tolist(), orders.tolist(), strict=True))
+    of_point = np.array([order.get(x, 0.0) for x in points.tolist()])
     lower, upper = points[:-1], points[1:]
-    from_lower, from_upper = np.isin(lower, edges), np.isin(upper, edges)
+    from_lower, from_upper = of_point[:-1] > 0, of_point[1:] > 0
     curved = from_lower | from_upper
     origin = np.where(from_upper, upper, np.where(from_lower, lower, 0.0))
     width = np.where(from_upper, lower - upper, np.where(from_lower, upper - lower, 1.0))
     # A straight panel is its own u, so that its ends are not rounded off a pole nearby.
     ends = np.where(curved, 0.0, lower), np.where(curved, 1.0, upper)
-    return Panels(origin, width, np.where(curved, 2.0, 1.0), *ends)
+    return Panels(origin, width, np.maximum(np.maximum(of_point[:-1], of_point[1:]), 1.0), *ends)
 
 
 def line_mesh(
@@ -286,6 +300,7 @@ def line_mesh(
     limits: tuple[float, float] = (-np.inf, np.inf),
     rho: float = COARSE,
     steps: Sequence[complex] = (),
+    orders: Sequence[int] | None = None,
 ) -> Panels:
     """Return the first panels for a function on the real line.
 
@@ -297,7 +312,8 @@ def line_mesh(
     points : sequence of float
         Break points, anywhere.
     edges : sequence of float
-        Points in the interior where the integrand is a series in ``sqrt(w - edge)``, on each side.
+        Points in the interior where the integrand is a series in a root of ``w - edge``, on each
+        side.
     poles : sequence of complex
         Singularities near the real line, by which the interior is graded.
     limits : tuple of float
@@ -306,6 +322,8 @@ def line_mesh(
         As of `graded`.
     steps : sequence of complex
         Singularities of Fermi functions, off the real line, by which all is graded.
+    orders : sequence of int, optional
+        Of the roots at the edges; 2 unless told.
 
     Returns
     -------
@@ -317,6 +335,7 @@ def line_mesh(
     centre, half_width = 0.5 * (interior[0] + interior[1]), 0.5 * (interior[1] - interior[0])
     points = np.asarray(points, float)
     edges = np.asarray(edges, float)
+    orders = np.full(edges.size, 2.0) if orders is None else np.asarray(orders, float)
     parts = [Panels(*np.empty((5, 0)))]
     if lower < min(interior[0], upper):
         near = min(interior[0], upper)
@@ -330,7 +349,7 @@ def line_mesh(
         inside = inside[(first < inside) & (inside < last)]
         mesh = np.unique(np.concatenate([[first], inside, [last]]))
         poles = np.concatenate([np.asarray(poles, complex), steps])
-        parts.append(beside_edges(graded(mesh, poles, rho), edges))
+        parts.append(beside_edges(graded(mesh, poles, rho), edges, orders))
     return _joined(parts)
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from nessflow.spectrum.edge_windows import EdgeWindow
 from nessflow.spectrum.mesh import EnergyMesh, energy_mesh
 from nessflow.spectrum.quadrature import (
     COARSE,
@@ -45,6 +46,8 @@ class Spectrum:
         Whether the integrals go on where no current flows, for occupations.
     windows : sequence of tuple of float
         Energies that are left out, with all poles in them.
+    edge_windows : sequence of EdgeWindow
+        Windows about band edges, which are left out as well.
     """
 
     system: OpenSystem
@@ -53,6 +56,7 @@ class Spectrum:
     poles: np.ndarray | None = None
     everywhere: bool = False
     windows: Sequence[tuple[float, float]] = ()
+    edge_windows: Sequence[EdgeWindow] = ()
 
     @cached_property
     def mesh(self) -> EnergyMesh:
@@ -67,7 +71,8 @@ class Spectrum:
         return mesh if mesh.panels.size <= _FEW else self._mesh(COARSE)
 
     def _mesh(self, rho: float) -> EnergyMesh:
-        return energy_mesh(self.system, self.limits, self.poles, self.everywhere, self.windows, rho)
+        ranges = self.limits, self.poles, self.everywhere, self.windows
+        return energy_mesh(self.system, *ranges, rho, self.edge_windows)
 
     @property
     def panels(self) -> Panels:
@@ -84,6 +89,7 @@ class Spectrum:
         self,
         integrand: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
         peak: float | np.ndarray = 1.0,
+        measure: Callable[[np.ndarray], np.ndarray] = np.abs,
     ) -> Integral:
         """Return integrals over ``dw / 2 pi``.
 
@@ -95,6 +101,8 @@ class Spectrum:
         peak : float or (m,) array
             Bound of the integrand for a transmission of 1: as much of it may hide in resonances and
             Fermi steps that double precision does not resolve.
+        measure : callable
+            As of `nessflow.spectrum.quadrature.integrate_each`.
 
         Returns
         -------
@@ -106,7 +114,7 @@ class Spectrum:
         ValueError
             As `panels`.
         """
-        return integrals([self], lambda w, _: integrand(w), peak)[0]
+        return integrals([self], lambda w, _: integrand(w), peak, measure=measure)[0]
 
 
 def integrals(

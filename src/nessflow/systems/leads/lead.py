@@ -45,6 +45,8 @@ class Lead(Part, ABC):
     """Whether its sites are rows of one lead, so that they come as a list, in order."""
     takes_orbitals: ClassVar[bool] = True
     """Whether these may be several orbitals of a site."""
+    computes_edges: ClassVar[bool] = False
+    """Whether its edges are computed, so that next to them rounding leaves no digits."""
     is_placed: ClassVar[bool] = True
     """Whether it is told where it is; where not, the lattice knows (`beyond`)."""
 
@@ -277,6 +279,11 @@ class Lead(Part, ABC):
         return tuple(edge for band in self.bands for edge in band if np.isfinite(edge))
 
     @property
+    def edge_orders(self) -> tuple[int, ...]:
+        """Order n of each edge, about which its band goes as ``|k - k0|^n``; 2 unless told."""
+        return (2,) * len(self.edges)
+
+    @property
     def span(self) -> tuple[float, float] | None:
         """Bounds of all edges, in t; None where no band ends."""
         return (min(self.edges), max(self.edges)) if self.edges else None
@@ -467,6 +474,16 @@ class Joined(Lead):
     def edges(self) -> tuple[float, ...]:
         """Those of the lead."""
         return self.lead.edges
+
+    @property
+    def computes_edges(self) -> bool:
+        """Whether the lead does."""
+        return self.lead.computes_edges
+
+    @property
+    def edge_orders(self) -> tuple[int, ...]:
+        """Those of the lead."""
+        return self.lead.edge_orders
 
     @property
     def span(self) -> tuple[float, float] | None:

@@ -1,7 +1,7 @@
 """Lead of equal cells, each of several coupled orbitals: a strip, a ribbon, a wire with spin."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import pairwise
 from typing import ClassVar, Literal
@@ -45,6 +45,7 @@ class UnitCell(Lead):
     )
 
     has_rows: ClassVar = True
+    computes_edges: ClassVar = True
 
     @model_validator(mode="after")
     def _shapes(self):
@@ -132,6 +133,11 @@ class UnitCell(Lead):
     def bands(self) -> tuple[tuple[float, float], ...]:
         """Intervals of energies in which it has states, ascending, in t."""
         return _subbands(self)[1]
+
+    @property
+    def edge_orders(self) -> tuple[int, ...]:
+        """Order of each edge, see `nessflow.systems.leads.subbands`."""
+        return _subbands(self)[2]
 
     @property
     def span(self) -> tuple[float, float]:
@@ -247,7 +253,15 @@ class _Response:
         self._open: dict[int, int] = {}
         self._last: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
         pays = isinstance(lead, _Interpolated) and self._surface.rank <= _LARGEST
-        self._table = Table(self._regular, lead.edges, self._surface.scale) if pays else None
+        # Beside a flat edge a self-energy may be so large that of its sum with the broadening of
+        # what is open nothing is left.
+        ends = np.array([-np.inf, *lead.edges, np.inf])
+        orders = zip(ends[:-2], ends[1:-1], ends[2:], lead.edge_orders, strict=True)
+        beside = [(low + edge, edge + high) for low, edge, high, order in orders if order > 2]
+        self._beside_flat = 0.5 * np.array(beside).reshape(-1, 2)
+        inside = self._beside_flat[np.isfinite(self._beside_flat)].tolist()
+        breaks = tuple(sorted({*lead.edges, *inside}))
+        self._table = Table(self._regular, breaks, self._surface.scale) if pays else None
         self._coupled = np.flatnonzero(lead.matrices[2].any(axis=1))
 
     @property
@@ -260,7 +274,10 @@ class _Response:
 
     def regular(self, energies: np.ndarray) -> np.ndarray:
         """Return the self-energy without the states at the end, (E, m, m)."""
-        return self._regular(energies) if self._table is None else self._table.at(energies)
+        if self._table is None:
+            return self._regular(energies)
+        ways = (lambda w: (self._table.at(w),)), (lambda w: (self._regular(w),))
+        return self._told(energies, *ways)[0]
 
     def at(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the self-energy and the amplitudes of channels, (E, m, m) each."""
@@ -270,8 +287,23 @@ class _Response:
         if key not in self._last:
             if len(self._last) == _CALLS:
                 del self._last[next(iter(self._last))]
-            self._last[key] = self._interpolated(energies)
+            self._last[key] = self._told(energies, self._interpolated, self._computed)
         return self._last[key]
+
+    def _told(
+        self, energies: np.ndarray, interpolated: Callable, computed: Callable
+    ) -> tuple[np.ndarray, ...]:
+        """Return what is interpolated, or computed where that is beside a flat edge."""
+        low, high = self._beside_flat.T
+        alone = ((low < energies[:, None]) & (energies[:, None] < high)).any(axis=1)
+        if not alone.any():
+            return interpolated(energies)
+        here = computed(energies[alone])
+        result = tuple(np.empty((energies.size, *x.shape[1:]), complex) for x in here)
+        elsewhere = interpolated(energies[~alone])
+        for whole, some, others in zip(result, here, elsewhere, strict=True):
+            whole[alone], whole[~alone] = some, others
+        return result
 
     def _computed(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         found, amplitudes = self._surface.at(energies)
@@ -285,7 +317,7 @@ class _Response:
         return found, amplitudes
 
     def _interpolated(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = self.regular(energies)
+        found = self._table.at(energies)
         adjoint = found.conj().swapaxes(1, 2)
         # Rows that are not coupled are 0, and not what eigenvectors make of it.
         rows = self._coupled
@@ -378,7 +410,7 @@ def _response(lead: UnitCell) -> _Response:
 
 
 @lru_cache(maxsize=256)
-def _subbands(lead: UnitCell) -> tuple[tuple[float, ...], tuple[tuple[float, float], ...]]:
+def _subbands(lead: UnitCell) -> tuple[tuple, tuple, tuple]:
     cell, hopping, _ = lead.matrices
     # The bands of a lead to the other side are the same.
     sides = ((x + 0.0).tobytes() for x in (hopping, hopping.conj().T))  # no -0
@@ -386,9 +418,7 @@ def _subbands(lead: UnitCell) -> tuple[tuple[float, ...], tuple[tuple[float, flo
 
 
 @lru_cache(maxsize=256)
-def _subbands_of(
-    cell: bytes, hopping: bytes
-) -> tuple[tuple[float, ...], tuple[tuple[float, float], ...]]:
+def _subbands_of(cell: bytes, hopping: bytes) -> tuple[tuple, tuple, tuple]:
     given = (np.frombuffer(x, complex) for x in (cell, hopping))
     return subbands(*(x.reshape(2 * [math.isqrt(x.size)]) for x in given))
 

@@ -1,0 +1,143 @@
+"""Windows about band edges, in which no Green's function has digits: densities follow from outside.
+
+About an edge of order n a density of states goes as ``|w - edge|^(1/n - 1)`` where the system goes
+on as its lead does, and its weight within a distance d as ``d^(1/n)``: of an edge of order 12, that
+of the edge states of a zigzag ribbon of 12 chains, a tenth is within 1e-12.  Edges that are
+computed are rounded, and self-energies beside them by as much, so that there integrals leave a
+window out.  What a density has in it follows from outside in ``x = |w - edge|^(1/n)``, of which it
+is smooth.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nessflow.systems.system import OpenSystem
+
+_REACH, _FLAT = 1e-9, 1e-11
+"""Half widths of windows, relative to the norm of the Hamiltonian: where subbands cross at an edge
+waves are told apart from the first on, beside a flat edge from the second on."""
+_STEP = 4.0
+"""Ratio of the distances at which a density is taken."""
+
+
+@dataclass(frozen=True)
+class EdgeWindow:
+    """Energies about an edge that are left out.
+
+    Attributes
+    ----------
+    edge : float
+        In t.
+    order : int
+        Of the edge, see `nessflow.systems.leads.subbands`.
+    reach : float
+        Half width, in t.
+    """
+
+    edge: float
+    order: int
+    reach: float
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the edge has much of all states about it: it is of more than order 2."""
+        return self.order > 2
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Its ends, in t."""
+        return self.edge - self.reach, self.edge + self.reach
+
+    def holds(self, places: np.ndarray) -> np.ndarray:
+        """Return which real or complex energies are in it or next to it, (p,) bool."""
+        return abs(places - self.edge) < _STEP * self.reach
+
+    def integral(self, integrand: Callable[..., tuple]) -> tuple[np.ndarray, np.ndarray]:
+        """Return what densities have in the window, over ``dw / 2 pi``.
+
+        On each side the density over ``dx`` is taken for a polynomial in x.
+
+        Parameters
+        ----------
+        integrand : callable
+            ``integrand(w (n,)) -> (values (m, n), magnitudes (m, n))``.
+
+        Returns
+        -------
+        value, error : (m,) float
+            The error is twice what the square of x changes, or all there is where that is less.
+        """
+        x = _STEP ** (np.arange(3) / self.order)
+        square, line = (_integral_from_0_to_1(x[:count]) for count in (3, 2))
+        distances = self.reach * x**self.order
+        places = self.edge + np.concatenate([-distances, distances])
+        values, _ = integrand(places)
+        # Over dx, in units of x at the end of the window.
+        slopes = self.order * distances / x / (2 * np.pi)
+        sides = values.reshape(-1, 2, 3) * slopes
+        value = sides @ square
+        error, most = 2 * abs(value - sides[..., :2] @ line), abs(sides).sum(axis=2)
+        is_smooth = error < most
+        value = np.where(is_smooth, value, 0.5 * sides[..., 0])
+        return value.sum(axis=1), np.where(is_smooth, error, most).sum(axis=1)
+
+
+def _integral_from_0_to_1(nodes: np.ndarray) -> np.ndarray:
+    """Return the weights of values at nodes in the integral of their polynomial."""
+    powers = np.arange(nodes.size)
+    return np.linalg.solve(nodes ** powers[:, None], 1 / (1 + powers))
+
+
+def band_edges(system: OpenSystem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the edges of the bands of all leads.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+
+    Returns
+    -------
+    edges : (e,) float array
+        In t, each once.
+    orders : (e,) int array
+        2, or more where a band is flatter, see `nessflow.systems.leads.subbands`.
+    are_computed : (e,) bool array
+        Whether they are rounded, see `nessflow.systems.leads.lead.Lead.computes_edges`.
+    """
+    found: dict[float, tuple[int, bool]] = {}
+    for model in dict.fromkeys(lead.model for lead in system.leads):
+        for edge, order in zip(model.edges, model.edge_orders, strict=True):
+            other = found.get(edge, (order, False))
+            found[edge] = max(order, other[0]), model.computes_edges or other[1]
+    edges = sorted(found)
+    orders, computed = np.array([found[x] for x in edges]).reshape(-1, 2).T
+    return np.array(edges), orders.astype(int), computed.astype(bool)
+
+
+def edge_windows(system: OpenSystem, scale: float) -> list[EdgeWindow]:
+    """Return the windows about all edges that are computed.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    scale : float
+        Norm of the Hamiltonian and self-energies, in t.
+
+    Returns
+    -------
+    list of EdgeWindow
+        Ascending; of edges so close that their windows touch that of the highest order has one.
+    """
+    found: list[EdgeWindow] = []
+    for edge, order, is_computed in zip(*(x.tolist() for x in band_edges(system)), strict=True):
+        window = EdgeWindow(edge, order, (_FLAT if order > 2 else _REACH) * scale)
+        if not is_computed:
+            continue
+        if found and (found[-1].holds(np.array(edge)) or window.holds(np.array(found[-1].edge))):
+            window = max(found.pop(), window, key=lambda x: x.order)
+        found.append(window)
+    return found
