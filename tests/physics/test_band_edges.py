@@ -12,7 +12,7 @@ from nessflow.kinds import network_transmission
 from nessflow.kinds import transmission as transmission_kind
 from nessflow.scattering.currents import open_channels, reflection, transmission
 from nessflow.scattering.linear_response import conductance_matrices, linear_response
-from nessflow.spectrum.band_edges import on_band_edge
+from nessflow.spectrum.edges.limits import on_band_edge
 from nessflow.studies.kind import Status
 from nessflow.systems.matrices import Tridiagonal, as_dense
 from nessflow.systems.system import OpenSystem

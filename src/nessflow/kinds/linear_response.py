@@ -25,7 +25,7 @@ from nessflow.scattering.linear_response import (
     thermal_responses,
 )
 from nessflow.scattering.noise import ParticleNoise
-from nessflow.spectrum.band_edges import why_undefined
+from nessflow.spectrum.edges.limits import why_undefined
 from nessflow.studies import observed, systems
 from nessflow.studies.kind import COVARIANCE, NOT_NEGATIVE, Limits, Outcome, Variable
 from nessflow.studies.variables import (

@@ -12,7 +12,7 @@ from nessflow.kinds import transmission
 from nessflow.lindblad.propagator import level_broadenings
 from nessflow.parts import quantity
 from nessflow.solvers.dense import green
-from nessflow.spectrum.band_edges import continuous, on_band_edge, why_undefined
+from nessflow.spectrum.edges.limits import continuous, on_band_edge, why_undefined
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.rounding import times_element_sizes, with_moved_levels
 from nessflow.studies import networks

@@ -22,7 +22,7 @@ from nessflow.scattering.currents import (
     transmission,
 )
 from nessflow.scattering.spectra import spectral_flows
-from nessflow.spectrum.band_edges import listed_energies, why_undefined
+from nessflow.spectrum.edges.limits import listed_energies, why_undefined
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.rounding import with_moved_levels
 from nessflow.studies import observed, systems

@@ -10,7 +10,7 @@ from nessflow.observables.observable import Observable
 from nessflow.outcome import NOT_NEGATIVE, Coordinate, Variable, with_errors
 from nessflow.parts import quantity
 from nessflow.solvers.pairwise import Source, lead_broadening, site_sums
-from nessflow.spectrum.band_edges import continuous, why_undefined
+from nessflow.spectrum.edges.limits import continuous, why_undefined
 from nessflow.spectrum.mesh import energy_scale
 from nessflow.spectrum.rounding import with_moved_levels
 from nessflow.systems.system import OpenSystem

@@ -17,7 +17,7 @@ import numpy as np
 
 from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.solvers.dense import inverse_green, solved
-from nessflow.spectrum.band_edges import continuous, on_band_edge
+from nessflow.spectrum.edges.limits import continuous, on_band_edge
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.spectrum.quadrature import Integral
 from nessflow.spectrum.rates import Observable, Rates, integrate_observables

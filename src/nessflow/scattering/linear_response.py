@@ -36,7 +36,7 @@ from nessflow.scattering.currents import (
 )
 from nessflow.solvers.banded import solve_at, solve_both
 from nessflow.solvers.solver import shape
-from nessflow.spectrum.band_edges import continuous, why_undefined
+from nessflow.spectrum.edges.limits import continuous, why_undefined
 from nessflow.spectrum.mesh import UNDERFLOW, energy_scale
 from nessflow.spectrum.occupation import fermi, fermi_holes
 from nessflow.spectrum.quadrature import Integral

@@ -35,7 +35,7 @@ from nessflow.solvers.pairwise import (
 )
 from nessflow.solvers.solver import Solver, green_on_contacts
 from nessflow.spectrum.bound_states import BoundStates, bound_states
-from nessflow.spectrum.edge_windows import edge_windows
+from nessflow.spectrum.edges.windows import edge_windows
 from nessflow.spectrum.mesh import energy_scale, known_poles
 from nessflow.spectrum.narrow_states import NarrowStates, background, narrow_states
 from nessflow.spectrum.occupation import fermi

@@ -12,7 +12,7 @@ from nessflow.estimate import Estimate
 from nessflow.scattering.bosons import boson_terms
 from nessflow.scattering.noise import noise_integrand, noise_matrix
 from nessflow.solvers.pairwise import in_batches
-from nessflow.spectrum.band_edges import continuous, why_undefined
+from nessflow.spectrum.edges.limits import continuous, why_undefined
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.rounding import blur, with_moved_levels
 from nessflow.systems.system import OpenSystem

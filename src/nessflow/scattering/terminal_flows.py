@@ -22,7 +22,7 @@ from nessflow.solvers.pairwise import (
     lead_sums,
 )
 from nessflow.solvers.solver import Solver
-from nessflow.spectrum.edge_windows import EdgeWindow
+from nessflow.spectrum.edges.windows import EdgeWindow
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.spectrum.quadrature import Integral, with_rounding
 from nessflow.spectrum.spectrum import Spectrum

@@ -14,7 +14,7 @@ from nessflow.solvers.dark_states import (
     unreached_sites,
 )
 from nessflow.solvers.dense import solved
-from nessflow.spectrum.edge_windows import EdgeWindow, band_edges
+from nessflow.spectrum.edges.windows import EdgeWindow, band_edges
 from nessflow.spectrum.quadrature import COARSE, NODES, Panels, beside_edges, line_mesh
 from nessflow.systems.contacts import Contacts
 from nessflow.systems.leads.lead import Lead, bordered

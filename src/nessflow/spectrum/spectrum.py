@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nessflow.spectrum.edge_windows import EdgeWindow
+from nessflow.spectrum.edges.windows import EdgeWindow
 from nessflow.spectrum.mesh import EnergyMesh, energy_mesh
 from nessflow.spectrum.quadrature import (
     COARSE,

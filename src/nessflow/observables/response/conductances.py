@@ -8,7 +8,7 @@ from nessflow.estimate import Estimate, undefined
 from nessflow.observables.observable import Observable
 from nessflow.outcome import COVARIANCE, Variable, with_errors
 from nessflow.scattering.linear_response import conductance_matrices
-from nessflow.spectrum.band_edges import why_undefined
+from nessflow.spectrum.edges.limits import why_undefined
 from nessflow.systems.system import OpenSystem
 
 _PAIRS = ("lead", "lead_2")

@@ -10,7 +10,7 @@ from nessflow.observables.observable import Observable
 from nessflow.outcome import NOT_NEGATIVE, PROBABILITY, Coordinate, Variable, with_errors
 from nessflow.parts import quantity
 from nessflow.scattering.currents import open_channels
-from nessflow.spectrum.band_edges import continuous, on_band_edge, why_undefined
+from nessflow.spectrum.edges.limits import continuous, on_band_edge, why_undefined
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.rounding import with_moved_levels
 from nessflow.systems.system import OpenSystem

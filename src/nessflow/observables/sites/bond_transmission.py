@@ -11,7 +11,7 @@ from nessflow.outcome import NOT_NEGATIVE, Coordinate, Variable, with_errors
 from nessflow.parts import quantity
 from nessflow.scattering.profiles import matrix_elements
 from nessflow.solvers.pairwise import Source, bonds, lead_broadening, site_sums
-from nessflow.spectrum.band_edges import continuous, why_undefined
+from nessflow.spectrum.edges.limits import continuous, why_undefined
 from nessflow.spectrum.mesh import energy_scale
 from nessflow.spectrum.rounding import with_moved_levels
 from nessflow.systems.system import OpenSystem

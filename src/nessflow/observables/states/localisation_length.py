@@ -16,7 +16,7 @@ from nessflow.scattering.states.slices import (
     lyapunov_exponent,
     why_no_transfer,
 )
-from nessflow.spectrum.band_edges import continuous, listed_energies
+from nessflow.spectrum.edges.limits import continuous, listed_energies
 from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.rounding import blur
 from nessflow.systems.system import OpenSystem

@@ -12,7 +12,7 @@ import numpy as np
 
 from nessflow.solvers.dark_states import dark_states
 from nessflow.spectrum.bound_states import BoundStates
-from nessflow.spectrum.edge_windows import EdgeWindow
+from nessflow.spectrum.edges.windows import EdgeWindow
 from nessflow.systems.system import OpenSystem
 
 
