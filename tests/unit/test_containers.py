@@ -56,6 +56,11 @@ def test_the_script_installs_by_hash_and_is_one():
     subprocess.run(["sh", "-n", ROOT / "envs" / "install.sh"], check=True)
 
 
+def test_any_user_has_a_folder_and_a_name():
+    """Snakemake ends in a traceback without them, and `docker run --user` brings neither."""
+    assert re.search(r"^ENV HOME=/tmp USER=\w+$", recipe("Dockerfile"), re.M)
+
+
 @pytest.mark.parametrize("name", [*RECIPES, "install.sh", "environment.yaml"])
 def test_no_recipe_has_an_address(name):
     assert "://" not in recipe(name)
