@@ -226,7 +226,7 @@ def is_there(name):
         except ModuleNotFoundError:
             continue
         for part in parts[count:]:
-            found = getattr(found, part, None) or getattr(found, "model_fields", {}).get(part)
+            found = getattr(found, part, getattr(found, "model_fields", {}).get(part))
         return found is not None
     return False
 

@@ -169,4 +169,6 @@ def test_the_systems_are_those_of_the_page():
     }
     assert systems == {"Linux", "MacOS"}
     readme = " ".join((ROOT / "README.md").read_text().split())
-    assert "on Linux or macOS; Windows is not supported" in readme
+    assert "on Linux (" in readme
+    assert "or macOS from 14" in readme
+    assert "Windows is not supported" in readme

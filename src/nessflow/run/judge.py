@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from nessflow.outcome import Outcome
 from nessflow.store.status import OK, SUSPECT
 
 _ROUNDING = 1e-10
@@ -103,7 +102,8 @@ def judge_all(
                 unexplained.append(name)
         if unexplained:
             faults[k].append(f"not finite, and no reason given: {', '.join(unexplained)}")
-    _add_broken_limits(faults, outcomes, values, variables, coordinates)
+    own = [outcome.limits for outcome in outcomes]
+    _add_broken_limits(faults, own, values, variables, coordinates)
     status, messages = [], []
     for outcome, found in zip(outcomes, faults, strict=True):
         is_suspect = found and outcome.status == OK
@@ -145,21 +145,24 @@ def _not_finite(values: Mapping[str, np.ndarray]) -> Iterator[tuple[int, list[st
         yield k, names[bad[:, k]].tolist()
 
 
-def _add_broken_limits(faults, outcomes, values, variables, coordinates) -> None:
-    """Add to the faults of each point what is wrong with each variable that breaks its limits."""
+def _add_broken_limits(faults, own, values, variables, coordinates) -> None:
+    """Add to the faults of each point what is wrong with each variable that breaks its limits.
+
+    Those that each point has of its own stand in place of those of the variable.
+    """
     errors = {name: values[f"{name}_error"] for name in variables if f"{name}_error" in values}
-    is_negative = (_all(errors.values(), len(outcomes)) < 0).any()
-    depending = set().union(*(outcome.limits for outcome in outcomes))
+    is_negative = (_all(errors.values(), len(own)) < 0).any()
+    depending = set().union(*own)
     for name, variable in variables.items():
         value, error, limits = values[name], errors.get(name), [variable.limits]
         if is_negative and error is not None:
             for k in _where(error < 0):
                 faults[k].append(f"{name} has a negative error, {np.nanmin(error[k]):.1e}")
         if name in depending:
-            limits = [outcome.limits.get(name, variable.limits) for outcome in outcomes]
+            limits = [each.get(name, variable.limits) for each in own]
         different = list({id(x): x for x in limits}.values())
         if len(different) == 1:
-            limits = different * len(outcomes)
+            limits = different * len(own)
         doubtful = set()
         if any(x.bounded for x in different):
             doubtful.update(_out_of_range(value, error, limits))
@@ -206,7 +209,7 @@ def stored_faults(data: xr.Dataset, variables: Mapping) -> list[str]:
     }
     coordinates = {dim: data[dim].values for x in variables.values() for dim in x.dims}
     found: list[list[str]] = [[] for _ in range(int(is_ok.sum()))]
-    _add_broken_limits(found, [Outcome({})] * len(found), values, variables, coordinates)
+    _add_broken_limits(found, [{}] * len(found), values, variables, coordinates)
     places = np.flatnonzero(is_ok)
     for k, texts in enumerate(found):
         at = np.unravel_index(places[k], data["status"].shape)
