@@ -121,7 +121,7 @@ def test_a_person_and_a_doi_in_the_crate(cited, tmp_path_factory, capsys):
     folder = tmp_path_factory.mktemp("crate")
     for name in contents:
         shutil.copy(cited / name, folder)
-    (folder / METADATA).write_text(crate_json(about, files, {}, [run]))
+    (folder / METADATA).write_text(crate_json(about, files, {}, [run], "Snakefile"))
     assert "https://orcid.org/0000-0002-1825-0097" in (folder / METADATA).read_text()
     judge_crate(capsys, folder, tmp_path_factory.mktemp("cache"))
 

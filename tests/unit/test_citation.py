@@ -71,7 +71,7 @@ def test_a_study_is_credited_and_gathered_anew_when_the_credit_changes(project):
 def test_the_archive_says_it_to_programs(project):
     about = About("Lossy wires", "Data.", "2026-01-01", "abc", "9", read_citation(project))
     files = {name: File(1, "0" * 64) for name in ("README.md", "Snakefile")}
-    graph = json.loads(crate_json(about, files, {}, []))["@graph"]
+    graph = json.loads(crate_json(about, files, {}, [], "Snakefile"))["@graph"]
     entities = {entity["@id"]: entity for entity in graph}
     root = entities["./"]
     authors = [who["@id"] for who in root["author"]]
