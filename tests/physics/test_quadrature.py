@@ -362,3 +362,14 @@ def test_error_bounds_the_error_without_any_hint(position, exponent, phase, freq
     exact = np.sqrt(np.pi) * width * np.exp(-((frequency * width) ** 2) / 4)
     exact *= np.cos(frequency * position + phase)
     assert abs(found.value[0] - exact) <= found.error[0] + 1e-15 * width
+
+
+def test_panels_beyond_an_edge_leave_a_window_and_nothing_else():
+    """Also where a pole has its real part in the window, at which pieces of the line end."""
+    edge, distance = 1.0, 5e-9
+    poles = [edge + 3e-9 - 1e-5j, edge - 2e-9 - 1e-3j, edge + 1e-7 - 1e-6j]
+    panels = line_mesh((-2, 2), [], [-1.0, edge], poles, (-2, 2))
+    cut = panels.beyond(edge, distance)
+    energies, slope = cut.nodes()
+    assert (abs(energies - edge) > distance).all()
+    np.testing.assert_allclose((slope * KRONROD).sum(), 4 - 2 * distance, rtol=0, atol=1e-14)

@@ -131,13 +131,20 @@ class Panels:
         return _joined([Panels(self.origin, self.width, self.power, self.lower, upper), second])
 
     def beyond(self, edge: float, distance: float) -> "Panels":
-        """Return the panels without what is within a distance of an edge that they start from."""
+        """Return the panels without what is within a distance of an edge, where one of them ends.
+
+        Pieces of the line may end as close to it, at what is the real part of a pole.
+        """
         at_edge = (self.power > 1) & (self.origin == edge)
         with np.errstate(divide="ignore"):
             first = (distance / abs(self.width)) ** (1 / self.power)
-        lower = np.where(at_edge, np.maximum(self.lower, first), self.lower)
-        cut = Panels(self.origin, self.width, self.power, lower, self.upper)
-        return cut[lower < self.upper]
+        above = (self.power == 1) & (self.lower >= edge)
+        below = (self.power == 1) & (self.upper <= edge)
+        first = np.where(at_edge, first, np.where(above, edge + distance, -np.inf))
+        lower = np.maximum(self.lower, first)
+        upper = np.where(below, np.minimum(self.upper, edge - distance), self.upper)
+        cut = Panels(self.origin, self.width, self.power, lower, upper)
+        return cut[lower < upper]
 
     def flattened_at_infinity(self) -> "Panels":
         """Return the panels, those that reach infinity in ``u^(1/8)``.
