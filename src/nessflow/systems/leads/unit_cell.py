@@ -253,15 +253,12 @@ class _Response:
         self._open: dict[int, int] = {}
         self._last: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
         pays = isinstance(lead, _Interpolated) and self._surface.rank <= _LARGEST
-        # Beside a flat edge a self-energy may be so large that of its sum with the broadening of
-        # what is open nothing is left.
-        ends = np.array([-np.inf, *lead.edges, np.inf])
-        orders = zip(ends[:-2], ends[1:-1], ends[2:], lead.edge_orders, strict=True)
-        beside = [(low + edge, edge + high) for low, edge, high, order in orders if order > 2]
-        self._beside_flat = 0.5 * np.array(beside).reshape(-1, 2)
-        inside = self._beside_flat[np.isfinite(self._beside_flat)].tolist()
-        breaks = tuple(sorted({*lead.edges, *inside}))
-        self._table = Table(self._regular, breaks, self._surface.scale) if pays else None
+        self._beside_flat, self._table = np.empty((0, 2)), None
+        if pays:
+            self._beside_flat = _beside_flat_edges(lead)
+            inside = self._beside_flat[np.isfinite(self._beside_flat)].tolist()
+            breaks = tuple(sorted({*lead.edges, *inside}))
+            self._table = Table(self._regular, breaks, self._surface.scale)
         self._coupled = np.flatnonzero(lead.matrices[2].any(axis=1))
 
     @property
@@ -360,6 +357,18 @@ class _Response:
             weight = sign / np.where(distance == 0, NO_DISTANCE, distance)
             matrices = matrices + weight[:, None, None] * np.outer(u, u.conj())
         return matrices
+
+
+def _beside_flat_edges(lead: UnitCell) -> np.ndarray:
+    """Return the ends of energies that are next to a flat edge, half way to others, (f, 2).
+
+    There a self-energy may be so large that of its sum with the broadening of what is open nothing
+    is left.
+    """
+    ends = np.array([-np.inf, *lead.edges, np.inf])
+    orders = zip(ends[:-2], ends[1:-1], ends[2:], lead.edge_orders, strict=True)
+    beside = [(low + edge, edge + high) for low, edge, high, order in orders if order > 2]
+    return 0.5 * np.array(beside).reshape(-1, 2)
 
 
 @lru_cache(maxsize=256)
