@@ -138,3 +138,27 @@ def test_a_density_that_is_not_resolved_has_not_converged(monkeypatch):
     found = local_integrals(ribbon(2, 3), ("filled", "empty"))
     assert found.parts["filled"].error.max() > 1e-6
     assert not found.converged
+
+
+@pytest.mark.parametrize("hopping", [1e-1, 1e-3, 1e-4, 1e-5])
+@pytest.mark.parametrize("level", [2.0, 2 - 1e-9, -2.0, -2 + 1e-8, -2 + 1e-6])
+def test_a_state_at_an_ordinary_edge_is_that_between_leads_whose_edges_are_known(level, hopping):
+    """A chain in cells of two sites, whose edges are computed, with a site hung at their energy."""
+    role = {"chemical_potential": 0.1, "temperature": 0.05}
+    h = np.zeros((5, 5))
+    for first, second, value in ((0, 1, -1), (1, 2, -1), (2, 3, -1), (1, 4, hopping)):
+        h[first, second] = h[second, first] = value
+    h[4, 4] = level
+    cell, back, on = ((0, -1), (-1, 0)), ((0, -1), (0, 0)), ((0, 0), (-1, 0))
+    cells = {
+        "left": nf.leads.UnitCell(cell=cell, hopping=back, site=(1, 2), **role),
+        "right": nf.leads.UnitCell(cell=cell, hopping=on, site=(3, 4), **role),
+    }
+    chains = {
+        name: nf.leads.SemiInfiniteChain(site=site, **role)
+        for name, site in (("left", 1), ("right", 4))
+    }
+    found, expected = (nf.solve(nf.System(h, leads=leads), "density") for leads in (cells, chains))
+    error = found["occupation_error"] + expected["occupation_error"]
+    assert (abs(found["occupation"] - expected["occupation"]) <= error).all()
+    assert float(found["occupation_error"].max()) < 1e-7

@@ -118,7 +118,10 @@ def band_edges(system: OpenSystem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def edge_windows(system: OpenSystem, scale: float) -> list[EdgeWindow]:
-    """Return the windows about all edges that are computed.
+    """Return the windows about all edges that are computed, where one of them is flat.
+
+    Else panels resolve what is next to edges, states that are bound to one included, and no window
+    could: of what is narrower than it nothing is known outside.
 
     Parameters
     ----------
@@ -140,4 +143,4 @@ def edge_windows(system: OpenSystem, scale: float) -> list[EdgeWindow]:
         if found and (found[-1].holds(np.array(edge)) or window.holds(np.array(found[-1].edge))):
             window = max(found.pop(), window, key=lambda x: x.order)
         found.append(window)
-    return found
+    return found if any(window.is_flat for window in found) else []
