@@ -4,9 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 import nessflow as nf
 from nessflow.scattering.profiles import local_integrals, undamped_weight
+from nessflow.spectrum.bound_states import bound_states
 from nessflow.studies.systems import open_system
 from nessflow.systems.leads.subbands import subbands
 from nessflow.systems.matrices import as_dense
@@ -116,9 +118,24 @@ def test_densities_of_ribbons_are_those_of_the_imaginary_axis(
     expected[list(system.removed)] = 0.0
     assert found.converged
     assert (abs(filled.value - expected) <= filled.error + 1e-12).all()
-    assert filled.error.max() < 1e-9
+    # Most of it is what states bound to ordinary edges could hold, of which nothing is seen.
+    assert filled.error.max() < 3e-8
     assert weight.value.max() < 1e-9
     assert found.unknown.max() < 1e-9
+
+
+@pytest.mark.parametrize("level", [0.3, 1e-2, 1e-3, 1e-4, 1e-5, -1e-3, -1e-5])
+def test_states_that_a_weak_level_binds_to_ordinary_edges_are_in_the_error(level):
+    """They hold about the square of the level in energy, less than a window is wide."""
+    levels = [0.0] * ribbon(2, 3).sites
+    levels[len(levels) // 2] = level
+    system = ribbon(2, 3, onsite=tuple(levels))
+    found, bound = local_integrals(system, ("filled", "empty")), bound_states(system)
+    weights, filled = abs(bound.vectors) ** 2, found.parts["filled"]
+    value = filled.value + weights @ expit(-(bound.levels - 0.3) / 0.05)
+    error = filled.error + weights @ bound.errors + 1e-12
+    assert (abs(value - density_off_the_line(system, 0.3, 0.05)) <= error).all()
+    assert found.converged == (filled.error.max() < 1e-6)
 
 
 @pytest.mark.parametrize(("temperature", "bias"), [(0.0, 0.0), (0.05, 0.2)])

@@ -282,8 +282,10 @@ def local_integrals(
     sources_of = _SOURCES if reverses else _SOURCES | {"bonds": ("filled",)}
     bound = bound_states(system)
     densities = _DENSITIES if reverses else (*_DENSITIES, "bonds")
-    edges = edge_windows(system, energy_scale(system)) if {*parts} & {*densities} else []
-    flat = [window for window in edges if window.is_flat and bound is not None]
+    # What a window hides is found by the weight of all states, for which those bound are needed.
+    wants_windows = bound is not None and not {*parts}.isdisjoint(densities)
+    edges = edge_windows(system, energy_scale(system)) if wants_windows else []
+    flat = [window for window in edges if window.is_flat]
     share = common_share(flat, lambda w: occupations.common(w) + occupations.excess(w))
     if flat:
         beyond = dict.fromkeys((*densities, _WHOLE), ("beyond", "all"))
@@ -375,6 +377,7 @@ def local_integrals(
         if window.is_flat and not is_density.all():  # currents stay finite where densities do not
             inside = np.where(is_density, inside, background(integrand, window.ends))
         values, errors = values + inside[0], errors + inside[1]
+    wrong = errors[np.isin(part_of, _DENSITIES)].max(initial=0.0)
     for states in narrow:
         beside, wrong = background(integrand, states.window)
         values, errors = values + beside, errors + wrong
@@ -389,7 +392,6 @@ def local_integrals(
     if flat:
         unknown = _add_share(system, bound, share, pairs, hopping, between, value, error)
     integrals = {part: Estimate(value[part], error[part]) for part in value if part != _WHOLE}
-    wrong = found.error[np.isin(part_of, _DENSITIES)].max(initial=0.0)
     is_known = wrong <= max(_KNOWN, _FAR_OFF * rtol)
     converged = found.converged and is_known and (are_fermi or not narrow)
     return LocalIntegrals(integrals, bound, converged, unknown)

@@ -20,6 +20,7 @@ _REACH, _FLAT = 1e-9, 1e-11
 waves are told apart from the first on, beside a flat edge from the second on."""
 _STEP = 4.0
 """Ratio of the distances at which a density is taken."""
+_NODES = 4
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,11 @@ class EdgeWindow:
     def integral(self, integrand: Callable[..., tuple]) -> tuple[np.ndarray, np.ndarray]:
         """Return what densities have in the window, over ``dw / 2 pi``.
 
-        On each side the density over ``dx`` is taken for a polynomial in x.
+        On each side the density over ``dx`` is taken for a polynomial in x.  A state bound to an
+        ordinary edge, or nearly so, takes from the band what is within some ``x0``, and outside
+        ``(x0/x)^2`` of the density: that is told from the polynomial, and what it may hold is part
+        of the error.  At flat edges the weight of all states tells
+        (`nessflow.scattering.states.completeness`).
 
         Parameters
         ----------
@@ -67,18 +72,23 @@ class EdgeWindow:
         Returns
         -------
         value, error : (m,) float
-            The error is twice what the square of x changes, or all there is where that is less.
+            The error is twice what the square of x changes and what such a state may hold, or all
+            there is where that is less.
         """
-        x = _STEP ** (np.arange(3) / self.order)
+        x = _STEP ** (np.arange(_NODES) / self.order)
         square, line = (_integral_from_0_to_1(x[:count]) for count in (3, 2))
         distances = self.reach * x**self.order
         places = self.edge + np.concatenate([-distances, distances])
         values, _ = integrand(places)
         # Over dx, in units of x at the end of the window.
         slopes = self.order * distances / x / (2 * np.pi)
-        sides = values.reshape(-1, 2, 3) * slopes
-        value = sides @ square
-        error, most = 2 * abs(value - sides[..., :2] @ line), abs(sides).sum(axis=2)
+        sides = values.reshape(-1, 2, _NODES) * slopes
+        value, most = sides[..., :3] @ square, abs(sides[..., :3]).sum(axis=2)
+        error = 2 * abs(value - sides[..., :2] @ line)
+        if not self.is_flat:
+            dip = abs(sides @ np.linalg.inv(x[:, None] ** [0, 1, 2, -2])[-1])
+            # Twice the integral of x0^2 / (x^2 + x0^2).
+            error += np.pi * np.sqrt(dip * abs(sides[..., -1]))
         is_smooth = error < most
         value = np.where(is_smooth, value, 0.5 * sides[..., 0])
         return value.sum(axis=1), np.where(is_smooth, error, most).sum(axis=1)
