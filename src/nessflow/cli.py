@@ -296,7 +296,13 @@ def verify(studies, mend, tier):
     Files of the studies named, or of all, the report and the archive among them.
     """
     from nessflow.store.manifest import BLOCKS
-    from nessflow.verbs.verify import archive_faults, repair, report_faults, study_faults
+    from nessflow.verbs.verify import (
+        archive_faults,
+        beyond_repair,
+        repair,
+        report_faults,
+        study_faults,
+    )
     from nessflow.verbs.workflow import read_with_sources
 
     choices = {"tier": tier, "allow_large": True, "is_tolerant": True}
@@ -316,8 +322,9 @@ def verify(studies, mend, tier):
     if mend:
         for line in repair(project, problems):
             click.echo(line)
+        problems = beyond_repair(problems)
     project.require(project.broken)
-    sys.exit(1 if problems and not mend else 0)
+    sys.exit(1 if problems else 0)
 
 
 @commands.command()

@@ -1,5 +1,6 @@
 """One plain run sets right whatever befell the results, and loses nothing that is good."""
 
+import errno
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ import pytest
 from conftest import SPECTRUM
 from nessflow.store.manifest import read_manifest, state_of, write_manifest
 from nessflow.store.store import read_dataset, write_dataset
+from nessflow.verbs.verify import beyond_repair, repair, study_faults
 from nessflow.verbs.workflow import read_project
 
 LEFT_OVER = (".*.tmp*", "*.damaged", "*.stale", "*.partial.nc")
@@ -70,6 +72,25 @@ def test_verify_repairs_what_it_finds_and_says_what_the_next_run_makes(ready, fi
     for name in names:
         again = finished.folder / "results/spectrum" / name
         assert (spectrum / name).read_bytes() == again.read_bytes()
+
+
+def test_what_cannot_be_renamed_is_beyond_repair(ready, monkeypatch):
+    """As in a folder that nobody may write to."""
+    data = ready.folder / "results/spectrum/data.nc"
+    flip(data)
+    project = read_project(ready.folder, studies=["spectrum"])
+    problems = study_faults(project, project.studies["spectrum"])
+    assert beyond_repair(problems) == problems
+    monkeypatch.setattr("nessflow.store.files.os.replace", refused)
+    assert any("cannot rename" in line for line in repair(project, problems))
+    assert beyond_repair(problems) == problems
+    monkeypatch.undo()
+    assert any("renamed to data.nc.damaged" in line for line in repair(project, problems))
+    assert beyond_repair(problems) == []
+
+
+def refused(*paths):
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 IMPOSSIBLE = {

@@ -1,6 +1,5 @@
 """What is wrong with the results of a study: the one answer of verify and the archive."""
 
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from nessflow.run.plan import plan_study
 from nessflow.run.reader import read_data
 from nessflow.store.files import RERUN, Damaged, Missing, StoreError, set_aside
 from nessflow.store.lock import hold_run_lock
-from nessflow.store.manifest import DATA, FIGURES, MANIFEST, MARKERS, file_faults, state_of
+from nessflow.store.manifest import DATA, FIGURES, MANIFEST, Foreign, file_faults, settle, state_of
 from nessflow.store.store import read_dataset
 from nessflow.verbs.plan import rerun_lines
 from nessflow.verbs.workflow import (
@@ -117,8 +116,15 @@ def repair(project: Project, problems: Iterable[StoreError]) -> Iterator[str]:
             yield str(set_aside(fault.path, fault.cause))
     for study in project.studies.values():
         folder = project.results / study.name
-        if any(fault.path.is_relative_to(folder) for fault in problems):
-            # A file alone that is missing is no reason for Snakemake to run; a marker is.
-            for markers in (folder / MARKERS, folder / FIGURES / MARKERS):
-                shutil.rmtree(markers, ignore_errors=True)
+        yield from settle(folder, state_of(study))
+        if study.figures:
+            yield from settle(folder / FIGURES, expected_figures(study, project.results))
         yield from rerun_lines(project, study, plan_study(study, folder))
+
+
+def beyond_repair(problems: Iterable[StoreError]) -> list[StoreError]:
+    """Return the problems that `repair` left: files that could not be renamed.
+
+    What is of another state stays where it is, since the next run writes it anew.
+    """
+    return [x for x in problems if x.path.exists() and not isinstance(x, Foreign)]

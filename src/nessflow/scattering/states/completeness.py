@@ -6,7 +6,7 @@ which is nothing where all terminals fill so much: at a flat edge, where much of
 no Green's function has digits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -33,6 +33,7 @@ def decaying_states(
     Returns
     -------
     value : (b,) complex
+        Between -1 and 1, of the unit 1.
     error : (b,) float
     """
     there = np.ones(system.sites)
@@ -44,7 +45,7 @@ def decaying_states(
     return value, wrong[first] * wrong[second]
 
 
-def common_share(flat: Sequence[EdgeWindow], filling) -> float:
+def common_share(flat: Sequence[EdgeWindow], filling: Callable[[np.ndarray], np.ndarray]) -> float:
     """Return what is filled at flat edges on average, 0 where there are none.
 
     Parameters
@@ -52,7 +53,7 @@ def common_share(flat: Sequence[EdgeWindow], filling) -> float:
     flat : sequence of EdgeWindow
         The edges.
     filling : callable
-        Occupations of all leads, (E,) -> (l, E).
+        Occupations of all leads at energies, (E,) in t -> (l, E).
 
     Returns
     -------
