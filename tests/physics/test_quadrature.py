@@ -178,6 +178,27 @@ def test_square_root_edges_cost_no_bisection():
     assert found.evaluations <= 2 * NODES.size * mesh.size
 
 
+@pytest.mark.parametrize("edge", [2.2366269246345043, -2.236626924634505, 1e3])
+@pytest.mark.parametrize("order", [2, 3])
+@pytest.mark.parametrize("distance", [3e-16, 1e-12, 2.5e-8])
+def test_no_node_is_on_an_edge(edge, order, distance):
+    """A panel however short is bisected, and its nodes stay off what has no digits there."""
+    exponent = 1 / order - 1
+
+    def density(w):
+        assert (w != edge).all()
+        values = np.where(w > edge, abs(w - edge) ** exponent, 0.0)[None]
+        return values, values
+
+    ends = (edge - 1, edge + 1)
+    panels = line_mesh(ends, points=[edge + distance], edges=[edge], limits=ends, orders=[order])
+    for _ in range(40):
+        panels = panels.bisected(panels.lower == 0)
+    found = integrate(density, panels, scale=1.0)
+    assert abs(found.value[0] - order) <= found.error[0]
+    assert found.error[0] < 30 * (abs(edge) * np.finfo(float).eps) ** (1 / order)
+
+
 def test_no_absolute_tolerance():
     sizes = np.array([[1.0], [1e-80], [1e-250]])
     pole = 1.0 - 0.01j

@@ -12,6 +12,9 @@ _TOGETHER = 64
 """Panels that are summed before their sum is added to others: sums of many round little."""
 _BUCKETS = 64
 """Powers of two below the tolerance by which errors are told apart."""
+_ON_EDGE = 8 * np.finfo(float).eps
+"""Distance from an edge, relative to its energy, within which rounding tells of no energy how far
+it is."""
 _FARTHEST = 2.0 ** (_BUCKETS - 2)
 
 
@@ -150,6 +153,11 @@ def node_energies(origin, width, power, lower, upper, nodes, energies, slope):
                 fourth = u * u * u * u
                 w = 1 / (fourth * fourth)
                 change = 8 * w / u
+            if power[j] > 1 and abs(width[j]) * w < _ON_EDGE * abs(origin[j]):
+                # Rounded the energy is that of the edge, where there is no Green's function; what
+                # is integrated over u is smooth, so that it is taken a little beside.
+                w = _ON_EDGE * abs(origin[j]) / abs(width[j])
+                change = power[j] * w ** (1 - 1 / power[j])
             energies[j, k] = origin[j] + width[j] * w
             slope[j, k] = abs(width[j] * change) * half
 
