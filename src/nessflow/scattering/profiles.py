@@ -379,15 +379,15 @@ def local_integrals(
         values, errors = values + inside[0], errors + inside[1]
     wrong = errors[np.isin(part_of, _DENSITIES)].max(initial=0.0)
     for states in narrow:
-        beside, wrong = background(integrand, states.window)
-        values, errors = values + beside, errors + wrong
+        beside, wrong_beside = background(integrand, states.window)
+        values, errors = values + beside, errors + wrong_beside
     value, error = ({part: x[part_of == part] for part in parts} for x in (values, errors))
     for states in narrow:
         _add(system, states.less(share) if flat else states, pairs, hopping, between, value, error)
         if flat:
-            more, wrong = states.weight.elements(np.arange(n), np.arange(n))
+            more, wrong_more = states.weight.elements(np.arange(n), np.arange(n))
             value[_WHOLE] += more.real
-            error[_WHOLE] += wrong
+            error[_WHOLE] += wrong_more
     unknown = np.zeros(n)
     if flat:
         unknown = _add_share(system, bound, share, pairs, hopping, between, value, error)

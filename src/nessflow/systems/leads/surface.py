@@ -271,7 +271,8 @@ class Surface:
         for k in np.flatnonzero(still.any(axis=1)):
             way = abs(factors[k] - factors[k][:, None])
             way = np.where(leaves[k] != leaves[k][:, None], way, np.inf).min(axis=1)
-            still[k] &= abs(velocity[k]) * way < _STILL**2
+            with np.errstate(invalid="ignore"):  # none of the other direction is no such edge
+                still[k] &= abs(velocity[k]) * way < _STILL**2
         return phi, columns, sound, still.any(axis=1)
 
     def _holds(self, energies: np.ndarray, phi: np.ndarray, columns: np.ndarray) -> np.ndarray:
