@@ -386,9 +386,13 @@ def explain(what, point, tier):
     from nessflow.verbs.explain import explain as explanation
     from nessflow.verbs.explain import explain_study
 
-    if Path(what).exists() or not (STUDIES / f"{what}.yaml").is_file():
+    # A name without a dot is no file of ours.
+    if Path(what).exists() or (not point and Path(what).suffix):
+        if point:
+            raise click.ClickException(f"{what} is a file: points are those of a study")
         click.echo(explanation(Path(what)))
         return
+    _study_file(what, "or a figure or dataset")
     project, study = _project_study(what, tier, True)
     for line in explain_study(project, study, point):
         click.echo(line)

@@ -267,3 +267,18 @@ def test_a_point_that_is_not_there(ready, monkeypatch, point, expected):
     _, error = explained(ready, monkeypatch, "chain", *point)
     assert isinstance(error, ConfigError)
     assert expected in str(error)
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        (["chian"], "did you mean 'chain'?"),
+        (["missing.png"], "missing.png: No such file"),
+        (["results/chain/data.nc", "mu=0.3"], "is a file: points are those of a study"),
+    ],
+)
+def test_what_cannot_be_explained(ready, monkeypatch, what, expected):
+    monkeypatch.chdir(ready)
+    done = CliRunner().invoke(commands, ["explain", *what])
+    assert done.exit_code != 0
+    assert expected in f"{done.output} {done.exception}"
