@@ -17,7 +17,8 @@ from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.entropy import scattering_entropy_production
 from nessflow.scattering.linear_response import conductance_matrices
 from nessflow.scattering.noise import lead_noise
-from nessflow.scattering.profiles import local_integrals, profiles
+from nessflow.scattering.profiles import profiles
+from nessflow.scattering.sites.integrals import local_integrals
 from nessflow.spectrum import spectrum
 from nessflow.spectrum.spectrum import Spectrum
 from nessflow.systems.system import OpenSystem, Tridiagonal

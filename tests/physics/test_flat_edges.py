@@ -7,7 +7,8 @@ import pytest
 from scipy.special import expit
 
 import nessflow as nf
-from nessflow.scattering.profiles import local_integrals, undamped_weight
+from nessflow.scattering.profiles import undamped_weight
+from nessflow.scattering.sites.integrals import local_integrals
 from nessflow.spectrum.bound_states import bound_states
 from nessflow.studies.systems import open_system
 from nessflow.systems.leads.subbands import subbands
@@ -151,7 +152,7 @@ def test_a_ribbon_at_its_flat_edge_is_half_filled(temperature, bias):
 
 def test_a_density_that_is_not_resolved_has_not_converged(monkeypatch):
     """Without windows rounding beside the edges stands for what a panel does not resolve."""
-    monkeypatch.setattr("nessflow.scattering.profiles.edge_windows", lambda *_: [])
+    monkeypatch.setattr("nessflow.scattering.sites.integrals.edge_windows", lambda *_: [])
     found = local_integrals(ribbon(2, 3), ("filled", "empty"))
     assert found.parts["filled"].error.max() > 1e-6
     assert not found.converged

@@ -12,7 +12,8 @@ import scipy.linalg
 
 import nessflow as nf
 from nessflow.scattering.currents import transmission
-from nessflow.scattering.profiles import local_integrals, terminal_currents
+from nessflow.scattering.profiles import terminal_currents
+from nessflow.scattering.sites.integrals import local_integrals
 from nessflow.solvers import banded, blocks, dense
 from nessflow.solvers.dense import scattering_matrix
 from nessflow.solvers.pairwise import bonds

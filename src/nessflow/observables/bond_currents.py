@@ -7,7 +7,8 @@ import numpy as np
 from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable, flows
 from nessflow.outcome import Status, Variable, status_of, with_errors
-from nessflow.scattering.profiles import LocalIntegrals, divergence, local_integrals
+from nessflow.scattering.profiles import divergence
+from nessflow.scattering.sites.integrals import LocalIntegrals, local_integrals
 from nessflow.solvers.pairwise import bonds
 from nessflow.systems.system import OpenSystem
 

@@ -9,12 +9,8 @@ from pydantic import Field
 from nessflow.estimate import Estimate
 from nessflow.observables.observable import Observable
 from nessflow.outcome import PROBABILITY, Status, Variable, status_of, with_errors
-from nessflow.scattering.profiles import (
-    LocalIntegrals,
-    local_integrals,
-    undamped_weight,
-    with_undamped,
-)
+from nessflow.scattering.profiles import undamped_weight, with_undamped
+from nessflow.scattering.sites.integrals import LocalIntegrals, local_integrals
 from nessflow.systems.system import OpenSystem
 
 

@@ -192,6 +192,32 @@ def fermi_occupations(system: OpenSystem) -> Occupations:
     )
 
 
+def particles_and_holes(
+    system: OpenSystem, occupations: Occupations, energies: np.ndarray
+) -> list[Source]:
+    """Return the sources of the occupations of the sites and of their complement.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    occupations : Occupations
+        Of its leads.
+    energies : (E,) array
+        Energies, in t.
+
+    Returns
+    -------
+    list of Source
+        Of particles, then of holes.
+    """
+    gamma = lead_broadening(system, energies)
+    excess = occupations.excess(energies)
+    filled = occupations.common(energies) + excess
+    empty = occupations.common_holes(energies) - excess
+    return [Source(gamma * filled, gain=1.0), Source(gamma * np.maximum(empty, 0.0), loss=1.0)]
+
+
 def lead_flow(
     system: OpenSystem, occupations: Occupations, energies: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -373,6 +373,30 @@ def diagonal(matrix: Matrix) -> np.ndarray:
     return matrix.diagonal().real if isinstance(matrix, np.ndarray) else matrix.diagonal
 
 
+def matrix_elements(matrix: Matrix, pairs: np.ndarray) -> np.ndarray:
+    """Return elements of a matrix of a system.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal, Sparse or (N, N) array
+        The matrix.
+    pairs : (B, 2) int array
+        Rows and columns; of a tridiagonal matrix all bonds.
+
+    Returns
+    -------
+    (B,) array
+        Elements.
+    """
+    if isinstance(matrix, Tridiagonal):
+        return matrix.upper
+    if not len(pairs):
+        # Of no elements scipy makes a sparse array, with no numbers in it to read.
+        return np.empty(0)
+    elements = matrix.matrix if isinstance(matrix, Sparse) else matrix
+    return np.asarray(elements[pairs[:, 0], pairs[:, 1]]).ravel()
+
+
 def expectation(matrix: Matrix, sites: np.ndarray, amplitudes: np.ndarray) -> float:
     """Return ``v^+ A v`` of a vector on some sites.
 

@@ -9,11 +9,11 @@ from nessflow.grids import EnergyGrid, Listed, numbers_of
 from nessflow.observables.observable import Observable
 from nessflow.outcome import NOT_NEGATIVE, Coordinate, Variable, with_errors
 from nessflow.parts import quantity
-from nessflow.scattering.profiles import matrix_elements
 from nessflow.solvers.pairwise import Source, bonds, lead_broadening, site_sums
 from nessflow.spectrum.edges.limits import continuous, why_undefined
 from nessflow.spectrum.mesh import energy_scale
 from nessflow.spectrum.rounding import with_moved_levels
+from nessflow.systems.matrices import matrix_elements
 from nessflow.systems.system import OpenSystem
 
 _EPSILON = np.finfo(float).eps

@@ -8,9 +8,9 @@ import numpy as np
 from nessflow.estimate import Estimate, undefined
 from nessflow.observables.observable import Observable
 from nessflow.outcome import Limits, Status, Variable, of_integrals, with_errors
-from nessflow.scattering.profiles import LocalIntegrals, local_integrals, matrix_elements
+from nessflow.scattering.sites.integrals import LocalIntegrals, local_integrals
 from nessflow.solvers.pairwise import site_bonds
-from nessflow.systems.matrices import as_sparse
+from nessflow.systems.matrices import as_sparse, matrix_elements
 from nessflow.systems.system import OpenSystem
 
 PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
