@@ -199,6 +199,14 @@ def test_no_node_is_on_an_edge(edge, order, distance):
     assert found.error[0] < 30 * (abs(edge) * np.finfo(float).eps) ** (1 / order)
 
 
+def test_edges_that_are_neighbours():
+    edges = [2.4, np.nextafter(2.4, 3)]
+    found = integrate(plain(lambda w: np.where(w < 2.4, 1.0, 0.5)), line_mesh((1, 3), edges=edges))
+    inside = integrate(plain(np.ones_like), line_mesh((1, 3), edges=edges, limits=(1, 3)))
+    assert abs(inside.value[0] - 2) <= inside.error[0] < 1e-7
+    assert np.isfinite(found.error).all()
+
+
 def test_no_absolute_tolerance():
     sizes = np.array([[1.0], [1e-80], [1e-250]])
     pole = 1.0 - 0.01j

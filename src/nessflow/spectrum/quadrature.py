@@ -286,7 +286,8 @@ def beside_edges(points: np.ndarray, edges: np.ndarray, orders: np.ndarray) -> P
     """
     at_edge = np.isin(points, edges)
     both = at_edge[:-1] & at_edge[1:]
-    points = np.sort(np.concatenate([points, 0.5 * (points[:-1] + points[1:])[both]]))
+    # Once each: between edges that are neighbours there is no other number.
+    points = np.unique(np.concatenate([points, 0.5 * (points[:-1] + points[1:])[both]]))
     order = dict(zip(edges.tolist(), orders.tolist(), strict=True))
     of_point = np.array([order.get(x, 0.0) for x in points.tolist()])
     lower, upper = points[:-1], points[1:]
