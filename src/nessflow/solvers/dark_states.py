@@ -15,9 +15,10 @@ states to rounding errors, which grow at every step.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -25,7 +26,7 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 
 from nessflow.systems.leads.lead import Joined
-from nessflow.systems.matrices import Tridiagonal, as_sparse, gershgorin
+from nessflow.systems.matrices import Matrix, Tridiagonal, as_sparse, gershgorin
 from nessflow.systems.modes import joined_channels, joined_leads
 from nessflow.systems.system import OpenSystem, Surroundings, remembered
 
@@ -75,19 +76,59 @@ def hamiltonian_norm(system: OpenSystem) -> float:
 # --- sites that are not proved to be reached ------------------------------------------------------
 
 
-def _contacts(system: OpenSystem) -> scipy.sparse.csr_array:
+class _Elements(NamedTuple):
+    """Elements of rows that a state which no terminal reaches is orthogonal to.
+
+    Arrays of their own: matrices of scipy take longer to make than all that is asked of few sites.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+    count: int
+
+    @classmethod
+    def of_matrix(cls, matrix: Matrix) -> "_Elements":
+        own = as_sparse(matrix).matrix
+        rows = np.repeat(np.arange(own.shape[0]), np.diff(own.indptr))
+        return cls(rows, own.indices, own.data, own.shape[0])
+
+    @classmethod
+    def below_each_other(cls, parts: Sequence["_Elements"]) -> "_Elements":
+        starts = np.cumsum([0, *(part.count for part in parts)])
+        rows = [part.rows + start for part, start in zip(parts, starts[:-1], strict=True)]
+        columns, values = ([part[k] for part in parts] for k in (1, 2))
+        return cls(*map(np.concatenate, (rows, columns, values)), int(starts[-1]))
+
+    def chosen(self, kept: np.ndarray) -> "_Elements":
+        """Return some of them, by a mask, in the rows where they are."""
+        return _Elements(self.rows[kept], self.columns[kept], self.values[kept], self.count)
+
+    def dense(self, columns: np.ndarray) -> np.ndarray:
+        """Return the rows that have any element on some columns, (m, k), ascending."""
+        place = np.full(max(self.columns.max(initial=-1), columns.max(initial=-1)) + 1, -1)
+        place[columns] = np.arange(columns.size)
+        kept = place[self.columns] >= 0
+        numbers, rows = np.unique(self.rows[kept], return_inverse=True)
+        result = np.zeros((numbers.size, columns.size), self.values.dtype)
+        result[rows, place[self.columns[kept]]] = self.values[kept]
+        return result
+
+
+def _contacts(system: OpenSystem) -> _Elements:
     """Return ``v^+`` of the contacts that are coupled, of the norm of the Hamiltonian."""
-    joined = joined_channels(system.joints)
+    joined, contacts = joined_channels(system.joints), system.coupling
     coupled = [a not in joined and lead.model.is_coupled for a, lead in enumerate(system.leads)]
-    rows = system.coupling.rows(system.sites)[np.unique(system.coupling.of_lead[coupled])]
+    sites, vectors, amplitudes = contacts.entries
+    kept = np.isin(vectors, contacts.of_lead[coupled])
+    parts = [_Elements(vectors[kept], sites[kept], amplitudes[kept].conj(), contacts.count)]
     for joint in system.joints:
-        own = scipy.sparse.coo_array(joint.lead.couplings(joint.sites.size))
-        columns = joint.sites[own.col]
-        shape = own.shape[0], system.sites
-        seen = scipy.sparse.coo_array((own.data, (own.row, columns)), shape=shape)
-        rows = scipy.sparse.vstack([rows, seen]).tocsr()
-    sizes = np.sqrt((abs(rows) ** 2).sum(axis=1))
-    return rows.multiply((hamiltonian_norm(system) / sizes)[:, None]).tocsr()
+        own = np.asarray(joint.lead.couplings(joint.sites.size))
+        rows, columns = own.nonzero()
+        parts.append(_Elements(rows, joint.sites[columns], own[rows, columns], len(own)))
+    found = _Elements.below_each_other(parts)
+    sizes = np.sqrt(np.bincount(found.rows, abs(found.values) ** 2, found.count))
+    return found._replace(values=found.values * (hamiltonian_norm(system) / sizes[found.rows]))
 
 
 @remembered
@@ -134,68 +175,64 @@ def unreached_sites(system: OpenSystem) -> np.ndarray:
     if any(gershgorin(matrix)[0] > smallest for matrix in rates):
         return np.empty(0, int)
     vanishes = np.zeros(system.sites, bool)
-    matrices = [as_sparse(matrix).matrix for matrix in (system.hamiltonian, *rates)]
-    equations = scipy.sparse.vstack([*matrices, _contacts(system)], format="csr")
-    pattern = _pattern(equations, smallest)
-    columns = pattern.tocsc()
+    matrices = [_Elements.of_matrix(matrix) for matrix in (system.hamiltonian, *rates)]
+    equations = _Elements.below_each_other([*matrices, _contacts(system)])
+    pattern = equations.chosen(abs(equations.values) > smallest)
     forced = True
     while forced:
-        _force(vanishes, pattern, columns)
+        _force(vanishes, pattern)
         forced = _force_together(vanishes, equations, _NEARLY * hamiltonian_norm(system))
     return np.flatnonzero(~vanishes)
 
 
-def _pattern(matrix: scipy.sparse.csr_array, smallest: float) -> scipy.sparse.csr_array:
-    elements = matrix.tocoo()
-    kept = abs(elements.data) > smallest
-    ones, places = np.ones(kept.sum(), int), tuple(places[kept] for places in elements.coords)
-    return scipy.sparse.coo_array((ones, places), shape=elements.shape).tocsr()
+def _grouped(keys: np.ndarray, members: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return members by their keys: of key k those from ``starts[k]`` to ``starts[k + 1]``."""
+    starts = np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=count))])
+    return starts, members[np.argsort(keys, kind="stable")]
 
 
-def _force(
-    vanishes: np.ndarray, rows: scipy.sparse.csr_array, columns: scipy.sparse.csc_array
-) -> None:
+def _force(vanishes: np.ndarray, pattern: _Elements) -> None:
     """Mark the sites on which a state vanishes if it does on those that are marked.
 
-    Row i of the pattern, given by rows and by columns, holds if the state vanishes on site i; all
-    rows behind those of sites hold.
+    Row i of the pattern holds if the state vanishes on site i; all rows behind those of sites hold.
     """
-    unknown = rows @ (~vanishes).astype(int)
+    unknown = np.bincount(pattern.rows[~vanishes[pattern.columns]], minlength=pattern.count)
+    row_starts, sites_of = _grouped(pattern.rows, pattern.columns, pattern.count)
+    column_starts, rows_of = _grouped(pattern.columns, pattern.rows, vanishes.size)
     queue = deque(np.flatnonzero(unknown == 1))
     while queue:
         row = queue.popleft()
         if unknown[row] != 1 or (row < vanishes.size and not vanishes[row]):
             continue
-        members = rows.indices[rows.indptr[row] : rows.indptr[row + 1]]
+        members = sites_of[row_starts[row] : row_starts[row + 1]]
         site = int(members[~vanishes[members]][0])
         vanishes[site] = True
-        touched = columns.indices[columns.indptr[site] : columns.indptr[site + 1]]
+        touched = rows_of[column_starts[site] : column_starts[site + 1]]
         unknown[touched] -= 1
         queue.extend(touched)
         queue.append(site)
 
 
-def _force_together(
-    vanishes: np.ndarray, equations: scipy.sparse.csr_array, smallest: float
-) -> bool:
+def _force_together(vanishes: np.ndarray, equations: _Elements, smallest: float) -> bool:
     """Do the same for sites that several rows determine, as the modes of a lead; was there any?"""
-    holds = np.append(vanishes, np.ones(equations.shape[0] - vanishes.size, bool))
-    unknown = np.flatnonzero(~vanishes)
-    rows = equations[holds][:, unknown]
-    rows = rows[np.diff(rows.indptr) > 0]
-    if not rows.shape[0]:
+    holds = np.append(vanishes, np.ones(equations.count - vanishes.size, bool))
+    left = equations.chosen(holds[equations.rows] & ~vanishes[equations.columns])
+    if not left.rows.size:
         return False
     # Pieces that share no row.
-    pattern = abs(rows)
-    _, piece_of = connected_components(pattern.T @ pattern, directed=False)
-    piece_of_row = piece_of[rows.indices[rows.indptr[:-1]]]
-    sites, wide = np.bincount(piece_of), np.bincount(piece_of_row, minlength=piece_of.max() + 1)
+    size = left.count + vanishes.size
+    graph = scipy.sparse.coo_array(
+        (np.ones(left.rows.size), (left.rows, left.count + left.columns)), shape=(size, size)
+    )
+    _, piece_of = connected_components(graph, directed=False)
+    sites, rows = np.unique(left.columns), np.unique(left.rows)
+    tall, wide = (np.bincount(piece_of[x], minlength=size) for x in (left.count + sites, rows))
     found = False
-    for k in np.flatnonzero(sites <= np.minimum(wide, _WHOLE)):
-        mine = np.flatnonzero(piece_of == k)
-        own = rows[piece_of_row == k][:, mine]
-        if np.linalg.svd(own.toarray(), compute_uv=False)[-1] > smallest:
-            vanishes[unknown[mine]] = found = True
+    for k in np.flatnonzero((tall > 0) & (tall <= np.minimum(wide, _WHOLE))):
+        mine = sites[piece_of[left.count + sites] == k]
+        own = left.chosen(piece_of[left.rows] == k).dense(mine)
+        if np.linalg.svd(own, compute_uv=False)[-1] > smallest:
+            vanishes[mine] = found = True
     return found
 
 
@@ -219,12 +256,10 @@ def constraints(system: OpenSystem, sites: np.ndarray) -> np.ndarray:
     """
     outside = np.ones(system.sites, bool)
     outside[sites] = False
-    chosen = (np.flatnonzero(outside), np.arange(system.sites), np.arange(system.sites))
-    parts = []
-    for matrix, rows in zip((system.hamiltonian, system.loss, system.gain), chosen, strict=True):
-        parts.append(as_sparse(matrix).matrix[rows][:, sites])
-    parts.append(_contacts(system)[:, sites])
-    return np.concatenate([part[np.diff(part.indptr) > 0].toarray() for part in parts])
+    hamiltonian = _Elements.of_matrix(system.hamiltonian)
+    parts = [hamiltonian.chosen(outside[hamiltonian.rows])]
+    parts += [_Elements.of_matrix(matrix) for matrix in (system.loss, system.gain) if matrix.any()]
+    return _Elements.below_each_other([*parts, _contacts(system)]).dense(sites)
 
 
 @remembered

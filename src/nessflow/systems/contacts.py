@@ -77,7 +77,7 @@ class Contacts:
         return points and self.sites.size == self.count
 
     @cached_property
-    def _entries(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def entries(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Site, vector and amplitude of each element."""
         entries = [(*pair, k) for k, pairs in enumerate(self.couplings) for pair in pairs]
         sites, amplitudes, vectors = zip(*entries, strict=True) if entries else ((), (), ())
@@ -86,12 +86,12 @@ class Contacts:
     @cached_property
     def sites(self) -> np.ndarray:
         """Sites with an element of any vector, ascending; (k,) int."""
-        return np.unique(self._entries[0])
+        return np.unique(self.entries[0])
 
     @cached_property
     def inner(self) -> np.ndarray:
         """Vectors on these sites in columns, (k, c)."""
-        sites, vectors, amplitudes = self._entries
+        sites, vectors, amplitudes = self.entries
         result = np.zeros((self.sites.size, self.count), amplitudes.dtype)
         result[np.searchsorted(self.sites, sites), vectors] = amplitudes
         return result
@@ -109,7 +109,7 @@ class Contacts:
         (c, N) sparse array
             One row for each vector.
         """
-        at, vectors, amplitudes = self._entries
+        at, vectors, amplitudes = self.entries
         values = np.conj(amplitudes), (vectors, at)
         return scipy.sparse.coo_array(values, shape=(self.count, sites)).tocsr()
 
@@ -129,7 +129,7 @@ class Contacts:
             In columns.
         """
         result = np.zeros((sites, self.count), complex, order="F")
-        at, vectors, amplitudes = self._entries
+        at, vectors, amplitudes = self.entries
         result[at if place is None else place[at], vectors] = amplitudes
         return result
 

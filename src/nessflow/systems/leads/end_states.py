@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy.linalg
 
 from nessflow.systems.leads.surface import Surface
 
@@ -44,12 +45,19 @@ class EndStates:
         Where the series is used: energies within the reach of the centre, in t.
     series : (n, m, m) complex array
         Coefficients of ``((w - centre) / reach)^k`` of the self-energy without these levels, in t.
+    room : float
+        Between these levels and others or the ends of their gap, in t.
     """
 
     levels: tuple[tuple[float, np.ndarray], ...]
     centre: float
     reach: float
     series: np.ndarray
+    room: float
+
+    def of_rounded(self, surface: Surface) -> "EndStates":
+        """Return those of a lead whose elements differ from this one's by rounding."""
+        return _around(surface, np.array([level for level, _ in self.levels]), self.room)
 
     def holds(self, energies: np.ndarray) -> np.ndarray:
         """Return which of energies, (E,), are within its reach."""
@@ -100,11 +108,17 @@ def _levels(surface: Surface, low: float, high: float) -> np.ndarray:
     n = len(surface.cell)
     cells = max(_CELLS, _ORBITALS // n)
     forward = surface.onward @ surface.back.conj().T
-    piece = np.kron(np.eye(cells), surface.cell) + np.kron(np.eye(cells, k=1), forward)
-    piece += np.kron(np.eye(cells, k=-1), forward.conj().T)
-    energies, states = np.linalg.eigh(piece)
-    inside = (low < energies) & (energies < high)
-    own = states[:, inside]
+    below = np.concatenate([surface.cell, forward.conj().T, np.zeros((n, n))])
+    diagonals = np.tile([[below[j + k, j] for j in range(n)] for k in range(2 * n)], cells)
+    how = {"lower": True, "select": "v", "select_range": (low, high)}
+    # Most gaps have none, and vectors take far longer than levels of a band of few diagonals.
+    if not scipy.linalg.eigvals_banded(diagonals, **how).size:
+        return np.empty(0)
+    blocks, k = np.zeros((cells, cells, n, n), complex), np.arange(cells)
+    blocks[k, k] = surface.cell
+    blocks[k[:-1], k[1:]], blocks[k[1:], k[:-1]] = forward, forward.conj().T
+    piece = blocks.swapaxes(1, 2).reshape(2 * [cells * n])
+    _, own = scipy.linalg.eigh(piece, subset_by_value=(low, high))
     half = own[: n * (cells // 2)]
     weights, turn = np.linalg.eigh(half.conj().T @ half)
     here = own @ turn[:, weights > _HERE]
@@ -131,7 +145,7 @@ def _around(surface: Surface, levels: np.ndarray, room: float) -> EndStates:
     series *= ((reach / radius) ** powers)[:, :, None]
     series = 0.5 * (series + series.conj().swapaxes(1, 2))
     known = zip((centre + radius * places).tolist(), vectors.T, strict=True)
-    return EndStates(tuple(known), centre, reach, series)
+    return EndStates(tuple(known), centre, reach, series, room)
 
 
 def _poles(

@@ -32,6 +32,8 @@ _BLURRED = 8 * _EPSILON
 """The same, of a wave that rounding moves by more: times its condition number."""
 _MISSED = 1e-11
 """Residual, relative, from which on waves have not been told apart."""
+_ROUNDED = 64 * _EPSILON
+"""The same, over ``|V|`` and the norm, where ``Phi`` vanishes: rounding alone is more than that."""
 _ABOVE = 1e-11
 """Distance from the real line, relative to the norm, of the second way."""
 _CLOSED = 1e-10
@@ -69,6 +71,7 @@ class Surface:
         root = np.sqrt(sizes[:rank])
         self.onward, self.back = left[:, :rank] * root, right[:rank].conj().T * root  # L, R
         self.scale = float(np.linalg.norm(cell, 2) + 2 * sizes[0]) or 1.0
+        self._rounding = _ROUNDED * sizes[0] / self.scale
         # W = (W R^-) R^+ where the system sees of a cell what the cell before it sees.
         inverse = np.linalg.pinv(self.back) if rank else np.zeros((0, len(cell)))
         reduced = coupling @ inverse.conj().T
@@ -283,7 +286,7 @@ class Surface:
             twice = 1j * (phi - phi.conj().swapaxes(1, 2))
             missed = abs(twice - damping).max(axis=(1, 2))
             missed = np.maximum(missed, abs(self._again(energies, phi) - phi).max(axis=(1, 2)))
-            return missed <= _MISSED * size * (1 + size * self.scale)
+            return missed <= _MISSED * size * (1 + size * self.scale) + self._rounding
 
     def _again(self, energies: np.ndarray, phi: np.ndarray) -> np.ndarray:
         """Return ``R^+ (E - H0 - L Phi L^+)^-1 R``."""

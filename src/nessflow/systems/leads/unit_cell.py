@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from nessflow import matrix
 from nessflow.parts import KeyedError, at_key
@@ -43,6 +43,8 @@ class UnitCell(Lead):
     coupling: matrix.Matrix | None = Field(
         None, description="rows of <site|h|first cell> in the order of the sites; default: hopping"
     )
+
+    _rounded_from: "UnitCell | None" = PrivateAttr(None)
 
     has_rows: ClassVar = True
     computes_edges: ClassVar = True
@@ -278,13 +280,14 @@ class _Response:
 
     def at(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the self-energy and the amplitudes of channels, (E, m, m) each."""
-        if self._table is None:
-            return self._computed(energies)
         key = energies.tobytes()
         if key not in self._last:
             if len(self._last) == _CALLS:
                 del self._last[next(iter(self._last))]
-            self._last[key] = self._told(energies, self._interpolated, self._computed)
+            if self._table is None:
+                self._last[key] = self._computed(energies)
+            else:
+                self._last[key] = self._told(energies, self._interpolated, self._computed)
         return self._last[key]
 
     def _told(
@@ -405,7 +408,9 @@ def _rounded(lead: UnitCell, distance: float, number: int) -> UnitCell:
     turned = phases + phases.conj().T
     lifted = 0.5 * np.cos(2 * number) * np.eye(len(cell)) + turned / np.linalg.norm(turned, 2)
     cell = cell + distance * lifted
-    return lead.model_copy(update={"cell": tuple(map(tuple, cell.tolist()))})
+    rounded = lead.model_copy(update={"cell": tuple(map(tuple, cell.tolist()))})
+    rounded._rounded_from = lead
+    return rounded
 
 
 @lru_cache(maxsize=64)
@@ -434,4 +439,6 @@ def _subbands_of(cell: bytes, hopping: bytes) -> tuple[tuple, tuple, tuple]:
 
 @lru_cache(maxsize=256)
 def _end_states(lead: UnitCell) -> tuple[EndStates, ...]:
+    if lead._rounded_from is not None:
+        return tuple(x.of_rounded(lead.surface) for x in _end_states(lead._rounded_from))
     return end_states(lead.surface, lead.bands)
