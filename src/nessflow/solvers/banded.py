@@ -26,7 +26,7 @@ from nessflow.solvers.dark_states import dark_states_near, hamiltonian_norm, unr
 from nessflow.solvers.dense import UNEVEN
 from nessflow.systems.batch import one_by_one
 from nessflow.systems.matrices import as_sparse, bandwidth_order
-from nessflow.systems.system import OpenSystem, remembered
+from nessflow.systems.system import OpenSystem, remembered, remembered_of_matrices
 
 if TYPE_CHECKING:
     from nessflow.solvers.elimination import Blocks
@@ -68,7 +68,7 @@ class Banded:
         return result
 
 
-@remembered
+@remembered_of_matrices
 def banded_matrices(system: OpenSystem) -> Banded:
     """Return the matrices of a system in an order of small bandwidth.
 

@@ -28,7 +28,7 @@ from scipy.sparse.csgraph import connected_components
 from nessflow.systems.leads.lead import Joined
 from nessflow.systems.matrices import Matrix, Tridiagonal, as_sparse, gershgorin
 from nessflow.systems.modes import joined_channels, joined_leads
-from nessflow.systems.system import OpenSystem, Surroundings, remembered
+from nessflow.systems.system import OpenSystem, Surroundings, remembered, remembered_of_matrices
 
 _UNCOUPLED = 1e-13
 """Coupling, relative to the norm of the Hamiltonian, that double precision cannot tell from 0."""
@@ -56,7 +56,7 @@ class DarkStates:
     vectors: np.ndarray
 
 
-@remembered
+@remembered_of_matrices
 def hamiltonian_norm(system: OpenSystem) -> float:
     """Return a bound of the norm of the Hamiltonian, 1 where that is 0.
 
@@ -154,7 +154,7 @@ def _is_reached_from_an_end(system: OpenSystem, smallest: float) -> bool:
     return bool((abs(hopping) > smallest).all())
 
 
-@remembered
+@remembered_of_matrices
 def unreached_sites(system: OpenSystem) -> np.ndarray:
     """Return the sites that a state which no terminal reaches may be on.
 
@@ -262,7 +262,7 @@ def constraints(system: OpenSystem, sites: np.ndarray) -> np.ndarray:
     return _Elements.below_each_other([*parts, _contacts(system)]).dense(sites)
 
 
-@remembered
+@remembered_of_matrices
 def dark_states(system: OpenSystem) -> DarkStates:
     """Return all states that no terminal reaches.
 

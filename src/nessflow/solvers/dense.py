@@ -118,13 +118,40 @@ def green(system: OpenSystem, energies: np.ndarray) -> Iterator[tuple[slice, np.
         yield batch, whole
 
 
+def solutions(
+    system: OpenSystem, energies: np.ndarray, sources: np.ndarray, transposed: bool = False
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield ``G sources``, or ``G^T sources``, for a batch of energies at a time.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies w, in t.
+    sources : (N, s) array
+        Columns with nothing of states that no terminal reaches.
+    transposed : bool
+        Whether of the transposed Green's function.
+
+    Yields
+    ------
+    batch : slice
+        Which energies, e of them.
+    solutions : (e, N, s) complex
+        In 1/t times the unit of the sources; nan at an energy that is a pole.
+    """
+    for batch, inverse in inverse_green(system, energies):
+        yield batch, solved(inverse.swapaxes(1, 2) if transposed else inverse, sources)
+
+
 def _contact_rows_of_green(
     system: OpenSystem, energies: np.ndarray
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield ``v^+ G`` of the contacts, (e, c, N), for a batch of energies at a time."""
     sources = system.coupling.columns(system.sites).conj()
-    for batch, inverse in inverse_green(system, energies):
-        yield batch, solved(inverse.swapaxes(1, 2), sources).swapaxes(1, 2)
+    for batch, rows in solutions(system, energies, sources, transposed=True):
+        yield batch, rows.swapaxes(1, 2)
 
 
 @one_by_one

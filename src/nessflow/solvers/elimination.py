@@ -24,7 +24,7 @@ import scipy.sparse
 from scipy.linalg.lapack import zgetrf, zgetri
 
 from nessflow.systems.matrices import as_sparse
-from nessflow.systems.system import OpenSystem, remembered
+from nessflow.systems.system import OpenSystem, remembered_of_matrices
 
 _BATCH_BYTES = 2**25
 """Memory of blocks and solutions that are held at a time."""
@@ -185,7 +185,7 @@ class Blocks:
         return result
 
 
-@remembered
+@remembered_of_matrices
 def block_matrices(system: OpenSystem) -> Blocks:
     """Return the matrices of a system in blocks.
 

@@ -245,7 +245,13 @@ def green_on_contacts(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
 def _solutions(
     system: OpenSystem, energies: np.ndarray, sources: np.ndarray, transposed: bool = False
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield ``G sources``, or ``G^T sources``, for a batch of energies at a time, (e, N, s)."""
+    """Yield ``G sources``, or ``G^T sources``, for a batch of energies at a time, (e, N, s).
+
+    The sources have nothing of states that no terminal reaches.
+    """
+    if _is_small(system):
+        yield from dense.solutions(system, energies, sources, transposed)
+        return
     solver = blocks if _is_wide(system) else banded
     ordered = block_matrices(system) if solver is blocks else banded.banded_matrices(system)
     for batch, found in solver.solutions(system, energies, sources[ordered.order], transposed):

@@ -19,6 +19,8 @@ from nessflow.systems.system import OpenSystem, remembered
 
 _OF_CELLS = 8.0
 """Rounding of a lead's waves, eigenvectors of a general matrix, over that of a level."""
+_STEPS = 8
+"""Of distances, up to the next power of two."""
 
 
 def blur(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -64,7 +66,7 @@ def with_moved_levels(
     value, moved : (..., E) float array
         In the unit of the function.
     """
-    shift = blur(system, energies)
+    shift = _in_steps(blur(system, energies))
     first, second = _with_rounded_leads(system)
     if first is system:
         found = function(system, np.concatenate([energies - shift, energies, energies + shift]))
@@ -75,9 +77,18 @@ def with_moved_levels(
     return value, np.fmax(abs(above - value), abs(below - value))
 
 
+def _in_steps(distances: np.ndarray) -> np.ndarray:
+    """Return distances, a little larger, of which samples of one system have the same.
+
+    So they have the same rounded leads, of which each is computed once.
+    """
+    fraction, power = np.frexp(distances)
+    return np.ldexp(np.ceil(_STEPS * fraction) / _STEPS, power)
+
+
 @remembered
 def _with_rounded_leads(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:
-    distance = _OF_CELLS * float(blur(system, np.zeros(1))[0])
+    distance = _OF_CELLS * float(_in_steps(blur(system, np.zeros(1)))[0])
     return tuple(system.with_rounded_leads(distance, number) for number in range(2))
 
 

@@ -109,6 +109,14 @@ class Tridiagonal:
         return _interval(self)
 
     @cached_property
+    def sparse(self) -> "Sparse":
+        """The same with its elements that are not zero."""
+        bands = self.upper.conj(), self.diagonal, self.upper
+        return _as_sparse_matrix(
+            scipy.sparse.diags_array(bands, offsets=(-1, 0, 1), shape=self.shape)
+        )
+
+    @cached_property
     def _any(self) -> bool:
         return bool(self.diagonal.any() or self.upper.any())
 
@@ -145,6 +153,11 @@ class Sparse:
     def diagonal(self) -> np.ndarray:
         """Diagonal elements, (N,) float."""
         return self.matrix.diagonal().real
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """What Gershgorin's discs extend from and to."""
+        return _interval(self)
 
     @property
     def T(self) -> "Sparse":
@@ -255,7 +268,7 @@ def gershgorin(matrix: Matrix) -> tuple[float, float]:
     lower, upper : float
         In the unit of the matrix.
     """
-    return matrix.interval if isinstance(matrix, Tridiagonal) else _interval(matrix)
+    return _interval(matrix) if isinstance(matrix, np.ndarray) else matrix.interval
 
 
 def _interval(matrix: Matrix) -> tuple[float, float]:
@@ -549,8 +562,7 @@ def as_sparse(matrix: Matrix) -> Sparse:
     if isinstance(matrix, Sparse):
         return matrix
     if isinstance(matrix, Tridiagonal):
-        bands = matrix.upper.conj(), matrix.diagonal, matrix.upper
-        matrix = scipy.sparse.diags_array(bands, offsets=(-1, 0, 1), shape=matrix.shape)
+        return matrix.sparse
     return _as_sparse_matrix(scipy.sparse.coo_array(matrix))
 
 

@@ -457,7 +457,8 @@ class OpenSystem:
         filling = (np.asarray(x, float).tolist() for x in (chemical_potentials, temperatures))
         leads = tuple(lead.at(*each) for lead, *each in zip(self.leads, *filling, strict=True))
         matrices = ("hamiltonian", "loss", "gain")
-        other = self._like(matrices, leads=leads, **{_REMEMBERED: _memory(self)})
+        memories = {name: _memory(self, name) for name in (_REMEMBERED, _OF_MATRICES)}
+        other = self._like(matrices, leads=leads, **memories)
         other._check_terminals()
         around = Surroundings(self.loss, self.gain, leads, other.terminals)
         vars(around)[_REMEMBERED] = _memory(self.surroundings)
@@ -500,7 +501,15 @@ class OpenSystem:
         """Return a system that shares how the leads couple, and what else is named."""
         other = object.__new__(OpenSystem)
         own = ("removed", "bonds", "orbitals")
-        names = (*kept, *own, "terminal_of_lead", "coupling", "joints", "alike_leads")
+        names = (
+            *kept,
+            *own,
+            "terminal_of_lead",
+            "coupling",
+            "joints",
+            "alike_leads",
+            "whole_leads",
+        )
         vars(other).update({name: getattr(self, name) for name in names}, **others)
         return other
 
@@ -518,7 +527,10 @@ class OpenSystem:
         pairs = list(zip(self.leads, models, strict=True))
         if all(lead.model is model for lead, model in pairs):
             return self
-        return replace(self, leads=[replace(lead, model=model) for lead, model in pairs])
+        leads = [replace(lead, model=model) for lead, model in pairs]
+        other = replace(self, leads=leads)
+        vars(other)[_OF_MATRICES] = _memory(self, _OF_MATRICES)
+        return other
 
     def with_rounded_leads(self, distance: float, number: int) -> "OpenSystem":
         """Return the system with the leads of each terminal as they may be for rounding.
@@ -665,6 +677,14 @@ class OpenSystem:
             groups.setdefault(lead.model, []).append(a)
         return tuple((self.leads[members[0]], members) for members in groups.values())
 
+    @cached_property
+    def whole_leads(self) -> tuple[tuple[Lead, list[int]], ...]:
+        """Leads that differ in their bands, each with the places of all channels that have them."""
+        groups: dict[Lead, list[int]] = {}
+        for lead, members in self.alike_leads:
+            groups.setdefault(lead.model.whole, []).extend(members)
+        return tuple(groups.items())
+
     def self_energies(self, energies: np.ndarray) -> list[np.ndarray]:
         """Return the self-energy of each channel, of coupled ones on its site.
 
@@ -720,18 +740,19 @@ class OpenSystem:
 
     def __getstate__(self) -> dict:
         """Return what is copied and pickled: without what others remember of the system."""
-        return {name: value for name, value in vars(self).items() if name != _REMEMBERED}
+        kept = (_REMEMBERED, _OF_MATRICES)
+        return {name: value for name, value in vars(self).items() if name not in kept}
 
 
-_REMEMBERED = "_remembered"
+_REMEMBERED, _OF_MATRICES = "_remembered", "_remembered_of_matrices"
 Whole = TypeVar("Whole", OpenSystem, Surroundings)
 
 
-def _memory(system: Whole) -> dict:
-    return vars(system).setdefault(_REMEMBERED, {})
+def _memory(system: Whole, name: str = _REMEMBERED) -> dict:
+    return vars(system).setdefault(name, {})
 
 
-def remembered(function: Callable[..., Result]) -> Callable[..., Result]:
+def remembered(function: Callable[..., Result], name: str = _REMEMBERED) -> Callable[..., Result]:
     """Return a function of one system, or of its surroundings, that is computed once for each.
 
     Further arguments are hashable.  The results are kept as long as the system is, whatever else is
@@ -741,9 +762,17 @@ def remembered(function: Callable[..., Result]) -> Callable[..., Result]:
 
     @wraps(function)
     def once(system: Whole, *arguments) -> Result:
-        kept, key = _memory(system), (function, *arguments)
+        kept, key = _memory(system, name), (function, *arguments)
         if key not in kept:
             kept[key] = function(system, *arguments)
         return kept[key]
 
     return once
+
+
+def remembered_of_matrices(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Return the same for what follows from matrices and from the sites that leads couple to.
+
+    It is shared besides by systems whose leads are interpolated, or are those of another rounding.
+    """
+    return remembered(function, _OF_MATRICES)

@@ -118,10 +118,10 @@ def band_edges(system: OpenSystem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         Whether they are rounded, see `nessflow.systems.leads.lead.Lead.computes_edges`.
     """
     found: dict[float, tuple[int, bool]] = {}
-    for model in dict.fromkeys(lead.model for lead in system.leads):
-        for edge, order in zip(model.edges, model.edge_orders, strict=True):
+    for lead, _ in system.whole_leads:
+        for edge, order in zip(lead.edges, lead.edge_orders, strict=True):
             other = found.get(edge, (order, False))
-            found[edge] = max(order, other[0]), model.computes_edges or other[1]
+            found[edge] = max(order, other[0]), lead.computes_edges or other[1]
     edges = sorted(found)
     orders, computed = np.array([found[x] for x in edges]).reshape(-1, 2).T
     return np.array(edges), orders.astype(int), computed.astype(bool)

@@ -315,6 +315,11 @@ class Lead(Part, ABC):
         return self.bands[-1][1]
 
     @property
+    def whole(self) -> "Lead":
+        """The lead that it is a channel of, whose bands are its own: itself unless told."""
+        return self
+
+    @property
     def is_banded(self) -> bool:
         """Whether all bands end."""
         return bool(np.isfinite(self.bottom) and np.isfinite(self.top))
@@ -444,6 +449,11 @@ class Joined(Lead):
         return hash((self.lead, self.row))
 
     @property
+    def whole(self) -> Lead:
+        """The lead."""
+        return self.lead
+
+    @property
     def interpolated(self) -> "Joined":
         """The channel of the interpolated lead; the same object if that is the same."""
         return self._of(self.lead.interpolated)
@@ -474,25 +484,6 @@ class Joined(Lead):
     def edges(self) -> tuple[float, ...]:
         """Those of the lead."""
         return self.lead.edges
-
-    @property
-    def computes_edges(self) -> bool:
-        """Whether the lead does."""
-        return self.lead.computes_edges
-
-    @property
-    def edge_orders(self) -> tuple[int, ...]:
-        """Those of the lead."""
-        return self.lead.edge_orders
-
-    @property
-    def span(self) -> tuple[float, float] | None:
-        """That of the lead."""
-        return self.lead.span
-
-    def at_edge(self, energies: np.ndarray) -> np.ndarray:
-        """Return what the lead does."""
-        return self.lead.at_edge(energies)
 
     @property
     def is_coupled(self) -> bool:
