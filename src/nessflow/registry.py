@@ -95,8 +95,17 @@ def use_project(path: Path | str) -> None:
     Until then, and where no folder above holds ``config/``, that is the current folder's.
     """
     global _project
-    path = Path(path).absolute()
-    _project = next((p for p in (path, *path.parents) if (p / "config").is_dir()), None)
+    _project = _project_of(Path(path))
+
+
+def _project_of(path: Path) -> Path | None:
+    path = path.absolute()
+    return next((p for p in (path, *path.parents) if (p / "config").is_dir()), None)
+
+
+def project_of(path: Path) -> Path:
+    """Return the folder of the project that a file or folder belongs to, whichever is in use."""
+    return _project_of(path) or Path.cwd()
 
 
 def project() -> Path:

@@ -68,6 +68,19 @@ def test_a_study_is_credited_and_gathered_anew_when_the_credit_changes(project):
         assert (state_of(study) != before) == (change == GROUP)
 
 
+def test_two_projects_of_one_process_keep_their_credit(project, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    list(init_project(other, "Ada Lovelace"))
+    study = load_project(project).studies["first-wire"]
+    before = state_of(study), provenance(study)
+    for root, name in ((other, "Ada Lovelace"), (project, "Emmy Noether; Ada Lovelace")):
+        use_project(root)
+        assert (state_of(study), provenance(study)) == before
+        assert (
+            record_of(provenance(load_project(root).studies["first-wire"]))["creator_name"] == name
+        )
+
+
 def test_the_archive_says_it_to_programs(project):
     about = About("Lossy wires", "Data.", "2026-01-01", "abc", "9", read_citation(project))
     files = {name: File(1, "0" * 64) for name in ("README.md", "Snakefile")}

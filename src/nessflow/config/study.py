@@ -16,7 +16,7 @@ from nessflow.config.matrices.reading import READERS, digests, files_of, with_co
 from nessflow.config.study_file import KEYS
 from nessflow.digest import joint_digest, module_digests, short_hash
 from nessflow.errors import ConfigError, Problem
-from nessflow.registry import Kind, Source, sources_of
+from nessflow.registry import Kind, Source, project_of, sources_of
 from nessflow.validation import Fault, Key, has_places, validated, with_whole_numbers
 from nessflow.written.expressions import (
     PLACE_NAMES,
@@ -70,6 +70,11 @@ class Study:
     """What natural units are where numbers are shown; those that are stored stay natural."""
     warnings: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
     """Why some points are not possible: they fail, and no others."""
+
+    @property
+    def project(self) -> Path:
+        """Folder of its project."""
+        return project_of(self.path)
 
     @cached_property
     def blocks(self) -> list["Block"]:

@@ -38,7 +38,7 @@ def provenance(study: Study, outer: Labels | None = None) -> dict[str, str | int
     outer : mapping of str to str, optional
         Labels of the outer axes, for the data of one block; else the axes are recorded too.
     """
-    commit, dirty = git_state(project())
+    commit, dirty = git_state(study.project)
     attributes = {
         **definition(study, outer),
         "title": study.title,
@@ -48,10 +48,10 @@ def provenance(study: Study, outer: Labels | None = None) -> dict[str, str | int
         ),
         "references": reference_text(study.reference),
         "command": command(study.name, study.tier),
-        **attributes_of(citation_of(project())),
+        **attributes_of(citation_of(study.project)),
         "nessflow_version": nessflow.__version__,
         "versions": versions(),
-        "lock_sha256": lock_sha256(project()),
+        "lock_sha256": lock_sha256(study.project),
         "git_commit": commit,
         "git_dirty": dirty,
     }

@@ -15,7 +15,6 @@ from pathlib import Path
 from nessflow.config.grid import canonical_json
 from nessflow.config.study import BLOCKS, OBSERVABLES, Study, template_json
 from nessflow.digest import short_hash
-from nessflow.registry import project
 from nessflow.store.citation import NOT_STATED, attributes_of, citation_of
 from nessflow.store.files import (
     RERUN,
@@ -72,7 +71,7 @@ def state_of(study: Study) -> State:
 def content_of(study: Study) -> dict[str, object]:
     """Return what goes into the data of a study and does not change its points."""
     chosen = {key: study.template[key] for key in (OBSERVABLES,) if key in study.template}
-    credit = attributes_of(citation_of(project()))
+    credit = attributes_of(citation_of(study.project))
     if credit["license"] != NOT_STATED:
         chosen["credit"] = credit
     if study.derived:

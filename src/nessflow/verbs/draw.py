@@ -12,7 +12,6 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import nessflow
-from nessflow import registry
 from nessflow.config.project import Study
 from nessflow.digest import style_digest
 from nessflow.figures.data import in_units
@@ -183,8 +182,8 @@ def figure_record(
         "figure_digest": style_digest(),
         "nessflow_version": nessflow.__version__,
         "versions": json.loads(versions(_DRAWING)),
-        "lock_sha256": lock_sha256(registry.project()),
-        **attributes_of(citation_of(registry.project())),
+        "lock_sha256": lock_sha256(study.project),
+        **attributes_of(citation_of(study.project)),
     }
 
 

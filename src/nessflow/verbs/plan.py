@@ -12,7 +12,6 @@ from nessflow.config.study import possible_parameters
 from nessflow.digest import style_digest
 from nessflow.errors import ConfigError
 from nessflow.figures.specs import tables_of
-from nessflow.registry import project
 from nessflow.run.plan import Plan
 from nessflow.run.provenance import definition
 from nessflow.run.reasons import changed
@@ -96,7 +95,7 @@ def _of_old_data(study: Study, folder: Path) -> str:
         then = read_dataset(folder / DATA).attrs
     except StoreError as error:
         return _cause(error)
-    now = definition(study) | attributes_of(citation_of(project()))
+    now = definition(study) | attributes_of(citation_of(study.project))
     if reason := changed(then, now):
         return reason
     for key, what in _CONTENT.items():
