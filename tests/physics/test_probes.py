@@ -18,7 +18,7 @@ from nessflow.probes.third_order import conductance_derivatives, third_order_pro
 from nessflow.scattering.currents import steady_currents
 from nessflow.scattering.noise import lead_noise, terminal_noise
 from nessflow.scattering.profiles import joule_heat, profiles, terminal_currents
-from nessflow.solvers.pairwise import pair_transmission
+from nessflow.solvers.pairwise import green_between, pair_transmission
 from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
 from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal
 from probed_wires import BIAS, OPEN, nonreciprocal_current, potential, wire
@@ -470,6 +470,33 @@ def test_currents_and_noise_are_those_of_the_engine(seed):
     (value, _, _), converged = combined_noise(solved.system, np.eye(5))
     assert converged
     np.testing.assert_allclose(value, lead_noise(solved.system).particle_noise.value, atol=1e-10)
+
+
+@pytest.mark.parametrize("coupling", [1.0, 1 + 1e-9, 1 + 1e-4])
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("kT", [0.0, 0.1])
+def test_noise_of_a_wire_that_reflects_next_to_nothing(coupling, biased, kT, monkeypatch):
+    """Of what is 0 rounding is left, which no number of energies resolves."""
+    taken = []
+
+    def counted(system, energies):
+        taken.append(energies.size)
+        return green_between(system, energies)
+
+    monkeypatch.setattr("nessflow.probes.noise.green_between", counted)
+    left, right = (0.35, 0.25) if biased else (0.3, 0.3)
+    ends = [
+        chain_at("left", 0, 1.0, coupling, 0.0, left, kT),
+        chain_at("right", 4, 1.0, 1.0, 0.0, right, kT),
+    ]
+    none = Tridiagonal.zero(5)
+    system = OpenSystem(chain(5, np.ones(4), 0.0), none, none, ends)
+    (value, error, _), converged = combined_noise(system, np.eye(2))
+    assert converged
+    assert sum(taken) < 20_000
+    expected = lead_noise(system).particle_noise
+    assert (abs(value - expected.value) <= error + expected.error).all()
+    assert (abs(value.sum(axis=0)) <= error.sum(axis=0)).all()
 
 
 def test_rows_of_noise_add_up_to_zero():

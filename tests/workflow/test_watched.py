@@ -39,7 +39,8 @@ def test_a_terminal_shows_how_far_a_run_is_and_no_walls_of_text(ready):
     assert "6 of 6 steps, 40 points failed" in said
     for words in ("Reason:", "jobid", "rule", "Select jobs", "points reused"):
         assert words not in said
-    log = next((ready.folder / ".snakemake/log").glob("*.log")).read_text()
+    logs = (ready.folder / ".snakemake/log").glob("*.log")
+    log = max(logs, key=lambda path: path.stat().st_mtime_ns).read_text()
     assert "Reason: Missing output files" in log
     assert "Nothing to be done" in watched(ready)[1]
     assert "Reason:" in watched(ready, "-n", "--forceall")[1]

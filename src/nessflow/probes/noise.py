@@ -46,7 +46,8 @@ from nessflow.spectrum.rates import Rates
 from nessflow.spectrum.spectrum import ACCURACY
 from nessflow.systems.system import OpenSystem
 
-_ROUNDING = 32 * np.finfo(float).eps
+_EPSILON = np.finfo(float).eps
+_ROUNDING = 32 * _EPSILON
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,16 +78,19 @@ def _outgoing(
     between: np.ndarray,
     green: np.ndarray,
     occupation: np.ndarray,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Return ``(s n s^+)_ab`` of the leads' part of n, without ``delta_ab n_a``, (E, l, l).
+
+    And the magnitude of what it is a sum of.
 
     ``between`` is ``G_ab``, ``green`` ``sqrt(Gamma_a Gamma_b) G_ab``, ``occupation`` (l, E).
     """
     gamma = lead_broadening(system, energies)
     root, n = np.sqrt(gamma).T, occupation.T
     scattered = pair_correlations(system, energies, gamma * occupation, between)
-    direct = n[:, :, None] * green.conj().swapaxes(1, 2) - green * n[:, None]
-    return root[:, :, None] * scattered * root[:, None] + 1j * direct
+    scattered = root[:, :, None] * scattered * root[:, None]
+    sent, received = n[:, :, None] * green.conj().swapaxes(1, 2), green * n[:, None]
+    return scattered + 1j * (sent - received), abs(scattered) + abs(sent) + abs(received)
 
 
 def combined_noise(
@@ -121,22 +125,30 @@ def combined_noise(
         between = green_between(system, energies)
         green = root[:, :, None] * between * root[:, None]
         f, h = (lead_occupations(system, energies, x) for x in (fermi, fermi_holes))
-        outgoing = _outgoing(system, energies, between, green, f)[:, rows][:, :, rows]
+        parts = _outgoing(system, energies, between, green, f)
+        outgoing, sizes = (part[:, rows][:, :, rows] for part in parts)
         amplitude, each = 1j * green[:, rows], range(rows.size)
         amplitude[:, each, rows] -= 1.0
         probability = amplitude.real**2 + amplitude.imag**2
+        # Where nothing is reflected what is left of the amplitude is the rounding of the 1.
+        likely = probability.copy()
+        likely[:, each, rows] += abs(amplitude[:, each, rows]) + _EPSILON
         # Off the diagonal 1 - N is -N; on it both are sums of positive terms.
-        filled, empty = (np.einsum("eac,ce->ea", probability, x) for x in (f, h))
+        filled, empty, *most = (
+            np.einsum("eac,ce->ea", of, x) for of in (probability, likely) for x in (f, h)
+        )
         if environment:
             rates, inside = Rates(system, energies), np.ix_(rows, rows)
             gain = np.moveaxis(rates.gain_correlations[inside], -1, 0)
             loss = np.moveaxis(rates.loss_correlations[inside], -1, 0)
             outgoing = outgoing + gain
-            filled = filled + gain[:, each, each].real
-            empty = empty + loss[:, each, each].real
-        covariance = -(outgoing.real**2 + outgoing.imag**2)
-        covariance[:, each, each] = filled * empty
-        value, size = _both(m, m, covariance)
+            own = gain[:, each, each].real, loss[:, each, each].real
+            filled, empty = filled + own[0], empty + own[1]
+            most, sizes = [x + y for x, y in zip(most, own, strict=True)], sizes + abs(gain)
+        left, covariance = abs(outgoing), -(outgoing.real**2 + outgoing.imag**2)
+        size = left * (left + sizes) + _EPSILON * sizes**2
+        covariance[:, each, each], size[:, each, each] = filled * empty, most[0] * most[1]
+        value, size = m @ covariance @ m.T, abs(m) @ size @ abs(m).T
         thermal = (f * h).T
         if thermal.any():
             mixed, bound = _both(by_lead, m, (probability * thermal[:, None]).swapaxes(1, 2))
