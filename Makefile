@@ -26,6 +26,8 @@ archive: $(VENV)/ready
 test: $(VENV)/ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check --quiet .
+	# Also where Python is told to write no bytecode: tests start hundreds of processes.
+	$(VENV)/bin/python -m compileall -q src
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 judges: $(VENV)/ready $(JUDGES)/ready $(KWANT)/ready

@@ -113,13 +113,13 @@ def test_numbers_that_cannot_be_are_found_under_whole_seals(ready, fault):
     sums = read_manifest(chain)
     study = read_project(ready.folder, tier="paper", studies=["chain"]).studies["chain"]
     write_manifest(chain, state_of(study), sums)
-    done = ready.nessflow("verify", "chain")
+    done = ready.nessflow_here("verify", "chain")
     assert done.returncode == 1
     assert done.stderr.count(": as it was written, and cannot be: ") == len(files)
     assert done.stderr.count(fault) == len(files)
     assert ready.nessflow("verify", "chain", "--repair").returncode == 0
     assert ready.snakemake("chain").returncode == 0
-    assert ready.nessflow("verify", "chain").returncode == 0
+    assert ready.nessflow_here("verify", "chain").returncode == 0
 
 
 # Whether Snakemake's records are there, what is done, points that are kept and computed.

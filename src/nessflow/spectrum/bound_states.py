@@ -110,7 +110,7 @@ def bound_states(system: OpenSystem) -> BoundStates | None:
     BoundStates or None
         Weight ``1/(1 - psi^+ Sigma'(E) psi)`` in the system; None where there are very many.
     """
-    edges = sorted({edge for lead, _ in system.whole_leads for edge in lead.edges})
+    edges = sorted({edge for lead, _ in system.entire_leads for edge in lead.edges})
     found = []
     for lower, upper in pairwise([-np.inf, *edges, np.inf]):
         inside = _inside(lower, upper)

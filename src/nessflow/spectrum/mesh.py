@@ -447,7 +447,7 @@ def _structure(system: OpenSystem) -> tuple[float, float]:
     low, high, reach = _spectrum(system)
     centre = 0.5 * (low + high)
     radius = 0.5 * (high - low) + reach + _damping_bounds(system.surroundings)[1]
-    spans = (lead.span for lead, _ in system.whole_leads)
+    spans = (lead.span for lead, _ in system.entire_leads)
     radius = max([radius, *(abs(end - centre) for span in spans if span for end in span)])
     # One level that nothing reaches: any width will do.
     return centre, radius or abs(centre) or 1.0

@@ -508,7 +508,7 @@ class OpenSystem:
             "coupling",
             "joints",
             "alike_leads",
-            "whole_leads",
+            "entire_leads",
         )
         vars(other).update({name: getattr(self, name) for name in names}, **others)
         return other
@@ -678,11 +678,11 @@ class OpenSystem:
         return tuple((self.leads[members[0]], members) for members in groups.values())
 
     @cached_property
-    def whole_leads(self) -> tuple[tuple[Lead, list[int]], ...]:
+    def entire_leads(self) -> tuple[tuple[Lead, list[int]], ...]:
         """Leads that differ in their bands, each with the places of all channels that have them."""
         groups: dict[Lead, list[int]] = {}
         for lead, members in self.alike_leads:
-            groups.setdefault(lead.model.whole, []).extend(members)
+            groups.setdefault(lead.model.entire, []).extend(members)
         return tuple(groups.items())
 
     def self_energies(self, energies: np.ndarray) -> list[np.ndarray]:

@@ -44,14 +44,14 @@ def on_band_edge(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     """
     energies = np.atleast_1d(np.asarray(energies, float))
     result = np.zeros((len(system.leads), energies.size), bool)
-    for lead, members in system.whole_leads:
+    for lead, members in system.entire_leads:
         result[members] = lead.at_edge(energies)
     return result
 
 
 def _scale(system: OpenSystem) -> float:
     """Return the width of the narrowest band, in t; 1 where none is finite."""
-    widths = [high - low for lead, _ in system.whole_leads for low, high in lead.bands]
+    widths = [high - low for lead, _ in system.entire_leads for low, high in lead.bands]
     return min((width for width in widths if np.isfinite(width)), default=1.0)
 
 

@@ -118,7 +118,7 @@ def band_edges(system: OpenSystem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         Whether they are rounded, see `nessflow.systems.leads.lead.Lead.computes_edges`.
     """
     found: dict[float, tuple[int, bool]] = {}
-    for lead, _ in system.whole_leads:
+    for lead, _ in system.entire_leads:
         for edge, order in zip(lead.edges, lead.edge_orders, strict=True):
             other = found.get(edge, (order, False))
             found[edge] = max(order, other[0]), lead.computes_edges or other[1]

@@ -315,7 +315,7 @@ class Lead(Part, ABC):
         return self.bands[-1][1]
 
     @property
-    def whole(self) -> "Lead":
+    def entire(self) -> "Lead":
         """The lead that it is a channel of, whose bands are its own: itself unless told."""
         return self
 
@@ -449,7 +449,7 @@ class Joined(Lead):
         return hash((self.lead, self.row))
 
     @property
-    def whole(self) -> Lead:
+    def entire(self) -> Lead:
         """The lead."""
         return self.lead
 
