@@ -1,7 +1,7 @@
 """Numbers as parameters: evenly spaced, or a list of them; sites, a range or a list of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
@@ -19,7 +19,7 @@ class Grid(Strict):
     points: int = Field(401, ge=2, le=_MOST, description="number of points")
 
     @model_validator(mode="after")
-    def _ascending(self):
+    def _ascending(self) -> Self:
         if not self.start < self.stop:
             raise KeyedError(f"start {self.start:g} is not below stop {self.stop:g}", "stop")
         return self

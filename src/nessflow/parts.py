@@ -2,17 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nessflow.validation import as_told, explained
 
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    # Where pydantic has it is its own affair.
+    ModelMetaclass = type(BaseModel)
 
-class _SaysWhatIsWrong(type(BaseModel)):
+
+class _SaysWhatIsWrong(ModelMetaclass):
     """Constructors that refuse values in the words in which a study file is refused."""
 
-    def __call__(cls, *args, **values):
+    def __call__(cls, *args: Any, **values: Any) -> Any:
         values = cls.arguments(*args, **values)
         try:
             return super().__call__(**values)
@@ -98,8 +104,13 @@ def at_key(*key: str | int, is_certain: bool = False) -> Iterator[None]:
 
 
 def quantity(
-    description: str, natural_units: str, default=..., *, if_complex: str = "", **constraints
-):
+    description: str,
+    natural_units: str,
+    default: Any = ...,
+    *,
+    if_complex: str = "",
+    **constraints: Any,
+) -> Any:
     """Return a pydantic field that knows its unit.
 
     Parameters

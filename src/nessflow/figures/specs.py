@@ -1,7 +1,7 @@
 """What a figure is, as written in a study file."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, model_validator
 
@@ -51,7 +51,7 @@ class Curve(Layer):
     )
 
     @model_validator(mode="after")
-    def _rows_of_a_table(self):
+    def _rows_of_a_table(self) -> Self:
         if is_table(self.source):
             if self.sel and self.minus is None:
                 raise ValueError("sel chooses among the values of minus; a table has all its rows")
@@ -92,7 +92,7 @@ class ReferenceLine(_Strict):
     label: str = Field("", description="written along the line")
 
     @model_validator(mode="after")
-    def _one_direction(self):
+    def _one_direction(self) -> Self:
         if (self.x is None) == (self.y is None):
             raise ValueError("give x or y of the line, not both")
         return self
@@ -151,7 +151,7 @@ class Lines(Plot):
         return (Curve(y=self.y, label="", **look), *self.layers)
 
     @model_validator(mode="after")
-    def _something_with_one_name(self):
+    def _something_with_one_name(self) -> Self:
         names = {curve.y for curve in self.curves}
         if not names:
             raise ValueError("neither y nor layers: there is nothing to draw")
@@ -174,7 +174,7 @@ class Coloured(Plot):
     )
 
     @model_validator(mode="after")
-    def _colours_have_an_order(self):
+    def _colours_have_an_order(self) -> Self:
         if self.zscale == "log" and self.zlim and min(self.zlim) <= 0:
             raise ValueError("a logarithmic scale needs zlim above 0")
         if self.zsteps and self.zsteps != sorted(set(self.zsteps)):

@@ -1,7 +1,7 @@
 """A system with sources and drains at forward and at reverse bias: what its kinds share."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -85,7 +85,7 @@ class BiasedSystem(Strict):
     accuracy: Accuracy = ACCURACY
 
     @model_validator(mode="after")
-    def _sources_and_drains_balance(self):
+    def _sources_and_drains_balance(self) -> Self:
         names = probed_systems.lead_names(self.system)
         if set(names) != {"left", "right"}:
             raise KeyedError(
@@ -107,7 +107,7 @@ class BiasedSystem(Strict):
         return self
 
     @model_validator(mode="after")
-    def _temperatures_suit_the_method(self):
+    def _temperatures_suit_the_method(self) -> Self:
         if self.method == "third-order":
             with at_key("system"):
                 probed_systems.require_cold(self.system, "the third order")

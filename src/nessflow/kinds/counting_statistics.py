@@ -1,5 +1,7 @@
 """Counting statistics of the charge that each lead sends: cumulants, distribution and flows."""
 
+from typing import Self
+
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -34,7 +36,7 @@ class Charges(Strict):
     highest: int = Field(description="highest charge whose probability is stored")
 
     @model_validator(mode="after")
-    def _some(self):
+    def _some(self) -> Self:
         if not 0 <= self.highest - self.lowest < 1_000_000:
             raise KeyedError(
                 f"lowest {self.lowest} to highest {self.highest}: expected one to a million "

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from typing import Self
 
 import numpy as np
 from pydantic import model_validator
@@ -112,7 +113,7 @@ class Parameters(observed.Observed):
     charge: Charge = 1
 
     @model_validator(mode="after")
-    def _equal_leads(self):
+    def _equal_leads(self) -> Self:
         for name in ("chemical_potential", "temperature"):
             values = {lead: getattr(x, name) for lead, x in self.system.leads.items()}
             if len(set(values.values())) > 1:

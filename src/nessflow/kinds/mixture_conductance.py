@@ -1,6 +1,7 @@
 """Conductances and Lorenz numbers of the gates of a line that two reservoirs share by weights."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from pydantic import model_validator
@@ -76,7 +77,7 @@ class Parameters(LineParameters):
     charge: Charge = 1
 
     @model_validator(mode="after")
-    def _has_conductances(self):
+    def _has_conductances(self) -> Self:
         reservoirs = self.mixture.reservoirs
         if len(reservoirs) != 2:
             raise KeyedError(

@@ -1,6 +1,7 @@
 """Currents, noise and entropy production of any number of reservoirs at a star of lines."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -68,7 +69,7 @@ class Junction(Particles):
     )
 
     @model_validator(mode="after")
-    def _fits(self):
+    def _fits(self) -> Self:
         with at_key("exchange"):
             require_square(self.exchange)
         self.mixtures()

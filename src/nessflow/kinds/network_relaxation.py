@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -65,7 +65,7 @@ class Parameters(networks.NetworkParameters):
     )
 
     @model_validator(mode="after")
-    def _initial_state_exists(self):
+    def _initial_state_exists(self) -> Self:
         if self.initial_correlations is not None:
             with at_key("initial_correlations"):
                 require_square(self.initial_correlations, self.network.sites)
@@ -79,7 +79,7 @@ class Parameters(networks.NetworkParameters):
         return self
 
     @model_validator(mode="after")
-    def _in_reach(self):
+    def _in_reach(self) -> Self:
         own = self.reservoirs
         with at_key("times", "stop"):
             require_reach(self.times.stop / own.coupling, 2 * own.bandwidth)

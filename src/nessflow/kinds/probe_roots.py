@@ -1,6 +1,7 @@
 """All real solutions for one or two probes to third order in bias and currents."""
 
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -68,7 +69,7 @@ class Parameters(Strict):
     accuracy: Accuracy = ACCURACY
 
     @model_validator(mode="after")
-    def _few_probes(self):
+    def _few_probes(self) -> Self:
         count = len(probed_systems.probe_names(self.system))
         if count > 2:
             raise KeyedError(

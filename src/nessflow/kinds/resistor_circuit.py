@@ -1,5 +1,7 @@
 """Chain of resistors with current sources and drains at its nodes, in both biases."""
 
+from typing import Self
+
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -35,7 +37,7 @@ class System(placement.InjectedChain):
     leads: Leads
 
     @model_validator(mode="after")
-    def _resistances(self):
+    def _resistances(self) -> Self:
         if isinstance(self.resistance, tuple) and len(self.resistance) != self.sites - 1:
             raise KeyedError(
                 f"resistance has {len(self.resistance)} values for {self.sites - 1} bonds",

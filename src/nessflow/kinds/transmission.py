@@ -1,6 +1,7 @@
 """Spectra of an open system between leads: transmissions, currents, noise, entropy production."""
 
 from collections.abc import Callable
+from typing import Self
 
 import numpy as np
 from pydantic import model_validator
@@ -107,7 +108,7 @@ class Parameters(observed.Observed):
         }
 
     @model_validator(mode="after")
-    def _accuracy_of_something(self):
+    def _accuracy_of_something(self) -> Self:
         if self.accuracy != ACCURACY and not self.observables:
             raise KeyedError(
                 "spectra are closed forms, without integrals over the energy; leave accuracy out, "

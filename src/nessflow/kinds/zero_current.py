@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Self
 
 import numpy as np
 from pydantic import model_validator
@@ -40,7 +41,7 @@ class Parameters(observed.Observed):
     upper: float = quantity("highest chemical potential tried", "t")
 
     @model_validator(mode="after")
-    def _bracket(self):
+    def _bracket(self) -> Self:
         reason = without_two_leads(len(self.system.leads), "the zero of the exchange current")
         if reason:
             raise KeyedError(

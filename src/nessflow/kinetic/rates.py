@@ -45,7 +45,7 @@ class Channel:
     out_error: np.ndarray | None = None
     into_error: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("out", "into"):
             columns = np.ascontiguousarray(getattr(self, name), dtype=float)
             error = getattr(self, f"{name}_error")

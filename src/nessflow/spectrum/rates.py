@@ -151,7 +151,7 @@ class Rates:
     system: OpenSystem | Batch
     energies: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "energies", np.atleast_1d(np.asarray(self.energies, float)))
 
     @property

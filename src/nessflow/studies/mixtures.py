@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Discriminator, Field, model_validator
@@ -75,7 +75,7 @@ class DirectionWeights(Strict):
     backward: tuple[Probability, ...] = Field(description="weight of each reservoir for k < 0")
 
     @model_validator(mode="after")
-    def _probabilities(self):
+    def _probabilities(self) -> Self:
         self.weights()
         return self
 
@@ -100,7 +100,7 @@ class TableWeights(Strict):
     )
 
     @model_validator(mode="after")
-    def _probabilities(self):
+    def _probabilities(self) -> Self:
         for name in ("forward", "backward"):
             for number, row in enumerate(getattr(self, name)):
                 if len(row) != len(self.momenta):
@@ -148,7 +148,7 @@ class Line(Particles):
     ] = Field(description="share of each reservoir in the particles of one momentum")
 
     @model_validator(mode="after")
-    def _fits(self):
+    def _fits(self) -> Self:
         _ = self.state  # raises where they do not fit
         return self
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -95,7 +95,7 @@ class NetworkParameters(Strict):
         return self.statistics == "bosons"
 
     @model_validator(mode="after")
-    def _levels_are_damped(self):
+    def _levels_are_damped(self) -> Self:
         levels, _ = modes_of(self.network)
         edge = self.reservoirs.bandwidth
         for level in levels:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -62,7 +62,7 @@ class InjectedChain(Strict):
     ] = Field({}, description="name -> sites and current of sources and drains")
 
     @model_validator(mode="after")
-    def _placement(self):
+    def _placement(self) -> Self:
         owner = {}
         for name, injection in self.injections.items():
             if name in ENDS:

@@ -1,7 +1,7 @@
 """Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -63,14 +63,14 @@ class ProbeRole(Strict):
         return sites
 
     @model_validator(mode="after")
-    def _rows(self):
+    def _rows(self) -> Self:
         if self.is_placed and self.sites is None:
             raise KeyedError("sites is missing; list the sites of the probes", "sites")
         systems.require_rows(self, "sites")
         return self
 
     @model_validator(mode="after")
-    def _temperature_or_heat(self):
+    def _temperature_or_heat(self) -> Self:
         if self.dephasing:
             for key in ("temperature", "heat_current", "current"):
                 if getattr(self, key):
@@ -101,7 +101,7 @@ class ProbedSystem(systems.System):
     takes_dephasing: ClassVar[bool] = False
 
     @model_validator(mode="after")
-    def _with_potentials(self):
+    def _with_potentials(self) -> Self:
         for name, group in self.probes.items():
             if group.dephasing and not self.takes_dephasing:
                 raise KeyedError(
@@ -116,7 +116,7 @@ class ProbedSystem(systems.System):
     probes: dict[Name, AnyProbes] = Field(description="groups of probes by name", min_length=1)
 
     @model_validator(mode="after")
-    def _probes_fit(self):
+    def _probes_fit(self) -> Self:
         owner: dict[int, str] = {}
         for name, group in self.probes.items():
             if name in group.places(name).keys() & {*self.leads, "loss", "gain"}:
@@ -163,7 +163,7 @@ class PerhapsProbedSystem(ProbedSystem):
     takes_dephasing: ClassVar[bool] = True
 
     @model_validator(mode="after")
-    def _of_one_kind(self):
+    def _of_one_kind(self) -> Self:
         kinds = {group.dephasing: name for name, group in self.probes.items()}
         if len(kinds) > 1:
             raise KeyedError(

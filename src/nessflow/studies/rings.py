@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Discriminator, Field, field_validator, model_validator
@@ -121,11 +121,11 @@ class BlochBands(Strict):
         description="distance d in cells -> rows of T_d"
     )
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.onsite)
 
     @model_validator(mode="after")
-    def _square(self):
+    def _square(self) -> Self:
         size = len(self.onsite)
         with at_key("onsite"):
             require_square(self.onsite)
@@ -266,7 +266,7 @@ class Ring(Strict):
     filling: float = quantity("particles per mode", "1", 0.5, gt=0, lt=1)
 
     @model_validator(mode="after")
-    def _exists(self):
+    def _exists(self) -> Self:
         with at_key("bands"):
             modes = self.bloch_bands()
         with at_key("inverse_temperature"):

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -88,7 +88,7 @@ class LeadRole(Strict):
         return site
 
     @model_validator(mode="after")
-    def _rows(self):
+    def _rows(self) -> Self:
         require_rows(self, "site")
         return self
 
@@ -346,7 +346,7 @@ class System(Strict):
         return leads
 
     @model_validator(mode="after")
-    def _regions_are_sites(self):
+    def _regions_are_sites(self) -> Self:
         for name, region in self.regions.items():
             with at_key("regions", name):
                 for number, site in enumerate(sites_of(region, self.lattice)):
@@ -361,7 +361,7 @@ class System(Strict):
         return self
 
     @model_validator(mode="after")
-    def _parts_fit(self):
+    def _parts_fit(self) -> Self:
         for name in ("loss", "gain"):
             if (channels := getattr(self, name)) is not None:
                 with at_key(name):

@@ -49,7 +49,7 @@ class Tridiagonal:
     diagonal: np.ndarray
     upper: np.ndarray | complex = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         diagonal, upper = np.asarray(self.diagonal), np.asarray(self.upper)
         if upper.ndim == 0:
             upper = np.broadcast_to(upper, (max(diagonal.size - 1, 0),))

@@ -75,7 +75,7 @@ class AttachedLead:
     charge: int = 1
     energy_offset: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.site, int | np.integer):
             pairs = tuple(sorted(dict(self.site).items()))
             _require(bool(pairs), self.name, "site needs at least one amplitude", self.site)
@@ -351,7 +351,7 @@ class OpenSystem:
     bonds: np.ndarray | None = None
     orbitals: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         names = ("hamiltonian", "loss", "gain")
         matrices = {name: checked(name, getattr(self, name)) for name in names}
         if len({matrix.shape for matrix in matrices.values()}) > 1:

@@ -4,7 +4,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -229,7 +229,7 @@ class Graph(Lattice):
     )
 
     @model_validator(mode="after")
-    def _one_energy_per_site(self):
+    def _one_energy_per_site(self) -> Self:
         depth = nesting(self.onsite)
         if depth % 2 and len(self.onsite) != self.sites:
             what = "energies" if depth == 1 else "matrices"
@@ -239,7 +239,7 @@ class Graph(Lattice):
         return self
 
     @model_validator(mode="after")
-    def _matrices_of_orbitals(self):
+    def _matrices_of_orbitals(self) -> Self:
         depth = nesting(self.onsite)
         for number, rows in enumerate({2: (self.onsite,), 3: self.onsite}.get(depth, ())):
             with at_key("onsite", *(number,) * (depth == 3)):
@@ -254,7 +254,7 @@ class Graph(Lattice):
         return self
 
     @model_validator(mode="after")
-    def _formulas_have_values(self):
+    def _formulas_have_values(self) -> Self:
         if self.sites * self.orbitals > MOST:
             raise ValueError(
                 f"{self.sites} sites of {self.orbitals} orbitals are too many (at most {MOST:.0e})"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -107,7 +107,7 @@ class Told(Lead):
     has_rows: ClassVar = True
 
     @model_validator(mode="after")
-    def _is_sound(self):
+    def _is_sound(self) -> Self:
         self._at(self._tried)
         return self
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -48,7 +48,7 @@ class UnitCell(Lead):
     computes_edges: ClassVar = True
 
     @model_validator(mode="after")
-    def _shapes(self):
+    def _shapes(self) -> Self:
         with at_key("cell"):
             matrix.require_square(self.cell)
             matrix.hermitian(self.cell, part=False)

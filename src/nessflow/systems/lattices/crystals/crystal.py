@@ -6,7 +6,7 @@ Places are whole numbers of a unit of each axis, so that neighbours are found wi
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -99,7 +99,7 @@ class Crystal(Graph):
         return self.columns[0] * self.unit
 
     @model_validator(mode="after")
-    def _hopping_of_each_direction(self):
+    def _hopping_of_each_direction(self) -> Self:
         if isinstance(self.hopping, Mapping) and self.hopping.keys() != self.directions.keys():
             names = ", ".join(self.directions)
             raise KeyedError(f"the directions are {names}; give a hopping for each", "hopping")
@@ -207,7 +207,7 @@ class Plane(Crystal):
     )
 
     @model_validator(mode="after")
-    def _one_extent(self):
+    def _one_extent(self) -> Self:
         given = [name for name in ("length", "width") if getattr(self, name) is not None]
         if self.shape is None:
             _ = self.cells

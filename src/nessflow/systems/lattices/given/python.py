@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -65,7 +65,7 @@ class Python(Given):
         return cls(function=_Held(value), parameters=dict(parameters or {}))
 
     @model_validator(mode="after")
-    def _is_sound(self):
+    def _is_sound(self) -> Self:
         made = self.described
         if "orbitals" not in self.model_fields_set:
             self.__dict__["orbitals"] = made.orbitals
