@@ -67,7 +67,8 @@ def undefined(reason: str, shape: tuple[int, ...] = ()) -> Estimate:
     Estimate
         NaN with an error of NaN.
     """
-    return Estimate(*np.full((2, *shape), np.nan), reason)
+    value, error = np.full((2, *shape), np.nan)
+    return Estimate(value, error, reason)
 
 
 def stacked(parts: Mapping[str, Estimate]) -> Estimate:

@@ -1,7 +1,7 @@
 """Numbers as parameters: evenly spaced, or a list of them; sites, a range or a list of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
@@ -17,6 +17,16 @@ class Grid(Strict):
     """Evenly spaced numbers, start and stop given by a subclass."""
 
     points: int = Field(401, ge=2, le=_MOST, description="number of points")
+
+    if TYPE_CHECKING:
+
+        @property
+        def start(self) -> float:
+            """First number."""
+
+        @property
+        def stop(self) -> float:
+            """Last number."""
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:

@@ -161,7 +161,7 @@ def _force(
     rows behind those of sites hold.
     """
     unknown = rows @ (~vanishes).astype(int)
-    queue = deque(np.flatnonzero(unknown == 1))
+    queue: deque[int] = deque(np.flatnonzero(unknown == 1).tolist())
     while queue:
         row = queue.popleft()
         if unknown[row] != 1 or (row < vanishes.size and not vanishes[row]):
@@ -270,7 +270,9 @@ def dark_states(system: OpenSystem) -> DarkStates:
     return _eigenstates(system, sites, inner, vectors)
 
 
-def _eigenstates(system: OpenSystem, sites: np.ndarray, inner, vectors: np.ndarray) -> DarkStates:
+def _eigenstates(
+    system: OpenSystem, sites: np.ndarray, inner: scipy.sparse.csr_array, vectors: np.ndarray
+) -> DarkStates:
     """Return the eigenstates of the Hamiltonian in a space that it does not leave."""
     levels, turn = np.linalg.eigh(vectors.conj().T @ (inner @ vectors))
     whole = np.zeros((system.sites, levels.size), complex)
@@ -284,7 +286,8 @@ def _levels(
     """Return the levels of a Hermitian matrix, ascending, and what gives a range of its states."""
     n = matrix.shape[0]
     count, piece = connected_components(abs(matrix), directed=False)
-    levels, columns = np.empty(n), []
+    levels = np.empty(n)
+    columns: list[np.ndarray] = []
     order = np.argsort(piece, kind="stable")
     for mine in np.split(order, np.searchsorted(piece[order], np.arange(1, count))):
         dense = matrix[mine][:, mine].toarray()

@@ -351,6 +351,7 @@ def in_batches(integrand: Callable, size: int) -> Callable:
 
     def whole(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts = [integrand(energies[batch]) for batch in _batches(energies.size, size)]
-        return tuple(np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
+        one, other = (np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
+        return one, other
 
     return whole

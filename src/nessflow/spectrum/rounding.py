@@ -78,7 +78,7 @@ def with_moved_levels(
 @remembered
 def _with_rounded_leads(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:
     distance = _OF_CELLS * float(blur(system, np.zeros(1))[0])
-    return tuple(system.with_rounded_leads(distance, number) for number in range(2))
+    return system.with_rounded_leads(distance, 0), system.with_rounded_leads(distance, 1)
 
 
 @remembered

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -42,7 +42,7 @@ class Injection(Strict):
 
     @field_validator("sites")
     @classmethod
-    def _each_once(cls, sites):
+    def _each_once(cls, sites: Any) -> Any:
         if not sites:
             raise ValueError("no sites")
         require_different(sites, "listed twice; add up its currents")

@@ -1,7 +1,7 @@
 """Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -55,7 +55,7 @@ class ProbeRole(Strict):
 
     @field_validator("sites")
     @classmethod
-    def _each_once(cls, sites):
+    def _each_once(cls, sites: Any) -> Any:
         if sites is not None:
             if not sites:
                 raise ValueError("no sites; a group of probes needs at least one")

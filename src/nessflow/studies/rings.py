@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Discriminator, Field, field_validator, model_validator
@@ -187,7 +187,7 @@ class LocalOperators(Strict):
 
     @field_validator("matrices")
     @classmethod
-    def _square(cls, matrices):
+    def _square(cls, matrices: Any) -> Any:
         for number, rows in enumerate(matrices):
             with at_key(number):
                 require_square(rows)

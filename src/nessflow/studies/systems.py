@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -82,7 +82,7 @@ class LeadRole(Strict):
 
     @field_validator("site")
     @classmethod
-    def _each_once(cls, site):
+    def _each_once(cls, site: Any) -> Any:
         if site is not None:
             require_places(site, "listed twice")
         return site
@@ -328,7 +328,7 @@ class System(Strict):
 
     @field_validator("leads")
     @classmethod
-    def _names(cls, leads):
+    def _names(cls, leads: Any) -> Any:
         for name in leads:
             if name in ("loss", "gain"):
                 raise KeyedError(

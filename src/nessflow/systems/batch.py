@@ -35,7 +35,9 @@ class Batch:
     @classmethod
     def of(cls, system: "OpenSystem | Batch", energies: np.ndarray) -> "Batch":
         """Return a batch as it is, and one system as the batch that it makes with its energies."""
-        return system if isinstance(system, cls) else cls((system,), np.array([energies.size]))
+        if isinstance(system, Batch):
+            return system
+        return cls((system,), np.array([energies.size]))
 
     @cached_property
     def starts(self) -> np.ndarray:
@@ -94,7 +96,7 @@ class Batch:
         if all(other == first for other in others):
             return first
         # Whoever takes them for those of a system so gets no number instead of a wrong one.
-        leads, terminals = (tuple(copy.copy(part) for part in parts) for parts in first)
+        leads, terminals = (tuple(map(copy.copy, parts)) for parts in first)
         for part in (*leads, *terminals):
             vars(part).update(chemical_potential=np.nan, temperature=np.nan)
         return leads, terminals

@@ -1,6 +1,6 @@
 """Channels on some sites."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -34,7 +34,7 @@ class Sites(Channels):
 
     @field_validator("rates", mode="before")
     @classmethod
-    def _of_single_sites(cls, rates):
+    def _of_single_sites(cls, rates: Any) -> Any:
         if not isinstance(rates, dict):
             return rates
         if rates.keys() & {"start", "stop", "step", "where"}:

@@ -244,8 +244,9 @@ class _Changed:
         return self.change(self.lead.function(energies))
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, _Changed) and self.change is other.change
-        return same and self.lead == other.lead
+        if not isinstance(other, _Changed):
+            return False
+        return self.change is other.change and self.lead == other.lead
 
     def __hash__(self) -> int:
         return hash((self.lead, self.change))

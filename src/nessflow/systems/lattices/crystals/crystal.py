@@ -59,11 +59,27 @@ class Crystal(Graph):
         "phase gathered around each of the smallest loops; a uniform magnetic field", "rad", 0.0
     )
 
-    unit: ClassVar[tuple[float, ...]] = (1.0, 1.0)
-    period: ClassVar[tuple[int, ...]] = (1, 1)
-    basis: ClassVar[tuple[tuple[int, ...], ...]] = ((0, 0),)
-    directions: ClassVar[Mapping[str, tuple[int, ...]]] = {"x": (1, 0), "y": (0, 1)}
     plaquette: ClassVar[int] = 1
+
+    @property
+    def unit(self) -> tuple[float, ...]:
+        """What places are counted in."""
+        return 1.0, 1.0
+
+    @property
+    def period(self) -> tuple[int, ...]:
+        """After which it repeats itself."""
+        return 1, 1
+
+    @property
+    def basis(self) -> tuple[tuple[int, ...], ...]:
+        """Sites of a cell."""
+        return ((0, 0),)
+
+    @property
+    def directions(self) -> Mapping[str, tuple[int, ...]]:
+        """From the first to the second site of each bond."""
+        return {"x": (1, 0), "y": (0, 1)}
 
     @property
     @abstractmethod
@@ -157,7 +173,7 @@ class Crystal(Graph):
         self.require_same_hoppings()
         name, _, arm = side.partition("-")
         if name not in self.sides:
-            return super().continuation(name)
+            return super().continuation(name)  # which raises
         axis, out = SIDES[name]
         places, columns = self.columns
         ends = out * (columns * self.period[0] if axis == 0 else places[:, axis])
@@ -221,9 +237,9 @@ class Plane(Crystal):
     @property
     def cells(self) -> tuple[int, ...]:
         """Number of columns and rows, where no shape is given."""
-        for name in ("length", "width"):
-            if getattr(self, name) is None:
-                raise KeyedError(f"{name} is missing: give length and width, or a shape", name)
+        if self.length is None or self.width is None:
+            name = "length" if self.length is None else "width"
+            raise KeyedError(f"{name} is missing: give length and width, or a shape", name)
         return self.length, self.width
 
     @property

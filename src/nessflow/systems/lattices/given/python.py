@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from nessflow.matrix import called, project
@@ -46,7 +46,7 @@ class Python(Given):
 
     @field_validator("parameters")
     @classmethod
-    def _as_written(cls, parameters, info):
+    def _as_written(cls, parameters: Any, info: ValidationInfo) -> Any:
         # Of an axis they come as float, as which they would count nothing.
         is_text = isinstance(info.data.get("function"), str)
         return _whole(parameters) if is_text else parameters
