@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -154,7 +155,7 @@ class _Line:
     y: xr.DataArray
     band: np.ndarray | None
     label: str
-    look: Mapping[str, object]
+    look: Mapping[str, Any]
     hue: xr.DataArray | None = None
     shift: float = 0.0
     empty: str | None = None
@@ -365,7 +366,7 @@ def _places(hue: xr.DataArray, data: xr.Dataset) -> list[int]:
 
 def _look(
     spec: Lines, number: int, place: int, hue: xr.DataArray | None, index: int = 0
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return how the line of value ``index`` of a hue, in entry ``number``, looks.
 
     The values of a hue have one colour each in all entries, by their ``place``; entries then
@@ -588,7 +589,7 @@ def _contour(axes: Axes, x, y, z: np.ndarray, level: float, label: str, **style)
         axes.plot([], [], marker="", label=label, **style)
 
 
-def _colours(z: np.ndarray, spec: Coloured, error: np.ndarray | float) -> dict[str, object]:
+def _colours(z: np.ndarray, spec: Coloured, error: np.ndarray | float) -> dict[str, Any]:
     """Return colours that diverge from zero for values of both signs, else in sequence.
 
     What differs by no more than its error has one colour.

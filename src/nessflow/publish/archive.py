@@ -93,7 +93,8 @@ def write_archive(
 
     def write(temporary: Path) -> None:
         sums = _write_zip(temporary, files)
-        if changed := [name for name in verified or () if sums[name] != verified[name]]:
+        known = verified or {}
+        if changed := [name for name in known if sums[name] != known[name]]:
             faults = [f"{name}: changed while it was packed" for name in changed]
             raise ArchiveError(path, faults, "pack again when no run is at work")
 
@@ -170,7 +171,8 @@ def check_archive(path: Path) -> int:
         are not those that were written.
     """
     path = Path(path)
-    found, faults = {}, []
+    found: dict[str, str] = {}
+    faults: list[str] = []
     try:
         if path.is_dir():
             _read_folder(path, found, faults)

@@ -278,7 +278,7 @@ class System(Strict):
     )
 
     @classmethod
-    def arguments(cls, *lattice: object, **values: object) -> dict[str, object]:
+    def arguments(cls, *lattice: object, **values: object) -> dict[str, Any]:
         """Return the fields by name; the lattice comes first, and may be what Python has made."""
         if len(lattice) == 1 and "lattice" not in values:
             values, lattice = {"lattice": lattice[0], **values}, ()
@@ -291,7 +291,7 @@ class System(Strict):
     def from_kwant(
         cls,
         system: object,
-        params: Mapping[str, object] | None = None,
+        params: Mapping[str, Any] | None = None,
         *,
         leads: Mapping[str, Mapping[str, float]] | None = None,
         **others,
@@ -431,7 +431,7 @@ class System(Strict):
             ) from None
 
 
-def lattice_of(system: object, parameters: Mapping[str, object] | None = None) -> Lattice:
+def lattice_of(system: object, parameters: Mapping[str, Any] | None = None) -> Lattice:
     """Return a lattice that was made in Python: see `nessflow.systems.described`."""
     return members(Lattice)["python"].of(system, parameters)
 

@@ -70,10 +70,11 @@ def figure_problems(study: Study, layouts: Mapping[str, Layout]) -> list[Problem
 
 def _table_layouts(study: Study) -> tuple[dict[str, Layout], list[Problem]]:
     """Return what is in the tables that figures of a study show, and what is wrong with others."""
-    layouts, problems = {}, []
+    layouts: dict[str, Layout | None] = {}
+    problems: list[Problem] = []
     for reference in references_of(study.document):
         path = reference.source
-        if not is_table(path) or path in layouts:
+        if path is None or not is_table(path) or path in layouts:
             continue
         layouts[path] = None
         try:
@@ -201,11 +202,11 @@ class _Check:
                 yield from self._read(key, z, source, sel, panel.x, {"y": panel.y})
             for number, layer in enumerate(panel.layers):
                 source, sel = selection_of(panel, layer, name)
-                key, x = ("layers", number), layer.x or panel.x
-                yield from self._read((*key, "y"), layer.y, source, sel, x, {})
-                units = self._units(source, layer.y)
-                yield from self._same((*key, "y"), layer.y, units, shown_y)
-                yield from self._same((*key, "x"), x, self._units(source, x), shown_x)
+                at, x = ("layers", number), layer.x or panel.x
+                yield from self._read((*at, "y"), layer.y, source, sel, x, {})
+                shown = self._units(source, layer.y)
+                yield from self._same((*at, "y"), layer.y, shown, shown_y)
+                yield from self._same((*at, "x"), x, self._units(source, x), shown_x)
         elif isinstance(panel, SiteMap | CurrentMap):
             shown_x, shown_y = (self._units(name, axis) for axis in (panel.x, panel.y))
             yield from self._lattice(panel)
@@ -312,9 +313,9 @@ class _Check:
             return
         several = {dim for dim, value in sel.items() if isinstance(value, list) and value[1:]}
         fixed = sel.keys() - several | _told_apart(sel, layout)
-        lines = [dim for dim in lines.values() if dim]
-        drawn = {*lines, *(along.dims if x in layout.values else set(along.dims) - fixed)}
-        strange = [dim for dim in (*lines, *drawn) if dim not in found.dims and dim != "sample"]
+        told = [dim for dim in lines.values() if dim]
+        drawn = {*told, *(along.dims if x in layout.values else set(along.dims) - fixed)}
+        strange = [dim for dim in (*told, *drawn) if dim not in found.dims and dim != "sample"]
         strange = list(dict.fromkeys(strange))
         for dim in strange:
             expected = f"a variable with the dimension {dim}"

@@ -4,6 +4,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -181,7 +182,7 @@ def size_lines(study: Study) -> list[str]:
     return [f"{study.name}: system.lattice: {'; '.join([*parts, *described.remarks])}"]
 
 
-def _costs(described) -> list[str]:
+def _costs(described: Any) -> list[str]:
     """Return what one energy takes, and how many an integral does where levels are many."""
     try:
         system = open_system(described, np.random.default_rng(0))

@@ -22,6 +22,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 VARIABLE = "NESSFLOW_WARM"
 """Environment variable with the path of the server's socket."""
@@ -106,7 +107,7 @@ def start() -> None:
         return
     os.environ[VARIABLE] = path
 
-    def end():
+    def end() -> None:
         server.stdin.close()
         # It waits for a child that still saves what it has.
         with suppress(subprocess.TimeoutExpired):
@@ -179,10 +180,10 @@ def _surroundings() -> tuple:
 def _forward_to(pid: int) -> None:
     """Pass signals on to the process group of a child, and have it stop with this process."""
 
-    def forward(signum, frame):
+    def forward(signum: int, frame: object) -> None:
         _signal_group(pid, signum)
 
-    def pause(signum, frame):
+    def pause(signum: int, frame: object) -> None:
         _signal_group(pid, signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGSTOP)
         _signal_group(pid, signal.SIGCONT)
@@ -286,7 +287,7 @@ def serve(listener: socket.socket) -> list[str]:
 def _request(client: socket.socket) -> tuple:
     """Return arguments, surroundings and streams of a client; None for what it does not say."""
     client.settimeout(_SECONDS)
-    streams = []
+    streams: list[int] = []
     try:
         message, streams, _, _ = socket.recv_fds(client, _MESSAGE, 3)
         return (*marshal.loads(message), streams)
@@ -315,7 +316,7 @@ def _take_over(streams: list[int]) -> None:
     sys.modules["numpy"].random.seed()
 
 
-def _end(status: object = None) -> None:
+def _end(status: Any = None) -> None:
     """End a child without taking apart what it has of the server, which takes as long as a job.
 
     All else that Python does at an end is done.  Parts of others may need their objects to go.

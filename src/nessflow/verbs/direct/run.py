@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from nessflow.config.study import Block, Study
 from nessflow.errors import ConfigError
@@ -36,7 +37,7 @@ class RunError(Exception):
 
 def run_studies(
     names: Sequence[str],
-    config: dict[str, object],
+    config: dict[str, Any],
     watch: Watch,
     progress: Progress,
     written: Printer,
