@@ -1,7 +1,7 @@
 """Numbers as parameters: evenly spaced, or a list of them; sites, a range or a list of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
@@ -84,7 +84,7 @@ def listed(sites: object) -> object:
     return tuple(range(start, stop + 1, step))
 
 
-RANGE = {
+RANGE: dict[str, Any] = {
     "type": "object",
     "properties": {name: {"type": "integer"} for name in ("start", "stop", "step")},
     "required": ["start", "stop"],

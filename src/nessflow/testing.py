@@ -6,7 +6,7 @@ are tried, and raises AssertionError with the law that fails, where, what was fo
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,9 @@ class _Laws:
             said += f", expected {expected}" if str(expected) else ""
             raise AssertionError(f"{self.part}: {law}{said}")
 
-    def agree(self, law: str, found, expected, allowed=0.0, at: Sequence | None = None) -> None:
+    def agree(
+        self, law: str, found: Any, expected: Any, allowed: Any = 0.0, at: Any = None
+    ) -> None:
         """Require that arrays agree within what is allowed; ``at`` names places along the first."""
         found, expected = np.asarray(found), np.asarray(expected)
         self.hold(found.shape == expected.shape, f"{law} (shape)", found.shape, expected.shape)
@@ -326,7 +328,7 @@ def _check_broadening(laws: _Laws, lead: Lead, energies: np.ndarray) -> None:
 def _integral(lead: Lead, energy: float | None = None) -> float:
     """Return ``int dx/2pi Gamma(x)``, or the principal value with ``1/(energy - x)``."""
 
-    def gamma(x):
+    def gamma(x: float) -> float:
         return float(lead.broadening_at(np.array([x]))[0]) / (2 * np.pi)
 
     total, middle, extent = 0.0, lead.reference_energy, _extent(lead)
@@ -357,13 +359,13 @@ def _check_causality(laws: _Laws, lead: Lead) -> None:
         energies += [high + 0.3 * (low - high) for (_, high), (low, _) in pairwise(lead.bands)]
         energies += [lead.bottom - 0.4 * extent, lead.top + 0.8 * extent]
     else:
-        energies = lead.reference_energy + _AROUND
-    energies = np.array(energies)
+        energies = (lead.reference_energy + _AROUND).tolist()
+    places = np.array(energies)
     real_poles = [(np.real(x), r) for x, r in lead.poles if np.imag(x) == 0]
     expected = [
         _integral(lead, w) + sum(r / (w - pole) for pole, r in real_poles) for w in energies
     ]
-    found = lead.self_energy(energies)
+    found = lead.self_energy(places)
     allowed = 3e-6 * max(abs(found).max(), 1e-300)
     law = "Re Sigma is the Hilbert transform of Gamma and the poles (Kramers-Kronig)"
     laws.agree(law, found.real, expected, allowed, energies)
@@ -410,7 +412,7 @@ def _check_poles(laws: _Laws, lead: Lead, energies: np.ndarray) -> None:
         scale = lead.reference_energy
         matrix = np.array([[scale + 0.3, 0.2], [0.2, scale - 0.4]], complex)
         matrix[0, 0] += lead.regular_self_energy(energy)
-        orbitals = [([0], np.sqrt([residue]), pole) for pole, residue in lead.poles]
+        orbitals = [(np.array([0]), np.sqrt([residue]), pole) for pole, residue in lead.poles]
         whole = energy * np.eye(2 + len(orbitals)) - bordered(matrix, orbitals)
         matrix[0, 0] += lead.self_energy(energy) - lead.regular_self_energy(energy)
         expected = np.linalg.inv(energy * np.eye(2) - matrix)
@@ -480,9 +482,10 @@ def _check_current(laws: _Laws, lead: Lead) -> None:
         for name, mu in zip(("left", "right"), potentials, strict=True)
     ]
     zero = Tridiagonal.zero(1)
-    found = steady_currents(OpenSystem(Tridiagonal([level], []), zero, zero, leads))
+    matrix = Tridiagonal(np.array([level]), np.empty(0))
+    found = steady_currents(OpenSystem(matrix, zero, zero, tuple(leads)))
 
-    def integrand(energy):
+    def integrand(energy: float) -> float:
         transmission = _transmission(lead, level, np.array([energy]))
         left, right = (fermi(np.array([energy]), mu, temperature) for mu in potentials)
         return float((transmission * (left - right))[0]) / (2 * np.pi)
@@ -553,9 +556,9 @@ def check_lattice(lattice: Lattice) -> None:
     expected[second, first] = -blocks.conj().swapaxes(1, 2)
     within = clean.reshape(sites, n, sites, n)[range(sites), :, range(sites)]
     expected[range(sites), range(sites)] = within
-    expected = expected.swapaxes(1, 2).reshape(size, size)
+    whole = expected.swapaxes(1, 2).reshape(size, size)
     law = "h[first, second] = -hopping of `bonds` is all there is beside the diagonal"
-    laws.agree(law, clean, expected)
+    laws.agree(law, clean, whole)
     for side in lattice.sides:
         _check_continuation(laws, lattice, side, clean)
     # Refuses sites beyond the last one, and no other.
@@ -768,10 +771,10 @@ def _check_outcome(
     law = "its values are within their limits, its errors not negative, each NaN has its reason"
     laws.hold(fine, law, f"{Status(verdict.status).name}: {verdict.message}")
     for name, value in verdict.values.items():
-        error = verdict.values.get(f"{name}_error")
-        if error is not None:
+        off = verdict.values.get(f"{name}_error")
+        if off is not None:
             law = f"{name} has an error where it has a value, and only there"
-            laws.hold(np.isfinite(error) == np.isfinite(value), law, error, value)
+            laws.hold(np.isfinite(off) == np.isfinite(value), law, off, value)
     for name, reason in outcome.notes.items():
         laws.hold(name in variables, f"the reason of {name} is that of a variable", reason)
         undefined = not np.isfinite(verdict.values[name]).all()
@@ -815,7 +818,7 @@ def check_observable(
         observable = _named(observable, members(Observable))
     if isinstance(observable, type):
         observable = observable()
-    kind = type(observable)
+    kind: Any = type(observable)
     _check_variables(_Laws(kind.__name__), kind.variables)
     laws = _Laws(repr(observable) if kind.model_fields else kind.__name__)
     laws.hold(bool((kind.__doc__ or "").strip()), "its docstring says what it is")

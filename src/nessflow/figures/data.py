@@ -2,7 +2,7 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -26,7 +26,9 @@ def in_units(data: xr.Dataset, units: Units | None) -> xr.Dataset:
     return found
 
 
-def along(data: xr.Dataset, x: str, y: str, sel: Selection, first: Iterable[str] = ()):
+def along(
+    data: xr.Dataset, x: str, y: str, sel: Selection, first: Iterable[str] = ()
+) -> tuple[xr.DataArray, xr.DataArray]:
     """Return ``x`` and ``y`` of a line, or of one line for each value of further dimensions.
 
     Parameters
@@ -60,10 +62,12 @@ def along(data: xr.Dataset, x: str, y: str, sel: Selection, first: Iterable[str]
     abscissa = selected(data, x, sel)
     if abscissa.ndim != 1:
         raise FigureError(f"x: {x!r} has the dimensions {list(abscissa.dims)}, expected one")
-    return abscissa, variable(data, y, sel, [*first, *abscissa.dims])
+    return abscissa, variable(data, y, sel, [*first, *map(str, abscissa.dims)])
 
 
-def error_of(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[str]):
+def error_of(
+    data: xr.Dataset, name: str, sel: Selection, dims: Iterable[Hashable]
+) -> xr.DataArray | None:
     """Return standard error or numerical error of a variable over ``dims``; None without one.
 
     For a variable with samples it is the standard error of their mean, and of one of these the
@@ -191,20 +195,20 @@ def interpolated(
 
 def failures(spec: Spec, datasets: Data, study: str) -> tuple[int, int]:
     """Return how many of the points that a figure reads failed, and how many it reads."""
-    read = {}
+    read: dict[str, np.ndarray] = {}
     for source, sel in selections_of(spec, study):
         if is_table(source):
             continue
         status = datasets[source]["status"]
         mask = read.setdefault(source, np.zeros(status.shape, dtype=bool))
         places = _places(datasets[source], sel)
-        everything = {dim: range(size) for dim, size in status.sizes.items()}
-        chosen = [np.atleast_1d(places.get(dim, everything[dim])) for dim in status.dims]
+        everything = {str(dim): range(size) for dim, size in status.sizes.items()}
+        chosen = [np.atleast_1d(places.get(dim, everything[dim])) for dim in everything]
         mask[np.ix_(*chosen) or ...] = True
     failed = 0
     for source, mask in read.items():
         failed += int((datasets[source]["status"].values[mask] != 0).sum())
-    return failed, sum(int(mask.sum()) for mask in read.values())
+    return failed, sum(map(np.count_nonzero, read.values()))
 
 
 def why_empty(data: xr.Dataset, name: str, sel: Selection) -> str:

@@ -1,7 +1,7 @@
 """Maps of a lattice: its sites where they are, coloured, and an arrow along each bond."""
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -49,9 +49,9 @@ class Drawn(NamedTuple):
 
     places: np.ndarray
     ends: np.ndarray
-    currents: np.ndarray | None
-    filling: np.ndarray | None
-    doubt: np.ndarray | None
+    currents: Any
+    filling: Any
+    doubt: Any
 
 
 def drawn_of(data: xr.Dataset, spec: SiteMap | CurrentMap) -> Drawn:
@@ -109,7 +109,9 @@ def dimension_of(data: xr.Dataset, name: str, known: Collection[str]) -> str:
     raise FigureError(f"{name} has none of the dimensions {', '.join(known)}")
 
 
-def _read(data: xr.Dataset, spec: SiteMap | CurrentMap, name: str, dim: str):
+def _read(
+    data: xr.Dataset, spec: SiteMap | CurrentMap, name: str, dim: str
+) -> tuple[xr.DataArray, xr.DataArray]:
     """Return values along a dimension, and their errors."""
     values = variable(data, name, spec.sel, [dim])
     error = error_of(data, name, spec.sel, [dim])

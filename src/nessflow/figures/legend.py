@@ -1,6 +1,7 @@
 """Legends and labels where no data are: in a free place of the plot, else above it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import getp
@@ -82,7 +83,8 @@ def _label_reference_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
     """
     for text in [text for text in axes.texts if text.get_gid() == _REFERENCE]:
         text.remove()
-    renderer = axes.figure.canvas.get_renderer()
+    canvas: Any = axes.figure.canvas
+    renderer = canvas.get_renderer()
     places = [(place, side) for side in (1, -1) for place in _ALONG]
     for line in filter(lambda line: line.label, lines):
         for place in places:
@@ -121,9 +123,10 @@ def overlaps(axes: Axes, box: Bbox) -> bool:
 
     The layout of the figure must have been made.
     """
-    box = Bbox.intersection(box, axes.get_window_extent())  # what is drawn ends at the frame
-    if box is None:
+    inside = Bbox.intersection(box, axes.get_window_extent())  # what is drawn ends at the frame
+    if inside is None:
         return False
+    box = inside
     for line in axes.lines:
         path = line.get_transform().transform_path(line.get_path()).cleaned(remove_nans=True)
         if line.get_linestyle() != "None" and path.intersects_bbox(box, filled=False):
@@ -136,7 +139,8 @@ def overlaps(axes: Axes, box: Bbox) -> bool:
         for path in collection.get_paths():
             if path.transformed(transform).intersects_bbox(box, filled=True):
                 return True
-    renderer = axes.figure.canvas.get_renderer()
+    canvas: Any = axes.figure.canvas
+    renderer = canvas.get_renderer()
     return any(text.get_window_extent(renderer).overlaps(box) for text in axes.texts)
 
 
@@ -224,7 +228,8 @@ def _put_above(axes: Axes) -> None:
 
 
 def _extent(legend: Legend) -> Bbox:
-    return legend.get_window_extent(legend.figure.canvas.get_renderer())
+    canvas: Any = legend.figure.canvas
+    return legend.get_window_extent(canvas.get_renderer())
 
 
 def _made_opaque(legend: Legend) -> None:

@@ -139,7 +139,7 @@ def _empty_figure(panels: list[Plot]) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def _colour_bar(mappable: ScalarMappable, axes: Axes, **options) -> Colorbar:
+def _colour_bar(mappable: ScalarMappable, axes: Axes, **options: Any) -> Colorbar:
     """Draw a colour bar that the layout keeps beside its plot."""
     return axes.figure.colorbar(mappable, ax=axes, use_gridspec=False, **options)
 
@@ -265,7 +265,9 @@ def _label_styles(axes: Axes, spec: Lines, groups: Sequence[Sequence[_Line]]) ->
             axes.plot([], [], label=curve.label, **look | {"color": "black"})
 
 
-def _mark_beyond(axes: Axes, lines, limits, factor: float, *, magnitude: bool) -> None:
+def _mark_beyond(
+    axes: Axes, lines: Any, limits: tuple[float, float], factor: float, *, magnitude: bool
+) -> None:
     """Draw an arrow at the edge of the plot for each point of a named case beyond it."""
     low, high = sorted(limits)
     label = "off the scale"
@@ -276,7 +278,11 @@ def _mark_beyond(axes: Axes, lines, limits, factor: float, *, magnitude: bool) -
         for beyond, edge, arrow in ((y > high, 0.965, "uparrow"), (y < low, 0.035, "downarrow")):
             if not beyond.any():
                 continue
-            look = {"linestyle": "none", "marker": rf"$\{arrow}$", "markersize": 7}
+            look: dict[str, Any] = {
+                "linestyle": "none",
+                "marker": rf"$\{arrow}$",
+                "markersize": 7,
+            }
             place = axes.get_xaxis_transform()
             count = int(beyond.sum())
             axes.plot(x[beyond], [edge] * count, color=line.look["color"], transform=place, **look)
@@ -331,8 +337,9 @@ def _residual(
     Both are quantities as those of the curve: columns know units, and not that they are currents.
     """
     sel = spec.sel | curve.sel
-    known, values = along(data, spec.x, curve.minus, sel)
-    error = error_of(data, curve.minus, sel, values.dims)
+    minus = curve.minus or ""
+    known, values = along(data, spec.x, minus, sel)
+    error = error_of(data, minus, sel, values.dims)
     error = None if error is None else error.values
     value, off = interpolated(known.values, values.values, error, x.values)
     total = y.copy(data=off) + (0.0 if band is None else band.values)
@@ -518,7 +525,8 @@ def _current_map(axes: Axes, spec: CurrentMap, datasets: Data, study: str) -> No
     text = "no current beyond its numerical error"
     if largest:
         text = f"longest arrow: {largest:.3g} {unit_text(unit)}".strip()
-    look = {"linestyle": "none", "color": "black", "marker": r"$\rightarrow$" if largest else ""}
+    arrow = r"$\rightarrow$" if largest else ""
+    look: dict[str, Any] = {"linestyle": "none", "color": "black", "marker": arrow}
     axes.plot([], [], label=text, markersize=7, **look)
 
 
@@ -540,7 +548,8 @@ def _lattice(
     sites = draw_lattice(axes, drawn, **colours)
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     is_flat = high - low < _FLAT * (right - left)
-    if axes.get_subplotspec().get_gridspec().get_geometry() == (1, 1):
+    place: Any = axes.get_subplotspec()
+    if place.get_gridspec().get_geometry() == (1, 1):
         room = _BAR * bool(spec.z)
         _fit_height(axes, _LABELS + room * (not is_flat), 2 * _LABELS + room * is_flat)
     if spec.z:
@@ -564,23 +573,31 @@ def _lattice(
 def _fit_height(axes: Axes, beside: float, below: float) -> None:
     """Make a figure as high as a plot of equal scales needs, with inches around it given."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    width, _ = axes.figure.get_size_inches()
+    figure: Any = axes.figure
+    width, _ = figure.get_size_inches()
     height = (width - beside) * (high - low) / (right - left) + below
-    axes.figure.set_size_inches(width, float(np.clip(height, _FLAT * width, 1.3 * width)))
+    figure.set_size_inches(width, float(np.clip(height, _FLAT * width, 1.3 * width)))
 
 
 def _beyond(mesh: QuadMesh | EllipseCollection) -> str:
     """Return at which ends of its colours a map has values beyond them."""
     if isinstance(mesh.norm, BoundaryNorm):
         return mesh.norm.extend
-    values, (low, high) = mesh.get_array().compressed(), mesh.get_clim()
-    ends = [bool(np.any(values < low)), bool(np.any(values > high))]
-    return {(False, False): "neither", (True, False): "min", (False, True): "max"}.get(
-        tuple(ends), "both"
-    )
+    drawn: Any = mesh.get_array()
+    values, (low, high) = drawn.compressed(), mesh.get_clim()
+    ends = bool(np.any(values < low)), bool(np.any(values > high))
+    return {(False, False): "neither", (True, False): "min", (False, True): "max"}.get(ends, "both")
 
 
-def _contour(axes: Axes, x, y, z: np.ndarray, level: float, label: str, **style) -> None:
+def _contour(
+    axes: Axes,
+    x: np.ndarray,
+    y: np.ndarray,
+    z: np.ndarray,
+    level: float,
+    label: str,
+    **style: Any,
+) -> None:
     """Draw the line where z has one value, if there is one."""
     if min(z.shape) > 1 and np.nanmin(z) < level < np.nanmax(z):
         axes.contour(
@@ -642,7 +659,12 @@ def _samples(axes: Axes, spec: Samples, datasets: Data, study: str) -> None:
         rasterized=y.size > _VECTORS,
         label="samples",
     )
-    style = {"color": "black", "linestyle": "--", "marker": "", "linewidth": 0.8}
+    style: dict[str, Any] = {
+        "color": "black",
+        "linestyle": "--",
+        "marker": "",
+        "linewidth": 0.8,
+    }
     axes.plot(x, np.fmax.reduce(y, axis=1), label="envelope", **style)
     axes.plot(x, np.fmin.reduce(y, axis=1), **style)
     _error_bars(axes, x, mean.values * factor, sem.values * factor, color=_RED, linestyle="-")
@@ -679,7 +701,9 @@ def _power_law(axes: Axes, spec: PowerLaw, datasets: Data, study: str) -> None:
         axes.plot(x * x_factor, line, color="black", linestyle=style, marker="", label=law.label)
 
 
-def _error_bars(axes: Axes, x: np.ndarray, y: np.ndarray, sem: np.ndarray | None, **style) -> None:
+def _error_bars(
+    axes: Axes, x: np.ndarray, y: np.ndarray, sem: np.ndarray | None, **style: Any
+) -> None:
     style = {"linestyle": "none", "marker": "o", "elinewidth": 1.0} | style
     axes.errorbar(x, y, sem, label="mean ± standard error", **style)
 
@@ -688,7 +712,7 @@ def _fitted_line(
     axes: Axes, data: xr.Dataset, spec: PowerLaw, x_factor: float, factor: float
 ) -> None:
     """Draw a fit over its range; nothing when the data did not allow one."""
-    fit = spec.fit.replace("-", "_")
+    fit = (spec.fit or "").replace("-", "_")
     if f"{fit}_exponent" not in data:
         raise FigureError(f"fit: the study has no fit {spec.fit!r}")
     exponent, error, prefactor = (
@@ -696,7 +720,7 @@ def _fitted_line(
         for part in ("exponent", "exponent_error", "prefactor")
     )
     if exponent.ndim:
-        raise FigureError(f"fit: choose a value of {', '.join(exponent.dims)} in sel")
+        raise FigureError(f"fit: choose a value of {', '.join(map(str, exponent.dims))} in sel")
     if not np.isfinite(prefactor):
         return
     low, high = exponent.attrs["range"]

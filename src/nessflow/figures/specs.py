@@ -1,7 +1,7 @@
 """What a figure is, as written in a study file."""
 
-from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, model_validator
 
@@ -249,7 +249,7 @@ Spec = Lines | Map | SiteMap | CurrentMap | Samples | PowerLaw | Panels
 SPEC = TypeAdapter(Annotated[Spec, Discriminator("plot")])
 
 
-def panels_of(spec: Spec) -> list[Plot]:
+def panels_of(spec: Spec) -> Sequence[Any]:
     """Return the single plots of a figure."""
     return spec.panels if isinstance(spec, Panels) else [spec]
 
@@ -268,7 +268,7 @@ def selections_of(spec: Spec, study: str) -> list[tuple[str, Selection]]:
     return found
 
 
-def _readers(panel: Plot) -> Iterator[Layer | Law | Contour | ReferenceLine | Mark]:
+def _readers(panel: Any) -> Iterator[Any]:
     """Yield the parts of a plot that read data of their own."""
     for key in ("layers", "laws", "contours"):
         yield from getattr(panel, key, ())
@@ -281,9 +281,7 @@ def _subtracts(part: object) -> bool:
     return isinstance(part, Curve) and part.minus is not None
 
 
-def selection_of(
-    panel: Plot, layer: Layer | Law | Contour | ReferenceLine | Mark, study: str
-) -> tuple[str, Selection]:
+def selection_of(panel: Plot, layer: Any, study: str) -> tuple[str, Selection]:
     """Return the study that a layer reads, and its selection."""
     source = layer.source or study
     if is_table(source):

@@ -20,7 +20,7 @@ from nessflow.studies import probed_systems
 from nessflow.studies.kind import NOT_NEGATIVE, Limits, Status, Variable
 from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
 from nessflow.studies.variables import ACCURACY, Accuracy, of_integrals, status_of, with_errors
-from nessflow.systems.system import OpenSystem
+from nessflow.systems.system import OpenSystem, Terminal
 
 CONVENTIONS = (
     "Forward bias: leads as given; reverse bias: the chemical potentials of left and right "
@@ -187,7 +187,7 @@ def both_directions(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:
     return system, moved(system, np.array(mu))
 
 
-def _terminal(system: OpenSystem, name: str):
+def _terminal(system: OpenSystem, name: str) -> Terminal:
     return next(terminal for terminal in system.terminals if terminal.name == name)
 
 

@@ -1,6 +1,6 @@
 """Counting statistics of the charge that each lead sends: cumulants, distribution and flows."""
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -157,7 +157,7 @@ def _counted(parameters: Parameters, system: OpenSystem, found: ParticleCumulant
     if any(lead.temperature > 0 for lead in system.leads):
         # Nothing is counted at the field zero.
         generating = "generating_function_real", "generating_function_imaginary"
-        never_zero = dict.fromkeys(("cumulant", "outside_probability"), True)
+        never_zero: dict[str, Any] = dict.fromkeys(("cumulant", "outside_probability"), True)
         never_zero |= dict.fromkeys(generating, _fields(parameters) > 0)
     return outcome_of(OWN, counted, *of_integrals(found.converged), never_zero=never_zero)
 

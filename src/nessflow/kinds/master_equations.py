@@ -178,7 +178,7 @@ def _estimates(parameters: Parameters, system: OpenSystem, result: _Result) -> d
 
 def _first(estimate: Estimate) -> Estimate:
     """Return the number of the left reservoir."""
-    return Estimate(*(float(np.ravel(part)[0]) for part in estimate[:2]))
+    return Estimate(float(np.ravel(estimate.value)[0]), float(np.ravel(estimate.error)[0]))
 
 
 def _deviations(
@@ -223,8 +223,10 @@ def _undefined(reason: str, like: Estimate) -> Estimate:
 
 
 _OF_ALL = ("particle_noise", "occupation", "population")
-_OF_DIFFERENCES = ("particle_current", "energy_current", "heat_current", "third_cumulant")
-_OF_DIFFERENCES += ("entropy_production",)
+_OF_DIFFERENCES = (
+    *("particle_current", "energy_current", "heat_current", "third_cumulant"),
+    "entropy_production",
+)
 
 
 def _never_zero(system: OpenSystem, found: dict[str, Estimate]) -> dict[str, np.ndarray | bool]:

@@ -185,7 +185,10 @@ def _far_tails(line: Mixture, quadrature: dict[str, Estimate]) -> dict[str, Esti
     )
     lost = ~(quadrature["lorenz_ratio"].error <= 1e-13 * fixed)
     return {
-        name: Estimate(*(np.where(lost, x[k], quadrature[name][k]) for k in (0, 1)))
+        name: Estimate(
+            np.where(lost, x.value, quadrature[name].value),
+            np.where(lost, x.error, quadrature[name].error),
+        )
         for name, x in found.items()
     }
 

@@ -78,7 +78,7 @@ class Junction(Particles):
     def mixtures(self) -> list[Mixture]:
         """Return the mixture on each line."""
         reservoirs = [reservoir.reservoir() for reservoir in self.reservoirs]
-        return edges(reservoirs, self.exchange, self.mass, self.statistics)
+        return edges(reservoirs, np.array(self.exchange), self.mass, self.statistics)
 
 
 class Parameters(Strict):

@@ -1,6 +1,6 @@
 """Chain of resistors with current sources and drains at its nodes, in both biases."""
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -115,7 +115,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     return outcome_of(VARIABLES, found, limits=limits)
 
 
-def _one_direction(system, engine) -> dict[str, Estimate]:
+def _one_direction(system: Any, engine: Any) -> dict[str, Estimate]:
     """Return the estimates of one direction."""
     temperature = system.leads.temperature
     state = circuit.steady_state(engine)

@@ -66,7 +66,9 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         lambda other: _elsewhere(ring, other, share, state),
     )
     full = state.occupation > 0.5
-    filled = Estimate(*(np.where(full, x, np.nan) for x in modes.energy[:2]))
+    filled = Estimate(
+        np.where(full, modes.energy.value, np.nan), np.where(full, modes.energy.error, np.nan)
+    )
     if not full.all():
         filled = filled._replace(undefined="the mode is at most half filled")
     found |= {

@@ -48,7 +48,7 @@ def evaluate_many(
 
     outcomes = []
     for (observables, accuracy), tasks in groupby(zip(points, rngs, strict=True), asked):
-        found = []
+        found: list[Outcome] = []
         # The samples of a point have one and the same system.
         for _, samples in groupby(tasks, lambda task: id(task[0].system)):
             alike, own = zip(*samples, strict=True)

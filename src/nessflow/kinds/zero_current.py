@@ -13,7 +13,7 @@ from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.observables import observable
 from nessflow.outcome import joined
 from nessflow.parts import KeyedError, quantity
-from nessflow.scattering.currents import steady_currents
+from nessflow.scattering.currents import SteadyCurrents, steady_currents
 from nessflow.studies import observed, systems
 from nessflow.studies.kind import Outcome, Status, Variable
 from nessflow.studies.variables import failed, outcome_of, status_of, with_errors
@@ -84,17 +84,17 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
         law = Estimate(math.log(gain / loss), np.nan)
 
     @cache
-    def at(mu):
+    def at(mu: float) -> SteadyCurrents:
         # Near the root what one lead takes and the other gives are not small.
         rtol = max(_FINER * parameters.accuracy, 1e-14)
         return steady_currents(_with_potential(system, mu), rtol)
 
-    def observables(mu):
+    def observables(mu: float) -> Outcome:
         known = {"currents": partial(at, mu)}
         there = _with_potential(system, mu)
         return observable.evaluate(there, parameters.observables, parameters.accuracy, known)
 
-    def exchange(mu):
+    def exchange(mu: float) -> Estimate:
         currents = at(mu)
         # What the leads exchange with each other adds up to nothing only with what they exchange
         # with loss and gain: without reciprocity T_LR and T_RL differ.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nessflow.estimate import Estimate, undefined
 from nessflow.kinetic.bands import Bands
@@ -123,7 +124,7 @@ def peak_current(
     dissipator: Sequence[Channel],
     coupling: float,
     filling: float,
-    rests: Sequence[float] = SHARES,
+    rests: ArrayLike = SHARES,
 ) -> Peak:
     """Return the current of largest magnitude over the shares of the nonequilibrium bath.
 
@@ -185,7 +186,15 @@ class _Sweep:
     errors, and those of their currents, are computed for those that are asked for.
     """
 
-    def __init__(self, bands, inverse_temperature, dissipator, coupling, filling, rests):
+    def __init__(
+        self,
+        bands: Bands,
+        inverse_temperature: float,
+        dissipator: Sequence[Channel],
+        coupling: float,
+        filling: float,
+        rests: ArrayLike,
+    ):
         self.bands, self.dissipator, self.coupling = bands, dissipator, coupling
         self.filling, self.rests = filling, np.asarray(rests, dtype=float)
         self.thermal = thermal_channel(bands, inverse_temperature)
@@ -193,7 +202,8 @@ class _Sweep:
         self.number = Number(
             filling * bands.energy.value.size, (1 - filling) * bands.energy.value.size
         )
-        self.currents, self.states = np.full(len(self.rests), np.nan), {}
+        self.currents = np.full(len(self.rests), np.nan)
+        self.states: dict[int, SteadyState] = {}
         size = 2 * self.columns.strength.size if self.columns else 1
         self.moments = np.full((len(self.rests), size), np.nan)
         last = gibbs_log_odds(bands, inverse_temperature, filling)[0].value
@@ -201,7 +211,7 @@ class _Sweep:
             mixed = self.rests > 0
             start = self.columns.moments(last)
             self.moments[mixed], self.currents[mixed] = self._settled(self.rests[mixed], start)
-        for i in np.flatnonzero(np.isnan(self.currents)):
+        for i in np.flatnonzero(np.isnan(self.currents)).tolist():
             if i and i - 1 not in self.states:
                 last = self.start(i - 1)
             self.states[i] = self.at(self.rests[i], last)
@@ -268,7 +278,7 @@ def _refined(sweep: _Sweep, i: int) -> Peak:
 
     rests = sweep.rests
 
-    def slope_at(logarithm):
+    def slope_at(logarithm: float) -> float:
         return sweep.slope(float(np.exp(logarithm)), i)
 
     # Without nonequilibrium bath the slope is no derivative.

@@ -7,7 +7,7 @@ Units hbar = k_B = 1; lengths in a.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -84,8 +84,8 @@ class StepWeights:
         When they are no probabilities.
     """
 
-    forward: Sequence[float]
-    backward: Sequence[float]
+    forward: Any
+    backward: Any
 
     def __post_init__(self) -> None:
         for name in ("forward", "backward"):

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from nessflow.outcome import Limits, Outcome, Variable
 from nessflow.store.status import OK, SUSPECT
 
 _ROUNDING = 1e-10
@@ -39,7 +38,7 @@ class Verdicts(NamedTuple):
     reasons: list[dict[str, str]]
 
 
-def judge(outcome: Outcome, variables: Mapping, coordinates: Mapping[str, np.ndarray]) -> Verdict:
+def judge(outcome: Any, variables: Mapping, coordinates: Mapping[str, np.ndarray]) -> Verdict:
     """Return the values of an outcome with the status that follows from them: `judge_all` of one.
 
     Parameters
@@ -115,7 +114,7 @@ def judge_all(
 
 
 def _values(
-    outcomes: Sequence[Outcome], name: str, variable: Variable, sizes: Mapping[str, int]
+    outcomes: Sequence[Any], name: str, variable: Any, sizes: Mapping[str, int]
 ) -> np.ndarray:
     """Return the values of a variable at all points, (p, ...)."""
     shape = tuple(map(sizes.__getitem__, variable.dims))
@@ -248,9 +247,7 @@ def _out_of_range(value: np.ndarray, error: np.ndarray, limits: Any) -> list[int
     return _where(outside)
 
 
-def _range_fault(
-    name: str, value: np.ndarray, error: np.ndarray, limits: Limits, labels: Any
-) -> str:
+def _range_fault(name: str, value: np.ndarray, error: np.ndarray, limits: Any, labels: Any) -> str:
     """Return what is wrong with a value of one point beyond its range by more than its error."""
     if not limits.bounded:
         return ""
@@ -312,7 +309,7 @@ def _indefinite(value: np.ndarray, error: np.ndarray, limits: Any) -> list[int]:
     return _where(lowest + allowed < 0)
 
 
-def _sign_fault(name: str, value: np.ndarray, error: np.ndarray, limits: Limits) -> str:
+def _sign_fault(name: str, value: np.ndarray, error: np.ndarray, limits: Any) -> str:
     """Return what is wrong with matrices of one point, (..., m, m)."""
     if not limits.is_semidefinite:
         return ""

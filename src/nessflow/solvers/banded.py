@@ -306,7 +306,7 @@ def product(matrix: scipy.sparse.csr_array, states: np.ndarray) -> np.ndarray:
 
 
 @remembered
-def _known(system: OpenSystem, solutions: Callable) -> dict[float, tuple[np.ndarray, ...]]:
+def _known(system: OpenSystem, solutions: Callable) -> dict[float, tuple[np.ndarray, Any, Any]]:
     """Return what was computed between the contacts last, by the energy."""
     return {}
 

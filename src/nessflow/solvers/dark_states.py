@@ -287,7 +287,7 @@ def _levels(
     n = matrix.shape[0]
     count, piece = connected_components(abs(matrix), directed=False)
     levels = np.empty(n)
-    columns: list[np.ndarray] = []
+    columns: list[tuple[np.ndarray, np.ndarray]] = []
     order = np.argsort(piece, kind="stable")
     for mine in np.split(order, np.searchsorted(piece[order], np.arange(1, count))):
         dense = matrix[mine][:, mine].toarray()

@@ -179,7 +179,7 @@ def _bound_between(
         np.linalg.eigvalsh(matrix(high)) < -blurred,
     )
     crossing = np.flatnonzero(falling[0] & falling[1])
-    found: list[tuple[float, int]] = []
+    found: list[tuple[float, np.ndarray, float]] = []
     if crossing.size > _MANY:
         return None
     if crossing.size == 0:

@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from nessflow.systems.system import AttachedLead, Terminal
-
 Number = float | np.ndarray
 """One for all energies, or one for each of them."""
 
@@ -67,8 +65,8 @@ def fermi_holes(
 
 def fermi_difference(
     energies: np.ndarray,
-    first: AttachedLead | Terminal,
-    second: AttachedLead | Terminal,
+    first: Any,
+    second: Any,
     filled: tuple[np.ndarray, np.ndarray] | None = None,
     empty: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:

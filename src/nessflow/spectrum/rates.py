@@ -173,7 +173,7 @@ class Rates:
         """Whether Green's function is exact to its last digits where waves cancel."""
         return Solver(self._batch.systems[0]).keeps_digits
 
-    def each(self, function: Callable[[OpenSystem], float]) -> np.ndarray:
+    def each(self, function: Callable[[OpenSystem], float | None]) -> np.ndarray:
         """Return a number of each system at its energies, (E,)."""
         return self._batch.each(function)
 

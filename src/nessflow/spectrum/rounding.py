@@ -21,7 +21,7 @@ _OF_CELLS = 8.0
 """Rounding of a lead's waves, eigenvectors of a general matrix, over that of a level."""
 
 
-def blur(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+def blur(system: OpenSystem, energies: np.ndarray | float) -> np.ndarray:
     """Return what levels, and energies beside them, are rounded by.
 
     Parameters

@@ -47,7 +47,7 @@ class Network(Strict):
 
     def hamiltonian(self) -> Tridiagonal:
         """Return h."""
-        return Tridiagonal(self.energies(), -0.5 * self.tunnelling)
+        return Tridiagonal(self.energies(), np.array(-0.5 * self.tunnelling))
 
     def modes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return energies, descending, and eigenvectors in columns, (N,) and (N, N)."""

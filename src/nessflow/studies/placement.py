@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -63,7 +63,7 @@ class InjectedChain(Strict):
 
     @model_validator(mode="after")
     def _placement(self) -> Self:
-        owner = {}
+        owner: dict[int, str] = {}
         for name, injection in self.injections.items():
             if name in ENDS:
                 raise KeyedError(
@@ -91,12 +91,17 @@ class InjectedChain(Strict):
             currents[injection.indices()] = injection.current
         return currents
 
-    def both_directions(self):
+    if TYPE_CHECKING:
+
+        def engine(self) -> Any:
+            """Return the system of the engine for forward bias."""
+
+    def both_directions(self) -> tuple[Any, Any]:
         """Return the system of the engine for forward bias, and the same for reverse bias."""
         forward = self.engine()
         return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
 
-    def terminal_currents(self, state) -> Estimate:
+    def terminal_currents(self, state: Any) -> Estimate:
         """Return the currents of all terminals, (terminals,)."""
         groups = [part.current * part.indices().size for part in self.injections.values()]
         ends = state.particle_current

@@ -1,7 +1,7 @@
 """Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -36,7 +36,7 @@ class ProbeRole(Strict):
         description="list of sites, from 1, {start, stop, step} with stop included, {where: x < "
         "10} or the name of a region; site -> amplitude for one probe on all, coherent",
     )
-    orbital: systems.Site | None = systems.ORBITAL
+    orbital: Site | None = systems.ORBITAL
     current: float = quantity("particle current from each probe into the system", "t/hbar", 0.0)
     temperature: float | None = quantity(
         "temperature; left out where heat_current is given", "t", None, ge=0
@@ -64,7 +64,8 @@ class ProbeRole(Strict):
 
     @model_validator(mode="after")
     def _rows(self) -> Self:
-        if self.is_placed and self.sites is None:
+        lead: Any = self
+        if lead.is_placed and self.sites is None:
             raise KeyedError("sites is missing; list the sites of the probes", "sites")
         systems.require_rows(self, "sites")
         return self
@@ -84,7 +85,8 @@ class ProbeRole(Strict):
 
     def places(self, name: str) -> dict[str, Place | None]:
         """Return the probes of the group by name, each with where it couples, from 1, if told."""
-        if self.sites is None or self.has_rows or isinstance(self.sites, Mapping):
+        lead: Any = self
+        if self.sites is None or lead.has_rows or isinstance(self.sites, Mapping):
             return {name: self.sites}
         return {f"{name} {site}": site for site in self.sites}
 
@@ -92,7 +94,13 @@ class ProbeRole(Strict):
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 
 
-AnyProbes = Annotated[Lead, AnyOf(Lead, ProbeRole)]
+if TYPE_CHECKING:
+
+    class AnyProbes(ProbeRole, Lead):
+        """Any lead that has the keys of its role."""
+
+else:
+    AnyProbes = Annotated[Lead, AnyOf(Lead, ProbeRole)]
 
 
 class ProbedSystem(systems.System):
@@ -132,8 +140,8 @@ class ProbedSystem(systems.System):
                 continue
             if group.has_rows:
                 with at_key("probes", name, "sites"):
-                    group.require_sites(len(group.sites))
-            for site, key, of_key in systems.places(group.sites):
+                    group.require_sites(len(group.sites or ()))
+            for site, key, of_key in systems.places(group.sites or ()):
                 place = ("probes", name, "sites", *key)
                 self.lattice.require_site(site, *place, of_key=of_key)
                 if owner.setdefault(site, name) != name:
@@ -142,15 +150,15 @@ class ProbedSystem(systems.System):
                         "a site has one probe",
                         *place,
                     )
-            systems.require_orbital(self.lattice, group, group.sites, "probes", name)
+            systems.require_orbital(self.lattice, group, group.sites or (), "probes", name)
             if not (group.is_coupled or group.dephasing):
-                key = group.strength
+                strength = group.strength
                 raise KeyedError(
-                    f"probes {name} have the {key} 0: nothing flows whatever their chemical "
-                    f"potential; give a {key}, or leave the sites out",
+                    f"probes {name} have the {strength} 0: nothing flows whatever their chemical "
+                    f"potential; give a {strength}, or leave the sites out",
                     "probes",
                     name,
-                    key,
+                    strength,
                 )
         return self
 
@@ -256,8 +264,8 @@ def some_coordinates(system: ProbedSystem, dimensions: Iterable[str]) -> dict[st
     }
     dimensions = list(dimensions)
     if "mode" in dimensions:
-        terminals = open_system(system, np.random.default_rng(0))[0].terminals
-        most = max(len(terminal.channels) for terminal in terminals)
+        engine = open_system(system, np.random.default_rng(0))[0]
+        most = max(len(terminal.channels) for terminal in engine.terminals)
         found["mode"] = Coordinate(np.arange(1, most + 1), "1", "mode")
     others = systems.coordinates(system, [dim for dim in dimensions if dim not in found])
     return {dim: others.pop(dim) if dim in others else found[dim] for dim in dimensions} | others

@@ -1,7 +1,7 @@
 """Parameters of a ring of fermions, weakly coupled to an equilibrium bath and a dissipator."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, field_validator, model_validator
 
 from nessflow.estimate import Estimate
 from nessflow.kinetic import bands, rates
+from nessflow.kinetic.bands import Bands
 from nessflow.kinetic.equation import RateEquation, gain_and_drain, gibbs_log_odds, rate_equation
 from nessflow.kinetic.flows import particle_current, total_entropy_production
 from nessflow.kinetic.fluctuations import correlation_shift, particle_noise
@@ -72,7 +73,7 @@ FLOWS = with_errors(
 
 Complex = tuple[float, float]
 """Real and imaginary part."""
-Estimates = Mapping[str, Estimate]
+Estimates = dict[str, Any]
 
 
 class ChainBand(Strict):
@@ -276,11 +277,11 @@ class Ring(Strict):
             rates.require_operators(self.dissipator.operators(orbitals), orbitals)
         return self
 
-    def bloch_bands(self) -> bands.Bands:
+    def bloch_bands(self) -> Bands:
         """Return the bands."""
         return _bloch_bands(self.bands, self.length, self.momentum_shift)
 
-    def channels(self, modes: bands.Bands) -> list[rates.Channel]:
+    def channels(self, modes: Bands) -> list[rates.Channel]:
         """Return the rates of the dissipator."""
         return _channels(self.dissipator, modes)
 
@@ -368,10 +369,10 @@ def with_length(
             reason = str(error)
             continue
         for name in names:
-            value, error, undefined = found[name]
+            value, off, undefined = found[name]
             distance = abs(np.subtract(value, others[name].value))
             if np.isfinite(distance[np.isfinite(value)]).all():
-                found[name] = Estimate(value, error + distance, undefined)
+                found[name] = Estimate(value, off + distance, undefined)
                 left.discard(name)
     if left:
         return found, f"no distance to long rings of {', '.join(sorted(left))}: {reason}"
@@ -442,7 +443,8 @@ def finite(entropy: Estimate) -> Estimate:
     value, error, reason = entropy
     if np.isinf(value).any():
         reason = "the dissipator has a process without reverse; other momenta may avoid it"
-    return Estimate(*(np.where(np.isfinite(x), x, np.nan) for x in (value, error)), reason)
+    value, error = (np.where(np.isfinite(x), x, np.nan) for x in (value, error))
+    return Estimate(value, error, reason)
 
 
 def mode_coordinates(ring: Ring) -> dict[str, Coordinate]:

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class Batch:
         vars(other)["_shared"] = self._shared
         return other
 
-    def each(self, function: Callable[[OpenSystem], float]) -> np.ndarray:
+    def each(self, function: Callable[[OpenSystem], Any]) -> np.ndarray:
         """Return a number of each system at its energies, (E,) float."""
         parts = [(float(function(system)), here.stop - here.start) for system, here in self.parts]
         numbers, counts = zip(*parts, strict=True) if parts else ((), ())

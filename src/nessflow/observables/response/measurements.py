@@ -52,7 +52,7 @@ class Measurements(Observable):
     @property
     def named(self) -> dict[str, Strict]:
         """What is measured, by name."""
-        return self.__pydantic_extra__
+        return self.__pydantic_extra__ or {}
 
     def written(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Return how it stands in a study file."""

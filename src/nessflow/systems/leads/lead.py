@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -397,7 +397,8 @@ class Lead(Part, ABC):
         bool array
             Of the shape of the energies.
         """
-        return np.any([(low < energies) & (energies < high) for low, high in self.bands], axis=0)
+        inside: Any = [(low < energies) & (energies < high) for low, high in self.bands]
+        return np.any(inside, axis=0)
 
     def regular_derivatives(self, energy: float) -> np.ndarray:
         """Return the self-energy without its `poles`, and its first two derivatives.

@@ -1,7 +1,7 @@
 """Semi-infinite chain."""
 
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -49,7 +49,8 @@ class SemiInfiniteChain(Lead):
     def regular_derivatives(self, energy: float) -> np.ndarray:
         """Return the self-energy and its first two derivatives, see `Lead`."""
         half, scale = 2 * self.hopping, self.coupling**2 / self.hopping
-        x = self._reduced(energy)
+        scaled: Any = energy
+        x = self._reduced(scaled)
         if abs(x) < 1:
             root = np.sqrt((1 - x) * (1 + x))
             found = scale * np.array([x - 1j * root, 1 + 1j * x / root, 1j / root**3])

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -95,7 +95,7 @@ class File(Given):
         content = self._content
         if content.blocks:
             with at_key("cut"):
-                piece = self.cut
+                piece: Any = self.cut
                 found = cut(
                     content.blocks,
                     piece.direction,
