@@ -19,11 +19,12 @@ class _SaysWhatIsWrong(ModelMetaclass):
     """Constructors that refuse values in the words in which a study file is refused."""
 
     def __call__(cls, *args: Any, **values: Any) -> Any:
-        values = cls.arguments(*args, **values)
+        model: Any = cls
+        values = model.arguments(*args, **values)
         try:
             return super().__call__(**values)
         except ValidationError as error:
-            raise explained(cls, values) or as_told(cls, error) from None
+            raise explained(model, values) or as_told(model, error) from None
 
 
 class Strict(BaseModel, metaclass=_SaysWhatIsWrong):
@@ -127,10 +128,7 @@ def quantity(
         Bounds as in ``pydantic.Field`` (``ge``, ``gt``, ``le``, ``lt``), and ``examples``: values
         that ``nessflow describe`` shows.
     """
-    return Field(
-        default,
-        description=description,
-        json_schema_extra={"natural_units": natural_units}
-        | ({"if_complex": if_complex} if if_complex else {}),
-        **constraints,
-    )
+    extra: dict[str, Any] = {"natural_units": natural_units}
+    if if_complex:
+        extra["if_complex"] = if_complex
+    return Field(default, description=description, json_schema_extra=extra, **constraints)

@@ -143,12 +143,12 @@ def _package_of(folder: Path) -> str:
 
 def _own_source(path: Path, package: str) -> Source:
     place = (Path(FOLDER) / path.name).as_posix()
-    where = {"name": f"{FOLDER}.{path.stem}", "root": path.parents[1], "place": place}
+    where = f"{FOLDER}.{path.stem}", path.parents[1], place
     try:
         module = importlib.import_module(f"{package}.{path.stem}")
     except (Exception, SystemExit) as error:
-        return Source(**where, kind=_named(path.stem), fault=_fault_of_import(error, path))
-    return Source(**where, **_contents(module, _named(path.stem)))
+        return Source(*where, kind=_named(path.stem), fault=_fault_of_import(error, path))
+    return Source(*where, **_contents(module, _named(path.stem)))
 
 
 def _fault_of_import(error: BaseException, path: Path) -> str:

@@ -61,7 +61,7 @@ def axes_of(document: Document) -> tuple[tuple[Axis, ...], list[Problem]]:
 
 
 def _axis(document: Document, name: str, spec: AxisFile) -> Axis:
-    key = ("axes", name)
+    key: Key = ("axes", name)
     if (spec.outer is None) == (spec.inner is None):
         hint = "outer: one job for each value; inner: all values in one job"
         raise ConfigError([document.problem(key, "exactly one of outer and inner", hint)])

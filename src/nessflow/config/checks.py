@@ -200,7 +200,7 @@ def _coordinate_problems(
     """
     if axis.outer:
         return []
-    found: dict[object, Problem] = {}
+    found: dict[str, np.ndarray] = {}
     labels = axis.labels if axis.cases is not None else {axis.labels[0], axis.labels[-1]}
     for label in labels:
         parameters, _ = checked_point(document, axes, {**base, axis.name: label}, kind)

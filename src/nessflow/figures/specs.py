@@ -1,7 +1,7 @@
 """What a figure is, as written in a study file."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, model_validator
 
@@ -112,6 +112,12 @@ class Mark(_Strict):
 
 class Plot(_Strict):
     """What every plot has."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def y(self) -> str | None:
+            """Variable that it shows by itself; None where curves say."""
 
     name: Name = "panel"
     title: str | None = None

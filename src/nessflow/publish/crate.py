@@ -141,7 +141,9 @@ def _described(name: str, file: File) -> dict[str, Any]:
     }
 
 
-def _add_workflow(crate, name, file, about, authors, licence) -> Entity:
+def _add_workflow(
+    crate: ROCrate, name: str, file: File, about: Any, authors: Any, licence: Any
+) -> Entity:
     workflow = crate.add_workflow(
         dest_path=name,
         main=True,

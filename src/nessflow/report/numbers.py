@@ -88,7 +88,7 @@ def undefined_values(data: xr.Dataset) -> list[tuple[str, list[str]]]:
 
     Errors and means over samples, which are so for the same reason, go with their variable.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for name in map(str, data.data_vars):
         reason = _reason(data, name)
         stems = (name.removesuffix(end) for end in (*ESTIMATES, *_OVER_SAMPLES))

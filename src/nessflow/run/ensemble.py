@@ -49,7 +49,9 @@ def with_statistics(dataset: xr.Dataset) -> xr.Dataset:
                     new.attrs["undefined"] = undefined or why
                 added[f"{name}_{key}"] = new
     count = good.sum(axis=axis, dtype=np.int64)
-    added["n_samples"] = described(points, count, "1", "number of samples that succeeded")
+    added["n_samples"] = described(
+        [*map(str, points)], count, "1", "number of samples that succeeded"
+    )
     return dataset.assign(added)
 
 

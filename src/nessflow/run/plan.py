@@ -101,9 +101,10 @@ def probed(study: Study) -> tuple[float, float]:
 def _seconds(study: Study, labels: Mapping[str, str]) -> float:
     start = time.monotonic()
     with suppress(Exception):
-        parameters = parameters_of(study, labels)
-        random = study.ensemble is not None and study.kind.is_random(parameters)
-        study.kind.evaluate(parameters, generator(study.ensemble, labels, 0) if random else None)
+        parameters, rng = parameters_of(study, labels), None
+        if study.ensemble is not None and study.kind.is_random(parameters):
+            rng = generator(study.ensemble, labels, 0)
+        study.kind.evaluate(parameters, rng)
     return time.monotonic() - start
 
 
@@ -171,7 +172,8 @@ def plan_table(plans: list[Plan]) -> str:
         ]
         known = [plan.seconds for plan in plans if plan.reused < plan.points]
         total: Any = tuple(map(sum, zip(*known, strict=True))) if known and all(known) else None
-        rows.append(_row(Plan("all", *numbers, total if known else (0.0, 0.0))))
+        seconds = total if known else (0.0, 0.0)
+        rows.append(_row(Plan("all", *numbers, seconds=seconds)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
         "  ".join(

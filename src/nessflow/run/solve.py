@@ -480,7 +480,7 @@ class _Tasks:
     def __init__(
         self,
         prepared: Prepared,
-        names: Callable[[tuple[int, ...]], Mapping[str, Any]],
+        names: Callable[[tuple[int, ...]], Any],
         arrays: Mapping[str, np.ndarray],
         coordinates: Mapping[str, np.ndarray],
     ):

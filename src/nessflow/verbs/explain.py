@@ -154,7 +154,7 @@ def _code(study: Study, folder: Path) -> Iterator[str]:
     if then == study.digest or not content.get(MODULES):
         return
     yield f"  code of the data that are here: {then}"
-    was, now = content.get(MODULES), study.modules
+    was, now = content.get(MODULES, {}), study.modules
     for name in sorted({*was, *now}):
         if was.get(name) != now.get(name):
             what = "is new" if name not in was else "is gone" if name not in now else "changed"

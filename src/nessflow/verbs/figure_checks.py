@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -149,7 +150,7 @@ class _Check:
 
     def texts(self) -> Iterator[Problem]:
         """Yield the texts that cannot be drawn."""
-        texts = {(name,): getattr(self.panel, name, None) for name in _TEXTS}
+        texts: dict[Any, Any] = {(name,): getattr(self.panel, name, None) for name in _TEXTS}
         for part in ("layers", "laws", "contours", "reference_lines", "marks"):
             for number, item in enumerate(getattr(self.panel, part, ())):
                 texts[part, number, "label"] = item.label
@@ -179,8 +180,8 @@ class _Check:
                 lines = {key: getattr(curve, key) for key in ("hue", "every")}
                 yield from self._read((*part, "y"), curve.y, source, sel, x, lines)
                 if curve.minus:
-                    own = panel.sel | curve.sel
-                    yield from self._read((*part, "minus"), curve.minus, name, own, panel.x, {})
+                    both = panel.sel | curve.sel
+                    yield from self._read((*part, "minus"), curve.minus, name, both, panel.x, {})
                     units = self._units(name, curve.minus), self._units(source, curve.y)
                     yield from self._same((*part, "minus"), curve.minus, *units)
                 y_units, x_units = self._units(source, curve.y), self._units(source, x)
@@ -220,8 +221,8 @@ class _Check:
             if isinstance(panel, PowerLaw):
                 yield from self._power_law(panel, shown_x, shown_y)
         for number, line in enumerate(panel.reference_lines):
-            shown = {"x": shown_x, "y": shown_y}
-            yield from self._numbers(("reference_lines", number), line, shown)
+            axes = {"x": shown_x, "y": shown_y}
+            yield from self._numbers(("reference_lines", number), line, axes)
         for number, mark in enumerate(panel.marks):
             yield from self._numbers(("marks", number), mark, {"x": shown_x, "y": shown_y})
 
@@ -234,7 +235,8 @@ class _Check:
             return
         if current and BONDS[self._one_of(current, BONDS)] not in layout.values:
             # Places stand beside sites.
-            one = "spin-density" if "spin_bond" in layout.find(current).dims else "density"
+            found: Any = layout.find(current)
+            one = "spin-density" if "spin_bond" in found.dims else "density"
             yield self._problem(
                 ("plot",), f"a study whose observables are {one} too", given=panel.plot
             )
@@ -245,7 +247,7 @@ class _Check:
         if current:
             bond = self._one_of(current, BONDS)
             yield from self._read(("current",), current, name, panel.sel, bond, {})
-        yield from self._display_unit(self._units(name, current or panel.z))
+        yield from self._display_unit(self._units(name, current or panel.z or ""))
 
     def _one_of(self, name: str, known: Iterable[str]) -> str:
         """Return which of some dimensions a variable has, the first where it has none."""
@@ -307,7 +309,8 @@ class _Check:
             return
         along = layout.find(x) if x else Stored((), "1")
         if along is None:
-            yield self._problem((*key[:-1], "x"), "a variable of the data", _similar(x, layout), x)
+            hint = _similar(x or "", layout)
+            yield self._problem((*key[:-1], "x"), "a variable of the data", hint, x)
             return
         if lines is None:
             return
@@ -331,13 +334,12 @@ class _Check:
             if dim not in layout.values and dim not in layout.beside:
                 # Names that no study has are reported where names are checked.
                 if dim in itertools.chain(*BESIDE.values()):
-                    known = [*layout.values, *layout.beside]
-                    yield self._problem(("sel", dim), f"one of {', '.join(known)}")
+                    names = [*layout.values, *layout.beside]
+                    yield self._problem(("sel", dim), f"one of {', '.join(names)}")
                 continue
             for index, value in enumerate(given if isinstance(given, list) else [given]):
-                known = (
-                    layout.values[dim] if dim in layout.values else np.unique(layout.beside[dim][1])
-                )
+                stored = layout.values.get(dim)
+                known = np.unique(layout.beside[dim][1]) if stored is None else stored
                 if _is_missing(value, known):
                     known = layout.all_values.get(dim, known)
                 if _is_missing(value, known):

@@ -162,10 +162,10 @@ def size_lines(study: Study) -> list[str]:
         ``STUDY: system.lattice: SIZE; COST``.
     """
     try:
-        parameters = possible_parameters(study, {})
+        parameters: Any = possible_parameters(study, {})
     except (ConfigError, ValueError):
         return []
-    lattice = getattr(getattr(parameters, "system", None), "lattice", None)
+    lattice: Any = getattr(getattr(parameters, "system", None), "lattice", None)
     if not isinstance(lattice, Given):
         is_large = getattr(lattice, "sites", 0) > _LARGE
         parts = [f"{lattice.sites} sites", *_costs(parameters.system)] if is_large else []

@@ -64,7 +64,7 @@ def evaluate_point(study: Study, sample: int = 0) -> dict:
         ``long_name`` and, where a value is None, ``undefined`` with the reason.
     """
     point, random = first_point(study, sample)
-    result = {
+    result: dict[str, Any] = {
         "study": study.name,
         "point": {axis.name: axis.value(axis.labels[0]) for axis in study.axes},
     }

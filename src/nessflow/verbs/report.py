@@ -123,7 +123,8 @@ def write_report(project: Project, progress: Callable[[str], None]) -> list[str]
 def _points(studies: Sequence[Mapping[str, Any]]) -> str:
     """Return how many points all studies have, and how many of them are not ok."""
     points = _counted(sum(study["points"] for study in studies))
-    not_ok = sum((study["not_ok"] for study in studies), Counter())
+    nothing: Counter[str] = Counter()
+    not_ok = sum((study["not_ok"] for study in studies), nothing)
     found = [f"{not_ok[level]:,} {level}" for level in LEVELS if not_ok[level]]
     return f"{points}, {' and '.join(found)}" if found else points
 
@@ -154,7 +155,7 @@ def _entry(
 ) -> dict[str, Any]:
     """Return what the page shows of a study."""
     parameters = [(key, _text(value)) for key, value in flat(study.template)]
-    entry = {
+    entry: dict[str, Any] = {
         "name": study.name,
         "title": study.title,
         "reference": reference_text(study.reference),
@@ -169,6 +170,7 @@ def _entry(
         "points": point_count(study.axes, study.ensemble),
         "index": _index(study, parameters),
     }
+    found: dict[str, Any]
     if isinstance(data, StoreError):
         fault = f"data.nc: {data.cause}"
         found = _NO_DATA | {"not_ok": Counter(), "why": fault}

@@ -342,7 +342,8 @@ def _compiled(node: Any) -> Callable[[Mapping[str, float]], Any]:
         value = CONSTANTS.get(node.id)
         return operator.itemgetter(node.id) if value is None else lambda names: value
     if isinstance(node, ast.Call):
-        function, (argument,) = FUNCTIONS[node.func.id], map(_compiled, node.args)
+        named: Any = node.func
+        function, (argument,) = FUNCTIONS[named.id], map(_compiled, node.args)
         return lambda names: function(argument(names))
     if isinstance(node, ast.UnaryOp):
         apply, operand = _OPERATORS[type(node.op)], _compiled(node.operand)

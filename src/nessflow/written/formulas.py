@@ -102,7 +102,8 @@ class Formula:
         try:
             match node:
                 case ast.Constant():
-                    return arithmetic.number(float(node.value))
+                    number: Any = node.value
+                    return arithmetic.number(float(number))
                 case ast.Name(id=name) if name in CONSTANTS:
                     return arithmetic.number(CONSTANTS[name])
                 case ast.Name() | ast.Subscript():
@@ -351,8 +352,8 @@ class Dimensions:
         """Return what a sum, difference, product or quotient is."""
         one, other = left.powers, right.powers
         if operator in "+-":
-            both = one is not None and other is not None
-            if both and _as_energy(one) != _as_energy(other):
+            known = [_as_energy(powers) for powers in (one, other) if powers is not None]
+            if len(known) == 2 and known[0] != known[1]:
                 raise ExpressionError(f"{left.unit} {operator} {right.unit}: the units differ")
             powers = other if one is None else one
         elif one is None and other is None:

@@ -258,7 +258,7 @@ def _stored(
 ) -> dict[str, xr.Variable]:
     """Return the variable and its error over all axes of the points."""
     status = evaluation.dataset["status"].variable
-    points = tuple(dim for dim in status.dims if dim != SAMPLE or not of_means)
+    points = tuple(str(dim) for dim in status.dims if dim != SAMPLE or not of_means)
     own = tuple(str(dim) for dim in known.dims if dim not in points)
     sizes = {dim: evaluation.dataset.sizes[dim] for dim in (*points, *own)}
     value, error = (

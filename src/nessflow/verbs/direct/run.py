@@ -105,7 +105,9 @@ def points_in(block: Block) -> int:
 class _Run:
     """What is made of the studies of a workflow, what of it is new, and what failed."""
 
-    def __init__(self, workflow: Workflow, watch, progress: Progress, written, shown):
+    def __init__(
+        self, workflow: Workflow, watch: Watch, progress: Progress, written: Any, shown: Any
+    ):
         self.workflow, self.watch, self.progress = workflow, watch, progress
         self.written, self.shown = written, shown
         self.remade: set[str] = set()

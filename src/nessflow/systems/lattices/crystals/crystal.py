@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from nessflow.parts import KeyedError, at_key, quantity
-from nessflow.systems.lattices.lattice import Bonds, Continuation, Graph, Length
+from nessflow.systems.lattices.lattice import Bonds, Continuation, Ending, Graph, Length
 from nessflow.systems.places import Hoppings
 from nessflow.systems.shapes.shape import Shapes, points_inside
 
@@ -157,7 +157,7 @@ class Crystal(Graph):
         """Both ends of each axis."""
         return tuple(name for name, (axis, _) in SIDES.items() if axis < len(self.unit))
 
-    def continuation(self, side: str) -> Continuation:
+    def continuation(self, side: str) -> Continuation | Ending:
         """Return how the lattice goes on beyond a side, see `Lattice`.
 
         Upwards and downwards the cells are in a gauge that is the same in all of them, ``A = (-B
@@ -173,7 +173,7 @@ class Crystal(Graph):
         self.require_same_hoppings()
         name, _, arm = side.partition("-")
         if name not in self.sides:
-            return super().continuation(name)  # which raises
+            return super().continuation(name)
         axis, out = SIDES[name]
         places, columns = self.columns
         ends = out * (columns * self.period[0] if axis == 0 else places[:, axis])
