@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -310,7 +310,7 @@ def verify(studies: tuple[str, ...], mend: bool, tier: str | None) -> None:
     )
     from nessflow.verbs.workflow import read_with_sources
 
-    choices = {"tier": tier, "allow_large": True, "is_tolerant": True}
+    choices: dict[str, Any] = {"tier": tier, "allow_large": True, "is_tolerant": True}
     project, chosen = read_with_sources(Path(), studies or None, **choices)
     problems = []
     for name in chosen:

@@ -214,7 +214,8 @@ class _Along(Lead):
 
     @property
     def _vector(self) -> np.ndarray:
-        return np.exp(2j * np.arange(self.whole.rows) ** 2) / (1 + np.arange(self.whole.rows))
+        row = np.arange(self.whole.rows or 0)
+        return np.exp(2j * row**2) / (1 + row)
 
     @property
     def bands(self) -> tuple[tuple[float, float], ...]:
@@ -227,7 +228,8 @@ class _Along(Lead):
     @property
     def poles(self) -> tuple[tuple[complex, float], ...]:
         v = self._vector.conj()
-        return tuple((pole, abs(v @ u) ** 2) for pole, u in self.whole.poles_on(self.whole.rows))
+        poles = self.whole.poles_on(self.whole.rows or 0)
+        return tuple((pole, abs(v @ u) ** 2) for pole, u in poles)
 
     @property
     def uncoupled(self) -> Lead:
@@ -569,7 +571,8 @@ def check_lattice(lattice: Lattice) -> None:
 def _check_continuation(laws: _Laws, lattice: Lattice, side: str, h: np.ndarray) -> None:
     """Check that a lattice goes on as it is, but for a gauge and for energies of single sites."""
     try:
-        rows, cell, hopping, coupling = lattice.continuation(side)
+        going_on: Any = lattice.continuation(side)
+        rows, cell, hopping, coupling = going_on
     except ValueError:
         return  # too small
     m, law = rows.size, f"beyond {side} there is an orbital for each of its rows"
@@ -818,7 +821,8 @@ def check_observable(
         observable = _named(observable, members(Observable))
     if isinstance(observable, type):
         observable = observable()
-    kind: Any = type(observable)
+    made: Any = observable
+    kind: Any = type(made)
     _check_variables(_Laws(kind.__name__), kind.variables)
     laws = _Laws(repr(observable) if kind.model_fields else kind.__name__)
     laws.hold(bool((kind.__doc__ or "").strip()), "its docstring says what it is")
@@ -835,7 +839,7 @@ def check_observable(
         law = "samples that are evaluated together are as alone"
         for one, other in zip(alone, samples, strict=True):
             _require_same(laws, law, one, other, kind.variables)
-        others = [x for x in ("currents", "noise", "density") if x != observable.name]
+        others = [x for x in ("currents", "noise", "density") if x != made.name]
         many = steady_current.Parameters(system=system, observables=(observable, *others))
         together = _evaluated(steady_current, many)
         law = "its numbers do not depend on what else is asked for"
@@ -861,7 +865,8 @@ def check_kind(kind: Kind | str, parameters: BaseModel | Mapping[str, Any] | Non
     """
     if isinstance(kind, str):
         kind = find_kind(_named(kind, {name: name for name in kind_names()}))
-    name = kind.__name__.rpartition(".")[2].replace("_", "-")
+    module: Any = kind
+    name = module.__name__.rpartition(".")[2].replace("_", "-")
     laws = _Laws(f"kind {name}")
     missing = [need for need in KIND_NEEDS if not hasattr(kind, need)]
     laws.hold(not missing, "it says all that a kind has to", f"no {', '.join(missing)}")
@@ -894,7 +899,8 @@ def _check_choice(laws: _Laws, kind: Kind, point: BaseModel, found: Outcome) -> 
     if not own:
         return
     rng = np.random.default_rng(1) if kind.is_random(point) else None
-    observables = kind.evaluate(point, rng, own=False)
+    module: Any = kind
+    observables = module.evaluate(point, rng, own=False)
     law = "observables are the same where its own variables are there already"
     _require_same(laws, law, observables, found, variables_at(kind, point).keys() - own.keys())
     alone = _evaluated(kind, point.model_copy(update={"observables": ()}))
@@ -908,7 +914,8 @@ def _points(laws: _Laws, kind: Kind, name: str, parameters: Any) -> Iterator[Bas
     elif parameters is not None:
         yield kind.Parameters(**parameters)
     else:
-        path = Path(inspect.getfile(kind)).parent / "examples" / f"{name}.yaml"
+        module: Any = kind
+        path = Path(inspect.getfile(module)).parent / "examples" / f"{name}.yaml"
         laws.hold(path.is_file(), "it has an example, or parameters are given", f"no {path}")
         study = load_study(path, find_kind=lambda _: kind, one_point=True)
         points = list(points_of(study.axes))

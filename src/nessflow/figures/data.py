@@ -4,6 +4,7 @@ import difflib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -85,7 +86,7 @@ def error_of(
     return None
 
 
-def variable(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[str]) -> xr.DataArray:
+def variable(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[Any]) -> xr.DataArray:
     """Return a variable over ``dims`` in their order, NaN at failed points.
 
     A variable with samples is replaced by its mean unless ``dims`` or ``sel`` has ``sample``.
@@ -103,16 +104,16 @@ def variable(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[str]) -
                 f"{name} has no dimension {dim!r}{_nearest(dim, data[name].dims)}; "
                 f"it has {', '.join(map(str, data[name].dims)) or 'none'}"
             )
-    for dim in values.dims:
-        if dim not in dims:
+    for other in values.dims:
+        if other not in dims:
             raise FigureError(
-                f"{name} has the further dimension {dim!r}: choose a value in sel, "
-                f"one of {_some(values[dim].values)}"
+                f"{name} has the further dimension {other!r}: choose a value in sel, "
+                f"one of {_some(values[other].values)}"
             )
     return values.transpose(*dims)
 
 
-def selected(data: xr.Dataset, name: str, sel: Selection, keep: Iterable[str] = ()) -> xr.DataArray:
+def selected(data: xr.Dataset, name: str, sel: Selection, keep: Iterable[Any] = ()) -> xr.DataArray:
     """Return a variable with the values in ``sel`` chosen, NaN at failed points.
 
     Dimensions of one value are dropped unless they are in ``keep``.
@@ -247,7 +248,7 @@ def _places(data: xr.Dataset, sel: Selection) -> dict[str, int | list[int]]:
 
     What stands beside a dimension, such as ``orbital``, selects all that have the value.
     """
-    places = {}
+    places: dict[str, Any] = {}
     for key, value in sel.items():
         if key not in data.dims:
             continue
@@ -261,10 +262,10 @@ def _places(data: xr.Dataset, sel: Selection) -> dict[str, int | list[int]]:
         if key not in data.coords or data[key].ndim != 1:
             known = [*data.dims, *(name for name in data.coords if data[name].ndim == 1)]
             raise FigureError(f"sel: no dimension {key!r}{_nearest(key, known)}")
-        (dim,), known = data[key].dims, data[key].values
+        (dim,), values = map(str, data[key].dims), data[key].values
         wanted = value if isinstance(value, list) else [value]
-        found = {i for one in wanted for i in _matches(key, known, one)}
-        before = np.atleast_1d(places.get(dim, np.arange(known.size))).tolist()
+        found = {i for one in wanted for i in _matches(key, values, one)}
+        before = np.atleast_1d(places.get(dim, np.arange(values.size))).tolist()
         places[dim] = [i for i in before if i in found]
         if not places[dim]:
             raise FigureError(f"sel: no {dim} has all that is chosen, {key} = {value!r} included")

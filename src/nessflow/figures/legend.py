@@ -17,7 +17,7 @@ from matplotlib.transforms import Bbox, ScaledTranslation
 from nessflow.figures.scales import lay_out
 from nessflow.figures.specs import ReferenceLine
 
-_PLACES = (
+_PLACES: tuple[Any, ...] = (
     "upper left",
     "upper right",
     "lower right",
@@ -107,7 +107,12 @@ def _is_covered(axes: Axes, box: Bbox) -> bool:
 
 def _reference_label(axes: Axes, line: ReferenceLine, place: float, side: int) -> Annotation:
     """Write a label at a place along its line, above (right of) it or with side -1 below."""
-    style = {"textcoords": "offset points", "fontsize": 7, "color": "0.3", "gid": _REFERENCE}
+    style: dict[str, Any] = {
+        "textcoords": "offset points",
+        "fontsize": 7,
+        "color": "0.3",
+        "gid": _REFERENCE,
+    }
     end = round(2 * place)
     if line.y is None:
         style |= {"xycoords": ("data", "axes fraction"), "rotation": 90}
@@ -195,9 +200,10 @@ def _share_entries(plots: Sequence[Axes]) -> bool:
 def _put_above_all(figure: Figure, plots: Sequence[Axes]) -> None:
     """Put one legend above all plots of a figure, in as many columns as fit."""
     for axes in plots:
-        if legend := axes.get_legend():
-            legend.remove()
+        if own := axes.get_legend():
+            own.remove()
     handles, labels = _entries(plots[0])
+    legend: Any = None
     for columns in range(len(labels), 0, -1):
         legend = figure.legend(handles, labels, loc="outside upper center", ncols=columns)
         if _extent(legend).width <= figure.bbox.width:

@@ -1,6 +1,6 @@
 """Drawing of each kind of plot from labelled data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -127,9 +127,10 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
     return figure
 
 
-def _empty_figure(panels: list[Plot]) -> tuple[Figure, list[Axes]]:
+def _empty_figure(panels: Sequence[Plot]) -> tuple[Figure, list[Axes]]:
     # Without an engine the layout stays as `lay_out` made it, and no format makes its own.
-    figure = Figure(layout="none")
+    without: Any = "none"
+    figure = Figure(layout=without)
     FigureCanvasAgg(figure)
     columns = min(len(panels), 3 if len(panels) != 4 else 2)
     rows = -(-len(panels) // columns)
@@ -340,8 +341,8 @@ def _residual(
     minus = curve.minus or ""
     known, values = along(data, spec.x, minus, sel)
     error = error_of(data, minus, sel, values.dims)
-    error = None if error is None else error.values
-    value, off = interpolated(known.values, values.values, error, x.values)
+    wrong = None if error is None else error.values
+    value, off = interpolated(known.values, values.values, wrong, x.values)
     total = y.copy(data=off) + (0.0 if band is None else band.values)
     return x.assign_attrs(known.attrs), (y - value).assign_attrs(values.attrs), total
 
@@ -434,13 +435,13 @@ def _require_same_unit(one: xr.DataArray, other: xr.DataArray) -> None:
 # Maps
 
 
-_CONTOURS = (
+_CONTOURS: tuple[dict[str, Any], ...] = (
     {"color": "black", "linestyle": "--"},
     {"color": "black", "linestyle": ":"},
     {"color": _GREEN, "linestyle": "-"},
     {"color": _PURPLE, "linestyle": "-"},
 )
-_OVER_MAP = (
+_OVER_MAP: tuple[dict[str, Any], ...] = (
     {"color": _GREEN, "linestyle": "--"},
     {"color": _PURPLE, "linestyle": ":"},
     {"color": _ORANGE, "linestyle": "-."},
@@ -472,9 +473,9 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
         source, sel = selection_of(spec, contour, study)
         other = variable(datasets[source], contour.z or spec.z, sel, [spec.y, spec.x])
         own = other.attrs["natural_units"] == values.attrs["natural_units"]
-        at = other.values * (factor if own else displayed(other.attrs).factor)
+        heights = other.values * (factor if own else displayed(other.attrs).factor)
         place = other[spec.x].values * x_factor, other[spec.y].values * y_factor
-        _contour(axes, *place, at, contour.level, contour.label, **style)
+        _contour(axes, *place, heights, contour.level, contour.label, **style)
     for layer, style in zip(spec.layers, _OVER_MAP, strict=False):
         source, sel = selection_of(spec, layer, study)
         at, line = along(datasets[source], layer.x or spec.x, layer.y, sel)
@@ -704,7 +705,8 @@ def _power_law(axes: Axes, spec: PowerLaw, datasets: Data, study: str) -> None:
 def _error_bars(
     axes: Axes, x: np.ndarray, y: np.ndarray, sem: np.ndarray | None, **style: Any
 ) -> None:
-    style = {"linestyle": "none", "marker": "o", "elinewidth": 1.0} | style
+    plain: dict[str, Any] = {"linestyle": "none", "marker": "o", "elinewidth": 1.0}
+    style = plain | style
     axes.errorbar(x, y, sem, label="mean ± standard error", **style)
 
 
@@ -738,7 +740,7 @@ def _fitted_line(
     )
 
 
-_PLOTS = {
+_PLOTS: dict[type, Callable[..., None]] = {
     Lines: _lines,
     Map: _map,
     SiteMap: _site_map,
@@ -804,11 +806,17 @@ def _tick(axis: Axis, values: xr.DataArray) -> None:
         tick_whole_numbers(axis, values.values)
 
 
-def _finish(axes: Axes, spec: Plot, references: Sequence[ReferenceLine]) -> None:
+def _finish(axes: Axes, spec: Plot, references: Sequence[Any]) -> None:
     """Apply what all plots have in common."""
     if spec.zero_line:
         axes.axhline(0, color="0.6", linewidth=0.6, linestyle="-", marker="", zorder=0)
-    thin = {"color": "0.4", "linewidth": 0.8, "linestyle": ":", "marker": "", "zorder": 0}
+    thin: dict[str, Any] = {
+        "color": "0.4",
+        "linewidth": 0.8,
+        "linestyle": ":",
+        "marker": "",
+        "zorder": 0,
+    }
     if isinstance(spec, Map):
         thin |= {"color": "white", "zorder": 2}  # over the colours, not under them
     for line in references:

@@ -172,6 +172,12 @@ class Lines(Plot):
 class Coloured(Plot):
     """What plots with colours by a variable have."""
 
+    if TYPE_CHECKING:
+
+        @property
+        def z(self) -> str | None:
+            """Variable of the colours."""
+
     zlabel: str | None = Field(None, description="words in place of the long name; no unit")
     zlim: Limits | None = None
     zscale: Scale = "linear"

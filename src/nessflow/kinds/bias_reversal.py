@@ -111,7 +111,8 @@ class BiasedSystem(Strict):
         if self.method == "third-order":
             with at_key("system"):
                 probed_systems.require_cold(self.system, "the third order")
-        found = {x.temperature for x in (*self.system.leads.values(), *self.system.probes.values())}
+        own, probes = self.system.leads.values(), self.system.probes.values()
+        found = {x.temperature for x in own} | {x.temperature for x in probes}
         if self.method == "linear" and (len(found) > 1 or None in found):
             raise KeyedError(
                 "linear response needs leads and probes of one given temperature; for others use "

@@ -153,11 +153,11 @@ def _counted(parameters: Parameters, system: OpenSystem, found: ParticleCumulant
         names = ", ".join(np.array(found.terminals)[still])
         reason = f"the charge of {names} does not fluctuate"
         counted["gaussian_probability"] = Estimate(gaussian, np.nan, reason)
-    never_zero = {}
+    never_zero: dict[str, Any] = {}
     if any(lead.temperature > 0 for lead in system.leads):
         # Nothing is counted at the field zero.
         generating = "generating_function_real", "generating_function_imaginary"
-        never_zero: dict[str, Any] = dict.fromkeys(("cumulant", "outside_probability"), True)
+        never_zero = dict.fromkeys(("cumulant", "outside_probability"), True)
         never_zero |= dict.fromkeys(generating, _fields(parameters) > 0)
     return outcome_of(OWN, counted, *of_integrals(found.converged), never_zero=never_zero)
 

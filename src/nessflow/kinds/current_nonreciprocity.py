@@ -123,8 +123,8 @@ def _outcomes(
         if len(systems) > 1:
             return [_outcomes(parameters, [system], demanded)[0] for system in systems]
         nothing = failed(VARIABLES, coordinates(parameters), str(error))
-        own = outcome_of(VARIABLES, known[0])
-        return [replace(nothing, values={**nothing.values, **own.values}, notes=own.notes)]
+        closed = outcome_of(VARIABLES, known[0])
+        return [replace(nothing, values={**nothing.values, **closed.values}, notes=closed.notes)]
     names, forward = found[0][0].terminals, systems[0]
     ends = [names.index(name) for name in probed_systems.lead_names(parameters.system)]
     limits = {"bare_particle_noise": probes.limits_of(forward, demanded)["bare_particle_noise"]}

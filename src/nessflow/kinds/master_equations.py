@@ -1,5 +1,6 @@
 """Currents, noise and entropy production of a network: exact and by master equations."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,7 @@ class Parameters(networks.NetworkParameters):
 # Those of network-relaxation first: figures of both give an equation the same look.
 EQUATIONS = ("exact", "epa", "local", "global", "local-broadened", "global-broadened")
 
-_BUILDERS = {
+_BUILDERS: dict[str, Callable[..., MasterEquation]] = {
     "epa": asymptotic_equation,
     "local": lambda system, bosonic, _: local_equation(system, bosonic),
     "local-broadened": broadened_local_equation,
@@ -124,7 +125,7 @@ class _Result:
 
     transport: Transport
     correlations: np.ndarray
-    error: float
+    error: float | np.ndarray
     converged: bool = True
 
 

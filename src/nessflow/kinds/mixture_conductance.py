@@ -109,7 +109,7 @@ def evaluate_many(parameters: Sequence[Parameters], rngs: Sequence[None] = ()) -
 
 def _outcomes(parameters: Sequence[Parameters]) -> list[Outcome]:
     lines = [one.mixture.state for one in parameters]
-    outcomes = [None] * len(lines)
+    outcomes: dict[int, Outcome] = {}
     for sign in (1, -1):
         members = [i for i, line in enumerate(lines) if line.sign == sign]
         if not members:
@@ -124,7 +124,7 @@ def _outcomes(parameters: Sequence[Parameters]) -> list[Outcome]:
             found["seebeck_coefficient"] *= -parameters[index].charge
             converged = all(gate.converged[column] for gate in gates)
             outcomes[index] = _outcome(lines[index], found, converged)
-    return outcomes
+    return [outcomes[index] for index in range(len(lines))]
 
 
 def _columns(gates: Sequence[Conductances], temperatures: np.ndarray) -> dict[str, Estimate]:

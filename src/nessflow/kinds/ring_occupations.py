@@ -1,5 +1,7 @@
 """Steady occupations, Lagrange parameters, bands and flows of a weakly coupled ring."""
 
+from typing import Any
+
 import numpy as np
 
 from nessflow.estimate import Estimate
@@ -78,7 +80,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "filled_energy": filled,
     }
     shape = ring.length, len(ring.bands.orbitals)
-    by_mode = {
+    by_mode: dict[str, Any] = {
         name: Estimate(value.reshape(shape), error.reshape(shape), undefined)
         for name, (value, error, undefined) in found.items()
         if VARIABLES[name].dims == _MODES

@@ -208,7 +208,7 @@ def never_zero_spectra(system: OpenSystem, energies: np.ndarray) -> dict[str, np
     """Return what vanishes by underflow alone: occupations end nowhere in the bands."""
     if all(lead.temperature == 0 for lead in system.leads):
         return {}
-    opened = np.logical_or.reduce(open_channels(system, energies), axis=0)
+    opened: Any = np.logical_or.reduce(open_channels(system, energies), axis=0)
     return dict.fromkeys(SPECTRAL_NAMES, opened)
 
 

@@ -109,14 +109,14 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
         reason = f"no root: the exchange does not change its sign between {lower:g} and {upper:g}"
         return _without_root(parameters, law, status_of(reason), "")
     mu, error, _ = root = _root(exchange, lower, upper)
-    own = {
+    of_root = {
         "chemical_potential": root,
         "reduced_chemical_potential": _reduced(root, system),
         "low_energy_law": law,
     }
     ends = max(mu - error, lower), min(mu + error, upper)
     found = observed.with_uncertain(observables(mu), map(observables, ends))
-    return joined(outcome_of(OWN, own, *status_of(at(mu).fault)), found)
+    return joined(outcome_of(OWN, of_root, *status_of(at(mu).fault)), found)
 
 
 def _without_root(

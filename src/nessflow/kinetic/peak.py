@@ -1,7 +1,7 @@
 """Largest current over the share of the nonequilibrium bath."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -176,7 +176,7 @@ def peak_current(
     found = max(peaks, key=lambda peak: abs(peak.particle_current.value))
     if not (sweep.converged and all(state.converged for state in found.states)):
         return unknown
-    return found._replace(around=_around(rests, inner))
+    return found._replace(around=_around(sweep.rests, inner))
 
 
 class _Sweep:
@@ -198,7 +198,7 @@ class _Sweep:
         self.bands, self.dissipator, self.coupling = bands, dissipator, coupling
         self.filling, self.rests = filling, np.asarray(rests, dtype=float)
         self.thermal = thermal_channel(bands, inverse_temperature)
-        self.columns = columns_of([self.thermal, *dissipator])
+        self.columns: Any = columns_of([self.thermal, *dissipator])
         self.number = Number(
             filling * bands.energy.value.size, (1 - filling) * bands.energy.value.size
         )
@@ -299,7 +299,7 @@ def _refined(sweep: _Sweep, i: int) -> Peak:
     return Peak(current, Estimate(1 - rest, error), True, "", (state, *around))
 
 
-def _around(rests: Sequence[float], inner: Sequence[int]) -> tuple[float, ...]:
+def _around(rests: np.ndarray, inner: Sequence[int]) -> tuple[float, ...]:
     """Return a few shares everywhere, those beside some, and those at the end."""
     places = np.arange(len(rests))
     chosen = (places % _SPARSE == 0) | (places >= len(rests) - 4)

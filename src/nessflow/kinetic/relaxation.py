@@ -49,7 +49,11 @@ def relax(
 
 
 def _integrated(
-    equation: RateEquation, occupation: np.ndarray, times: np.ndarray, count: int, factor: float
+    equation: RateEquation,
+    occupation: np.ndarray,
+    times: np.ndarray,
+    count: np.ndarray | float,
+    factor: float,
 ) -> np.ndarray:
     from scipy.integrate import solve_ivp
 

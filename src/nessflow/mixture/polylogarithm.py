@@ -67,7 +67,7 @@ def _piecewise(x: ArrayLike, branches: Any) -> np.ndarray:
     return result.reshape(x.shape)[()]
 
 
-def fermi_polylogarithm(order: float, x: np.ndarray) -> np.ndarray:
+def fermi_polylogarithm(order: float, x: ArrayLike) -> np.ndarray:
     """Return ``-Li_s(-e^x)``, positive, for s = 1, 2 or not an integer.
 
     Parameters
@@ -103,7 +103,7 @@ def fermi_polylogarithm(order: float, x: np.ndarray) -> np.ndarray:
     )
 
 
-def bose_polylogarithm(order: float, x: np.ndarray) -> np.ndarray:
+def bose_polylogarithm(order: float, x: ArrayLike) -> np.ndarray:
     """Return ``Li_s(e^x)`` for x < 0 and s = 1, 2 or not an integer.
 
     Parameters

@@ -148,9 +148,7 @@ class _Cubic:
         return sum(n * c * x ** (n - 1) for n, c in enumerate(self.coefficients, 1))
 
 
-def _newton(
-    cubic: _Cubic, x: np.ndarray, probes: np.ndarray, demanded: np.ndarray
-) -> np.ndarray | None:
+def _newton(cubic: _Cubic, x: np.ndarray, probes: np.ndarray, demanded: np.ndarray) -> Any:
     """Return the solution that Newton's method leads to from x, or None."""
     x = x.copy()
     with np.errstate(all="ignore"):

@@ -238,7 +238,7 @@ def _of_points(limits: Sequence, part: str, shape: tuple[int, ...]) -> np.ndarra
     return np.array(parts).reshape(-1, *[1] * len(shape))
 
 
-def _out_of_range(value: np.ndarray, error: np.ndarray, limits: Any) -> list[int]:
+def _out_of_range(value: np.ndarray, error: np.ndarray | None, limits: Any) -> list[int]:
     """Return the points with a value beyond a range, or an error larger than it."""
     lower, upper = (_of_points(limits, part, value.shape[1:]) for part in ("lower", "upper"))
     outside = (value < lower) | (value > upper)
@@ -247,7 +247,9 @@ def _out_of_range(value: np.ndarray, error: np.ndarray, limits: Any) -> list[int
     return _where(outside)
 
 
-def _range_fault(name: str, value: np.ndarray, error: np.ndarray, limits: Any, labels: Any) -> str:
+def _range_fault(
+    name: str, value: np.ndarray, error: np.ndarray | None, limits: Any, labels: Any
+) -> str:
     """Return what is wrong with a value of one point beyond its range by more than its error."""
     if not limits.bounded:
         return ""
@@ -281,7 +283,7 @@ def _largest(values: np.ndarray) -> float:
 
 
 def _lowest(
-    value: np.ndarray, error: np.ndarray, judged: np.ndarray
+    value: np.ndarray, error: np.ndarray | None, judged: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest eigenvalues of symmetric parts, and by how much they may be too low.
 
@@ -303,13 +305,13 @@ def _norms(matrices: np.ndarray) -> np.ndarray:
     return np.linalg.norm(matrices, axis=(-1, -2))
 
 
-def _indefinite(value: np.ndarray, error: np.ndarray, limits: Any) -> list[int]:
+def _indefinite(value: np.ndarray, error: np.ndarray | None, limits: Any) -> list[int]:
     """Return the points with matrices, (p, ..., m, m), that cannot have a negative eigenvalue."""
     lowest, allowed = _lowest(value, error, _of_points(limits, "semidefinite", value.shape[1:-2]))
     return _where(lowest + allowed < 0)
 
 
-def _sign_fault(name: str, value: np.ndarray, error: np.ndarray, limits: Any) -> str:
+def _sign_fault(name: str, value: np.ndarray, error: np.ndarray | None, limits: Any) -> str:
     """Return what is wrong with matrices of one point, (..., m, m)."""
     if not limits.is_semidefinite:
         return ""

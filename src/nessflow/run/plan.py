@@ -172,8 +172,8 @@ def plan_table(plans: list[Plan]) -> str:
         ]
         known = [plan.seconds for plan in plans if plan.reused < plan.points]
         total: Any = tuple(map(sum, zip(*known, strict=True))) if known and all(known) else None
-        seconds = total if known else (0.0, 0.0)
-        rows.append(_row(Plan("all", *numbers, seconds=seconds)))
+        numbers.append(total if known else (0.0, 0.0))
+        rows.append(_row(Plan("all", *numbers)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
         "  ".join(

@@ -6,6 +6,7 @@ is some epsilon times ``|G|``; where they cancel it is what was cancelled.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -21,7 +22,7 @@ _OF_CELLS = 8.0
 """Rounding of a lead's waves, eigenvectors of a general matrix, over that of a level."""
 
 
-def blur(system: OpenSystem, energies: np.ndarray | float) -> np.ndarray:
+def blur(system: OpenSystem, energies: Any) -> np.ndarray:
     """Return what levels, and energies beside them, are rounded by.
 
     Parameters

@@ -142,7 +142,7 @@ class ProbedSystem(systems.System):
                 with at_key("probes", name, "sites"):
                     group.require_sites(len(group.sites or ()))
             for site, key, of_key in systems.places(group.sites or ()):
-                place = ("probes", name, "sites", *key)
+                place: tuple[str | int, ...] = ("probes", name, "sites", *key)
                 self.lattice.require_site(site, *place, of_key=of_key)
                 if owner.setdefault(site, name) != name:
                     raise KeyedError(

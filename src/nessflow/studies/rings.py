@@ -87,7 +87,7 @@ class ChainBand(Strict):
         """Names of the orbitals of a cell."""
         return ("1",)
 
-    def hamiltonian(self):
+    def hamiltonian(self) -> tuple[np.ndarray, dict[int, np.ndarray]]:
         """Return matrices on a cell and to other cells, as `bands.bloch_bands` takes them."""
         return bands.chain_hamiltonian(self.hopping)
 
@@ -106,7 +106,7 @@ class RashbaBands(Strict):
         """Names of the orbitals of a cell."""
         return "up", "down"
 
-    def hamiltonian(self):
+    def hamiltonian(self) -> tuple[np.ndarray, dict[int, np.ndarray]]:
         """Return matrices on a cell and to other cells, as `bands.bloch_bands` takes them."""
         return bands.rashba_hamiltonian(self.hopping, self.alpha_y, self.alpha_z, self.zeeman)
 
@@ -140,7 +140,7 @@ class BlochBands(Strict):
         """Names of the orbitals of a cell."""
         return tuple(str(i + 1) for i in range(len(self.onsite)))
 
-    def hamiltonian(self):
+    def hamiltonian(self) -> tuple[np.ndarray, dict[int, np.ndarray]]:
         """Return matrices on a cell and to other cells, as `bands.bloch_bands` takes them."""
         hoppings = {d: np.array(rows) for d, rows in self.hoppings.items()}
         return np.array(self.onsite), hoppings
@@ -235,7 +235,8 @@ AnyDissipator = Annotated[
 @functools.lru_cache(maxsize=4)
 def _bloch_bands(kind: AnyBands, length: int, shift: float) -> bands.Bands:
     """Return the bands: the checks of a ring, and the points of a sweep, share them."""
-    return bands.bloch_bands(*kind.hamiltonian(), length, shift)
+    onsite, hoppings = kind.hamiltonian()
+    return bands.bloch_bands(onsite, hoppings, length, shift)
 
 
 @functools.lru_cache(maxsize=4)

@@ -97,7 +97,8 @@ class Batch:
         if all(other == first for other in others):
             return first
         # Whoever takes them for those of a system so gets no number instead of a wrong one.
-        leads, terminals = (tuple(map(copy.copy, parts)) for parts in first)
+        leads = tuple(map(copy.copy, first[0]))
+        terminals = tuple(map(copy.copy, first[1]))
         for part in (*leads, *terminals):
             vars(part).update(chemical_potential=np.nan, temperature=np.nan)
         return leads, terminals

@@ -212,10 +212,11 @@ class _Check:
             shown_x, shown_y = (self._units(name, axis) for axis in (panel.x, panel.y))
             yield from self._lattice(panel)
         else:
-            yield from self._read(("y",), panel.y, name, panel.sel, panel.x, {})
-            shown_x, shown_y = (self._units(name, axis) for axis in (panel.x, panel.y))
+            y = panel.y or ""
+            yield from self._read(("y",), y, name, panel.sel, panel.x, {})
+            shown_x, shown_y = (self._units(name, axis) for axis in (panel.x, y))
             yield from self._display_unit(shown_y)
-            quantity = self.layouts[name].quantities.get(panel.y)
+            quantity = self.layouts[name].quantities.get(y)
             if isinstance(panel, Samples) and quantity and not quantity.has_samples:
                 yield self._problem(("y",), "a variable with samples, of a study with an ensemble")
             if isinstance(panel, PowerLaw):

@@ -108,7 +108,8 @@ def start() -> None:
     os.environ[VARIABLE] = path
 
     def end() -> None:
-        server.stdin.close()
+        if server.stdin is not None:
+            server.stdin.close()
         # It waits for a child that still saves what it has.
         with suppress(subprocess.TimeoutExpired):
             server.wait(_SECONDS)
@@ -219,7 +220,9 @@ def serve(listener: socket.socket) -> list[str]:
     import selectors
     import shutil
 
-    source, own, steps, clients, served = _source(), None, None, {}, 0
+    source, own, served = _source(), None, 0
+    steps: Any = None
+    clients: dict[int, socket.socket] = {}
     selector = selectors.DefaultSelector()
     selector.register(_HEAD, selectors.EVENT_READ)
     selector.register(listener, selectors.EVENT_READ)
@@ -256,7 +259,9 @@ def serve(listener: socket.socket) -> list[str]:
                 os.setpgid(0, 0)
                 # Kept open to the end of the child, by which a client knows of it without a server.
                 client.detach()
-                for each in (listener, selector, *clients.values()):
+                listener.close()
+                selector.close()
+                for each in clients.values():
                     each.close()
                 _take_over(streams)
                 return arguments
@@ -264,11 +269,11 @@ def serve(listener: socket.socket) -> list[str]:
                 os.close(stream)
         elif key.fileobj == _HEAD:
             shutil.rmtree(os.path.dirname(listener.getsockname()), ignore_errors=True)
-            for each in (listener, _HEAD):
-                selector.unregister(each)
+            selector.unregister(listener)
+            selector.unregister(_HEAD)
             listener.close()
-            for each in clients:
-                _stop(each)
+            for child in clients:
+                _stop(child)
         elif key.fileobj is clients[pid]:
             # The client is gone.
             selector.unregister(key.fileobj)
@@ -277,7 +282,7 @@ def serve(listener: socket.socket) -> list[str]:
             client = clients.pop(pid)
             _tell(client, os.waitpid(pid, 0)[1])
             selector.unregister(key.fileobj)
-            os.close(key.fileobj)
+            os.close(key.fd)
             if client in selector.get_map():
                 selector.unregister(client)
             client.close()
@@ -312,7 +317,8 @@ def _take_over(streams: list[int]) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    sys.stdout.reconfigure(line_buffering=os.isatty(1))
+    stdout: Any = sys.stdout
+    stdout.reconfigure(line_buffering=os.isatty(1))
     sys.modules["numpy"].random.seed()
 
 

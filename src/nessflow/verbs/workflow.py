@@ -198,7 +198,7 @@ def _found(
     """Return what Snakemake needs to know of a project; add studies that are read to the known."""
     choice = chosen_studies(root, tier=choices["tier"], studies=studies) if memory else None
     chosen = [path.stem for path in choice.paths] if choice else []
-    pieces = _remembered(memory, chosen) if choice else {}
+    pieces = _remembered(memory, chosen) if memory and choice else {}
     unknown = [name for name, piece in pieces.items() if piece is None]
     every = memory.found("") if memory else None
     findings, faults, broken = {}, [], []
@@ -243,9 +243,10 @@ def _found(
     }
 
 
-def _remembered(memory: Memory, chosen: Iterable[str]) -> dict[str, Mapping | None]:
+def _remembered(memory: Memory, chosen: Iterable[str]) -> dict[str, Any]:
     """Return what is known of studies and of those that they need, None where nothing is."""
-    found, waiting = {}, list(chosen)
+    found: dict[str, Any] = {}
+    waiting = list(chosen)
     for name in waiting:
         if name not in found:
             found[name] = memory.found(name)

@@ -249,10 +249,11 @@ class _Task:
             largest = abs(common + excess - share).max(axis=0)
             largest = np.maximum(largest, is_driven * max(share, 1.0 - share))
         found = site_sums(system, energies, [sources[name] for name in self.names], self.between)
-        on_sites, beside = (dict(zip(self.names, x, strict=True)) for x in found)
+        elements = (dict(zip(self.names, x, strict=True)) for x in found)
         driven = np.maximum(abs(excess).max(axis=0), is_driven)
         holes = self.occupations.common_holes(energies)
-        return _Numbers(energies, common, holes, excess, gamma, on_sites, beside, largest, driven)
+        first = energies, common, holes, excess, gamma
+        return _Numbers._make((*first, *elements, largest, driven))
 
 
 def _densities(system: OpenSystem) -> frozenset[str]:
