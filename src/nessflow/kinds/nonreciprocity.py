@@ -113,11 +113,11 @@ def _one_direction(
     solved: ProbeSolution, probes: list[Probe], parameters: Parameters
 ) -> tuple[dict[str, Estimate], tuple[Status, str]]:
     """Return the estimates of one direction, and its status."""
-    system, accuracy, exact = solved.system, parameters.accuracy, parameters.method == "exact"
+    system, accuracy = solved.system, parameters.accuracy
+    currents = terminal_currents(system, accuracy) if parameters.method == "exact" else None
     inside = profiles(system, accuracy) if system.sites <= _LARGEST_PROFILE else None
     found = _profile(inside, solved) | state_of(solved) | noise(solved, probes, accuracy)
-    if exact:
-        currents = terminal_currents(system, accuracy)
+    if currents is not None:
         found |= flows_of(currents) | thermodynamics(system, currents)
     else:
         mean = mean_chemical_potential(system, probes)

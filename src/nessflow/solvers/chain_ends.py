@@ -745,7 +745,7 @@ def _end_self_energies(batch: Batch, energies: np.ndarray) -> list[np.ndarray]:
         mine = [
             row
             for lead, row in zip(batch.leads, rows, strict=True)
-            if bool(lead.sites[0] > 0) == is_last
+            if (lead.coupling[0][0] > 0) == is_last
         ]
         first, *others = mine or [0j * energies]
         ends.append(sum(others, first))
