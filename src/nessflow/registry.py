@@ -290,13 +290,13 @@ def _contents(module: ModuleType, name: str) -> dict[str, Any]:
 class Members:
     """The parts of a family by name, the source of each, and why other names cannot be used."""
 
-    parts: Mapping[str, type]
+    parts: Mapping[str, Any]
     sources: Mapping[str, Source]
     refused: Mapping[str, str]
     faults: tuple[str, ...]
 
 
-def members(family: type) -> Mapping[str, type]:
+def members(family: type) -> Mapping[str, Any]:
     """Return the parts of a family by name, those of the project and of installed packages too."""
     return _members(family, project()).parts
 
@@ -394,7 +394,7 @@ class AnyOf:
     role: type | None = None
 
     @property
-    def members(self) -> Mapping[str, type]:
+    def members(self) -> Mapping[str, Any]:
         """The parts by name, with the keys of the role."""
         parts = members(self.family)
         return parts if self.role is None else {n: in_role(p, self.role) for n, p in parts.items()}

@@ -208,8 +208,8 @@ def never_zero_spectra(system: OpenSystem, energies: np.ndarray) -> dict[str, np
     """Return what vanishes by underflow alone: occupations end nowhere in the bands."""
     if all(lead.temperature == 0 for lead in system.leads):
         return {}
-    opened: Any = np.logical_or.reduce(open_channels(system, energies), axis=0)
-    return dict.fromkeys(SPECTRAL_NAMES, opened)
+    opened = np.logical_or.reduce(open_channels(system, energies), axis=0)
+    return {name: opened for name in SPECTRAL_NAMES}
 
 
 def noise_limits(leads: int) -> Limits:

@@ -8,7 +8,6 @@ much as there are modes, not the square of it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -43,8 +42,8 @@ class Channel:
     out: np.ndarray
     into: np.ndarray
     strength: float = 1.0
-    out_error: Any = None
-    into_error: Any = None
+    out_error: np.ndarray = None  # type: ignore[assignment]  # an array is made of it
+    into_error: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         for name in ("out", "into"):

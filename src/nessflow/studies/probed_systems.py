@@ -31,6 +31,10 @@ CONVENTIONS = (
 class ProbeRole(Strict):
     """Probes that are alike, one on each of several sites."""
 
+    if TYPE_CHECKING:
+        is_placed: ClassVar[bool]
+        has_rows: ClassVar[bool]
+
     sites: Annotated[tuple[Site, ...] | dict[Site, Complex] | None, OrRegion()] = Field(
         None,
         description="list of sites, from 1, {start, stop, step} with stop included, {where: x < "
@@ -64,8 +68,7 @@ class ProbeRole(Strict):
 
     @model_validator(mode="after")
     def _rows(self) -> Self:
-        lead: Any = self
-        if lead.is_placed and self.sites is None:
+        if self.is_placed and self.sites is None:
             raise KeyedError("sites is missing; list the sites of the probes", "sites")
         systems.require_rows(self, "sites")
         return self
@@ -85,8 +88,7 @@ class ProbeRole(Strict):
 
     def places(self, name: str) -> dict[str, Place | None]:
         """Return the probes of the group by name, each with where it couples, from 1, if told."""
-        lead: Any = self
-        if self.sites is None or lead.has_rows or isinstance(self.sites, Mapping):
+        if self.sites is None or self.has_rows or isinstance(self.sites, Mapping):
             return {name: self.sites}
         return {f"{name} {site}": site for site in self.sites}
 

@@ -440,8 +440,7 @@ class System(Strict):
 
 def lattice_of(system: object, parameters: Mapping[str, Any] | None = None) -> Lattice:
     """Return a lattice that was made in Python: see `nessflow.systems.described`."""
-    python: Any = members(Lattice)["python"]
-    return python.of(system, parameters)
+    return members(Lattice)["python"].of(system, parameters)
 
 
 def place_of(system: System, name: str) -> Place:
@@ -452,7 +451,7 @@ def place_of(system: System, name: str) -> Place:
     KeyedError
         When none is given and it is neither the left nor the right lead.
     """
-    site: Any = system.leads[name].site
+    site = system.leads[name].site
     defaults = dict(zip(("left", "right"), system.lattice.contacts, strict=True))
     if site is None and name not in defaults:
         raise KeyedError(

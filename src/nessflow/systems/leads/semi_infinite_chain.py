@@ -22,7 +22,7 @@ class SemiInfiniteChain(Lead):
         """``onsite -+ 2 hopping``, in t."""
         return ((self.onsite - 2 * self.hopping, self.onsite + 2 * self.hopping),)
 
-    def _reduced(self, energies: np.ndarray) -> np.ndarray:
+    def _reduced(self, energies: Any) -> Any:
         """Energy from the band centre in half band widths."""
         return (np.asarray(energies, float) - self.onsite) / (2 * self.hopping)
 
@@ -49,8 +49,7 @@ class SemiInfiniteChain(Lead):
     def regular_derivatives(self, energy: float) -> np.ndarray:
         """Return the self-energy and its first two derivatives, see `Lead`."""
         half, scale = 2 * self.hopping, self.coupling**2 / self.hopping
-        scaled: Any = energy
-        x = self._reduced(scaled)
+        x = self._reduced(energy)
         if abs(x) < 1:
             root = np.sqrt((1 - x) * (1 + x))
             found = scale * np.array([x - 1j * root, 1 + 1j * x / root, 1j / root**3])
