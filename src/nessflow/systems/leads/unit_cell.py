@@ -232,7 +232,7 @@ class UnitCell(Lead):
 class _Interpolated(UnitCell):
     """Cells whose self-energy is interpolated between subband edges."""
 
-    kind: str = ""  # type: ignore[assignment]
+    kind: str = ""  # type: ignore[assignment]  # no file names it
 
     @property
     def interpolated(self) -> UnitCell:
