@@ -9,11 +9,12 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
-from nessflow.config.project import ConfigError, load_study, units_of_project
+from nessflow.config.project import ConfigError, Project, load_study, units_of_project
+from nessflow.config.study import Study
 from nessflow.errors import Problem, nearest
 from nessflow.registry import faults, find_kind, kind_names, use_project
 from nessflow.studies.kind import Status
@@ -60,7 +61,7 @@ def main() -> None:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="nessflow")
-def commands():
+def commands() -> None:
     """Currents, noise and entropy production of open quantum systems over parameter grids."""
     use_project(Path())
 
@@ -70,7 +71,7 @@ def commands():
 @click.option("--author", help="Who makes it; default the user.name of git.")
 @click.option("--slurm", is_flag=True, help="Add a profile for Slurm.")
 @click.option("--github", is_flag=True, help="Add a workflow of GitHub that tests it.")
-def init(folder, author, slurm, github):
+def init(folder: Path, author: str | None, slurm: bool, github: bool) -> None:
     """Make FOLDER a project with small studies and parts of its own; nothing is overwritten."""
     from nessflow.verbs.begin.init import git_name, init_project
 
@@ -88,7 +89,7 @@ def init(folder, author, slurm, github):
 @click.option(
     "--from", "source", required=True, metavar="STUDY|KIND", help="What it is to be like."
 )
-def new(name, source):
+def new(name: str, source: str) -> None:
     """Add a study like another one of the project, or like the example of a kind."""
     from nessflow.verbs.begin.init import new_study
 
@@ -100,7 +101,7 @@ def new(name, source):
 @TIER
 @ALLOW_LARGE
 @click.option("--probe", is_flag=True, help="Time two points of studies that never ran.")
-def plan(studies, tier, allow_large, probe):
+def plan(studies: tuple[str, ...], tier: str | None, allow_large: bool, probe: bool) -> None:
     """List what would run and why, what is reused and how long it may take."""
     from nessflow.run.plan import JOB_MINUTES, blocks_per_job, plan_study, plan_table
     from nessflow.verbs.plan import rerun_lines, size_lines
@@ -132,7 +133,9 @@ def plan(studies, tier, allow_large, probe):
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @TIER
-def point(study, overrides, sample, as_json, tier):
+def point(
+    study: str, overrides: tuple[str, ...], sample: int, as_json: bool, tier: str | None
+) -> None:
     """Evaluate one point; an axis that is not set takes its first value."""
     from nessflow.verbs.point import evaluate_point, point_table
 
@@ -159,7 +162,7 @@ def point(study, overrides, sample, as_json, tier):
 @click.argument("studies", nargs=-1)
 @TIER
 @ALLOW_LARGE
-def run(studies, tier, allow_large):
+def run(studies: tuple[str, ...], tier: str | None, allow_large: bool) -> None:
     """Compute studies and draw their figures here and now, without Snakemake; same files.
 
     What is there already is kept, as by `snakemake`, which can go on where this ended, and the
@@ -187,7 +190,7 @@ def run(studies, tier, allow_large):
 
 @commands.command("try")
 @click.argument("study")
-def trial(study):
+def trial(study: str) -> None:
     """Draw a study within seconds, on a coarse grid with few samples, and touch no results."""
     from nessflow.run.supervision import watched
 
@@ -211,7 +214,7 @@ def trial(study):
 @TIER
 @ALLOW_LARGE
 @LOG
-def solve(study, block, tier, allow_large, log):
+def solve(study: str, block: str, tier: str | None, allow_large: bool, log: Path | None) -> None:
     """Compute one block of a study (called by the workflow)."""
     from nessflow.run.plan import cost_file, write_cost
     from nessflow.run.solve import solve_block
@@ -243,7 +246,7 @@ def solve(study, block, tier, allow_large, log):
 @TIER
 @ALLOW_LARGE
 @LOG
-def gather(study, tier, allow_large, log):
+def gather(study: str, tier: str | None, allow_large: bool, log: Path | None) -> None:
     """Collect the blocks of a study into data.nc (called by the workflow)."""
     from nessflow.run.gather import gather_study
 
@@ -257,7 +260,9 @@ def gather(study, tier, allow_large, log):
 @TIER
 @ALLOW_LARGE
 @LOG
-def figure(study, figures, tier, allow_large, log):
+def figure(
+    study: str, figures: tuple[str, ...], tier: str | None, allow_large: bool, log: Path | None
+) -> None:
     """Draw figures of a study from its data, all by default (called by the workflow)."""
     from nessflow.verbs.draw import draw_study
     from nessflow.verbs.workflow import read_with_sources
@@ -277,7 +282,7 @@ def figure(study, figures, tier, allow_large, log):
 @TIER
 @ALLOW_LARGE
 @LOG
-def captions(study, tier, allow_large, log):
+def captions(study: str, tier: str | None, allow_large: bool, log: Path | None) -> None:
     """Write captions and manifest of the figures of a study (called by the workflow)."""
     from nessflow.verbs.draw import list_figures
 
@@ -290,12 +295,12 @@ def captions(study, tier, allow_large, log):
 @click.argument("studies", nargs=-1)
 @click.option("--repair", "mend", is_flag=True, help="Rename what is damaged; tell what is to run.")
 @TIER
-def verify(studies, mend, tier):
+def verify(studies: tuple[str, ...], mend: bool, tier: str | None) -> None:
     """Check every stored file: its checksum, that it is of the study as it is now, its numbers.
 
     Files of the studies named, or of all, the report and the archive among them.
     """
-    from nessflow.store.manifest import BLOCKS
+    from nessflow.config.study import BLOCKS
     from nessflow.verbs.verify import (
         archive_faults,
         beyond_repair,
@@ -305,7 +310,7 @@ def verify(studies, mend, tier):
     )
     from nessflow.verbs.workflow import read_with_sources
 
-    choices = {"tier": tier, "allow_large": True, "is_tolerant": True}
+    choices: dict[str, Any] = {"tier": tier, "allow_large": True, "is_tolerant": True}
     project, chosen = read_with_sources(Path(), studies or None, **choices)
     problems = []
     for name in chosen:
@@ -332,7 +337,7 @@ def verify(studies, mend, tier):
 @TIER
 @ALLOW_LARGE
 @LOG
-def report(studies, tier, allow_large, log):
+def report(studies: tuple[str, ...], tier: str | None, allow_large: bool, log: Path | None) -> None:
     """Write report/index.html in the results folder: figures, errors, plots of all studies.
 
     What is damaged or not of its study is named in its place, here and by exit status 2.
@@ -356,7 +361,7 @@ def report(studies, tier, allow_large, log):
     "--to", type=click.Path(path_type=Path), help="Folder; default tables beside the data."
 )
 @TIER
-def export(study, form, physical, to, tier):
+def export(study: str, form: str, physical: bool, to: Path | None, tier: str | None) -> None:
     """Write the data of a study as tables, one for each set of dimensions, with their units."""
     from nessflow.run.reader import read_data
     from nessflow.verbs.tables.export import write_tables
@@ -376,7 +381,7 @@ def export(study, form, physical, to, tier):
 @click.argument("what", metavar="FILE|STUDY")
 @click.argument("point", nargs=-1, metavar="[AXIS=VALUE]...")
 @TIER
-def explain(what, point, tier):
+def explain(what: str, point: tuple[str, ...], tier: str | None) -> None:
     """Say where a figure or dataset comes from, or why a study or a point is current or not.
 
     Of a file: which data, parameters, code and command.  Of a study: what has changed since its
@@ -401,7 +406,7 @@ def explain(what, point, tier):
 @commands.command()
 @click.argument("studies", nargs=-1)
 @TIER
-def retry(studies, tier):
+def retry(studies: tuple[str, ...], tier: str | None) -> None:
     """Have the next run compute failed points again, and nothing else."""
     from nessflow.run.retry import release_failures
     from nessflow.store.lock import hold_run_lock
@@ -420,7 +425,7 @@ def retry(studies, tier):
 @click.argument("key", required=False)
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of study files.")
 @TIER
-def describe(name, key, schema, tier):
+def describe(name: str | None, key: str | None, schema: bool, tier: str | None) -> None:
     """Describe a study, a kind with its keys and an example, a part, or list the kinds.
 
     With a KEY, such as system.leads.left.broadening: what can be written there.
@@ -452,7 +457,7 @@ def describe(name, key, schema, tier):
 
 
 @commands.group()
-def archive():
+def archive() -> None:
     """Pack results and source into one file, or check such a file."""
 
 
@@ -462,7 +467,9 @@ def archive():
 @TIER
 @ALLOW_LARGE
 @LOG
-def create(studies, blocks, tier, allow_large, log):
+def create(
+    studies: tuple[str, ...], blocks: bool, tier: str | None, allow_large: bool, log: Path | None
+) -> None:
     """Pack results and source into archive.zip in the results folder, an RO-Crate."""
     from nessflow.verbs.archive import create_archive
 
@@ -472,7 +479,7 @@ def create(studies, blocks, tier, allow_large, log):
 
 @archive.command()
 @click.argument("file", type=click.Path(path_type=Path))
-def check(file):
+def check(file: Path) -> None:
     """Compare an archive, zip file or unpacked folder, with its manifest."""
     from nessflow.publish.archive import check_archive
 
@@ -493,7 +500,7 @@ def _study_file(study: str, otherwise: str = "", others: Sequence[str] = ()) -> 
     return path
 
 
-def _project_study(name, tier, allow_large):
+def _project_study(name: str, tier: str | None, allow_large: bool) -> tuple[Project, Study]:
     project = read_project(Path(), tier=tier, studies=[name], allow_large=allow_large)
     return project, project.studies[name]
 

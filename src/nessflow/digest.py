@@ -91,7 +91,7 @@ def report_digest(root: Path = SOURCE) -> str:
 def _package_digest(package: str, files: str, root: Path) -> str:
     """Return the digest of all modules of a package and of the other files that it has."""
     folder = root / _PACKAGE / package
-    modules = set()
+    modules: set[str] = set()
     for path in sorted(folder.glob("*.py")):
         name = path.stem if path.stem != "__init__" else ""
         modules.update(closure(f"{_PACKAGE}.{package}.{name}".rstrip("."), root))
@@ -135,7 +135,7 @@ def _digest(modules: tuple[str, ...], roots: Roots, files: tuple[Path, ...] = ()
 
 def _counts(name: str, roots: Roots) -> bool:
     path = _path(name, roots)
-    return path.name != "__init__.py" or bool(_reading(name, roots)[0])
+    return path is not None and (path.name != "__init__.py" or bool(_reading(name, roots)[0]))
 
 
 @functools.cache
@@ -158,6 +158,8 @@ def _reading(module: str, roots: Roots) -> tuple[str, list[str]]:
     among it: names, times and sizes of files tell nothing of what is in them.
     """
     path = _path(module, roots)
+    if path is None:
+        raise ModuleNotFoundError(module)
     source = path.read_bytes()
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     follows_from = b"\0".join([_READER, package.encode(), source, b""])

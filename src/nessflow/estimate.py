@@ -1,12 +1,21 @@
 """Numbers with what they may be wrong by, and the uncertainty ratio made of three of them."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+Number: TypeAlias = Any
+"""A float, or an array of floats: the dimensions of a variable say which, no type does."""
 
-class Estimate(NamedTuple):
+
+class _Numbers(NamedTuple):
+    value: Number
+    error: Number
+    undefined: str = ""
+
+
+class Estimate(_Numbers):
     """A number, or an array of numbers, with what it may be wrong by.
 
     Attributes
@@ -17,11 +26,9 @@ class Estimate(NamedTuple):
         Why a value is NaN; empty where all values are defined.
     """
 
-    value: float | np.ndarray
-    error: float | np.ndarray
-    undefined: str = ""
+    __slots__ = ()
 
-    def at(self, index) -> "Estimate":
+    def at(self, index: Any) -> "Estimate":
         """Return some of the numbers, by an index of arrays of the value's shape."""
         value = self.value[index]
         why = self.undefined if self.undefined and np.isnan(value).any() else ""
@@ -30,13 +37,13 @@ class Estimate(NamedTuple):
     # Else a product with an array would be that array times a tuple.
     __array_ufunc__ = None
 
-    def __mul__(self, factor: float | np.ndarray) -> "Estimate":
+    def __mul__(self, factor: Number) -> "Estimate":
         """Return the product with an exact factor, or with one for each number."""
         return Estimate(self.value * factor, self.error * abs(factor), self.undefined)
 
     __rmul__ = __mul__
 
-    def __truediv__(self, divisor: float | np.ndarray) -> "Estimate":
+    def __truediv__(self, divisor: Number) -> "Estimate":
         """Return the quotient by an exact number, or by one for each number."""
         return Estimate(self.value / divisor, self.error / abs(divisor), self.undefined)
 
@@ -60,7 +67,8 @@ def undefined(reason: str, shape: tuple[int, ...] = ()) -> Estimate:
     Estimate
         NaN with an error of NaN.
     """
-    return Estimate(*np.full((2, *shape), np.nan), reason)
+    value, error = np.full((2, *shape), np.nan)
+    return Estimate(value, error, reason)
 
 
 def stacked(parts: Mapping[str, Estimate]) -> Estimate:

@@ -1,7 +1,7 @@
 """Numbers as parameters: evenly spaced, or a list of them; sites, a range or a list of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
@@ -18,8 +18,18 @@ class Grid(Strict):
 
     points: int = Field(401, ge=2, le=_MOST, description="number of points")
 
+    if TYPE_CHECKING:
+
+        @property
+        def start(self) -> float:
+            """First number."""
+
+        @property
+        def stop(self) -> float:
+            """Last number."""
+
     @model_validator(mode="after")
-    def _ascending(self):
+    def _ascending(self) -> Self:
         if not self.start < self.stop:
             raise KeyedError(f"start {self.start:g} is not below stop {self.stop:g}", "stop")
         return self
@@ -74,7 +84,7 @@ def listed(sites: object) -> object:
     return tuple(range(start, stop + 1, step))
 
 
-RANGE = {
+RANGE: dict[str, Any] = {
     "type": "object",
     "properties": {name: {"type": "integer"} for name in ("start", "stop", "step")},
     "required": ["start", "stop"],

@@ -278,7 +278,7 @@ def _require_arguments(found: Callable, function: str, parameters: Mapping[str, 
 # --- matrices -------------------------------------------------------------------------------------
 
 
-def rows_of(value: object, info: ValidationInfo) -> object:
+def rows_of(value: object, info: ValidationInfo) -> Any:
     """Return the rows of a matrix that stands in a file, or that Python gives; others as they are.
 
     Parameters
@@ -312,8 +312,9 @@ def rows_of(value: object, info: ValidationInfo) -> object:
     if isinstance(value, np.ndarray):
         value = value.tolist()
     # What a validator hands on counts as Python's, where rows are tuples.
-    is_list = isinstance(value, list)
-    return tuple(tuple(x) if isinstance(x, list) else x for x in value) if is_list else value
+    if not isinstance(value, list):
+        return value
+    return tuple(tuple(x) if isinstance(x, list) else x for x in value)
 
 
 class _OrFile:
@@ -405,7 +406,7 @@ def nesting(value: object) -> int:
     return 1 + nesting(value[0]) if isinstance(value, list | tuple) and value else 0
 
 
-def _form(*depths: int):
+def _form(*depths: int) -> Discriminator:
     """Return what tells the forms of a value apart: the nearest of some depths."""
     return Discriminator(lambda value: str(min(depths, key=lambda x: abs(x - nesting(value)))))
 

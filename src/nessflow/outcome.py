@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 
@@ -126,7 +127,7 @@ class Coordinate:
 class Outcome:
     """Values of one point by variable name, with a status and the reason for it."""
 
-    values: Mapping[str, np.ndarray | float]
+    values: Mapping[str, Any]
     status: Status = Status.OK
     message: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)

@@ -2,22 +2,29 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nessflow.validation import as_told, explained
 
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    # Where pydantic has it is its own affair.
+    ModelMetaclass = type(BaseModel)
 
-class _SaysWhatIsWrong(type(BaseModel)):
+
+class _SaysWhatIsWrong(ModelMetaclass):
     """Constructors that refuse values in the words in which a study file is refused."""
 
-    def __call__(cls, *args, **values):
-        values = cls.arguments(*args, **values)
+    def __call__(cls, *args: Any, **values: Any) -> Any:
+        model: Any = cls
+        values = model.arguments(*args, **values)
         try:
             return super().__call__(**values)
         except ValidationError as error:
-            raise explained(cls, values) or as_told(cls, error) from None
+            raise explained(model, values) or as_told(model, error) from None
 
 
 class Strict(BaseModel, metaclass=_SaysWhatIsWrong):
@@ -98,8 +105,13 @@ def at_key(*key: str | int, is_certain: bool = False) -> Iterator[None]:
 
 
 def quantity(
-    description: str, natural_units: str, default=..., *, if_complex: str = "", **constraints
-):
+    description: str,
+    natural_units: str,
+    default: Any = ...,
+    *,
+    if_complex: str = "",
+    **constraints: Any,
+) -> Any:
     """Return a pydantic field that knows its unit.
 
     Parameters
@@ -116,10 +128,7 @@ def quantity(
         Bounds as in ``pydantic.Field`` (``ge``, ``gt``, ``le``, ``lt``), and ``examples``: values
         that ``nessflow describe`` shows.
     """
-    return Field(
-        default,
-        description=description,
-        json_schema_extra={"natural_units": natural_units}
-        | ({"if_complex": if_complex} if if_complex else {}),
-        **constraints,
-    )
+    extra: dict[str, Any] = {"natural_units": natural_units}
+    if if_complex:
+        extra["if_complex"] = if_complex
+    return Field(default, description=description, json_schema_extra=extra, **constraints)

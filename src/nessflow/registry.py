@@ -26,12 +26,18 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Protocol, cast, get_args
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import (
+    BaseModel,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationInfo,
+)
 from pydantic_core import PydanticCustomError, core_schema
 
 from nessflow.errors import listed, nearest
@@ -146,12 +152,12 @@ def _package_of(folder: Path) -> str:
 
 def _own_source(path: Path, package: str) -> Source:
     place = (Path(FOLDER) / path.name).as_posix()
-    where = {"name": f"{FOLDER}.{path.stem}", "root": path.parents[1], "place": place}
+    where = f"{FOLDER}.{path.stem}", path.parents[1], place
     try:
         module = importlib.import_module(f"{package}.{path.stem}")
     except (Exception, SystemExit) as error:
-        return Source(**where, kind=_named(path.stem), fault=_fault_of_import(error, path))
-    return Source(**where, **_contents(module, _named(path.stem)))
+        return Source(*where, kind=_named(path.stem), fault=_fault_of_import(error, path))
+    return Source(*where, **_contents(module, _named(path.stem)))
 
 
 def _fault_of_import(error: BaseException, path: Path) -> str:
@@ -160,7 +166,7 @@ def _fault_of_import(error: BaseException, path: Path) -> str:
     return f"{where or f'{FOLDER}/{path.name}'}: {what}"
 
 
-def fault_of_outside(error: Exception, values: Mapping[str, object]) -> str:
+def fault_of_outside(error: Exception, values: Mapping[str, Any]) -> str:
     """Return what an error is that a study met which has parts from outside, "" where it has none.
 
     What such a part does wrong may be seen first where its values are used: then it names them all.
@@ -175,9 +181,7 @@ def fault_of_outside(error: Exception, values: Mapping[str, object]) -> str:
     texts = set(_texts_in(values))
     used = [source for source in _outside() if _is_named(source, texts)]
     for source in used:
-        where, what = (
-            _traced(error, Path(source.module.__file__).parent) if source.module else ("", "")
-        )
+        where, what = _traced(error, _file_of(source.module).parent) if source.module else ("", "")
         if where:
             return f"{where}: {what}"
     if not used:
@@ -208,7 +212,8 @@ def _texts_in(values: object) -> Iterator[str]:
 
 def _traced(error: BaseException, folder: Path) -> tuple[str, str]:
     """Return the line in a file of a folder nearest to an error, if any, and the error."""
-    at = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    frames = traceback.extract_tb(error.__traceback__)
+    at: list[tuple[str | None, int | None]] = [(f.filename, f.lineno) for f in frames]
     if isinstance(error, SyntaxError):
         at.append((error.filename, error.lineno))
     own = [(Path(name).name, line) for name, line in at if name and Path(name).parent == folder]
@@ -230,7 +235,7 @@ def _installed_sources() -> tuple[Source, ...]:
     return tuple(_installed_source(entry) for entry in entry_points(group=GROUP))
 
 
-def _installed_source(entry) -> Source:
+def _installed_source(entry: EntryPoint) -> Source:
     place = f"entry point {entry.name} = {entry.value}"
     if entry.dist is not None:
         place += f" of {entry.dist.name}"
@@ -240,8 +245,8 @@ def _installed_source(entry) -> Source:
     except (Exception, SystemExit) as error:
         fault = f"{place}: {type(error).__name__}: {error}"
         return Source(entry.module, Path(), place, kind=entry.name, fault=fault)
-    root = Path(module.__file__).parents[entry.module.count(".")]
-    if module.__spec__.submodule_search_locations is not None:
+    root = _file_of(module).parents[entry.module.count(".")]
+    if module.__spec__ is not None and module.__spec__.submodule_search_locations is not None:
         root = root.parent
     found = _contents(module, entry.name)
     if isinstance(loaded, type):
@@ -259,9 +264,13 @@ def _package_sources(home: str) -> tuple[Source, ...]:
     return tuple(map(_package_source, names))
 
 
+def _file_of(module: ModuleType) -> Path:
+    return Path(module.__file__ or "")
+
+
 def _package_source(name: str) -> Source:
     module = importlib.import_module(name)
-    path = Path(module.__file__)
+    path = _file_of(module)
     place = f"the package ({path.relative_to(_ROOT).as_posix()})"
     return Source(name, _ROOT, place, **_contents(module, _named(name.rpartition(".")[2])))
 
@@ -273,7 +282,7 @@ def _named(stem: str) -> str:
     return stem.replace("_", "-")
 
 
-def _contents(module: ModuleType, name: str) -> dict[str, object]:
+def _contents(module: ModuleType, name: str) -> dict[str, Any]:
     """Return what a module has to offer."""
     classes = [c for c in vars(module).values() if isinstance(c, type)]
     return {
@@ -290,13 +299,13 @@ def _contents(module: ModuleType, name: str) -> dict[str, object]:
 class Members:
     """The parts of a family by name, the source of each, and why other names cannot be used."""
 
-    parts: Mapping[str, type]
+    parts: Mapping[str, Any]
     sources: Mapping[str, Source]
     refused: Mapping[str, str]
     faults: tuple[str, ...]
 
 
-def members(family: type) -> Mapping[str, type]:
+def members(family: type) -> Mapping[str, Any]:
     """Return the parts of a family by name, those of the project and of installed packages too."""
     return _members(family, project()).parts
 
@@ -316,9 +325,11 @@ def _outside() -> tuple[Source, ...]:
 
 
 @functools.cache
-def _members(family: type, root: Path) -> Members:
+def _members(family: Any, root: Path) -> Members:
     sources = (*_package_sources(family.home), *_own_sources(root), *_installed_sources())
-    parts, places, refused = {}, {}, {}
+    parts: dict[str, Any] = {}
+    places: dict[str, Source] = {}
+    refused: dict[str, str] = {}
     broken = [source.fault for source in sources if source.fault]
     for source in sources:
         for part in source.classes:
@@ -327,7 +338,9 @@ def _members(family: type, root: Path) -> Members:
                 continue
             if lacking := _lacking(part, family):
                 broken.append(f"{source.place}: {part.__name__} does not say {lacking}")
-            elif "variables" in family.needs and (what := _not_variables(part.variables)):
+            elif "variables" in family.needs and (
+                what := _not_variables(getattr(part, "variables", None))
+            ):
                 broken.append(f"{source.place}: {part.__name__}.variables: {what}")
             elif name in parts:
                 both = f"{places[name].place} and {source.place}"
@@ -350,7 +363,7 @@ def _own_name(part: type) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-def _lacking(part: type, family: type) -> str:
+def _lacking(part: type, family: Any) -> str:
     """Return what a part has to say and does not, as text."""
     missing = set(getattr(part, "__abstractmethods__", ()))
     fields = getattr(part, "model_fields", {})
@@ -390,19 +403,23 @@ class AnyOf:
     role: type | None = None
 
     @property
-    def members(self) -> Mapping[str, type]:
+    def members(self) -> Mapping[str, Any]:
         """The parts by name, with the keys of the role."""
         parts = members(self.family)
         return parts if self.role is None else {n: in_role(p, self.role) for n, p in parts.items()}
 
-    def __get_pydantic_core_schema__(self, source, handler):
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         # The parts of a project are known when values are validated, and not before.
         return core_schema.with_info_plain_validator_function(self._validated)
 
-    def __get_pydantic_json_schema__(self, schema, handler):
+    def __get_pydantic_json_schema__(
+        self, schema: Any, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return handler(_union(self, project()).core_schema)
 
-    def _validated(self, value, info):
+    def _validated(self, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, self.role or self.family):
             return value
         kind = value.get("kind") if isinstance(value, Mapping) else None
@@ -431,7 +448,9 @@ def _union(any_of: AnyOf, root: Path) -> TypeAdapter:
 class _Union:
     parts: tuple[tuple[str, type], ...]
 
-    def __get_pydantic_core_schema__(self, source, handler):
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         choices = {name: handler.generate_schema(part) for name, part in self.parts}
         return core_schema.tagged_union_schema(choices, discriminator="kind")
 
@@ -573,7 +592,7 @@ def kind_source(name: str) -> Source:
     return source
 
 
-def _wrong_in(kind: ModuleType) -> str:
+def _wrong_in(kind: Any) -> str:
     """Return which name of a kind is something else than a kind needs, as text."""
     if not (isinstance(kind.Parameters, type) and issubclass(kind.Parameters, BaseModel)):
         return "Parameters: expected a class that derives from nessflow.parts.Strict"
@@ -601,7 +620,7 @@ def _package_kind(name: str) -> Iterator[Source]:
 # --- what a study uses ----------------------------------------------------------------------------
 
 
-def sources_of(kind: str, values: Iterable[object]) -> list[Source]:
+def sources_of(kind: str, values: Iterable[Any]) -> list[Source]:
     """Return where the kind of a study comes from, and all parts that its values name.
 
     Parameters
@@ -617,10 +636,11 @@ def sources_of(kind: str, values: Iterable[object]) -> list[Source]:
         The kind's first; for the same values the same in any process.
     """
     source, values = kind_source(kind), list(values)
+    module: Any = source.module
     names = set(_named_in(values))
     found = {
         part.sources[name]
-        for part in (_members(x, project()) for x in _families(source.module.Parameters))
+        for part in (_members(x, project()) for x in _families(module.Parameters))
         for name in part.parts.keys() & names
     }
     functions = (function_source(text)[0] for text in _named_in(values, "function"))
@@ -630,7 +650,9 @@ def sources_of(kind: str, values: Iterable[object]) -> list[Source]:
 
 def _families(model: type[BaseModel]) -> set[type]:
     """Return the families whose parts the values of a model may have, at any depth."""
-    families, seen, waiting = set(), set(), [model]
+    families: set[type] = set()
+    seen: set[type] = set()
+    waiting: list[Any] = [model]
     while waiting:
         node = waiting.pop()
         if isinstance(node, AnyOf):

@@ -6,7 +6,7 @@ are tried, and raises AssertionError with the law that fails, where, what was fo
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,9 @@ class _Laws:
             said += f", expected {expected}" if str(expected) else ""
             raise AssertionError(f"{self.part}: {law}{said}")
 
-    def agree(self, law: str, found, expected, allowed=0.0, at: Sequence | None = None) -> None:
+    def agree(
+        self, law: str, found: Any, expected: Any, allowed: Any = 0.0, at: Any = None
+    ) -> None:
         """Require that arrays agree within what is allowed; ``at`` names places along the first."""
         found, expected = np.asarray(found), np.asarray(expected)
         self.hold(found.shape == expected.shape, f"{law} (shape)", found.shape, expected.shape)
@@ -212,7 +214,8 @@ class _Along(Lead):
 
     @property
     def _vector(self) -> np.ndarray:
-        return np.exp(2j * np.arange(self.whole.rows) ** 2) / (1 + np.arange(self.whole.rows))
+        row = np.arange(self.whole.rows or 0)
+        return np.exp(2j * row**2) / (1 + row)
 
     @property
     def bands(self) -> tuple[tuple[float, float], ...]:
@@ -225,7 +228,8 @@ class _Along(Lead):
     @property
     def poles(self) -> tuple[tuple[complex, float], ...]:
         v = self._vector.conj()
-        return tuple((pole, abs(v @ u) ** 2) for pole, u in self.whole.poles_on(self.whole.rows))
+        poles = self.whole.poles_on(self.whole.rows or 0)
+        return tuple((pole, abs(v @ u) ** 2) for pole, u in poles)
 
     @property
     def uncoupled(self) -> Lead:
@@ -326,7 +330,7 @@ def _check_broadening(laws: _Laws, lead: Lead, energies: np.ndarray) -> None:
 def _integral(lead: Lead, energy: float | None = None) -> float:
     """Return ``int dx/2pi Gamma(x)``, or the principal value with ``1/(energy - x)``."""
 
-    def gamma(x):
+    def gamma(x: float) -> float:
         return float(lead.broadening_at(np.array([x]))[0]) / (2 * np.pi)
 
     total, middle, extent = 0.0, lead.reference_energy, _extent(lead)
@@ -357,13 +361,13 @@ def _check_causality(laws: _Laws, lead: Lead) -> None:
         energies += [high + 0.3 * (low - high) for (_, high), (low, _) in pairwise(lead.bands)]
         energies += [lead.bottom - 0.4 * extent, lead.top + 0.8 * extent]
     else:
-        energies = lead.reference_energy + _AROUND
-    energies = np.array(energies)
+        energies = (lead.reference_energy + _AROUND).tolist()
+    places = np.array(energies)
     real_poles = [(np.real(x), r) for x, r in lead.poles if np.imag(x) == 0]
     expected = [
         _integral(lead, w) + sum(r / (w - pole) for pole, r in real_poles) for w in energies
     ]
-    found = lead.self_energy(energies)
+    found = lead.self_energy(places)
     allowed = 3e-6 * max(abs(found).max(), 1e-300)
     law = "Re Sigma is the Hilbert transform of Gamma and the poles (Kramers-Kronig)"
     laws.agree(law, found.real, expected, allowed, energies)
@@ -410,7 +414,7 @@ def _check_poles(laws: _Laws, lead: Lead, energies: np.ndarray) -> None:
         scale = lead.reference_energy
         matrix = np.array([[scale + 0.3, 0.2], [0.2, scale - 0.4]], complex)
         matrix[0, 0] += lead.regular_self_energy(energy)
-        orbitals = [([0], np.sqrt([residue]), pole) for pole, residue in lead.poles]
+        orbitals = [(np.array([0]), np.sqrt([residue]), pole) for pole, residue in lead.poles]
         whole = energy * np.eye(2 + len(orbitals)) - bordered(matrix, orbitals)
         matrix[0, 0] += lead.self_energy(energy) - lead.regular_self_energy(energy)
         expected = np.linalg.inv(energy * np.eye(2) - matrix)
@@ -480,9 +484,10 @@ def _check_current(laws: _Laws, lead: Lead) -> None:
         for name, mu in zip(("left", "right"), potentials, strict=True)
     ]
     zero = Tridiagonal.zero(1)
-    found = steady_currents(OpenSystem(Tridiagonal([level], []), zero, zero, leads))
+    matrix = Tridiagonal(np.array([level]), np.empty(0))
+    found = steady_currents(OpenSystem(matrix, zero, zero, tuple(leads)))
 
-    def integrand(energy):
+    def integrand(energy: float) -> float:
         transmission = _transmission(lead, level, np.array([energy]))
         left, right = (fermi(np.array([energy]), mu, temperature) for mu in potentials)
         return float((transmission * (left - right))[0]) / (2 * np.pi)
@@ -553,9 +558,9 @@ def check_lattice(lattice: Lattice) -> None:
     expected[second, first] = -blocks.conj().swapaxes(1, 2)
     within = clean.reshape(sites, n, sites, n)[range(sites), :, range(sites)]
     expected[range(sites), range(sites)] = within
-    expected = expected.swapaxes(1, 2).reshape(size, size)
+    whole = expected.swapaxes(1, 2).reshape(size, size)
     law = "h[first, second] = -hopping of `bonds` is all there is beside the diagonal"
-    laws.agree(law, clean, expected)
+    laws.agree(law, clean, whole)
     for side in lattice.sides:
         _check_continuation(laws, lattice, side, clean)
     # Refuses sites beyond the last one, and no other.
@@ -566,7 +571,8 @@ def check_lattice(lattice: Lattice) -> None:
 def _check_continuation(laws: _Laws, lattice: Lattice, side: str, h: np.ndarray) -> None:
     """Check that a lattice goes on as it is, but for a gauge and for energies of single sites."""
     try:
-        rows, cell, hopping, coupling = lattice.continuation(side)
+        going_on: Any = lattice.continuation(side)
+        rows, cell, hopping, coupling = going_on
     except ValueError:
         return  # too small
     m, law = rows.size, f"beyond {side} there is an orbital for each of its rows"
@@ -768,10 +774,10 @@ def _check_outcome(
     law = "its values are within their limits, its errors not negative, each NaN has its reason"
     laws.hold(fine, law, f"{Status(verdict.status).name}: {verdict.message}")
     for name, value in verdict.values.items():
-        error = verdict.values.get(f"{name}_error")
-        if error is not None:
+        off = verdict.values.get(f"{name}_error")
+        if off is not None:
             law = f"{name} has an error where it has a value, and only there"
-            laws.hold(np.isfinite(error) == np.isfinite(value), law, error, value)
+            laws.hold(np.isfinite(off) == np.isfinite(value), law, off, value)
     for name, reason in outcome.notes.items():
         laws.hold(name in variables, f"the reason of {name} is that of a variable", reason)
         undefined = not np.isfinite(verdict.values[name]).all()
@@ -815,7 +821,8 @@ def check_observable(
         observable = _named(observable, members(Observable))
     if isinstance(observable, type):
         observable = observable()
-    kind = type(observable)
+    made: Any = observable
+    kind: Any = type(made)
     _check_variables(_Laws(kind.__name__), kind.variables)
     laws = _Laws(repr(observable) if kind.model_fields else kind.__name__)
     laws.hold(bool((kind.__doc__ or "").strip()), "its docstring says what it is")
@@ -832,7 +839,7 @@ def check_observable(
         law = "samples that are evaluated together are as alone"
         for one, other in zip(alone, samples, strict=True):
             _require_same(laws, law, one, other, kind.variables)
-        others = [x for x in ("currents", "noise", "density") if x != observable.name]
+        others = [x for x in ("currents", "noise", "density") if x != made.name]
         many = steady_current.Parameters(system=system, observables=(observable, *others))
         together = _evaluated(steady_current, many)
         law = "its numbers do not depend on what else is asked for"
@@ -858,7 +865,8 @@ def check_kind(kind: Kind | str, parameters: BaseModel | Mapping[str, Any] | Non
     """
     if isinstance(kind, str):
         kind = find_kind(_named(kind, {name: name for name in kind_names()}))
-    name = kind.__name__.rpartition(".")[2].replace("_", "-")
+    module: Any = kind
+    name = module.__name__.rpartition(".")[2].replace("_", "-")
     laws = _Laws(f"kind {name}")
     missing = [need for need in KIND_NEEDS if not hasattr(kind, need)]
     laws.hold(not missing, "it says all that a kind has to", f"no {', '.join(missing)}")
@@ -891,7 +899,8 @@ def _check_choice(laws: _Laws, kind: Kind, point: BaseModel, found: Outcome) -> 
     if not own:
         return
     rng = np.random.default_rng(1) if kind.is_random(point) else None
-    observables = kind.evaluate(point, rng, own=False)
+    module: Any = kind
+    observables = module.evaluate(point, rng, own=False)
     law = "observables are the same where its own variables are there already"
     _require_same(laws, law, observables, found, variables_at(kind, point).keys() - own.keys())
     alone = _evaluated(kind, point.model_copy(update={"observables": ()}))
@@ -905,7 +914,8 @@ def _points(laws: _Laws, kind: Kind, name: str, parameters: Any) -> Iterator[Bas
     elif parameters is not None:
         yield kind.Parameters(**parameters)
     else:
-        path = Path(inspect.getfile(kind)).parent / "examples" / f"{name}.yaml"
+        module: Any = kind
+        path = Path(inspect.getfile(module)).parent / "examples" / f"{name}.yaml"
         laws.hold(path.is_file(), "it has an example, or parameters are given", f"no {path}")
         study = load_study(path, find_kind=lambda _: kind, one_point=True)
         points = list(points_of(study.axes))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -79,8 +79,8 @@ class Fault:
 
 
 def validated(
-    model: type[Model] | TypeAdapter[Model], data: object, other_keys: tuple[str, ...] = ()
-) -> tuple[Model | None, list[Fault]]:
+    model: Any, data: object, other_keys: tuple[str, ...] = ()
+) -> tuple[Any, list[Fault]]:
     """Validate plain values without any conversion of text or booleans into numbers.
 
     Parameters
@@ -105,7 +105,7 @@ def validated(
         return _adapter(model).validate_json(text, strict=True), []
     except ValidationError as error:
         root = schema_of(model)
-        errors = error.errors(include_url=False)
+        errors: list[Any] = error.errors(include_url=False)
         found = [
             (e["type"], replace(_fault(root, data, e, other_keys), of_value=_is_of_value(e)))
             for e in errors[:_MOST]
@@ -121,7 +121,7 @@ class InvalidValues(ValueError):
     """Values that a model cannot have; its text is one line for each fault."""
 
 
-def explained(model: type[BaseModel], values: dict[str, object]) -> InvalidValues | None:
+def explained(model: type[BaseModel], values: dict[str, Any]) -> InvalidValues | None:
     """Return what is wrong with the arguments of a model, as it would be said of a file.
 
     Parameters
@@ -176,7 +176,7 @@ def _called(model: type[BaseModel]) -> str:
     return name
 
 
-def as_written(value: object) -> object:
+def as_written(value: object) -> Any:
     """Return a value as it stands in a file."""
     if isinstance(value, BaseModel):
         known = type(value).model_fields
@@ -196,7 +196,7 @@ def as_written(value: object) -> object:
     return str(value).strip("()") if isinstance(value, complex) else value
 
 
-def with_whole_numbers(value: object) -> object:
+def with_whole_numbers(value: Any) -> Any:
     """Return a copy of nested values where floats without a fraction are integers."""
     if isinstance(value, dict):
         return {key: with_whole_numbers(item) for key, item in value.items()}
@@ -313,7 +313,7 @@ def _unknown_key(properties: Iterable[str], key: Key, other_keys: tuple) -> Faul
 
 def _written(data: object, key: Key) -> Key:
     """Return ``key``, or that of the list, range or text that does not have its entry as such."""
-    written = ()
+    written: Key = ()
     for part in key:
         if not isinstance(data, dict | list):
             break
@@ -361,7 +361,7 @@ def _said_once(root: dict, data: object, found: Sequence[tuple[str, Fault]]) -> 
     keys = {fault.key for _, fault in found}
     above = {key[:size] for key in keys for size in range(len(key))}
     for kind, fault in found:
-        beside = [key[-1] for key in unknown if key[:-1] == fault.key[:-1]]
+        beside = [str(key[-1]) for key in unknown if key[:-1] == fault.key[:-1]]
         if kind == "missing" and closest(str(fault.key[-1]), beside):
             continue
         is_container = isinstance(functools.reduce(_item, fault.key, data), dict | list)
@@ -398,7 +398,8 @@ def _meaning(node: dict) -> str:
 
 def _key_of(root: dict, location: tuple, data: object) -> Key:
     """Return the key for pydantic's location, which names branches of unions as well."""
-    node, key = root, ()
+    node = root
+    key: Key = ()
     parts = list(location)
     while parts:
         node = resolved(root, node)
@@ -495,7 +496,7 @@ def _one_branch(root: dict, node: dict, data: object) -> dict:
 def _fits(node: dict, data: object) -> bool:
     if isinstance(data, dict):
         required = node.get("required", [])
-        return node.get("type") == "object" and (not required or set(data) & set(required))
+        return node.get("type") == "object" and bool(not required or set(data) & set(required))
     return node.get("type") == ("array" if isinstance(data, list) else "number")
 
 
@@ -513,7 +514,7 @@ def _child(root: dict, node: dict, part: str | int) -> dict:
     return {}
 
 
-def _item(data: object, part: object) -> object:
+def _item(data: Any, part: object) -> Any:
     try:
         return data[part]
     except (LookupError, TypeError):

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from snakemake.logging import ColorizingTextHandler
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -37,11 +38,13 @@ class LogHandler(LogHandlerBase):
         self._is_watched = stream.isatty() and not (
             chosen.dryrun or chosen.quiet or chosen.verbose or chosen.stdout or chosen.debug_dag
         )
-        self._progress, self._jobs, self._failed = None, {}, []
+        self._progress: Any = None
+        self._jobs: dict[Any, tuple[str, str, list[str]]] = {}
+        self._failed: list[str] = []
         if self._is_watched:
             os.environ[VARIABLE] = "1"
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def emit(self, record: Any) -> None:
         """Take what Snakemake says."""
         event = getattr(record, "event", None)
         if self._is_watched and event == LogEvent.RUN_INFO:
@@ -58,7 +61,7 @@ class LogHandler(LogHandlerBase):
         elif self._progress is not None:
             self._show(event, record)
 
-    def _show(self, event: LogEvent | None, record: logging.LogRecord) -> None:
+    def _show(self, event: LogEvent | None, record: Any) -> None:
         progress = self._progress
         if event == LogEvent.JOB_INFO:
             doing = record.rule_msg or record.rule_name

@@ -363,16 +363,16 @@ def step_entropy(lattice: MoverLattice, density: Estimate) -> Estimate:
     """
     if reason := without_reverse(lattice):
         return undefined(reason)
-    density, density_error, _ = density
+    held, density_error = density.value, density.error
     potentials = np.log([lattice.left, lattice.right])
-    flows = reservoir_currents(lattice, density) * potentials
+    flows = reservoir_currents(lattice, held) * potentials
     terms, error = [flows], 0.0
-    for rho, sign in ((step(lattice, density), 1), (density, -1)):
+    for rho, sign in ((step(lattice, held), 1), (held, -1)):
         terms += [sign * rho.ravel(), -sign * _times_log(rho, lattice.hopping * rho).ravel()]
         # The slope of rho ln rho, which is infinite at 0.
         most = lattice.hopping * np.maximum(rho, density_error)
         error += np.sum(density_error + abs(_times_log(density_error, most)))
     error += abs(potentials) @ (lattice.hopping[[0, -1]] * density_error[[1, 0], [0, -1]])
-    terms = np.concatenate(terms)
-    rounding = 4 * EPSILON * (np.log2(terms.size) + 1) * abs(terms).sum()
-    return Estimate(float(terms.sum()), float(error + rounding))
+    every = np.concatenate(terms)
+    rounding = 4 * EPSILON * (np.log2(every.size) + 1) * abs(every).sum()
+    return Estimate(float(every.sum()), float(error + rounding))

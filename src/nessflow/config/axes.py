@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from keyword import iskeyword
+from typing import Any
 
 from nessflow.config.document import Document, split
 from nessflow.config.grid import Axis, label_of
@@ -38,7 +39,7 @@ _AXIS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _CASE_LABEL = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
 
 
-def axis_entries(document: Document) -> Mapping[str, object]:
+def axis_entries(document: Document) -> Mapping[str, Any]:
     """Return the axes as written, or none when they are no mapping."""
     entries = document.data.get("axes")
     return entries if isinstance(entries, dict) else {}
@@ -46,7 +47,8 @@ def axis_entries(document: Document) -> Mapping[str, object]:
 
 def axes_of(document: Document) -> tuple[tuple[Axis, ...], list[Problem]]:
     """Return the axes that can be read, and the faults of the others beyond their form."""
-    axes, problems = [], []
+    axes: list[Axis] = []
+    problems: list[Problem] = []
     for name, entry in axis_entries(document).items():
         spec, _ = validated(AxisFile, entry)
         if spec is None:  # its faults are among those of the file
@@ -59,12 +61,12 @@ def axes_of(document: Document) -> tuple[tuple[Axis, ...], list[Problem]]:
 
 
 def _axis(document: Document, name: str, spec: AxisFile) -> Axis:
-    key = ("axes", name)
+    key: Key = ("axes", name)
     if (spec.outer is None) == (spec.inner is None):
         hint = "outer: one job for each value; inner: all values in one job"
         raise ConfigError([document.problem(key, "exactly one of outer and inner", hint)])
     outer = spec.outer is not None
-    values = spec.outer if outer else spec.inner
+    values: Any = spec.outer if outer else spec.inner
     key = (*key, "outer" if outer else "inner")
     cases = values.cases if isinstance(values, Cases) else None
     if cases is not None:
@@ -119,7 +121,8 @@ def name_problems(document: Document, kind: Kind) -> list[Problem]:
     taken |= {dim for variable in variables.values() for dim in variable.dims}
     taken |= {each.alias or name for name, each in kind.Parameters.model_fields.items()}
     places = place_names(kind)
-    problems, folded = [], {}
+    problems: list[Problem] = []
+    folded: dict[str, str] = {}
     for name in axis_entries(document):
         hint = ""
         first = folded.setdefault(name.casefold(), name)
@@ -172,13 +175,15 @@ def quantities_of(
     first = {axis.name: axis.labels[0] for axis in axes}
     points = [first]
     points += [{**first, a.name: label} for a in axes if a.cases for label in a.labels[1:]]
-    fields = {}
+    fields: dict[str, tuple[str, str]] = {}
     for labels in points:
         data = template_of(with_cases(document, axes, labels))
         for key, text in expressions_in(data):
             found = quantity_at(kind.Parameters, key, data)
             # A key that there is not is a fault of its own.
-            for name in names_in(text) if found is not None else ():
+            if found is None:
+                continue
+            for name in names_in(text):
                 if not any(fields.setdefault(name, ("", ""))) and expression(text).is_name:
                     fields[name] = found[0], _name_in(found[1])
     return fields

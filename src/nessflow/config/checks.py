@@ -8,12 +8,13 @@ import numpy as np
 from pydantic import BaseModel
 
 from nessflow.config.axes import axis_entries
-from nessflow.config.document import Document, split
+from nessflow.config.document import Document, dotted, split
 from nessflow.config.grid import Axis, Ensemble, block_count, point_count, points_of
 from nessflow.config.study import axis_key, checked_point, place_names, template_of
 from nessflow.config.study_file import MOST_BLOCKS, MOST_POINTS
 from nessflow.errors import Problem, closest, identity
 from nessflow.registry import Kind
+from nessflow.validation import Key
 from nessflow.written.expressions import (
     PLACE_NAMES,
     ExpressionError,
@@ -44,7 +45,7 @@ def expression_problems(
     places = place_names(kind) if kind is not None else frozenset(PLACE_NAMES)
     cases = {axis.name for axis in axes if axis.cases is not None}
     valid = [name for name in axis_entries(document) if name not in cases]
-    problems = []
+    problems: list[Problem] = []
     for key, text in _expressions(document, axes):
         if len(problems) > _MOST:
             break
@@ -64,13 +65,14 @@ def expression_problems(
 
 def use_problems(document: Document, axes: Sequence[Axis]) -> list[Problem]:
     """Check that every axis does something."""
-    used, valid = set(), [axis.name for axis in axes]
+    used: set[str | None] = set()
+    valid = [axis.name for axis in axes]
     for _, text in _expressions(document, axes):
         # One that cannot be read, or misspells an axis, is reported where expressions are checked.
         try:
             names = expression(text).names
         except ExpressionError:
-            names = set(_NAME.findall(text))
+            names = frozenset(_NAME.findall(text))
         used |= names | {closest(name, valid) for name in names - set(valid)}
     problems = []
     for axis in axes:
@@ -94,14 +96,16 @@ def _expressions(document: Document, axes: Sequence[Axis]) -> Iterator[tuple[tup
 
 def _conflicts(document: Document, axes: Sequence[Axis]) -> list[Problem]:
     """Check that no axis of cases replaces what an earlier one has set."""
-    problems, earlier = [], {}
+    problems: list[Problem] = []
+    earlier: dict[Key, str] = {}
     for axis in axes:
-        keys = {split(key): label for label, entries in axis.cases.items() for key in entries}
+        cases = axis.cases or {}
+        keys = {split(key): label for label, entries in cases.items() for key in entries}
         for key, label in keys.items():
             for other, name in earlier.items():
                 if other[: len(key)] == key:
-                    at = (*axis_key(axis), "cases", label, ".".join(key))
-                    hint = f"{name} sets {'.'.join(other)}: let only one axis set it"
+                    at = (*axis_key(axis), "cases", label, dotted(key))
+                    hint = f"{name} sets {dotted(other)}: let only one axis set it"
                     problems.append(document.problem(at, "another key", hint))
         earlier.update(dict.fromkeys(keys, axis.name))
     return problems
@@ -196,7 +200,7 @@ def _coordinate_problems(
     """
     if axis.outer:
         return []
-    found = {}
+    found: dict[str, np.ndarray] = {}
     labels = axis.labels if axis.cases is not None else {axis.labels[0], axis.labels[-1]}
     for label in labels:
         parameters, _ = checked_point(document, axes, {**base, axis.name: label}, kind)

@@ -51,7 +51,7 @@ def _is_number(
         return False
     data = template_of(document)
     if key[0] in KEYS:
-        entry = split(key[5]) if len(key) > 5 else ()
+        entry = split(str(key[5])) if len(key) > 5 else ()
         try:
             data = assigned(data, entry, document.get(key[:6]))
         except LookupError:

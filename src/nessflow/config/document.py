@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -36,7 +37,7 @@ COMMAND_LINE = Place("command line")
 class Document:
     """Nested plain values and the place of each."""
 
-    data: object
+    data: Any
     places: Mapping[Key, Place]
     origins: Mapping[Key, Key] = field(default_factory=dict)
     """Where values stand that were copied from elsewhere in the document."""
@@ -51,7 +52,7 @@ class Document:
             key = key[:-1]
         return self.places[key]
 
-    def get(self, key: Key, default: object = None) -> object:
+    def get(self, key: Key, default: object = None) -> Any:
         """Return the value at ``key``, or the default."""
         value = self.data
         for part in key:
@@ -63,7 +64,7 @@ class Document:
 
     def key(self, text: str) -> Key:
         """Return the key that a dotted text names; digits count entries where a list stands."""
-        key = ()
+        key: Key = ()
         for part in text.split("."):
             is_index = part.isdecimal() and isinstance(self.get(key), list)
             key = (*key, int(part) if is_index else part)
@@ -93,7 +94,7 @@ class Document:
         made = {key[:n]: place for n in range(1, len(key)) if key[:n] not in kept}
         return Document(data, {**kept, **made, key: place})
 
-    def _assigned(self, key: Key, value: object, place: Place) -> object:
+    def _assigned(self, key: Key, value: object, place: Place) -> Any:
         try:
             return assigned(self.data, key, value)
         except LookupError as error:
@@ -152,7 +153,7 @@ def split(key: str) -> Key:
     return tuple(key.split("."))
 
 
-def assigned(tree: object, key: Key, value: object) -> object:
+def assigned(tree: object, key: Key, value: object) -> Any:
     """Return nested mappings and lists with ``value`` at ``key``; missing mappings are made.
 
     Raises
@@ -262,7 +263,7 @@ class _Builder:
         self.count = 0
         self.scalars = YAML(typ="safe", pure=True).constructor
 
-    def value(self, node: Node, key: Key) -> object:
+    def value(self, node: Any, key: Key) -> Any:
         self.places.setdefault(key, self._line(node))
         self.count += 1
         if self.count > _MAX_VALUES or len(key) > _MAX_DEPTH:
@@ -274,8 +275,9 @@ class _Builder:
             return [self.value(item, (*key, index)) for index, item in enumerate(node.value)]
         return self._scalar(node, key)
 
-    def _mapping(self, node: MappingNode, key: Key) -> dict[str, object]:
-        result, alike = {}, {}
+    def _mapping(self, node: MappingNode, key: Key) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        alike: dict[str, str] = {}
         for name, item in node.value:
             if not isinstance(name, ScalarNode) or not name.value or name.value == "<<":
                 self._fault(name, key, "a name as key", "<< and nested keys are not allowed")
@@ -298,7 +300,7 @@ class _Builder:
                 result[name.value] = self.value(item, (*key, name.value))
         return result
 
-    def _scalar(self, node: ScalarNode, key: Key) -> object:
+    def _scalar(self, node: ScalarNode, key: Key) -> Any:
         kind = str(node.tag).removeprefix(_TAG)
         if kind in ("str", "timestamp", "value"):
             self._require_text(node, key)

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Axis:
     labels: tuple[str, ...]
     natural_units: str = "1"
     long_name: str = ""
-    cases: Mapping[str, Mapping[str, object]] | None = None
+    cases: Mapping[str, Mapping[str, Any]] | None = None
 
     def value(self, label: str) -> float | str:
         """Return what the label stands for: a float, or the name of a case."""

@@ -5,6 +5,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -130,8 +131,8 @@ def _inside(root: dict, place: _Place, part: str) -> Iterator[_Place]:
     for form in (node, *node.get("also", ())):
         if part in form.get("properties", {}):
             yield _Place(form["properties"][part], form, place.parts)
-    for branch in branches_of(node):
-        yield from _inside(root, _Place(branch, place.parent, place.parts), part)
+    for each in branches_of(node):
+        yield from _inside(root, _Place(each, place.parent, place.parts), part)
     if branches_of(node) or node.get("properties"):
         return
     for content in _contents(node):
@@ -177,7 +178,7 @@ _TEXT = "text"
 """Example of a text, of which nothing is known."""
 
 
-def example(root: dict, node: dict) -> object:
+def example(root: dict, node: dict) -> Any:
     """Return a value that a schema accepts: its own example, its default, or what it needs."""
     node = resolved(root, node)
     if node.get("examples"):
@@ -207,7 +208,8 @@ def example(root: dict, node: dict) -> object:
             is_counted = re.match(r"(site|lattice vector)\b", node.get("description", ""))
             return {"1" if is_counted else "a": example(root, contents[0])}
         return {x: example(root, properties[x]) for x in needed or list(properties)[:1]}
-    return {"string": _TEXT, "boolean": True, "null": None}.get(kind, _number(node))
+    examples: dict[Any, Any] = {"string": _TEXT, "boolean": True, "null": None}
+    return examples.get(kind, _number(node))
 
 
 def _number(node: dict) -> float:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from nessflow.config.document import COMMAND_LINE, Document, Place, parse, split
+from nessflow.config.document import COMMAND_LINE, Document, Place, dotted, parse, split
 from nessflow.errors import ConfigError, Problem, listed, nearest, shown
 from nessflow.validation import Key
 
@@ -113,7 +113,7 @@ def _without_effect(
             replaced = [any(parts[: len(split(e))] == split(e) for e in c) for c in cases.values()]
             if place is not COMMAND_LINE and replaced and all(replaced):
                 expected = f"a key that not every case of {name} sets"
-                hint = f"write {'.'.join(at)}.{next(iter(cases))}: {{...}} for each case"
+                hint = f"write {dotted(at)}.{next(iter(cases))}: {{...}} for each case"
                 yield Problem(place.file, place.line, key, shown(value), expected, hint)
 
 

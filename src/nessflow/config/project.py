@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -147,7 +147,7 @@ def load_project(
                 find_kind=find_kind,
                 figure_specs=figure_specs,
                 allow_large=allow_large,
-                units=settings.units and settings.units.units(),
+                units=None if settings.units is None else settings.units.units(),
             )
         except ConfigError as error:
             faults.setdefault(path.stem, []).extend(error.problems)
@@ -193,9 +193,9 @@ def _chosen(
         several = [studies] if isinstance(studies, str) and studies != "all" else studies
         several = several if isinstance(several, str) else list(several)
         document = document.replaced(("studies",), several, COMMAND_LINE)
-    settings, faults = validated(ProjectFile, document.data)
+    settings, wrong = validated(ProjectFile, document.data)
     if settings is None:
-        raise ConfigError(_problems(document, map(_of_another, faults)))
+        raise ConfigError(_problems(document, map(_of_another, wrong)))
     if fault := results_fault(root, settings.results):
         raise ConfigError([document.problem(("results",), "", fault)])
     found, faults = _study_files(root / "config" / "studies")
@@ -323,7 +323,8 @@ def load_study(
     if is_large or not isinstance(document.data.get("axes", {}), dict):
         # What follows would take minutes, or miss every axis.
         raise ConfigError(problems)
-    problems, warnings = problems + found, []
+    problems = problems + found
+    warnings: list[Problem] = []
     axes, found = axes_of(document)
     problems += found
     if kind is not None:
@@ -351,7 +352,7 @@ def load_study(
     problems += repeated_names(document)
     figures, found = _figures(document, figure_specs)
     problems += found
-    if problems:
+    if problems or file is None or kind is None:
         raise ConfigError([*problems, *warnings])
     study = Study(
         name=path.stem,
@@ -429,10 +430,11 @@ def _misspelt(document: Document, fault: Fault) -> Fault:
     """
     if len(fault.key) != 1 or fault.key[0] in document.data:
         return fault
-    found = closest(fault.key[0], [key for key in document.data if key not in KEYS])
+    wanted = str(fault.key[0])
+    found = closest(wanted, [key for key in document.data if key not in KEYS])
     if found is None:
         return fault
-    return Fault((found,), "a key of a study", nearest(found, [fault.key[0]]))
+    return Fault((found,), "a key of a study", nearest(found, [wanted]))
 
 
 def _size(value: object) -> int:
@@ -478,7 +480,8 @@ def _kind(document: Document, find_kind: FindKind) -> tuple[Kind | None, list[Pr
     name = document.data.get("study")
     if not isinstance(name, str):  # its fault is among those of the file
         return None, []
-    names, hint = (), ""
+    names: tuple[str, ...] = ()
+    hint = ""
     if re.fullmatch(NAME, name):
         try:
             return find_kind(name), []
@@ -493,7 +496,7 @@ def _kind(document: Document, find_kind: FindKind) -> tuple[Kind | None, list[Pr
 
 def _figures(
     document: Document, figure_specs: TypeAdapter | None
-) -> tuple[list[object], list[Problem]]:
+) -> tuple[list[Any], list[Problem]]:
     """Return the figures, and the faults of the keys that belong to their plots."""
     entries = items_of(document, "figures")
     if figure_specs is None:
@@ -513,11 +516,14 @@ def _source_problems(
     """Check what the figures of a study read from others; ``names`` are all there are."""
     problems = []
     for reference in references_of(study.document):
-        other = loaded.get(reference.source)
+        source = reference.source
+        if source is None:
+            continue
+        other = loaded.get(source)
         if other is not None:
             problems += reference_problems([reference], study.document, other.document, other.kind)
-        elif reference.source not in (None, *names) and not reference.source.endswith(".csv"):
+        elif source not in names and not source.endswith(".csv"):
             expected = f"one of the studies {listed(names)}"
-            hint = nearest(reference.source, names)
+            hint = nearest(source, names)
             problems.append(study.document.problem((*reference.entry, "from"), expected, hint))
     return problems

@@ -55,11 +55,11 @@ class Study:
     notes: str
     kind_name: str
     kind: Kind = field(repr=False)
-    template: Mapping[str, object]
+    template: Mapping[str, Any]
     axes: tuple[Axis, ...]
     ensemble: Ensemble | None
-    fits: tuple[Mapping[str, object], ...]
-    figures: tuple[object, ...]
+    fits: tuple[Mapping[str, Any], ...]
+    figures: tuple[Any, ...]
     path: Path
     tier: str
     document: Document = field(repr=False, compare=False)
@@ -79,7 +79,7 @@ class Study:
     @cached_property
     def blocks(self) -> list["Block"]:
         """Its points, job by job, in a fixed order."""
-        ranges = [None]
+        ranges: list[range | None] = [None]
         if of := self.ensemble:
             starts = range(0, of.samples, of.per_block)
             ranges = [range(s, min(s + of.per_block, of.samples)) for s in starts]
@@ -134,7 +134,7 @@ class Study:
         return sources_of(self.kind_name, self._written) + (list(READERS) if self.files else [])
 
     @property
-    def _written(self) -> list[object]:
+    def _written(self) -> list[Any]:
         return [self.template, *(axis.cases for axis in self.axes if axis.cases is not None)]
 
     @cached_property
@@ -220,7 +220,7 @@ OBSERVABLES = "observables"
 """The parameter that lists what is computed, in kinds that leave it to their studies."""
 
 
-def observables_of(kind: Kind, data: Mapping[str, object]) -> dict[str, Any]:
+def observables_of(kind: Kind, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a study asks for by name, from its parameters as written, checked or not.
 
     Empty where the kind leaves no choice.
@@ -228,7 +228,7 @@ def observables_of(kind: Kind, data: Mapping[str, object]) -> dict[str, Any]:
     return kind.chosen(data.get(OBSERVABLES)) if hasattr(kind, "chosen") else {}
 
 
-def variables_of(kind: Kind, data: Mapping[str, object]) -> dict[str, Any]:
+def variables_of(kind: Kind, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the variables of a study from its parameters as written, checked or not."""
     if not hasattr(kind, "chosen"):
         return dict(getattr(kind, "VARIABLES", {}))
@@ -239,7 +239,7 @@ def variables_at(kind: Kind, parameters: BaseModel) -> dict[str, Any]:
     """Return the variables of a point."""
     if not hasattr(kind, "chosen"):
         return dict(kind.VARIABLES)
-    return own_variables(kind) | _of_observables(parameters.observables)
+    return own_variables(kind) | _of_observables(getattr(parameters, OBSERVABLES))
 
 
 def own_variables(kind: Kind) -> dict[str, Any]:
@@ -320,13 +320,18 @@ def template_json(study: Study, outer: Labels | None = None) -> str:
     if outer is not None:
         cases = {name: {outer[name]: cases[name][outer[name]]} for name in cases.keys() & outer}
     parameters = {key: value for key, value in study.template.items() if key != OBSERVABLES}
-    content = {"kind": study.kind_name, "parameters": parameters, "cases": cases, "seed": None}
+    content: dict[str, Any] = {
+        "kind": study.kind_name,
+        "parameters": parameters,
+        "cases": cases,
+        "seed": None,
+    }
     if study.ensemble:
         content |= {"seed": study.ensemble.seed, "independent": study.ensemble.independent}
     return canonical_json(with_whole_numbers(with_contents(content)))
 
 
-def inner_cases(axes: Iterable[Axis]) -> dict[str, dict[str, object]]:
+def inner_cases(axes: Iterable[Axis]) -> dict[str, dict[str, Any]]:
     """Return the definitions of the cases that a block has side by side: axis -> label -> case."""
     return {
         axis.name: with_whole_numbers(with_contents(axis.cases))
@@ -378,7 +383,7 @@ def place_names(kind: Kind) -> frozenset[str]:
     return frozenset(PLACE_NAMES) if has_places(kind.Parameters) else frozenset()
 
 
-def template_of(document: Document) -> dict[str, object]:
+def template_of(document: Document) -> dict[str, Any]:
     """Return the parameters in a study's document."""
     return {key: value for key, value in document.data.items() if key not in KEYS}
 
@@ -419,7 +424,9 @@ def _located(
     return replace(_placed(document, fault, labels, names), of_point=fault.of_value and depends)
 
 
-def _placed(document, fault, labels, names) -> Problem:
+def _placed(
+    document: Document, fault: Fault, labels: Labels, names: Mapping[str, float]
+) -> Problem:
     written = document.get(fault.key)
     if fault.of_key or not is_expression(written):
         problem = document.problem(fault.key, fault.expected, fault.hint)
@@ -431,10 +438,10 @@ def _placed(document, fault, labels, names) -> Problem:
         return problem
     formula = expression(written)
     line = document.place(fault.key)
-    used = {n: label for n, label in labels.items() if n in formula.names}
+    told = {n: label for n, label in labels.items() if n in formula.names}
     if not formula.names <= names.keys():
         problem = document.problem(fault.key, fault.expected, fault.hint)
-        return replace(problem, point=_point(used))
+        return replace(problem, point=_point(told))
     hint = fault.hint or f"{dotted(fault.key)} is {written}"
     if len(formula.names) == 1:
         (name,) = formula.names
@@ -443,7 +450,7 @@ def _placed(document, fault, labels, names) -> Problem:
             _value_key(document, name, labels[name]), fault.expected, hint, labels[name]
         )
     hint = fault.hint or f"it is {formula.evaluate(names):.6g}"
-    hint += f" at {_point(used)}" if used else ""
+    hint += f" at {_point(told)}" if told else ""
     return document.problem(fault.key, fault.expected, hint)
 
 

@@ -138,7 +138,7 @@ class Reference(_Strict):
 def _size(unit: str, example: str) -> BeforeValidator:
     """Return the check of the size of a natural unit."""
 
-    def checked(value: object) -> object:
+    def checked(value: object) -> Any:
         if isinstance(value, str) and is_size(value, unit):
             return value
         raise ValueError(f"expected a number above 0 and its unit, such as {example}")
@@ -282,13 +282,13 @@ def study_schema(kinds: Mapping[str, Kind]) -> dict:
     }
 
 
-def _with_formulas(node: object, *formulas: dict) -> object:
+def _with_formulas(node: object, *formulas: dict) -> Any:
     """Return a schema in which numbers may be some formulas too, and sites what else they are."""
     if isinstance(node, list):
         return [_with_formulas(item, *formulas) for item in node]
     if not isinstance(node, dict):
         return node
-    result = {}
+    result: dict[str, Any] = {}
     for key, value in node.items():
         if key in _NAMED:
             result[key] = {name: _with_formulas(item, *formulas) for name, item in value.items()}

@@ -2,8 +2,9 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -26,7 +27,9 @@ def in_units(data: xr.Dataset, units: Units | None) -> xr.Dataset:
     return found
 
 
-def along(data: xr.Dataset, x: str, y: str, sel: Selection, first: Iterable[str] = ()):
+def along(
+    data: xr.Dataset, x: str, y: str, sel: Selection, first: Iterable[str] = ()
+) -> tuple[xr.DataArray, xr.DataArray]:
     """Return ``x`` and ``y`` of a line, or of one line for each value of further dimensions.
 
     Parameters
@@ -60,10 +63,12 @@ def along(data: xr.Dataset, x: str, y: str, sel: Selection, first: Iterable[str]
     abscissa = selected(data, x, sel)
     if abscissa.ndim != 1:
         raise FigureError(f"x: {x!r} has the dimensions {list(abscissa.dims)}, expected one")
-    return abscissa, variable(data, y, sel, [*first, *abscissa.dims])
+    return abscissa, variable(data, y, sel, [*first, *map(str, abscissa.dims)])
 
 
-def error_of(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[str]):
+def error_of(
+    data: xr.Dataset, name: str, sel: Selection, dims: Iterable[Hashable]
+) -> xr.DataArray | None:
     """Return standard error or numerical error of a variable over ``dims``; None without one.
 
     For a variable with samples it is the standard error of their mean, and of one of these the
@@ -81,7 +86,7 @@ def error_of(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[str]):
     return None
 
 
-def variable(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[str]) -> xr.DataArray:
+def variable(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[Any]) -> xr.DataArray:
     """Return a variable over ``dims`` in their order, NaN at failed points.
 
     A variable with samples is replaced by its mean unless ``dims`` or ``sel`` has ``sample``.
@@ -99,16 +104,16 @@ def variable(data: xr.Dataset, name: str, sel: Selection, dims: Iterable[str]) -
                 f"{name} has no dimension {dim!r}{_nearest(dim, data[name].dims)}; "
                 f"it has {', '.join(map(str, data[name].dims)) or 'none'}"
             )
-    for dim in values.dims:
-        if dim not in dims:
+    for other in values.dims:
+        if other not in dims:
             raise FigureError(
-                f"{name} has the further dimension {dim!r}: choose a value in sel, "
-                f"one of {_some(values[dim].values)}"
+                f"{name} has the further dimension {other!r}: choose a value in sel, "
+                f"one of {_some(values[other].values)}"
             )
     return values.transpose(*dims)
 
 
-def selected(data: xr.Dataset, name: str, sel: Selection, keep: Iterable[str] = ()) -> xr.DataArray:
+def selected(data: xr.Dataset, name: str, sel: Selection, keep: Iterable[Any] = ()) -> xr.DataArray:
     """Return a variable with the values in ``sel`` chosen, NaN at failed points.
 
     Dimensions of one value are dropped unless they are in ``keep``.
@@ -191,20 +196,20 @@ def interpolated(
 
 def failures(spec: Spec, datasets: Data, study: str) -> tuple[int, int]:
     """Return how many of the points that a figure reads failed, and how many it reads."""
-    read = {}
+    read: dict[str, np.ndarray] = {}
     for source, sel in selections_of(spec, study):
         if is_table(source):
             continue
         status = datasets[source]["status"]
         mask = read.setdefault(source, np.zeros(status.shape, dtype=bool))
         places = _places(datasets[source], sel)
-        everything = {dim: range(size) for dim, size in status.sizes.items()}
-        chosen = [np.atleast_1d(places.get(dim, everything[dim])) for dim in status.dims]
+        everything = {str(dim): range(size) for dim, size in status.sizes.items()}
+        chosen = [np.atleast_1d(places.get(dim, everything[dim])) for dim in everything]
         mask[np.ix_(*chosen) or ...] = True
     failed = 0
     for source, mask in read.items():
         failed += int((datasets[source]["status"].values[mask] != 0).sum())
-    return failed, sum(int(mask.sum()) for mask in read.values())
+    return failed, sum(map(np.count_nonzero, read.values()))
 
 
 def why_empty(data: xr.Dataset, name: str, sel: Selection) -> str:
@@ -243,7 +248,7 @@ def _places(data: xr.Dataset, sel: Selection) -> dict[str, int | list[int]]:
 
     What stands beside a dimension, such as ``orbital``, selects all that have the value.
     """
-    places = {}
+    places: dict[str, Any] = {}
     for key, value in sel.items():
         if key not in data.dims:
             continue
@@ -257,10 +262,10 @@ def _places(data: xr.Dataset, sel: Selection) -> dict[str, int | list[int]]:
         if key not in data.coords or data[key].ndim != 1:
             known = [*data.dims, *(name for name in data.coords if data[name].ndim == 1)]
             raise FigureError(f"sel: no dimension {key!r}{_nearest(key, known)}")
-        (dim,), known = data[key].dims, data[key].values
+        (dim,), values = map(str, data[key].dims), data[key].values
         wanted = value if isinstance(value, list) else [value]
-        found = {i for one in wanted for i in _matches(key, known, one)}
-        before = np.atleast_1d(places.get(dim, np.arange(known.size))).tolist()
+        found = {i for one in wanted for i in _matches(key, values, one)}
+        before = np.atleast_1d(places.get(dim, np.arange(values.size))).tolist()
         places[dim] = [i for i in before if i in found]
         if not places[dim]:
             raise FigureError(f"sel: no {dim} has all that is chosen, {key} = {value!r} included")

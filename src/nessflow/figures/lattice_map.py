@@ -1,7 +1,7 @@
 """Maps of a lattice: its sites where they are, coloured, and an arrow along each bond."""
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -49,9 +49,9 @@ class Drawn(NamedTuple):
 
     places: np.ndarray
     ends: np.ndarray
-    currents: np.ndarray | None
-    filling: np.ndarray | None
-    doubt: np.ndarray | None
+    currents: Any
+    filling: Any
+    doubt: Any
 
 
 def drawn_of(data: xr.Dataset, spec: SiteMap | CurrentMap) -> Drawn:
@@ -88,9 +88,9 @@ def drawn_of(data: xr.Dataset, spec: SiteMap | CurrentMap) -> Drawn:
     pairs, of = np.unique(np.sort(ends, axis=1), axis=0, return_inverse=True)
     drawn, currents = (pairs[:, 0] < pairs[:, 1]) & (pairs[:, 0] >= 0), None
     if current:
-        values, error = (x.values for x in _read(data, spec, current, bond))
-        values = np.where(turned, -values, values)
-        currents = _summed(values, error, of.ravel(), len(pairs))[0, drawn]
+        along, off = (x.values for x in _read(data, spec, current, bond))
+        along = np.where(turned, -along, along)
+        currents = _summed(along, off, of.ravel(), len(pairs))[0, drawn]
     return Drawn(places[shown], pairs[drawn], currents, filling, doubt)
 
 
@@ -109,7 +109,9 @@ def dimension_of(data: xr.Dataset, name: str, known: Collection[str]) -> str:
     raise FigureError(f"{name} has none of the dimensions {', '.join(known)}")
 
 
-def _read(data: xr.Dataset, spec: SiteMap | CurrentMap, name: str, dim: str):
+def _read(
+    data: xr.Dataset, spec: SiteMap | CurrentMap, name: str, dim: str
+) -> tuple[xr.DataArray, xr.DataArray]:
     """Return values along a dimension, and their errors."""
     values = variable(data, name, spec.sel, [dim])
     error = error_of(data, name, spec.sel, [dim])
@@ -184,8 +186,9 @@ def draw_lattice(axes: Axes, drawn: Drawn, **colours: object) -> EllipseCollecti
         _draw_arrows(axes, ends, drawn.currents, shortest)
     axes.set_aspect("equal")
     low, high = drawn.places.min(axis=0), drawn.places.max(axis=0)
-    for limits, one, other in zip((axes.set_xlim, axes.set_ylim), low, high, strict=True):
-        limits(one - 0.6 * shortest, other + 0.6 * shortest)
+    (left, bottom), (right, top) = low - 0.6 * shortest, high + 0.6 * shortest
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
     return sites
 
 

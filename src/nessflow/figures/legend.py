@@ -1,6 +1,7 @@
 """Legends and labels where no data are: in a free place of the plot, else above it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import getp
@@ -16,7 +17,7 @@ from matplotlib.transforms import Bbox, ScaledTranslation
 from nessflow.figures.scales import lay_out
 from nessflow.figures.specs import ReferenceLine
 
-_PLACES = (
+_PLACES: tuple[Any, ...] = (
     "upper left",
     "upper right",
     "lower right",
@@ -82,7 +83,8 @@ def _label_reference_lines(axes: Axes, lines: Sequence[ReferenceLine]) -> None:
     """
     for text in [text for text in axes.texts if text.get_gid() == _REFERENCE]:
         text.remove()
-    renderer = axes.figure.canvas.get_renderer()
+    canvas: Any = axes.figure.canvas
+    renderer = canvas.get_renderer()
     places = [(place, side) for side in (1, -1) for place in _ALONG]
     for line in filter(lambda line: line.label, lines):
         for place in places:
@@ -105,7 +107,12 @@ def _is_covered(axes: Axes, box: Bbox) -> bool:
 
 def _reference_label(axes: Axes, line: ReferenceLine, place: float, side: int) -> Annotation:
     """Write a label at a place along its line, above (right of) it or with side -1 below."""
-    style = {"textcoords": "offset points", "fontsize": 7, "color": "0.3", "gid": _REFERENCE}
+    style: dict[str, Any] = {
+        "textcoords": "offset points",
+        "fontsize": 7,
+        "color": "0.3",
+        "gid": _REFERENCE,
+    }
     end = round(2 * place)
     if line.y is None:
         style |= {"xycoords": ("data", "axes fraction"), "rotation": 90}
@@ -121,9 +128,10 @@ def overlaps(axes: Axes, box: Bbox) -> bool:
 
     The layout of the figure must have been made.
     """
-    box = Bbox.intersection(box, axes.get_window_extent())  # what is drawn ends at the frame
-    if box is None:
+    inside = Bbox.intersection(box, axes.get_window_extent())  # what is drawn ends at the frame
+    if inside is None:
         return False
+    box = inside
     for line in axes.lines:
         path = line.get_transform().transform_path(line.get_path()).cleaned(remove_nans=True)
         if line.get_linestyle() != "None" and path.intersects_bbox(box, filled=False):
@@ -136,7 +144,8 @@ def overlaps(axes: Axes, box: Bbox) -> bool:
         for path in collection.get_paths():
             if path.transformed(transform).intersects_bbox(box, filled=True):
                 return True
-    renderer = axes.figure.canvas.get_renderer()
+    canvas: Any = axes.figure.canvas
+    renderer = canvas.get_renderer()
     return any(text.get_window_extent(renderer).overlaps(box) for text in axes.texts)
 
 
@@ -191,9 +200,10 @@ def _share_entries(plots: Sequence[Axes]) -> bool:
 def _put_above_all(figure: Figure, plots: Sequence[Axes]) -> None:
     """Put one legend above all plots of a figure, in as many columns as fit."""
     for axes in plots:
-        if legend := axes.get_legend():
-            legend.remove()
+        if own := axes.get_legend():
+            own.remove()
     handles, labels = _entries(plots[0])
+    legend: Any = None
     for columns in range(len(labels), 0, -1):
         legend = figure.legend(handles, labels, loc="outside upper center", ncols=columns)
         if _extent(legend).width <= figure.bbox.width:
@@ -224,7 +234,8 @@ def _put_above(axes: Axes) -> None:
 
 
 def _extent(legend: Legend) -> Bbox:
-    return legend.get_window_extent(legend.figure.canvas.get_renderer())
+    canvas: Any = legend.figure.canvas
+    return legend.get_window_extent(canvas.get_renderer())
 
 
 def _made_opaque(legend: Legend) -> None:

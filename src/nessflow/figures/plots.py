@@ -1,7 +1,8 @@
 """Drawing of each kind of plot from labelled data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -126,9 +127,10 @@ def draw(spec: Spec, datasets: Data, study: str) -> Figure:
     return figure
 
 
-def _empty_figure(panels: list[Plot]) -> tuple[Figure, list[Axes]]:
+def _empty_figure(panels: Sequence[Plot]) -> tuple[Figure, list[Axes]]:
     # Without an engine the layout stays as `lay_out` made it, and no format makes its own.
-    figure = Figure(layout="none")
+    without: Any = "none"
+    figure = Figure(layout=without)
     FigureCanvasAgg(figure)
     columns = min(len(panels), 3 if len(panels) != 4 else 2)
     rows = -(-len(panels) // columns)
@@ -138,7 +140,7 @@ def _empty_figure(panels: list[Plot]) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def _colour_bar(mappable: ScalarMappable, axes: Axes, **options) -> Colorbar:
+def _colour_bar(mappable: ScalarMappable, axes: Axes, **options: Any) -> Colorbar:
     """Draw a colour bar that the layout keeps beside its plot."""
     return axes.figure.colorbar(mappable, ax=axes, use_gridspec=False, **options)
 
@@ -154,7 +156,7 @@ class _Line:
     y: xr.DataArray
     band: np.ndarray | None
     label: str
-    look: Mapping[str, object]
+    look: Mapping[str, Any]
     hue: xr.DataArray | None = None
     shift: float = 0.0
     empty: str | None = None
@@ -264,7 +266,9 @@ def _label_styles(axes: Axes, spec: Lines, groups: Sequence[Sequence[_Line]]) ->
             axes.plot([], [], label=curve.label, **look | {"color": "black"})
 
 
-def _mark_beyond(axes: Axes, lines, limits, factor: float, *, magnitude: bool) -> None:
+def _mark_beyond(
+    axes: Axes, lines: Any, limits: tuple[float, float], factor: float, *, magnitude: bool
+) -> None:
     """Draw an arrow at the edge of the plot for each point of a named case beyond it."""
     low, high = sorted(limits)
     label = "off the scale"
@@ -275,7 +279,11 @@ def _mark_beyond(axes: Axes, lines, limits, factor: float, *, magnitude: bool) -
         for beyond, edge, arrow in ((y > high, 0.965, "uparrow"), (y < low, 0.035, "downarrow")):
             if not beyond.any():
                 continue
-            look = {"linestyle": "none", "marker": rf"$\{arrow}$", "markersize": 7}
+            look: dict[str, Any] = {
+                "linestyle": "none",
+                "marker": rf"$\{arrow}$",
+                "markersize": 7,
+            }
             place = axes.get_xaxis_transform()
             count = int(beyond.sum())
             axes.plot(x[beyond], [edge] * count, color=line.look["color"], transform=place, **look)
@@ -330,10 +338,11 @@ def _residual(
     Both are quantities as those of the curve: columns know units, and not that they are currents.
     """
     sel = spec.sel | curve.sel
-    known, values = along(data, spec.x, curve.minus, sel)
-    error = error_of(data, curve.minus, sel, values.dims)
-    error = None if error is None else error.values
-    value, off = interpolated(known.values, values.values, error, x.values)
+    minus = curve.minus or ""
+    known, values = along(data, spec.x, minus, sel)
+    error = error_of(data, minus, sel, values.dims)
+    wrong = None if error is None else error.values
+    value, off = interpolated(known.values, values.values, wrong, x.values)
     total = y.copy(data=off) + (0.0 if band is None else band.values)
     return x.assign_attrs(known.attrs), (y - value).assign_attrs(values.attrs), total
 
@@ -365,7 +374,7 @@ def _places(hue: xr.DataArray, data: xr.Dataset) -> list[int]:
 
 def _look(
     spec: Lines, number: int, place: int, hue: xr.DataArray | None, index: int = 0
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return how the line of value ``index`` of a hue, in entry ``number``, looks.
 
     The values of a hue have one colour each in all entries, by their ``place``; entries then
@@ -426,13 +435,13 @@ def _require_same_unit(one: xr.DataArray, other: xr.DataArray) -> None:
 # Maps
 
 
-_CONTOURS = (
+_CONTOURS: tuple[dict[str, Any], ...] = (
     {"color": "black", "linestyle": "--"},
     {"color": "black", "linestyle": ":"},
     {"color": _GREEN, "linestyle": "-"},
     {"color": _PURPLE, "linestyle": "-"},
 )
-_OVER_MAP = (
+_OVER_MAP: tuple[dict[str, Any], ...] = (
     {"color": _GREEN, "linestyle": "--"},
     {"color": _PURPLE, "linestyle": ":"},
     {"color": _ORANGE, "linestyle": "-."},
@@ -464,9 +473,9 @@ def _map(axes: Axes, spec: Map, datasets: Data, study: str) -> None:
         source, sel = selection_of(spec, contour, study)
         other = variable(datasets[source], contour.z or spec.z, sel, [spec.y, spec.x])
         own = other.attrs["natural_units"] == values.attrs["natural_units"]
-        at = other.values * (factor if own else displayed(other.attrs).factor)
+        heights = other.values * (factor if own else displayed(other.attrs).factor)
         place = other[spec.x].values * x_factor, other[spec.y].values * y_factor
-        _contour(axes, *place, at, contour.level, contour.label, **style)
+        _contour(axes, *place, heights, contour.level, contour.label, **style)
     for layer, style in zip(spec.layers, _OVER_MAP, strict=False):
         source, sel = selection_of(spec, layer, study)
         at, line = along(datasets[source], layer.x or spec.x, layer.y, sel)
@@ -517,7 +526,8 @@ def _current_map(axes: Axes, spec: CurrentMap, datasets: Data, study: str) -> No
     text = "no current beyond its numerical error"
     if largest:
         text = f"longest arrow: {largest:.3g} {unit_text(unit)}".strip()
-    look = {"linestyle": "none", "color": "black", "marker": r"$\rightarrow$" if largest else ""}
+    arrow = r"$\rightarrow$" if largest else ""
+    look: dict[str, Any] = {"linestyle": "none", "color": "black", "marker": arrow}
     axes.plot([], [], label=text, markersize=7, **look)
 
 
@@ -539,7 +549,8 @@ def _lattice(
     sites = draw_lattice(axes, drawn, **colours)
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     is_flat = high - low < _FLAT * (right - left)
-    if axes.get_subplotspec().get_gridspec().get_geometry() == (1, 1):
+    place: Any = axes.get_subplotspec()
+    if place.get_gridspec().get_geometry() == (1, 1):
         room = _BAR * bool(spec.z)
         _fit_height(axes, _LABELS + room * (not is_flat), 2 * _LABELS + room * is_flat)
     if spec.z:
@@ -563,23 +574,31 @@ def _lattice(
 def _fit_height(axes: Axes, beside: float, below: float) -> None:
     """Make a figure as high as a plot of equal scales needs, with inches around it given."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    width, _ = axes.figure.get_size_inches()
+    figure: Any = axes.figure
+    width, _ = figure.get_size_inches()
     height = (width - beside) * (high - low) / (right - left) + below
-    axes.figure.set_size_inches(width, float(np.clip(height, _FLAT * width, 1.3 * width)))
+    figure.set_size_inches(width, float(np.clip(height, _FLAT * width, 1.3 * width)))
 
 
 def _beyond(mesh: QuadMesh | EllipseCollection) -> str:
     """Return at which ends of its colours a map has values beyond them."""
     if isinstance(mesh.norm, BoundaryNorm):
         return mesh.norm.extend
-    values, (low, high) = mesh.get_array().compressed(), mesh.get_clim()
-    ends = [bool(np.any(values < low)), bool(np.any(values > high))]
-    return {(False, False): "neither", (True, False): "min", (False, True): "max"}.get(
-        tuple(ends), "both"
-    )
+    drawn: Any = mesh.get_array()
+    values, (low, high) = drawn.compressed(), mesh.get_clim()
+    ends = bool(np.any(values < low)), bool(np.any(values > high))
+    return {(False, False): "neither", (True, False): "min", (False, True): "max"}.get(ends, "both")
 
 
-def _contour(axes: Axes, x, y, z: np.ndarray, level: float, label: str, **style) -> None:
+def _contour(
+    axes: Axes,
+    x: np.ndarray,
+    y: np.ndarray,
+    z: np.ndarray,
+    level: float,
+    label: str,
+    **style: Any,
+) -> None:
     """Draw the line where z has one value, if there is one."""
     if min(z.shape) > 1 and np.nanmin(z) < level < np.nanmax(z):
         axes.contour(
@@ -588,7 +607,7 @@ def _contour(axes: Axes, x, y, z: np.ndarray, level: float, label: str, **style)
         axes.plot([], [], marker="", label=label, **style)
 
 
-def _colours(z: np.ndarray, spec: Coloured, error: np.ndarray | float) -> dict[str, object]:
+def _colours(z: np.ndarray, spec: Coloured, error: np.ndarray | float) -> dict[str, Any]:
     """Return colours that diverge from zero for values of both signs, else in sequence.
 
     What differs by no more than its error has one colour.
@@ -641,7 +660,12 @@ def _samples(axes: Axes, spec: Samples, datasets: Data, study: str) -> None:
         rasterized=y.size > _VECTORS,
         label="samples",
     )
-    style = {"color": "black", "linestyle": "--", "marker": "", "linewidth": 0.8}
+    style: dict[str, Any] = {
+        "color": "black",
+        "linestyle": "--",
+        "marker": "",
+        "linewidth": 0.8,
+    }
     axes.plot(x, np.fmax.reduce(y, axis=1), label="envelope", **style)
     axes.plot(x, np.fmin.reduce(y, axis=1), **style)
     _error_bars(axes, x, mean.values * factor, sem.values * factor, color=_RED, linestyle="-")
@@ -678,8 +702,11 @@ def _power_law(axes: Axes, spec: PowerLaw, datasets: Data, study: str) -> None:
         axes.plot(x * x_factor, line, color="black", linestyle=style, marker="", label=law.label)
 
 
-def _error_bars(axes: Axes, x: np.ndarray, y: np.ndarray, sem: np.ndarray | None, **style) -> None:
-    style = {"linestyle": "none", "marker": "o", "elinewidth": 1.0} | style
+def _error_bars(
+    axes: Axes, x: np.ndarray, y: np.ndarray, sem: np.ndarray | None, **style: Any
+) -> None:
+    plain: dict[str, Any] = {"linestyle": "none", "marker": "o", "elinewidth": 1.0}
+    style = plain | style
     axes.errorbar(x, y, sem, label="mean ± standard error", **style)
 
 
@@ -687,7 +714,7 @@ def _fitted_line(
     axes: Axes, data: xr.Dataset, spec: PowerLaw, x_factor: float, factor: float
 ) -> None:
     """Draw a fit over its range; nothing when the data did not allow one."""
-    fit = spec.fit.replace("-", "_")
+    fit = (spec.fit or "").replace("-", "_")
     if f"{fit}_exponent" not in data:
         raise FigureError(f"fit: the study has no fit {spec.fit!r}")
     exponent, error, prefactor = (
@@ -695,7 +722,7 @@ def _fitted_line(
         for part in ("exponent", "exponent_error", "prefactor")
     )
     if exponent.ndim:
-        raise FigureError(f"fit: choose a value of {', '.join(exponent.dims)} in sel")
+        raise FigureError(f"fit: choose a value of {', '.join(map(str, exponent.dims))} in sel")
     if not np.isfinite(prefactor):
         return
     low, high = exponent.attrs["range"]
@@ -713,7 +740,7 @@ def _fitted_line(
     )
 
 
-_PLOTS = {
+_PLOTS: dict[type, Callable[..., None]] = {
     Lines: _lines,
     Map: _map,
     SiteMap: _site_map,
@@ -779,11 +806,17 @@ def _tick(axis: Axis, values: xr.DataArray) -> None:
         tick_whole_numbers(axis, values.values)
 
 
-def _finish(axes: Axes, spec: Plot, references: Sequence[ReferenceLine]) -> None:
+def _finish(axes: Axes, spec: Plot, references: Sequence[Any]) -> None:
     """Apply what all plots have in common."""
     if spec.zero_line:
         axes.axhline(0, color="0.6", linewidth=0.6, linestyle="-", marker="", zorder=0)
-    thin = {"color": "0.4", "linewidth": 0.8, "linestyle": ":", "marker": "", "zorder": 0}
+    thin: dict[str, Any] = {
+        "color": "0.4",
+        "linewidth": 0.8,
+        "linestyle": ":",
+        "marker": "",
+        "zorder": 0,
+    }
     if isinstance(spec, Map):
         thin |= {"color": "white", "zorder": 2}  # over the colours, not under them
     for line in references:

@@ -5,6 +5,7 @@ import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 KEY = "nessflow"
@@ -24,7 +25,7 @@ class RecordError(Exception):
         )
 
 
-def read_record(path: Path) -> dict[str, object]:
+def read_record(path: Path) -> dict[str, Any]:
     """Return the record of a figure file, svg, pdf or png, or of the json beside it.
 
     Raises
@@ -37,7 +38,7 @@ def read_record(path: Path) -> dict[str, object]:
     return record_in(Path(path).read_bytes(), path)
 
 
-def record_in(image: bytes, path: Path) -> dict[str, object]:
+def record_in(image: bytes, path: Path) -> dict[str, Any]:
     """Return the record in the bytes of a figure file; ``path`` is for the message.
 
     Raises

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -26,7 +27,7 @@ DATA_RECORD = ("study", "content_sha256", "source_digest", "parameters", "versio
 """What it says at least of each dataset."""
 
 
-def save(figure: Figure, path: Path, record: Mapping[str, object]) -> None:
+def save(figure: Figure, path: Path, record: Mapping[str, Any]) -> None:
     """Write a figure as svg, pdf or png.
 
     Parameters
@@ -54,7 +55,7 @@ def save(figure: Figure, path: Path, record: Mapping[str, object]) -> None:
         figure.savefig(path, format=path.suffix[1:], metadata=metadata)
 
 
-def record_json(record: Mapping[str, object]) -> str:
+def record_json(record: Mapping[str, Any]) -> str:
     """Return the one text of a record.
 
     Raises

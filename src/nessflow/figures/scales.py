@@ -3,10 +3,11 @@
 import itertools
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import rcParams
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import PathPatch
@@ -71,7 +72,8 @@ def lay_out(figure: Figure) -> None:
     for _ in range(_LAYOUTS):
         engine.execute(figure)
         for axes in figure.axes:
-            locator = axes.get_axes_locator()  # that of a colour bar: as thin as it will be drawn
+            # That of a colour bar: as thin as it will be drawn.
+            locator: Any = axes.get_axes_locator()
             axes.apply_aspect(locator(axes, None) if locator else None)
         measured = _numbers(figure)
         for axis in _axes_of(figure):
@@ -92,7 +94,8 @@ def hide_minor_ticks(figure: Figure) -> dict[Axis, list[str]]:
     """
     hidden = {}
     for axis in _axes_of(figure):
-        if not any(axis.get_minor_formatter().format_ticks(axis.get_minorticklocs())):
+        places: Any = axis.get_minorticklocs()
+        if not any(axis.get_minor_formatter().format_ticks(places)):
             shown = axis.get_tick_params("minor")
             hidden[axis] = [side for side in ("bottom", "top", "left", "right") if shown.get(side)]
             axis.set_tick_params("minor", **dict.fromkeys(shown, False))
@@ -105,12 +108,14 @@ def draw_minor_ticks(hidden: Mapping[Axis, Sequence[str]]) -> None:
     The layout of the figure must have been made, and is not made again.
     """
     for axis, sides in hidden.items():
-        name, bbox = axis.axis_name, axis.axes.bbox
+        name = "x" if isinstance(axis, XAxis) else "y"
+        bbox = axis.axes.bbox
         scale = axis.get_transform()
         low, high = scale.transform(axis.get_view_interval())
         places = (scale.transform(axis.get_minorticklocs()) - low) / (high - low)
         places = places[(places > -_CLOSE) & (places < 1 + _CLOSE)]
-        size = rcParams[f"{name}tick.minor.size"] * axis.axes.figure.dpi / 72
+        settings: Any = rcParams
+        size = settings[f"{name}tick.minor.size"] * axis.axes.figure.dpi / 72
         size /= bbox.height if name == "x" else bbox.width
         ends = [(1 - size, 1) if side in ("top", "right") else (0, size) for side in sides]
         lines = [[(place, low), (place, high)] for low, high in ends for place in places]
@@ -118,7 +123,7 @@ def draw_minor_ticks(hidden: Mapping[Axis, Sequence[str]]) -> None:
         ticks = PathPatch(
             Path(vertices if name == "x" else vertices[:, ::-1], _LINE * len(lines)),
             transform=axis.axes.transAxes,
-            linewidth=rcParams[f"{name}tick.minor.width"],
+            linewidth=settings[f"{name}tick.minor.width"],
             zorder=axis.get_zorder(),
             fill=False,
             clip_on=False,
@@ -129,7 +134,7 @@ def draw_minor_ticks(hidden: Mapping[Axis, Sequence[str]]) -> None:
 def freeze_ticks(figure: Figure) -> None:
     """Keep ticks and numbers as they are: no format and no setting finds others."""
     for axis in _axes_of(figure):
-        places = axis.get_majorticklocs(), axis.get_minorticklocs()
+        places: Any = axis.get_majorticklocs(), axis.get_minorticklocs()
         formatters = axis.get_major_formatter(), axis.get_minor_formatter()
         texts = [f.format_ticks(at) for f, at in zip(formatters, places, strict=True)]
         axis.set_major_locator(FixedLocator(places[0]))
@@ -166,7 +171,7 @@ def separate_axis_labels(figure: Figure) -> bool:
     labels = [axes.xaxis.label for axes in figure.axes if axes.get_xlabel()]
     boxes = [label.get_window_extent() for label in labels]
     for label, box in zip(labels, boxes, strict=True):
-        room = box.padded(label.get_size())
+        room = box.padded(float(label.get_fontsize()))
         touches = any(room.overlaps(other) for other in boxes if other is not box)
         if touches or not figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1:
             text = label.get_text()
@@ -181,7 +186,7 @@ def _touch(axis: Axis) -> bool:
     ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
     shown = [t.label1 for t in ticks if t.label1.get_visible() and t.label1.get_text()]
     boxes = [label.get_window_extent() for label in shown]
-    gap = max((0.3 * label.get_size() for label in shown), default=0.0)
+    gap = max((0.3 * float(label.get_fontsize()) for label in shown), default=0.0)
     return any(right.x0 - left.x1 < gap for left, right in itertools.pairwise(boxes))
 
 

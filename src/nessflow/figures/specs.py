@@ -1,7 +1,7 @@
 """What a figure is, as written in a study file."""
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, model_validator
 
@@ -51,7 +51,7 @@ class Curve(Layer):
     )
 
     @model_validator(mode="after")
-    def _rows_of_a_table(self):
+    def _rows_of_a_table(self) -> Self:
         if is_table(self.source):
             if self.sel and self.minus is None:
                 raise ValueError("sel chooses among the values of minus; a table has all its rows")
@@ -92,7 +92,7 @@ class ReferenceLine(_Strict):
     label: str = Field("", description="written along the line")
 
     @model_validator(mode="after")
-    def _one_direction(self):
+    def _one_direction(self) -> Self:
         if (self.x is None) == (self.y is None):
             raise ValueError("give x or y of the line, not both")
         return self
@@ -112,6 +112,12 @@ class Mark(_Strict):
 
 class Plot(_Strict):
     """What every plot has."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def y(self) -> str | None:
+            """Variable that it shows by itself; None where curves say."""
 
     name: Name = "panel"
     title: str | None = None
@@ -151,7 +157,7 @@ class Lines(Plot):
         return (Curve(y=self.y, label="", **look), *self.layers)
 
     @model_validator(mode="after")
-    def _something_with_one_name(self):
+    def _something_with_one_name(self) -> Self:
         names = {curve.y for curve in self.curves}
         if not names:
             raise ValueError("neither y nor layers: there is nothing to draw")
@@ -166,6 +172,12 @@ class Lines(Plot):
 class Coloured(Plot):
     """What plots with colours by a variable have."""
 
+    if TYPE_CHECKING:
+
+        @property
+        def z(self) -> str | None:
+            """Variable of the colours."""
+
     zlabel: str | None = Field(None, description="words in place of the long name; no unit")
     zlim: Limits | None = None
     zscale: Scale = "linear"
@@ -174,7 +186,7 @@ class Coloured(Plot):
     )
 
     @model_validator(mode="after")
-    def _colours_have_an_order(self):
+    def _colours_have_an_order(self) -> Self:
         if self.zscale == "log" and self.zlim and min(self.zlim) <= 0:
             raise ValueError("a logarithmic scale needs zlim above 0")
         if self.zsteps and self.zsteps != sorted(set(self.zsteps)):
@@ -249,7 +261,7 @@ Spec = Lines | Map | SiteMap | CurrentMap | Samples | PowerLaw | Panels
 SPEC = TypeAdapter(Annotated[Spec, Discriminator("plot")])
 
 
-def panels_of(spec: Spec) -> list[Plot]:
+def panels_of(spec: Spec) -> Sequence[Any]:
     """Return the single plots of a figure."""
     return spec.panels if isinstance(spec, Panels) else [spec]
 
@@ -268,7 +280,7 @@ def selections_of(spec: Spec, study: str) -> list[tuple[str, Selection]]:
     return found
 
 
-def _readers(panel: Plot) -> Iterator[Layer | Law | Contour | ReferenceLine | Mark]:
+def _readers(panel: Any) -> Iterator[Any]:
     """Yield the parts of a plot that read data of their own."""
     for key in ("layers", "laws", "contours"):
         yield from getattr(panel, key, ())
@@ -281,9 +293,7 @@ def _subtracts(part: object) -> bool:
     return isinstance(part, Curve) and part.minus is not None
 
 
-def selection_of(
-    panel: Plot, layer: Layer | Law | Contour | ReferenceLine | Mark, study: str
-) -> tuple[str, Selection]:
+def selection_of(panel: Plot, layer: Any, study: str) -> tuple[str, Selection]:
     """Return the study that a layer reads, and its selection."""
     source = layer.source or study
     if is_table(source):

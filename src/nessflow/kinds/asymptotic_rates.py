@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,14 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 
 @lru_cache(maxsize=4096)
-def _gain(network, bandwidth, coupling, name, reservoir, bosonic) -> tuple[np.ndarray, float]:
+def _gain(
+    network: networks.Network,
+    bandwidth: float,
+    coupling: float,
+    name: str,
+    reservoir: networks.Reservoir,
+    bosonic: bool,
+) -> tuple[np.ndarray, float]:
     """Return the gain matrix of one reservoir between sites, and its error.
 
     It knows nothing of the other reservoir's occupation, so that a map of two of them needs as
@@ -93,7 +101,7 @@ def _gain(network, bandwidth, coupling, name, reservoir, bosonic) -> tuple[np.nd
 
 
 @lru_cache(maxsize=256)
-def _damping(network, bandwidth, coupling) -> np.ndarray:
+def _damping(network: networks.Network, bandwidth: float, coupling: float) -> np.ndarray:
     """Return ``Gamma_a`` of both reservoirs between sites, (2, N, N)."""
     cold = networks.Reservoir(chemical_potential=-2 * bandwidth, temperature=0)
     reservoirs = networks.Reservoirs(bandwidth=bandwidth, coupling=coupling, left=cold, right=cold)
@@ -141,7 +149,7 @@ def _outcomes(points: list[Parameters]) -> list[Outcome]:
         "delocalised_gain_rate": joint_rate(split(gain)[1]),
         "delocalised_loss_rate": joint_rate(split(loss)[1]),
     }
-    columns = {
+    columns: dict[str, Any] = {
         name: Estimate(value, np.broadcast_to(error, value.T.shape).T)
         for name, value in values.items()
     }
@@ -162,7 +170,9 @@ def _outcomes(points: list[Parameters]) -> list[Outcome]:
     ]
 
 
-def _flows(points: list[Parameters], gain, loss, error) -> list[dict[str, Estimate]]:
+def _flows(
+    points: list[Parameters], gain: np.ndarray, loss: np.ndarray, error: np.ndarray
+) -> list[dict[str, Estimate]]:
     """Return what the equations of these rates say of currents, noise and entropy production."""
     h = as_dense(points[0].network.hamiltonian())
     equations = MasterEquation(TERMINALS, h, loss, gain, points[0].bosonic, error)

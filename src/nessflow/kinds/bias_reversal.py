@@ -1,7 +1,7 @@
 """A system with sources and drains at forward and at reverse bias: what its kinds share."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -20,7 +20,7 @@ from nessflow.studies import probed_systems
 from nessflow.studies.kind import NOT_NEGATIVE, Limits, Status, Variable
 from nessflow.studies.placement import NONRECIPROCITY, nonreciprocity
 from nessflow.studies.variables import ACCURACY, Accuracy, of_integrals, status_of, with_errors
-from nessflow.systems.system import OpenSystem
+from nessflow.systems.system import OpenSystem, Terminal
 
 CONVENTIONS = (
     "Forward bias: leads as given; reverse bias: the chemical potentials of left and right "
@@ -85,7 +85,7 @@ class BiasedSystem(Strict):
     accuracy: Accuracy = ACCURACY
 
     @model_validator(mode="after")
-    def _sources_and_drains_balance(self):
+    def _sources_and_drains_balance(self) -> Self:
         names = probed_systems.lead_names(self.system)
         if set(names) != {"left", "right"}:
             raise KeyedError(
@@ -107,11 +107,12 @@ class BiasedSystem(Strict):
         return self
 
     @model_validator(mode="after")
-    def _temperatures_suit_the_method(self):
+    def _temperatures_suit_the_method(self) -> Self:
         if self.method == "third-order":
             with at_key("system"):
                 probed_systems.require_cold(self.system, "the third order")
-        found = {x.temperature for x in (*self.system.leads.values(), *self.system.probes.values())}
+        own, probes = self.system.leads.values(), self.system.probes.values()
+        found = {x.temperature for x in own} | {x.temperature for x in probes}
         if self.method == "linear" and (len(found) > 1 or None in found):
             raise KeyedError(
                 "linear response needs leads and probes of one given temperature; for others use "
@@ -187,7 +188,7 @@ def both_directions(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:
     return system, moved(system, np.array(mu))
 
 
-def _terminal(system: OpenSystem, name: str):
+def _terminal(system: OpenSystem, name: str) -> Terminal:
     return next(terminal for terminal in system.terminals if terminal.name == name)
 
 

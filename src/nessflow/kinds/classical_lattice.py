@@ -1,5 +1,7 @@
 """Steady state of right- and left-movers on a lattice with sources and drains, in both biases."""
 
+from typing import Any
+
 import numpy as np
 from pydantic import Field
 
@@ -104,7 +106,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     return outcome_of(VARIABLES, found, limits=limits)
 
 
-def _one_direction(system, engine) -> dict[str, Estimate]:
+def _one_direction(system: Any, engine: Any) -> dict[str, Estimate]:
     """Return the estimates of one direction."""
     state = lattice.steady_state(engine)
     currents, density = system.terminal_currents(state), state.density

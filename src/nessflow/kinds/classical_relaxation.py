@@ -1,6 +1,7 @@
 """Relaxation of movers on a lattice with sources and drains towards their steady state."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -117,7 +118,9 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     return outcome_of(VARIABLES, found, *status_of(fault))
 
 
-def _one_direction(parameters, engine, times, rate: Estimate) -> dict[str, Estimate]:
+def _one_direction(
+    parameters: Parameters, engine: Any, times: np.ndarray, rate: Estimate
+) -> dict[str, Estimate]:
     """Return the estimates of one direction."""
     steady = lattice.steady_state(engine)
     density = np.full((2, parameters.system.sites), parameters.initial_density)
@@ -139,7 +142,7 @@ def _one_direction(parameters, engine, times, rate: Estimate) -> dict[str, Estim
         "particle_current": Estimate(
             currents, np.broadcast_to((times + 1) * rounding, currents.shape)
         ),
-        "entropy_production": Estimate(*entropy, reason),
+        "entropy_production": Estimate(entropy[0], entropy[1], reason),
         "steady_particle_noise": lattice.particle_noise(engine),
         "steady_entropy_production": lattice.entropy_production(engine),
         "steady_particle_current": steady.particle_current,

@@ -1,5 +1,7 @@
 """Counting statistics of the charge that each lead sends: cumulants, distribution and flows."""
 
+from typing import Any, Self
+
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -34,7 +36,7 @@ class Charges(Strict):
     highest: int = Field(description="highest charge whose probability is stored")
 
     @model_validator(mode="after")
-    def _some(self):
+    def _some(self) -> Self:
         if not 0 <= self.highest - self.lowest < 1_000_000:
             raise KeyedError(
                 f"lowest {self.lowest} to highest {self.highest}: expected one to a million "
@@ -151,7 +153,7 @@ def _counted(parameters: Parameters, system: OpenSystem, found: ParticleCumulant
         names = ", ".join(np.array(found.terminals)[still])
         reason = f"the charge of {names} does not fluctuate"
         counted["gaussian_probability"] = Estimate(gaussian, np.nan, reason)
-    never_zero = {}
+    never_zero: dict[str, Any] = {}
     if any(lead.temperature > 0 for lead in system.leads):
         # Nothing is counted at the field zero.
         generating = "generating_function_real", "generating_function_imaginary"

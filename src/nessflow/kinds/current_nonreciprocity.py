@@ -7,6 +7,7 @@ and heat as well.
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from nessflow.probes.problem import (
 from nessflow.probes.wire_formulas import Wire
 from nessflow.scattering.profiles import terminal_currents
 from nessflow.scattering.terminal_flows import temperatures
-from nessflow.studies import probed_systems
+from nessflow.studies import probed_systems, systems
 from nessflow.studies.kind import NOT_NEGATIVE, Coordinate, Outcome, Variable
 from nessflow.studies.placement import DIRECTIONS, by_direction, directions
 from nessflow.studies.variables import failed, outcome_of, with_errors
@@ -89,7 +90,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def is_random(parameters: Parameters) -> bool:
     """Return whether the system draws disorder."""
-    return probed_systems.systems.is_random(parameters.system)
+    return systems.is_random(parameters.system)
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
@@ -122,8 +123,8 @@ def _outcomes(
         if len(systems) > 1:
             return [_outcomes(parameters, [system], demanded)[0] for system in systems]
         nothing = failed(VARIABLES, coordinates(parameters), str(error))
-        own = outcome_of(VARIABLES, known[0])
-        return [replace(nothing, values={**nothing.values, **own.values}, notes=own.notes)]
+        closed = outcome_of(VARIABLES, known[0])
+        return [replace(nothing, values={**nothing.values, **closed.values}, notes=closed.notes)]
     names, forward = found[0][0].terminals, systems[0]
     ends = [names.index(name) for name in probed_systems.lead_names(parameters.system)]
     limits = {"bare_particle_noise": probes.limits_of(forward, demanded)["bare_particle_noise"]}
@@ -189,7 +190,8 @@ def _closed_forms(wire: Wire | None, reason: str) -> dict[str, Estimate]:
     every = "it is for sources and drains that alternate on all sites but the ends"
     one = "it is for one source on site 2 and one drain on the last but one"
     found = {name: undefined(one if name in _OF_ONE_DIMER else every) for name in _CLOSED_FORMS}
-    matter, values = (wire.coupling, wire.energy), {}
+    matter = wire.coupling, wire.energy
+    values: dict[str, Any] = {}
     if wire.every_site:
         length = wire_formulas.scattering_length(*matter)
         values |= {

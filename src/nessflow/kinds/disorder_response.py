@@ -1,5 +1,7 @@
 """Weak-disorder limit of the mean square of the net particle current, and the clean flows."""
 
+from typing import Self
+
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -40,7 +42,7 @@ class Parameters(observed.Observed):
     system: systems.System = Field(description="lattice, loss, gain and leads, without disorder")
 
     @model_validator(mode="after")
-    def _clean(self):
+    def _clean(self) -> Self:
         if systems.is_random(self.system):
             raise KeyedError(
                 "the weak-disorder limit is taken around a system without disorder",

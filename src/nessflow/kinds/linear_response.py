@@ -1,8 +1,9 @@
 """Linear response of an open system between leads: conductances, thermopower, noise, entropy."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
+from typing import Any, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -112,7 +113,7 @@ class Parameters(observed.Observed):
     charge: Charge = 1
 
     @model_validator(mode="after")
-    def _equal_leads(self):
+    def _equal_leads(self) -> Self:
         for name in ("chemical_potential", "temperature"):
             values = {lead: getattr(x, name) for lead, x in self.system.leads.items()}
             if len(set(values.values())) > 1:
@@ -179,7 +180,7 @@ def _evaluated(
     ):
         alike, mine = zip(*group, strict=True)
         needed = (*asked, Currents()) if own and driven else asked
-        responses = thermal_responses(mine, accuracy) if own else [None] * len(mine)
+        responses: list[Any] = thermal_responses(mine, accuracy) if own else [None] * len(mine)
         known = [
             _known(system, accuracy, response)
             for system, response in zip(mine, responses, strict=True)
@@ -190,22 +191,23 @@ def _evaluated(
         ):
             outcome = observable.outcome(system, asked, result)
             if own:
-                outcome = joined(
-                    _response(parameters, system, *response, result.get("currents")), outcome
-                )
+                matrices, conductances = response
+                currents = result.get("currents")
+                own_part = _response(parameters, system, matrices, conductances, currents)
+                outcome = joined(own_part, outcome)
             outcomes.append(outcome)
     return outcomes
 
 
 def _known(
     system: OpenSystem, accuracy: float, response: tuple | None
-) -> dict[str, Callable[[], object]]:
+) -> Mapping[str, Callable[[], object]]:
     """Return the results that are known, without a difference, by the responses to one."""
 
     def matrices() -> Estimate:
         return response[0] if response else conductance_matrices(system, accuracy)
 
-    found = {"conductances": matrices}
+    found: dict[str, Callable[[], object]] = {"conductances": matrices}
     if is_driven(system):
         return found
     return found | {
@@ -248,7 +250,7 @@ def _response(
 ) -> Outcome:
     """Return what `OWN` lists (paper 000, S32 to S37 with errata E1 to E3)."""
     temperature, accuracy = system.terminals[0].temperature, parameters.accuracy
-    found = matrices_of(system, matrices)
+    found: dict[str, Any] = matrices_of(system, matrices)
     found[_BIAS] = _bias_entropy_production(system, matrices.at(0))
     found["wiedemann_franz_conductance_ratio"] = LORENZ_NUMBER * temperature
     status = status_of()

@@ -1,5 +1,6 @@
 """Currents, noise and entropy production of a network: exact and by master equations."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,7 @@ class Parameters(networks.NetworkParameters):
 # Those of network-relaxation first: figures of both give an equation the same look.
 EQUATIONS = ("exact", "epa", "local", "global", "local-broadened", "global-broadened")
 
-_BUILDERS = {
+_BUILDERS: dict[str, Callable[..., MasterEquation]] = {
     "epa": asymptotic_equation,
     "local": lambda system, bosonic, _: local_equation(system, bosonic),
     "local-broadened": broadened_local_equation,
@@ -124,7 +125,7 @@ class _Result:
 
     transport: Transport
     correlations: np.ndarray
-    error: float
+    error: float | np.ndarray
     converged: bool = True
 
 
@@ -178,7 +179,7 @@ def _estimates(parameters: Parameters, system: OpenSystem, result: _Result) -> d
 
 def _first(estimate: Estimate) -> Estimate:
     """Return the number of the left reservoir."""
-    return Estimate(*(float(np.ravel(part)[0]) for part in estimate[:2]))
+    return Estimate(float(np.ravel(estimate.value)[0]), float(np.ravel(estimate.error)[0]))
 
 
 def _deviations(
@@ -223,8 +224,10 @@ def _undefined(reason: str, like: Estimate) -> Estimate:
 
 
 _OF_ALL = ("particle_noise", "occupation", "population")
-_OF_DIFFERENCES = ("particle_current", "energy_current", "heat_current", "third_cumulant")
-_OF_DIFFERENCES += ("entropy_production",)
+_OF_DIFFERENCES = (
+    *("particle_current", "energy_current", "heat_current", "third_cumulant"),
+    "entropy_production",
+)
 
 
 def _never_zero(system: OpenSystem, found: dict[str, Estimate]) -> dict[str, np.ndarray | bool]:

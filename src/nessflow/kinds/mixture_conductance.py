@@ -1,6 +1,7 @@
 """Conductances and Lorenz numbers of the gates of a line that two reservoirs share by weights."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from pydantic import model_validator
@@ -76,7 +77,7 @@ class Parameters(LineParameters):
     charge: Charge = 1
 
     @model_validator(mode="after")
-    def _has_conductances(self):
+    def _has_conductances(self) -> Self:
         reservoirs = self.mixture.reservoirs
         if len(reservoirs) != 2:
             raise KeyedError(
@@ -108,7 +109,7 @@ def evaluate_many(parameters: Sequence[Parameters], rngs: Sequence[None] = ()) -
 
 def _outcomes(parameters: Sequence[Parameters]) -> list[Outcome]:
     lines = [one.mixture.state for one in parameters]
-    outcomes = [None] * len(lines)
+    outcomes: dict[int, Outcome] = {}
     for sign in (1, -1):
         members = [i for i, line in enumerate(lines) if line.sign == sign]
         if not members:
@@ -123,7 +124,7 @@ def _outcomes(parameters: Sequence[Parameters]) -> list[Outcome]:
             found["seebeck_coefficient"] *= -parameters[index].charge
             converged = all(gate.converged[column] for gate in gates)
             outcomes[index] = _outcome(lines[index], found, converged)
-    return outcomes
+    return [outcomes[index] for index in range(len(lines))]
 
 
 def _columns(gates: Sequence[Conductances], temperatures: np.ndarray) -> dict[str, Estimate]:
@@ -184,7 +185,10 @@ def _far_tails(line: Mixture, quadrature: dict[str, Estimate]) -> dict[str, Esti
     )
     lost = ~(quadrature["lorenz_ratio"].error <= 1e-13 * fixed)
     return {
-        name: Estimate(*(np.where(lost, x[k], quadrature[name][k]) for k in (0, 1)))
+        name: Estimate(
+            np.where(lost, x.value, quadrature[name].value),
+            np.where(lost, x.error, quadrature[name].error),
+        )
         for name, x in found.items()
     }
 

@@ -1,5 +1,7 @@
 """Distribution of the particles transferred in a time through a line shared by reservoirs."""
 
+from typing import Self
+
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -44,7 +46,7 @@ class Numbers(Strict):
     highest: int = Field(40, description="highest transferred number")
 
     @model_validator(mode="after")
-    def _in_order(self):
+    def _in_order(self) -> Self:
         if not 0 <= self.highest - self.lowest < 1_000_000:
             raise KeyedError(
                 f"lowest {self.lowest} to highest {self.highest}: expected one to a million "

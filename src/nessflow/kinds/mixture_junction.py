@@ -1,6 +1,7 @@
 """Currents, noise and entropy production of any number of reservoirs at a star of lines."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -68,7 +69,7 @@ class Junction(Particles):
     )
 
     @model_validator(mode="after")
-    def _fits(self):
+    def _fits(self) -> Self:
         with at_key("exchange"):
             require_square(self.exchange)
         self.mixtures()
@@ -77,7 +78,7 @@ class Junction(Particles):
     def mixtures(self) -> list[Mixture]:
         """Return the mixture on each line."""
         reservoirs = [reservoir.reservoir() for reservoir in self.reservoirs]
-        return edges(reservoirs, self.exchange, self.mass, self.statistics)
+        return edges(reservoirs, np.array(self.exchange), self.mass, self.statistics)
 
 
 class Parameters(Strict):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -65,7 +65,7 @@ class Parameters(networks.NetworkParameters):
     )
 
     @model_validator(mode="after")
-    def _initial_state_exists(self):
+    def _initial_state_exists(self) -> Self:
         if self.initial_correlations is not None:
             with at_key("initial_correlations"):
                 require_square(self.initial_correlations, self.network.sites)
@@ -79,7 +79,7 @@ class Parameters(networks.NetworkParameters):
         return self
 
     @model_validator(mode="after")
-    def _in_reach(self):
+    def _in_reach(self) -> Self:
         own = self.reservoirs
         with at_key("times", "stop"):
             require_reach(self.times.stop / own.coupling, 2 * own.bandwidth)
@@ -156,7 +156,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 
 @lru_cache(maxsize=4)
-def _evolutions(parameters: Parameters):
+def _evolutions(parameters: Parameters) -> Any:
     """Return exact and approximate evolution, which no initial state enters."""
     times = coordinates(parameters)["elapsed_time"].values / parameters.reservoirs.coupling
     system = parameters.system()
@@ -224,12 +224,12 @@ def _by_rates(
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
     """Return correlations (29) at all times, by exact and by approximate equations."""
-    found = _relaxed(parameters)
+    relaxed = _relaxed(parameters)
     _, modes = networks.modes_of(parameters.network)
     sites = parameters.network.sites
     exact, approximate = _evolutions(parameters.without_initial_state())
-    correlations = np.array([one.correlations for one in found])
-    errors = np.array([one.error for one in found])
+    correlations = np.array([one.correlations for one in relaxed])
+    errors = np.array([one.error for one in relaxed])
     between = modes.T @ correlations @ modes
     nu = [
         non_markovianity(gain, loss)
@@ -244,9 +244,9 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "population": Estimate(in_modes, sites * errors[:, :, None]),
         "double_occupancy": _double_occupancy(parameters, correlations, errors, exact),
         "non_markovianity": Estimate(np.array(nu), 2 * sites**2 * approximate.error),
-        "particle_current": stacked(_by_equation(one.current for one in found)),
+        "particle_current": stacked(_by_equation(one.current for one in relaxed)),
     } | {
-        f"steady_{name}": stacked(_by_equation(one.steady[name] for one in found))
+        f"steady_{name}": stacked(_by_equation(one.steady[name] for one in relaxed))
         for name in network_flows.FLOWS
     }
     worst, fault = errors.max(), ""
@@ -275,7 +275,9 @@ def _limits(bosonic: bool) -> dict[str, Limits]:
     }
 
 
-def _double_occupancy(parameters, correlations, errors, exact) -> Estimate:
+def _double_occupancy(
+    parameters: Parameters, correlations: np.ndarray, errors: np.ndarray, exact: Any
+) -> Estimate:
     """Return (31)."""
     if parameters.network.sites != 2 or parameters.bosonic:
         return undefined("double occupancy is that of two sites of fermions", errors.shape)

@@ -153,7 +153,7 @@ def _densities(
 def _shares(parameters: Parameters, system: OpenSystem) -> tuple[np.ndarray, np.ndarray]:
     """Return ``2 Gamma_L Gamma_R / (Gamma_L + Gamma_R)`` of each mode, and its error, (N,)."""
     _, modes = networks.modes_of(parameters.network)
-    ends = abs(modes[[lead.site for lead in system.leads]])
+    ends = abs(modes[np.concatenate([lead.sites for lead in system.leads])])
     # The engine orders levels from the lowest up.
     rates = np.array([level_broadenings(system, lead)[::-1] for lead in system.leads])
     off = _mode_error(parameters)

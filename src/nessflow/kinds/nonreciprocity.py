@@ -32,7 +32,7 @@ from nessflow.probes.problem import (
 )
 from nessflow.scattering.profiles import Profiles, profiles, terminal_currents
 from nessflow.solvers.pairwise import bonds
-from nessflow.studies import probed_systems
+from nessflow.studies import probed_systems, systems
 from nessflow.studies.kind import Coordinate, Outcome, Status, Variable
 from nessflow.studies.placement import by_direction, directions
 from nessflow.studies.variables import failed, outcome_of
@@ -73,7 +73,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def is_random(parameters: Parameters) -> bool:
     """Return whether the system draws disorder."""
-    return probed_systems.systems.is_random(parameters.system)
+    return systems.is_random(parameters.system)
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
@@ -90,8 +90,8 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     left = found["particle_current"].at((slice(None), bias_reversal.left_terminal(forward)))
     found |= bias_reversal.asymmetries(forward, left) | bias_reversal.how_valid(both)
     found[_CLOSED_FORM] = _drude(forward, probes)
-    status = max(statuses, key=lambda x: x[0])
-    return outcome_of(VARIABLES, found, *status, limits_of(forward, probes))
+    status, message = max(statuses, key=lambda x: x[0])
+    return outcome_of(VARIABLES, found, status, message, limits_of(forward, probes))
 
 
 def _drude(system: OpenSystem, probes: list[Probe]) -> Estimate:
@@ -100,7 +100,7 @@ def _drude(system: OpenSystem, probes: list[Probe]) -> Estimate:
     if wire is not None and not wire.every_site:
         reason = "it is for sources and drains that alternate on all sites but the ends"
     found = undefined(reason, (2, system.sites))
-    if reason:
+    if reason or wire is None:
         return found
     for row, bias in zip(found.value, (wire.bias, -wire.bias), strict=True):
         row[1:-1] = wire_formulas.drude_potential(
@@ -113,11 +113,11 @@ def _one_direction(
     solved: ProbeSolution, probes: list[Probe], parameters: Parameters
 ) -> tuple[dict[str, Estimate], tuple[Status, str]]:
     """Return the estimates of one direction, and its status."""
-    system, accuracy, exact = solved.system, parameters.accuracy, parameters.method == "exact"
+    system, accuracy = solved.system, parameters.accuracy
+    currents = terminal_currents(system, accuracy) if parameters.method == "exact" else None
     inside = profiles(system, accuracy) if system.sites <= _LARGEST_PROFILE else None
-    currents = terminal_currents(system, accuracy) if exact else None
     found = _profile(inside, solved) | state_of(solved) | noise(solved, probes, accuracy)
-    if exact:
+    if currents is not None:
         found |= flows_of(currents) | thermodynamics(system, currents)
     else:
         mean = mean_chemical_potential(system, probes)
@@ -164,7 +164,7 @@ def _by_continuity(solved: ProbeSolution) -> Estimate:
         reason = "beyond chains without loss and gain it takes the exact method"
         return undefined(reason, (len(bonds(system)),))
     entering, uncertain = np.zeros((2, system.sites))
-    sites = [lead.site for lead in system.leads]
+    sites = np.concatenate([lead.sites for lead in system.leads])
     np.add.at(entering, sites, solved.particle_current.value)
     np.add.at(uncertain, sites, solved.particle_current.error)
     # From the nearer end, so that errors of the other half do not gather.

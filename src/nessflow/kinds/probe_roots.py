@@ -1,6 +1,7 @@
 """All real solutions for one or two probes to third order in bias and currents."""
 
 from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -13,7 +14,7 @@ from nessflow.probes.exact import solve_probes
 from nessflow.probes.linear import linear_probes
 from nessflow.probes.problem import NoSolution, Probe, ProbeSolution
 from nessflow.probes.third_order import third_order_probes
-from nessflow.studies import probed_systems
+from nessflow.studies import probed_systems, systems
 from nessflow.studies.kind import PROBABILITY, Coordinate, Limits, Outcome, Variable
 from nessflow.studies.variables import ACCURACY, Accuracy, failed, outcome_of, with_errors
 
@@ -68,7 +69,7 @@ class Parameters(Strict):
     accuracy: Accuracy = ACCURACY
 
     @model_validator(mode="after")
-    def _few_probes(self):
+    def _few_probes(self) -> Self:
         count = len(probed_systems.probe_names(self.system))
         if count > 2:
             raise KeyedError(
@@ -94,7 +95,7 @@ def coordinates(parameters: Parameters) -> dict[str, Coordinate]:
 
 def is_random(parameters: Parameters) -> bool:
     """Return whether the system draws disorder."""
-    return probed_systems.systems.is_random(parameters.system)
+    return systems.is_random(parameters.system)
 
 
 def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome:
@@ -102,10 +103,10 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     system, demanded = probed_systems.open_system(parameters.system, rng)
     accuracy = parameters.accuracy
     try:
-        found = third_order_probes(system, demanded, accuracy)
+        roots: Any = third_order_probes(system, demanded, accuracy)
     except NoSolution as error:
         return failed(VARIABLES, coordinates(parameters), str(error))
-    roots, first = found, len(system.terminals) - len(demanded)
+    first = len(system.terminals) - len(demanded)
     count = len(roots.roots)
     potentials, current = np.full((_ROOTS, len(demanded)), np.nan), np.full(_ROOTS, np.nan)
     physical = np.full(_ROOTS, np.nan)
@@ -113,7 +114,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     if roots.physical_root is not None:
         physical[roots.physical_root] = 1.0
     reason = f"{count} of nine solutions are real" if count < _ROOTS else ""
-    found = {
+    found: dict[str, Any] = {
         "root_chemical_potential": Estimate(potentials, np.nan, reason),
         "root_left_current": Estimate(current, np.nan, reason),
         "root_is_physical": Estimate(physical, np.nan, reason),
@@ -136,7 +137,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     return outcome_of(VARIABLES, found | flows)
 
 
-def _solved(way: Callable[[], ProbeSolution | None]) -> tuple[ProbeSolution | None, str]:
+def _solved(way: Callable[[], ProbeSolution | None]) -> tuple[Any, str]:
     """Return a solution, or why there is none."""
     try:
         solved = way()

@@ -1,6 +1,7 @@
 """Steady state with probes whose chemical potentials, perhaps temperatures, are solved for."""
 
 from collections.abc import Iterable
+from typing import Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -147,7 +148,7 @@ class Parameters(observed.Observed):
     )
 
     @model_validator(mode="after")
-    def _observables_of_fermi_functions(self):
+    def _observables_of_fermi_functions(self) -> Self:
         if self.system.is_dephased and self.observables:
             raise KeyedError(
                 "observables are those of leads with Fermi functions, which dephasing probes have "

@@ -1,5 +1,7 @@
 """Chain of resistors with current sources and drains at its nodes, in both biases."""
 
+from typing import Any, Self
+
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -35,7 +37,7 @@ class System(placement.InjectedChain):
     leads: Leads
 
     @model_validator(mode="after")
-    def _resistances(self):
+    def _resistances(self) -> Self:
         if isinstance(self.resistance, tuple) and len(self.resistance) != self.sites - 1:
             raise KeyedError(
                 f"resistance has {len(self.resistance)} values for {self.sites - 1} bonds",
@@ -113,7 +115,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
     return outcome_of(VARIABLES, found, limits=limits)
 
 
-def _one_direction(system, engine) -> dict[str, Estimate]:
+def _one_direction(system: Any, engine: Any) -> dict[str, Estimate]:
     """Return the estimates of one direction."""
     temperature = system.leads.temperature
     state = circuit.steady_state(engine)

@@ -1,5 +1,7 @@
 """Steady state of a short ring at a fixed number of particles, without the ensemble."""
 
+from typing import Self
+
 import numpy as np
 from pydantic import model_validator
 
@@ -26,7 +28,7 @@ class Parameters(ring_steady_state.Parameters):
     """One ring of few cells."""
 
     @model_validator(mode="after")
-    def _countable(self):
+    def _countable(self) -> Self:
         particles_of(self.ring.filling, self.ring.length * len(self.ring.bands.orbitals))
         return self
 

@@ -1,5 +1,7 @@
 """Steady occupations, Lagrange parameters, bands and flows of a weakly coupled ring."""
 
+from typing import Any
+
 import numpy as np
 
 from nessflow.estimate import Estimate
@@ -66,7 +68,9 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         lambda other: _elsewhere(ring, other, share, state),
     )
     full = state.occupation > 0.5
-    filled = Estimate(*(np.where(full, x, np.nan) for x in modes.energy[:2]))
+    filled = Estimate(
+        np.where(full, modes.energy.value, np.nan), np.where(full, modes.energy.error, np.nan)
+    )
     if not full.all():
         filled = filled._replace(undefined="the mode is at most half filled")
     found |= {
@@ -76,7 +80,7 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None) -> Outcome
         "filled_energy": filled,
     }
     shape = ring.length, len(ring.bands.orbitals)
-    by_mode = {
+    by_mode: dict[str, Any] = {
         name: Estimate(value.reshape(shape), error.reshape(shape), undefined)
         for name, (value, error, undefined) in found.items()
         if VARIABLES[name].dims == _MODES

@@ -120,7 +120,9 @@ def _steady(ring: rings.Ring, share: float) -> SteadyState | None:
     return state if state.converged else None
 
 
-def _elsewhere(ring, other, share, times) -> rings.Estimates:
+def _elsewhere(
+    ring: rings.Ring, other: rings.Ring, share: float, times: np.ndarray
+) -> rings.Estimates:
     """Return the values of a ring's modes between the baths of another ring."""
     equation, count = rings.both_grids(ring, other, share)
     both = relax(equation, np.full(equation.modes, ring.filling), times, count)
@@ -147,7 +149,7 @@ def _entropy(equation: RateEquation, occupation: Estimate) -> dict[str, Estimate
         reasons.add(reason)
     lost = "" if known.all() else "an occupation is 0 or 1 within its error"
     reason = "; ".join(filter(None, (*sorted(reasons), lost)))
-    return {"entropy_production": Estimate(*found, reason)}
+    return {"entropy_production": Estimate(found[0], found[1], reason)}
 
 
 def _lagrange(occupation: Estimate) -> Estimate:

@@ -1,6 +1,7 @@
 """Steady currents, their fluctuations and entropy production of a weakly coupled ring."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -126,7 +127,7 @@ def _estimates(ring: rings.Ring, state: SteadyState) -> dict[str, Estimate]:
     """Return all but the uncertainty ratio, with the errors by rounding."""
     thermal, *others = state.equation.channels
 
-    def by_channel(of_channel) -> list[Estimate]:
+    def by_channel(of_channel: Callable[[Any, Any], Estimate]) -> list[Estimate]:
         groups = ([thermal], others)
         return [summed([of_channel(state, c) for c in group]) for group in groups]
 

@@ -1,5 +1,7 @@
 """Current of a weakly coupled ring beside the symmetries of its dissipator."""
 
+from typing import Self
+
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -19,7 +21,7 @@ class Parameters(Strict):
     )
 
     @model_validator(mode="after")
-    def _comparable(self):
+    def _comparable(self) -> Self:
         if len(self.ring.bands.orbitals) != 1:
             raise KeyedError(
                 "symmetries are compared for one band; use study: ring-steady-state",

@@ -8,6 +8,7 @@ import numpy as np
 from nessflow.observables import observable
 from nessflow.studies import observed, systems
 from nessflow.studies.kind import Outcome
+from nessflow.systems.system import OpenSystem
 
 OBSERVABLES = (
     "currents",
@@ -48,7 +49,7 @@ def evaluate_many(
 
     outcomes = []
     for (observables, accuracy), tasks in groupby(zip(points, rngs, strict=True), asked):
-        found = []
+        found: list[OpenSystem] = []
         # The samples of a point have one and the same system.
         for _, samples in groupby(tasks, lambda task: id(task[0].system)):
             alike, own = zip(*samples, strict=True)

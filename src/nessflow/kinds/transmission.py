@@ -1,6 +1,7 @@
 """Spectra of an open system between leads: transmissions, currents, noise, entropy production."""
 
 from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -107,7 +108,7 @@ class Parameters(observed.Observed):
         }
 
     @model_validator(mode="after")
-    def _accuracy_of_something(self):
+    def _accuracy_of_something(self) -> Self:
         if self.accuracy != ACCURACY and not self.observables:
             raise KeyedError(
                 "spectra are closed forms, without integrals over the energy; leave accuracy out, "
@@ -207,12 +208,13 @@ def never_zero_spectra(system: OpenSystem, energies: np.ndarray) -> dict[str, np
     """Return what vanishes by underflow alone: occupations end nowhere in the bands."""
     if all(lead.temperature == 0 for lead in system.leads):
         return {}
-    return dict.fromkeys(SPECTRAL_NAMES, open_channels(system, energies).any(axis=0))
+    opened = np.logical_or.reduce(open_channels(system, energies), axis=0)
+    return {name: opened for name in SPECTRAL_NAMES}
 
 
 def noise_limits(leads: int) -> Limits:
     """Return the limits of the noise between leads at each energy."""
-    whole = outcome.noise_limits(leads)
+    whole: Any = outcome.noise_limits(leads)
     return Limits(whole.lower[..., None], whole.upper[..., None])
 
 

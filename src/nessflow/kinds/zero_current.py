@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Self
 
 import numpy as np
 from pydantic import model_validator
@@ -12,7 +13,7 @@ from nessflow.estimate import Estimate, undefined, without_two_leads
 from nessflow.observables import observable
 from nessflow.outcome import joined
 from nessflow.parts import KeyedError, quantity
-from nessflow.scattering.currents import steady_currents
+from nessflow.scattering.currents import SteadyCurrents, steady_currents
 from nessflow.studies import observed, systems
 from nessflow.studies.kind import Outcome, Status, Variable
 from nessflow.studies.variables import failed, outcome_of, status_of, with_errors
@@ -40,7 +41,7 @@ class Parameters(observed.Observed):
     upper: float = quantity("highest chemical potential tried", "t")
 
     @model_validator(mode="after")
-    def _bracket(self):
+    def _bracket(self) -> Self:
         reason = without_two_leads(len(self.system.leads), "the zero of the exchange current")
         if reason:
             raise KeyedError(
@@ -83,17 +84,17 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
         law = Estimate(math.log(gain / loss), np.nan)
 
     @cache
-    def at(mu):
+    def at(mu: float) -> SteadyCurrents:
         # Near the root what one lead takes and the other gives are not small.
         rtol = max(_FINER * parameters.accuracy, 1e-14)
         return steady_currents(_with_potential(system, mu), rtol)
 
-    def observables(mu):
+    def observables(mu: float) -> Outcome:
         known = {"currents": partial(at, mu)}
         there = _with_potential(system, mu)
         return observable.evaluate(there, parameters.observables, parameters.accuracy, known)
 
-    def exchange(mu):
+    def exchange(mu: float) -> Estimate:
         currents = at(mu)
         # What the leads exchange with each other adds up to nothing only with what they exchange
         # with loss and gain: without reciprocity T_LR and T_RL differ.
@@ -108,14 +109,14 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
         reason = f"no root: the exchange does not change its sign between {lower:g} and {upper:g}"
         return _without_root(parameters, law, status_of(reason), "")
     mu, error, _ = root = _root(exchange, lower, upper)
-    own = {
+    of_root = {
         "chemical_potential": root,
         "reduced_chemical_potential": _reduced(root, system),
         "low_energy_law": law,
     }
     ends = max(mu - error, lower), min(mu + error, upper)
     found = observed.with_uncertain(observables(mu), map(observables, ends))
-    return joined(outcome_of(OWN, own, *status_of(at(mu).fault)), found)
+    return joined(outcome_of(OWN, of_root, *status_of(at(mu).fault)), found)
 
 
 def _without_root(

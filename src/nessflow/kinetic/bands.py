@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -170,10 +171,11 @@ def concatenated(one: Bands, other: Bands) -> Bands:
         Its ``length`` is the sum of both.
     """
 
-    def joined(name: str) -> np.ndarray | Estimate:
+    def joined(name: str) -> Any:
         pair = getattr(one, name), getattr(other, name)
         if isinstance(pair[0], Estimate):
-            return Estimate(*(np.concatenate([x[k] for x in pair]) for k in (0, 1)))
+            value, error = (np.concatenate([x[k] for x in pair]) for k in (0, 1))
+            return Estimate(value, error)
         return np.concatenate(pair)
 
     return Bands(*(joined(field.name) for field in fields(Bands)))
@@ -202,7 +204,7 @@ def smallest_gap(onsite: np.ndarray, hoppings: Mapping[int, np.ndarray]) -> tupl
     if len(onsite) == 1:
         return np.inf, np.nan
 
-    def gap(k):
+    def gap(k: Any) -> np.ndarray:
         h = _hamiltonian(onsite, hoppings, np.atleast_1d(k))[0]
         if len(onsite) == 2:
             return 2 * _two_levels(h)[2]

@@ -265,7 +265,7 @@ def gibbs_log_odds(
     scaled = inverse_temperature * bands.energy.value
     number = Number(filling * scaled.size, (1 - filling) * scaled.size)
 
-    def missing(level):
+    def missing(level: float) -> tuple[float, float]:
         return number.missing(expit(level - scaled), expit(scaled - level))
 
     odds = np.log(filling) - np.log1p(-filling)

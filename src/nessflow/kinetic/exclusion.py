@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -71,7 +72,8 @@ class Process:
             In the unit of the weights.
         """
         wrong = self.rounding * abs(weights.value) + weights.error
-        return Estimate(*(np.tensordot(self.probability, x, 1) for x in (weights.value, wrong)))
+        value, error = (np.tensordot(self.probability, x, 1) for x in (weights.value, wrong))
+        return Estimate(value, error)
 
 
 def particles_of(filling: float, modes: int) -> int:
@@ -149,8 +151,8 @@ def steady_process(equation: RateEquation, particles: int) -> Process:
 
 def _total_rates(equation: RateEquation) -> tuple[np.ndarray, float]:
     """Return the rates between modes, and their largest relative error."""
-    rates = sum(rates_of(channel) for channel in equation.active)
-    error = sum(channel.rates_error() for channel in equation.active)
+    rates: Any = sum(rates_of(channel) for channel in equation.active)
+    error: Any = sum(channel.rates_error() for channel in equation.active)
     between = (rates > 0) & ~np.eye(len(rates), dtype=bool)
     return rates, float(np.max(error[between] / rates[between], initial=0.0))
 
@@ -303,7 +305,7 @@ def _hops(states: np.ndarray) -> tuple[np.ndarray, ...]:
     return source, order[np.searchsorted(code[order], moved)], left, reached
 
 
-def _reached_weights(jumps, label: np.ndarray, closed: np.ndarray) -> np.ndarray:
+def _reached_weights(jumps: Any, label: np.ndarray, closed: np.ndarray) -> np.ndarray:
     """Return the probability to end in each closed part, all configurations alike at the start."""
     count = len(label)
     weight = np.array([np.sum(label == part) for part in closed], dtype=float)

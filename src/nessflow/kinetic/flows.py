@@ -175,7 +175,8 @@ def summed(parts: Sequence[Estimate]) -> Estimate:
         In their unit.
     """
     pairs = [part[:2] for part in parts]
-    return Estimate(*map(float, np.sum(pairs, axis=0) if pairs else (0.0, 0.0)))
+    value, error = np.sum(pairs, axis=0) if pairs else (0.0, 0.0)
+    return Estimate(float(value), float(error))
 
 
 def _of_product(state: State, channel: Channel) -> tuple[float, float]:

@@ -218,9 +218,9 @@ class _LinearNoise:
         frequency, weight = _nodes(slow, fast, more)
         step = max(1, _BLOCK // (self.one.shape[1] * self.two.shape[1]))
         parts = [frequency[k : k + step] for k in range(0, len(frequency), step)]
-        solved = [noise_spectrum(part, self.rate, self.one, self.two) for part in parts]
+        found = [noise_spectrum(part, self.rate, self.one, self.two) for part in parts]
         # At the last node, infinity, without the inverse of the frequency.
-        solved = np.vstack([*solved, self.projected @ self.one])
+        solved = np.vstack([*found, self.projected @ self.one])
         # The factors of R: (1-n) into, n out, the zero mode, n (1-n) into, n^2 out.
         count = (solved.shape[1] - 1) // 4
         d, a = solved[:, :count], solved[:, count : 2 * count]

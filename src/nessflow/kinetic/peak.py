@@ -1,9 +1,10 @@
 """Largest current over the share of the nonequilibrium bath."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nessflow.estimate import Estimate, undefined
 from nessflow.kinetic.bands import Bands
@@ -123,7 +124,7 @@ def peak_current(
     dissipator: Sequence[Channel],
     coupling: float,
     filling: float,
-    rests: Sequence[float] = SHARES,
+    rests: ArrayLike = SHARES,
 ) -> Peak:
     """Return the current of largest magnitude over the shares of the nonequilibrium bath.
 
@@ -175,7 +176,7 @@ def peak_current(
     found = max(peaks, key=lambda peak: abs(peak.particle_current.value))
     if not (sweep.converged and all(state.converged for state in found.states)):
         return unknown
-    return found._replace(around=_around(rests, inner))
+    return found._replace(around=_around(sweep.rests, inner))
 
 
 class _Sweep:
@@ -185,15 +186,24 @@ class _Sweep:
     errors, and those of their currents, are computed for those that are asked for.
     """
 
-    def __init__(self, bands, inverse_temperature, dissipator, coupling, filling, rests):
+    def __init__(
+        self,
+        bands: Bands,
+        inverse_temperature: float,
+        dissipator: Sequence[Channel],
+        coupling: float,
+        filling: float,
+        rests: ArrayLike,
+    ):
         self.bands, self.dissipator, self.coupling = bands, dissipator, coupling
         self.filling, self.rests = filling, np.asarray(rests, dtype=float)
         self.thermal = thermal_channel(bands, inverse_temperature)
-        self.columns = columns_of([self.thermal, *dissipator])
+        self.columns: Any = columns_of([self.thermal, *dissipator])
         self.number = Number(
             filling * bands.energy.value.size, (1 - filling) * bands.energy.value.size
         )
-        self.currents, self.states = np.full(len(self.rests), np.nan), {}
+        self.currents = np.full(len(self.rests), np.nan)
+        self.states: dict[int, SteadyState] = {}
         size = 2 * self.columns.strength.size if self.columns else 1
         self.moments = np.full((len(self.rests), size), np.nan)
         last = gibbs_log_odds(bands, inverse_temperature, filling)[0].value
@@ -201,7 +211,7 @@ class _Sweep:
             mixed = self.rests > 0
             start = self.columns.moments(last)
             self.moments[mixed], self.currents[mixed] = self._settled(self.rests[mixed], start)
-        for i in np.flatnonzero(np.isnan(self.currents)):
+        for i in np.flatnonzero(np.isnan(self.currents)).tolist():
             if i and i - 1 not in self.states:
                 last = self.start(i - 1)
             self.states[i] = self.at(self.rests[i], last)
@@ -268,7 +278,7 @@ def _refined(sweep: _Sweep, i: int) -> Peak:
 
     rests = sweep.rests
 
-    def slope_at(logarithm):
+    def slope_at(logarithm: float) -> float:
         return sweep.slope(float(np.exp(logarithm)), i)
 
     # Without nonequilibrium bath the slope is no derivative.
@@ -289,7 +299,7 @@ def _refined(sweep: _Sweep, i: int) -> Peak:
     return Peak(current, Estimate(1 - rest, error), True, "", (state, *around))
 
 
-def _around(rests: Sequence[float], inner: Sequence[int]) -> tuple[float, ...]:
+def _around(rests: np.ndarray, inner: Sequence[int]) -> tuple[float, ...]:
     """Return a few shares everywhere, those beside some, and those at the end."""
     places = np.arange(len(rests))
     chosen = (places % _SPARSE == 0) | (places >= len(rests) - 4)

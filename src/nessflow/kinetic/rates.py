@@ -42,10 +42,10 @@ class Channel:
     out: np.ndarray
     into: np.ndarray
     strength: float = 1.0
-    out_error: np.ndarray | None = None
-    into_error: np.ndarray | None = None
+    out_error: np.ndarray = None  # type: ignore[assignment]  # an array is made of it
+    into_error: np.ndarray = None  # type: ignore[assignment]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("out", "into"):
             columns = np.ascontiguousarray(getattr(self, name), dtype=float)
             error = getattr(self, f"{name}_error")
@@ -234,9 +234,9 @@ def _operator_channel(bands: Bands, matrix: np.ndarray) -> Channel:
         two = created[:, s] * created[:, other].conj()
         out += [one.real] if s == other else [2 * one.real, -2 * one.imag]
         into += [two.real] if s == other else [two.real, two.imag]
-    out, into = np.array(out).T, np.array(into).T
+    leaving, entering = np.array(out).T, np.array(into).T
     if rank == 1:
-        out, into = _without_rounding(out), _without_rounding(into)
+        leaving, entering = _without_rounding(leaving), _without_rounding(entering)
     # Terms of an amplitude have the rounding of phase and state.
     terms = _EPS * (2 + abs(bands.mode_momentum)[:, None] * sites)[:, :, None]
     terms = terms * abs(bands.states[:, None, :]) + bands.state_error[:, None, None]
@@ -245,7 +245,7 @@ def _operator_channel(bands: Bands, matrix: np.ndarray) -> Channel:
         _products_error(abs(amplitude), terms @ np.linalg.norm(vectors, axis=1), pairs)
         for amplitude, vectors in ((annihilated, annihilation), (created, creation))
     ]
-    return Channel("nonequilibrium", out, into, 1.0, *errors)
+    return Channel("nonequilibrium", leaving, entering, 1.0, *errors)
 
 
 def _products_error(size: np.ndarray, wrong: np.ndarray, pairs: list) -> np.ndarray:

@@ -48,7 +48,13 @@ def relax(
     return Estimate(fine, abs(fine - coarse) + _RELATIVE * fine + _ABSOLUTE)
 
 
-def _integrated(equation, occupation, times, count, factor):
+def _integrated(
+    equation: RateEquation,
+    occupation: np.ndarray,
+    times: np.ndarray,
+    count: np.ndarray | float,
+    factor: float,
+) -> np.ndarray:
     from scipy.integrate import solve_ivp
 
     solution = solve_ivp(

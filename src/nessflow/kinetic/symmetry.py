@@ -1,5 +1,7 @@
 """Symmetries of a dissipator's rates that forbid, or were said to force, a current."""
 
+from typing import Any
+
 import numpy as np
 
 from nessflow.kinetic.rates import Channel
@@ -87,4 +89,5 @@ def _distance(channel: Channel, out: np.ndarray, into: np.ndarray) -> float:
 
 
 def _core(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return np.linalg.qr(left, mode="r") @ np.linalg.qr(right, mode="r").T
+    triangle: Any = np.linalg.qr(right, mode="r")
+    return np.linalg.qr(left, mode="r") @ triangle.T

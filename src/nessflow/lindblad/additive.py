@@ -12,6 +12,7 @@ local, broadened     its site, with the sums of these rates, (70)
 The site of a lead on several sites is the combination ``v`` of them that it couples to.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -26,8 +27,8 @@ from nessflow.lindblad.propagator import (
 from nessflow.solvers.dark_states import bright_damping_matrix
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.spectrum.statistics import occupation, require_bosonic_leads
-from nessflow.systems.matrices import as_dense, expectation
-from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal, outermost_edges
+from nessflow.systems.matrices import Tridiagonal, as_dense, expectation
+from nessflow.systems.system import AttachedLead, OpenSystem, outermost_edges
 
 _DEGENERATE = 1e-10
 """Level spacing, relative to the norm, below which levels have no modes of their own."""
@@ -45,24 +46,29 @@ def _modes(system: OpenSystem) -> tuple[np.ndarray, np.ndarray]:
     return levels, modes
 
 
-def _equation(system: OpenSystem, loss, gain, bosonic: bool, error: float) -> MasterEquation:
+def _equation(
+    system: OpenSystem, loss: np.ndarray, gain: np.ndarray, bosonic: bool, error: float
+) -> MasterEquation:
     """Return the Lindblad equation of rate matrices of the leads."""
     names = [terminal.name for terminal in system.terminals]
     shape = (len(names), system.sites, system.sites)
     by_terminal = np.zeros((2, *shape), complex)
     for k, *matrices in zip(system.terminal_of_lead, loss, gain, strict=True):
         by_terminal[:, k] += matrices
-    return require_lindblad(with_loss_and_gain(system, names, *by_terminal, bosonic, error))
+    loss, gain = by_terminal
+    return require_lindblad(with_loss_and_gain(system, names, loss, gain, bosonic, error))
 
 
-def _local(system: OpenSystem, loss, gain, bosonic: bool, error: float) -> MasterEquation:
+def _local(
+    system: OpenSystem, loss: Sequence[float], gain: Sequence[float], bosonic: bool, error: float
+) -> MasterEquation:
     """Return the equation of one loss and one gain rate for each lead, on its site."""
     contacts = system.coupling
     matrices = np.zeros((2, len(system.leads), system.sites, system.sites), contacts.inner.dtype)
     for a, lead in enumerate(system.leads):
         own = np.outer(lead.amplitudes, lead.amplitudes.conj())
         matrices[:, a, lead.sites[:, None], lead.sites] = np.multiply.outer([loss[a], gain[a]], own)
-    return _equation(system, *matrices, bosonic, error)
+    return _equation(system, matrices[0], matrices[1], bosonic, error)
 
 
 def local_equation(system: OpenSystem, bosonic: bool = False) -> MasterEquation:
@@ -92,7 +98,8 @@ def local_equation(system: OpenSystem, bosonic: bool = False) -> MasterEquation:
     for lead in system.leads:
         v = lead.amplitudes
         energy = expectation(system.hamiltonian, lead.sites, v) / np.sum(abs(v) ** 2)
-        site = OpenSystem(np.array([[energy]]), *[Tridiagonal.zero(1)] * 2, ())
+        nothing = Tridiagonal.zero(1)
+        site = OpenSystem(np.array([[energy]]), nothing, nothing, ())
         rate = float(level_broadenings(site, lead)[0])
         filled = float(occupation(np.array([energy]), lead, bosonic)[0])
         loss.append(rate * (1 + sign * filled))
@@ -122,8 +129,10 @@ def _averages(
         return values, values
 
     # Only the occupation of this lead enters; of the others, their band edges.
-    steps = {"chemical_potential": lead.chemical_potential, "temperature": lead.temperature}
-    leads = tuple(replace(other, **steps) for other in system.leads)
+    mu, temperature = lead.chemical_potential, lead.temperature
+    leads = tuple(
+        replace(other, chemical_potential=mu, temperature=temperature) for other in system.leads
+    )
     spectrum = Spectrum(
         replace(system, leads=leads),
         rtol,

@@ -15,6 +15,8 @@ terminal sends.  Powers of x give one Lyapunov equation each, so that cumulants 
 number of sites.
 """
 
+from typing import Any
+
 import numpy as np
 
 from nessflow.estimate import Estimate
@@ -72,7 +74,7 @@ def transport(equation: MasterEquation) -> Transport:
     )
     third = into - out + 3 * moved + 6 * last
     values = into - out, energy, noise, third
-    found = map(Estimate, values, _errors(equation))
+    found: Any = map(Estimate, values, _errors(equation))
     return Transport(equation.terminals, *found)
 
 

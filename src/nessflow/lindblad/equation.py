@@ -59,7 +59,7 @@ class MasterEquation:
     bosonic: bool = False
     rates_error: float | np.ndarray = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         n, count = len(self.hamiltonian), len(self.terminals)
         many = np.shape(self.gain)[:-3]
         for name, shape in (

@@ -16,6 +16,7 @@ wide-band leads and any number of sites.  With the occupation ``f_a`` of each le
 since the weight of ``f = 1`` misses ``Gamma`` by O(Gamma/Omega).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +35,8 @@ from nessflow.spectrum.quadrature import KRONROD
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.spectrum.statistics import occupation, require_bosonic_leads
 from nessflow.systems.leads.lead import listed_bands
-from nessflow.systems.matrices import as_dense
-from nessflow.systems.system import AttachedLead, OpenSystem, Tridiagonal, outermost_edges
+from nessflow.systems.matrices import Tridiagonal, as_dense
+from nessflow.systems.system import AttachedLead, OpenSystem, outermost_edges
 
 
 def level_broadenings(system: OpenSystem, lead: AttachedLead) -> np.ndarray:
@@ -167,7 +168,9 @@ def asymptotic_gain(
     return hermitian_result(spectrum.integral(integrand), system.sites)
 
 
-def _equation(system, gains, error, bosonic) -> MasterEquation:
+def _equation(
+    system: OpenSystem, gains: Sequence[np.ndarray], error: float, bosonic: bool
+) -> MasterEquation:
     sign = 1 if bosonic else -1
     names = [terminal.name for terminal in system.terminals]
     gain = np.zeros((len(names), system.sites, system.sites), complex)
@@ -178,7 +181,14 @@ def _equation(system, gains, error, bosonic) -> MasterEquation:
     return with_loss_and_gain(system, names, loss, gain, bosonic, error)
 
 
-def with_loss_and_gain(system, names, loss, gain, bosonic, error) -> MasterEquation:
+def with_loss_and_gain(
+    system: OpenSystem,
+    names: Sequence[str],
+    loss: np.ndarray,
+    gain: np.ndarray,
+    bosonic: bool,
+    error: float,
+) -> MasterEquation:
     """Return the equation of some terminals and of the loss and gain that a system has.
 
     Parameters
@@ -352,7 +362,9 @@ class _LeadGrid:
     scale: float
 
     @classmethod
-    def of(cls, system, lead, x, last, bosonic) -> "_LeadGrid":
+    def of(
+        cls, system: OpenSystem, lead: AttachedLead, x: np.ndarray, last: float, bosonic: bool
+    ) -> "_LeadGrid":
         alone, x = _alone(system, lead), bright_damping_matrix(system, x)
         poles = np.linalg.eigvals(x)
         limits = outermost_edges([lead])

@@ -6,6 +6,7 @@ that the quadrature is the better one near equilibrium.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, gamma, hyp2f1
@@ -24,7 +25,9 @@ def _measured(terms: list[float], relative: float = _ROUNDING) -> Estimate:
     return Estimate(float(np.sum(terms)), relative * float(np.sum(np.abs(terms))))
 
 
-def _weighted(mixture: Mixture, weights: np.ndarray, term: Callable[[Reservoir], float]):
+def _weighted(
+    mixture: Mixture, weights: np.ndarray, term: Callable[[Reservoir], float]
+) -> Estimate:
     return _measured([w * term(r) for w, r in zip(weights, mixture.reservoirs, strict=True)])
 
 
@@ -134,7 +137,8 @@ def _gaussian_current(mixture: Mixture) -> Estimate:
     """Return (57): ``int_0^inf d omega/2pi e^{-2 m xi omega} d(omega)`` of both reservoirs."""
     if mixture.sign < 0:
         raise ValueError("the closed form (57) is one of fermions; use nessflow.mixture.transport")
-    rate = 2 * mixture.mass * mixture.weights.decay
+    weights: Any = mixture.weights
+    rate = 2 * mixture.mass * weights.decay
     first, second = mixture.reservoirs
     return _measured([_damped_filling(rate, first), -_damped_filling(rate, second)], 16 * _ROUNDING)
 

@@ -163,10 +163,10 @@ def both_directions(
         value = found.flow * divided_difference(polynomial, forward, backward)
         size = divided_difference(_absolute(polynomial), forward, backward)
         return value, found.flow_size * size
-    size = _absolute(polynomial)
+    magnitude = _absolute(polynomial)
     return (
         polynomial(forward) + polynomial(backward),
-        size(found.mixed_size).sum(axis=0),
+        magnitude(found.mixed_size).sum(axis=0),
     )
 
 
@@ -292,7 +292,7 @@ def _outside(mixture: Mixture, time: float, mean: float, half: int, variance: fl
     theta = np.log1p(half / max(variance, 1.0))
     if mixture.sign < 0:  # the generating function of bosons has a pole
         theta = min(theta, 0.9 * np.log1p(1 / _largest_occupation(mixture)))
-    value, error = generating_function(mixture, [-1j * theta, 1j * theta], 1e-6)
+    value, error = generating_function(mixture, np.array([-1j * theta, 1j * theta]), 1e-6)
     above, below = time * (value.real + error) - theta * (half + np.array([mean, -mean]))
     return float(np.exp(min(above, 0.0)) + np.exp(min(below, 0.0)))
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def complement(reduced: np.ndarray, sign: int) -> np.ndarray:
     return distribution(-reduced, 1) if sign > 0 else -1 / np.expm1(-reduced)
 
 
-def _affinity(offsets, temperatures, potential_step):
+def _affinity(offsets: Any, temperatures: Any, potential_step: np.ndarray) -> np.ndarray:
     """Return ``x_1 - x_2`` of two reservoirs, ``x = (omega - mu)/T``, small where they are equal.
 
     ``potential_step`` is ``mu_1 - mu_2``.

@@ -10,7 +10,10 @@ Three expansions meet without cancellation; the integers 1 and 2 have functions 
   ``q = 1/2 - i x / 2 pi``, with Hurwitz's zeta by Euler and Maclaurin's formula.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import bernoulli, factorial, gamma, spence, zeta
 
 _POWERS = np.arange(1, 45)
@@ -54,7 +57,7 @@ def _inverted(order: float, x: np.ndarray) -> np.ndarray:
     return -(large + turned**2 * _power_series(order, -x, 1)).real
 
 
-def _piecewise(x: np.ndarray, branches) -> np.ndarray:
+def _piecewise(x: ArrayLike, branches: Any) -> np.ndarray:
     x = np.asarray(x, float)
     flat = np.atleast_1d(x)
     result = np.full(flat.shape, np.nan)
@@ -64,7 +67,7 @@ def _piecewise(x: np.ndarray, branches) -> np.ndarray:
     return result.reshape(x.shape)[()]
 
 
-def fermi_polylogarithm(order: float, x: np.ndarray) -> np.ndarray:
+def fermi_polylogarithm(order: float, x: ArrayLike) -> np.ndarray:
     """Return ``-Li_s(-e^x)``, positive, for s = 1, 2 or not an integer.
 
     Parameters
@@ -100,7 +103,7 @@ def fermi_polylogarithm(order: float, x: np.ndarray) -> np.ndarray:
     )
 
 
-def bose_polylogarithm(order: float, x: np.ndarray) -> np.ndarray:
+def bose_polylogarithm(order: float, x: ArrayLike) -> np.ndarray:
     """Return ``Li_s(e^x)`` for x < 0 and s = 1, 2 or not an integer.
 
     Parameters
@@ -116,7 +119,7 @@ def bose_polylogarithm(order: float, x: np.ndarray) -> np.ndarray:
         Of the shape of x; NaN where x is not below 0.
     """
 
-    def near(y):
+    def near(y: np.ndarray) -> np.ndarray:
         if order == 1:
             return -np.log(-np.expm1(y))
         if order == 2:

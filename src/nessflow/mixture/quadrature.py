@@ -10,7 +10,7 @@ the size of mu: narrow Fermi steps at large energies keep their digits.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -68,7 +68,7 @@ class _Panels:
     """Square root of the energy at the start."""
     width: np.ndarray
 
-    def __getitem__(self, chosen) -> "_Panels":
+    def __getitem__(self, chosen: Any) -> "_Panels":
         return _Panels(*(getattr(self, name)[chosen] for name in self.__annotations__))
 
     def halves(self) -> "_Panels":
@@ -145,7 +145,9 @@ def _nodes(panels: _Panels, potentials: np.ndarray) -> tuple[Nodes, np.ndarray]:
     return nodes, u * panels.width[:, None]
 
 
-def _panel_integrals(integrand, panels: _Panels, potentials: np.ndarray) -> np.ndarray:
+def _panel_integrals(
+    integrand: Callable[..., Any], panels: _Panels, potentials: np.ndarray
+) -> np.ndarray:
     """Return value, error and rounding error of each component on each panel, (3, m, p)."""
     nodes, slope = _nodes(panels, potentials)
     values, magnitudes = (np.asarray(x) * slope for x in integrand(nodes))
@@ -213,7 +215,9 @@ def integrate(
     return Integral(value, error + rounding, np.all(error <= 2 * target, axis=0))
 
 
-def in_parts(mixtures: Sequence[Mixture], integral: Callable[[Sequence[Mixture]], Integral]):
+def in_parts(
+    mixtures: Sequence[Mixture], integral: Callable[[Sequence[Mixture]], Integral]
+) -> Integral:
     """Return ``integral(mixtures)``, computed for a few mixtures at a time.
 
     Parameters

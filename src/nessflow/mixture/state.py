@@ -7,7 +7,7 @@ Units hbar = k_B = 1; lengths in a.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -84,10 +84,10 @@ class StepWeights:
         When they are no probabilities.
     """
 
-    forward: Sequence[float]
-    backward: Sequence[float]
+    forward: Any
+    backward: Any
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("forward", "backward"):
             values = np.array(getattr(self, name), float)
             _require_probabilities(name, values)
@@ -164,7 +164,7 @@ class GaussianWeights:
 
     decay: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (self.decay > 0 and np.isfinite(self.decay)):
             raise ValueError(f"decay must be positive and finite, got {self.decay:g}")
 
@@ -219,7 +219,7 @@ class TabulatedWeights:
     forward: np.ndarray
     backward: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("table", "forward", "backward"):
             object.__setattr__(self, name, np.array(getattr(self, name), float))
         table = self.table
@@ -331,7 +331,7 @@ class Reservoir:
     temperature: float
     chemical_potential: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (self.temperature >= 0 and np.isfinite(self.temperature)):
             raise ValueError(f"temperature must be 0 or more and finite, got {self.temperature:g}")
         if not np.isfinite(self.chemical_potential):
@@ -364,7 +364,7 @@ class Mixture:
     mass: float = 1.0
     statistics: str = FERMIONS
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "reservoirs", tuple(self.reservoirs))
         if not (self.mass > 0 and np.isfinite(self.mass)):
             raise ValueError(f"mass must be positive and finite, got {self.mass:g}")

@@ -5,7 +5,7 @@ Integrals are ``int dk/2pi |k|/m = int d omega/2pi``.  Currents count from left 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -80,7 +80,8 @@ def _entropy_terms(found: Occupations, numbers: list[tuple]) -> tuple[list, list
     # A particle from the first reservoir to the second, gamma_21 = x_2 - x_1; at temperature 0
     # it is infinite, and the result is not used.
     entropy = -np.where(np.isfinite(found.affinity[0]), found.affinity[0], 0.0)
-    power, values, sizes = 1.0, [], []
+    power: Any = 1.0
+    values, sizes = [], []
     for value, size in numbers:
         power = power * entropy
         values.append(power * value)
@@ -138,7 +139,8 @@ def transport(mixtures: Sequence[Mixture], orders: int = 4, rtol: float = 1e-12)
         if two:
             groups.append(_entropy_terms(found, _moment_terms(found, orders)))
             groups.append(_entropy_terms(found, cumulants))
-        return tuple(np.stack([x for group in groups for x in group[part]]) for part in (0, 1))
+        one, other = (np.stack([x for group in groups for x in group[part]]) for part in (0, 1))
+        return one, other
 
     found = in_parts(mixtures, lambda part: integrate(part, lambda n: integrand(n, part), rtol))
     rows = iter(np.stack(found[:2], axis=1) / (2 * np.pi))
@@ -158,7 +160,10 @@ def transport(mixtures: Sequence[Mixture], orders: int = 4, rtol: float = 1e-12)
         energy,
         heat,
         higher.at(0),
-        Estimate(*(np.concatenate([current[k][None], higher[k]]) for k in (0, 1))),
+        Estimate(
+            np.concatenate([current.value[None], higher.value]),
+            np.concatenate([current.error[None], higher.error]),
+        ),
         moments.at(0),
         moments,
         cumulants,

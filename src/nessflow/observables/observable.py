@@ -9,7 +9,7 @@ panels, so that the numbers of one never depend on which others are computed.
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
@@ -20,9 +20,12 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     InstanceOf,
     Tag,
     TypeAdapter,
+    ValidationInfo,
     create_model,
 )
 from pydantic.json_schema import SkipJsonSchema
@@ -35,6 +38,7 @@ from nessflow.outcome import (
     Outcome,
     Status,
     Variable,
+    joined,
     outcome_of,
     status_of,
 )
@@ -128,14 +132,18 @@ class Listed:
     Its values are tuples of `Observable`.
     """
 
-    def __get_pydantic_core_schema__(self, source, handler):
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         # The observables of a project are known when values are validated, and not before.
         return core_schema.with_info_plain_validator_function(self._validated)
 
-    def __get_pydantic_json_schema__(self, schema, handler):
+    def __get_pydantic_json_schema__(
+        self, schema: Any, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return handler(_choice(project()).core_schema)
 
-    def _validated(self, value, info):
+    def _validated(self, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
             return _named(project(), value)
         for number, item in enumerate(value if isinstance(value, list) else ()):
@@ -156,14 +164,15 @@ def _named(root: Path, names: tuple[str, ...]) -> tuple[Observable, ...]:
 @functools.cache
 def _choice(root: Path) -> TypeAdapter:
     kinds = observable_kinds()
-    fields = {
+    fields: dict[str, Any] = {
         name.replace("-", "_"): Annotated[
             kind | None, Field(None, alias=name, description=summary(kind))
         ]
         for name, kind in kinds.items()
     }
-    mapping = create_model("Observables", __config__=ConfigDict(**Strict.model_config), **fields)
-    item = Annotated[
+    config = ConfigDict(**Strict.model_config)
+    mapping: Any = create_model("Observables", __config__=config, **fields)
+    item: Any = Annotated[
         Annotated[Literal[tuple(kinds)], Tag("name")]
         | Annotated[mapping, Tag("mapping")]
         | Annotated[SkipJsonSchema[InstanceOf[Observable]], Tag("instance")],
@@ -424,14 +433,12 @@ def _outcome(
     """Return `outcome` of some observables and all that they need."""
     faults = [every[name].fault(system, results[name]) for name in sorted(every)]
     status, message = next((x for x in faults if x[0] != Status.OK), status_of())
-    found = Outcome({}, status, message, {}, {})
-    for observable in observables:
-        _add(found, system, observable, results[observable.name])
-    return found
+    parts = [_part(system, each, results[each.name]) for each in observables]
+    return replace(joined(*parts), status=status, message=message)
 
 
-def _add(outcome: Outcome, system: OpenSystem, observable: Observable, result: Any) -> None:
-    """Add the variables of one observable to an outcome."""
+def _part(system: OpenSystem, observable: Observable, result: Any) -> Outcome:
+    """Return the variables of one observable as an outcome."""
     found = outcome_of(
         observable.variables,
         observable.estimates(system, result),
@@ -440,9 +447,7 @@ def _add(outcome: Outcome, system: OpenSystem, observable: Observable, result: A
     )
     if missing := [name for name in observable.variables if name not in found.values]:
         raise ValueError(f"{observable.name} has no estimate of {', '.join(missing)}")
-    outcome.values.update({name: found.values[name] for name in observable.variables})
-    outcome.notes.update(found.notes)
-    outcome.limits.update(found.limits)
+    return replace(found, values={name: found.values[name] for name in observable.variables})
 
 
 # --- what vanishes --------------------------------------------------------------------------------

@@ -49,7 +49,9 @@ def heat_current(system: OpenSystem, currents: SteadyCurrents | Transport) -> Es
     if not np.isnan(value).any():
         return Estimate(value, error)
     # What is undefined of the reservoirs' currents is about the leads alone.
-    of_leads = currents.reservoir_energy_current.undefined if count == 2 else ""
+    of_leads = ""
+    if count == 2 and isinstance(currents, SteadyCurrents):
+        of_leads = currents.reservoir_energy_current.undefined
     return Estimate(value, error, of_leads or energy.undefined)
 
 

@@ -6,6 +6,7 @@ at temperature 0, ``-df/dw`` is a delta function and the integral one transmissi
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -272,7 +273,14 @@ def jacobian(
     return np.concatenate(rows)
 
 
-def _columns(system, task, energies, by_potential, by_temperature, to) -> np.ndarray:
+def _columns(
+    system: OpenSystem,
+    task: Task,
+    energies: np.ndarray,
+    by_potential: Any,
+    by_temperature: Any,
+    to: Any,
+) -> np.ndarray:
     parts = [responses(system, energies, by_potential, to)[:, task.potentials]]
     if task.heats.size:
         parts.append(responses(system, energies, by_temperature, to)[:, task.heats])

@@ -7,6 +7,7 @@ they exist.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -184,7 +185,15 @@ def _in_tail(system: OpenSystem, task: Task, step: np.ndarray) -> np.ndarray:
     return step
 
 
-def _line_search(system, task, rtol, poles, step, rows, left) -> tuple | None:
+def _line_search(
+    system: OpenSystem,
+    task: Task,
+    rtol: float,
+    poles: np.ndarray,
+    step: np.ndarray,
+    rows: np.ndarray,
+    left: np.ndarray,
+) -> tuple | None:
     """Return the first of ever shorter steps that comes nearer to the demanded currents."""
     length = 1.0
     while length > _SHORTEST:
@@ -232,7 +241,7 @@ def _continued(
         )
 
     part, step, last = 0.0, 1 / 8, _guess(system, task, mean)
-    found = (
+    found: Any = (
         _newton(*scaled(0.0, last), rtol, poles) if system.loss.any() or system.gain.any() else 0
     )
     if found is None:
@@ -326,4 +335,5 @@ def probe_capacity(
         return values, np.concatenate([total + back + gain, total + back + loss])
 
     found = integrated(system, integrand, 1e-6, poles, everywhere=True)
-    return tuple(found.value.reshape(2, -1))
+    one, other = found.value.reshape(2, -1)
+    return one, other

@@ -117,7 +117,7 @@ def linear_probes_of(
         given = np.array([terminal_potentials(system) for system in systems])
     fixed = np.delete(given, task.potentials, axis=1)
     means = 0.5 * (fixed.max(axis=1) + fixed.min(axis=1))
-    alike: dict[Hashable, list[int]] = {}
+    alike: dict[tuple[float, Hashable], list[int]] = {}
     found: dict[int, ProbeSolution] = {}
     for k, other in enumerate(systems):
         mean = float(means[k])

@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from nessflow.estimate import Estimate
 from nessflow.scattering.terminal_flows import terminal_potentials
-from nessflow.systems.matrices import as_sparse, diagonal, expectation
+from nessflow.systems.matrices import above_diagonal, as_sparse, diagonal, expectation
 from nessflow.systems.system import OpenSystem, Surroundings, remembered
 
 _EPSILON = np.finfo(float).eps
@@ -181,7 +181,7 @@ def _bands(around: Surroundings) -> tuple[np.ndarray, np.ndarray]:
     result = np.full((2, len(bands), max(map(len, bands))), np.nan)
     for k, own in enumerate(bands):
         result[:, k, : len(own)] = np.transpose(own)
-    return tuple(result)
+    return result[0], result[1]
 
 
 def distance_from_bands(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -211,7 +211,7 @@ def _pieces(system: OpenSystem) -> np.ndarray:
     if system.is_tridiagonal:
         cut = np.ones(system.sites - 1, bool)
         for matrix in matrices:
-            cut &= matrix.upper == 0
+            cut &= above_diagonal(matrix) == 0
         return np.cumsum(np.append(0, cut))
     joined = sum(abs(as_sparse(matrix).matrix) for matrix in matrices)
     return connected_components(joined, directed=False)[1]
@@ -421,7 +421,7 @@ def inverse_response(matrices: np.ndarray, systems: Sequence[OpenSystem], task: 
         for k, matrix in enumerate(matrices):
             with suppress(np.linalg.LinAlgError):
                 found[k] = np.linalg.inv(matrix)
-    for k in np.flatnonzero(~np.isfinite(found).all(axis=(1, 2))):
+    for k in np.flatnonzero(~np.isfinite(found).all(axis=(1, 2))).tolist():
         raise no_response(systems[k], task, matrices[k])
     return found
 
@@ -437,9 +437,10 @@ def solution(
     valid: Validity,
 ) -> ProbeSolution:
     """Return `solutions` of one system at the potentials and temperatures that were found."""
-    found = terminal_potentials(system)[None], terminal_temperatures(system)[None]
-    integrals = value[None], error[None], jacobian[None], [converged], iterations
-    return solutions([system], task, *found, *integrals, [valid])[0]
+    mu, temperature = terminal_potentials(system)[None], terminal_temperatures(system)[None]
+    integrals = value[None], error[None], jacobian[None]
+    every = solutions([system], task, mu, temperature, *integrals, [converged], iterations, [valid])
+    return every[0]
 
 
 def solutions(

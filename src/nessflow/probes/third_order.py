@@ -12,6 +12,7 @@ that goes to zero with biases and currents is the physical one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def _require_states(system: OpenSystem, energy: float) -> None:
             )
 
 
-def _product(first: Sequence, second: Sequence) -> list:
+def _product(first: Any, second: Any) -> list:
     """Return value and two derivatives of a product from those of its factors."""
     (a, a1, a2), (b, b1, b2) = first, second
     return [a * b, a1 * b + a * b1, a2 * b + 2 * a1 * b1 + a * b2]
@@ -147,7 +148,7 @@ class _Cubic:
         return sum(n * c * x ** (n - 1) for n, c in enumerate(self.coefficients, 1))
 
 
-def _newton(cubic: _Cubic, x: np.ndarray, probes: np.ndarray, demanded: np.ndarray):
+def _newton(cubic: _Cubic, x: np.ndarray, probes: np.ndarray, demanded: np.ndarray) -> Any:
     """Return the solution that Newton's method leads to from x, or None."""
     x = x.copy()
     with np.errstate(all="ignore"):

@@ -39,12 +39,12 @@ def validity(
     system: OpenSystem,
     mean: float,
     bias: np.ndarray,
-    probes: Sequence[int],
+    probes: Sequence[int] | np.ndarray,
     left_out: np.ndarray | None = None,
     first: np.ndarray | None = None,
 ) -> Validity:
     """Return `validities` of one system, with the rows of its own."""
-    change = None if left_out is None else (left_out[None], first[None])
+    change = None if left_out is None or first is None else (left_out[None], first[None])
     return validities([system], mean, bias[None], probes, change)[0]
 
 
@@ -52,7 +52,7 @@ def validities(
     systems: Sequence[OpenSystem],
     mean: float,
     bias: np.ndarray,
-    probes: Sequence[int],
+    probes: Sequence[int] | np.ndarray,
     change: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> list[Validity]:
     """Return how far the solutions of several systems are valid.

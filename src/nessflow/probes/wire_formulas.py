@@ -6,6 +6,7 @@ reflection, probes that are such chains with one coupling gamma.  Energies in t,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,15 +71,16 @@ def wire_of(system: OpenSystem, probes: Sequence[Probe]) -> Wire:
     leads = {lead.name: lead for lead in system.leads}
     _check_wire(system, leads, names)
     left, right = leads["left"], leads["right"]
+    model: Any = leads[next(iter(names))].model
     current = np.full(system.sites, np.nan)
     for name, value in names.items():
-        current[leads[name].site] = value
+        current[leads[name].sites] = value
     inner = current[1:-1]
     at = np.flatnonzero(~np.isnan(current))
     ends = at.tolist() == [1, system.sites - 2] and inner[0] == -inner[-1]
     return Wire(
         sites=system.sites,
-        coupling=abs(leads[next(iter(names))].model.coupling),
+        coupling=abs(model.coupling),
         energy=mean_chemical_potential(system, probes),
         bias=left.chemical_potential - right.chemical_potential,
         source=float(current[1]) if system.sites > 1 else np.nan,

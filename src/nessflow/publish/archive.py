@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from nessflow.store.files import write_atomically
 
@@ -93,7 +93,8 @@ def write_archive(
 
     def write(temporary: Path) -> None:
         sums = _write_zip(temporary, files)
-        if changed := [name for name in verified or () if sums[name] != verified[name]]:
+        known = verified or {}
+        if changed := [name for name in known if sums[name] != known[name]]:
             faults = [f"{name}: changed while it was packed" for name in changed]
             raise ArchiveError(path, faults, "pack again when no run is at work")
 
@@ -121,13 +122,13 @@ def _add(archive: zipfile.ZipFile, name: str, content: Content) -> str:
     info.compress_type = zipfile.ZIP_DEFLATED
     # Unix, whatever wrote it; a regular file that is executable where it was.
     info.create_system = 3
-    on_disk = isinstance(content, Path)
-    mode = 0o755 if on_disk and os.access(content, os.X_OK) else 0o644
+    executable = isinstance(content, Path) and os.access(content, os.X_OK)
+    mode = 0o755 if executable else 0o644
     info.external_attr = (stat.S_IFREG | mode) << 16
-    info.file_size = content.stat().st_size if on_disk else len(content)
+    info.file_size = content.stat().st_size if isinstance(content, Path) else len(content)
     digest = hashlib.sha256()
     with archive.open(info, "w") as target:
-        for chunk in _chunks(content) if on_disk else [content]:
+        for chunk in _chunks(content) if isinstance(content, Path) else [content]:
             digest.update(chunk)
             target.write(chunk)
     return digest.hexdigest()
@@ -139,7 +140,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _digest(stream: BinaryIO, size: int) -> str:
+def _digest(stream: IO[bytes], size: int) -> str:
     """Return the SHA-256 of the next ``size`` bytes."""
     digest = hashlib.sha256()
     while size > 0 and (chunk := stream.read(min(_CHUNK, size))):
@@ -170,7 +171,8 @@ def check_archive(path: Path) -> int:
         are not those that were written.
     """
     path = Path(path)
-    found, faults = {}, []
+    found: Found = {}
+    faults: list[str] = []
     try:
         if path.is_dir():
             _read_folder(path, found, faults)
@@ -221,12 +223,15 @@ def _read_zip(path: Path, found: Found, faults: list[str]) -> None:
             _compare(stream, found, faults)
 
 
-def _compare(manifest: BinaryIO | None, found: Found, faults: list[str]) -> None:
+def _compare(manifest: IO[bytes] | None, found: Found, faults: list[str]) -> None:
     """Compare what was found with the lines of the manifest."""
-    if found.pop(MANIFEST, None) is None and manifest is None:
+    found.pop(MANIFEST, None)
+    if manifest is None:
         faults.append(f"{MANIFEST}: missing")
         return
-    differences, listed, number = [], set(), 0
+    differences: list[str] = []
+    listed: set[str] = set()
+    number = 0
     while line := manifest.readline(_LONGEST_LINE):
         number += 1
         match = _LINE.fullmatch(line.decode(errors="replace"))
@@ -248,7 +253,7 @@ def _compare(manifest: BinaryIO | None, found: Found, faults: list[str]) -> None
     faults += sorted(differences)
 
 
-def _whole_digest(stream: BinaryIO) -> str:
+def _whole_digest(stream: IO[bytes]) -> str:
     digest = hashlib.sha256()
     while chunk := stream.read(_CHUNK):
         digest.update(chunk)

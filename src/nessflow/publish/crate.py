@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Any
 
 from rocrate.model import ContextEntity, Entity
 from rocrate.rocrate import ROCrate
@@ -44,7 +45,7 @@ class File:
 
     size: int
     sha256: str
-    properties: Mapping[str, object] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def crate_json(
     return json.dumps(crate.metadata.generate(), indent=1, sort_keys=True) + "\n"
 
 
-def _described(name: str, file: File) -> dict[str, object]:
+def _described(name: str, file: File) -> dict[str, Any]:
     suffix = PurePosixPath(name).suffix
     return {
         "name": PurePosixPath(name).name,
@@ -140,7 +141,9 @@ def _described(name: str, file: File) -> dict[str, object]:
     }
 
 
-def _add_workflow(crate, name, file, about, authors, licence) -> Entity:
+def _add_workflow(
+    crate: ROCrate, name: str, file: File, about: Any, authors: Any, licence: Any
+) -> Entity:
     workflow = crate.add_workflow(
         dest_path=name,
         main=True,
@@ -194,7 +197,7 @@ def _context(crate: ROCrate, identifier: str, kind: str, **properties: object) -
     return entity
 
 
-def _describe(entity: Entity, properties: Mapping[str, object]) -> None:
+def _describe(entity: Entity, properties: Mapping[str, Any]) -> None:
     for key, value in properties.items():
         # RO-Crate asks for a list only where there are several.
         single = isinstance(value, list) and len(value) == 1

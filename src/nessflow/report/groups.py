@@ -3,9 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
-def grouped(studies: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+def grouped(studies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return studies by the paper that several follow, else by kind.
 
     Parameters
@@ -21,7 +22,7 @@ def grouped(studies: Sequence[dict[str, object]]) -> list[dict[str, object]]:
         the order of its figures.
     """
     papers = Counter(study["paper"] for study in studies)
-    found = {}
+    found: dict[Any, Any] = {}
     for study in studies:
         is_kind = not study["paper"] or papers[study["paper"]] == 1
         name = study["kind"] if is_kind else study["paper"]
@@ -36,7 +37,7 @@ def grouped(studies: Sequence[dict[str, object]]) -> list[dict[str, object]]:
     return groups
 
 
-def _place(study: Mapping[str, object]) -> tuple[object, ...]:
+def _place(study: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return a key by which figure 2 precedes 10, and figures what is beyond them."""
     parts = filter(None, re.split("([0-9]+)", study["figure"]))
     numbers = [(False, int(part)) if part[0] in "0123456789" else (True, part) for part in parts]

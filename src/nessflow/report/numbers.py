@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,7 +14,7 @@ _OVER_SAMPLES = ("_mean", "_mean_square", "_mean_sem", "_mean_square_sem")
 _SHRINK = 0.9
 
 
-def largest_errors(data: xr.Dataset) -> list[dict[str, object]]:
+def largest_errors(data: xr.Dataset) -> list[dict[str, Any]]:
     """Return, for each variable with an error, the largest one of the points that are ok.
 
     A variable that is undefined at every point is left out: ``undefined_values`` has its reason.
@@ -36,7 +37,7 @@ def largest_errors(data: xr.Dataset) -> list[dict[str, object]]:
         of = value_of(data, str(name), suffix) if suffix else None
         if of is None:
             continue
-        error, value = (np.abs(_ok(data, key)) for key in (name, of))
+        error, value = (abs(_ok(data, key)) for key in (str(name), of))
         if _reason(data, of) and not np.isfinite(value).any():
             continue
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -87,7 +88,7 @@ def undefined_values(data: xr.Dataset) -> list[tuple[str, list[str]]]:
 
     Errors and means over samples, which are so for the same reason, go with their variable.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for name in map(str, data.data_vars):
         reason = _reason(data, name)
         stems = (name.removesuffix(end) for end in (*ESTIMATES, *_OVER_SAMPLES))
@@ -103,7 +104,7 @@ def _reason(data: xr.Dataset, name: str) -> str:
 # Values for the interactive plot
 
 
-def plot_data(data: xr.Dataset, axes: Iterable[str], most: int) -> dict[str, object]:
+def plot_data(data: xr.Dataset, axes: Iterable[str], most: int) -> dict[str, Any]:
     """Return every variable for the interactive plot, thinned to at most ``most`` values.
 
     Parameters
@@ -123,8 +124,9 @@ def plot_data(data: xr.Dataset, axes: Iterable[str], most: int) -> dict[str, obj
         embedded, in words.
     """
     chosen = {name: _ok(data, name) for name in _plotted(data)}
-    dims = list(dict.fromkeys(dim for values in chosen.values() for dim in values.dims))
-    kept = thinned({dim: data.sizes[dim] for dim in dims}, [v.dims for v in chosen.values()], most)
+    shapes = [tuple(map(str, values.dims)) for values in chosen.values()]
+    dims = list(dict.fromkeys(dim for shape in shapes for dim in shape))
+    kept = thinned({dim: data.sizes[dim] for dim in dims}, shapes, most)
     left_out = [
         f"{data.sizes[dim] - kept[dim].size} of {data.sizes[dim]} values of {dim}"
         for dim in dims
@@ -134,7 +136,7 @@ def plot_data(data: xr.Dataset, axes: Iterable[str], most: int) -> dict[str, obj
         left_out.append("the single samples, of which there are the means")
     variables, parts, start = {}, [], 0
     for name, values in chosen.items():
-        part = values.isel({dim: kept[dim] for dim in values.dims}).values.ravel()
+        part = values.isel({dim: kept[str(dim)] for dim in values.dims}).values.ravel()
         variables[name] = {
             "label": values.attrs.get("long_name", name),
             "unit": unit_of(values),
@@ -177,7 +179,7 @@ def _plotted(data: xr.Dataset) -> list[str]:
     ]
 
 
-def _dimension(data: xr.Dataset, dim: str, kept: np.ndarray, is_axis: bool) -> dict[str, object]:
+def _dimension(data: xr.Dataset, dim: str, kept: np.ndarray, is_axis: bool) -> dict[str, Any]:
     coordinate = data[dim]
     found = {
         "label": coordinate.attrs.get("long_name", dim),
@@ -191,7 +193,7 @@ def _dimension(data: xr.Dataset, dim: str, kept: np.ndarray, is_axis: bool) -> d
     return found
 
 
-def _rounded(values: np.ndarray) -> list[object]:
+def _rounded(values: np.ndarray) -> list[Any]:
     """Return values, numbers with the 12 digits of labels."""
     found = values.tolist()
     return [float(f"{value:.12g}") for value in found] if values.dtype.kind == "f" else found
@@ -206,7 +208,7 @@ def thinned(
     """
     lengths = dict(sizes)
     while lengths and sum(np.prod([lengths[d] for d in dims]) for dims in shapes) > most:
-        longest = max(lengths, key=lengths.get)
+        longest = max(lengths, key=lambda dim: lengths[dim])
         if lengths[longest] <= 2:
             break
         lengths[longest] = max(2, int(lengths[longest] * _SHRINK))

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bokeh.resources import Resources
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -12,7 +13,7 @@ from markupsafe import Markup
 _FOLDER = Path(__file__).parent
 
 
-def page(content: Mapping[str, object]) -> str:
+def page(content: Mapping[str, Any]) -> str:
     """Return the HTML of the report; every text in ``content`` is escaped.
 
     The page's own scripts run and no others: the browser is told their hashes.  Those that plot

@@ -28,7 +28,7 @@ def with_statistics(dataset: xr.Dataset) -> xr.Dataset:
         if name.endswith("_error") and name.removesuffix("_error") in dataset:
             continue
         variable = dataset[name].variable
-        dims = tuple(dim for dim in variable.dims if dim != "sample")
+        dims = tuple(str(dim) for dim in variable.dims if dim != "sample")
         mask = good.reshape(good.shape + (1,) * (variable.ndim - good.ndim))
         units, long_name = variable.attrs["natural_units"], variable.attrs["long_name"]
         for suffix, values, units_of, text in (
@@ -49,7 +49,9 @@ def with_statistics(dataset: xr.Dataset) -> xr.Dataset:
                     new.attrs["undefined"] = undefined or why
                 added[f"{name}_{key}"] = new
     count = good.sum(axis=axis, dtype=np.int64)
-    added["n_samples"] = described(points, count, "1", "number of samples that succeeded")
+    added["n_samples"] = described(
+        [*map(str, points)], count, "1", "number of samples that succeeded"
+    )
     return dataset.assign(added)
 
 
@@ -183,10 +185,10 @@ def _covariances(dataset: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.nd
         return None
     good = (dataset["status"] == OK) & np.isfinite(dataset[base])
     values = dataset[base] ** 2 if name.endswith("_square") else dataset[base]
-    good, values = (array.transpose(*dims, "sample").values for array in (good, values))
-    mean, _ = mean_and_sem(values, good, -1)
-    deviation = np.where(good, values - mean[..., None], 0.0)
-    count, common = good.sum(axis=-1), good.astype(float) @ np.swapaxes(good, -1, -2)
+    kept, known = (array.transpose(*dims, "sample").values for array in (good, values))
+    mean, _ = mean_and_sem(known, kept, -1)
+    deviation = np.where(kept, known - mean[..., None], 0.0)
+    count, common = kept.sum(axis=-1), kept.astype(float) @ np.swapaxes(kept, -1, -2)
     with np.errstate(invalid="ignore", divide="ignore"):
         unbiased = common / np.where(common > 1, common - 1, np.nan)
         pairs = count[..., :, None] * count[..., None, :]
@@ -217,8 +219,9 @@ def power_law(
     undefined = (np.nan,) * 5
     if len(x) < 2 or np.any(x <= 0) or np.any(y <= 0):
         return (*undefined, len(x))
-    weighted = covariance is not None and bool(np.all(np.diag(covariance) > 0))
-    sigma = np.sqrt(np.diag(covariance)) / y if weighted else np.ones_like(y)
+    variance = np.zeros(1) if covariance is None else np.diag(covariance)
+    weighted = bool(np.all(variance > 0))
+    sigma = np.sqrt(variance) / y if weighted else np.ones_like(y)
     # Centred abscissa: exponent and value at the centre are then uncorrelated.
     log_x, log_y, weight = np.log(x), np.log(y), sigma**-2
     centre = np.sum(weight * log_x) / np.sum(weight)

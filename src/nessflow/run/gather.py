@@ -5,15 +5,16 @@ import io
 import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from nessflow.config.contents.layout import FITTING
 from nessflow.config.grid import canonical_json, label_of
-from nessflow.config.study import OBSERVABLES, Block, Study
+from nessflow.config.study import BLOCKS, OBSERVABLES, Block, Study
 from nessflow.errors import ConfigError
 from nessflow.run.derived.gathered import FormulaError, with_derived, with_errors_of_means
 from nessflow.run.ensemble import with_fits, with_statistics
@@ -41,7 +42,6 @@ from nessflow.store.layout import (
     stored_variables,
 )
 from nessflow.store.manifest import (
-    BLOCKS,
     DATA,
     FAILURES,
     MARKERS,
@@ -210,7 +210,7 @@ def _source_places(block: Block, source: xr.Dataset) -> list[list[int | None]]:
     """Return, for each dimension of the points in a block, where the wanted labels stand."""
     axes = block.study.axes
     labels = point_labels(source, axes)
-    wanted = {axis.name: axis.labels for axis in axes if not axis.outer}
+    wanted: dict[str, Sequence[Any]] = {x.name: x.labels for x in axes if not x.outer}
     if block.samples is not None:
         labels["sample"] = source["sample"].values.tolist()
         wanted["sample"] = block.samples
@@ -221,7 +221,7 @@ def _source_places(block: Block, source: xr.Dataset) -> list[list[int | None]]:
     return places
 
 
-def _grid(places: list[list[int]]) -> tuple[np.ndarray, ...]:
+def _grid(places: Sequence[Sequence[int | None]]) -> tuple[np.ndarray, ...]:
     return np.ix_(*(np.array(place, dtype=int) for place in places))
 
 
@@ -246,7 +246,7 @@ def _pending(study: Study, parts: Iterable[Coordinates]) -> xr.Dataset:
             coordinates[name] = beside
         else:
             # Who draws sites where they are must know that this is more than not said.
-            (dim,) = parts[0][name].dims
+            (dim,) = map(str, parts[0][name].dims)
             known = coordinates[dim].attrs
             differing = f"{known.get('differing', '')} {name}".strip()
             coordinates[dim] = xr.Variable(
@@ -287,8 +287,9 @@ def joined_beside(
     name: str, parts: list[Coordinates], dimensions: Coordinates
 ) -> xr.Variable | None:
     """Return what several parts say beside a dimension; None where two say different things."""
-    said, first = {}, parts[0][name]
-    (dim,) = first.dims
+    first = parts[0][name]
+    said: dict[str, Any] = {}
+    (dim,) = map(str, first.dims)
     for part in parts:
         for label, value in zip(_names(part[dim]), part[name].values.tolist(), strict=True):
             if said.setdefault(label, value) != value:
@@ -313,7 +314,9 @@ def _unlike(source: xr.Dataset, coordinates: Coordinates) -> str:
 
 def _place(dataset: xr.Dataset, source: xr.Dataset, block: Block) -> None:
     """Copy a block to its place."""
-    places = {dim: range(size) for dim, size in dataset.sizes.items()}
+    places: dict[Hashable, Sequence[int]] = {
+        dim: range(size) for dim, size in dataset.sizes.items()
+    }
     for axis in block.study.axes:
         if axis.outer:
             places[axis.name] = [axis.labels.index(block.outer[axis.name])]
@@ -333,7 +336,7 @@ def _place(dataset: xr.Dataset, source: xr.Dataset, block: Block) -> None:
 
 def _described(dataset: xr.Dataset, study: Study, origins: set[str]) -> xr.Dataset:
     """Return the dataset with its global attributes and the reasons for undefined values."""
-    found = {}
+    found: dict[str, set[str]] = {}
     for text in sorted(set(dataset[REASONS].values.flat) - {""}):
         for name, reason in json.loads(text).items():
             found.setdefault(name, set()).add(reason)
@@ -361,7 +364,7 @@ def _with_derived(dataset: xr.Dataset, study: Study) -> xr.Dataset:
 def failures_csv(dataset: xr.Dataset, study: Study) -> str:
     """Return the failed points as a table: axes, sample, status, message."""
     status = dataset["status"].values
-    columns = {axis.name: axis.labels for axis in study.axes}
+    columns: dict[str, Sequence[Any]] = {axis.name: axis.labels for axis in study.axes}
     if study.ensemble is not None:
         columns["sample"] = range(study.ensemble.samples)
     text = io.StringIO()

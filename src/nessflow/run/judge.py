@@ -7,7 +7,7 @@ the kind made of it, so that the point is suspect and enters no mean.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -38,7 +38,7 @@ class Verdicts(NamedTuple):
     reasons: list[dict[str, str]]
 
 
-def judge(outcome, variables: Mapping, coordinates: Mapping[str, np.ndarray]) -> Verdict:
+def judge(outcome: Any, variables: Mapping, coordinates: Mapping[str, np.ndarray]) -> Verdict:
     """Return the values of an outcome with the status that follows from them: `judge_all` of one.
 
     Parameters
@@ -58,8 +58,9 @@ def judge(outcome, variables: Mapping, coordinates: Mapping[str, np.ndarray]) ->
     ValueError
         When a variable is missing or has another shape than declared.
     """
-    values, *others = judge_all([outcome], variables, coordinates)
-    return Verdict({name: value[0] for name, value in values.items()}, *(x[0] for x in others))
+    values, status, messages, reasons = judge_all([outcome], variables, coordinates)
+    first = {name: value[0] for name, value in values.items()}
+    return Verdict(first, status[0], messages[0], reasons[0])
 
 
 def judge_all(
@@ -112,7 +113,9 @@ def judge_all(
     return Verdicts(values, status, messages, reasons)
 
 
-def _values(outcomes, name, variable, sizes) -> np.ndarray:
+def _values(
+    outcomes: Sequence[Any], name: str, variable: Any, sizes: Mapping[str, int]
+) -> np.ndarray:
     """Return the values of a variable at all points, (p, ...)."""
     shape = tuple(map(sizes.__getitem__, variable.dims))
     try:
@@ -145,14 +148,16 @@ def _not_finite(values: Mapping[str, np.ndarray]) -> Iterator[tuple[int, list[st
         yield k, names[bad[:, k]].tolist()
 
 
-def _add_broken_limits(faults, own, values, variables, coordinates) -> None:
+def _add_broken_limits(
+    faults: Any, own: Any, values: Any, variables: Mapping, coordinates: Mapping[str, np.ndarray]
+) -> None:
     """Add to the faults of each point what is wrong with each variable that breaks its limits.
 
     Those that each point has of its own stand in place of those of the variable.
     """
     errors = {name: values[f"{name}_error"] for name in variables if f"{name}_error" in values}
     is_negative = (_all(errors.values(), len(own)) < 0).any()
-    depending = set().union(*own)
+    depending: set[str] = set().union(*own)
     for name, variable in variables.items():
         value, error, limits = values[name], errors.get(name), [variable.limits]
         if is_negative and error is not None:
@@ -233,7 +238,7 @@ def _of_points(limits: Sequence, part: str, shape: tuple[int, ...]) -> np.ndarra
     return np.array(parts).reshape(-1, *[1] * len(shape))
 
 
-def _out_of_range(value, error, limits) -> list[int]:
+def _out_of_range(value: np.ndarray, error: np.ndarray | None, limits: Any) -> list[int]:
     """Return the points with a value beyond a range, or an error larger than it."""
     lower, upper = (_of_points(limits, part, value.shape[1:]) for part in ("lower", "upper"))
     outside = (value < lower) | (value > upper)
@@ -242,7 +247,9 @@ def _out_of_range(value, error, limits) -> list[int]:
     return _where(outside)
 
 
-def _range_fault(name, value, error, limits, labels) -> str:
+def _range_fault(
+    name: str, value: np.ndarray, error: np.ndarray | None, limits: Any, labels: Any
+) -> str:
     """Return what is wrong with a value of one point beyond its range by more than its error."""
     if not limits.bounded:
         return ""
@@ -275,7 +282,9 @@ def _largest(values: np.ndarray) -> float:
     return float(abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
-def _lowest(value, error, judged) -> tuple[np.ndarray, np.ndarray]:
+def _lowest(
+    value: np.ndarray, error: np.ndarray | None, judged: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest eigenvalues of symmetric parts, and by how much they may be too low.
 
     Of matrices, (..., m, m); zero where one is not judged or not known.
@@ -296,13 +305,13 @@ def _norms(matrices: np.ndarray) -> np.ndarray:
     return np.linalg.norm(matrices, axis=(-1, -2))
 
 
-def _indefinite(value, error, limits) -> list[int]:
+def _indefinite(value: np.ndarray, error: np.ndarray | None, limits: Any) -> list[int]:
     """Return the points with matrices, (p, ..., m, m), that cannot have a negative eigenvalue."""
     lowest, allowed = _lowest(value, error, _of_points(limits, "semidefinite", value.shape[1:-2]))
     return _where(lowest + allowed < 0)
 
 
-def _sign_fault(name, value, error, limits) -> str:
+def _sign_fault(name: str, value: np.ndarray, error: np.ndarray | None, limits: Any) -> str:
     """Return what is wrong with matrices of one point, (..., m, m)."""
     if not limits.is_semidefinite:
         return ""

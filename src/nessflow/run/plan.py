@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nessflow.config.grid import generator
-from nessflow.config.study import Block, Study, parameters_of
+from nessflow.config.study import BLOCKS, Block, Study, parameters_of
 from nessflow.run.reasons import block_reason
 from nessflow.run.solve import prepared_block
-from nessflow.store.manifest import BLOCKS, DATA, FAILURES, named_faults, state_of
+from nessflow.store.manifest import DATA, FAILURES, named_faults, state_of
 from nessflow.store.store import read_dataset
 
 JOB_MINUTES = 10
@@ -59,7 +60,8 @@ def plan_study(study: Study, folder: Path, *, probe: bool = False) -> Plan:
         status = read_dataset(folder / DATA)["status"].values
         failed = int((status > 0).sum())
         return Plan(study.name, status.size, status.size, len(study.blocks), 0, failed, None)
-    costs, reasons = [], {}
+    costs: list[float] = []
+    reasons: dict[str, int] = {}
     for block in study.blocks:
         prepared = prepared_block(block, folder)
         status = prepared.dataset["status"].values
@@ -76,7 +78,8 @@ def plan_study(study: Study, folder: Path, *, probe: bool = False) -> Plan:
     missing = points - reused
     cost = (min(costs) * missing, max(costs) * missing) if costs else None
     if probe and missing and not costs:
-        cost = tuple(seconds * missing + _START_UP * waiting for seconds in probed(study))
+        low, high = (seconds * missing + _START_UP * waiting for seconds in probed(study))
+        cost = low, high
     return Plan(study.name, points, reused, len(study.blocks), waiting, failed, cost, reasons)
 
 
@@ -95,12 +98,13 @@ def probed(study: Study) -> tuple[float, float]:
     return min(seconds), max(seconds)
 
 
-def _seconds(study, labels) -> float:
+def _seconds(study: Study, labels: Mapping[str, str]) -> float:
     start = time.monotonic()
     with suppress(Exception):
-        parameters = parameters_of(study, labels)
-        random = study.ensemble is not None and study.kind.is_random(parameters)
-        study.kind.evaluate(parameters, generator(study.ensemble, labels, 0) if random else None)
+        parameters, rng = parameters_of(study, labels), None
+        if study.ensemble is not None and study.kind.is_random(parameters):
+            rng = generator(study.ensemble, labels, 0)
+        study.kind.evaluate(parameters, rng)
     return time.monotonic() - start
 
 
@@ -110,9 +114,10 @@ def blocks_per_job(plans: list[Plan]) -> int | None:
     The jobs of a run take blocks of all its studies, so that the mean over them counts.
     """
     waiting = [plan for plan in plans if plan.waiting]
-    if not waiting or any(plan.seconds is None for plan in waiting):
+    known = [plan.seconds for plan in waiting if plan.seconds is not None]
+    if not waiting or len(known) < len(waiting):
         return None
-    seconds = sum(sum(plan.seconds) / 2 for plan in waiting)
+    seconds = sum(sum(each) / 2 for each in known)
     blocks = sum(plan.waiting for plan in waiting)
     return min(blocks, max(1, round(60 * JOB_MINUTES * blocks / seconds)))
 
@@ -156,16 +161,19 @@ def measured_seconds(path: Path) -> float | None:
 
 def plan_table(plans: list[Plan]) -> str:
     """Return the plans as a table with a line of totals."""
-    rows = [("study", "points", "reused", "new", "failed", "blocks", "to run", "core time")]
+    rows: list[tuple[str, ...]] = [
+        ("study", "points", "reused", "new", "failed", "blocks", "to run", "core time")
+    ]
     rows += [_row(plan) for plan in plans]
     if len(plans) > 1:
-        numbers = [
+        numbers: list[Any] = [
             sum(getattr(plan, key) for plan in plans)
             for key in ("points", "reused", "blocks", "waiting", "failed")
         ]
         known = [plan.seconds for plan in plans if plan.reused < plan.points]
-        total = tuple(map(sum, zip(*known, strict=True))) if known and all(known) else None
-        rows.append(_row(Plan("all", *numbers, total if known else (0.0, 0.0))))
+        total: Any = tuple(map(sum, zip(*known, strict=True))) if known and all(known) else None
+        numbers.append(total if known else (0.0, 0.0))
+        rows.append(_row(Plan("all", *numbers)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
         "  ".join(

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import nessflow
 from nessflow.config.grid import Labels, canonical_json
@@ -89,7 +90,7 @@ def command(study: str, tier: str) -> str:
     return f"snakemake --cores all {study} --config tier={tier}"
 
 
-def record_of(attributes: Mapping[str, object]) -> dict[str, object]:
+def record_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the provenance in the attributes of a dataset, texts in JSON opened."""
     record = {key: attributes[key] for key in _SAID if key in attributes}
     opened = {key: json.loads(record[key]) for key in _JSON if key in record}
@@ -107,7 +108,7 @@ def origins_json(origins: Iterable[str]) -> str:
     return f"[{','.join(sorted(set(origins)))}]"
 
 
-def origins_of(attributes: Mapping[str, object]) -> set[str]:
+def origins_of(attributes: Mapping[str, Any]) -> set[str]:
     """Return the origins that the attribute ``origins`` of a dataset lists."""
     return {canonical_json(origin) for origin in json.loads(attributes["origins"])}
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -38,7 +39,7 @@ def block_reason(prepared: Prepared) -> str:
     return _other_points(block, stored)
 
 
-def changed(then: Mapping[str, object], now: Mapping[str, object]) -> str:
+def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Return what differs between the parameters and the code of stored data and those of now."""
     if then.get("parameters") != now["parameters"]:
         keys = list(
@@ -54,7 +55,7 @@ def changed(then: Mapping[str, object], now: Mapping[str, object]) -> str:
 
 
 def _of_observables(
-    stored: xr.Dataset, study: Study, attributes: Mapping[str, object]
+    stored: xr.Dataset, study: Study, attributes: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield what is new, left out or changed of the observables that a study chooses."""
     digests = study.variable_digests
@@ -82,14 +83,14 @@ def _of_observables(
         yield "observables left out"
 
 
-def _written(text: object) -> dict[str, object]:
+def _written(text: object) -> dict[str, Any]:
     """Return observables with their parameters, from the attribute that lists them."""
     items = json.loads(str(text or "[]"))
     pairs = [item.items() if isinstance(item, dict) else [(item, {})] for item in items]
     return {name: parameters or {} for entries in pairs for name, parameters in entries}
 
 
-def _missing(study: Study, path: Path, attributes: Mapping[str, object]) -> str:
+def _missing(study: Study, path: Path, attributes: Mapping[str, Any]) -> str:
     if stale_path(path, attributes).exists():
         return "set aside by a change that was taken back; its points are kept"
     if partial_path(path).exists():

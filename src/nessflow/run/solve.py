@@ -6,13 +6,14 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -66,7 +67,7 @@ class Counts:
     failed: int
     filled: int = 0
 
-    def __str__(self):
+    def __str__(self) -> str:
         filled = f" ({self.filled} of them in part)" if self.filled else ""
         failed = f", {self.failed} failed" if self.failed else ""
         return f"{self.reused} points reused, {self.computed} computed{filled}{failed}"
@@ -138,7 +139,13 @@ def solve_block(
         return _solved(block, folder, progress, counted, watch or Watch())
 
 
-def _solved(block, folder, progress, counted, watch) -> Counts:
+def _solved(
+    block: Block,
+    folder: Path,
+    progress: Callable[[str], None],
+    counted: Callable[[int, int, int], None],
+    watch: Watch,
+) -> Counts:
     path = block.file(folder)
     partial = partial_path(path)
     for own in (path, partial):
@@ -212,7 +219,7 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.partial.nc")
 
 
-def stale_path(path: Path, attributes: Mapping[str, object]) -> Path:
+def stale_path(path: Path, attributes: Mapping[str, Any]) -> Path:
     """Return the file beside a block's that keeps it while it is not of the study as it is.
 
     It is named after what the points depend on, so that of several changes each can be taken back.
@@ -229,7 +236,7 @@ def block_attributes(block: Block) -> dict[str, str | int]:
     return attributes | {"block_identity": f"{block.study.name}/{block.path.as_posix()}"}
 
 
-def block_of(attributes: Mapping[str, object]) -> str:
+def block_of(attributes: Mapping[str, Any]) -> str:
     """Return the path of a block below the blocks of its study, whatever the study was called."""
     return str(attributes.get("block_identity")).partition("/")[2]
 
@@ -312,6 +319,7 @@ def adopt(prepared: Prepared, path: Path) -> set[str]:
         origin = places.get(key)
         if origin is None or status[index] != PENDING or found[origin] == PENDING:
             continue
+        new: Collection[str]
         if is_whole:
             new = arrays.keys()
         elif found[origin] == OK:
@@ -369,19 +377,25 @@ Verdicted = tuple[Sequence[tuple[int, ...]], Verdicts]
 """Indices of points, and what is said of them."""
 
 
-def _compute(prepared: Prepared, progress, counted, watch: Watch) -> None:
+def _compute(
+    prepared: Prepared,
+    progress: Callable[[str], None],
+    counted: Callable[[int, int, int], None],
+    watch: Watch,
+) -> None:
     block, dataset, waiting = prepared.block, prepared.dataset, prepared.waiting
     study, partial = block.study, partial_path(prepared.path)
     # Looked up once: xarray takes longer for it than a fast kind for a point.
     arrays = {name: dataset[name].values for name in stored_variables(dataset)}
-    coordinates = {name: variable.values for name, variable in dataset.coords.items()}
+    coordinates = {str(name): variable.values for name, variable in dataset.coords.items()}
     status, messages, notes = (dataset[x].values for x in ("status", "message", REASONS))
     in_a_row = {  # views
         name: x.reshape(status.size, *x.shape[status.ndim :]) for name, x in arrays.items()
     }
     names = _point_names(dataset, study.axes)
     report = _Progress(f"{study.name} {block.path.with_suffix('')}", status.size, len(waiting))
-    tasks, seen = _Tasks(prepared, names, arrays, coordinates), set()
+    tasks = _Tasks(prepared, names, arrays, coordinates)
+    seen: set[str] = set()
     numbers = {index: int(np.ravel_multi_index(index, status.shape)) for index in waiting}
     again = {index for index in waiting if numbers[index] in watch.again}
 
@@ -463,22 +477,30 @@ class _Tasks:
     The attributes are those of `_compute`.
     """
 
-    def __init__(self, prepared: Prepared, names, arrays, coordinates):
+    def __init__(
+        self,
+        prepared: Prepared,
+        names: Callable[[tuple[int, ...]], Any],
+        arrays: Mapping[str, np.ndarray],
+        coordinates: Mapping[str, np.ndarray],
+    ):
         self.block, self.study = prepared.block, prepared.block.study
         self.names, self.stored, self.coordinates = names, tuple(arrays), coordinates
         self.missing = np.stack([prepared.missing[name] for name in arrays], axis=-1)
-        self.share, self.last_missing = None, None
+        self.share: Any = None
+        self.last_missing: bytes | None = None
         self.forget()
 
     def forget(self) -> None:
         """Make the parameters of the next point anew, whichever it is."""
-        self.labels, self.parameters = None, None
+        self.labels: Labels | None = None
+        self.parameters: Any = None
 
     def place(self, index: tuple[int, ...]) -> tuple[Labels, int | None]:
         """Return the labels of a point and the number of its sample."""
         point = dict(self.names(index))
         sample = point.pop("sample", None)
-        return point | self.block.outer, sample
+        return point | dict(self.block.outer), sample
 
     def of(self, index: tuple[int, ...]) -> tuple:
         """Return parameters, random generator, variables, and arguments of the kind, of a point.
@@ -504,8 +526,9 @@ class _Tasks:
             _require_coordinates(self.coordinates, kind.coordinates(parameters))
             self.labels, self.parameters = point, parameters
         rng = None
-        if sample is not None and kind.is_random(self.parameters):
-            rng = generator(self.study.ensemble, point, sample)
+        ensemble = self.study.ensemble
+        if sample is not None and ensemble is not None and kind.is_random(self.parameters):
+            rng = generator(ensemble, point, sample)
         return self.parameters, rng, variables, arguments
 
 
@@ -533,9 +556,10 @@ def _verdicts(
         count = max(1, min(_TOGETHER, int(_SECONDS_TOGETHER / max(seconds, 1e-9))))
 
 
-def _together(kind, indices: Sequence[tuple[int, ...]], tasks: _Tasks) -> list[Verdicted]:
+def _together(kind: Any, indices: Sequence[tuple[int, ...]], tasks: _Tasks) -> list[Verdicted]:
     """Return what the kind's ``evaluate_many`` makes of points, judged."""
-    points, variables = {}, {}
+    points: dict[tuple[int, ...], list[Any]] = {}
+    variables: dict[tuple[int, ...], Any] = {}
     for index in indices:
         # One that is not possible fails when it is evaluated alone.
         with suppress(ConfigError, ValueError):
@@ -543,7 +567,7 @@ def _together(kind, indices: Sequence[tuple[int, ...]], tasks: _Tasks) -> list[V
             if not arguments:
                 points[index] = task
     outcomes = kind.evaluate_many(*map(list, zip(*points.values(), strict=True)))
-    found = []
+    found: list[Verdicted] = []
     pairs = zip(points, outcomes, strict=True)
     for _, alike in groupby(pairs, lambda pair: id(variables[pair[0]])):
         members, own = zip(*alike, strict=True)
@@ -598,7 +622,7 @@ def limited(seconds: float | None) -> Iterator[None]:
         yield
         return
 
-    def stop(signum, frame):
+    def stop(signum: int, frame: object) -> None:
         raise TimeLimit
 
     previous = signal.signal(signal.SIGALRM, stop)
@@ -615,7 +639,7 @@ def interrupts() -> Iterator[None]:
     """Turn SIGTERM and SIGINT into one ``Interrupted``; later ones wait for the flush."""
     watched = (signal.SIGTERM, signal.SIGINT)
 
-    def interrupt(signum, frame):
+    def interrupt(signum: int, frame: object) -> None:
         for each in watched:
             signal.signal(each, signal.SIG_IGN)
         raise Interrupted(signum)

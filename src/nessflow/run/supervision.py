@@ -14,6 +14,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 _NONE, _SEVERAL = -1, -2
 _PART = 2**32
@@ -77,7 +78,9 @@ def watched() -> Watch:
         In the process that calls it, with the status of the last child or 128 + its signal.
     """
     cell = mmap.mmap(-1, _CELL.size)
-    again, lost, alone = {}, {}, False
+    again: dict[int, Any] = {}
+    lost: dict[int, Any] = {}
+    alone = False
     while True:
         watch = Watch(dict(again), dict(lost), alone, _cell=cell)
         watch.at_none()
@@ -118,7 +121,7 @@ def _ended(child: int) -> tuple[int, bool]:
     """Wait for a child; return how it ended and whether it was sent a signal from here."""
     stopped = []
 
-    def forward(signum, frame):
+    def forward(signum: int, frame: object) -> None:
         stopped.append(signum)
         os.kill(child, signum)
 

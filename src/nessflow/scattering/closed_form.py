@@ -9,6 +9,7 @@ which is a difference of digamma functions, of logarithms at temperature 0.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import digamma
@@ -77,7 +78,8 @@ def _psi(lead: AttachedLead, poles: np.ndarray) -> np.ndarray:
 
 def _broadening(lead: AttachedLead) -> np.ndarray:
     """Return ``Gamma`` between the lead's sites."""
-    return lead.model.broadening * np.outer(lead.amplitudes, lead.amplitudes.conj())
+    model: Any = lead.model
+    return model.broadening * np.outer(lead.amplitudes, lead.amplitudes.conj())
 
 
 def _pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -131,7 +133,8 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
     ) -> np.ndarray:
         """Return ``int dw/2pi Tr[Gamma_lead G source G^+] occupation`` and its error."""
         row = lead.amplitudes.conj() @ right[lead.sites]
-        weight = lead.model.broadening * np.outer(row, row.conj()) * scale
+        model: Any = lead.model
+        weight = model.broadening * np.outer(row, row.conj()) * scale
         weight = weight * (left @ source @ left.conj().T) / (2 * np.pi)
         return np.array([(weight * kernel).sum().real, (accuracy * abs(weight) * size).sum()])
 
@@ -148,4 +151,5 @@ def closed_form_currents(system: OpenSystem) -> ClosedFormCurrents:
         contact = np.zeros_like(matrix)
         contact[np.ix_(other.sites, other.sites)] = 0.5 * _broadening(other)
         landauer += pair_sum(lead, contact, occupied[0] - occupied[1], sizes[0] + sizes[1])
-    return ClosedFormCurrents(Estimate(*map(float, landauer)), Estimate(*reservoir), condition)
+    value, error = map(float, landauer)
+    return ClosedFormCurrents(Estimate(value, error), Estimate(*reservoir), condition)

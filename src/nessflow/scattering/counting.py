@@ -132,8 +132,9 @@ def _cumulant_terms(
         -6 * _trace(square, square),
     ]
     values = [mean, variance, third, sum(fourth)]
-    sizes = [size, variance_size, size * (1 + 3 * total + 2 * spread), sum(map(abs, fourth))]
-    return values, [own + cancelled for own in sizes]
+    third_size, fourth_size = size * (1 + 3 * total + 2 * spread), sum(map(abs, fourth))
+    every = [size, variance_size, third_size, fourth_size]
+    return values, [own + cancelled for own in every]
 
 
 def _cumulant_integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
@@ -182,7 +183,8 @@ def cumulants_observable(system: OpenSystem) -> Observable[ParticleCumulants]:
         raise ValueError("the counting statistics of leads need a lead, the system has none")
 
     def result(found: Integral) -> ParticleCumulants:
-        cumulants = Estimate(*(x.reshape(len(names), 4) for x in (found.value, found.error)))
+        value, error = (x.reshape(len(names), 4) for x in (found.value, found.error))
+        cumulants = Estimate(value, error)
         return ParticleCumulants(names, cumulants, found.converged, found.evaluations)
 
     return Observable(_cumulant_integrand, result)
@@ -343,7 +345,9 @@ class ChargeDistribution:
     error: float
 
 
-def _tail(system: OpenSystem, index: int, time: float, lowest: int, highest: int, spread: float):
+def _tail(
+    system: OpenSystem, index: int, time: float, lowest: int, highest: int, spread: float
+) -> float:
     """Return Chernoff's bound of the probability of charges outside a range.
 
     ``P(Q >= m) <= exp(t chi(-i theta) - theta m)`` for every ``theta > 0``.

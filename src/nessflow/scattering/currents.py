@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -128,7 +129,7 @@ def open_channels(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     return np.array([inside[list(x.channels)].sum(axis=0) for x in system.terminals], float)
 
 
-def _require_two_leads(system: OpenSystem, what: str) -> None:
+def _require_two_leads(system: Any, what: str) -> None:
     if len(system.terminals) != 2:
         raise ValueError(
             f"{what} is defined between two leads, the system has {len(system.terminals)}; "
@@ -390,11 +391,11 @@ def _divergences(system: Surroundings) -> tuple[dict[int, str], str | None]:
         for kind, tails in (("loss", loss), ("gain", gain)):
             left, right = (sum(by_site.values()) for by_site in tails)
             if abs(left - right) > 1e-12 * (left + right):
-                left, right = (
+                at_left, at_right = (
                     _listed(site for a in x.channels for site in system.leads[a].sites + 1)
                     for x in terminals
                 )
-                sites = f"{left} and {right}"
+                sites = f"{at_left} and {at_right}"
                 net = f"{kind} on contact sites {sites} couples unequally to wide-band leads"
     return reasons, net
 
@@ -455,8 +456,8 @@ def _current_integrand(
     leads: int, finite: tuple[bool, ...]
 ) -> Callable[[Rates], tuple[np.ndarray, np.ndarray]]:
     """Return the integrand: all particle currents, the finite energy currents, unitarity."""
-    count, finite = len(finite), np.flatnonzero(finite)
-    last = count + finite.size
+    count, chosen = len(finite), np.flatnonzero(finite)
+    last = count + chosen.size
 
     def integrand(rates: Rates) -> tuple[np.ndarray, np.ndarray]:
         # Imported here: numba takes long to import.
@@ -476,8 +477,8 @@ def _current_integrand(
             values,
             sizes,
         )
-        np.multiply(energies, values[finite], out=values[count:last])
-        np.multiply(abs(energies), sizes[finite], out=sizes[count:last])
+        np.multiply(energies, values[chosen], out=values[count:last])
+        np.multiply(abs(energies), sizes[chosen], out=sizes[count:last])
         values[last:], sizes[last:] = rates.unitarity_violation, rates.spectral + rates.absorbed
         return values, sizes
 
@@ -606,7 +607,7 @@ def _site_derivatives(
     rates = Rates(system, energies)
     gamma, green = rates.broadening, rates.green
     # dG/dV_j = G e_j e_j^T G
-    between = 0.0
+    between: Any = 0.0
     left, right = (terminal.channels for terminal in terminals)
     for a, b in (*product(left, right), *product(right, left)):
         change = rows[:, :, a] * columns[:, :, b] * green[a, b].conj()[:, None]

@@ -76,7 +76,8 @@ def needs_dense(system: OpenSystem) -> bool:
     bool
         True where there are both loss and gain and they are not proportional.
     """
-    return system.loss.any() and system.gain.any() and gain_to_loss_ratio(system) is None
+    both = bool(system.loss.any()) and bool(system.gain.any())
+    return both and gain_to_loss_ratio(system) is None
 
 
 def _elements(matrix: Matrix) -> np.ndarray | scipy.sparse.csr_array:
@@ -187,10 +188,11 @@ def _of_terminal(x: Exchange) -> Terms:
         _expectations(occupation * x.reflected + entering, modes)
         for occupation, entering in ((x.filled, x.incoming), (x.empty, x.vacant))
     ]
-    entering = (np.broadcast_to(f, change.shape) for f in (x.filled, x.empty))
+    filled, empty = (np.broadcast_to(f, change.shape) for f in (x.filled, x.empty))
     # Occupations of modes that nothing reaches are zero up to rounding, of either sign.
-    out = tuple(np.maximum(x, 0.0) for x in out)
-    values, sizes = _entropy_change(*entering, change, out, _reflected_nothing(x, out))
+    left, vacant = (np.maximum(x, 0.0) for x in out)
+    lost = _reflected_nothing(x, (left, vacant))
+    values, sizes = _entropy_change(filled, empty, change, (left, vacant), lost)
     sizes[0] += _cancelled(x)
     return values, sizes
 

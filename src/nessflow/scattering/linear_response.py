@@ -21,6 +21,7 @@ Units hbar = k_B = e = 1: a conductance in e^2/h is 2 pi times ours.
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -404,7 +405,7 @@ def _warm_matrices(windows: _Windows) -> list[Estimate]:
     """Return `conductance_matrices` of systems with a thermal window."""
     count = len(windows.spectra[0].system.terminals)
 
-    def integrand(rates: Rates, x: np.ndarray, _) -> tuple[np.ndarray, np.ndarray]:
+    def integrand(rates: Rates, x: np.ndarray, _: Any) -> tuple[np.ndarray, np.ndarray]:
         powers = np.ones_like(x), x, x * x
         both = _leaving(rates, rates.leads), abs(_leaving(rates, rates.lead_sizes))
         values, sizes = (np.concatenate([rows * x for x in powers]) for rows in both)
@@ -412,7 +413,7 @@ def _warm_matrices(windows: _Windows) -> list[Estimate]:
 
     bounds = np.repeat(_bounds(windows.states[1]), count * count, axis=2)
     return [
-        Estimate(*(x.reshape(3, count, count) for x in (found.value, found.error)))
+        Estimate(found.value.reshape(3, count, count), found.error.reshape(3, count, count))
         for found in windows.averages(integrand, bounds)
     ]
 
@@ -430,7 +431,7 @@ def _conductances(windows: _Windows) -> list[Conductances]:
     temperatures = windows.states[1]
     bounds = _bounds(temperatures)
 
-    def charge_and_heat(rates: Rates, x: np.ndarray, _) -> tuple[np.ndarray, np.ndarray]:
+    def charge_and_heat(rates: Rates, x: np.ndarray, _: Any) -> tuple[np.ndarray, np.ndarray]:
         tau, size = response_of(rates), response_size(rates)
         # Both sides of the unitarity of each lead's row, compared once they are integrated.
         absorbed = rates.absorbed
@@ -452,8 +453,8 @@ def _conductances(windows: _Windows) -> list[Conductances]:
     around = bounds[..., 2] + 2 * abs(means) * bounds[..., 1] + means**2 * bounds[..., 0]
     second = windows.averages(spread, around[..., None])
     return [
-        _conductances_of(*both, float(temperature), bool(known))
-        for *both, temperature, known in zip(first, second, temperatures, conducts, strict=True)
+        _conductances_of(one, two, float(temperature), bool(known))
+        for one, two, temperature, known in zip(first, second, temperatures, conducts, strict=True)
     ]
 
 
@@ -597,7 +598,7 @@ def linear_response(
     conducts = "electrical_conductance" in found
     reason = _NO_CONDUCTANCE if conducts else f"at temperature 0, {why_undefined(system, [mu])}"
     nothing = undefined(_NO_HEAT if missing == {"figure_of_merit"} else reason)
-    numbers = {name: Estimate(*map(float, pair)) for name, pair in found.items()}
+    numbers = {x: Estimate(float(value), float(error)) for x, (value, error) in found.items()}
     return LinearResponse(converged=converged, **numbers, **dict.fromkeys(missing, nothing))
 
 

@@ -320,7 +320,7 @@ def currents_and_noise(
     ValueError
         When there is no lead.
     """
-    observables = [currents_observable(system), noise_observable(system)]
+    observables: list[Observable] = [currents_observable(system), noise_observable(system)]
     currents, noise = integrate_observables(system, observables, rtol)
     return currents, noise
 

@@ -7,7 +7,7 @@ by their poles.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,13 +29,15 @@ from nessflow.solvers.pairwise import bonds, pair_transmission, site_sums
 from nessflow.spectrum.occupation import fermi
 from nessflow.spectrum.rounding import blur
 from nessflow.spectrum.spectrum import ACCURACY
-from nessflow.systems.matrices import matrix_elements
+from nessflow.systems.matrices import Matrix, matrix_elements
 from nessflow.systems.system import OpenSystem
 
 # --- currents of all terminals --------------------------------------------------------------------
 
 
-def _trace(matrix, pairs: np.ndarray, on_diagonal: np.ndarray, beside: np.ndarray) -> np.ndarray:
+def _trace(
+    matrix: Matrix, pairs: np.ndarray, on_diagonal: np.ndarray, beside: np.ndarray
+) -> np.ndarray:
     """Return ``Tr[2 A C]`` at each energy from the elements of Hermitian C on sites and bonds."""
     sites = matrix.diagonal().real if isinstance(matrix, np.ndarray) else matrix.diagonal
     links = beside @ matrix_elements(matrix, pairs).conj()
@@ -282,7 +284,8 @@ def with_undamped(
         value, error = (np.where(has_none, x, np.nan) for x in filled[:2])
         return Estimate(value, error + weight.error, "" if has_none.all() else reason)
     value, error = filled.value.copy(), filled.error + weight.error
-    for each in (dark_states(system), found.bound):
+    states_apart: tuple[Any, Any] = dark_states(system), found.bound
+    for each in states_apart:
         near = blur(system, each.levels) * np.array([[-1.0], [0.0], [1.0]])
         below, held, above = fermi(each.levels + near, *next(iter(states)))
         weights = abs(each.vectors) ** 2

@@ -5,6 +5,7 @@ With ``dw/2pi`` taken as the measure, their integrals over all energies are thos
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -43,14 +44,16 @@ def _fermions(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.
     rates = Rates(system, energies)
     noise = (noise_matrix(part, len(rates.mean)) for part in noise_integrand(rates))
     parts = zip((rates.mean, rates.mean_sizes), noise, strict=True)
-    return tuple(np.concatenate([x, *matrix]) for x, matrix in parts)
+    values, sizes = (np.concatenate([x, *matrix]) for x, matrix in parts)
+    return values, sizes
 
 
 def _bosons(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the same for bosons."""
     count = len(system.leads)
     unasked = slice(count, 3 * count)
-    return tuple(np.delete(part, unasked, axis=0) for part in boson_terms(system, energies))
+    values, sizes = (np.delete(part, unasked, axis=0) for part in boson_terms(system, energies))
+    return values, sizes
 
 
 def spectral_flows(
@@ -110,7 +113,7 @@ def _steps(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
     return near.any(axis=1)
 
 
-def _beside(system: OpenSystem, energies: np.ndarray, rows) -> tuple[np.ndarray, np.ndarray]:
+def _beside(system: OpenSystem, energies: np.ndarray, rows: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of the limits at steps, NaN where they differ, and half their distance."""
     shift = 4 * blur(system, energies)
     below, above = (continuous(system, energies + sign * shift, rows) for sign in (-1, 1))

@@ -12,6 +12,7 @@ terminal into the system.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -301,6 +302,6 @@ def integrated(
         return values, sizes if exact else with_rounding(sizes)
 
     size = 4 * max(system.sites, len(system.leads))
-    left_out = {"windows": windows, "edge_windows": edge_windows}
+    left_out: dict[str, Any] = {"windows": windows, "edge_windows": edge_windows}
     spectrum = Spectrum(system, rtol, poles=poles, everywhere=everywhere, **left_out)
     return spectrum.integral(in_batches(rounded, size), measure=measure)

@@ -15,7 +15,7 @@ energies.
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg
@@ -306,14 +306,14 @@ def product(matrix: scipy.sparse.csr_array, states: np.ndarray) -> np.ndarray:
 
 
 @remembered
-def _known(system: OpenSystem, solutions: Callable) -> dict[float, tuple[np.ndarray, ...]]:
+def _known(system: OpenSystem, solutions: Callable) -> dict[float, tuple[np.ndarray, Any, Any]]:
     """Return what was computed between the contacts last, by the energy."""
     return {}
 
 
 def _between_contacts(
     system: OpenSystem, energies: np.ndarray, solutions: Callable, ordered: "Banded | Blocks"
-) -> list[tuple[np.ndarray, ...]]:
+) -> list[tuple[np.ndarray, Any, Any]]:
     """Return ``v^+ G v`` of each energy, and of loss and gain ``v^+ G 2P G^+ v``, (c, c) each.
 
     Remembered: transmissions, reflections and noise ask for the same energies one after the other.
@@ -330,7 +330,8 @@ def _between_contacts(
         ]
         for k, energy in enumerate(missing[batch].tolist()):
             green = system.coupling.collected(rows[k], ordered.place).T.copy()
-            found[energy] = green, *(None if x is None else x[k] for x in sent)
+            of_loss, of_gain = (None if x is None else x[k] for x in sent)
+            found[energy] = green, of_loss, of_gain
     known |= found
     size = sum(x.nbytes for x in next(iter(found.values()), ()) if x is not None)
     for energy in list(known)[: -max(1, _KEPT_BYTES // max(size, 1))]:

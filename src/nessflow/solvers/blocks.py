@@ -20,6 +20,7 @@ pivots take over (`nessflow.solvers.banded`).
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -90,7 +91,7 @@ def solutions(
             here,
             lambda x: factors.solve(x[blocks.order], blocks.slices),  # noqa: B023
         )
-        for k in np.flatnonzero((factors.growth > _EXACT) | dark):
+        for k in np.flatnonzero((factors.growth > _EXACT) | dark).tolist():
             if factors.growth[k] <= _REFINED and not dark[k]:
                 matrix = banded.whole(blocks.damping, here[k], blocks.contacts, sigma[k])
                 left = sources + (matrix.T if transposed else matrix) @ found[k]
@@ -217,8 +218,8 @@ def site_sums(
     blocks = block_matrices(system)
     weights = [p * blocks.loss + q * blocks.gain for p, q in environments]
     rates = zip((blocks.loss, blocks.gain), environments.T, strict=True)
-    touched = [banded.touched(matrix) for matrix, multiples in rates if multiples.any()]
-    touched = np.unique(np.concatenate([blocks.contacts[0], *touched]))
+    each = [banded.touched(matrix) for matrix, multiples in rates if multiples.any()]
+    touched = np.unique(np.concatenate([blocks.contacts[0], *each]))
     kinds = len(environments), energies.size
     diagonal = np.empty((*kinds, system.sites))
     beside = np.empty((*kinds, len(pairs)), complex)
@@ -276,7 +277,8 @@ def _back(
     def of(where: int, i: int) -> np.ndarray:
         return blocks.assembled(where, i, source[where][i], on_contacts)
 
-    down, own = [], []  # A_(i+1) and V_i
+    down: list[np.ndarray] = []  # A_(i+1)
+    own: list[np.ndarray] = []  # V_i
     for i in range(blocks.count):
         mine = of(ON, i)
         if i:
@@ -289,7 +291,8 @@ def _back(
     row, column = np.where(where == BELOW, column, row), np.where(where == BELOW, row, column)
     order = np.argsort(at, kind="stable")
     ends = np.searchsorted(at[order], range(blocks.count + 1))
-    green = correlations = None
+    green: Any = None
+    correlations: Any = None
     for i in reversed(range(blocks.count)):
         g, middle = factors.inverses[i], own[i]
         pairs = order[ends[i] : ends[i + 1]]

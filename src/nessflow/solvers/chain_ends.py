@@ -25,7 +25,8 @@ import numpy as np
 
 from nessflow.solvers.compiled import FAST
 from nessflow.systems.batch import Batch, one_by_one
-from nessflow.systems.system import OpenSystem, Surroundings, Tridiagonal, remembered
+from nessflow.systems.matrices import Matrix, Tridiagonal, above_diagonal, diagonal
+from nessflow.systems.system import OpenSystem, Surroundings, remembered
 
 LANES = 32
 """Energies carried side by side, so that the compiler fills its vector registers."""
@@ -588,12 +589,12 @@ class _Bonds:
 
 @remembered
 def _chain_of(system: OpenSystem) -> _Chain:
-    hopping, around = system.hamiltonian.upper, system.surroundings
+    hopping, around = above_diagonal(system.hamiltonian), system.surroundings
     if hopping.size and hopping.strides == (0,):
         bonds = _alike_bonds(around, hopping.size, hopping[0].item())
     else:
         bonds = _bonds_of(around, hopping)
-    site = _over(system.hamiltonian.diagonal, bonds.unit)
+    site = _over(diagonal(system.hamiltonian), bonds.unit)
     growth = float(4.1 + max(site.max(), -site.min()) + bonds.rate)
     return _Chain(bonds.unit, (site, *bonds.arguments), bonds.corners, growth, bonds.decay)
 
@@ -604,7 +605,7 @@ def _alike_bonds(system: Surroundings, count: int, hopping: complex) -> _Bonds:
 
 
 def _bonds_of(system: Surroundings, hopping: np.ndarray) -> _Bonds:
-    bonds = [hopping, system.loss.upper, system.gain.upper]
+    bonds = [hopping, above_diagonal(system.loss), above_diagonal(system.gain)]
     if all(values.strides == (0,) for values in bonds):  # one of each stands for all
         bonds = [values[:1] for values in bonds]
     parts = _blocks(bonds[0])
@@ -619,7 +620,7 @@ def _bonds_of(system: Surroundings, hopping: np.ndarray) -> _Bonds:
 
     sites = hopping.size + 1
     loss, gain = (
-        _over(matrix.diagonal, unit) if matrix.any() else None
+        _over(diagonal(matrix), unit) if matrix.any() else None
         for matrix in (system.loss, system.gain)
     )
     present = [rates for rates in (loss, gain) if rates is not None]
@@ -629,7 +630,9 @@ def _bonds_of(system: Surroundings, hopping: np.ndarray) -> _Bonds:
     gain_bond = None if gain is None else gain_bond
 
     repeats = (sites - 1) // max(bonds[0].size, 1)
-    above, below, decay = [(1.0, 0)], [(1.0, 0)], [1.0]
+    above: list[tuple[complex, int]] = [(1.0, 0)]
+    below: list[tuple[complex, int]] = [(1.0, 0)]
+    decay = [1.0]
     for part in parts:
         upper, lower = (each / unit for each in couplings(part))
         for factors, found in ((upper, above), (lower, below)):
@@ -673,11 +676,12 @@ def _scaled_product(factors: np.ndarray) -> tuple[complex, int]:
         factors = factors.reshape(-1, 256).prod(axis=1)
 
 
-def _proportion(matrix: Tridiagonal, other: Tridiagonal) -> float | None:
+def _proportion(matrix: Matrix, other: Matrix) -> float | None:
     """Return c if ``other = c matrix`` to the last bit; ``matrix`` is positive and not zero."""
-    k = int(np.argmax(matrix.diagonal))
-    c = other.diagonal[k] / matrix.diagonal[k]
-    parts = (matrix.diagonal, other.diagonal), (matrix.upper, other.upper)
+    one, two = diagonal(matrix), diagonal(other)
+    k = int(np.argmax(one))
+    c = two[k] / one[k]
+    parts = (one, two), (above_diagonal(matrix), above_diagonal(other))
     return c if all(np.array_equal(c * mine, yours) for mine, yours in parts) else None
 
 
@@ -691,21 +695,22 @@ def _ends_of(system: OpenSystem) -> tuple[tuple, tuple, list[tuple[int, int, flo
     """
     chain = _chain_of(system)
     site, rate, link, twist, _, loss, _, gain, _ = chain.arguments
-    present = [k for k, diagonal in enumerate((loss, gain)) if diagonal is not None]
+    present = [k for k, rates in enumerate((loss, gain)) if rates is not None]
     rows = [(k, row, 1.0) for row, k in enumerate(present)]
     if len(rows) == 2 and (c := _proportion(system.loss, system.gain)) is not None:
         present, rows = [0], [(0, 0, 1.0), (1, 0, c)]
     padding = [None] * (2 - len(present))
     if twist is None:
         # Lower is the conjugate of upper: all products of couplings are one and the same.
-        terms = [((loss, gain)[k], None, None, None) for k in present]
-        return chain.corners[0], (site, rate, link, None, None, None, *terms, *padding), rows
-    rates = [
-        Tridiagonal(matrix.diagonal / chain.unit, matrix.upper / chain.unit)
+        alone = [((loss, gain)[k], None, None, None) for k in present]
+        return chain.corners[0], (site, rate, link, None, None, None, *alone, *padding), rows
+    matrices = [
+        Tridiagonal(diagonal(matrix) / chain.unit, above_diagonal(matrix) / chain.unit)
         for matrix in (system.loss, system.gain)
     ]
-    upper, lower = _couplings(system.hamiltonian.upper / chain.unit, *(m.upper for m in rates))
-    couplings = [upper, lower, *(matrix.upper for matrix in rates)]
+    beside = [matrix.upper for matrix in matrices]
+    upper, lower = _couplings(above_diagonal(system.hamiltonian) / chain.unit, *beside)
+    couplings = [upper, lower, *beside]
     largest = np.maximum.reduce([abs(values) for values in couplings])
     largest[largest == 0] = 1.0
     # With the phase of ``lower^*`` in the unit, the factor from bond to bond is real.
@@ -718,7 +723,7 @@ def _ends_of(system: OpenSystem) -> tuple[tuple, tuple, list[tuple[int, int, flo
         return np.insert(values, 0, 0)
 
     terms = []
-    for matrix in (rates[k] for k in present):
+    for matrix in (matrices[k] for k in present):
         bond = of_site(before[:-1] * matrix.upper / factor)
         left = of_site(before[1:] * (matrix.upper * lower).conj())
         terms.append((matrix.diagonal.copy(), before * matrix.diagonal, bond, left))
@@ -738,7 +743,9 @@ def _end_self_energies(batch: Batch, energies: np.ndarray) -> list[np.ndarray]:
     ends, rows = [], batch.systems[0].self_energies(energies)
     for is_last in (False, True):
         mine = [
-            row for lead, row in zip(batch.leads, rows, strict=True) if (lead.site > 0) == is_last
+            row
+            for lead, row in zip(batch.leads, rows, strict=True)
+            if (lead.coupling[0][0] > 0) == is_last
         ]
         first, *others = mine or [0j * energies]
         ends.append(sum(others, first))
@@ -833,13 +840,15 @@ def interior_traces(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarra
     loss_gain, gain_loss : (E,) float
         Transmissions from gain to loss and from loss to gain.
     """
-    hamiltonian, loss, gain = system.hamiltonian, system.loss, system.gain
-    upper, lower = _couplings(hamiltonian.upper, loss.upper, gain.upper)
-    damping = hamiltonian.diagonal - 1j * (loss.diagonal + gain.diagonal)
-    bonds = bool(loss.upper.any() or gain.upper.any())
+    matrices = system.hamiltonian, system.loss, system.gain
+    hopping, *beside = (above_diagonal(matrix) for matrix in matrices)
+    sites, loss, gain = (diagonal(matrix) for matrix in matrices)
+    upper, lower = _couplings(hopping, *beside)
+    damping = sites - 1j * (loss + gain)
+    bonds = any(values.any() for values in beside)
     loss_terms, gain_terms = (
-        (matrix.diagonal.copy(), np.append(matrix.upper, 0j) if bonds else None)
-        for matrix in (loss, gain)
+        (rates.copy(), np.append(values, 0j) if bonds else None)
+        for rates, values in zip((loss, gain), beside, strict=True)
     )
     ends = _end_self_energies(Batch.of(system, energies), energies)
     chain = energies, *ends, damping, np.append(upper, 0), np.append(lower, 0)

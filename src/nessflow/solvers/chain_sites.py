@@ -19,7 +19,7 @@ import numpy as np
 
 from nessflow.solvers.compiled import FAST
 from nessflow.systems.batch import Batch
-from nessflow.systems.matrices import diagonal
+from nessflow.systems.matrices import above_diagonal, diagonal
 from nessflow.systems.system import OpenSystem
 
 _SMALL, _LARGE = 2.0**-60, 2.0**60
@@ -355,9 +355,9 @@ def _arguments(system: OpenSystem | Batch, energies: np.ndarray) -> tuple[np.nda
     for lead, members in batch.alike_leads:
         sites, counts = np.unique(of_lead[members], return_counts=True)
         inverse[:, sites] -= counts * lead.self_energy(energies)[:, None]
-    bonds = np.array([chain.upper for chain in chains])
+    bonds = np.array([above_diagonal(chain) for chain in chains])
     bonds = bonds[:1] if (bonds == bonds[0]).all() else bonds[place]
-    rates = 1j * (first.loss.upper + first.gain.upper)
+    rates = 1j * (above_diagonal(first.loss) + above_diagonal(first.gain))
     return inverse, bonds - rates, (bonds + rates).conj()
 
 
@@ -394,10 +394,10 @@ def site_sums(
     """
     first = Batch.of(system, energies).systems[0]
     loss, gain = (2 * diagonal(x) for x in (first.loss, first.gain))
-    links = [2 * (p * first.loss.upper + q * first.gain.upper) for p, q in environments]
+    beside = [above_diagonal(x) for x in (first.loss, first.gain)]
     weights = _on_sites(system, on_contacts)
     weights += np.array([p * loss + q * gain for p, q in environments])[:, None]
-    links = np.array(links, complex)
+    links = np.array([2 * (p * beside[0] + q * beside[1]) for p, q in environments], complex)
     return local_sums(*_arguments(system, energies), weights, links, len(pairs) > 0)
 
 

@@ -85,7 +85,7 @@ class _Elements(NamedTuple):
     rows: np.ndarray
     columns: np.ndarray
     values: np.ndarray
-    count: int
+    height: int
 
     @classmethod
     def of_matrix(cls, matrix: Matrix) -> "_Elements":
@@ -95,14 +95,15 @@ class _Elements(NamedTuple):
 
     @classmethod
     def below_each_other(cls, parts: Sequence["_Elements"]) -> "_Elements":
-        starts = np.cumsum([0, *(part.count for part in parts)])
+        starts = np.cumsum([0, *(part.height for part in parts)])
         rows = [part.rows + start for part, start in zip(parts, starts[:-1], strict=True)]
-        columns, values = ([part[k] for part in parts] for k in (1, 2))
-        return cls(*map(np.concatenate, (rows, columns, values)), int(starts[-1]))
+        columns = np.concatenate([part.columns for part in parts])
+        values = np.concatenate([part.values for part in parts])
+        return cls(np.concatenate(rows), columns, values, int(starts[-1]))
 
     def chosen(self, kept: np.ndarray) -> "_Elements":
         """Return some of them, by a mask, in the rows where they are."""
-        return _Elements(self.rows[kept], self.columns[kept], self.values[kept], self.count)
+        return _Elements(self.rows[kept], self.columns[kept], self.values[kept], self.height)
 
     def dense(self, columns: np.ndarray) -> np.ndarray:
         """Return the rows that have any element on some columns, (m, k), ascending."""
@@ -127,7 +128,7 @@ def _contacts(system: OpenSystem) -> _Elements:
         rows, columns = own.nonzero()
         parts.append(_Elements(rows, joint.sites[columns], own[rows, columns], len(own)))
     found = _Elements.below_each_other(parts)
-    sizes = np.sqrt(np.bincount(found.rows, abs(found.values) ** 2, found.count))
+    sizes = np.sqrt(np.bincount(found.rows, abs(found.values) ** 2, found.height))
     return found._replace(values=found.values * (hamiltonian_norm(system) / sizes[found.rows]))
 
 
@@ -196,10 +197,10 @@ def _force(vanishes: np.ndarray, pattern: _Elements) -> None:
 
     Row i of the pattern holds if the state vanishes on site i; all rows behind those of sites hold.
     """
-    unknown = np.bincount(pattern.rows[~vanishes[pattern.columns]], minlength=pattern.count)
-    row_starts, sites_of = _grouped(pattern.rows, pattern.columns, pattern.count)
+    unknown = np.bincount(pattern.rows[~vanishes[pattern.columns]], minlength=pattern.height)
+    row_starts, sites_of = _grouped(pattern.rows, pattern.columns, pattern.height)
     column_starts, rows_of = _grouped(pattern.columns, pattern.rows, vanishes.size)
-    queue = deque(np.flatnonzero(unknown == 1))
+    queue: deque[int] = deque(np.flatnonzero(unknown == 1).tolist())
     while queue:
         row = queue.popleft()
         if unknown[row] != 1 or (row < vanishes.size and not vanishes[row]):
@@ -215,21 +216,21 @@ def _force(vanishes: np.ndarray, pattern: _Elements) -> None:
 
 def _force_together(vanishes: np.ndarray, equations: _Elements, smallest: float) -> bool:
     """Do the same for sites that several rows determine, as the modes of a lead; was there any?"""
-    holds = np.append(vanishes, np.ones(equations.count - vanishes.size, bool))
+    holds = np.append(vanishes, np.ones(equations.height - vanishes.size, bool))
     left = equations.chosen(holds[equations.rows] & ~vanishes[equations.columns])
     if not left.rows.size:
         return False
     # Pieces that share no row.
-    size = left.count + vanishes.size
+    size = left.height + vanishes.size
     graph = scipy.sparse.coo_array(
-        (np.ones(left.rows.size), (left.rows, left.count + left.columns)), shape=(size, size)
+        (np.ones(left.rows.size), (left.rows, left.height + left.columns)), shape=(size, size)
     )
     _, piece_of = connected_components(graph, directed=False)
     sites, rows = np.unique(left.columns), np.unique(left.rows)
-    tall, wide = (np.bincount(piece_of[x], minlength=size) for x in (left.count + sites, rows))
+    tall, wide = (np.bincount(piece_of[x], minlength=size) for x in (left.height + sites, rows))
     found = False
     for k in np.flatnonzero((tall > 0) & (tall <= np.minimum(wide, _WHOLE))):
-        mine = sites[piece_of[left.count + sites] == k]
+        mine = sites[piece_of[left.height + sites] == k]
         own = left.chosen(piece_of[left.rows] == k).dense(mine)
         if np.linalg.svd(own, compute_uv=False)[-1] > smallest:
             vanishes[mine] = found = True
@@ -305,7 +306,9 @@ def dark_states(system: OpenSystem) -> DarkStates:
     return _eigenstates(system, sites, inner, vectors)
 
 
-def _eigenstates(system: OpenSystem, sites: np.ndarray, inner, vectors: np.ndarray) -> DarkStates:
+def _eigenstates(
+    system: OpenSystem, sites: np.ndarray, inner: scipy.sparse.csr_array, vectors: np.ndarray
+) -> DarkStates:
     """Return the eigenstates of the Hamiltonian in a space that it does not leave."""
     levels, turn = np.linalg.eigh(vectors.conj().T @ (inner @ vectors))
     whole = np.zeros((system.sites, levels.size), complex)
@@ -319,7 +322,8 @@ def _levels(
     """Return the levels of a Hermitian matrix, ascending, and what gives a range of its states."""
     n = matrix.shape[0]
     count, piece = connected_components(abs(matrix), directed=False)
-    levels, columns = np.empty(n), []
+    levels = np.empty(n)
+    columns: list[tuple[np.ndarray, np.ndarray]] = []
     order = np.argsort(piece, kind="stable")
     for mine in np.split(order, np.searchsorted(piece[order], np.arange(1, count))):
         dense = matrix[mine][:, mine].toarray()

@@ -15,7 +15,8 @@ from nessflow.solvers.dark_states import (
     hamiltonian_norm,
 )
 from nessflow.systems.batch import one_by_one
-from nessflow.systems.system import OpenSystem, as_dense
+from nessflow.systems.matrices import as_dense
+from nessflow.systems.system import OpenSystem
 
 _BATCH_BYTES = 2**25
 """Memory of one batch of inverse Green's functions."""
@@ -295,9 +296,9 @@ def _channels(system: OpenSystem, energies: np.ndarray) -> tuple[np.ndarray, np.
     columns = modes.columns(system.sites) * np.sqrt(modes.broadening).T[:, None]
     parts, terminals = [columns], [*system.terminal_of_lead]
     for index, matrix in enumerate((system.loss, system.gain), len(system.terminals)):
-        rates, modes = np.linalg.eigh(2 * as_dense(matrix))
+        rates, vectors = np.linalg.eigh(2 * as_dense(matrix))
         used = rates > 0
-        coupling = modes[:, used] * np.sqrt(rates[used])
+        coupling = vectors[:, used] * np.sqrt(rates[used])
         parts.append(np.broadcast_to(coupling, (energies.size, *coupling.shape)))
         terminals += [index] * coupling.shape[1]
     return np.concatenate(parts, axis=2), np.array(terminals, int)

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -57,7 +58,7 @@ def _starts(pattern: scipy.sparse.csr_array) -> tuple[np.ndarray, float]:
         np.add.at(crossing.T, ends, sign * (apart**powers).T)
     crossing = np.cumsum(crossing, axis=1)
     least = min(_LEAST, n)
-    starts = [0, np.arange(least, max(least, reach[0]) + 1)]
+    starts: list[Any] = [0, np.arange(least, max(least, reach[0]) + 1)]
     cost = _INNER * starts[1] ** 3.0
     while starts[-1].min() < n:
         last = starts[-1]
@@ -171,7 +172,9 @@ class Blocks:
             for k in (BELOW, ON, ABOVE)
         ]
 
-    def assembled(self, where: int, block: int, constant: np.ndarray, added: np.ndarray):
+    def assembled(
+        self, where: int, block: int, constant: np.ndarray, added: np.ndarray
+    ) -> np.ndarray:
         """Return a block ``constant`` (..., a, b) with elements of contacts added, (..., E, a, b).
 
         One energy stands for all where nothing is ``added`` (..., E, p).
@@ -290,7 +293,9 @@ class Eliminated:
         Eliminated
             Of each energy by itself.
         """
-        inverses, through, largest = [], [], 0.0
+        inverses: list[np.ndarray] = []
+        through: list[np.ndarray] = []
+        largest: Any = 0.0
         for i, block in enumerate(inner):
             if i:
                 block += from_left(minus[i - 1], through[-1])
@@ -311,7 +316,8 @@ class Eliminated:
         def one(blocks: list[np.ndarray]) -> list[np.ndarray]:
             return [x[here] if x.ndim == 3 and len(x) > 1 else x for x in blocks]
 
-        return Eliminated(*map(one, (self.inverses, self.through, self.minus)), self.growth[here])
+        growth = self.growth[here]
+        return Eliminated(one(self.inverses), one(self.through), one(self.minus), growth)
 
     def solve(self, sources: np.ndarray, slices: Sequence[slice]) -> np.ndarray:
         """Return ``M^-1 sources``.
@@ -333,7 +339,7 @@ class Eliminated:
         first = np.where(within.any(axis=0), within.argmax(axis=0), len(slices))
         order = np.argsort(first, kind="stable")
         begun = [0, *np.searchsorted(first[order], range(1, len(slices) + 1)).tolist()]
-        sources, touched = sources[:, order], within.any(axis=1)
+        sources, touched = sources[:, order], np.logical_or.reduce(within, axis=1)
         result = np.zeros((len(self.inverses[0]), *sources.shape), complex)
         for i, here in enumerate(slices):
             last, mine = begun[i : i + 2]

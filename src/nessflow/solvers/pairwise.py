@@ -9,7 +9,7 @@ matrix of all pairs O(N^2); matrices with all their elements take dense linear a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -326,7 +326,8 @@ def lead_sums(
     response = contact_response(system, energies)
     squares = response.green.real**2 + response.green.imag**2
     weights = np.zeros((energies.size, contacts.count, len(sources)))
-    np.add.at(weights, (slice(None), contacts.of_lead), np.transpose([x.leads for x in sources]))
+    place: Any = (slice(None), contacts.of_lead)
+    np.add.at(weights, place, np.transpose([x.leads for x in sources]))
     found = squares @ weights
     for k, source in enumerate(sources):
         found[:, :, k] += source.loss * response.loss + source.gain * response.gain
@@ -351,6 +352,7 @@ def in_batches(integrand: Callable, size: int) -> Callable:
 
     def whole(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts = [integrand(energies[batch]) for batch in _batches(energies.size, size)]
-        return tuple(np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
+        one, other = (np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
+        return one, other
 
     return whole

@@ -339,8 +339,10 @@ def interior_response(
     has_loss, has_gain = solver.system.loss.any(), solver.system.gain.any()
     if has_loss or has_gain:
         # Columns of G are the rows of the transposed system.
-        known = contact is not None and system.T is system
-        columns = contact if known else contact_response(system.T, energies)
+        if contact is not None and system.T is system:
+            columns = contact
+        else:
+            columns = contact_response(system.T, energies)
         loss, gain = columns.loss, columns.gain
     else:
         loss, gain = np.zeros((2, energies.size, system.coupling.count))

@@ -30,7 +30,10 @@ def libraries() -> list[ctypes.CDLL]:
     """
     found = []
     for package, module in (("numpy", "linalg/_umath_linalg"), ("scipy", "linalg/_fblas")):
-        folder = Path(importlib.util.find_spec(package).origin).parent
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            continue
+        folder = Path(spec.origin).parent
         found += [ctypes.CDLL(str(path)) for path in folder.glob(f"{module}.*.so")]
     return found
 

@@ -114,7 +114,8 @@ def bound_states(system: OpenSystem) -> BoundStates | None:
     found = []
     for lower, upper in pairwise([-np.inf, *edges, np.inf]):
         inside = _inside(lower, upper)
-        closed, reaching = [], []
+        closed: list[AttachedLead] = []
+        reaching: list[AttachedLead] = []
         for lead in system.leads:
             (reaching if lead.model.has_states(inside) else closed).append(lead)
         if lower < upper and any(lead.model.is_coupled for lead in closed):
@@ -177,7 +178,8 @@ def _bound_between(
         np.linalg.eigvalsh(matrix(low)) > blurred,
         np.linalg.eigvalsh(matrix(high)) < -blurred,
     )
-    crossing, found = np.flatnonzero(falling[0] & falling[1]), []
+    crossing = np.flatnonzero(falling[0] & falling[1])
+    found: list[tuple[float, np.ndarray, float]] = []
     if crossing.size > _MANY:
         return None
     if crossing.size == 0:
@@ -233,7 +235,7 @@ class _Shift:
     def of(cls, leads: list[AttachedLead], sites: np.ndarray) -> "_Shift":
         """Return the shift of sites by leads."""
         zero = Tridiagonal.zero(max(lead.coupling[-1][0] for lead in leads) + 1)
-        system = OpenSystem(zero, zero, zero, leads)
+        system = OpenSystem(zero, zero, zero, tuple(leads))
         own = np.flatnonzero(np.isin(system.contacts, sites))
         return cls(system, np.searchsorted(sites, system.contacts[own]), own, sites.size)
 
@@ -281,14 +283,14 @@ def _without(
     """
     joining = [x for x in closed if len(x.coupling) > 1 or isinstance(x.model, Joined)]
     if not joining:
-        return replace(system, leads=reaching)
+        return replace(system, leads=tuple(reaching))
     zero = Tridiagonal.zero(system.sites)
-    alone = OpenSystem(zero, zero, zero, joining)
+    alone = OpenSystem(zero, zero, zero, tuple(joining))
     found = alone.contact_self_energy(np.array([energy]))[0]
     hamiltonian = as_sparse(system.hamiltonian).matrix
     elements = hermitian_elements(alone.coupling, found), alone.coupling.elements
     joined = scipy.sparse.coo_array(elements, shape=hamiltonian.shape)
-    return replace(system, hamiltonian=hamiltonian + joined, leads=reaching)
+    return replace(system, hamiltonian=hamiltonian + joined, leads=tuple(reaching))
 
 
 _ADVICE = "what it holds depends on the initial state and it carries no steady current; "

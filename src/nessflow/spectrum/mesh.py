@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from nessflow.spectrum.edges.windows import EdgeWindow, band_edges
 from nessflow.spectrum.quadrature import COARSE, NODES, Panels, beside_edges, line_mesh
 from nessflow.systems.contacts import Contacts
 from nessflow.systems.leads.lead import Lead, bordered
-from nessflow.systems.matrices import gershgorin
+from nessflow.systems.matrices import above_diagonal, diagonal, gershgorin
 from nessflow.systems.modes import joined_channels, regular_self_energy
 from nessflow.systems.system import OpenSystem, Surroundings, remembered
 
@@ -220,7 +221,8 @@ def _banded(system: OpenSystem) -> tuple[Contacts, Callable]:
     def change(energies: np.ndarray) -> np.ndarray:
         total = np.zeros((energies.size, coupling.count), complex)
         for at, lead in zip(coupling.of_lead, leads, strict=True):
-            centre = lead.model.regular_self_energy(lead.model.reference_energy)
+            reference: Any = lead.model.reference_energy
+            centre = lead.model.regular_self_energy(reference)
             total[:, at] += lead.model.regular_self_energy(energies) - centre
         return total
 
@@ -229,21 +231,22 @@ def _banded(system: OpenSystem) -> tuple[Contacts, Callable]:
 
 def _chain_poles(system: OpenSystem) -> np.ndarray | None:
     """Return the poles of a chain, None where they are not sure."""
-    damping = system.loss.upper + system.gain.upper
-    hopping = system.hamiltonian.upper
+    damping = above_diagonal(system.loss) + above_diagonal(system.gain)
+    hopping = above_diagonal(system.hamiltonian)
     beside = hopping - 1j * damping, (hopping + 1j * damping).conj()
-    diagonal = system.hamiltonian.diagonal - 1j * (system.loss.diagonal + system.gain.diagonal)
-    diagonal[system.contacts] += regular_self_energy(system)[:, 0]
+    sites, loss, gain = (diagonal(x) for x in (system.hamiltonian, system.loss, system.gain))
+    damped = sites - 1j * (loss + gain)
+    damped[system.contacts] += regular_self_energy(system)[:, 0]
     # Imported here: numba takes long to import, and other systems do not need it.
     from nessflow.solvers.poles import steps_to_poles, tridiagonal_poles
 
-    poles = tridiagonal_poles(diagonal, *beside)
+    poles = tridiagonal_poles(damped, *beside)
     coupling, change = _banded(system)
     if poles is not None and coupling.count:
 
         def step(z: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             shifts = change(z[chosen].real).T
-            return steps_to_poles(z, chosen, diagonal, *beside, coupling.sites, shifts)
+            return steps_to_poles(z, chosen, damped, *beside, coupling.sites, shifts)
 
         rounding = 16 * np.finfo(float).eps * energy_scale(system)
         poles = _fixed_points(poles, lambda z, k: z[k] - step(z, k)[0], rounding)
@@ -437,8 +440,8 @@ def _reach(system: OpenSystem) -> float:
     matrix = np.zeros((system.contacts.size, system.contacts.size), elements.dtype)
     rows, columns = (np.searchsorted(system.contacts, x) for x in system.coupling.elements)
     matrix[rows, columns] = elements
-    joined = (joint.lead.reach(joint.sites.size) for joint in system.joints)
-    return float(np.linalg.norm(matrix, 2)) + sum(joined)
+    reach = (joint.lead.reach(joint.sites.size) for joint in system.joints)
+    return float(np.linalg.norm(matrix, 2)) + sum(reach)
 
 
 @remembered

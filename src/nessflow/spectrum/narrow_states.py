@@ -207,7 +207,8 @@ def _spaces(
 
 def _weights(system: OpenSystem, energy: float) -> list[tuple]:
     """Return ``Gamma``, ``2P`` and ``2Q`` of all terminals at an energy, each with its source."""
-    n, found = system.sites, []
+    n = system.sites
+    found: list[tuple[scipy.sparse.csr_array, AttachedLead | str]] = []
     modes = system.modes(np.array([energy]))
     for k, lead in enumerate(system.leads):
         alone = np.zeros_like(modes.broadening)

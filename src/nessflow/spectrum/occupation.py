@@ -1,9 +1,9 @@
 """Occupations of leads: Fermi functions, holes and differences, without cancellation."""
 
+from typing import Any
+
 import numpy as np
 from scipy.special import expit
-
-from nessflow.systems.system import AttachedLead, Terminal
 
 Number = float | np.ndarray
 """One for all energies, or one for each of them."""
@@ -12,7 +12,7 @@ Number = float | np.ndarray
 def _reduced(energies: np.ndarray, chemical_potential: Number, temperature: Number) -> np.ndarray:
     offset = np.asarray(energies, float) - chemical_potential
     if np.ndim(temperature):
-        cold = temperature == 0
+        cold = np.equal(temperature, 0)
         with np.errstate(over="ignore"):
             warm = offset / np.where(cold, 1.0, temperature)
         return np.where(cold, _reduced(offset, 0.0, 0.0), warm) if cold.any() else warm
@@ -65,8 +65,8 @@ def fermi_holes(
 
 def fermi_difference(
     energies: np.ndarray,
-    first: AttachedLead | Terminal,
-    second: AttachedLead | Terminal,
+    first: Any,
+    second: Any,
     filled: tuple[np.ndarray, np.ndarray] | None = None,
     empty: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
@@ -92,7 +92,7 @@ def fermi_difference(
     h_1, h_2 = empty or (fermi_holes(energies, *x) for x in both)
     cold = np.logical_or(np.equal(t_1, 0), np.equal(t_2, 0))
     # One product is zero off the step; f_1 - f_2 would cancel where both leads are full.
-    step = f_1 * h_2 - f_2 * h_1 if cold.any() else 0.0
+    step: Any = f_1 * h_2 - f_2 * h_1 if cold.any() else 0.0
     if cold.all():
         return step
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):

@@ -19,8 +19,10 @@ to the largest Bernstein ellipse about the panel that holds no singularity of th
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 _NODES = (
     0.0,
@@ -114,7 +116,7 @@ class Panels:
     lower: np.ndarray
     upper: np.ndarray
 
-    def __getitem__(self, chosen) -> "Panels":
+    def __getitem__(self, chosen: Any) -> "Panels":
         return Panels(*(getattr(self, name)[chosen] for name in self.__annotations__))
 
     @property
@@ -302,13 +304,13 @@ def beside_edges(points: np.ndarray, edges: np.ndarray, orders: np.ndarray) -> P
 
 def line_mesh(
     interior: tuple[float, float],
-    points: Sequence[float] = (),
-    edges: Sequence[float] = (),
-    poles: Sequence[complex] = (),
+    points: ArrayLike = (),
+    edges: ArrayLike = (),
+    poles: ArrayLike = (),
     limits: tuple[float, float] = (-np.inf, np.inf),
     rho: float = COARSE,
-    steps: Sequence[complex] = (),
-    orders: Sequence[int] | None = None,
+    steps: ArrayLike = (),
+    orders: ArrayLike | None = None,
 ) -> Panels:
     """Return the first panels for a function on the real line.
 
@@ -537,11 +539,13 @@ def integrate_each(
     from nessflow.spectrum.panels import panel_sums, panels_to_bisect, sums_over_panels
 
     functions = len(panels)
-    scales, found = np.asarray(scales, float), {}
+    sizes = np.asarray(scales, float)
+    found: dict[int, Integral] = {}
     owner = np.repeat(np.arange(functions), [part.size for part in panels])
     evaluations = np.zeros(functions, int)
     # Each panel has its place; of two halves the second goes behind all others.
-    every, places, results = _joined(panels), np.arange(owner.size), None
+    every, places = _joined(panels), np.arange(owner.size)
+    results: Any = None
     at_work = np.ones(functions, bool)
     reference, stuck, needed = np.array(np.inf), np.array(0), np.array(0)
     for rounds_left in reversed(range(_MAX_ROUNDS)):
@@ -549,7 +553,7 @@ def integrate_each(
         evaluations += NODES.size * counts
         starts, new = np.concatenate([[0], np.cumsum(counts)]), every[places]
         for here in _calls(counts, panels_per_call):
-            given = _at_nodes(integrand, new[here], _counts_within(starts, here), scales)
+            given = _at_nodes(integrand, new[here], _counts_within(starts, here), sizes)
             results = _grown(results, owner.size, len(given[0]))
             panel_sums(*given, KRONROD, NULL_RULES, results, places[here])
         value, error, rounding, size = np.moveaxis(sums_over_panels(results, owner, at_work), -1, 0)
@@ -572,10 +576,10 @@ def integrate_each(
             found[k] = Integral(value[k], errors[k], size[k], *how)
         at_work = refined
         if at_work.sum() > 1 and owner.size * results[0].size > _KEPT:
-            for k in np.flatnonzero(at_work):
+            for k in np.flatnonzero(at_work).tolist():
                 own = _of_one(integrand, k, functions)
-                how = rtol, panels_per_call, measure
-                (found[k],) = integrate_each(own, [panels[k]], [scales[k]], *how)
+                rest = rtol, panels_per_call, measure
+                (found[k],) = integrate_each(own, [panels[k]], [sizes[k]], *rest)
             break
         if not at_work.any():
             break

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -151,7 +151,7 @@ class Rates:
     system: OpenSystem | Batch
     energies: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "energies", np.atleast_1d(np.asarray(self.energies, float)))
 
     @property
@@ -173,7 +173,7 @@ class Rates:
         """Whether Green's function is exact to its last digits where waves cancel."""
         return Solver(self._batch.systems[0]).keeps_digits
 
-    def each(self, function: Callable[[OpenSystem], float]) -> np.ndarray:
+    def each(self, function: Callable[[OpenSystem], float | None]) -> np.ndarray:
         """Return a number of each system at its energies, (E,)."""
         return self._batch.each(function)
 
@@ -189,7 +189,9 @@ class Rates:
             return np.repeat([float(getattr(x.terminals[k], name)) for x in systems], counts)
 
         names = "chemical_potential", "temperature"
-        filling = [{name: each(name, k) for name in names} for k in range(len(first))]
+        filling: list[dict[str, Any]] = [
+            {name: each(name, k) for name in names} for k in range(len(first))
+        ]
         return [replace(terminal, **x) for terminal, x in zip(first, filling, strict=True)]
 
     @property
@@ -265,7 +267,8 @@ class Rates:
                 channels = [list(terminal.channels) for terminal in self.system.terminals]
                 own = np.array([(self.broadening * own)[mine].max(axis=0) for mine in channels])
                 between = self.leads
-            small = (between < _CANCELLED * own[:, None] * own).any(axis=(0, 1))
+            is_small = between < _CANCELLED * own[:, None] * own
+            small = np.logical_or.reduce(is_small, axis=(0, 1))
             if self.system.joints:
                 # Next to a pole a matrix hides what it has beside it.
                 largest = abs(self._modes.self_energy).max(axis=0, initial=0.0)
@@ -653,10 +656,9 @@ def integrate_each_system(
     for members in alike.values():
         for first in range(0, len(members), TOGETHER):
             chosen = members[first : first + TOGETHER]
-            own = [observables[k] for k in chosen]
-            results |= zip(
-                chosen, _integrated([systems[k] for k in chosen], own, rtol), strict=True
-            )
+            wanted = [observables[k] for k in chosen]
+            found = _integrated([systems[k] for k in chosen], wanted, rtol)
+            results |= zip(chosen, found, strict=True)
     return [results[k] for k in range(len(systems))]
 
 
@@ -690,7 +692,7 @@ def _of_spectra(
     rates_at = shared_rates(systems, most)
 
     def integrals_of(observable: Observable) -> list[Integral]:
-        def integrand(energies, counts):
+        def integrand(energies: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             rates = rates_at(energies, counts)
             values, sizes = observable.integrand(rates)
             is_rounded = exact or observable.is_rounded

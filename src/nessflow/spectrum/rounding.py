@@ -6,6 +6,7 @@ is some epsilon times ``|G|``; where they cancel it is what was cancelled.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -23,7 +24,7 @@ _STEPS = 8
 """Of distances, up to the next power of two."""
 
 
-def blur(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+def blur(system: OpenSystem, energies: Any) -> np.ndarray:
     """Return what levels, and energies beside them, are rounded by.
 
     Parameters
@@ -89,7 +90,7 @@ def _in_steps(distances: np.ndarray) -> np.ndarray:
 @remembered
 def _with_rounded_leads(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:
     distance = _OF_CELLS * float(_in_steps(blur(system, np.zeros(1)))[0])
-    return tuple(system.with_rounded_leads(distance, number) for number in range(2))
+    return system.with_rounded_leads(distance, 0), system.with_rounded_leads(distance, 1)
 
 
 @remembered

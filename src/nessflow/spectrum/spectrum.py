@@ -162,4 +162,6 @@ def integrals(
     errors = errors + peak * (np.where(errors > 0, unresolved, 0.0) + blurred)
     columns = (column / (2 * np.pi) for column in (values, errors, sizes))
     found = zip(*columns, each, strict=True)
-    return [Integral(*own, x.converged, x.evaluations) for *own, x in found]
+    return [
+        Integral(value, error, size, x.converged, x.evaluations) for value, error, size, x in found
+    ]

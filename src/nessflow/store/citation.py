@@ -131,7 +131,7 @@ def _list(values: list[str]) -> str:
     return "; ".join(value or NOT_STATED for value in values)
 
 
-def _author(who: Mapping[str, object]) -> Author:
+def _author(who: Mapping[str, Any]) -> Author:
     keys = {
         "given": "given-names",
         "family": "family-names",

@@ -75,7 +75,7 @@ def write_atomically(
         os.replace(temporary, path)
         _sync(path.parent)
     except OSError as error:
-        way_out = _WAYS_OUT.get(error.errno, "check the disk and run again")
+        way_out = _WAYS_OUT.get(error.errno or 0, "check the disk and run again")
         raise StoreError(path, f"cannot write: {error.strerror or error}", way_out) from error
     except StoreError as error:
         cause = f"what was written does not read back: {error.cause}"
@@ -116,7 +116,7 @@ def set_aside(
     try:
         os.replace(path, path.with_name(name))
     except OSError as error:
-        way_out = _WAYS_OUT.get(error.errno, RERUN)
+        way_out = _WAYS_OUT.get(error.errno or 0, RERUN)
         return StoreError(path, f"{reason}, and cannot rename: {error.strerror}", way_out)
     return StoreError(path, reason, f"renamed to {name}, {then}")
 

@@ -6,6 +6,7 @@ the variable.  Each point has a ``status`` and a ``message``.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -36,7 +37,7 @@ def pending_dataset(
     axes: Iterable[Axis],
     outer: Labels,
     samples: Sequence[int] | None,
-    variables: Mapping[str, object],
+    variables: Mapping[str, Any],
     coordinates: Mapping[str, xr.Variable],
     digests: Mapping[str, str] | None = None,
 ) -> xr.Dataset:
@@ -120,4 +121,4 @@ def point_labels(dataset: xr.Dataset, axes: Iterable[Axis]) -> dict[str, list[st
 
 def stored_variables(dataset: xr.Dataset) -> list[str]:
     """Return the names of the variables that a kind computed."""
-    return [name for name in dataset.data_vars if name not in POINT_VARIABLES]
+    return [str(name) for name in dataset.data_vars if name not in POINT_VARIABLES]

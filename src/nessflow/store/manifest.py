@@ -11,6 +11,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from nessflow.config.grid import canonical_json
 from nessflow.config.study import BLOCKS, OBSERVABLES, Study, template_json
@@ -48,7 +49,7 @@ _OF = {
 """What a file is of when an entry of its manifest differs."""
 _WAYS_OUT = {"results": "make it anew: snakemake --cores all report"}
 
-State = Mapping[str, object]
+State = Mapping[str, Any]
 """What the files of a folder belong to: names and short hashes."""
 
 
@@ -68,7 +69,7 @@ def state_of(study: Study) -> State:
     return named | {CURRENT: short_hash(canonical_json(parts))}
 
 
-def content_of(study: Study) -> dict[str, object]:
+def content_of(study: Study) -> dict[str, Any]:
     """Return what goes into the data of a study and does not change its points."""
     chosen = {key: study.template[key] for key in (OBSERVABLES,) if key in study.template}
     credit = attributes_of(citation_of(study.project))
@@ -91,13 +92,13 @@ def write_manifest(folder: Path, state: State, names: Iterable[str]) -> None:
     write_text(Path(folder) / MANIFEST, sealed_text({**state, "files": sums}))
 
 
-def sealed_text(content: Mapping[str, object]) -> str:
+def sealed_text(content: Mapping[str, Any]) -> str:
     """Return content as JSON that carries its own SHA-256, the entry ``sha256``."""
     digest = hashlib.sha256(canonical_json(content).encode()).hexdigest()
     return json.dumps({**content, "sha256": digest}, indent=1) + "\n"
 
 
-def read_sealed(path: Path) -> dict[str, object]:
+def read_sealed(path: Path) -> dict[str, Any]:
     """Read a file of ``sealed_text`` in which ``files`` has a SHA-256 for each name.
 
     Raises
@@ -177,11 +178,12 @@ def file_faults(folder: Path, state: State) -> list[StoreError]:
         sums = read_manifest(folder)
     if not (folder / BLOCKS).is_dir():
         sums = {name: digest for name, digest in sums.items() if not name.startswith(BLOCKS)}
-    faults += [_fault(folder / name, sums[name]) for name in sorted(sums)]
+    found = [_fault(folder / name, sums[name]) for name in sorted(sums)]
     # What no manifest lists has a seal: blocks of another grid and, beside a bad manifest, all.
     sealed = sorted([*folder.glob(DATA), *(folder / BLOCKS).rglob("[!.]*.nc")])
     listed = {folder / name for name in sums}
-    faults += [_fault(path, None) for path in sealed if path not in listed]
+    found += [_fault(path, None) for path in sealed if path not in listed]
+    faults += [fault for fault in found if fault is not None]
     for path in sorted((folder / MARKERS).glob("*")):
         if path.stat().st_size:
             faults.append(Damaged(path, "not empty, as it was written", RERUN))

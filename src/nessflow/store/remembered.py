@@ -110,7 +110,9 @@ class Memory:
         entries = {name: entry for name, entry in self._entries.items() if name in there}
         for name, (content, read) in findings.items():
             text = json.dumps(content)
-            seal = None if read is None else self._seal(name, read, text)
+            if read is None:
+                continue
+            seal = self._seal(name, read, text)
             if seal is not None and _are(self._root, content.get(FILES, {})):
                 entries[name] = {"read": sorted(read), "text": text, "seal": seal}
         with contextlib.suppress(StoreError):

@@ -10,7 +10,9 @@ import errno
 import hashlib
 import json
 import shutil
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -74,7 +76,7 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     expected = content_sha256(dataset)
     sealed = dataset.assign_attrs({_HASH: expected})
 
-    def check(temporary):
+    def check(temporary: Path) -> None:
         if read_dataset(temporary).attrs[_HASH] != expected:
             raise StoreError(path, "another content", RERUN)
 
@@ -99,7 +101,7 @@ def _with_content_types(dataset: xr.Dataset) -> xr.Dataset:
     typed = dataset.copy()
     for name, variable in typed.variables.items():
         kind = "coordinate" if name in dataset.coords else "modelResult"
-        if kind == "modelResult" and (name in _QUALITY or name.endswith(("_error", "_sem"))):
+        if kind == "modelResult" and (name in _QUALITY or str(name).endswith(("_error", "_sem"))):
             kind = "qualityInformation"
         # Last, also where it was read: the same attributes in the same order.
         others = {key: value for key, value in variable.attrs.items() if key != _CONTENT_TYPE}
@@ -123,7 +125,7 @@ def _with_classic_integers(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.assign_attrs({key: _classic(value) for key, value in dataset.attrs.items()})
 
 
-def _classic(value: object) -> object:
+def _classic(value: Any) -> Any:
     array = np.asarray(value)
     if array.dtype.kind not in "iu" or array.dtype in _CLASSIC:
         return value
@@ -144,7 +146,7 @@ def _is_text(variable: xr.Variable) -> bool:
 
 
 def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    encoding = {}
+    encoding: dict[Hashable, dict[str, Any]] = {}
     for name, variable in dataset.variables.items():
         chosen = encoding[name] = {}
         if variable.ndim:
@@ -216,7 +218,7 @@ def content_sha256(dataset: xr.Dataset) -> str:
     """Return the SHA-256 of names, roles, dimensions, types, values and attributes."""
     attributes = {name: value for name, value in dataset.attrs.items() if name != _HASH}
     digest = hashlib.sha256(_canonical_attributes(attributes))
-    for name in sorted(dataset.variables):
+    for name in sorted(dataset.variables, key=str):
         variable = dataset.variables[name]
         role = "coordinate" if name in dataset.coords else "variable"
         if _is_text(variable):

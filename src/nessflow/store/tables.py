@@ -83,13 +83,13 @@ def read_table(path: str) -> dict[str, Column]:
         more = [f": and {len(faults) - _MOST_FAULTS} more faults"][: len(faults) > _MOST_FAULTS]
         raise TableError(path, [*faults[:_MOST_FAULTS], *more])
     found = {}
-    for (name, unit), column in zip(columns, values.T, strict=True):
+    for (name, unit), numbers in zip(columns, values.T, strict=True):
         if name.endswith("_error"):
             unit = unit or dict(columns).get(name.removesuffix("_error"), "")
-            if (column < 0).any():
-                line = rows[int(np.argmax(column < 0))][0]
+            if (numbers < 0).any():
+                line = rows[int(np.argmax(numbers < 0))][0]
                 raise TableError(path, [f", line {line}: {name} is below 0"])
-        found[name] = Column(column, unit or "1")
+        found[name] = Column(numbers, unit or "1")
     return found
 
 

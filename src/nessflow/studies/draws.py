@@ -1,6 +1,7 @@
 """Random numbers of one sample: each thing that is drawn has a stream of its own."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def stream(rng: np.random.Generator, what: str) -> np.random.Generator:
     what : str
         Name of what is drawn.
     """
-    seed = rng.bit_generator.seed_seq
+    seed: Any = rng.bit_generator.seed_seq
     number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "little")
     key = (*seed.spawn_key, number)
     return np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=key))

@@ -1,8 +1,8 @@
 """Parameters of mixtures of reservoirs, and the transport that every kind of them reports."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Discriminator, Field, model_validator
@@ -75,7 +75,7 @@ class DirectionWeights(Strict):
     backward: tuple[Probability, ...] = Field(description="weight of each reservoir for k < 0")
 
     @model_validator(mode="after")
-    def _probabilities(self):
+    def _probabilities(self) -> Self:
         self.weights()
         return self
 
@@ -100,7 +100,7 @@ class TableWeights(Strict):
     )
 
     @model_validator(mode="after")
-    def _probabilities(self):
+    def _probabilities(self) -> Self:
         for name in ("forward", "backward"):
             for number, row in enumerate(getattr(self, name)):
                 if len(row) != len(self.momenta):
@@ -115,7 +115,8 @@ class TableWeights(Strict):
 
     def weights(self) -> state.TabulatedWeights:
         """Return the weights of the engine."""
-        return state.TabulatedWeights(self.momenta, self.forward, self.backward)
+        tables = (np.array(x) for x in (self.momenta, self.forward, self.backward))
+        return state.TabulatedWeights(*tables)
 
 
 class Reservoir(Strict):
@@ -148,7 +149,7 @@ class Line(Particles):
     ] = Field(description="share of each reservoir in the particles of one momentum")
 
     @model_validator(mode="after")
-    def _fits(self):
+    def _fits(self) -> Self:
         _ = self.state  # raises where they do not fit
         return self
 
@@ -237,15 +238,14 @@ _OF_ENGINES = ("power", "efficiency", "carnot_efficiency")
 def transport_outcomes(parameters: Sequence[LineParameters]) -> list[Outcome]:
     """Return the observables in `TRANSPORT` of many lines, computed together."""
     lines = [one.mixture.state for one in parameters]
-    groups: dict[Hashable, list[int]] = {}
+    groups: dict[tuple[int, int, int], list[int]] = {}
     for index, (line, one) in enumerate(zip(lines, parameters, strict=True)):
         groups.setdefault((len(line.reservoirs), line.sign, one.orders), []).append(index)
-    outcomes = [None] * len(lines)
+    outcomes: dict[int, Outcome] = {}
     for (_, _, orders), members in groups.items():
         mixtures = [lines[i] for i in members]
-        for index, outcome in zip(members, _outcomes(mixtures, orders), strict=True):
-            outcomes[index] = outcome
-    return outcomes
+        outcomes |= zip(members, _outcomes(mixtures, orders), strict=True)
+    return [outcomes[index] for index in range(len(lines))]
 
 
 def _outcomes(mixtures: list[Mixture], orders: int) -> list[Outcome]:
@@ -330,13 +330,13 @@ def _limits_of_orders(count: int) -> Mapping[str, Limits]:
     return {"particle_cumulant": Limits(variance), "entropy_moment": Limits(even)}
 
 
-def _limits(mixture: Mixture, found: Mapping[str, Estimate]) -> dict[str, Limits]:
+def _limits(mixture: Mixture, found: Mapping[str, Estimate]) -> Mapping[str, Limits]:
     """Return the limits that depend on the point: cumulants of even order, the second law."""
     limits = _limits_of_orders(found["particle_cumulant"].value.size)
     if obeys_second_law(mixture):
         bound = found["carnot_efficiency"].value
         efficiency = Limits(0, bound, "beyond Carnot's bound")
-        return limits | {"entropy_production": SECOND_LAW, "efficiency": efficiency}
+        return {**limits, "entropy_production": SECOND_LAW, "efficiency": efficiency}
     return limits
 
 
@@ -352,7 +352,7 @@ def _reasons(mixture: Mixture, found: Mapping[str, Estimate]) -> dict[str, str]:
     if len(mixture.reservoirs) > 2:
         reason = "the weights of more than two reservoirs fix only the net current"
         return dict.fromkeys((*_OF_GATES, *_OF_ENTROPY, *_OF_ENGINES), reason)
-    reasons = {}
+    reasons: dict[str, str] = {}
     temperatures = [reservoir.temperature for reservoir in mixture.reservoirs]
     if min(temperatures) == 0:
         reasons |= dict.fromkeys(_OF_ENTROPY, "at temperature 0 heat has no finite entropy")
@@ -369,8 +369,8 @@ def _reasons(mixture: Mixture, found: Mapping[str, Estimate]) -> dict[str, str]:
 
 
 def with_transport(
-    parameters: Sequence[LineParameters],
-    more: Callable[[Sequence[LineParameters]], list[Outcome]],
+    parameters: Sequence[Any],
+    more: Callable[[Sequence[Any]], list[Outcome]],
 ) -> list[Outcome]:
     """Return the outcomes of ``more`` together with the transport of the same points."""
     pairs = zip(transport_outcomes(parameters), more(parameters), strict=True)

@@ -119,7 +119,7 @@ def flows_of_many(
         taken = -(energy.value - mu * current.value) / temperature
         wrong = (energy.error + abs(mu) * current.error) / temperature
     entropy = Estimate(taken.sum(axis=1), wrong.sum(axis=1))
-    warm = (temperature > 0).all(axis=1)
+    warm = np.logical_and.reduce(temperature > 0, axis=1)
     return [
         {
             "particle_current": current.at(i),

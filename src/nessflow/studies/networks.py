@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -47,7 +47,7 @@ class Network(Strict):
 
     def hamiltonian(self) -> Tridiagonal:
         """Return h."""
-        return Tridiagonal(self.energies(), -0.5 * self.tunnelling)
+        return Tridiagonal(self.energies(), np.array(-0.5 * self.tunnelling))
 
     def modes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return energies, descending, and eigenvectors in columns, (N,) and (N, N)."""
@@ -95,7 +95,7 @@ class NetworkParameters(Strict):
         return self.statistics == "bosons"
 
     @model_validator(mode="after")
-    def _levels_are_damped(self):
+    def _levels_are_damped(self) -> Self:
         levels, _ = modes_of(self.network)
         edge = self.reservoirs.bandwidth
         for level in levels:

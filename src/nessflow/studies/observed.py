@@ -5,7 +5,7 @@ Such a kind may have variables of its own, what it is for; the observables stand
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -70,7 +70,7 @@ class Observed(Strict):
         return f"this kind has {', '.join(both)} of its own; leave {kind.name} out"
 
     @model_validator(mode="after")
-    def _beside_its_own(self):
+    def _beside_its_own(self) -> Self:
         if not (self.observables or self.own):
             raise KeyedError(
                 "nothing to compute; name an observable, or leave the key out", "observables"

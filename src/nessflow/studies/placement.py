@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -42,7 +42,7 @@ class Injection(Strict):
 
     @field_validator("sites")
     @classmethod
-    def _each_once(cls, sites):
+    def _each_once(cls, sites: Any) -> Any:
         if not sites:
             raise ValueError("no sites")
         require_different(sites, "listed twice; add up its currents")
@@ -62,8 +62,8 @@ class InjectedChain(Strict):
     ] = Field({}, description="name -> sites and current of sources and drains")
 
     @model_validator(mode="after")
-    def _placement(self):
-        owner = {}
+    def _placement(self) -> Self:
+        owner: dict[int, str] = {}
         for name, injection in self.injections.items():
             if name in ENDS:
                 raise KeyedError(
@@ -91,12 +91,17 @@ class InjectedChain(Strict):
             currents[injection.indices()] = injection.current
         return currents
 
-    def both_directions(self):
+    if TYPE_CHECKING:
+
+        def engine(self) -> Any:
+            """Return the system of the engine for forward bias."""
+
+    def both_directions(self) -> tuple[Any, Any]:
         """Return the system of the engine for forward bias, and the same for reverse bias."""
         forward = self.engine()
         return forward, dataclasses.replace(forward, left=forward.right, right=forward.left)
 
-    def terminal_currents(self, state) -> Estimate:
+    def terminal_currents(self, state: Any) -> Estimate:
         """Return the currents of all terminals, (terminals,)."""
         groups = [part.current * part.indices().size for part in self.injections.values()]
         ends = state.particle_current

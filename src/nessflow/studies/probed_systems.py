@@ -1,7 +1,7 @@
 """Parameters of an open system with probes: terminals whose chemical potentials are solved for."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -31,12 +31,16 @@ CONVENTIONS = (
 class ProbeRole(Strict):
     """Probes that are alike, one on each of several sites."""
 
+    if TYPE_CHECKING:
+        is_placed: ClassVar[bool]
+        has_rows: ClassVar[bool]
+
     sites: Annotated[tuple[Site, ...] | dict[Site, Complex] | None, OrRegion()] = Field(
         None,
         description="list of sites, from 1, {start, stop, step} with stop included, {where: x < "
         "10} or the name of a region; site -> amplitude for one probe on all, coherent",
     )
-    orbital: systems.Site | None = systems.ORBITAL
+    orbital: Site | None = systems.ORBITAL
     current: float = quantity("particle current from each probe into the system", "t/hbar", 0.0)
     temperature: float | None = quantity(
         "temperature; left out where heat_current is given", "t", None, ge=0
@@ -55,7 +59,7 @@ class ProbeRole(Strict):
 
     @field_validator("sites")
     @classmethod
-    def _each_once(cls, sites):
+    def _each_once(cls, sites: Any) -> Any:
         if sites is not None:
             if not sites:
                 raise ValueError("no sites; a group of probes needs at least one")
@@ -63,14 +67,14 @@ class ProbeRole(Strict):
         return sites
 
     @model_validator(mode="after")
-    def _rows(self):
+    def _rows(self) -> Self:
         if self.is_placed and self.sites is None:
             raise KeyedError("sites is missing; list the sites of the probes", "sites")
         systems.require_rows(self, "sites")
         return self
 
     @model_validator(mode="after")
-    def _temperature_or_heat(self):
+    def _temperature_or_heat(self) -> Self:
         if self.dephasing:
             for key in ("temperature", "heat_current", "current"):
                 if getattr(self, key):
@@ -92,7 +96,13 @@ class ProbeRole(Strict):
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 
 
-AnyProbes = Annotated[Lead, AnyOf(Lead, ProbeRole)]
+if TYPE_CHECKING:
+
+    class AnyProbes(ProbeRole, Lead):
+        """Any lead that has the keys of its role."""
+
+else:
+    AnyProbes = Annotated[Lead, AnyOf(Lead, ProbeRole)]
 
 
 class ProbedSystem(systems.System):
@@ -101,7 +111,7 @@ class ProbedSystem(systems.System):
     takes_dephasing: ClassVar[bool] = False
 
     @model_validator(mode="after")
-    def _with_potentials(self):
+    def _with_potentials(self) -> Self:
         for name, group in self.probes.items():
             if group.dephasing and not self.takes_dephasing:
                 raise KeyedError(
@@ -116,7 +126,7 @@ class ProbedSystem(systems.System):
     probes: dict[Name, AnyProbes] = Field(description="groups of probes by name", min_length=1)
 
     @model_validator(mode="after")
-    def _probes_fit(self):
+    def _probes_fit(self) -> Self:
         owner: dict[int, str] = {}
         for name, group in self.probes.items():
             if name in group.places(name).keys() & {*self.leads, "loss", "gain"}:
@@ -132,9 +142,9 @@ class ProbedSystem(systems.System):
                 continue
             if group.has_rows:
                 with at_key("probes", name, "sites"):
-                    group.require_sites(len(group.sites))
-            for site, key, of_key in systems.places(group.sites):
-                place = ("probes", name, "sites", *key)
+                    group.require_sites(len(group.sites or ()))
+            for site, key, of_key in systems.places(group.sites or ()):
+                place: tuple[str | int, ...] = ("probes", name, "sites", *key)
                 self.lattice.require_site(site, *place, of_key=of_key)
                 if owner.setdefault(site, name) != name:
                     raise KeyedError(
@@ -142,15 +152,15 @@ class ProbedSystem(systems.System):
                         "a site has one probe",
                         *place,
                     )
-            systems.require_orbital(self.lattice, group, group.sites, "probes", name)
+            systems.require_orbital(self.lattice, group, group.sites or (), "probes", name)
             if not (group.is_coupled or group.dephasing):
-                key = group.strength
+                strength = group.strength
                 raise KeyedError(
-                    f"probes {name} have the {key} 0: nothing flows whatever their chemical "
-                    f"potential; give a {key}, or leave the sites out",
+                    f"probes {name} have the {strength} 0: nothing flows whatever their chemical "
+                    f"potential; give a {strength}, or leave the sites out",
                     "probes",
                     name,
-                    key,
+                    strength,
                 )
         return self
 
@@ -163,7 +173,7 @@ class PerhapsProbedSystem(ProbedSystem):
     takes_dephasing: ClassVar[bool] = True
 
     @model_validator(mode="after")
-    def _of_one_kind(self):
+    def _of_one_kind(self) -> Self:
         kinds = {group.dephasing: name for name, group in self.probes.items()}
         if len(kinds) > 1:
             raise KeyedError(
@@ -256,8 +266,8 @@ def some_coordinates(system: ProbedSystem, dimensions: Iterable[str]) -> dict[st
     }
     dimensions = list(dimensions)
     if "mode" in dimensions:
-        terminals = open_system(system, np.random.default_rng(0))[0].terminals
-        most = max(len(terminal.channels) for terminal in terminals)
+        engine = open_system(system, np.random.default_rng(0))[0]
+        most = max(len(terminal.channels) for terminal in engine.terminals)
         found["mode"] = Coordinate(np.arange(1, most + 1), "1", "mode")
     others = systems.coordinates(system, [dim for dim in dimensions if dim not in found])
     return {dim: others.pop(dim) if dim in others else found[dim] for dim in dimensions} | others

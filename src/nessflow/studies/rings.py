@@ -1,14 +1,15 @@
 """Parameters of a ring of fermions, weakly coupled to an equilibrium bath and a dissipator."""
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Discriminator, Field, field_validator, model_validator
 
 from nessflow.estimate import Estimate
 from nessflow.kinetic import bands, rates
+from nessflow.kinetic.bands import Bands
 from nessflow.kinetic.equation import RateEquation, gain_and_drain, gibbs_log_odds, rate_equation
 from nessflow.kinetic.flows import particle_current, total_entropy_production
 from nessflow.kinetic.fluctuations import correlation_shift, particle_noise
@@ -72,7 +73,7 @@ FLOWS = with_errors(
 
 Complex = tuple[float, float]
 """Real and imaginary part."""
-Estimates = Mapping[str, Estimate]
+Estimates = dict[str, Any]
 
 
 class ChainBand(Strict):
@@ -86,7 +87,7 @@ class ChainBand(Strict):
         """Names of the orbitals of a cell."""
         return ("1",)
 
-    def hamiltonian(self):
+    def hamiltonian(self) -> tuple[np.ndarray, dict[int, np.ndarray]]:
         """Return matrices on a cell and to other cells, as `bands.bloch_bands` takes them."""
         return bands.chain_hamiltonian(self.hopping)
 
@@ -105,7 +106,7 @@ class RashbaBands(Strict):
         """Names of the orbitals of a cell."""
         return "up", "down"
 
-    def hamiltonian(self):
+    def hamiltonian(self) -> tuple[np.ndarray, dict[int, np.ndarray]]:
         """Return matrices on a cell and to other cells, as `bands.bloch_bands` takes them."""
         return bands.rashba_hamiltonian(self.hopping, self.alpha_y, self.alpha_z, self.zeeman)
 
@@ -121,11 +122,11 @@ class BlochBands(Strict):
         description="distance d in cells -> rows of T_d"
     )
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.onsite)
 
     @model_validator(mode="after")
-    def _square(self):
+    def _square(self) -> Self:
         size = len(self.onsite)
         with at_key("onsite"):
             require_square(self.onsite)
@@ -139,7 +140,7 @@ class BlochBands(Strict):
         """Names of the orbitals of a cell."""
         return tuple(str(i + 1) for i in range(len(self.onsite)))
 
-    def hamiltonian(self):
+    def hamiltonian(self) -> tuple[np.ndarray, dict[int, np.ndarray]]:
         """Return matrices on a cell and to other cells, as `bands.bloch_bands` takes them."""
         hoppings = {d: np.array(rows) for d, rows in self.hoppings.items()}
         return np.array(self.onsite), hoppings
@@ -187,7 +188,7 @@ class LocalOperators(Strict):
 
     @field_validator("matrices")
     @classmethod
-    def _square(cls, matrices):
+    def _square(cls, matrices: Any) -> Any:
         for number, rows in enumerate(matrices):
             with at_key(number):
                 require_square(rows)
@@ -234,7 +235,8 @@ AnyDissipator = Annotated[
 @functools.lru_cache(maxsize=4)
 def _bloch_bands(kind: AnyBands, length: int, shift: float) -> bands.Bands:
     """Return the bands: the checks of a ring, and the points of a sweep, share them."""
-    return bands.bloch_bands(*kind.hamiltonian(), length, shift)
+    onsite, hoppings = kind.hamiltonian()
+    return bands.bloch_bands(onsite, hoppings, length, shift)
 
 
 @functools.lru_cache(maxsize=4)
@@ -266,7 +268,7 @@ class Ring(Strict):
     filling: float = quantity("particles per mode", "1", 0.5, gt=0, lt=1)
 
     @model_validator(mode="after")
-    def _exists(self):
+    def _exists(self) -> Self:
         with at_key("bands"):
             modes = self.bloch_bands()
         with at_key("inverse_temperature"):
@@ -276,11 +278,11 @@ class Ring(Strict):
             rates.require_operators(self.dissipator.operators(orbitals), orbitals)
         return self
 
-    def bloch_bands(self) -> bands.Bands:
+    def bloch_bands(self) -> Bands:
         """Return the bands."""
         return _bloch_bands(self.bands, self.length, self.momentum_shift)
 
-    def channels(self, modes: bands.Bands) -> list[rates.Channel]:
+    def channels(self, modes: Bands) -> list[rates.Channel]:
         """Return the rates of the dissipator."""
         return _channels(self.dissipator, modes)
 
@@ -368,10 +370,10 @@ def with_length(
             reason = str(error)
             continue
         for name in names:
-            value, error, undefined = found[name]
+            value, off, undefined = found[name]
             distance = abs(np.subtract(value, others[name].value))
             if np.isfinite(distance[np.isfinite(value)]).all():
-                found[name] = Estimate(value, error + distance, undefined)
+                found[name] = Estimate(value, off + distance, undefined)
                 left.discard(name)
     if left:
         return found, f"no distance to long rings of {', '.join(sorted(left))}: {reason}"
@@ -442,7 +444,8 @@ def finite(entropy: Estimate) -> Estimate:
     value, error, reason = entropy
     if np.isinf(value).any():
         reason = "the dissipator has a process without reverse; other momenta may avoid it"
-    return Estimate(*(np.where(np.isfinite(x), x, np.nan) for x in (value, error)), reason)
+    value, error = (np.where(np.isfinite(x), x, np.nan) for x in (value, error))
+    return Estimate(value, error, reason)
 
 
 def mode_coordinates(ring: Ring) -> dict[str, Coordinate]:

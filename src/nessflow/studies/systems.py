@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -82,13 +82,13 @@ class LeadRole(Strict):
 
     @field_validator("site")
     @classmethod
-    def _each_once(cls, site):
+    def _each_once(cls, site: Any) -> Any:
         if site is not None:
             require_places(site, "listed twice")
         return site
 
     @model_validator(mode="after")
-    def _rows(self):
+    def _rows(self) -> Self:
         require_rows(self, "site")
         return self
 
@@ -117,7 +117,7 @@ def require_places(site: Place, twice: str) -> None:
         require_different(site, twice)
 
 
-def require_rows(lead: Strict, key: str) -> None:
+def require_rows(lead: Any, key: str) -> None:
     """Check that a lead of rows has a list of sites.
 
     Raises
@@ -135,7 +135,7 @@ def require_rows(lead: Strict, key: str) -> None:
         )
 
 
-def places(site: Place) -> Iterator[tuple[int, tuple[int, ...], bool]]:
+def places(site: Any) -> Iterator[tuple[int, tuple[int, ...], bool]]:
     """Yield each site of a place, the key at which it stands there, and if it is that key."""
     if isinstance(site, Mapping):
         yield from ((each, (each,), True) for each in site)
@@ -145,7 +145,7 @@ def places(site: Place) -> Iterator[tuple[int, tuple[int, ...], bool]]:
         yield site, (), False
 
 
-def require_orbital(lattice: Lattice, lead: Lead, site: Place, *key: str) -> None:
+def require_orbital(lattice: Lattice, lead: Any, site: Place, *key: str) -> None:
     """Check that the sites of a lead have its orbital, and that it names one where it has to.
 
     Raises
@@ -164,7 +164,7 @@ def require_orbital(lattice: Lattice, lead: Lead, site: Place, *key: str) -> Non
         raise KeyedError(f"{what}; each site has {lattice.orbitals}: name one", *key, "orbital")
 
 
-def rows_of(lattice: Lattice, site: Place, orbital: int | None) -> Place:
+def rows_of(lattice: Lattice, site: Any, orbital: int | None) -> Place:
     """Return where a lead couples in rows of the Hamiltonian, from 0.
 
     Parameters
@@ -186,7 +186,7 @@ def rows_of(lattice: Lattice, site: Place, orbital: int | None) -> Place:
 
 def model_of(lead: Lead) -> Lead:
     """Return what a lead is without the keys of its role."""
-    _, model = type(lead).__bases__
+    model: Any = type(lead).__bases__[1]
     return model.model_construct(**{name: getattr(lead, name) for name in model.model_fields})
 
 
@@ -204,7 +204,7 @@ def require_no_place(lead: Lead, key: str, *keys: str) -> None:
         )
 
 
-def require_beyond(lattice: Lattice, lead: Lead, name: str, *keys: str) -> None:
+def require_beyond(lattice: Lattice, lead: Any, name: str, *keys: str) -> None:
     """Check that a lead that is not placed is there, and of the orbital that it names.
 
     Raises
@@ -220,7 +220,7 @@ def require_beyond(lattice: Lattice, lead: Lead, name: str, *keys: str) -> None:
             lead.beyond(lattice, name, lead.orbital)
 
 
-def placed(lattice: Lattice, lead: Lead, name: str, site: Place | None) -> tuple[Lead, Place]:
+def placed(lattice: Lattice, lead: Any, name: str, site: Place | None) -> tuple[Lead, Place]:
     """Return what a lead is beside a lattice, and its rows of the Hamiltonian, from 0.
 
     Parameters
@@ -240,7 +240,13 @@ def placed(lattice: Lattice, lead: Lead, name: str, site: Place | None) -> tuple
     return model, rows_of(lattice, site, lead.orbital)
 
 
-AnyLead = Annotated[Lead, AnyOf(Lead, LeadRole)]
+if TYPE_CHECKING:
+
+    class AnyLead(LeadRole, Lead):
+        """Any lead that has the keys of its role."""
+
+else:
+    AnyLead = Annotated[Lead, AnyOf(Lead, LeadRole)]
 AnyChannels = Annotated[Channels, AnyOf(Channels)]
 AnyDisorder = Annotated[Disorder, AnyOf(Disorder)]
 
@@ -278,7 +284,7 @@ class System(Strict):
     )
 
     @classmethod
-    def arguments(cls, *lattice: object, **values: object) -> dict[str, object]:
+    def arguments(cls, *lattice: object, **values: object) -> dict[str, Any]:
         """Return the fields by name; the lattice comes first, and may be what Python has made."""
         if len(lattice) == 1 and "lattice" not in values:
             values, lattice = {"lattice": lattice[0], **values}, ()
@@ -291,10 +297,10 @@ class System(Strict):
     def from_kwant(
         cls,
         system: object,
-        params: Mapping[str, object] | None = None,
+        params: Mapping[str, Any] | None = None,
         *,
         leads: Mapping[str, Mapping[str, float]] | None = None,
-        **others,
+        **others: Any,
     ) -> "System":
         """Return a finalised system of Kwant with its leads.
 
@@ -315,7 +321,7 @@ class System(Strict):
         ValueError
             When it is no such system.
         """
-        lattice = lattice_of(system, params)
+        lattice: Any = lattice_of(system, params)
         own = list(lattice.described.leads)
         zero = {"chemical_potential": 0.0, "temperature": 0.0}
         leads = dict.fromkeys(own, zero) if leads is None else leads
@@ -324,11 +330,11 @@ class System(Strict):
         continued = AnyOf(Lead, LeadRole).members["continued"]
         pairs = zip(leads.items(), own, strict=True)
         known = {name: continued(side=side, **filling) for (name, filling), side in pairs}
-        return cls(lattice, leads=known, **others)
+        return cls(lattice=lattice, leads=known, **others)
 
     @field_validator("leads")
     @classmethod
-    def _names(cls, leads):
+    def _names(cls, leads: Any) -> Any:
         for name in leads:
             if name in ("loss", "gain"):
                 raise KeyedError(
@@ -346,7 +352,7 @@ class System(Strict):
         return leads
 
     @model_validator(mode="after")
-    def _regions_are_sites(self):
+    def _regions_are_sites(self) -> Self:
         for name, region in self.regions.items():
             with at_key("regions", name):
                 for number, site in enumerate(sites_of(region, self.lattice)):
@@ -361,7 +367,7 @@ class System(Strict):
         return self
 
     @model_validator(mode="after")
-    def _parts_fit(self):
+    def _parts_fit(self) -> Self:
         for name in ("loss", "gain"):
             if (channels := getattr(self, name)) is not None:
                 with at_key(name):
@@ -407,7 +413,7 @@ class System(Strict):
 
     def _require_rates(self, name: str) -> None:
         """Check that no sample has a negative rate of loss or gain."""
-        parts = [(key, part) for key, part in self.disorders if part.on == name]
+        parts: list[Any] = [(key, part) for key, part in self.disorders if part.on == name]
         for key, part in parts:
             if not np.isfinite(part.least).all():
                 raise KeyedError(
@@ -419,7 +425,8 @@ class System(Strict):
         if not parts:
             return
         nothing = np.zeros(self.lattice.sites)
-        least = sum(part.least * part.inside(self.lattice) + nothing for _, part in parts)
+        each = (part.least * part.inside(self.lattice) + nothing for _, part in parts)
+        least: np.ndarray = sum(each, nothing)
         try:
             check_positive(name, checked(name, _with_rates(self, name, least)))
         except ValueError:
@@ -431,7 +438,7 @@ class System(Strict):
             ) from None
 
 
-def lattice_of(system: object, parameters: Mapping[str, object] | None = None) -> Lattice:
+def lattice_of(system: object, parameters: Mapping[str, Any] | None = None) -> Lattice:
     """Return a lattice that was made in Python: see `nessflow.systems.described`."""
     return members(Lattice)["python"].of(system, parameters)
 
@@ -506,7 +513,7 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
         Those that were asked for.
     """
     lattice = system.lattice
-    makers = {
+    makers: dict[str, Callable[[], tuple[np.ndarray, str]]] = {
         "terminal": lambda: (np.array(terminals(system)), "terminal"),
         "terminal_2": lambda: (np.array(terminals(system)), "second terminal"),
         "lead": lambda: (np.array(tuple(system.leads)), "lead"),
@@ -520,7 +527,7 @@ def coordinates(system: System, dimensions: Iterable[str]) -> dict[str, Coordina
         "level": lambda: (np.arange(1, lattice.size + 1), "level"),
     }
     dimensions = list(dimensions)
-    ends = {
+    ends: dict[str, np.ndarray] = {
         name: bond_ends(system, of_sites)
         for name, of_sites in (("bond", False), ("spin_bond", True))
         if name in dimensions
@@ -609,14 +616,20 @@ def open_systems(
             if found is None or name in drawn
         }
         if found is None:
-            leads = [*_leads(system), *more]
-            kept = {"bonds": _bonds(system, rates), "orbitals": lattice.orbitals}
-            found = OpenSystem(hamiltonian, **rates, leads=leads, **kept)
+            leads = (*_leads(system), *more)
+            found = OpenSystem(
+                hamiltonian,
+                rates["loss"],
+                rates["gain"],
+                leads,
+                bonds=_bonds(system, rates),
+                orbitals=lattice.orbitals,
+            )
         else:
             found = found.with_hamiltonian(hamiltonian, **rates)
         vacant = drawn.get("presence", np.zeros(0, bool))
         rows = np.flatnonzero(np.repeat(vacant, lattice.orbitals))
-        yield found.without_sites(rows) if rows.size else found
+        yield found.without_sites(rows.tolist()) if rows.size else found
 
 
 Draw = Callable[[np.random.Generator | None], np.ndarray]
@@ -628,11 +641,19 @@ def _draws(system: System) -> Iterator[tuple[str, Draw]]:
     for _, part in system.disorders:
         entries[part.on] += 1
         number = entries[part.on]
-        name = {"sites": "onsite"}.get(part.on, part.on) + (f" {number}" if number > 1 else "")
+        name = "onsite" if part.on == "sites" else part.on
+        name += f" {number}" if number > 1 else ""
         order, positions = sites_or_bonds(system.lattice, part.on, part.is_random)
         place, inside = np.argsort(order), part.inside(system.lattice)
 
-        def draw(rng, part=part, name=name, positions=positions, place=place, inside=inside):
+        def draw(
+            rng: Any,
+            part: Disorder = part,
+            name: str = name,
+            positions: np.ndarray = positions,
+            place: np.ndarray = place,
+            inside: np.ndarray | bool = inside,
+        ) -> np.ndarray:
             own = stream(rng, name) if part.is_random else None
             return part.draw(positions, own)[place] * inside
 
@@ -671,7 +692,7 @@ def _bonds(system: System, rates: Mapping[str, Matrix]) -> np.ndarray | None:
         return None
     lattice = system.lattice
     first, second, _ = lattice.bonds
-    clean = OpenSystem(lattice.hamiltonian(), **rates, leads=())
+    clean = OpenSystem(lattice.hamiltonian(), rates["loss"], rates["gain"], ())
     if clean.is_tridiagonal and (abs(first - second) == 1).all():
         return None
     if lattice.orbitals > 1:

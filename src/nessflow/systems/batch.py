@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,9 @@ class Batch:
     @classmethod
     def of(cls, system: "OpenSystem | Batch", energies: np.ndarray) -> "Batch":
         """Return a batch as it is, and one system as the batch that it makes with its energies."""
-        return system if isinstance(system, cls) else cls((system,), np.array([energies.size]))
+        if isinstance(system, Batch):
+            return system
+        return cls((system,), np.array([energies.size]))
 
     @cached_property
     def starts(self) -> np.ndarray:
@@ -60,7 +63,7 @@ class Batch:
         vars(other)["_shared"] = self._shared
         return other
 
-    def each(self, function: Callable[[OpenSystem], float]) -> np.ndarray:
+    def each(self, function: Callable[[OpenSystem], Any]) -> np.ndarray:
         """Return a number of each system at its energies, (E,) float."""
         parts = [(float(function(system)), here.stop - here.start) for system, here in self.parts]
         numbers, counts = zip(*parts, strict=True) if parts else ((), ())
@@ -94,7 +97,8 @@ class Batch:
         if all(other == first for other in others):
             return first
         # Whoever takes them for those of a system so gets no number instead of a wrong one.
-        leads, terminals = (tuple(copy.copy(part) for part in parts) for parts in first)
+        leads = tuple(map(copy.copy, first[0]))
+        terminals = tuple(map(copy.copy, first[1]))
         for part in (*leads, *terminals):
             vars(part).update(chemical_potential=np.nan, temperature=np.nan)
         return leads, terminals

@@ -17,6 +17,7 @@ package is not imported.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
@@ -30,7 +31,8 @@ _ROUNDED = 0.01
 """The same of matrices that were printed with few digits."""
 _FULL = 0.25
 """Share of elements other than 0 from which a matrix is dense."""
-Elements = np.ndarray | csr_array
+Elements: TypeAlias = Any
+"""An array or a csr_array, of which SciPy has no type."""
 
 NAMES = ("hamiltonian", "leads", "loss", "gain", "site", "position")
 _OF_LEAD = ("orbitals", "cell", "hopping", "coupling")
@@ -72,7 +74,7 @@ class Described:
         return stored(self.hamiltonian)
 
 
-def described(found: object, parameters: Mapping[str, object] | None = None) -> Described:
+def described(found: Any, parameters: Mapping[str, object] | None = None) -> Described:
     """Return a system from what somebody says of it.
 
     Parameters
@@ -105,7 +107,7 @@ def described(found: object, parameters: Mapping[str, object] | None = None) -> 
         )
     h = hermitian("hamiltonian", said["hamiltonian"])
     size = h.shape[0]
-    rates = {}
+    rates: dict[str, Elements] = {}
     for name in ("loss", "gain"):
         rates[name] = None if said.get(name) is None else hermitian(name, said[name])
         if rates[name] is not None and rates[name].shape != h.shape:
@@ -134,7 +136,7 @@ def _kind_of(value: object) -> str:
     return f"{'nothing' if value is None else type(value).__name__}{shape}"
 
 
-def _said(found: object, names: Sequence[str], what: str) -> Mapping[str, object] | None:
+def _said(found: object, names: Sequence[str], what: str) -> Mapping[str, Any] | None:
     """Return the names that a mapping or an object says, None where it is a matrix without any."""
     if issparse(found) or isinstance(found, np.ndarray | list | tuple):
         return {"hamiltonian": found}
@@ -145,7 +147,7 @@ def _said(found: object, names: Sequence[str], what: str) -> Mapping[str, object
     return found
 
 
-def matrix_of(name: str, matrix: object) -> Elements:
+def matrix_of(name: str, matrix: Any) -> Elements:
     """Return a matrix of finite numbers, float or complex.
 
     Raises
@@ -176,7 +178,7 @@ def matrix_of(name: str, matrix: object) -> Elements:
     return matrix
 
 
-def hermitian(name: str, matrix: object, *, part: bool = False, first: int = 0) -> Elements:
+def hermitian(name: str, matrix: Any, *, part: bool = False, first: int = 0) -> Elements:
     """Return a Hermitian matrix.
 
     Parameters
@@ -225,7 +227,7 @@ def _way_out(matrix: Elements, worst: float, largest: float, part: bool) -> str:
         from scipy.sparse import tril, triu
 
         upper, lower = triu, tril
-    sizes = [abs(one(matrix, k)).sum() for one, k in ((upper, 1), (lower, -1))]
+    sizes: list[float] = [abs(one(matrix, k)).sum() for one, k in ((upper, 1), (lower, -1))]
     if min(sizes) == 0 < max(sizes):
         return "only one triangle of it is there; add its conjugate transpose"
     if worst <= _ROUNDED * largest and not part:
@@ -310,11 +312,11 @@ def _rows(name: str, orbitals: object, size: int) -> np.ndarray:
     return rows.astype(int)
 
 
-def _ending(name: str, rows: np.ndarray, said: Mapping[str, object]) -> Ending:
+def _ending(name: str, rows: np.ndarray, said: Mapping[str, Any]) -> Ending:
     if not callable(said["self_energy"]):
         raise ValueError(f"{name}: self_energy: expected a function of energies")
     try:
-        band = None if said.get("band") is None else tuple(map(float, said["band"]))
+        band: Any = None if said.get("band") is None else tuple(map(float, said["band"]))
         points = tuple(map(float, said.get("break_points") or ()))
     except (TypeError, ValueError):
         raise ValueError(f"{name}: band and break_points: expected energies") from None
@@ -326,11 +328,11 @@ def _ending(name: str, rows: np.ndarray, said: Mapping[str, object]) -> Ending:
     return Ending(rows, said["self_energy"], band, points)
 
 
-def _dense(matrix: object) -> object:
+def _dense(matrix: Any) -> Any:
     return matrix.toarray() if issparse(matrix) else matrix
 
 
-def _of_kwant(system: object, parameters: Mapping[str, object] | None) -> dict[str, object]:
+def _of_kwant(system: Any, parameters: Mapping[str, object] | None) -> dict[str, object]:
     """Return the description of a finalised system of Kwant; its leads are lead0, lead1, ...
 
     ``inter_cell_hopping`` has a row for each orbital of a cell and a column for each orbital of the
@@ -348,7 +350,7 @@ def _of_kwant(system: object, parameters: Mapping[str, object] | None) -> dict[s
     h, norbs, _ = system.hamiltonian_submatrix(params=parameters, sparse=True, return_norb=True)
     norbs = np.asarray(norbs)
     first = np.concatenate([[0], np.cumsum(norbs)])
-    leads = {}
+    leads: dict[str, object] = {}
     for number, (lead, sites) in enumerate(zip(system.leads, system.lead_interfaces, strict=True)):
         if not len(sites):
             raise ValueError(f"lead{number} of Kwant has no hopping from cell to cell")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -47,9 +48,9 @@ class Tridiagonal:
     """
 
     diagonal: np.ndarray
-    upper: np.ndarray | complex = 0.0
+    upper: np.ndarray = 0.0  # type: ignore[assignment]  # a number becomes an array of it
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         diagonal, upper = np.asarray(self.diagonal), np.asarray(self.upper)
         if upper.ndim == 0:
             upper = np.broadcast_to(upper, (max(diagonal.size - 1, 0),))
@@ -176,7 +177,7 @@ class Sparse:
 Matrix = Tridiagonal | Sparse | np.ndarray
 
 
-def _largest(matrix: np.ndarray | scipy.sparse.coo_array) -> tuple[tuple[int, int], complex]:
+def _largest(matrix: Any) -> tuple[tuple[int, int], complex]:
     """Return the place and the value of the element of largest modulus; nan counts as largest."""
     if scipy.sparse.issparse(matrix):
         if matrix.nnz == 0:
@@ -187,7 +188,7 @@ def _largest(matrix: np.ndarray | scipy.sparse.coo_array) -> tuple[tuple[int, in
     return (int(place[0]), int(place[1])), matrix[place]
 
 
-def checked(name: str, matrix: Matrix | scipy.sparse.sparray) -> Matrix:
+def checked(name: str, matrix: Any) -> Matrix:
     """Return a matrix in one of the three kinds, square, finite and Hermitian.
 
     Parameters
@@ -410,6 +411,22 @@ def matrix_elements(matrix: Matrix, pairs: np.ndarray) -> np.ndarray:
     return np.asarray(elements[pairs[:, 0], pairs[:, 1]]).ravel()
 
 
+def above_diagonal(matrix: Matrix) -> np.ndarray:
+    """Return the elements next to the diagonal of a matrix of a chain.
+
+    Parameters
+    ----------
+    matrix : Tridiagonal
+        The matrix.
+
+    Returns
+    -------
+    (N-1,) array
+        Elements ``(j, j+1)``.
+    """
+    return matrix.upper  # type: ignore[union-attr]  # of a chain all are `Tridiagonal`
+
+
 def expectation(matrix: Matrix, sites: np.ndarray, amplitudes: np.ndarray) -> float:
     """Return ``v^+ A v`` of a vector on some sites.
 
@@ -451,10 +468,10 @@ def overlap(first: Matrix, second: Matrix) -> float:
     if isinstance(first, Tridiagonal):
         if not (first.any() and second.any()):
             return 0.0
-        bonds = np.vdot(second.upper, first.upper).real
-        return float(first.diagonal @ second.diagonal + 2 * bonds)
+        bonds = np.vdot(above_diagonal(second), first.upper).real
+        return float(first.diagonal @ diagonal(second) + 2 * bonds)
     if isinstance(first, Sparse):
-        products = first.matrix.multiply(second.matrix.T)
+        products = first.matrix.multiply(as_sparse(second).matrix.T)
     else:
         products = first * second.T
     value = float(products.sum().real)

@@ -82,14 +82,14 @@ def joints(leads: Sequence["AttachedLead"], contacts: Contacts) -> tuple[Joint, 
     """
     found = []
     place: dict[tuple[int, int], int] = {}
-    for group in _groups(leads):
+    for joined, group in _groups(leads):
         if not place:
             pairs = zip(*(x.tolist() for x in contacts.elements), strict=True)
             place = {pair: k for k, pair in enumerate(pairs)}
         sites = [leads[a].coupling[0][0] for a in group]
         elements = np.array([[place[i, j] for j in sites] for i in sites])
         channels = np.array(group)
-        found.append(Joint(leads[group[0]].model.lead, channels, np.array(sites), elements))
+        found.append(Joint(joined, channels, np.array(sites), elements))
     return tuple(found)
 
 
@@ -101,16 +101,15 @@ def joined_leads(leads: Sequence["AttachedLead"]) -> list[tuple[Lead, list[int]]
     leads : sequence of AttachedLead
         Channels, those of a lead in the order of its rows.
     """
-    groups = _groups(leads)
-    return [(leads[x[0]].model.lead, [leads[a].coupling[0][0] for a in x]) for x in groups]
+    return [(lead, [leads[a].coupling[0][0] for a in x]) for lead, x in _groups(leads)]
 
 
-def _groups(leads: Sequence["AttachedLead"]) -> list[list[int]]:
-    groups: dict[tuple, list[int]] = {}
+def _groups(leads: Sequence["AttachedLead"]) -> list[tuple[Lead, list[int]]]:
+    groups: dict[tuple[str | None, Lead], list[int]] = {}
     for a, lead in enumerate(leads):
         if isinstance(lead.model, Joined):
             groups.setdefault((lead.terminal, lead.model.lead), []).append(a)
-    return list(groups.values())
+    return [(lead, group) for (_, lead), group in groups.items()]
 
 
 def regular_self_energy(system: "OpenSystem", energies: np.ndarray | None = None) -> np.ndarray:

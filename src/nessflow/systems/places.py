@@ -9,7 +9,7 @@ import functools
 import inspect
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Protocol
@@ -41,9 +41,17 @@ _KEPT = 16
 class Places(Protocol):
     """What a lattice says of its sites."""
 
-    kind: str
-    sites: int
-    orbitals: int
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+
+    @property
+    def sites(self) -> int:
+        """Number of sites."""
+
+    @property
+    def orbitals(self) -> int:
+        """Number of orbitals of each."""
 
     @property
     def positions(self) -> np.ndarray:
@@ -64,7 +72,9 @@ class OrFormula:
     per: str
     is_complex: bool = False
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler):
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         return core_schema.no_info_wrap_validator_function(self._checked, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict:
@@ -81,10 +91,10 @@ class OrFormula:
             else:
                 return number if number.imag else handler(number.real)
         if isinstance(value, str):
-            number = constant(value)
-            if isinstance(number, float):
-                return handler(number)
-            if is_numeral(value) or number is not None or _is_complex(value):
+            known = constant(value)
+            if isinstance(known, float):
+                return handler(known)
+            if is_numeral(value) or known is not None or _is_complex(value):
                 return handler(value)  # in quotes or complex, which it says
             return checked_formula(value, "a number, or a formula of site, x, y")
         return handler(as_tuples(value))
@@ -162,7 +172,7 @@ def is_formula(value: object) -> bool:
     return isinstance(value, str) or callable(value)
 
 
-def on_rows(value: Formula | Callable, lattice: Places) -> np.ndarray:
+def on_rows(value: Any, lattice: Places) -> np.ndarray:
     """Return what a formula is on each orbital of each site of a lattice, (N,).
 
     Raises
@@ -177,11 +187,11 @@ def on_rows(value: Formula | Callable, lattice: Places) -> np.ndarray:
 
 
 def on_sites(
-    value: object,
+    value: Any,
     lattice: Places,
     lowest: float | None = None,
     chosen: np.ndarray | None = None,
-) -> np.ndarray | float:
+) -> Any:
     """Return what a number, list or formula is on the sites of a lattice.
 
     Parameters
@@ -217,14 +227,14 @@ def on_sites(
 
 
 def on_bonds(
-    value: object,
+    value: Any,
     lattice: Places,
     first: np.ndarray,
     second: np.ndarray,
     *,
     is_complex: bool = False,
     lowest: float | None = None,
-) -> np.ndarray | complex:
+) -> Any:
     """Return what a number or formula is on bonds.
 
     Parameters
@@ -263,7 +273,9 @@ def site_names(lattice: Places) -> dict[str, np.ndarray]:
     return {"site": numbers, **along}
 
 
-def _not_below(lowest: float | None, found: np.ndarray, value: object, sites: np.ndarray):
+def _not_below(
+    lowest: float | None, found: np.ndarray, value: Formula | Callable, sites: np.ndarray
+) -> np.ndarray:
     if lowest is not None and (found < lowest).any():
         place = int(np.argmax(found < lowest))
         told = f"{_text(value)} is {found[place]:.6g} at site {sites[place] + 1}"
@@ -303,9 +315,15 @@ def _remembered(
     return found
 
 
-def _evaluated(value, used, rows, sites, is_complex) -> np.ndarray:
+def _evaluated(
+    value: Formula | Callable,
+    used: Sequence[str],
+    rows: Iterable[Sequence[float]],
+    sites: Iterable[int],
+    is_complex: bool,
+) -> np.ndarray:
     call = _caller(value, used)
-    found = []
+    numbers = []
     for site, row in zip(sites, rows, strict=False):
         try:
             number = call(row)
@@ -322,8 +340,8 @@ def _evaluated(value, used, rows, sites, is_complex) -> np.ndarray:
                 f"at site {site}: {_text(value)} is {told}, and it has to be real; particle loss "
                 "and gain go under loss and gain"
             )
-        found.append(number)
-    found = np.array(found, complex)
+        numbers.append(number)
+    found = np.array(numbers, complex)
     return found if found.imag.any() else found.real.copy()
 
 
@@ -446,7 +464,9 @@ class OrRegion:
 
     has_names: bool = True
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler):
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         return core_schema.no_info_wrap_validator_function(self._checked, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict:
@@ -497,6 +517,7 @@ def with_sites(value: Any, lattice: Places, regions: Mapping[str, SiteList]) -> 
         found = with_sites(dict(value), lattice, regions)
         changes = {name: each for name, each in found.items() if each is not getattr(value, name)}
         return value.model_copy(update=changes) if changes else value
+    entries: Iterable[tuple[Any, Any]]
     if isinstance(value, Mapping):
         entries = value.items()
     elif isinstance(value, tuple) and value and isinstance(value[0], Strict):

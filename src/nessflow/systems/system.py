@@ -7,10 +7,10 @@ extended-landauer-buttiker, eq (5): channels ``L = sum_j u_j c_j`` enter the mas
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, wraps
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -75,7 +75,7 @@ class AttachedLead:
     charge: int = 1
     energy_offset: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.site, int | np.integer):
             pairs = tuple(sorted(dict(self.site).items()))
             _require(bool(pairs), self.name, "site needs at least one amplitude", self.site)
@@ -95,7 +95,8 @@ class AttachedLead:
     @property
     def coupling(self) -> Coupling:
         """Sites, ascending, and amplitudes."""
-        return self.site if isinstance(self.site, tuple) else ((self.site, 1.0),)
+        site: Any = self.site
+        return site if isinstance(site, tuple) else ((site, 1.0),)
 
     @property
     def sites(self) -> np.ndarray:
@@ -351,7 +352,7 @@ class OpenSystem:
     bonds: np.ndarray | None = None
     orbitals: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         names = ("hamiltonian", "loss", "gain")
         matrices = {name: checked(name, getattr(self, name)) for name in names}
         if len({matrix.shape for matrix in matrices.values()}) > 1:
@@ -392,8 +393,8 @@ class OpenSystem:
         ValueError
             When a matrix is not what it should be.
         """
-        given = {"hamiltonian": hamiltonian, "loss": loss, "gain": gain}
-        given = {name: checked(name, x) for name, x in given.items() if x is not None}
+        told = {"hamiltonian": hamiltonian, "loss": loss, "gain": gain}
+        given: dict[str, Any] = {n: checked(n, x) for n, x in told.items() if x is not None}
         same = all(isinstance(x, Tridiagonal) for x in given.values()) and self.is_tridiagonal
         if not (same and all(x.shape == self.hamiltonian.shape for x in given.values())):
             return replace(self, **given)
@@ -423,14 +424,15 @@ class OpenSystem:
         removed = tuple(sorted({*self.removed, *map(int, sites)}))
         kept = np.ones(self.sites, bool)
         kept[list(removed)] = False
-        matrices = (restricted(x, kept) for x in (self.hamiltonian, self.loss, self.gain))
+        h, loss, gain = (restricted(x, kept) for x in (self.hamiltonian, self.loss, self.gain))
         leads = [lead.on(kept) for lead in self.leads]
         for joint in self.joints:
-            model = joint.lead.on(kept[joint.sites])
+            cells: Any = joint.lead
+            model = cells.on(kept[joint.sites])
             for row, a in enumerate(joint.channels.tolist()):
                 leads[a] = replace(self.leads[a], model=Joined(lead=model, row=row))
         bonds = None if self.is_tridiagonal else self.pairs
-        return OpenSystem(*matrices, leads, removed, bonds, self.orbitals)
+        return OpenSystem(h, loss, gain, tuple(leads), removed, bonds, self.orbitals)
 
     def with_occupations(
         self, chemical_potentials: np.ndarray, temperatures: np.ndarray
@@ -497,7 +499,7 @@ class OpenSystem:
         filling = [(x.chemical_potential, x.temperature) for x in self.leads]
         return other.with_occupations(*np.transpose(filling))
 
-    def _like(self, kept: Iterable[str], **others) -> "OpenSystem":
+    def _like(self, kept: Iterable[str], **others: Any) -> "OpenSystem":
         """Return a system that shares how the leads couple, and what else is named."""
         other = object.__new__(OpenSystem)
         own = ("removed", "bonds", "orbitals")
@@ -527,7 +529,7 @@ class OpenSystem:
         pairs = list(zip(self.leads, models, strict=True))
         if all(lead.model is model for lead, model in pairs):
             return self
-        leads = [replace(lead, model=model) for lead, model in pairs]
+        leads = tuple(replace(lead, model=model) for lead, model in pairs)
         other = replace(self, leads=leads)
         vars(other)[_OF_MATRICES] = _memory(self, _OF_MATRICES)
         return other
@@ -564,10 +566,8 @@ class OpenSystem:
         if self.is_tridiagonal:
             first = np.arange(self.sites - 1)
             return np.stack([first, first + 1], axis=1)
-        joined = sum(
-            abs(matrix.matrix if isinstance(matrix, Sparse) else matrix)
-            for matrix in (self.hamiltonian, self.loss, self.gain)
-        )
+        matrices: Any = (self.hamiltonian, self.loss, self.gain)
+        joined: Any = sum(abs(x.matrix if isinstance(x, Sparse) else x) for x in matrices)
         row, column = joined.nonzero()[:2]
         pairs = np.stack([row, column], axis=1)[row < column]
         return pairs[np.lexsort(pairs.T[::-1])].astype(int)
@@ -731,12 +731,13 @@ class OpenSystem:
 
         The same object if all matrices and all amplitudes are real.
         """
-        own = self.hamiltonian, self.loss, self.gain, *self.leads
-        matrices = [transposed(matrix) for matrix in own[:3]]
-        leads = [lead.conjugate for lead in self.leads]
-        if all(x is y for x, y in zip(own, (*matrices, *leads), strict=True)):
+        own = self.hamiltonian, self.loss, self.gain
+        h, loss, gain = (transposed(matrix) for matrix in own)
+        leads = tuple(lead.conjugate for lead in self.leads)
+        pairs = zip((*own, *self.leads), (h, loss, gain, *leads), strict=True)
+        if all(x is y for x, y in pairs):
             return self
-        return OpenSystem(*matrices, leads, self.removed, self.bonds, self.orbitals)
+        return OpenSystem(h, loss, gain, leads, self.removed, self.bonds, self.orbitals)
 
     def __getstate__(self) -> dict:
         """Return what is copied and pickled: without what others remember of the system."""
@@ -761,7 +762,7 @@ def remembered(function: Callable[..., Result], name: str = _REMEMBERED) -> Call
     """
 
     @wraps(function)
-    def once(system: Whole, *arguments) -> Result:
+    def once(system: Whole, *arguments: Hashable) -> Result:
         kept, key = _memory(system, name), (function, *arguments)
         if key not in kept:
             kept[key] = function(system, *arguments)

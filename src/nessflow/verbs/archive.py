@@ -130,7 +130,8 @@ def _required_checkout(target: Path, project: Project, jobs: Mapping[str, Jobs])
     workflow = next((name for name in _WORKFLOWS if name in checkout.files), _WORKFLOWS[0])
     if lacking := [name for name in (workflow, *_FILES) if name not in checkout.files]:
         raise ArchiveError(target, [f"{name}: missing" for name in lacking], "an archive needs it")
-    named = {path for study in project.studies.values() for path in study.files | tables_in(study)}
+    studies = project.studies.values()
+    named = {path for study in studies for path in (*study.files, *tables_in(study))}
     if ignored := sorted(named - set(checkout.files)):
         raise ArchiveError(
             target, ignored, "git ignores what studies are made of: have it know them"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -39,7 +40,7 @@ def describe_kinds() -> str:
 
 def describe_kind(name: str) -> str:
     """Return keys, observables and an example of a kind: what ``nessflow describe KIND`` prints."""
-    kind = find_kind(name)
+    kind: Any = find_kind(name)
     example = Path(kind.__file__).parent / EXAMPLES.name / f"{name}.yaml"
     lines = [f"{name}: {_summary(kind)}", "", UNITS, *kind.CONVENTIONS]
     lines += [
@@ -100,7 +101,7 @@ def _schema(kind: str, first: str) -> dict:
     own, every = schema_of(find_kind(kind).Parameters), schema_of(StudyFile)
     if first in every["properties"]:
         return every
-    others = {key: {} for key in every["properties"]}
+    others: dict[str, dict] = {key: {} for key in every["properties"]}
     return {**own, "properties": {**own["properties"], **others}}
 
 
@@ -204,7 +205,8 @@ def _parameters(model: BaseModel, prefix: str) -> list[str]:
             for part, item in models.items():
                 lines += _parameters(item, f"{part}.")
             continue
-        units = (field.json_schema_extra or {}).get("natural_units", "").removeprefix("1")
+        extra: Any = field.json_schema_extra or {}
+        units = extra.get("natural_units", "").removeprefix("1")
         lines.append(
             f"  {key} = {value} {units}".rstrip()
             + (f"  # {field.description}" if field.description else "")
@@ -221,7 +223,7 @@ def _variables(variables: Mapping[str, Variable], indent: str = "  ") -> list[st
     ]
 
 
-def _choice(kind: Kind) -> list[str]:
+def _choice(kind: Any) -> list[str]:
     """Return the own variables of a kind and the observables that a study may choose."""
     default, lines = kind.chosen(None), _variables(own_variables(kind))
     for name, each in _all_observables(kind).items():
@@ -233,7 +235,7 @@ def _choice(kind: Kind) -> list[str]:
     return lines
 
 
-def _all_observables(kind: Kind) -> dict[str, type[Observable]]:
+def _all_observables(kind: Any) -> dict[str, type[Observable]]:
     """Return the observables that a study may choose, those of the default first."""
     known, refusal = observable_kinds(), getattr(kind.Parameters, "refusal", None)
     names = dict.fromkeys([*kind.chosen(None), *known])

@@ -6,6 +6,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -165,9 +166,7 @@ def drawn(spec: Spec, datasets: Mapping[str, xr.Dataset], study: str) -> Figure:
             raise FigureError(f"figure {spec.name} of {study}: {warning}; {way_out}") from None
 
 
-def figure_record(
-    study: Study, spec: Spec, datasets: Mapping[str, xr.Dataset]
-) -> dict[str, object]:
+def figure_record(study: Study, spec: Spec, datasets: Mapping[str, xr.Dataset]) -> dict[str, Any]:
     """Return where a figure comes from: data, parameters, code, and what draws it again."""
     return {
         "figure": spec.name,
@@ -187,7 +186,7 @@ def figure_record(
     }
 
 
-def write_figure(figure: Figure, folder: Path, name: str, record: Mapping[str, object]) -> None:
+def write_figure(figure: Figure, folder: Path, name: str, record: Mapping[str, Any]) -> None:
     """Write a figure in every format, each file as a whole or not at all, and then its record.
 
     The record vouches for the pictures where no list of figures does: one of them may have failed.

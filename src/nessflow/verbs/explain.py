@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from nessflow.config.grid import label_of
 from nessflow.config.project import Project
@@ -51,7 +52,7 @@ def explain(path: Path) -> str:
     return "\n".join([f"{path.name} of study {record.get('study')}", *_data(record)])
 
 
-def _figure(record: Mapping[str, object]) -> Iterator[str]:
+def _figure(record: Mapping[str, Any]) -> Iterator[str]:
     yield f"figure {record['figure']} of study {record['study']}"
     yield f"  caption: {record['caption']}"
     yield f"  tier: {record['tier']}"
@@ -64,7 +65,7 @@ def _figure(record: Mapping[str, object]) -> Iterator[str]:
         yield from _data(data)
 
 
-def _data(record: Mapping[str, object]) -> Iterator[str]:
+def _data(record: Mapping[str, Any]) -> Iterator[str]:
     words = {
         "title": "title",
         "references": "reference",
@@ -105,7 +106,7 @@ def _data(record: Mapping[str, object]) -> Iterator[str]:
             yield f"  where {axis} is {label}: {changes or 'no change'}"
 
 
-def _credit(record: Mapping[str, object]) -> Iterator[str]:
+def _credit(record: Mapping[str, Any]) -> Iterator[str]:
     for key, word in CREDIT.items():
         if key in record and key != "creator_type":
             yield f"  {word}: {record[key]}"
@@ -153,7 +154,7 @@ def _code(study: Study, folder: Path) -> Iterator[str]:
     if then == study.digest or not content.get(MODULES):
         return
     yield f"  code of the data that are here: {then}"
-    was, now = content.get(MODULES), study.modules
+    was, now = content.get(MODULES, {}), study.modules
     for name in sorted({*was, *now}):
         if was.get(name) != now.get(name):
             what = "is new" if name not in was else "is gone" if name not in now else "changed"
@@ -198,12 +199,12 @@ def _point(study: Study, folder: Path, labels: Mapping[str, str]) -> Iterator[st
         each
         for each in study.blocks
         if all(labels[name] == label for name, label in each.outer.items())
-        and (sample is None or sample in each.samples)
+        and (sample is None or sample in (each.samples or ()))
     )
     prepared = prepared_block(block, folder)
     at = {axis.name: axis.labels.index(labels[axis.name]) for axis in study.axes if not axis.outer}
     if sample is not None:
-        at["sample"] = list(block.samples).index(sample)
+        at["sample"] = list(block.samples or ()).index(sample)
     point = prepared.dataset[["status", "message"]].isel(at)
     status = STATUS_MEANINGS[int(point["status"])]
     message = str(point["message"].item())
@@ -216,7 +217,7 @@ def _point(study: Study, folder: Path, labels: Mapping[str, str]) -> Iterator[st
         yield f"  {key} = {value}"
 
 
-def flat(parameters: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+def flat(parameters: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield dotted key and value of every number and word in nested parameters."""
     if isinstance(parameters, Mapping) and parameters:
         for key, value in parameters.items():
@@ -228,6 +229,6 @@ def flat(parameters: object, prefix: str = "") -> Iterator[tuple[str, object]]:
         yield prefix, parameters
 
 
-def _versions(record: Mapping[str, object]) -> str:
+def _versions(record: Mapping[str, Any]) -> str:
     found = {"nessflow": record.get("nessflow_version", "unknown")} | record.get("versions", {})
     return ", ".join(f"{name} {version}" for name, version in found.items())

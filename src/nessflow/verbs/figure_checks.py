@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,10 +71,11 @@ def figure_problems(study: Study, layouts: Mapping[str, Layout]) -> list[Problem
 
 def _table_layouts(study: Study) -> tuple[dict[str, Layout], list[Problem]]:
     """Return what is in the tables that figures of a study show, and what is wrong with others."""
-    layouts, problems = {}, []
+    layouts: dict[str, Layout | None] = {}
+    problems: list[Problem] = []
     for reference in references_of(study.document):
         path = reference.source
-        if not is_table(path) or path in layouts:
+        if path is None or not is_table(path) or path in layouts:
             continue
         layouts[path] = None
         try:
@@ -148,7 +150,7 @@ class _Check:
 
     def texts(self) -> Iterator[Problem]:
         """Yield the texts that cannot be drawn."""
-        texts = {(name,): getattr(self.panel, name, None) for name in _TEXTS}
+        texts: dict[Any, Any] = {(name,): getattr(self.panel, name, None) for name in _TEXTS}
         for part in ("layers", "laws", "contours", "reference_lines", "marks"):
             for number, item in enumerate(getattr(self.panel, part, ())):
                 texts[part, number, "label"] = item.label
@@ -178,8 +180,8 @@ class _Check:
                 lines = {key: getattr(curve, key) for key in ("hue", "every")}
                 yield from self._read((*part, "y"), curve.y, source, sel, x, lines)
                 if curve.minus:
-                    own = panel.sel | curve.sel
-                    yield from self._read((*part, "minus"), curve.minus, name, own, panel.x, {})
+                    both = panel.sel | curve.sel
+                    yield from self._read((*part, "minus"), curve.minus, name, both, panel.x, {})
                     units = self._units(name, curve.minus), self._units(source, curve.y)
                     yield from self._same((*part, "minus"), curve.minus, *units)
                 y_units, x_units = self._units(source, curve.y), self._units(source, x)
@@ -201,26 +203,27 @@ class _Check:
                 yield from self._read(key, z, source, sel, panel.x, {"y": panel.y})
             for number, layer in enumerate(panel.layers):
                 source, sel = selection_of(panel, layer, name)
-                key, x = ("layers", number), layer.x or panel.x
-                yield from self._read((*key, "y"), layer.y, source, sel, x, {})
-                units = self._units(source, layer.y)
-                yield from self._same((*key, "y"), layer.y, units, shown_y)
-                yield from self._same((*key, "x"), x, self._units(source, x), shown_x)
+                at, x = ("layers", number), layer.x or panel.x
+                yield from self._read((*at, "y"), layer.y, source, sel, x, {})
+                shown = self._units(source, layer.y)
+                yield from self._same((*at, "y"), layer.y, shown, shown_y)
+                yield from self._same((*at, "x"), x, self._units(source, x), shown_x)
         elif isinstance(panel, SiteMap | CurrentMap):
             shown_x, shown_y = (self._units(name, axis) for axis in (panel.x, panel.y))
             yield from self._lattice(panel)
         else:
-            yield from self._read(("y",), panel.y, name, panel.sel, panel.x, {})
-            shown_x, shown_y = (self._units(name, axis) for axis in (panel.x, panel.y))
+            y = panel.y or ""
+            yield from self._read(("y",), y, name, panel.sel, panel.x, {})
+            shown_x, shown_y = (self._units(name, axis) for axis in (panel.x, y))
             yield from self._display_unit(shown_y)
-            quantity = self.layouts[name].quantities.get(panel.y)
+            quantity = self.layouts[name].quantities.get(y)
             if isinstance(panel, Samples) and quantity and not quantity.has_samples:
                 yield self._problem(("y",), "a variable with samples, of a study with an ensemble")
             if isinstance(panel, PowerLaw):
                 yield from self._power_law(panel, shown_x, shown_y)
         for number, line in enumerate(panel.reference_lines):
-            shown = {"x": shown_x, "y": shown_y}
-            yield from self._numbers(("reference_lines", number), line, shown)
+            axes = {"x": shown_x, "y": shown_y}
+            yield from self._numbers(("reference_lines", number), line, axes)
         for number, mark in enumerate(panel.marks):
             yield from self._numbers(("marks", number), mark, {"x": shown_x, "y": shown_y})
 
@@ -233,7 +236,8 @@ class _Check:
             return
         if current and BONDS[self._one_of(current, BONDS)] not in layout.values:
             # Places stand beside sites.
-            one = "spin-density" if "spin_bond" in layout.find(current).dims else "density"
+            found: Any = layout.find(current)
+            one = "spin-density" if "spin_bond" in found.dims else "density"
             yield self._problem(
                 ("plot",), f"a study whose observables are {one} too", given=panel.plot
             )
@@ -244,7 +248,7 @@ class _Check:
         if current:
             bond = self._one_of(current, BONDS)
             yield from self._read(("current",), current, name, panel.sel, bond, {})
-        yield from self._display_unit(self._units(name, current or panel.z))
+        yield from self._display_unit(self._units(name, current or panel.z or ""))
 
     def _one_of(self, name: str, known: Iterable[str]) -> str:
         """Return which of some dimensions a variable has, the first where it has none."""
@@ -306,15 +310,16 @@ class _Check:
             return
         along = layout.find(x) if x else Stored((), "1")
         if along is None:
-            yield self._problem((*key[:-1], "x"), "a variable of the data", _similar(x, layout), x)
+            hint = _similar(x or "", layout)
+            yield self._problem((*key[:-1], "x"), "a variable of the data", hint, x)
             return
         if lines is None:
             return
         several = {dim for dim, value in sel.items() if isinstance(value, list) and value[1:]}
         fixed = sel.keys() - several | _told_apart(sel, layout)
-        lines = [dim for dim in lines.values() if dim]
-        drawn = {*lines, *(along.dims if x in layout.values else set(along.dims) - fixed)}
-        strange = [dim for dim in (*lines, *drawn) if dim not in found.dims and dim != "sample"]
+        told = [dim for dim in lines.values() if dim]
+        drawn = {*told, *(along.dims if x in layout.values else set(along.dims) - fixed)}
+        strange = [dim for dim in (*told, *drawn) if dim not in found.dims and dim != "sample"]
         strange = list(dict.fromkeys(strange))
         for dim in strange:
             expected = f"a variable with the dimension {dim}"
@@ -330,13 +335,12 @@ class _Check:
             if dim not in layout.values and dim not in layout.beside:
                 # Names that no study has are reported where names are checked.
                 if dim in itertools.chain(*BESIDE.values()):
-                    known = [*layout.values, *layout.beside]
-                    yield self._problem(("sel", dim), f"one of {', '.join(known)}")
+                    names = [*layout.values, *layout.beside]
+                    yield self._problem(("sel", dim), f"one of {', '.join(names)}")
                 continue
             for index, value in enumerate(given if isinstance(given, list) else [given]):
-                known = (
-                    layout.values[dim] if dim in layout.values else np.unique(layout.beside[dim][1])
-                )
+                stored = layout.values.get(dim)
+                known = np.unique(layout.beside[dim][1]) if stored is None else stored
                 if _is_missing(value, known):
                     known = layout.all_values.get(dim, known)
                 if _is_missing(value, known):

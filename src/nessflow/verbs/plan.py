@@ -4,6 +4,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -160,10 +161,10 @@ def size_lines(study: Study) -> list[str]:
         ``STUDY: system.lattice: SIZE; COST``.
     """
     try:
-        parameters = possible_parameters(study, {})
+        parameters: Any = possible_parameters(study, {})
     except (ConfigError, ValueError):
         return []
-    lattice = getattr(getattr(parameters, "system", None), "lattice", None)
+    lattice: Any = getattr(getattr(parameters, "system", None), "lattice", None)
     if not isinstance(lattice, Given):
         is_large = getattr(lattice, "sites", 0) > _LARGE
         parts = [f"{lattice.sites} sites", *_costs(parameters.system)] if is_large else []
@@ -180,7 +181,7 @@ def size_lines(study: Study) -> list[str]:
     return [f"{study.name}: system.lattice: {'; '.join([*parts, *described.remarks])}"]
 
 
-def _costs(described) -> list[str]:
+def _costs(described: Any) -> list[str]:
     """Return what one energy takes, and how many an integral does where levels are many."""
     try:
         system = open_system(described, np.random.default_rng(0))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -64,7 +64,7 @@ def evaluate_point(study: Study, sample: int = 0) -> dict:
         ``long_name`` and, where a value is None, ``undefined`` with the reason.
     """
     point, random = first_point(study, sample)
-    result = {
+    result: dict[str, Any] = {
         "study": study.name,
         "point": {axis.name: axis.value(axis.labels[0]) for axis in study.axes},
     }
@@ -127,7 +127,7 @@ def _observable(array: xr.DataArray, error: xr.DataArray | None) -> dict:
     return entry
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Return nested lists of floats with None for what is not finite."""
     if np.ndim(value):
         return [_plain(part) for part in value]
@@ -171,7 +171,7 @@ def _in_units(study: Study, natural_units: str, long_name: str) -> Shown:
     return study.units.shown(natural_units, long_name)
 
 
-def _shown(entry, index, factor) -> str:
+def _shown(entry: Mapping[str, Any], index: tuple[int, ...], factor: float) -> str:
     value, error = entry["value"], entry["error"]
     for i in index:
         value, error = value[i], None if error is None else error[i]

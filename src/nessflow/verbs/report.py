@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -119,10 +120,11 @@ def write_report(project: Project, progress: Callable[[str], None]) -> list[str]
     return [str(fault) for fault in bad]
 
 
-def _points(studies: Sequence[Mapping[str, object]]) -> str:
+def _points(studies: Sequence[Mapping[str, Any]]) -> str:
     """Return how many points all studies have, and how many of them are not ok."""
     points = _counted(sum(study["points"] for study in studies))
-    not_ok = sum((study["not_ok"] for study in studies), Counter())
+    nothing: Counter[str] = Counter()
+    not_ok = sum((study["not_ok"] for study in studies), nothing)
     found = [f"{not_ok[level]:,} {level}" for level in LEVELS if not_ok[level]]
     return f"{points}, {' and '.join(found)}" if found else points
 
@@ -150,10 +152,10 @@ def _entry(
     results: Path,
     most: int,
     now: Mapping[str, str],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return what the page shows of a study."""
     parameters = [(key, _text(value)) for key, value in flat(study.template)]
-    entry = {
+    entry: dict[str, Any] = {
         "name": study.name,
         "title": study.title,
         "reference": reference_text(study.reference),
@@ -168,6 +170,7 @@ def _entry(
         "points": point_count(study.axes, study.ensemble),
         "index": _index(study, parameters),
     }
+    found: dict[str, Any]
     if isinstance(data, StoreError):
         fault = f"data.nc: {data.cause}"
         found = _NO_DATA | {"not_ok": Counter(), "why": fault}
@@ -191,7 +194,7 @@ def _entry(
 
 
 def _marks(
-    fault: str, not_ok: Mapping[str, int], figures: Sequence[Mapping[str, object]]
+    fault: str, not_ok: Mapping[str, int], figures: Sequence[Mapping[str, Any]]
 ) -> Iterator[dict[str, str]]:
     """Yield what a reader has to know before using a study, in a few words each."""
     if fault:
@@ -205,12 +208,12 @@ def _marks(
         yield {"level": "suspect", "text": f"{_counted(old, 'figure', 'figures')} out of date"}
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     """Return a number as axes write it, so that 1.0 and 1 are one value of the filter."""
     return label_of(value) if type(value) in (int, float) else str(value)
 
 
-def _index(study: Study, parameters: Sequence[tuple[str, str]]) -> dict[str, object]:
+def _index(study: Study, parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return what filters and plots of the page need of a study."""
     words = [study.name, study.title, reference_text(study.reference), study.kind_name]
     words += [study.notes, *(f"{axis.name} {axis.long_name or ''}" for axis in study.axes)]
@@ -233,7 +236,7 @@ def _axis(axis: Axis) -> dict[str, str]:
     }
 
 
-def _of_data(study: Study, data: xr.Dataset, most: int) -> dict[str, object]:
+def _of_data(study: Study, data: xr.Dataset, most: int) -> dict[str, Any]:
     columns, *rows = csv.reader(io.StringIO(failures_csv(data, study)))
     reasons = Counter((status, message) for *_, status, message in rows)
     failed = {
@@ -281,14 +284,14 @@ def _drawn(study: Study) -> Iterator[str]:
                 yield from (curve.y for curve in panel.curves)
 
 
-def _provenance(record: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _provenance(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     hidden = ("title", "references", "study", "kind", "parameters", "axes", "command")
     return ((key, str(value)) for key, value in flat(record) if key.split(".")[0] not in hidden)
 
 
 def _figures(
     study: Study, folder: Path, now: Mapping[str, str]
-) -> tuple[list[dict[str, object]], list[StoreError]]:
+) -> tuple[list[dict[str, Any]], list[StoreError]]:
     """Return the figures, or what is wrong with them: none is left out silently.
 
     Also returns those faults that are more than a file that is not there yet.
@@ -304,7 +307,7 @@ def _figures(
     return entries, bad
 
 
-def _figure(study: Study, spec: Spec, folder: Path, now: Mapping[str, str]) -> dict[str, object]:
+def _figure(study: Study, spec: Spec, folder: Path, now: Mapping[str, str]) -> dict[str, Any]:
     """Return what the page shows of a figure, all files of which are as they were written.
 
     ``now`` has the SHA-256 of the content of the data that are served.

@@ -32,7 +32,7 @@ def study_faults(project: Project, study: Study) -> list[StoreError]:
     Every file is compared with its manifest, data and figures with the study as it is now, and the
     numbers of points that are ok with the limits that mathematics sets them.
     """
-    faults = {}
+    faults: dict[Path, StoreError] = {}
     for fault in _faults(project, study):
         faults.setdefault(fault.path, fault)
     return list(faults.values())

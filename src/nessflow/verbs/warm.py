@@ -22,6 +22,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 VARIABLE = "NESSFLOW_WARM"
 """Environment variable with the path of the server's socket."""
@@ -106,8 +107,9 @@ def start() -> None:
         return
     os.environ[VARIABLE] = path
 
-    def end():
-        server.stdin.close()
+    def end() -> None:
+        if server.stdin is not None:
+            server.stdin.close()
         # It waits for a child that still saves what it has.
         with suppress(subprocess.TimeoutExpired):
             server.wait(_SECONDS)
@@ -179,10 +181,10 @@ def _surroundings() -> tuple:
 def _forward_to(pid: int) -> None:
     """Pass signals on to the process group of a child, and have it stop with this process."""
 
-    def forward(signum, frame):
+    def forward(signum: int, frame: object) -> None:
         _signal_group(pid, signum)
 
-    def pause(signum, frame):
+    def pause(signum: int, frame: object) -> None:
         _signal_group(pid, signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGSTOP)
         _signal_group(pid, signal.SIGCONT)
@@ -218,7 +220,9 @@ def serve(listener: socket.socket) -> list[str]:
     import selectors
     import shutil
 
-    source, own, steps, clients, served = _source(), None, None, {}, 0
+    source, own, served = _source(), None, 0
+    steps: Any = None
+    clients: dict[int, socket.socket] = {}
     selector = selectors.DefaultSelector()
     selector.register(_HEAD, selectors.EVENT_READ)
     selector.register(listener, selectors.EVENT_READ)
@@ -255,7 +259,9 @@ def serve(listener: socket.socket) -> list[str]:
                 os.setpgid(0, 0)
                 # Kept open to the end of the child, by which a client knows of it without a server.
                 client.detach()
-                for each in (listener, selector, *clients.values()):
+                listener.close()
+                selector.close()
+                for each in clients.values():
                     each.close()
                 _take_over(streams)
                 return arguments
@@ -263,11 +269,11 @@ def serve(listener: socket.socket) -> list[str]:
                 os.close(stream)
         elif key.fileobj == _HEAD:
             shutil.rmtree(os.path.dirname(listener.getsockname()), ignore_errors=True)
-            for each in (listener, _HEAD):
-                selector.unregister(each)
+            selector.unregister(listener)
+            selector.unregister(_HEAD)
             listener.close()
-            for each in clients:
-                _stop(each)
+            for child in clients:
+                _stop(child)
         elif key.fileobj is clients[pid]:
             # The client is gone.
             selector.unregister(key.fileobj)
@@ -276,7 +282,7 @@ def serve(listener: socket.socket) -> list[str]:
             client = clients.pop(pid)
             _tell(client, os.waitpid(pid, 0)[1])
             selector.unregister(key.fileobj)
-            os.close(key.fileobj)
+            os.close(key.fd)
             if client in selector.get_map():
                 selector.unregister(client)
             client.close()
@@ -286,7 +292,7 @@ def serve(listener: socket.socket) -> list[str]:
 def _request(client: socket.socket) -> tuple:
     """Return arguments, surroundings and streams of a client; None for what it does not say."""
     client.settimeout(_SECONDS)
-    streams = []
+    streams: list[int] = []
     try:
         message, streams, _, _ = socket.recv_fds(client, _MESSAGE, 3)
         return (*marshal.loads(message), streams)
@@ -311,11 +317,12 @@ def _take_over(streams: list[int]) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    sys.stdout.reconfigure(line_buffering=os.isatty(1))
+    stdout: Any = sys.stdout
+    stdout.reconfigure(line_buffering=os.isatty(1))
     sys.modules["numpy"].random.seed()
 
 
-def _end(status: object = None) -> None:
+def _end(status: Any = None) -> None:
     """End a child without taking apart what it has of the server, which takes as long as a job.
 
     All else that Python does at an end is done.  Parts of others may need their objects to go.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from nessflow.config.contents.layout import layout_of
 from nessflow.config.grid import canonical_json
@@ -24,6 +24,7 @@ from nessflow.config.project import (
     settings_of,
     template_json,
 )
+from nessflow.config.study import BLOCKS
 from nessflow.digest import report_digest, short_hash, style_digest
 from nessflow.errors import Problem, nearest, shown
 from nessflow.figures.specs import SPEC, Spec, studies_of, tables_of
@@ -40,7 +41,6 @@ from nessflow.store.files import (
 from nessflow.store.lock import LockError, hold_run_lock
 from nessflow.store.manifest import (
     AGAIN,
-    BLOCKS,
     CURRENT,
     DATA,
     FIGURES,
@@ -155,7 +155,7 @@ class Workflow:
         return [name for name in self.broken if is_study_name(name)]
 
 
-def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
+def open_project(root: Path, config: Mapping[str, Any]) -> Workflow:
     """Read and check the configuration for Snakemake; end the process with status 2 on a fault.
 
     Parameters
@@ -175,7 +175,7 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
     memory = None if has_outside(root) else Memory(path, root, asked)
     known: dict[str, Study] = {}
 
-    def study(name):
+    def study(name: str) -> Study:
         if name not in known:
             known.update(read_project(root, studies=[name], **choices).studies)
         return known[name]
@@ -190,15 +190,15 @@ def open_project(root: Path, config: Mapping[str, object]) -> Workflow:
 
 def _found(
     root: Path,
-    studies: object,
-    choices: Mapping[str, object],
+    studies: Any,
+    choices: Mapping[str, Any],
     memory: Memory | None,
     known: dict[str, Study],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return what Snakemake needs to know of a project; add studies that are read to the known."""
     choice = chosen_studies(root, tier=choices["tier"], studies=studies) if memory else None
     chosen = [path.stem for path in choice.paths] if choice else []
-    pieces = _remembered(memory, chosen) if choice else {}
+    pieces = _remembered(memory, chosen) if memory and choice else {}
     unknown = [name for name, piece in pieces.items() if piece is None]
     every = memory.found("") if memory else None
     findings, faults, broken = {}, [], []
@@ -243,9 +243,10 @@ def _found(
     }
 
 
-def _remembered(memory: Memory, chosen: Iterable[str]) -> dict[str, Mapping | None]:
+def _remembered(memory: Memory, chosen: Iterable[str]) -> dict[str, Any]:
     """Return what is known of studies and of those that they need, None where nothing is."""
-    found, waiting = {}, list(chosen)
+    found: dict[str, Any] = {}
+    waiting = list(chosen)
     for name in waiting:
         if name not in found:
             found[name] = memory.found(name)
@@ -260,7 +261,7 @@ def _finding(root: Path, project: Project, study: Study) -> Finding:
     # Relative, so that Snakemake's own records do not depend on where the project lies.
     results = project.results.relative_to(root)
     sources = {spec.name: sorted(set(studies_of(spec, study.name))) for spec in study.figures}
-    files = study.files | tables_in(study)
+    files = {**study.files, **tables_in(study)}
     content = {
         "jobs": asdict(jobs_of(results, study, project.broken)),
         "sources": sources,
@@ -274,7 +275,7 @@ def _finding(root: Path, project: Project, study: Study) -> Finding:
     return Finding(content, frozenset(paths | others | files.keys()))
 
 
-def opened(root: Path, config: Mapping[str, object], *, is_quiet: bool) -> Workflow:
+def opened(root: Path, config: Mapping[str, Any], *, is_quiet: bool) -> Workflow:
     """Return the project as `open_project`, which is done, and warned of, once in a process.
 
     A module is read again for each rule that another workflow overrides.
@@ -290,7 +291,7 @@ def opened(root: Path, config: Mapping[str, object], *, is_quiet: bool) -> Workf
 _opened: dict[tuple[Path, str], Workflow] = {}
 
 
-def own_config(root: Path, config: Mapping[str, object]) -> dict[str, object]:
+def own_config(root: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the configuration of another workflow says to its module nessflow.
 
     That is what stands below `OWN`, or else beside others.  What ``config/config.yaml`` says too is
@@ -308,7 +309,7 @@ def own_config(root: Path, config: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
-def _require_known(config: Mapping[str, object], where: str, before: str = "") -> None:
+def _require_known(config: Mapping[str, Any], where: str, before: str = "") -> None:
     unknown = [name for name in config if name not in _CHOICES]
     otherwise = "all else stands in config/config.yaml and config/studies"
     problems = [
@@ -326,7 +327,7 @@ def _require_known(config: Mapping[str, object], where: str, before: str = "") -
         _stop(ConfigError(problems))
 
 
-def read_project(root: Path, **choices) -> Project:
+def read_project(root: Path, **choices: Any) -> Project:
     """Return the project with the kinds and plots that nessflow has.
 
     Raises
@@ -372,7 +373,7 @@ def citation_lines(root: Path) -> list[str]:
 
 
 def read_with_sources(
-    root: Path, studies: object, figures: Sequence[str] = (), **choices
+    root: Path, studies: Any, figures: Sequence[str] = (), **choices: Any
 ) -> tuple[Project, list[str]]:
     """Return the project with those studies too whose data the figures of the chosen read.
 
@@ -448,7 +449,7 @@ def spec_hash(study: Study, spec: Spec) -> str:
     return short_hash(canonical_json(written))
 
 
-def written_spec(study: Study, spec: Spec) -> dict[str, object]:
+def written_spec(study: Study, spec: Spec) -> dict[str, Any]:
     """Return a specification as the record of its figure has it.
 
     With the SHA-256 of its tables, and the units of its study.
@@ -456,13 +457,13 @@ def written_spec(study: Study, spec: Spec) -> dict[str, object]:
     return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True) | _beside(study, spec)
 
 
-def _beside(study: Study, spec: Spec) -> dict[str, object]:
+def _beside(study: Study, spec: Spec) -> dict[str, Any]:
     tables = digests(tables_of(spec))
     found = {"tables": tables} if tables else {}
     return found | _units_of(study)
 
 
-def _units_of(study: Study) -> dict[str, object]:
+def _units_of(study: Study) -> dict[str, Any]:
     return {"units": asdict(study.units)} if study.units else {}
 
 
@@ -504,12 +505,12 @@ def expected_report(results: Path, tier: str) -> State:
 
     Studies that are not here, as in an archive of some of them, tell nothing.
     """
-    then = {}
+    then: dict[str, Any] = {}
     with suppress(StoreError):
         then = read_sealed(results / REPORT / MANIFEST).get("results", {})
     state = report_state(results, tier, then)
     pairs = {name: zip(now, then[name], strict=True) for name, now in state["results"].items()}
-    return state | {"results": {name: [a or b for a, b in pairs[name]] for name in pairs}}
+    return {**state, "results": {name: [a or b for a, b in pairs[name]] for name in pairs}}
 
 
 def _manifest_sha256(folder: Path) -> str:
@@ -631,7 +632,7 @@ def old_figures(study: Study, results: Path) -> Iterator[StoreError]:
                 yield Old(path, "drawn from other data", AGAIN)
 
 
-def is_drawn_otherwise(study: Study, spec: Spec, record: Mapping[str, object]) -> bool:
+def is_drawn_otherwise(study: Study, spec: Spec, record: Mapping[str, Any]) -> bool:
     """Tell whether a figure has another caption, specification or style than its record."""
     now = (study.name, caption_of(study, spec), written_spec(study, spec), style_digest())
     keys = ("study", "caption", "specification", "figure_digest")
@@ -654,7 +655,7 @@ def run_lock(workflow: Workflow) -> None:
         _stop(f"{workflow.results}: cannot write: {error.strerror}; {_ELSEWHERE}")
 
 
-def lift_rate_limit(settings: object) -> None:
+def lift_rate_limit(settings: Any) -> None:
     """Lift Snakemake's default limit of 100 started jobs a second, which no run here reaches.
 
     With it each pass over the jobs sets a timer whose end causes the next pass, and each job that

@@ -9,6 +9,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nessflow.errors import nearest
 
@@ -52,7 +53,7 @@ def _compared(compare: Callable[[float, float], bool]) -> Callable[[float, float
     return found
 
 
-_OPERATORS = {
+_OPERATORS: dict[type, Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -244,7 +245,7 @@ def names_in(text: str) -> frozenset[str]:
         return frozenset()
 
 
-def evaluated(value: object, names: Mapping[str, float]) -> object:
+def evaluated(value: object, names: Mapping[str, float]) -> Any:
     """Return a copy of nested mappings and lists with every expression replaced by its value.
 
     What has names without a value here stays a formula of these, see `Expression.bound`.
@@ -256,7 +257,7 @@ def evaluated(value: object, names: Mapping[str, float]) -> object:
     return expression(value).bound(names) if is_expression(value) else value
 
 
-def replaced(value: object, values: Mapping[str, float | str]) -> object:
+def replaced(value: Any, values: Mapping[str, float | str]) -> Any:
     """Return a copy of nested mappings and lists with every expression replaced as told."""
     if isinstance(value, dict):
         return {key: replaced(item, values) for key, item in value.items()}
@@ -296,7 +297,8 @@ def _check(node: ast.AST) -> None:
         if type(node.value) not in (int, float, complex):
             raise ExpressionError(f"{node.value!r} is not a number")
         try:
-            node.value = node.value if isinstance(node.value, complex) else float(node.value)
+            number: Any = node.value
+            node.value = number if isinstance(number, complex) else float(number)
         except OverflowError:
             raise ExpressionError("a number is too large") from None
     elif isinstance(node, ast.Call):
@@ -332,7 +334,7 @@ def unknown_name(name: str, valid: Sequence[str]) -> str:
     return nearest(name, valid)
 
 
-def _compiled(node: ast.expr) -> Callable[[Mapping[str, float]], complex]:
+def _compiled(node: Any) -> Callable[[Mapping[str, float]], Any]:
     """Return the function of its names that a checked expression is."""
     if isinstance(node, ast.Constant):
         return lambda names: node.value
@@ -340,7 +342,8 @@ def _compiled(node: ast.expr) -> Callable[[Mapping[str, float]], complex]:
         value = CONSTANTS.get(node.id)
         return operator.itemgetter(node.id) if value is None else lambda names: value
     if isinstance(node, ast.Call):
-        function, (argument,) = FUNCTIONS[node.func.id], map(_compiled, node.args)
+        named: Any = node.func
+        function, (argument,) = FUNCTIONS[named.id], map(_compiled, node.args)
         return lambda names: function(argument(names))
     if isinstance(node, ast.UnaryOp):
         apply, operand = _OPERATORS[type(node.op)], _compiled(node.operand)
@@ -353,5 +356,6 @@ def _compiled(node: ast.expr) -> Callable[[Mapping[str, float]], complex]:
         decide = all if isinstance(node.op, ast.And) else any
         return lambda names: float(decide(part(names) for part in parts))
     terms = [_compiled(term) for term in (node.left, *node.comparators)]
-    steps = [*zip(map(_OPERATORS.get, map(type, node.ops)), terms, terms[1:], strict=False)]
+    tests = [_OPERATORS[type(each)] for each in node.ops]
+    steps = [*zip(tests, terms, terms[1:], strict=False)]
     return lambda names: float(all(test(left(names), right(names)) for test, left, right in steps))

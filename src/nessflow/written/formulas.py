@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from nessflow.errors import nearest
 from nessflow.written.expressions import CONSTANTS, FUNCTIONS, ExpressionError, expression
@@ -97,12 +97,13 @@ class Formula:
         """
         return self._evaluate(self._tree, arithmetic)
 
-    def _evaluate(self, node: ast.expr, arithmetic: Arithmetic[Result]) -> Result:
+    def _evaluate(self, node: Any, arithmetic: Arithmetic[Result]) -> Result:
         text = self._text(node)
         try:
             match node:
-                case ast.Constant(value=value):
-                    return arithmetic.number(float(value))
+                case ast.Constant():
+                    number: Any = node.value
+                    return arithmetic.number(float(number))
                 case ast.Name(id=name) if name in CONSTANTS:
                     return arithmetic.number(CONSTANTS[name])
                 case ast.Name() | ast.Subscript():
@@ -127,8 +128,9 @@ class Formula:
                     product = arithmetic.combined("*", power, logarithm, text)
                     return arithmetic.function("exp", product, text)
                 case ast.BinOp(left, op, right):
-                    parts = (self._evaluate(part, arithmetic) for part in (left, right))
-                    return arithmetic.combined(_OPERATORS[type(op)], *parts, self._text(right))
+                    one, other = (self._evaluate(part, arithmetic) for part in (left, right))
+                    sign = _OPERATORS[type(op)]
+                    return arithmetic.combined(sign, one, other, self._text(right))
         except ExpressionError as error:
             if isinstance(error, _Placed):
                 raise
@@ -201,7 +203,8 @@ def _has_no_error(node: ast.AST) -> bool:
 
 
 def _depth(tree: ast.expr) -> int:
-    depth, nodes = 0, [tree]
+    nodes: list[ast.AST] = [tree]
+    depth = 0
     while nodes and depth <= _DEEPEST:
         depth, nodes = depth + 1, [x for node in nodes for x in ast.iter_child_nodes(node)]
     return depth
@@ -214,7 +217,8 @@ def _written_out(node: ast.expr) -> float | None:
         return None
     try:
         found = expression(text)
-        return None if found.names else float(found.evaluate({}))
+        value: Any = None if found.names else found.evaluate({})
+        return None if value is None else float(value)
     except (ExpressionError, TypeError):
         return None
 
@@ -317,7 +321,7 @@ class Dimensions:
     """
 
     find: Callable[[str], Quantity | None]
-    values: Callable[[str], Sequence[object]]
+    values: Callable[[str], Sequence[Any]]
     names: Sequence[str]
 
     def number(self, value: float) -> Quantity:
@@ -348,7 +352,8 @@ class Dimensions:
         """Return what a sum, difference, product or quotient is."""
         one, other = left.powers, right.powers
         if operator in "+-":
-            if None not in (one, other) and _as_energy(one) != _as_energy(other):
+            known = [_as_energy(powers) for powers in (one, other) if powers is not None]
+            if len(known) == 2 and known[0] != known[1]:
                 raise ExpressionError(f"{left.unit} {operator} {right.unit}: the units differ")
             powers = other if one is None else one
         elif one is None and other is None:
@@ -399,7 +404,7 @@ def _as_energy(powers: Mapping[str, float]) -> dict[str, float]:
 
 
 def place_of(
-    choice: tuple[str, str], dims: Sequence[str], values: Callable[[str], Sequence[object]]
+    choice: tuple[str, str], dims: Sequence[str], values: Callable[[str], Sequence[Any]]
 ) -> tuple[str, int]:
     """Return the dimension and the index of a value that is chosen of a variable.
 
@@ -415,25 +420,25 @@ def place_of(
         raise ExpressionError(f"no dimension {dim!r}; {hint}")
     found = []
     for name in [dim] if dim else dims:
-        known = values(name)
+        each = values(name)
         # Numbers of several dimensions are told apart by no name.
-        if dim or _are_names(known):
-            found += [(name, i) for i, value in enumerate(known) if _is(value, text)]
+        if dim or _are_names(each):
+            found += [(name, i) for i, value in enumerate(each) if _is(value, text)]
     if len(found) > 1:
         raise ExpressionError(
             f"{text!r} is a value of several dimensions: write [dimension: value]"
         )
     if not found:
-        known = [str(x) for name in ([dim] if dim else dims) for x in values(name)[:8]]
+        valid = [str(x) for name in ([dim] if dim else dims) for x in values(name)[:8]]
         if not dim:
-            known = [str(x) for name in dims if _are_names(values(name)) for x in values(name)[:8]]
-        hint = nearest(text, known) or f"there are {', '.join(known) or 'no names'}"
+            valid = [str(x) for name in dims if _are_names(values(name)) for x in values(name)[:8]]
+        hint = nearest(text, valid) or f"there are {', '.join(valid) or 'no names'}"
         hint += "; numbers name their dimension, [dimension: value]" if not dim else ""
         raise ExpressionError(f"no value {text!r}; {hint}")
     return found[0]
 
 
-def _are_names(values: Sequence[object]) -> bool:
+def _are_names(values: Sequence[Any]) -> bool:
     return bool(len(values)) and isinstance(values[0], str)
 
 

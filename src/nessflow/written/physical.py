@@ -42,7 +42,7 @@ def is_size(text: object, unit: str) -> bool:
     Without pint: each job reads its study.
     """
     found = re.fullmatch(rf"\s*({_NUMBER})\s*(?:{unit})\s*", str(text))
-    return bool(found) and 0 < float(found[1]) < float("inf")
+    return found is not None and 0 < float(found[1]) < float("inf")
 
 
 def shown_unit(attributes: Mapping[str, Any]) -> str:
@@ -174,7 +174,8 @@ def _constant(units: Units, name: str) -> Any:
         size = getattr(units, name)
         if size is None:
             raise UnitError(f"how large {name} is: not told; write `units: {{{name}: ...}}`")
-        found = registry.Quantity(float(re.match(rf"\s*({_NUMBER})", size)[1]), _unit(units, name))
+        number: Any = re.match(rf"\s*({_NUMBER})", size)
+        found = registry.Quantity(float(number[1]), _unit(units, name))
         # An energy may be told as a temperature.
         return (found * registry.k_B).to("eV") if found.check("[temperature]") else found
     known = {"hbar": "hbar", "h": "planck_constant", "e": "elementary_charge", "k_B": "k_B"}

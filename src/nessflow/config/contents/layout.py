@@ -79,7 +79,7 @@ class Layout:
 
     def is_one(self, name: str) -> bool:
         """Tell whether what stands beside a dimension is the same wherever this has a value."""
-        said: dict[object, object] = {}
+        said: dict[object, Any] = {}
         pairs = (
             zip(each[each[name].beside].values.tolist(), each[name].values.tolist(), strict=True)
             for each in self._coordinates
@@ -149,7 +149,8 @@ def _stored(
 def _add_derived(layout: Layout, quantities: dict[str, Stored]) -> None:
     """Add the derived variables of a study to the others."""
     study, values, units = layout.study, layout.values, layout.units
-    formulas, faults = read_formulas(study.derived), {}
+    formulas = read_formulas(study.derived)
+    faults: dict[str, str] = {}
     means = of_means(formulas) if study.ensemble else []
     axes = tuple(axis.name for axis in study.axes)
 
@@ -171,7 +172,11 @@ def _add_derived(layout: Layout, quantities: dict[str, Stored]) -> None:
             faults[name] = ""
             continue
         known = layout.all_values if each.chosen or each.dims else values
-        arithmetic = Dimensions(find, lambda dim, known=known: known[dim].tolist(), names)
+
+        def values_of(dim: str, known: Mapping[str, np.ndarray] = known) -> list[Any]:
+            return known[dim].tolist()
+
+        arithmetic = Dimensions(find, values_of, names)
         try:
             found = each.evaluate(arithmetic)
         except (ExpressionError, UnitError) as error:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from keyword import iskeyword
+from typing import Any
 
 from nessflow.config.axes import axis_entries
 from nessflow.config.document import Document
@@ -92,7 +93,7 @@ def _names(kind: Kind, document: Document) -> list[str]:
     return [*axis_entries(document), *variables, *sorted(dims), *beside, *own]
 
 
-def _formulas(document: Document) -> Mapping[str, object]:
+def _formulas(document: Document) -> Mapping[str, Any]:
     found = document.data.get("derived")
     return found if isinstance(found, dict) else {}
 
@@ -161,7 +162,7 @@ def repeated_names(document: Document) -> list[Problem]:
     return problems
 
 
-def items_of(document: Document, part: str) -> list[object]:
+def items_of(document: Document, part: str) -> list[Any]:
     """Return the fits or figures as written, or none when they are no list."""
     items = document.data.get(part)
     return items if isinstance(items, list) else []

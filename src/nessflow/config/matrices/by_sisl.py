@@ -1,6 +1,7 @@
 """Hamiltonians of Siesta, where the package sisl is installed."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ _OF_SIZES = 3
 _NETCDF = (b"\x89HDF\r\n\x1a\n", b"CDF")
 
 
-def read(path: Path, content: bytes) -> dict[str, object]:
+def read(path: Path, content: bytes) -> dict[str, Any]:
     """Return the hoppings between the cells of a periodic system, in eV, the Fermi level at 0.
 
     With spin an orbital of the file is two: up, then down.
@@ -72,7 +73,7 @@ def read(path: Path, content: bytes) -> dict[str, object]:
     return {"blocks": blocks, "remarks": ("energies in eV", *remarks)}
 
 
-def _matrix(found) -> tuple[np.ndarray, int]:
+def _matrix(found: Any) -> tuple[np.ndarray, int]:
     """Return the elements between a cell and all cells, and the rows of each orbital.
 
     The parts of a matrix with spin are those of `sisl.physics.Spin`: up and down; the real and

@@ -3,6 +3,7 @@
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.io
@@ -14,7 +15,7 @@ _NUMBERS = {"real": 1, "integer": 1, "complex": 2}
 _SYMMETRIES = ("general", "symmetric", "hermitian")
 
 
-def read(path: Path, content: bytes) -> dict[str, object]:
+def read(path: Path, content: bytes) -> dict[str, Any]:
     """Return the matrix of a file.
 
     Parameters

@@ -5,6 +5,7 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -18,7 +19,7 @@ _HEADERS = {
 """Version of the format -> what reads shape, order and type of an array."""
 
 
-def read(path: Path, content: bytes) -> dict[str, object]:
+def read(path: Path, content: bytes) -> dict[str, Any]:
     """Return the matrices of an archive.
 
     Parameters

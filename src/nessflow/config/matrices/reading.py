@@ -5,9 +5,10 @@ import importlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 
 from nessflow.errors import nearest
 from nessflow.matrix import Content
@@ -81,7 +82,7 @@ def content_of(path: str, format: str | None = None) -> Content:
     return found
 
 
-def with_contents(values: object, key: object = "") -> object:
+def with_contents(values: object, key: object = "") -> Any:
     """Return nested values with the content of each file in place of its name.
 
     Parameters
@@ -100,8 +101,9 @@ def with_contents(values: object, key: object = "") -> object:
         return {name: with_contents(value, name) for name, value in values.items()}
     if isinstance(values, list | tuple):
         return [with_contents(value) for value in values]
-    is_path = isinstance(values, str) and str(key).rpartition(".")[2] in FILE_KEYS
-    return digests([values]).get(values, values) if is_path else values
+    if isinstance(values, str) and str(key).rpartition(".")[2] in FILE_KEYS:
+        return digests([values]).get(values, values)
+    return values
 
 
 def bytes_of(path: str) -> bytes:
@@ -195,7 +197,7 @@ def _separated(error: Exception) -> str:
     return f", {text}" if text.startswith("line ") else f": {text}"
 
 
-def _checked(path: str, name: str, matrix: np.ndarray | csr_array) -> np.ndarray | csr_array:
+def _checked(path: str, name: str, matrix: Any) -> Any:
     """Return a matrix of finite float or complex elements."""
     what = f"{path}: {name or 'the matrix'}"
     if matrix.ndim != 2 or 0 in matrix.shape:

@@ -1,13 +1,14 @@
 """Tight-binding models of Wannier90: ``seedname_hr.dat``."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nessflow.config.matrices.periodic import hermitian_blocks
 
 
-def read(path: Path, content: bytes) -> dict[str, object]:
+def read(path: Path, content: bytes) -> dict[str, Any]:
     """Return the hoppings between the cells of a periodic system.
 
     A comment, the number n of orbitals, that of lattice vectors R, the degeneracies of these in
@@ -34,7 +35,8 @@ def read(path: Path, content: bytes) -> dict[str, object]:
     lines = content.decode(errors="replace").splitlines()
     orbitals = _count(lines, 2, "the number of orbitals")
     vectors = _count(lines, 3, "the number of lattice vectors")
-    degeneracies, at = [], 3
+    degeneracies: list[int] = []
+    at = 3
     while len(degeneracies) < vectors:
         if at == len(lines):
             raise ValueError(f"it ends after {len(degeneracies)} of {vectors} degeneracies")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import AfterValidator, ConfigDict, model_validator
@@ -41,7 +41,7 @@ class Measurements(Observable):
     requires = (Conductances,)
 
     @model_validator(mode="after")
-    def _named(self):
+    def _named(self) -> Self:
         if not self.named:
             raise ValueError(f"name what is measured: {self.name}: {{NAME: {{...}}}}")
         for key in self.named:
@@ -52,7 +52,7 @@ class Measurements(Observable):
     @property
     def named(self) -> dict[str, Strict]:
         """What is measured, by name."""
-        return self.__pydantic_extra__
+        return self.__pydantic_extra__ or {}
 
     def written(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Return how it stands in a study file."""

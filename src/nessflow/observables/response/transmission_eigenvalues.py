@@ -97,7 +97,7 @@ def _fano_factor(value: np.ndarray, error: np.ndarray, reason: str) -> Estimate:
     reasons = [reason, "the diagonal is no current between leads"]
     if (~passes & apart & np.isfinite(total)).any():
         reasons.append("nothing passes")
-    return Estimate(*found, "; ".join(filter(None, reasons)))
+    return Estimate(found[0], found[1], "; ".join(filter(None, reasons)))
 
 
 def _by_pair(system: OpenSystem, of_block: Callable) -> np.ndarray:

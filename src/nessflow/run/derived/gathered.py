@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -111,7 +112,7 @@ def _dimensions(dataset: xr.Dataset) -> Dimensions:
         variable = dataset.variables[name]
         if variable.dtype.kind not in "fiu" and name not in dataset.dims:
             return None
-        dims = tuple(dim for dim in variable.dims if dim != SAMPLE)
+        dims = tuple(str(dim) for dim in variable.dims if dim != SAMPLE)
         return quantity(dims, variable.attrs["natural_units"])
 
     return Dimensions(find, _values_of(dataset), [str(name) for name in dataset.variables])
@@ -142,16 +143,15 @@ class _Evaluation:
         else:
             found = self._pointwise(name)
         chosen = list(operand.chosen)
-        dims = [dim for dim in found.value.dims if dim != SAMPLE]
+        dims = [str(dim) for dim in found.value.dims if dim != SAMPLE]
         for choice in chosen:
             dim, index = place_of(choice, dims, _values_of(dataset))
             dims.remove(dim)
-            found = Number(
-                *(
-                    part if part is None or dim not in part.dims else part.isel({dim: index})
-                    for part in (found.value, found.bound, found.influence)
-                )
-            )
+            parts: list[Any] = [
+                part if part is None or dim not in part.dims else part.isel({dim: index})
+                for part in (found.value, found.bound, found.influence)
+            ]
+            found = Number(*parts)
         if np.isnan(found.value.values).any() and (why := variable.attrs.get("undefined")):
             self.undefined[why] = None
         return found
@@ -228,8 +228,8 @@ class _Evaluation:
     def _told(self, found: tuple[Number, list[Undefined]], *operands: Number) -> Number:
         """Return the result, without what is not finite, and remember why."""
         number, undefined = found
-        finite = np.isfinite(number.value)
-        known = [np.isfinite(operand.value) for operand in operands]
+        finite: Any = np.isfinite(number.value)
+        known: list[Any] = [np.isfinite(operand.value) for operand in operands]
         for where, why in undefined:
             if np.any([_any_of(where, *known)]):
                 self.undefined[why] = None
@@ -258,8 +258,8 @@ def _stored(
 ) -> dict[str, xr.Variable]:
     """Return the variable and its error over all axes of the points."""
     status = evaluation.dataset["status"].variable
-    points = tuple(dim for dim in status.dims if dim != SAMPLE or not of_means)
-    own = tuple(dim for dim in known.dims if dim not in points)
+    points = tuple(str(dim) for dim in status.dims if dim != SAMPLE or not of_means)
+    own = tuple(str(dim) for dim in known.dims if dim not in points)
     sizes = {dim: evaluation.dataset.sizes[dim] for dim in (*points, *own)}
     value, error = (
         part.set_dims({**sizes, **part.sizes}).transpose(*sizes).values.copy()

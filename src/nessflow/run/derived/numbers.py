@@ -9,7 +9,7 @@ or of means at several points, knows that these are means over the same samples.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -126,17 +126,17 @@ def power(a: Number, p: float, text: str) -> tuple[Number, list[Undefined]]:
 class _Function(NamedTuple):
     """A function: its value, its slope, and how far it may be off within e around v."""
 
-    value: Callable[[xr.Variable], xr.Variable]
-    slope: Callable[[xr.Variable], xr.Variable]
-    off: Callable[[xr.Variable, xr.Variable], xr.Variable]
+    value: Callable[[xr.Variable], Any]
+    slope: Callable[[xr.Variable], Any]
+    off: Callable[[xr.Variable, xr.Variable], Any]
 
 
-def _least(e: xr.Variable, most: float) -> xr.Variable:
+def _least(e: xr.Variable, most: float) -> Any:
     """Return how far functions are off whose slope is at most 1 and whose range is ``most``."""
     return np.minimum(e, most)
 
 
-def _cos(v: xr.Variable) -> xr.Variable:
+def _cos(v: xr.Variable) -> Any:
     return abs(np.cos(v))
 
 
@@ -172,11 +172,12 @@ def function(name: str, a: Number, text: str) -> tuple[Number, list[Undefined]]:
         undefined = [Undefined(pole, f"a pole of tan is within the error of {text}")]
     for each in undefined:
         v = xr.where(each.where, np.nan, v)
-    each = _FUNCTIONS[name]
-    value = each.value(v)
+    function = _FUNCTIONS[name]
+    value = function.value(v)
     # The functions of the library are off by less than 4 units in the last place.
     rounding = 0.0 if name == "abs" else 4 * _rounding(value, v != 0)
-    return Number(value, each.off(v, a.bound) + rounding, _linear(a, each.slope(v))), undefined
+    bound = function.off(v, a.bound) + rounding
+    return Number(value, bound, _linear(a, function.slope(v))), undefined
 
 
 def derivative(a: Number, dim: str, x: np.ndarray, text: str) -> tuple[Number, list[Undefined]]:
@@ -205,7 +206,7 @@ def derivative(a: Number, dim: str, x: np.ndarray, text: str) -> tuple[Number, l
     shape = values.shape
     bounds = a.bound.set_dims({**a.value.sizes}).transpose(dim, *others).values
     values, bounds = (part.reshape(len(x), -1) for part in (values, bounds))
-    influences = None
+    influences: Any = None
     if a.influence is not None:
         influences = a.influence.set_dims({**a.value.sizes, **a.influence.sizes})
         influences = influences.transpose(dim, *others, SAMPLE).values
@@ -249,7 +250,9 @@ def _rounding(value: xr.Variable, is_not_zero: xr.Variable) -> xr.Variable:
     return _EPS * abs(value) + xr.where((abs(value) < _LEAST) & is_not_zero, _LEAST, 0.0)
 
 
-def _linear(a: Number, slope, b: Number | None = None, other=None) -> xr.Variable | None:
+def _linear(
+    a: Number, slope: Any, b: Number | None = None, other: Any = None
+) -> xr.Variable | None:
     """Return the influence of the samples on a result with these slopes."""
     parts = [
         number.influence * factor

@@ -1,5 +1,7 @@
 """What leads, loss and gain send to each site: the integrand beside the currents of the bonds."""
 
+from typing import Any
+
 import numpy as np
 
 from nessflow.solvers.pairwise import lead_broadening
@@ -47,7 +49,9 @@ def inflow(
     """
     value, size = np.zeros((2, *sites["filled"].T.shape))
 
-    def add(sign, own_sites, own, linked, shared) -> None:
+    def add(
+        sign: int, own_sites: Any, own: np.ndarray, linked: np.ndarray, shared: np.ndarray
+    ) -> None:
         for total, numbers, others in (
             (value, sign * own, sign * shared),
             (size, own, abs(shared)),

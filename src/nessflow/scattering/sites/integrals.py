@@ -10,7 +10,7 @@ integrated.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -125,7 +125,9 @@ def local_integrals(
     total = {part: Estimate(*(x[task.part_of == part] for x in (value, error))) for part in parts}
     for states in narrow:
         _add_narrow(task, states, total)
-    unknown = np.zeros(system.sites) if share is None else _add_share(task, bound, total)
+    unknown = np.zeros(system.sites)
+    if share is not None and bound is not None:
+        unknown = _add_share(task, bound, total)
     total.pop(_WHOLE, None)
     is_known = wrong <= max(_KNOWN, _FAR_OFF * rtol)
     converged = bool(found.converged and is_known and (are_fermi or not narrow))
@@ -250,7 +252,8 @@ class _Task:
         elements = (dict(zip(self.names, x, strict=True)) for x in found)
         driven = np.maximum(abs(excess).max(axis=0), is_driven)
         holes = self.occupations.common_holes(energies)
-        return _Numbers(energies, common, holes, excess, gamma, *elements, largest, driven)
+        first = energies, common, holes, excess, gamma
+        return _Numbers._make((*first, *elements, largest, driven))
 
 
 def _densities(system: OpenSystem) -> frozenset[str]:
@@ -355,7 +358,7 @@ def _with_edges(
     """Return integrals and errors with what is in the windows about edges."""
     is_density = np.isin(task.part_of, (*task.densities, _WHOLE))
     for window in edges:
-        inside = window.integral(task.integrand)
+        inside: Any = window.integral(task.integrand)
         if window.is_flat and not is_density.all():  # currents stay finite where densities do not
             inside = np.where(is_density, inside, background(task.integrand, window.ends))
         value, error = value + inside[0], error + inside[1]
@@ -411,7 +414,7 @@ def _add_share(task: _Task, bound: BoundStates, total: dict[str, Estimate]) -> n
     weight, wrong = elements(sites, sites)
     found, error, *_ = total[_WHOLE]
     unknown = np.maximum(abs(weight.real - found) - error - wrong, 0.0)
-    share = task.share
+    share: Any = task.share
     for part, filled in (
         ("filled", share),
         ("empty", 1.0 - share),

@@ -9,6 +9,7 @@ band to a number inside) and a density diverges.  Such a number has no value at 
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nessflow.solvers.solver import contact_response
 from nessflow.systems.system import OpenSystem
@@ -153,7 +154,7 @@ def listed_energies(energies: np.ndarray) -> str:
     return f"{shown} and {len(energies) - 2} others" if several else shown
 
 
-def why_undefined(system: OpenSystem, energies: np.ndarray) -> str:
+def why_undefined(system: OpenSystem, energies: ArrayLike) -> str:
     """Return why a number is undefined at given energies, the leads whose bands end there.
 
     Parameters

@@ -1,6 +1,6 @@
 """Channels on bonds."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -49,13 +49,13 @@ class Bond(Channels):
         self._numbers(lattice)
 
     def _require_bonds(self, lattice: Lattice) -> None:
-        for number, pair in enumerate(self.bonds):
+        for number, pair in enumerate(self.bonds or ()):
             for entry, site in enumerate(pair):
                 lattice.require_site(site, "bonds", number, entry)
         first, second, _ = lattice.bonds
         known = set(zip((first + 1).tolist(), (second + 1).tolist(), strict=True))
-        seen = set()
-        for number, (j, k) in enumerate(self.bonds):
+        seen: set[tuple[int, int]] = set()
+        for number, (j, k) in enumerate(self.bonds or ()):
             if not known & {(j, k), (k, j)}:
                 raise KeyedError(
                     f"the {lattice.kind} has no bond between the sites {j} and {k}; the kind "
@@ -75,14 +75,15 @@ class Bond(Channels):
         sites, is_uniform = lattice.sites, is_number(rate)
         # Counted where all are alike: a sum of rates rounds otherwise than a multiple of one.
         each = None if is_uniform else rate
-        touching = sum(np.bincount(end, each, minlength=sites) for end in (first, second))
+        from_first, from_second = (np.bincount(x, each, minlength=sites) for x in (first, second))
+        touching = from_first + from_second
         if self.boundary:
             for end in (0, -1):
                 touching[end] += 1 if is_uniform else rate[end]
         elements = np.full(first.size, rate * np.exp(1j * phase))
         return from_elements(rate * touching if is_uniform else touching, first, second, elements)
 
-    def _numbers(self, lattice: Lattice):
+    def _numbers(self, lattice: Lattice) -> tuple[np.ndarray, np.ndarray, Any, Any]:
         """Return the sites of the bonds, and their rates and phases."""
         if self.bonds is None:
             first, second, _ = lattice.bonds

@@ -1,7 +1,7 @@
 """Channels whose matrix is in a file."""
 
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -30,7 +30,7 @@ class File(Channels):
     name: str | None = Field(None, description="name of the array in a file of several")
 
     @model_validator(mode="after")
-    def _is_sound(self):
+    def _is_sound(self) -> Self:
         if self.orbital is not None:
             raise KeyedError("its matrix has a row for each orbital; leave orbital out", "orbital")
         with at_key("path", is_certain=True):

@@ -1,6 +1,6 @@
 """Channels on some sites."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -34,7 +34,7 @@ class Sites(Channels):
 
     @field_validator("rates", mode="before")
     @classmethod
-    def _of_single_sites(cls, rates):
+    def _of_single_sites(cls, rates: Any) -> Any:
         if not isinstance(rates, dict):
             return rates
         if rates.keys() & {"start", "stop", "step", "where"}:
@@ -45,7 +45,7 @@ class Sites(Channels):
         return by_site(rates)
 
     @model_validator(mode="after")
-    def _one_form(self):
+    def _one_form(self) -> Self:
         given = self.rates is not None, self.sites is not None, self.rate is not None
         if given not in ((True, False, False), (False, True, True)):
             raise ValueError("give either rates (site -> rate), or sites and the rate they have")

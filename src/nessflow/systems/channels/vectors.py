@@ -1,6 +1,6 @@
 """Channels of any amplitudes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -32,7 +32,7 @@ class Vectors(Channels):
 
     @field_validator("vectors")
     @classmethod
-    def _not_zero(cls, vectors):
+    def _not_zero(cls, vectors: Any) -> Any:
         for number, vector in enumerate(vectors):
             for site, amplitude in vector.items():
                 if amplitude == 0:

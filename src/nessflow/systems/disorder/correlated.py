@@ -1,7 +1,7 @@
 """Disorder with a correlation length."""
 
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def _noise(low: np.ndarray, high: np.ndarray, rng: np.random.Generator) -> np.nd
     Each line along the first axis has a stream for 1, 2, ... and one for 0, -1, ..., so that the
     number at a place depends on nothing but the place.
     """
-    seed = rng.bit_generator.seed_seq
+    seed: Any = rng.bit_generator.seed_seq
     result = np.empty(tuple(high - low + 1))
     after, before = max(int(high[0]), 0), max(1 - int(low[0]), 0)
     for line in product(*map(range, low[1:].tolist(), (high[1:] + 1).tolist())):

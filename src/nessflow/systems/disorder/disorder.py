@@ -1,7 +1,7 @@
 """What every kind of disorder is: numbers of the sites or bonds of one sample."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -26,7 +26,6 @@ class Disorder(Part, ABC):
 
     home: ClassVar = __package__
     needs: ClassVar = ("on",)
-    is_random: ClassVar[bool] = True
 
     sites: SiteList | None = Field(
         None,
@@ -34,8 +33,19 @@ class Disorder(Part, ABC):
         "stop, step} with stop included, {where: x < 10} or the name of a region; left out: all",
     )
 
+    if TYPE_CHECKING:
+
+        @property
+        def on(self) -> str:
+            """What it acts on."""
+
+    @property
+    def is_random(self) -> bool:
+        """Whether samples differ; they do unless told."""
+        return True
+
     @abstractmethod
-    def draw(self, positions: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    def draw(self, positions: np.ndarray, rng: Any) -> np.ndarray:
         """Return what one sample has.
 
         Numbers are drawn place by place and scaled, so that the same generator gives the same

@@ -1,6 +1,6 @@
 """Sites that are not there."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -29,7 +29,7 @@ class Vacancies(Disorder):
     )
 
     @model_validator(mode="after")
-    def _some_are_left(self):
+    def _some_are_left(self) -> Self:
         if self.concentration is None and self.sites is None:
             raise KeyedError(
                 "the share of all sites, or list the vacant ones, sites: [3, 7]", "concentration"

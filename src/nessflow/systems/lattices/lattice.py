@@ -4,7 +4,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Annotated, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -93,6 +93,12 @@ class Lattice(Part, ABC):
     orbitals: Annotated[int, Field(ge=1, le=1000)] = quantity(
         "number of orbitals of each site, such as 2 for a spin", "1", 1
     )
+
+    if TYPE_CHECKING:
+
+        @property
+        def sites(self) -> int:
+            """Number of sites."""
 
     @property
     def size(self) -> int:
@@ -229,19 +235,18 @@ class Graph(Lattice):
     )
 
     @model_validator(mode="after")
-    def _one_energy_per_site(self):
-        depth = nesting(self.onsite)
-        if depth % 2 and len(self.onsite) != self.sites:
+    def _one_energy_per_site(self) -> Self:
+        depth, onsite = nesting(self.onsite), self.onsite
+        if depth % 2 and isinstance(onsite, tuple) and len(onsite) != self.sites:
             what = "energies" if depth == 1 else "matrices"
-            raise KeyedError(
-                f"onsite has {len(self.onsite)} {what} for {self.sites} sites", "onsite"
-            )
+            raise KeyedError(f"onsite has {len(onsite)} {what} for {self.sites} sites", "onsite")
         return self
 
     @model_validator(mode="after")
-    def _matrices_of_orbitals(self):
-        depth = nesting(self.onsite)
-        for number, rows in enumerate({2: (self.onsite,), 3: self.onsite}.get(depth, ())):
+    def _matrices_of_orbitals(self) -> Self:
+        depth, onsite = nesting(self.onsite), self.onsite
+        matrices: dict[int, Any] = {2: (onsite,), 3: onsite}
+        for number, rows in enumerate(matrices.get(depth, ())):
             with at_key("onsite", *(number,) * (depth == 3)):
                 require_orbitals(rows, self.orbitals)
                 hermitian(rows, part=False)
@@ -254,7 +259,7 @@ class Graph(Lattice):
         return self
 
     @model_validator(mode="after")
-    def _formulas_have_values(self):
+    def _formulas_have_values(self) -> Self:
         if self.sites * self.orbitals > MOST:
             raise ValueError(
                 f"{self.sites} sites of {self.orbitals} orbitals are too many (at most {MOST:.0e})"
@@ -430,7 +435,7 @@ class OpenChain(Graph):
         count = self.sites - 1 if varied else 1
         return Tridiagonal(self.energies(disorder), -self._hoppings(np.arange(count)).squeeze())
 
-    def continuation(self, side: str) -> Continuation:
+    def continuation(self, side: str) -> Continuation | Ending:
         """Return how the chain goes on, see `Lattice`."""
         period, n = len(self.repeated), self.sites
         if side not in self.sides:
@@ -440,8 +445,8 @@ class OpenChain(Graph):
             raise ValueError(f"a {self.kind} of {n} sites has no whole period to go on with")
         # Cells 2 and 1 and the sites themselves, or these, 1 and 2.
         start = -2 * period if side == "left" else n - period
-        place = np.arange(3 * period).reshape(3, period)
-        place = place[::-1].ravel() if side == "left" else place.ravel()
+        cells = np.arange(3 * period).reshape(3, period)
+        place = cells[::-1].ravel() if side == "left" else cells.ravel()
         last = np.arange(period) if side == "left" else np.arange(n - period, n)
         hoppings = self._hoppings(np.arange(start, start + 3 * period - 1))
         return self.continued(last, Bonds(place[:-1], place[1:], hoppings))

@@ -1,6 +1,6 @@
 """Any Hamiltonian."""
 
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -23,7 +23,7 @@ class Matrix(Lattice):
     )
 
     @model_validator(mode="after")
-    def _hermitian(self):
+    def _hermitian(self) -> Self:
         with at_key("hamiltonian"):
             matrix.require_square(self.elements)
             matrix.hermitian(self.elements, part=self.hermitian_part)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -107,7 +107,7 @@ class Told(Lead):
     has_rows: ClassVar = True
 
     @model_validator(mode="after")
-    def _is_sound(self):
+    def _is_sound(self) -> Self:
         self._at(self._tried)
         return self
 
@@ -244,8 +244,9 @@ class _Changed:
         return self.change(self.lead.function(energies))
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, _Changed) and self.change is other.change
-        return same and self.lead == other.lead
+        if not isinstance(other, _Changed):
+            return False
+        return self.change is other.change and self.lead == other.lead
 
     def __hash__(self) -> int:
         return hash((self.lead, self.change))

@@ -134,7 +134,7 @@ def _around(surface: Surface, levels: np.ndarray, room: float) -> EndStates:
     turns = np.exp(2j * np.pi * (np.arange(_NODES) + 0.5) / _NODES)
     above = surface.decaying(centre + radius * turns[: _NODES // 2])
     values = np.concatenate([above, above[::-1].conj().swapaxes(1, 2)])
-    least = _WEIGHT * np.linalg.norm(surface.coupling, 2) ** 2
+    least = float(_WEIGHT * np.linalg.norm(surface.coupling, 2) ** 2)
     places, vectors = _poles(values, turns, radius, levels.size, least)
     rest = values.copy()
     for x, u in zip(places, vectors.T, strict=True):

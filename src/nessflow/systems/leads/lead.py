@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -45,8 +45,6 @@ class Lead(Part, ABC):
     """Whether its sites are rows of one lead, so that they come as a list, in order."""
     takes_orbitals: ClassVar[bool] = True
     """Whether these may be several orbitals of a site."""
-    computes_edges: ClassVar[bool] = False
-    """Whether its edges are computed, so that next to them rounding leaves no digits."""
     is_placed: ClassVar[bool] = True
     """Whether it is told where it is; where not, the lattice knows (`beyond`)."""
 
@@ -75,6 +73,11 @@ class Lead(Part, ABC):
             When there is no such lead beside the lattice, or its orbitals are coupled.
         """
         raise NotImplementedError(f"a {self.kind} is told where it is")
+
+    @property
+    def computes_edges(self) -> bool:
+        """Whether its edges are computed, so that next to them rounding leaves no digits."""
+        return False
 
     def channels(self, sites: int) -> tuple[tuple[np.ndarray, "Lead"], ...]:
         """Return the independent channels of the lead on several sites.
@@ -194,7 +197,8 @@ class Lead(Part, ABC):
     def _summed(self, sites: int, of_channel: Callable[["Lead"], np.ndarray]) -> np.ndarray:
         """Return ``sum_n v_n x_n v_n^+`` with what each channel is said to have."""
         parts = [(v, of_channel(lead)) for v, lead in self.channels(sites)]
-        return sum(x[:, None, None] * np.outer(v, v.conj()) for v, x in parts)
+        each = (x[:, None, None] * np.outer(v, v.conj()) for v, x in parts)
+        return sum(each, np.zeros(()))
 
     def channel_amplitudes(self, energies: np.ndarray, sites: int) -> np.ndarray:
         """Return V with ``i (Sigma - Sigma^+) = V V^+``.
@@ -385,12 +389,12 @@ class Lead(Part, ABC):
         """Broadening at infinite energies, in t: what energy currents may diverge by."""
         return 0.0 if self.is_banded else float(self.broadening_at(np.array([np.inf]))[0])
 
-    def has_states(self, energies: np.ndarray) -> np.ndarray:
+    def has_states(self, energies: np.ndarray | float) -> np.ndarray:
         """Return whether energies are within a band, its edges left out.
 
         Parameters
         ----------
-        energies : array
+        energies : array or float
             In t.
 
         Returns
@@ -398,7 +402,8 @@ class Lead(Part, ABC):
         bool array
             Of the shape of the energies.
         """
-        return np.any([(low < energies) & (energies < high) for low, high in self.bands], axis=0)
+        inside: Any = [(low < energies) & (energies < high) for low, high in self.bands]
+        return np.any(inside, axis=0)
 
     def regular_derivatives(self, energy: float) -> np.ndarray:
         """Return the self-energy without its `poles`, and its first two derivatives.
@@ -492,8 +497,8 @@ class Joined(Lead):
 
     def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Return the element of the self-energy on the row, see `Lead`."""
-        energies = np.asarray(energies, float)
-        found = self.lead.regular_self_energy_matrix(energies.ravel(), self.lead.rows)
+        energies, rows = np.asarray(energies, float), self.lead.rows or 0
+        found = self.lead.regular_self_energy_matrix(energies.ravel(), rows)
         return found[:, self.row, self.row].reshape(energies.shape)
 
 

@@ -1,7 +1,7 @@
 """Semi-infinite chain."""
 
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class SemiInfiniteChain(Lead):
         """``onsite -+ 2 hopping``, in t."""
         return ((self.onsite - 2 * self.hopping, self.onsite + 2 * self.hopping),)
 
-    def _reduced(self, energies: np.ndarray) -> np.ndarray:
+    def _reduced(self, energies: Any) -> Any:
         """Energy from the band centre in half band widths."""
         return (np.asarray(energies, float) - self.onsite) / (2 * self.hopping)
 

@@ -16,7 +16,7 @@ class SemiInfiniteStrip(SemiInfiniteChain):
     hopping of the lattice as hopping and coupling, it continues a strip.
     """
 
-    kind: Literal["semi-infinite-strip"] = "semi-infinite-strip"
+    kind: Literal["semi-infinite-strip"] = "semi-infinite-strip"  # type: ignore[assignment]  # own
     hopping: float = quantity("hopping inside the lead, along and across", "t", 1.0, gt=0)
     coupling: float = quantity("hopping between each row and its site", "t", 1.0)
 

@@ -154,7 +154,8 @@ class _Grid:
         each = np.arange(band.size)
 
         def at(wave_vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            return tuple(x[each, band] for x in _bands(cell, hopping, wave_vectors))
+            energies, velocities = _bands(cell, hopping, wave_vectors)
+            return energies[each, band], velocities[each, band]
 
         k0, k1 = (self.wave_vectors[step + x] for x in range(2))
         e0, e1 = (self.energies[step + x, band] for x in range(2))
@@ -205,7 +206,14 @@ def _edges(
     return edges, orders
 
 
-def _moved(cell, hopping, wave_vectors, bands, energies, distance) -> np.ndarray:
+def _moved(
+    cell: np.ndarray,
+    hopping: np.ndarray,
+    wave_vectors: np.ndarray,
+    bands: np.ndarray,
+    energies: np.ndarray,
+    distance: float,
+) -> np.ndarray:
     """Return by how much bands move from energies at a distance from wave vectors, (n,)."""
     each = np.arange(bands.size)
     sides = (

@@ -20,6 +20,8 @@ level of the surface, an energy a few roundings beside takes its place; where wa
 any of these, an ordered Schur form at energies just above the real line.
 """
 
+from typing import Any
+
 import numpy as np
 import scipy.linalg
 
@@ -187,7 +189,8 @@ class Surface:
             hermitian = self.coupling @ _hermitian_part(first) @ self.coupling.conj().T
             out = self.coupling @ first @ self.onward @ columns
         if out.shape[2] > m:  # more channels than rows: combinations of them arrive
-            out = np.linalg.qr(out.conj().swapaxes(1, 2), mode="r").conj().swapaxes(1, 2)
+            triangle: Any = np.linalg.qr(out.conj().swapaxes(1, 2), mode="r")
+            out = triangle.conj().swapaxes(1, 2)
         amplitudes = np.zeros((energies.size, m, m), complex)
         amplitudes[:, :, :count] = out[:, :, :count]
         hermitian = _hermitian_part(hermitian)  # to the last bit
@@ -309,7 +312,8 @@ class Surface:
         shift = 1j * _ABOVE * self.scale
         phi = 2 * self._of_decaying(energy + shift) - self._of_decaying(energy + 2 * shift)
         if not np.isfinite(phi).all():
-            return np.full((2, self.rank, self.rank), np.nan, complex)
+            nothing = np.full((self.rank, self.rank), np.nan, complex)
+            return nothing, nothing
         values = np.linalg.eigvalsh(1j * (phi - phi.conj().T))
         return phi, _columns(phi, int((values > _CLOSED * abs(phi).max()).sum()))
 
@@ -338,7 +342,8 @@ def _of_invariant_space(
     _, ordered, *_ = scipy.linalg.lapack.ztrsen(selected, form, vectors, job="N", lwork=1)
     phi = ordered[:r, :r] @ _solved(ordered[r:, :r], np.eye(r, dtype=complex))
     if not np.isfinite(phi).all():
-        return np.full((2, r, r), np.nan, complex)
+        nothing = np.full((r, r), np.nan, complex)
+        return nothing, nothing
     return phi, _columns(phi, channels)
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
@@ -50,7 +50,7 @@ class UnitCell(Lead):
     computes_edges: ClassVar = True
 
     @model_validator(mode="after")
-    def _shapes(self):
+    def _shapes(self) -> Self:
         with at_key("cell"):
             matrix.require_square(self.cell)
             matrix.hermitian(self.cell, part=False)
@@ -234,7 +234,7 @@ class UnitCell(Lead):
 class _Interpolated(UnitCell):
     """Cells whose self-energy is interpolated between subband edges."""
 
-    kind: str = ""
+    kind: str = ""  # type: ignore[assignment]  # no file names it
 
     @property
     def interpolated(self) -> UnitCell:
@@ -255,7 +255,8 @@ class _Response:
         self._open: dict[int, int] = {}
         self._last: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
         pays = isinstance(lead, _Interpolated) and self._surface.rank <= _LARGEST
-        self._beside_flat, self._table = np.empty((0, 2)), None
+        self._beside_flat = np.empty((0, 2))
+        self._table: Any = None
         if pays:
             self._beside_flat = _beside_flat_edges(lead)
             inside = self._beside_flat[np.isfinite(self._beside_flat)].tolist()
@@ -290,9 +291,7 @@ class _Response:
                 self._last[key] = self._told(energies, self._interpolated, self._computed)
         return self._last[key]
 
-    def _told(
-        self, energies: np.ndarray, interpolated: Callable, computed: Callable
-    ) -> tuple[np.ndarray, ...]:
+    def _told(self, energies: np.ndarray, interpolated: Callable, computed: Callable) -> Any:
         """Return what is interpolated, or computed where that is beside a flat edge."""
         low, high = self._beside_flat.T
         alone = ((low < energies[:, None]) & (energies[:, None] < high)).any(axis=1)
@@ -376,8 +375,9 @@ def _beside_flat_edges(lead: UnitCell) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _matrices(lead: UnitCell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    given = lead.cell, lead.hopping, lead.hopping if lead.coupling is None else lead.coupling
-    return tuple(np.array(rows, complex) for rows in given)
+    coupling = lead.hopping if lead.coupling is None else lead.coupling
+    cell, hopping, coupled = (np.array(x, complex) for x in (lead.cell, lead.hopping, coupling))
+    return cell, hopping, coupled
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,6 @@
 """Hall bar."""
 
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -28,7 +28,7 @@ class HallBar(Shape):
     arm_length: float = quantity("length of an arm", "a", ge=1, le=1e5)
 
     @model_validator(mode="after")
-    def _arms_are_apart(self):
+    def _arms_are_apart(self) -> Self:
         if (self.arms == 6 and 2 * self.arm_width > self.length) or self.arm_width > self.length:
             raise KeyedError("the arms are wider than the bar is long", "arm_width")
         return self

@@ -1,6 +1,6 @@
 """Ring: a disc with a hole."""
 
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -17,7 +17,7 @@ class Ring(Shape):
     outer_radius: float = quantity("radius", "a", gt=0, le=1e5)
 
     @model_validator(mode="after")
-    def _hole_is_smaller(self):
+    def _hole_is_smaller(self) -> Self:
         if self.inner_radius > self.outer_radius:
             raise KeyedError("the hole is larger than the ring", "inner_radius")
         return self

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import nessflow
 from nessflow.config.project import ConfigError, is_study_name
@@ -129,7 +130,8 @@ def new_study(name: str, source: str) -> Path:
         if source not in kinds:
             hint = nearest(source, [*studies, *kinds]) or "`nessflow describe` lists the kinds"
             raise _refused("--from", source, f"a kind, or a file in {STUDIES}", hint)
-        example = Path(find_kind(source).__file__).parent / EXAMPLES.name / f"{source}.yaml"
+        kind: Any = find_kind(source)
+        example = Path(kind.__file__).parent / EXAMPLES.name / f"{source}.yaml"
         if not example.is_file():
             place = f"parts/{EXAMPLES.name}/{source}.yaml"
             raise _refused("--from", source, "a kind that has an example", f"write {place}")

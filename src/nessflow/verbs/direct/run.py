@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from nessflow.config.study import Block, Study
 from nessflow.errors import ConfigError
@@ -36,7 +37,7 @@ class RunError(Exception):
 
 def run_studies(
     names: Sequence[str],
-    config: dict[str, object],
+    config: dict[str, Any],
     watch: Watch,
     progress: Progress,
     written: Printer,
@@ -104,7 +105,9 @@ def points_in(block: Block) -> int:
 class _Run:
     """What is made of the studies of a workflow, what of it is new, and what failed."""
 
-    def __init__(self, workflow: Workflow, watch, progress: Progress, written, shown):
+    def __init__(
+        self, workflow: Workflow, watch: Watch, progress: Progress, written: Any, shown: Any
+    ):
         self.workflow, self.watch, self.progress = workflow, watch, progress
         self.written, self.shown = written, shown
         self.remade: set[str] = set()

@@ -162,7 +162,7 @@ def _selected(
     studies: Mapping[str, Study], name: str, figures: Iterable[Spec]
 ) -> dict[str, dict[str, set[str]]]:
     """Return the labels that figures and formulas select: study -> axis -> labels."""
-    found = {each: {} for each in studies}
+    found: dict[str, dict[str, set[str]]] = {each: {} for each in studies}
     for each, study in studies.items():
         for formula in read_formulas(study.derived).values():
             for axis in study.axes:
@@ -170,9 +170,9 @@ def _selected(
                 found[each].setdefault(axis.name, set()).update(map(_label, chosen))
     for spec in figures:
         for source, sel in selections_of(spec, name):
-            for axis, values in sel.items():
+            for key, values in sel.items():
                 several = values if isinstance(values, list) else [values]
-                found[source].setdefault(axis, set()).update(map(label_of, several))
+                found[source].setdefault(key, set()).update(map(label_of, several))
     return found
 
 
@@ -186,17 +186,19 @@ def _title(study: Study, whole: Study) -> str:
         for axis, full in zip(study.axes, whole.axes, strict=True)
         if len(axis.labels) < len(full.labels)
     ]
-    if study.ensemble and study.ensemble.samples < whole.ensemble.samples:
-        parts.append(f"samples {study.ensemble.samples} of {whole.ensemble.samples}")
+    now_drawn, all_drawn = study.ensemble, whole.ensemble
+    if now_drawn and all_drawn and now_drawn.samples < all_drawn.samples:
+        parts.append(f"samples {now_drawn.samples} of {all_drawn.samples}")
     return f"{study.name}: {now} of {then} points ({', '.join(parts)})"
 
 
 def _table(data: xr.Dataset, figures: Iterable[Spec]) -> Iterator[str]:
     """Yield lines with the range of the variables that figures show, without figures of all."""
     shown = {getattr(p, key, None) for spec in figures for p in panels_of(spec) for key in "yz"}
-    names = [name for name in data.data_vars if name in shown]
+    own = list(map(str, data.data_vars))
+    names = [name for name in own if name in shown]
     if not names:
-        names = [x for x in data.data_vars if "long_name" in data[x].attrs and x[-6:] != "_error"]
+        names = [x for x in own if "long_name" in data[x].attrs and x[-6:] != "_error"]
     status = data["status"].values
     if failed := int((status > 0).sum()):
         messages = sorted(set(data["message"].values[status > 0].tolist()))

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -110,7 +111,7 @@ def write_tables(data: xr.Dataset, folder: Path, form: str) -> list[Path]:
             _write_parquet(path, columns, described, record)
             continue
         _write_csv(path, columns)
-        schema: dict[str, object] = {"columns": described}
+        schema: dict[str, Any] = {"columns": described}
         if dims := list(map(str, _dims(table))):
             schema["primaryKey"] = dims
         tables.append({"url": path.name, "tableSchema": schema})
@@ -121,10 +122,10 @@ def write_tables(data: xr.Dataset, folder: Path, form: str) -> list[Path]:
     return [*files, folder / METADATA]
 
 
-def _column(table: xr.Dataset, name: str, values: np.ndarray) -> dict[str, object]:
+def _column(table: xr.Dataset, name: str, values: np.ndarray) -> dict[str, Any]:
     """Return what a column means, in the words of CSV on the Web and of Dublin Core."""
     attributes = table[name].attrs
-    described: dict[str, object] = {
+    described: dict[str, Any] = {
         "name": name,
         "titles": name,
         "datatype": _TYPES.get(values.dtype.kind, "string"),
@@ -135,7 +136,7 @@ def _column(table: xr.Dataset, name: str, values: np.ndarray) -> dict[str, objec
     return described | ({"rdfs:comment": "; ".join(told)} if told else {})
 
 
-def _plain(value: object) -> object:
+def _plain(value: object) -> Any:
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
@@ -147,7 +148,7 @@ def _write_csv(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     write_text(path, text.getvalue())
 
 
-def _texts(values: np.ndarray) -> list[object]:
+def _texts(values: np.ndarray) -> list[Any]:
     """Return numbers with all their digits, nothing where there is none."""
     if values.dtype.kind != "f":
         return values.tolist()
@@ -157,8 +158,8 @@ def _texts(values: np.ndarray) -> list[object]:
 def _write_parquet(
     path: Path,
     columns: Mapping[str, np.ndarray],
-    described: Sequence[Mapping[str, object]],
-    record: Mapping[str, object],
+    described: Sequence[Mapping[str, Any]],
+    record: Mapping[str, Any],
 ) -> None:
     try:
         import pyarrow
@@ -177,5 +178,5 @@ def _write_parquet(
     write_atomically(path, lambda where: parquet.write_table(table, where))
 
 
-def _of_arrow(values: np.ndarray) -> object:
+def _of_arrow(values: np.ndarray) -> Any:
     return values if values.dtype.kind in _TYPES else values.tolist()

@@ -6,7 +6,7 @@ Places are whole numbers of a unit of each axis, so that neighbours are found wi
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from nessflow.parts import KeyedError, at_key, quantity
-from nessflow.systems.lattices.lattice import Bonds, Continuation, Graph, Length
+from nessflow.systems.lattices.lattice import Bonds, Continuation, Ending, Graph, Length
 from nessflow.systems.places import Hoppings
 from nessflow.systems.shapes.shape import Shapes, points_inside
 
@@ -59,11 +59,27 @@ class Crystal(Graph):
         "phase gathered around each of the smallest loops; a uniform magnetic field", "rad", 0.0
     )
 
-    unit: ClassVar[tuple[float, ...]] = (1.0, 1.0)
-    period: ClassVar[tuple[int, ...]] = (1, 1)
-    basis: ClassVar[tuple[tuple[int, ...], ...]] = ((0, 0),)
-    directions: ClassVar[Mapping[str, tuple[int, ...]]] = {"x": (1, 0), "y": (0, 1)}
     plaquette: ClassVar[int] = 1
+
+    @property
+    def unit(self) -> tuple[float, ...]:
+        """What places are counted in."""
+        return 1.0, 1.0
+
+    @property
+    def period(self) -> tuple[int, ...]:
+        """After which it repeats itself."""
+        return 1, 1
+
+    @property
+    def basis(self) -> tuple[tuple[int, ...], ...]:
+        """Sites of a cell."""
+        return ((0, 0),)
+
+    @property
+    def directions(self) -> Mapping[str, tuple[int, ...]]:
+        """From the first to the second site of each bond."""
+        return {"x": (1, 0), "y": (0, 1)}
 
     @property
     @abstractmethod
@@ -99,7 +115,7 @@ class Crystal(Graph):
         return self.columns[0] * self.unit
 
     @model_validator(mode="after")
-    def _hopping_of_each_direction(self):
+    def _hopping_of_each_direction(self) -> Self:
         if isinstance(self.hopping, Mapping) and self.hopping.keys() != self.directions.keys():
             names = ", ".join(self.directions)
             raise KeyedError(f"the directions are {names}; give a hopping for each", "hopping")
@@ -141,7 +157,7 @@ class Crystal(Graph):
         """Both ends of each axis."""
         return tuple(name for name, (axis, _) in SIDES.items() if axis < len(self.unit))
 
-    def continuation(self, side: str) -> Continuation:
+    def continuation(self, side: str) -> Continuation | Ending:
         """Return how the lattice goes on beyond a side, see `Lattice`.
 
         Upwards and downwards the cells are in a gauge that is the same in all of them, ``A = (-B
@@ -207,7 +223,7 @@ class Plane(Crystal):
     )
 
     @model_validator(mode="after")
-    def _one_extent(self):
+    def _one_extent(self) -> Self:
         given = [name for name in ("length", "width") if getattr(self, name) is not None]
         if self.shape is None:
             _ = self.cells
@@ -221,9 +237,9 @@ class Plane(Crystal):
     @property
     def cells(self) -> tuple[int, ...]:
         """Number of columns and rows, where no shape is given."""
-        for name in ("length", "width"):
-            if getattr(self, name) is None:
-                raise KeyedError(f"{name} is missing: give length and width, or a shape", name)
+        if self.length is None or self.width is None:
+            name = "length" if self.length is None else "width"
+            raise KeyedError(f"{name} is missing: give length and width, or a shape", name)
         return self.length, self.width
 
     @property

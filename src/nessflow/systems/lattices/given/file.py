@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -54,7 +54,7 @@ class File(Given):
     cut: Cut | None = Field(None, description="which cells of a periodic system are the system")
 
     @model_validator(mode="after")
-    def _is_sound(self):
+    def _is_sound(self) -> Self:
         with at_key("path", is_certain=True):
             content = self._content
         if content.blocks and self.cut is None:
@@ -95,7 +95,7 @@ class File(Given):
         content = self._content
         if content.blocks:
             with at_key("cut"):
-                piece = self.cut
+                piece: Any = self.cut
                 found = cut(
                     content.blocks,
                     piece.direction,

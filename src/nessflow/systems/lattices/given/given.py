@@ -44,7 +44,7 @@ class Given(Lattice):
         """Bonds from the lower to the higher site, wherever an element is not 0."""
         n = self.orbitals
         h = csr_array(self.described.hamiltonian).tocoo()
-        row, column, values = *h.coords, h.data
+        (row, column), values = h.coords, h.data
         later = (column // n > row // n) & (values != 0)
         row, column, values = row[later], column[later], values[later]
         pairs = (row // n).astype(np.int64) * self.sites + column // n

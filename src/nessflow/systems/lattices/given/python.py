@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from nessflow.matrix import called, project
@@ -46,7 +46,7 @@ class Python(Given):
 
     @field_validator("parameters")
     @classmethod
-    def _as_written(cls, parameters, info):
+    def _as_written(cls, parameters: Any, info: ValidationInfo) -> Any:
         # Of an axis they come as float, as which they would count nothing.
         is_text = isinstance(info.data.get("function"), str)
         return _whole(parameters) if is_text else parameters
@@ -65,7 +65,7 @@ class Python(Given):
         return cls(function=_Held(value), parameters=dict(parameters or {}))
 
     @model_validator(mode="after")
-    def _is_sound(self):
+    def _is_sound(self) -> Self:
         made = self.described
         if "orbitals" not in self.model_fields_set:
             self.__dict__["orbitals"] = made.orbitals

@@ -1,10 +1,14 @@
 """Observable: how much more the left half of a system holds than the right one."""
 
+from typing import Any
+
 import numpy as np
 
+from nessflow.estimate import Estimate
 from nessflow.observables.density import Density
 from nessflow.observables.observable import Observable
 from nessflow.outcome import Variable, with_errors
+from nessflow.systems.system import OpenSystem
 
 
 class Imbalance(Observable):
@@ -14,7 +18,7 @@ class Imbalance(Observable):
     requires = (Density,)
     variables = with_errors({"imbalance": Variable((), "1", "particles left minus right")})
 
-    def evaluate(self, system, density):
+    def evaluate(self, system: OpenSystem, density: Any) -> dict[str, Estimate]:
         """Return the difference; errors of sums add up."""
         occupation = density.parts["filled"]
         sites = np.arange(len(occupation.value))

@@ -17,11 +17,11 @@ class Semicircle(Lead):
     coupling: float = quantity("hopping between the bath and the contact site", "t", 1.0)
 
     @property
-    def bands(self):
+    def bands(self) -> tuple[tuple[float, float], ...]:
         """One band around 0."""
         return ((-self.half_width, self.half_width),)
 
-    def regular_self_energy(self, energies):
+    def regular_self_energy(self, energies: np.ndarray) -> np.ndarray:
         """Return the retarded self-energy, of the shape of the energies."""
         x = np.asarray(energies, float) / self.half_width
         root = np.sqrt((1 - x) * (1 + x) + 0j)
