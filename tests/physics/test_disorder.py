@@ -1,6 +1,7 @@
 """Kinds of disorder: what is drawn, what it is added to, several at once, missing sites."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,12 @@ from nessflow.config.grid import Ensemble, generator
 from nessflow.kinds import current_nonreciprocity, steady_current
 from nessflow.scattering.currents import transmission
 from nessflow.solvers.pairwise import bonds
+from nessflow.solvers.solver import contact_response
 from nessflow.studies.draws import stream
 from nessflow.studies.systems import System, open_system, open_systems
 from nessflow.systems.disorder.correlated import Correlated
+from nessflow.systems.leads.continued import Told
+from nessflow.systems.leads.lead import Joined
 from nessflow.systems.matrices import as_dense
 
 LEADS = {
@@ -586,6 +590,32 @@ def test_leads_of_cells_lose_vacant_rows(lattice):
                                strict=True):  # fmt: skip
         expected[gone] = expected[:, gone] = 0
         np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("gone", [[0], [0, 1], [5]])
+def test_a_lead_told_by_its_self_energy_loses_vacant_rows(gone):
+    """A function in the place of the cells that it is of, with a flux."""
+    cells = open_system(system(None, FLUX, leads=CONTINUED), None)
+    leads = list(cells.leads)
+    for joint in cells.joints:
+        lead, m = joint.lead, joint.sites.size
+        told = Told(
+            size=m, self_energy=lambda w, lead=lead, m=m: lead.self_energy_matrix(w, m),
+            band=lead.bands[0], break_points=lead.edges,
+        )  # fmt: skip
+        for row, a in enumerate(joint.channels.tolist()):
+            leads[a] = replace(leads[a], model=Joined(lead=told, row=row))
+    functions = replace(cells, leads=leads)
+    energies = np.array([-0.7, 0.4])
+    for both in zip(*map(turned_and_cut, (functions, cells), (gone, gone)), strict=True):
+        found, expected = (contact_response(each, energies).green for each in both)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def turned_and_cut(whole, gone):
+    """What is left of a system, turned round before, after, or twice."""
+    cut = whole.without_sites(gone)
+    return cut, cut.T, whole.T.without_sites(gone), cut.T.T, whole.T.without_sites(gone).T
 
 
 def self_energies(system, energies):

@@ -103,6 +103,7 @@ class Told(Lead):
     function: Callable = Field(alias="self_energy")
     band: tuple[float, float] | None
     break_points: tuple[float, ...]
+    vacant: tuple[int, ...] = ()
 
     has_rows: ClassVar = True
 
@@ -112,7 +113,12 @@ class Told(Lead):
         return self
 
     def __hash__(self) -> int:
-        return hash((self.size, self.function, self.band, self.break_points))
+        return hash((self.size, self.function, self.band, self.break_points, self.vacant))
+
+    def on(self, kept: np.ndarray) -> "Told":
+        """Return the lead without the coupling to rows that are not kept, (m,) bool."""
+        vacant = (*self.vacant, *np.flatnonzero(~kept).tolist())
+        return self.model_copy(update={"vacant": vacant}) if vacant else self
 
     @property
     def rows(self) -> int:
@@ -160,7 +166,9 @@ class Told(Lead):
         if not np.isfinite(found).all():
             k = int(np.argmin(np.isfinite(found).all(axis=(1, 2))))
             raise ValueError(f"self_energy at {energies[k]:.9g}: it is not finite")
-        return found.astype(complex)
+        found, vacant = found.astype(complex), list(self.vacant)
+        found[:, vacant] = found[:, :, vacant] = 0.0
+        return found
 
     def _at(self, energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the self-energy and the amplitudes of channels, (E, m, m) each."""
@@ -209,8 +217,8 @@ class Told(Lead):
         return tuple((row, Joined(lead=self, row=k)) for k, row in enumerate(np.eye(sites)))
 
     def couplings(self, sites: int) -> np.ndarray:
-        """Return the sites: all are taken to be coupled, see `Lead`."""
-        return np.eye(sites)
+        """Return the sites: all but vacant ones are taken to be coupled, see `Lead`."""
+        return np.delete(np.eye(sites), list(self.vacant), axis=0)
 
     def poles_on(self, sites: int) -> tuple[tuple[complex, np.ndarray], ...]:
         """Return none, see `Lead`."""
@@ -230,7 +238,9 @@ class Told(Lead):
     def conjugate(self) -> "Told":
         """The lead of the transposed system."""
         if isinstance(self.function, _Changed) and self.function.change is _transposed:
-            return self.function.lead
+            lead = self.function.lead
+            same = lead.vacant == self.vacant
+            return lead if same else lead.model_copy(update={"vacant": self.vacant})
         return self.model_copy(update={"function": _Changed(self, _transposed)})
 
 
