@@ -1,9 +1,9 @@
 """NetCDF-4 files made in memory, the same bytes for the same dataset.
 
 HDF5 must not write to a disk itself: where that refuses, it hides why, leaves half a file, and may
-crash.  What netCDF makes in memory is padded, and has the time at which its root group was made, which
-files on a disk have not; both are taken out, as the format specification of HDF5, version 3, has them.
-Whoever reads the file has HDF5 check what is changed here.
+crash.  What netCDF makes in memory is padded, and has the time at which its root group was made,
+which files on a disk have not; both are taken out, as HDF5's specification of its format, version
+3, has them.  Whoever reads the file has HDF5 check what is changed here.
 """
 
 from collections.abc import Mapping

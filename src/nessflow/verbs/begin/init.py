@@ -142,7 +142,7 @@ def new_study(name: str, source: str) -> Path:
 
 
 def _is_begun(folder: Path) -> bool:
-    """Tell whether a folder has studies, or none by choice, and not those of an `init` that died."""
+    """Tell whether a folder has studies, or none by choice; not those of an `init` that died."""
     studies = folder / STUDIES
     if not studies.exists():
         return False
