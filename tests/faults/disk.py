@@ -77,14 +77,13 @@ def preloaded() -> None:
     if "NESSFLOW_SHIM" in os.environ:
         # Not for the processes that this one starts.
         del os.environ["LD_PRELOAD"]
+        shim()
+        shutil.rmtree(Path(os.environ["NESSFLOW_SHIM"]).parent)
         return
     folder = tempfile.mkdtemp(prefix="nessflow-shim-")
-    shim = os.path.join(folder, "shim.so")
-    source = Path(__file__).with_name("shim.c")
-    subprocess.run(
-        [COMPILER, "-shared", "-fPIC", "-O1", "-o", shim, str(source), "-ldl"], check=True
-    )
-    os.environ.update(LD_PRELOAD=shim, NESSFLOW_SHIM=shim)
+    made_of, built = str(Path(__file__).with_name("shim.c")), os.path.join(folder, "shim.so")
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-O1", "-o", built, made_of, "-ldl"], check=True)
+    os.environ.update(LD_PRELOAD=built, NESSFLOW_SHIM=built)
     os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
