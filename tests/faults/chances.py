@@ -53,18 +53,15 @@ BLOCKS = SPECTRUM.replace("rate: 0.5", "rate: $rate").replace(
 )
 BLOCKS = BLOCKS.replace("z: loss", "sel: {rate: 0.1}, z: loss")
 FIGURES = f"results/{STUDY}/figures"
+PICTURES = [f"{FIGURES}/loss.{suffix}" for suffix in ("png", "svg", "pdf")]
 FILES = {
-    "block": [f"results/{STUDY}/blocks/{BLOCK}"],
-    "data": [f"results/{STUDY}/data.nc"],
-    "png": [f"{FIGURES}/loss.png"],
-    "svg": [f"{FIGURES}/loss.svg"],
-    "pdf": [f"{FIGURES}/loss.pdf"],
-    "sidecar": [f"{FIGURES}/loss.json"],
-    "manifest": [f"results/{STUDY}/manifest.json", f"{FIGURES}/manifest.json"],
+    "results": [f"results/{STUDY}/blocks/{BLOCK}", f"results/{STUDY}/data.nc", *PICTURES]
+    + [f"{FIGURES}/loss.json"],
+    "manifests": [f"results/{STUDY}/manifest.json", f"{FIGURES}/manifest.json"],
     "report": ["results/report/index.html"],
     "archive": ["results/archive.zip"],
 }
-"""Files of each sort whose bits flip."""
+"""Files whose bits flip, one of each at once."""
 
 
 # Killed
@@ -110,16 +107,16 @@ def heads(count: int, seed: int, place: Path) -> Result:
     with scratch() as folder:
         begin = copied(place, folder / "begin")
         before = time.monotonic()
-        required(_head(place))
+        required(head(place))
         longest, wanted = time.monotonic() - before, contents(place)
         violations = []
         for number in range(count):
             copied(begin, place)
             moments = [chance.uniform(0, longest) for _ in range(1 + number % 2)]
             for moment in moments:
-                _head(place, _killing(moment))
+                head(place, _killing(moment))
             kept = _stored(place)
-            again = _head(place)
+            again = head(place)
             found = list(differences(contents(place), wanted, "after the next run"))
             if again.status or "Traceback" in again.said:
                 found.append(f"the next run ends with {again.status}: {again.said}")
@@ -130,7 +127,7 @@ def heads(count: int, seed: int, place: Path) -> Result:
     return count, violations
 
 
-def _head(place: Path, began: Callable[[int], object] = lambda pid: None) -> Ended:
+def head(place: Path, began: Callable[[int], object] = lambda pid: None) -> Ended:
     """Run Snakemake in a fork, as a user does; its server of warm processes is one, too."""
 
     def act() -> None:
@@ -148,7 +145,7 @@ def pairs(count: int, seed: int, place: Path) -> Result:
     made(place, BLOCKS)
     with scratch() as folder:
         begin = copied(place, folder / "begin")
-        required(_head(place))
+        required(head(place))
         wanted, violations = contents(place), []
         for number in range(count):
             copied(begin, place)
@@ -156,9 +153,9 @@ def pairs(count: int, seed: int, place: Path) -> Result:
 
             def second(pid: int) -> None:
                 time.sleep(chance.uniform(0, 0.1))
-                ended.append(_head(place))  # noqa: B023 - it is run at once
+                ended.append(head(place))  # noqa: B023 - it is run at once
 
-            ended.append(_head(place, second))
+            ended.append(head(place, second))
             found = list(differences(contents(place), wanted, "after both"))
             for status, said in ended:
                 is_refused = status == 2 and re.search(r"another run .*host \S+, pid \d+", said)
@@ -180,7 +177,7 @@ def _stored(place: Path) -> int:
 
 
 def bits(sort: str, count: int, seed: int, place: Path) -> Result:
-    """Flip a bit of a file of one sort; both ``verify`` and whoever reads it must see it."""
+    """Flip a bit of each file of a sort; both ``verify`` and whoever reads it must see it."""
     mark = place / "whole"
     if not mark.exists():
         shutil.rmtree(place, ignore_errors=True)
@@ -188,7 +185,8 @@ def bits(sort: str, count: int, seed: int, place: Path) -> Result:
         for arguments in (["run"], ["report"], ["archive", "create"]):
             required(nessflow(place, *arguments))
         mark.touch()
-    return count, _in_a_fork(lambda: list(_flipped(sort, count, seed, place)))
+    flipped = _in_a_fork(lambda: list(_flipped(sort, count, seed, place)))
+    return count * len(FILES[sort]), flipped
 
 
 def _flipped(sort: str, count: int, seed: int, place: Path) -> Iterator[str]:
@@ -205,19 +203,20 @@ def _flipped(sort: str, count: int, seed: int, place: Path) -> Iterator[str]:
 
     if before := faults():
         yield f"sound files are refused: {before}"
+    whole = {Path(name): Path(name).read_bytes() for name in FILES[sort]}
     for number in range(count):
-        path = Path(chance.choice(FILES[sort]))
-        whole = path.read_bytes()
-        place_of, bit = chance.randrange(len(whole)), chance.randrange(8)
-        changed = bytearray(whole)
-        changed[place_of] ^= 1 << bit
-        path.write_bytes(changed)
-        name = f"bit {number}: {bit} of byte {place_of} of {path}"
-        if path not in [fault.path for fault in faults()]:
-            yield f"{name}: verify does not name it"
-        if path.suffix == ".nc" and _reads(path):
-            yield f"{name}: it is read"
-        path.write_bytes(whole)
+        flips = {path: chance.randrange(8 * len(whole[path])) for path in whole}
+        for path, bit in flips.items():
+            changed = bytearray(whole[path])
+            changed[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(changed)
+        named = {fault.path for fault in faults()}
+        for path, bit in flips.items():
+            if path not in named:
+                yield f"trial {number}, bit {bit} of {path}: verify does not name it"
+            if path.suffix == ".nc" and _reads(path):
+                yield f"trial {number}, bit {bit} of {path}: it is read"
+            path.write_bytes(whole[path])
 
 
 def _reads(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """Every fault, how often it was tried, and what was wrong: the rows of docs/faults.md.
 
 ``python tests/faults/matrix.py`` makes all trials and prints the rows, ``--small`` a share of them,
-``solve bits-png`` some rows; ``--trials`` and ``--seed`` as the page has them make one again.
+``solve readers`` some rows; ``--trials`` and ``--seed`` as the page has them make one again.
 ``--page`` puts the rows into the page, with ``--date`` and ``--commit``; others stay as they are.
 """
 
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import chances
 import disk
+import places
 from trials import import_all, scratch
 
 ROW = "| `{name}` | {fault} | {trials} | {violations} | {seed} | {date}, `{commit}` |"
@@ -47,8 +48,14 @@ def _starts(place: Path) -> dict[str, disk.Start]:
 
 
 FAULTS = ", ".join(disk.FAULTS)
-SOME = {"run": 25}
+SOME = {"run": 10}
 """Calls of a command for each fault, where they are not all."""
+SORTS = {
+    "results": "block, data, png, svg, pdf, sidecar",
+    "manifests": "manifests of data and figures",
+    "report": "page of the report",
+    "archive": "archive",
+}
 ROWS = {
     **{
         verb: Row(f"`nessflow {verb}`: {FAULTS}", SOME.get(verb, 0), 1, partial(failing, verb))
@@ -58,11 +65,14 @@ ROWS = {
     "heads": Row("kill -9 of a run of Snakemake, all of it", 50, 0, chances.heads),
     "pairs": Row("two runs of Snakemake at once", 20, 0, chances.pairs),
     **{
-        f"bits-{sort}": Row(f"a bit flips: {sort}", 1000, 10, partial(chances.bits, sort))
-        for sort in chances.FILES
+        f"bits-{sort}": Row(f"a bit flips: {text}", 1000, 10, partial(chances.bits, sort))
+        for sort, text in SORTS.items()
     },
     "mistakes": Row("mistakes in a study file", 5000, 20, chances.mistakes),
     "readers": Row("a read while the file is replaced", 1000, 30, chances.readers),
+    "times": Row("files with other times", 30, 0, places.times),
+    "moved": Row("a project in another folder, of a hostile name", 100, 0, places.moved),
+    "read-only": Row("a project that cannot be written, each command", 100, 8, places.read_only),
 }
 
 
