@@ -53,10 +53,9 @@ BLOCKS = SPECTRUM.replace("rate: 0.5", "rate: $rate").replace(
 )
 BLOCKS = BLOCKS.replace("z: loss", "sel: {rate: 0.1}, z: loss")
 FIGURES = f"results/{STUDY}/figures"
-PICTURES = [f"{FIGURES}/loss.{suffix}" for suffix in ("png", "svg", "pdf")]
+DRAWN = [f"{FIGURES}/loss.{suffix}" for suffix in ("png", "svg", "pdf", "json")]
 FILES = {
-    "results": [f"results/{STUDY}/blocks/{BLOCK}", f"results/{STUDY}/data.nc", *PICTURES]
-    + [f"{FIGURES}/loss.json"],
+    "results": [f"results/{STUDY}/blocks/{BLOCK}", f"results/{STUDY}/data.nc", *DRAWN],
     "manifests": [f"results/{STUDY}/manifest.json", f"{FIGURES}/manifest.json"],
     "report": ["results/report/index.html"],
     "archive": ["results/archive.zip"],
