@@ -122,7 +122,7 @@ def read_only(count: int, seed: int, place: Path) -> Result:
 
 
 def _refuse_all(place: Path, error: int) -> None:
-    disk.shim().shim_arm(os.fsencode(place), 1, error, 1)
+    disk.shim().shim_arm(os.fsencode(place), 1, error, 2)
 
 
 def _is_told(ended: Ended, error: int) -> bool:

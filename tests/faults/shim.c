@@ -24,7 +24,7 @@ static struct {
     long count;     /* calls so far */
     long at;        /* the one that fails; 0: none */
     int error;      /* errno, or ABORT */
-    int lasting;    /* whether all that take space after it fail, too, as on a full disk */
+    int lasting;    /* 1: all that take space after it fail, too, as on a full disk; 2: all */
     char folder[PATH_MAX];
     char call[PATH_MAX + 32]; /* what failed */
 } *disk;
@@ -64,7 +64,7 @@ static void resolve(char *target, int at, const char *path) {
     snprintf(target, PATH_MAX, "%s%s", base, path);
 }
 
-/* Whether a call is refused; errno says why.  One that frees space is refused only as the k-th. */
+/* Whether a call is refused; errno says why.  */
 static int refused(const char *call, int at, const char *path, int frees) {
     char whole[PATH_MAX];
     if (!disk->at) return 0;
@@ -73,7 +73,7 @@ static int refused(const char *call, int at, const char *path, int frees) {
     errno = before;
     if (!is_below(whole)) return 0;
     long count = __atomic_add_fetch(&disk->count, 1, __ATOMIC_SEQ_CST);
-    if (count < disk->at || (count > disk->at && (!disk->lasting || frees))) return 0;
+    if (count < disk->at || (count > disk->at && disk->lasting <= frees)) return 0;
     if (count == disk->at) snprintf(disk->call, sizeof disk->call, "%s %s", call, whole);
     if (disk->error == ABORT) kill(getpid(), SIGKILL);
     errno = disk->error;
