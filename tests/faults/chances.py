@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -230,7 +231,8 @@ def _in_a_fork(act: Callable[[], list[str]]) -> list[str]:
     """Return what a function returns that may not be called in this process."""
     ended = forked(lambda: print(json.dumps(act())), seconds=0)
     try:
-        return json.loads(ended.said)
+        *before, last = ended.said.splitlines()
+        return [*before, *json.loads(last)]
     except ValueError:
         return [f"ended with {ended.status}: {ended.said}"]
 
@@ -247,6 +249,8 @@ def mistakes(count: int, seed: int, place: Path) -> Result:
 
 def _mistaken(count: int, seed: int, place: Path) -> Iterator[str]:
     file = place / "config" / "studies" / "wire.yaml"
+    # What libraries warn of tells a user nothing.
+    warnings.simplefilter("error")
     for what, content in mutations(sorted(EXAMPLES.glob("*.yaml")), count, seed):
         file.write_bytes(content)
         try:
