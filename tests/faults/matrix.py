@@ -58,7 +58,12 @@ SORTS = {
 }
 ROWS = {
     **{
-        verb: Row(f"`nessflow {verb}`: {FAULTS}", SOME.get(verb, 0), 1, partial(failing, verb))
+        verb: Row(
+            f"`nessflow {verb}`: {FAULTS}",
+            SOME.get(verb, 0),
+            int(verb not in SOME),
+            partial(failing, verb),
+        )
         for verb in disk.VERBS
     },
     "workers": Row("kill -9 of a process that computes", 200, 3, chances.workers),
