@@ -222,7 +222,8 @@ def served(left: dict[str, bytes], before: dict[str, bytes], start: Start) -> It
             yield f"{name} is neither old nor new"
     for name in before.keys() - left.keys():
         # Of a study that was changed blocks are set aside, and their points taken from there.
-        is_kept = any(x.startswith(name) and x.endswith(".stale") for x in left)
+        stem = name.removesuffix(".nc")
+        is_kept = any(x.startswith(stem) and x.endswith((".stale", ".partial.nc")) for x in left)
         if name.endswith(".nc") and not is_kept:
             yield f"{name} is gone"
 
