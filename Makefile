@@ -7,7 +7,7 @@ KWANT := .venv-kwant
 DOCS := .venv-docs
 export PYTHONNOUSERSITE := 1
 
-.PHONY: run smoke report archive test judges judges-environment kwant-environment bench docs site lock slurm-environment clean-environment
+.PHONY: run smoke report archive test faults judges judges-environment kwant-environment bench docs site lock slurm-environment clean-environment
 
 run: $(VENV)/ready
 	$(VENV)/bin/snakemake --cores $(CORES)
@@ -29,6 +29,10 @@ test: $(VENV)/ready
 	# Also where Python is told to write no bytecode: tests start hundreds of processes.
 	$(VENV)/bin/python -m compileall -q src
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+# Half an hour; needs a C compiler. A row that is not made anew stays in the table.
+faults: $(VENV)/ready
+	OMP_NUM_THREADS=1 $(VENV)/bin/python tests/faults/matrix.py --page docs/faults.md --date "$$(date -u +%F)" --commit "$$(git rev-parse --short HEAD)"
 
 judges: $(VENV)/ready $(JUDGES)/ready $(KWANT)/ready
 	$(VENV)/bin/python -m pytest tests/judges

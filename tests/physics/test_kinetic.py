@@ -1,5 +1,6 @@
 """Rate equation of a ring: brute force, conservation, second law, fluctuations, small rings."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +27,7 @@ from nessflow.kinetic.rates import (
     matrix_channel,
     operator_channels,
     product_operator,
+    require_operators,
     thermal_channel,
 )
 from nessflow.kinetic.relaxation import relax
@@ -607,3 +609,11 @@ def test_strength_of_the_coupling_is_a_unit_of_time():
     one, two = fluctuations(state), fluctuations(faster)
     assert two.particle_noise.value == pytest.approx(one.particle_noise.value / 2, rel=1e-10)
     assert two.current_variance.value == pytest.approx(one.current_variance.value, rel=1e-10)
+
+
+def test_operators_that_are_not_finite_are_refused_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        operator = product_operator([1, 1e300], [1, 1e300])
+    with pytest.raises(ValueError, match="finite"):
+        require_operators([operator], 1)

@@ -1,6 +1,8 @@
 """What ``nessflow init`` and ``nessflow new`` write and refuse."""
 
+import itertools
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,19 @@ def test_what_is_there_stays_as_it_is(tmp_path):
     assert (tmp_path / ".github" / "workflows" / "run.yml").is_file()
     assert not (tmp_path / "profiles" / "slurm").exists()
     assert (tmp_path / ".gitignore").is_file()
+
+
+def test_what_died_is_begun_anew(tmp_path):
+    """Killed after any file, and with one half written."""
+    whole, folder = tmp_path / "whole" / "a", tmp_path / "a"
+    count = sum(1 for _ in init_project(whole, "Ada"))
+    for number in range(1, count - 1):
+        list(itertools.islice(init_project(folder, "Ada"), number))
+        (folder / ".Snakefile.0123456789ab.tmp").write_text("half")
+        list(init_project(folder, "Ada"))
+        found, wanted = ({p.relative_to(x): p for p in x.rglob("*")} for x in (folder, whole))
+        assert found.keys() == wanted.keys()
+        shutil.rmtree(folder)
 
 
 def test_who_makes_it_is_told_or_known_to_git(tmp_path, monkeypatch):

@@ -1116,6 +1116,16 @@ def test_provenance_is_read_back(files, suffix):
     assert read_record(files / f"a{suffix}") == PROVENANCE
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_full_disk_is_told_as_such(tmp_path, suffix):
+    """And nothing of what matplotlib runs into afterwards."""
+    path = tmp_path / f"a{suffix}"
+    path.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        save(drawn("hue"), path, PROVENANCE)
+
+
 @pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png"])
 def test_files_hold_no_date_and_no_version(files, suffix):
     content = (files / f"a{suffix}").read_bytes()

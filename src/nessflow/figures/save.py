@@ -1,5 +1,6 @@
 """Figure files of the same bytes every time, with their provenance inside."""
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +45,8 @@ def save(figure: Figure, path: Path, record: Mapping[str, Any]) -> None:
     ------
     ValueError
         When something is missing in the record.
+    OSError
+        When the disk refuses.
     """
     text = record_json(record)
     metadata = {
@@ -51,8 +54,11 @@ def save(figure: Figure, path: Path, record: Mapping[str, Any]) -> None:
         ".svg": {"Date": None, "Creator": KEY, "Description": text},
         ".pdf": {"CreationDate": None, "Creator": KEY, "Producer": KEY, "Subject": text},
     }[path.suffix]
+    # In memory: where a disk refuses, matplotlib goes on and raises something else.
+    image = io.BytesIO()
     with styled():
-        figure.savefig(path, format=path.suffix[1:], metadata=metadata)
+        figure.savefig(image, format=path.suffix[1:], metadata=metadata)
+    path.write_bytes(image.getvalue())
 
 
 def record_json(record: Mapping[str, Any]) -> str:

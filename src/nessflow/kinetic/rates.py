@@ -277,7 +277,9 @@ def product_operator(created: Sequence[complex], annihilated: Sequence[complex])
     (m, n) complex array
         M.
     """
-    return np.outer(created, annihilated)
+    # What is not finite is refused where operators are checked, in words.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.outer(created, annihilated)
 
 
 def coefficient_channel(

@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from glob import escape
 from pathlib import Path
 
 _SEAL = b"\nsha256 "
@@ -129,6 +130,12 @@ def remove_leftovers(folder: Path) -> None:
     for pattern in (".*.tmp*", "*.damaged", "*.stale"):
         for path in Path(folder).rglob(pattern):
             remove(path)
+
+
+def remove_temporaries(path: Path) -> None:
+    """Remove what killed writers of a file left beside it; no writer of it may be at work."""
+    for left in path.parent.glob(f".{escape(path.stem)}.*.tmp{escape(path.suffix)}"):
+        remove(left)
 
 
 def remove(path: Path) -> None:

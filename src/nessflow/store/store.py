@@ -6,10 +6,8 @@ opened only when the seal holds, since HDF5 can crash on a damaged one.  The att
 types of the classic model, so that every NetCDF program reads them and can write them anew.
 """
 
-import errno
 import hashlib
 import json
-import shutil
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from nessflow.store.files import (
     write_atomically,
     write_bytes,
 )
+from nessflow.store.image import image_of
 
 CONVENTIONS = "CF-1.11, ACDD-1.3"
 _HASH = "content_sha256"
@@ -156,17 +155,8 @@ def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
             chosen["dtype"] = "S1"
         elif variable.dtype.kind == "f" and name in dataset.coords:
             chosen["_FillValue"] = None
-    # What forbids the file itself is told here, plainly.
-    write_bytes(path, b"")
-    try:
-        dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4_CLASSIC", encoding=encoding)
-    except (RuntimeError, OSError) as error:
-        # HDF5 hides the cause, or names a wrong one.
-        full = shutil.disk_usage(path.parent).free < 2 * dataset.nbytes + 2**20
-        cause = "no space left" if full else f"full disk, quota or limit on file size? ({error})"
-        raise OSError(errno.ENOSPC if full else errno.EFBIG, cause) from error
-    with open(path, "r+b") as file:
-        file.write(seal(file.read()))
+    image = image_of(dataset, encoding)
+    write_bytes(path, image + seal(image))
 
 
 # Reading

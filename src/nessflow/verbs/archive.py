@@ -26,7 +26,7 @@ from nessflow.publish.zenodo import ZENODO, zenodo_json
 from nessflow.run.provenance import origins_of
 from nessflow.run.reader import read_data
 from nessflow.store.citation import CITATION, read_citation
-from nessflow.store.files import file_sha256, remove
+from nessflow.store.files import file_sha256, remove_temporaries
 from nessflow.store.manifest import FAILURES
 from nessflow.store.manifest import MANIFEST as SUMS
 from nessflow.store.status import OK
@@ -110,8 +110,7 @@ def create_archive(project: Project, *, blocks: bool, progress: Callable[[str], 
     entries = {name: _file(files[name]) for name in files if name in described}
     files[METADATA] = crate_json(about, entries, folders, runs, workflow).encode()
     digest = write_archive(target, files, verified)
-    for path in target.parent.glob(f".{target.stem}.*.tmp*"):  # of packers that were killed
-        remove(path)
+    remove_temporaries(target)
     size = target.stat().st_size / 1e6
     progress(f"{target}: {len(jobs)} studies, {len(files) + 1} files, {size:.1f} MB")
     progress(f"sha256 {digest}")

@@ -1,5 +1,6 @@
 """A project of one's own: ``nessflow init`` and ``nessflow new``."""
 
+import os
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import nessflow
 from nessflow.config.project import ConfigError, is_study_name
 from nessflow.errors import Problem, nearest
 from nessflow.registry import find_kind, kind_names
-from nessflow.store.files import write_text
+from nessflow.store.files import remove_temporaries, write_text
 from nessflow.verbs.describe import EXAMPLES
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -21,6 +22,8 @@ _PLACES = {
     "github/run.yml": ".github/workflows/run.yml",
 }
 """Files of the template that have another name in a project."""
+_LAST = "Snakefile"
+"""What is written last, by which a project is told from the start of one."""
 _EXAMPLES = ("config/studies/", "parts/", "tests/")
 _CHOSEN = {"profiles/slurm/": "slurm", "github/": "github"}
 
@@ -66,7 +69,7 @@ def init_project(
     StoreError
         When the disk refuses.
     """
-    is_begun = (folder / STUDIES).exists()
+    is_begun = _is_begun(folder)
     chosen = {name for name, wanted in (("slurm", slurm), ("github", github)) if wanted}
     values = {
         "@project@": folder.resolve().name,
@@ -76,7 +79,8 @@ def init_project(
         "@year@": str(date.today().year),
         "@nessflow@": nessflow.__version__,
     }
-    for source in sorted(path for path in TEMPLATE.rglob("*") if path.is_file()):
+    sources = sorted(path for path in TEMPLATE.rglob("*") if path.is_file())
+    for source in sorted(sources, key=lambda path: path.name == _LAST):
         name = source.relative_to(TEMPLATE).as_posix()
         optional = [choice for start, choice in _CHOSEN.items() if name.startswith(start)]
         if "__pycache__" in name or not chosen.issuperset(optional):
@@ -139,11 +143,22 @@ def new_study(name: str, source: str) -> Path:
     return target
 
 
+def _is_begun(folder: Path) -> bool:
+    """Tell whether a folder has studies, or none by choice; not those of an `init` that died."""
+    studies = folder / STUDIES
+    if not studies.exists():
+        return False
+    ours = {path.name for path in (TEMPLATE / STUDIES).iterdir()}
+    has_own = any(p.name not in ours and not p.name.startswith(".") for p in studies.iterdir())
+    return has_own or os.path.lexists(folder / _LAST)
+
+
 def _write_new(path: Path, text: str) -> None:
     """Write a file that is not there, as a whole."""
     for place in reversed(path.parents):
         if place.exists() and not place.is_dir():
             raise _refused("NAME", str(path), f"a folder: {place} is something else")
+    remove_temporaries(path)
     write_text(path, text)
 
 

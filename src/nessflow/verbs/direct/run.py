@@ -21,7 +21,7 @@ from nessflow.run.plan import cost_file, write_cost
 from nessflow.run.progress import Progress
 from nessflow.run.solve import solve_block
 from nessflow.run.supervision import Watch
-from nessflow.store.files import StoreError
+from nessflow.store.files import StoreError, write_text
 from nessflow.store.manifest import FAILURES, MANIFEST
 from nessflow.verbs.direct.records import forget
 from nessflow.verbs.draw import draw_study, list_figures
@@ -158,7 +158,7 @@ class _Run:
         gather_study(study, folder, progress=self.shown(folder / "logs" / "gather.log"))
         made = [(folder / name).as_posix() for name in (FAILURES, MANIFEST)]
         forget(Path(), [*jobs.blocks, *jobs.gathered, *made])
-        _touch(jobs.marker)
+        write_text(Path(jobs.marker), "")
         self.remade.add(study.name)
 
     def figures(self) -> None:
@@ -190,7 +190,7 @@ class _Run:
         if jobs.figure_list and is_drawn and name not in self.failed:
             list_figures(study, results)
             forget(Path(), jobs.listed)
-            _touch(jobs.figure_marker)
+            write_text(Path(jobs.figure_marker), "")
 
 
 def _are_there(paths: Sequence[str]) -> bool:
@@ -199,8 +199,3 @@ def _are_there(paths: Sequence[str]) -> bool:
 
 def _is_there(block: Block, folder: Path) -> bool:
     return block.file(folder).exists()
-
-
-def _touch(marker: str) -> None:
-    os.makedirs(os.path.dirname(marker), exist_ok=True)
-    Path(marker).touch()
