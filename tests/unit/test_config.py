@@ -926,7 +926,7 @@ def test_faults_of_figures_of_a_type(tmp_path, old, new, expected):
         ("{from: other, y: current_mean}", None),
         ("{from: othr, y: current}", "29: figures.0.layers.0.from = othr: expected one of the"),
         ("{from: other, y: curent}", "29: figures.0.layers.0.y = curent: expected an axis"),
-        ("{from: other, y: current, sel: {W: 1}}", "29: figures.0.layers.0.sel.W = W: expected"),
+        ("{from: other, y: current, sel: {W: 1}}", "29: figures.0.layers.0.sel.W: expected"),
     ],
 )
 def test_figures_that_read_other_studies(tmp_path, layer, expected):

@@ -80,7 +80,9 @@ def reference_problems(
         hint = nearest(name, valid) or f"`nessflow describe {source.data['study']}` lists them"
         expected = "an axis, a dimension or a variable of the data"
         key = (*reference.entry, *reference.part)
-        problems.append(document.problem(key, expected, hint, shown(name)))
+        # Of a selection it is the key that is wrong.
+        value = "" if reference.part[0] == "sel" else shown(name)
+        problems.append(document.problem(key, expected, hint, value))
     return problems
 
 
