@@ -298,7 +298,7 @@ class Points:
         """
         study = self._read([f"{name}={value}" for name, value in changes.items()])
         found, _ = first_point(study, sample)
-        return _told(with_derived_of(study, found), found.verdict)
+        return _told(with_derived_of(study, found)[0], found.verdict)
 
     def data(self) -> xr.Dataset:
         """Return the checked dataset of the study, see `load`."""

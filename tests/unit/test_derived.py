@@ -24,7 +24,7 @@ from nessflow.run.solve import solve_block
 from nessflow.store.layout import described
 from nessflow.studies.kind import Variable
 from nessflow.verbs.figure_checks import figure_problems
-from nessflow.verbs.point import evaluate_point, first_point, with_derived_of
+from nessflow.verbs.point import evaluate_point, first_point, point_table, with_derived_of
 from nessflow.written.expressions import ExpressionError
 from nessflow.written.formulas import formula, of_means, read_formulas
 from nessflow.written.units import powers_of, unit_of
@@ -545,7 +545,7 @@ def test_what_only_single_points_have_is_refused_before_any_is_computed(tmp_path
     (fault,) = map(str, error.value.problems)
     assert "derived.far = occupation * x" in fault
     assert "x of a site is not the same at all points" in fault
-    point = with_derived_of(*read_point(path, "N=2"))
+    point, _ = with_derived_of(*read_point(path, "N=2"))
     np.testing.assert_array_equal(point["far"], point["occupation"] * point["x"])
 
 
@@ -581,3 +581,16 @@ def test_a_point_of_the_library_has_the_bits_of_the_study(tmp_path):
             np.testing.assert_array_equal(here.values, point[name].values)
             assert np.isfinite(point[name]).all() or (name[:5], length) == ("slope", 2)
             assert point[name].attrs["formula"] == data[name].attrs["formula"]
+
+
+def test_a_point_says_which_formulas_it_does_not_have(tmp_path):
+    path = tmp_path / "draws.yaml"
+    path.write_text(DRAWS)
+    study = load_study(path, overrides=["N=2"], one_point=True)
+    result = evaluate_point(study)
+    assert result["left_out"].keys() == study.derived.keys() - result["observables"].keys()
+    assert {"mean", "slope"} <= result["left_out"].keys()
+    table = point_table(result, study)
+    for name, why in result["left_out"].items():
+        assert why
+        assert f"  {name} is not of one point: {why}" in table

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,7 +60,8 @@ def evaluate_point(study: Study, sample: int = 0) -> dict:
         ``study``, ``point``, ``sample`` (where something is random), ``status``, ``message``,
         ``coordinates`` and ``observables``: name -> ``value`` (number or nested lists, None
         where undefined), ``error`` (numerical error estimate, same shape), ``units``, ``dims``,
-        ``long_name`` and, where a value is None, ``undefined`` with the reason.
+        ``long_name`` and, where a value is None, ``undefined`` with the reason; ``left_out``:
+        formulas of the study that one point does not have, each with the reason.
     """
     point, random = first_point(study, sample)
     result: dict[str, Any] = {
@@ -70,7 +70,7 @@ def evaluate_point(study: Study, sample: int = 0) -> dict:
     }
     if random:
         result["sample"] = sample
-    data = with_derived_of(study, point)
+    data, left_out = with_derived_of(study, point)
     return result | {
         "status": point.verdict.status,
         "message": point.verdict.message,
@@ -80,6 +80,7 @@ def evaluate_point(study: Study, sample: int = 0) -> dict:
             for name, array in data.data_vars.items()
             if not str(name).endswith("_error")
         },
+        "left_out": left_out,
     }
 
 
@@ -99,19 +100,22 @@ def dataset_of(point: Point) -> xr.Dataset:
     return xr.Dataset(data, coordinates)
 
 
-def with_derived_of(study: Study, point: Point) -> xr.Dataset:
+def with_derived_of(study: Study, point: Point) -> tuple[xr.Dataset, dict[str, str]]:
     """Return a point, the values of its axes, and the derived variables that need no other point.
 
-    A formula that chooses what this point has not, such as a site of longer chains, has no value
-    here either; whether it has one anywhere is known with the study.
+    And why there are no others.  A formula that chooses what this point has not, such as a site of
+    longer chains, has no value here either; whether it has one anywhere is known with the study.
     """
     axes = {axis.name: axis_variable(axis, axis.labels[0]) for axis in study.axes}
     status = described((), int(point.verdict.status), "1", "status")
     data = dataset_of(point).assign_coords(axes).assign(status=status)
+    left_out = {}
     for name, each in read_formulas(study.derived).items():
-        with suppress(FormulaError):
+        try:
             data = with_derived(data, {name: each})
-    return data.drop_vars("status")
+        except FormulaError as error:
+            left_out[name] = str(error)
+    return data.drop_vars("status"), left_out
 
 
 def _observable(array: xr.DataArray, error: xr.DataArray | None) -> dict:
@@ -162,6 +166,7 @@ def point_table(result: dict, study: Study) -> str:
             )
         if "undefined" in entry:
             lines.append(f"  {name} is undefined: {entry['undefined']}")
+    lines += [f"  {name} is not of one point: {why}" for name, why in result["left_out"].items()]
     return "\n".join(lines)
 
 
