@@ -1,6 +1,7 @@
 """A sample is one draw: at every bias, width, temperature and length, whatever the grid."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def study_of(ensemble=Ensemble(6, 6, 1), template=SYSTEM, **axes) -> Study:  # n
         ensemble=ensemble,
         fits=(),
         figures=(),
-        path=None,
+        path=Path("fake.yaml"),
         tier="paper",
         document=None,
     )

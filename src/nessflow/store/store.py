@@ -6,8 +6,10 @@ opened only when the seal holds, since HDF5 can crash on a damaged one.  The att
 types of the classic model, so that every NetCDF program reads them and can write them anew.
 """
 
+import errno
 import hashlib
 import json
+import tempfile
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,6 @@ from nessflow.store.files import (
     write_atomically,
     write_bytes,
 )
-from nessflow.store.image import image_of
 
 CONVENTIONS = "CF-1.11, ACDD-1.3"
 _HASH = "content_sha256"
@@ -155,8 +156,26 @@ def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
             chosen["dtype"] = "S1"
         elif variable.dtype.kind == "f" and name in dataset.coords:
             chosen["_FillValue"] = None
-    image = image_of(dataset, encoding)
+    image = _image_of(dataset, encoding)
     write_bytes(path, image + seal(image))
+
+
+def _image_of(dataset: xr.Dataset, encoding: dict[Hashable, dict[str, Any]]) -> bytes:
+    """Return a dataset as a NetCDF file, which is made among temporary files.
+
+    HDF5 does not write to the disk of a project itself: where that refuses, it hides why, leaves
+    half a file, and may crash.
+    """
+    form: Any = "NETCDF4_CLASSIC"
+    try:
+        with tempfile.TemporaryDirectory(prefix="nessflow-") as folder:
+            made = Path(folder, "image.nc")
+            dataset.to_netcdf(made, engine="netcdf4", format=form, encoding=encoding)
+            return made.read_bytes()
+    except (RuntimeError, OSError) as error:
+        # HDF5 names no cause, or a wrong one.
+        cause = f"full disk, quota or limit on file size where TMPDIR says? ({error})"
+        raise OSError(errno.EFBIG, cause) from error
 
 
 # Reading
