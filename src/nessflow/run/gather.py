@@ -30,6 +30,7 @@ from nessflow.run.solve import (
 from nessflow.store.files import (
     Damaged,
     StoreError,
+    remove,
     remove_leftovers,
     set_aside,
     write_text,
@@ -124,6 +125,10 @@ def gather_study(
     state = {**state_of(study), MODULES: study.modules}
     write_manifest(folder, state, [DATA, FAILURES, *names])
     remove_leftovers(folder)
+    for block in study.blocks:  # whose points are all in their files
+        remove(partial_path(block.file(folder)))
+    # Those that could not be removed at first; whoever called this writes the one of now.
+    shutil.rmtree(folder / MARKERS, ignore_errors=True)
     return dataset
 
 
