@@ -1,6 +1,7 @@
 # `make run` and `make test` set everything up: git and Python 3.11+ with venv are enough.
 PYTHON ?= python3
 CORES ?= all
+WORKERS ?= auto
 VENV := .venv
 JUDGES := .venv-judges
 KWANT := .venv-kwant
@@ -28,7 +29,7 @@ test: $(VENV)/ready
 	$(VENV)/bin/ruff format --check --quiet .
 	# Also where Python is told to write no bytecode: tests start hundreds of processes.
 	$(VENV)/bin/python -m compileall -q src
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Half an hour; needs a C compiler. A row that is not made anew stays in the table.
 faults: $(VENV)/ready
