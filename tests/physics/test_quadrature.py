@@ -201,10 +201,10 @@ def test_no_node_is_on_an_edge(edge, order, distance):
 
 def test_edges_that_are_neighbours():
     edges = [2.4, np.nextafter(2.4, 3)]
-    found = integrate(plain(lambda w: np.where(w < 2.4, 1.0, 0.5)), line_mesh((1, 3), edges=edges))
-    inside = integrate(plain(np.ones_like), line_mesh((1, 3), edges=edges, limits=(1, 3)))
-    assert abs(inside.value[0] - 2) <= inside.error[0] < 1e-7
-    assert np.isfinite(found.error).all()
+    mesh = line_mesh((1, 3), edges=edges, limits=(1, 3))
+    assert (abs(mesh.width) > 0).all()
+    found = integrate(plain(lambda w: np.where(w < 2.4, 1.0, 0.5)), mesh)
+    assert abs(found.value[0] - 1.7) <= found.error[0] < 1e-7
 
 
 def test_no_absolute_tolerance():

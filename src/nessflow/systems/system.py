@@ -427,8 +427,7 @@ class OpenSystem:
         h, loss, gain = (restricted(x, kept) for x in (self.hamiltonian, self.loss, self.gain))
         leads = [lead.on(kept) for lead in self.leads]
         for joint in self.joints:
-            cells: Any = joint.lead
-            model = cells.on(kept[joint.sites])
+            model = joint.lead.on(kept[joint.sites])
             for row, a in enumerate(joint.channels.tolist()):
                 leads[a] = replace(self.leads[a], model=Joined(lead=model, row=row))
         bonds = None if self.is_tridiagonal else self.pairs

@@ -21,6 +21,7 @@ waves are told apart from the first on, beside a flat edge from the second on.""
 _STEP = 4.0
 """Ratio of the distances at which a density is taken."""
 _NODES = 4
+"""Distances on each side at which it is."""
 
 
 @dataclass(frozen=True)

@@ -318,6 +318,16 @@ class Lead(Part, ABC):
         """Upper edge of the highest band, in t."""
         return self.bands[-1][1]
 
+    def on(self, kept: np.ndarray) -> "Lead":
+        """Return the lead without the coupling to rows that are not kept, (m,) bool.
+
+        Raises
+        ------
+        NotImplementedError
+            Of leads whose channels are not of one matrix, which lose sites one by one.
+        """
+        raise NotImplementedError(f"a {self.kind} has no rows of one matrix")
+
     @property
     def entire(self) -> "Lead":
         """The lead that it is a channel of, whose bands are its own: itself unless told."""
