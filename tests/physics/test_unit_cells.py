@@ -21,6 +21,7 @@ from nessflow.solvers.solver import Solver
 from nessflow.spectrum.bound_states import bound_states
 from nessflow.spectrum.rates import Rates
 from nessflow.studies.systems import open_system
+from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
 from nessflow.systems.leads.subbands import bloch, subbands
 from nessflow.systems.leads.surface import Surface
 from nessflow.systems.leads.unit_cell import UnitCell, _response
@@ -632,3 +633,15 @@ def test_a_level_of_a_cell_that_no_other_sees_is_no_fault():
         assert np.isfinite(found).all()
         above = lead.surface.decaying(energies[[0, 3]] + 1e-10j)
         np.testing.assert_allclose(found[[0, 3]], above, atol=1e-7)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("gap", [0.4, 0.1, 1e-2, 1e-3, 1e-4])
+def test_a_self_energy_that_vanishes_in_a_narrow_gap(gap, sign):
+    """Dimers, by a formula: waves are next to each other, and what they tell vanishes at 0."""
+    formula = SemiInfiniteSSH(intracell=1, intercell=1 - gap, coupling=1)
+    hopping = [[0, 0], [gap - 1, 0]]
+    cells = UnitCell(cell=[[0, -1], [-1, 0]], hopping=hopping, coupling=[[-1, 0]])
+    energies = sign * gap * 10.0 ** -np.arange(1, 12)
+    missed = abs(cells.self_energy(energies) - formula.self_energy(energies))
+    assert missed.max() < 64 * np.finfo(float).eps / gap

@@ -35,7 +35,8 @@ _BLURRED = 8 * _EPSILON
 _MISSED = 1e-11
 """Residual, relative, from which on waves have not been told apart."""
 _ROUNDED = 64 * _EPSILON
-"""The same, over ``|V|`` and the norm, where ``Phi`` vanishes: rounding alone is more than that."""
+"""The same, over ``|V|`` and the norm, where ``Phi`` vanishes and rounding alone is more than that:
+of waves as far apart as 1, and at most what is missed elsewhere."""
 _ABOVE = 1e-11
 """Distance from the real line, relative to the norm, of the second way."""
 _CLOSED = 1e-10
@@ -73,7 +74,7 @@ class Surface:
         root = np.sqrt(sizes[:rank])
         self.onward, self.back = left[:, :rank] * root, right[:rank].conj().T * root  # L, R
         self.scale = float(np.linalg.norm(cell, 2) + 2 * sizes[0]) or 1.0
-        self._rounding = _ROUNDED * sizes[0] / self.scale
+        self._size = float(sizes[0] / self.scale)
         # W = (W R^-) R^+ where the system sees of a cell what the cell before it sees.
         inverse = np.linalg.pinv(self.back) if rank else np.zeros((0, len(cell)))
         reduced = coupling @ inverse.conj().T
@@ -265,12 +266,15 @@ class Surface:
             rows = inverse[here, :count].conj().swapaxes(1, 2)
             columns[here, :, :count] = rows @ factor
             sound[here[~positive]] = False
-        sound &= self._holds(energies, phi, columns)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            apart = overlap.min(axis=1) * np.minimum(1.0, _distance(factors, leaves, ~leaves))
+            rounding = self._size * np.fmin(_ROUNDED / apart, _MISSED)
+        sound &= self._holds(energies, phi, columns, rounding)
         for k in np.flatnonzero(told & ~sound):
             # Waves that are nearly parallel span a space that they do not tell.
             which = leaves[k], int(channels[k])
             phi[k], columns[k] = _of_invariant_space(matrices[k], inverses[k], *which)
-            sound[k] = self._holds(energies[[k]], phi[[k]], columns[[k]])[0]
+            sound[k] = self._holds(energies[[k]], phi[[k]], columns[[k]], rounding[[k]])[0]
         still = (abs(modulus - 1) < _STILL) & (abs(velocity) < _STILL)
         # An edge of high order is approached slowly: what is left of its energy is the velocity
         # times the way to the waves of the other direction that it meets there.
@@ -281,7 +285,9 @@ class Surface:
                 still[k] &= abs(velocity[k]) * way < _STILL**2
         return phi, columns, sound, still.any(axis=1)
 
-    def _holds(self, energies: np.ndarray, phi: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    def _holds(
+        self, energies: np.ndarray, phi: np.ndarray, columns: np.ndarray, rounding: np.ndarray
+    ) -> np.ndarray:
         """Return whether ``Phi`` solves its own equation, and is damped by its channels, (E,)."""
         damping = columns @ columns.conj().swapaxes(1, 2)
         with np.errstate(invalid="ignore"):
@@ -289,7 +295,7 @@ class Surface:
             twice = 1j * (phi - phi.conj().swapaxes(1, 2))
             missed = abs(twice - damping).max(axis=(1, 2))
             missed = np.maximum(missed, abs(self._again(energies, phi) - phi).max(axis=(1, 2)))
-            return missed <= _MISSED * size * (1 + size * self.scale) + self._rounding
+            return missed <= _MISSED * size * (1 + size * self.scale) + rounding
 
     def _again(self, energies: np.ndarray, phi: np.ndarray) -> np.ndarray:
         """Return ``R^+ (E - H0 - L Phi L^+)^-1 R``."""
