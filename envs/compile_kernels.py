@@ -4,6 +4,8 @@ A point of the example of every kind, and small chains with all that kernels are
 themselves.  numba keeps what it has compiled beside the source, for this processor.
 """
 
+from itertools import product
+
 import nessflow as nf
 from nessflow.config.project import load_study
 from nessflow.verbs.describe import EXAMPLES
@@ -11,11 +13,8 @@ from nessflow.verbs.point import evaluate_point
 
 EVEN, UNEVEN = nf.lattices.Chain(sites=3), nf.lattices.SSH(sites=4, intracell_hopping=0.5)
 ONSITE, BOND = nf.channels.Onsite(rate=0.01), nf.channels.Bond(rate=0.01)
-CHAINS = (
-    *[(EVEN, loss, gain) for loss in (None, ONSITE) for gain in (None, ONSITE)],
-    *[(UNEVEN, rates, rates) for rates in (None, ONSITE)],
-    *[(EVEN, BOND, gain) for gain in (None, BOND)],
-)
+END = nf.channels.Sites(sites=[1], rate=0.01)
+CHAINS = tuple(product((EVEN, UNEVEN), (None, ONSITE, BOND), (None, END, BOND)))
 
 
 def main() -> None:

@@ -169,10 +169,8 @@ def evaluate_many(
 def _evaluated(
     points: Sequence[Parameters], rngs: Sequence[np.random.Generator | None], own: bool
 ) -> list[Outcome]:
-    found: list[OpenSystem] = []
-    for parameters, rng in zip(points, rngs, strict=True):
-        system = systems.open_system(parameters.system, rng)
-        found.append(system.sharing(found[-1]) if found else system)
+    pairs = zip(points, rngs, strict=True)
+    found = [systems.open_system(parameters.system, rng) for parameters, rng in pairs]
     tasks = zip(points, found, strict=True)
     outcomes = []
     for (asked, accuracy, driven), group in groupby(

@@ -1,6 +1,5 @@
 """Spectra of an open system between leads: transmissions, currents, noise, entropy production."""
 
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -16,16 +15,12 @@ from nessflow.outcome import joined
 from nessflow.parts import KeyedError, quantity
 from nessflow.scattering.currents import (
     UNITARITY_TOLERANCE,
+    all_transmissions,
     open_channels,
-    reference_transmission,
-    reflection,
-    response_transmission,
-    transmission,
 )
 from nessflow.scattering.spectra import spectral_flows
 from nessflow.spectrum.edges.limits import listed_energies, why_undefined
 from nessflow.spectrum.rates import Rates
-from nessflow.spectrum.rounding import with_moved_levels
 from nessflow.studies import observed, systems
 from nessflow.studies.kind import (
     NOT_NEGATIVE,
@@ -45,11 +40,7 @@ SPECTRAL = (
 )
 _DIAGONAL = "the diagonal is no transmission between terminals, see reflection"
 _ROUNDING = 16 * np.finfo(float).eps
-_OF_TWO_LEADS = {
-    "loss_transmission": lambda system, energies: reference_transmission(system, energies)[0],
-    "gain_transmission": lambda system, energies: reference_transmission(system, energies)[1],
-    "response_transmission": response_transmission,
-}
+_OF_TWO_LEADS = tuple(f"{name}_transmission" for name in ("loss", "gain", "response"))
 
 _QUANTITIES = {
     "transmission": Variable(
@@ -152,8 +143,10 @@ def evaluate(parameters: Parameters, rng: np.random.Generator | None, own: bool 
 def _spectra(system: OpenSystem, energies: np.ndarray) -> Outcome:
     """Return what `OWN` lists."""
     count = len(system.terminals)
-    through = _spectrum(system, energies, lambda own, w: transmission(own, w)[:count])
-    back = _spectrum(system, energies, reflection)
+    known = all_transmissions(system, energies)
+    through, back = (
+        Estimate(*(x[:count] for x in known[name][:2])) for name in ("transmission", "reflection")
+    )
     defect = _unitarity_defect(through.value, back.value, open_channels(system, energies))
     bad = defect > 0
     fault = _violated(energies, defect) if bad.all() and bad.size else ""
@@ -162,11 +155,11 @@ def _spectra(system: OpenSystem, energies: np.ndarray) -> Outcome:
         part[range(count), range(count)] = np.nan
     found = {"transmission": through, "reflection": back}
     reason = without_two_leads(count, "the net current")
-    for name, function in _OF_TWO_LEADS.items():
+    for name in _OF_TWO_LEADS:
         if reason:
             found[name] = undefined(reason, energies.shape)
             continue
-        value, error, _ = _spectrum(system, energies, function)
+        value, error, _ = known[name]
         # Halves of sums and differences of transmissions into the leads.
         found[name] = Estimate(value, error + 0.5 * np.nansum(through.error, axis=(0, 1)))
     for estimate in found.values() if not fault else ():
@@ -186,12 +179,6 @@ def _spectra(system: OpenSystem, energies: np.ndarray) -> Outcome:
         found[name] = Estimate(value, error, "; ".join(filter(None, (reason, lost))))
     never_zero = never_zero_spectra(system, energies)
     return outcome_of(OWN, found, *status_of(fault), _limits(system), never_zero)
-
-
-def _spectrum(system: OpenSystem, energies: np.ndarray, function: Callable) -> Estimate:
-    """Return a spectrum, and as its error by how much rounded levels move it."""
-    value, moved = with_moved_levels(system, energies, function)
-    return Estimate(value, np.where(np.isnan(value), np.nan, moved))
 
 
 def spectra(system: OpenSystem, energies: np.ndarray, bosonic: bool = False) -> dict[str, Estimate]:

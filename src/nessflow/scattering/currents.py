@@ -8,6 +8,7 @@ between lead and reservoirs: ``I_L = J_LR + 2 J_LS`` and ``-I_R = J_LR - 2 J_RS`
 ``J = (I_L - I_R) / 2 = J_LR + J_LS - J_RS``.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,6 +23,7 @@ from nessflow.spectrum.edges.limits import continuous, on_band_edge
 from nessflow.spectrum.occupation import fermi, fermi_difference, fermi_holes
 from nessflow.spectrum.quadrature import Integral
 from nessflow.spectrum.rates import Observable, Rates, integrate_observables
+from nessflow.spectrum.rounding import with_moved_levels
 from nessflow.spectrum.spectrum import ACCURACY, Spectrum
 from nessflow.systems.matrices import Matrix, as_dense, expectation, overlap
 from nessflow.systems.system import OpenSystem, Surroundings, Terminal, remembered
@@ -64,17 +66,19 @@ def transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         differ.
     """
 
-    def table(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
-        rates, l = Rates(system, energies), len(system.terminals)
-        table = np.zeros((l + 2, l + 2, rates.energies.size))
-        table[:l, :l] = rates.leads
-        table[range(l), range(l)] = 0.0
-        table[:l, l], table[:l, l + 1] = rates.from_loss, rates.from_gain
-        table[l, :l], table[l + 1, :l] = rates.to_loss, rates.to_gain
-        table[l, l + 1], table[l + 1, l] = rates.loss_gain, rates.gain_loss
-        return table
+    return continuous(system, energies, lambda own, w: _table(Rates(own, w)))
 
-    return continuous(system, energies, table)
+
+def _table(rates: Rates) -> np.ndarray:
+    """Return `transmission` from the rates, (t, t, E)."""
+    l = len(rates.system.terminals)
+    table = np.zeros((l + 2, l + 2, rates.energies.size))
+    table[:l, :l] = rates.leads
+    table[range(l), range(l)] = 0.0
+    table[:l, l], table[:l, l + 1] = rates.from_loss, rates.from_gain
+    table[l, :l], table[l + 1, :l] = rates.to_loss, rates.to_gain
+    table[l, l + 1], table[l + 1, l] = rates.loss_gain, rates.gain_loss
+    return table
 
 
 def reflection(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -97,17 +101,23 @@ def reflection(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
         comes in on one side, and is closed on the other.
     """
 
-    def reflected(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
-        rates = Rates(system, energies)
-        # A closed channel has the amplitude -1 and takes part in nothing.
-        inside = rates.broadening > 0
-        both = abs(rates.amplitudes) ** 2 * (inside[:, None] & inside)
-        parts = [both[np.ix_(x.channels, x.channels)].sum(axis=(0, 1)) for x in system.terminals]
-        return np.array(parts).reshape(len(system.terminals), rates.energies.size)
+    reflected = continuous(system, energies, lambda own, w: _reflected(Rates(own, w)))
+    return np.where(_opens(system, energies), np.nan, reflected)
 
+
+def _reflected(rates: Rates) -> np.ndarray:
+    """Return `reflection` from the rates, (l, E), wherever no channel opens."""
+    # A closed channel has the amplitude -1 and takes part in nothing.
+    inside, terminals = rates.broadening > 0, rates.system.terminals
+    both = abs(rates.amplitudes) ** 2 * (inside[:, None] & inside)
+    parts = [both[np.ix_(x.channels, x.channels)].sum(axis=(0, 1)) for x in terminals]
+    return np.array(parts).reshape(len(terminals), rates.energies.size)
+
+
+def _opens(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
+    """Return where a channel of each terminal opens, (l, E) bool."""
     opens = on_band_edge(system, energies)
-    opens = np.array([opens[list(x.channels)].any(axis=0) for x in system.terminals])
-    return np.where(opens, np.nan, continuous(system, energies, reflected))
+    return np.array([opens[list(x.channels)].any(axis=0) for x in system.terminals])
 
 
 def open_channels(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -164,13 +174,14 @@ def reference_transmission(
     """
     _require_two_leads(system, "the reference transmission")
 
-    def both(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
-        rates = Rates(system, energies)
-        loss, gain = rates.from_loss, rates.from_gain
-        return 0.5 * np.array([loss[0] - loss[1], gain[0] - gain[1]])
-
-    loss, gain = continuous(system, energies, both)
+    loss, gain = continuous(system, energies, lambda own, w: _references(Rates(own, w)))
     return loss, gain
+
+
+def _references(rates: Rates) -> np.ndarray:
+    """Return `reference_transmission` from the rates, (2, E)."""
+    loss, gain = rates.from_loss, rates.from_gain
+    return 0.5 * np.array([loss[0] - loss[1], gain[0] - gain[1]])
 
 
 def response_transmission(system: OpenSystem, energies: np.ndarray) -> np.ndarray:
@@ -221,6 +232,52 @@ def response_of(rates: Rates) -> np.ndarray:
     _require_two_leads(rates.system, "the response transmission")
     between = rates.leads[0, 1] + rates.leads[1, 0]
     return 0.5 * (between + rates.from_loss[0] + rates.from_gain[0])
+
+
+def all_transmissions(system: OpenSystem, energies: np.ndarray) -> dict[str, Estimate]:
+    """Return all of these from one Green's function, with what rounded levels move them by.
+
+    Parameters
+    ----------
+    system : OpenSystem
+        The system.
+    energies : (E,) array
+        Energies, in t.
+
+    Returns
+    -------
+    dict of str to Estimate
+        `transmission` and `reflection` and, of two leads, ``loss_transmission``,
+        ``gain_transmission`` (`reference_transmission`) and `response_transmission`.
+    """
+    count = len(system.terminals)
+    shapes: dict[str, tuple[int, ...]] = {
+        "transmission": (count + 2, count + 2),
+        "reflection": (count,),
+    }
+    parts: list[Callable[[Rates], np.ndarray]] = [_table, _reflected]
+    if count == 2:
+        shapes |= {f"{name}_transmission": () for name in ("loss", "gain", "response")}
+        parts += [_references, response_of]
+
+    def rows(own: OpenSystem, energies: np.ndarray) -> np.ndarray:
+        rates = Rates(own, energies)
+        return np.concatenate([part(rates).reshape(-1, rates.energies.size) for part in parts])
+
+    found = with_moved_levels(system, energies, lambda own, w: continuous(own, w, rows))
+    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])[:-1].tolist()
+    estimates = {
+        name: Estimate(*(part.reshape(*shape, -1) for part in both))
+        for (name, shape), *both in zip(
+            shapes.items(), *(np.split(part, ends) for part in found), strict=True
+        )
+    }
+    for part in estimates["reflection"][:2]:
+        part[_opens(system, energies)] = np.nan
+    return {
+        name: Estimate(value, np.where(np.isnan(value), np.nan, error))
+        for name, (value, error, _) in estimates.items()
+    }
 
 
 def response_size(rates: Rates) -> np.ndarray:

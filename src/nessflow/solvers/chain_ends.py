@@ -522,7 +522,9 @@ def _bond_arguments(bonds: list[np.ndarray], unit: float, sites: int) -> tuple:
     """
 
     def filled(values: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(np.broadcast_to(values, sites - 1))
+        values = np.ascontiguousarray(np.broadcast_to(values, sites - 1))
+        values.flags.writeable = False  # always: kernels are compiled for either
+        return values
 
     hopping, *rates = bonds
     if not any(values.any() for values in rates):

@@ -285,11 +285,15 @@ def dark_states(system: OpenSystem) -> DarkStates:
     levels, states_of = _levels(inner)
     cuts = np.flatnonzero(np.diff(levels) > _SAME_LEVEL * scale) + 1
     found = [np.empty((sites.size, 0))]
+    blocks = pairwise([*range(0, sites.size, _WHOLE), sites.size])
+    reached = [np.linalg.norm(coupling @ states_of(*block), axis=0) for block in blocks]
+    is_bright = np.concatenate(reached) > _NEARLY * scale
     for first, last in pairwise([0, *cuts, sites.size]):
-        group, block = levels[first:last], states_of(first, last)
+        group = levels[first:last]
+        if group.size == 1 and is_bright[first]:
+            continue  # as most are
+        block = states_of(first, last)
         coupled = coupling @ block
-        if group.size == 1 and np.linalg.norm(coupled) > _NEARLY * scale:
-            continue  # bright, as most are
         moved = block.conj().T @ (inner @ block)
         for level in group[np.diff(group, prepend=-np.inf) > _UNCOUPLED * scale]:
             shifted = moved - level * np.eye(group.size)

@@ -87,7 +87,6 @@ def _in_steps(distances: np.ndarray) -> np.ndarray:
     return np.ldexp(np.ceil(_STEPS * fraction) / _STEPS, power)
 
 
-@remembered
 def _with_rounded_leads(system: OpenSystem) -> tuple[OpenSystem, OpenSystem]:
     distance = _OF_CELLS * float(_in_steps(blur(system, np.zeros(1)))[0])
     return system.with_rounded_leads(distance, 0), system.with_rounded_leads(distance, 1)

@@ -625,11 +625,26 @@ def open_systems(
                 bonds=_bonds(system, rates),
                 orbitals=lattice.orbitals,
             )
+            found = found if draws else _sharing_with_the_last(found)
         else:
             found = found.with_hamiltonian(hamiltonian, **rates)
         vacant = drawn.get("presence", np.zeros(0, bool))
         rows = np.flatnonzero(np.repeat(vacant, lattice.orbitals))
         yield found.without_sites(rows.tolist()) if rows.size else found
+
+
+_last: list[OpenSystem] = []
+"""At most one."""
+
+
+def _sharing_with_the_last(system: OpenSystem) -> OpenSystem:
+    """Return a system with all that is known of the last one, if only occupations differ.
+
+    Chemical potentials and temperatures are what most studies have along their axes.
+    """
+    found = system.sharing(*_last) if _last else system
+    _last[:] = [found]
+    return found
 
 
 Draw = Callable[[np.random.Generator | None], np.ndarray]

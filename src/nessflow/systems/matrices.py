@@ -240,6 +240,27 @@ def _as_sparse_matrix(matrix: scipy.sparse.sparray) -> Sparse:
     return Sparse(matrix)
 
 
+def equal(first: Matrix, second: Matrix) -> bool:
+    """Return whether two matrices are stored in the same way, with the same numbers.
+
+    Parameters
+    ----------
+    first, second : Tridiagonal, Sparse or (N, N) array
+        Any two.
+    """
+
+    def numbers(matrix: Matrix) -> tuple[np.ndarray, ...]:
+        if isinstance(matrix, Tridiagonal):
+            return matrix.diagonal, matrix.upper
+        if isinstance(matrix, Sparse):
+            return matrix.matrix.data, matrix.matrix.indices, matrix.matrix.indptr
+        return (matrix,)
+
+    if first is second or type(first) is not type(second):
+        return first is second
+    return all(map(np.array_equal, numbers(first), numbers(second)))
+
+
 def _discs(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield centres and radii of Gershgorin's discs, some rows at a time."""
     centres = diagonal(matrix)

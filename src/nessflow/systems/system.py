@@ -24,6 +24,7 @@ from nessflow.systems.matrices import (
     as_sparse,
     check_positive,
     checked,
+    equal,
     restricted,
     transposed,
 )
@@ -480,23 +481,20 @@ class OpenSystem:
             The system itself where more differs; else all that is `remembered` is shared.
         """
 
-        def parts(system: OpenSystem) -> list[tuple]:
-            return [(x.name, x.coupling, x.model, x.terminal) for x in system.leads]
-
-        def alike(first: Matrix, second: Matrix) -> bool:
-            return (
-                isinstance(first, Tridiagonal)
-                and isinstance(second, Tridiagonal)
-                and np.array_equal(first.diagonal, second.diagonal)
-                and np.array_equal(first.upper, second.upper)
-            )
+        def parts(system: OpenSystem) -> list[object]:
+            leads = [(x.name, x.coupling, x.model, x.terminal) for x in system.leads]
+            return [system.orbitals, system.removed, *leads]
 
         names = "hamiltonian", "loss", "gain"
-        same = parts(self) == parts(other) and self.orbitals == other.orbitals
-        if not (same and all(alike(getattr(self, x), getattr(other, x)) for x in names)):
-            return self
+        same = all(equal(getattr(self, name), getattr(other, name)) for name in names)
+        if same and parts(self) == parts(other) and _equal_bonds(self.bonds, other.bonds):
+            return self._occupying(other)
+        return self
+
+    def _occupying(self, other: "OpenSystem") -> "OpenSystem":
+        """Return another system of the same leads with the occupations of this one."""
         filling = [(x.chemical_potential, x.temperature) for x in self.leads]
-        return other.with_occupations(*np.transpose(filling))
+        return other.with_occupations(*np.reshape(filling, (-1, 2)).T)
 
     def _like(self, kept: Iterable[str], **others: Any) -> "OpenSystem":
         """Return a system that shares how the leads couple, and what else is named."""
@@ -517,21 +515,16 @@ class OpenSystem:
     @cached_property
     def interpolated(self) -> "OpenSystem":
         """The system with leads for very many energies, as integrals want them; itself if it is."""
-        return self._with_models([lead.model.interpolated for lead in self.leads])
+        return self._with_models("interpolated")
 
     @cached_property
     def computed(self) -> "OpenSystem":
         """The system with leads for few energies; itself if it is."""
-        return self._with_models([lead.model.computed for lead in self.leads])
+        return self._with_models("computed")
 
-    def _with_models(self, models: Sequence[Lead]) -> "OpenSystem":
-        pairs = list(zip(self.leads, models, strict=True))
-        if all(lead.model is model for lead, model in pairs):
-            return self
-        leads = tuple(replace(lead, model=model) for lead, model in pairs)
-        other = replace(self, leads=leads)
-        vars(other)[_OF_MATRICES] = _memory(self, _OF_MATRICES)
-        return other
+    def _with_models(self, kind: str, *arguments: Hashable) -> "OpenSystem":
+        other = _with_leads(self, kind, *arguments)
+        return self if other is None else self._occupying(other)
 
     def with_rounded_leads(self, distance: float, number: int) -> "OpenSystem":
         """Return the system with the leads of each terminal as they may be for rounding.
@@ -548,9 +541,7 @@ class OpenSystem:
         OpenSystem
             Itself where all leads are formulas, see `Lead.rounded`.
         """
-        first = number * len(self.terminals)
-        pairs = zip(self.leads, (first + self.terminal_of_lead).tolist(), strict=True)
-        return self._with_models([lead.model.rounded(distance, own) for lead, own in pairs])
+        return self._with_models("rounded", distance, number)
 
     @cached_property
     def surroundings(self) -> "Surroundings":
@@ -776,3 +767,32 @@ def remembered_of_matrices(function: Callable[..., Result]) -> Callable[..., Res
     It is shared besides by systems whose leads are interpolated, or are those of another rounding.
     """
     return remembered(function, _OF_MATRICES)
+
+
+def _equal_bonds(first: np.ndarray | None, second: np.ndarray | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return np.array_equal(first, second)
+
+
+@remembered
+def _with_leads(system: OpenSystem, kind: str, *arguments: Any) -> OpenSystem | None:
+    """Return the system with other models of its leads, None where they are the same.
+
+    Whoever asks gives it the occupations: it is shared by systems that differ in these alone.
+    """
+    if kind == "rounded":
+        distance, number = arguments
+        numbers = number * len(system.terminals) + system.terminal_of_lead
+        models = [
+            lead.model.rounded(distance, own)
+            for lead, own in zip(system.leads, numbers.tolist(), strict=True)
+        ]
+    else:
+        models = [getattr(lead.model, kind) for lead in system.leads]
+    pairs = list(zip(system.leads, models, strict=True))
+    if all(lead.model is model for lead, model in pairs):
+        return None
+    other = replace(system, leads=tuple(replace(lead, model=model) for lead, model in pairs))
+    vars(other)[_OF_MATRICES] = _memory(system, _OF_MATRICES)
+    return other

@@ -49,10 +49,12 @@ class Channels(Part, ABC):
         if lattice.orbitals == 1:
             return on_sites
         every = np.arange(1, lattice.orbitals + 1)
-        acts = np.ones(every.size) if self.orbital is None else every == self.orbital
-        within = scipy.sparse.diags_array(acts.astype(float))
-        matrix = as_sparse(checked("loss or gain", on_sites)).matrix
-        return narrowed(scipy.sparse.kron(matrix, within, format="csr"))
+        acts = (every == (self.orbital or every)).astype(float)
+        on_sites = checked("loss or gain", on_sites)
+        if isinstance(on_sites, Tridiagonal) and not on_sites.upper.any():
+            return Tridiagonal(np.outer(on_sites.diagonal, acts).ravel())
+        within = scipy.sparse.diags_array(acts)
+        return narrowed(scipy.sparse.kron(as_sparse(on_sites).matrix, within, format="csr"))
 
     def gain_matrix(self, lattice: Lattice) -> Tridiagonal | csr_array:
         """Return the gain matrix ``Q`` of the channels, (N, N), in t/hbar; see `matrix`."""
