@@ -7,6 +7,8 @@ JUDGES := .venv-judges
 KWANT := .venv-kwant
 DOCS := .venv-docs
 export PYTHONNOUSERSITE := 1
+# What all environments write beside the source, one of them at a time.
+ALONE = $(PYTHON) -c 'import fcntl, subprocess, sys; lock = open("pyproject.toml"); fcntl.flock(lock, fcntl.LOCK_EX); sys.exit(subprocess.call(sys.argv[1:]))'
 
 .PHONY: run smoke report archive test faults judges judges-environment kwant-environment bench docs site lock slurm-environment clean-environment
 
@@ -54,7 +56,7 @@ $(VENV)/ready: envs/requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nessflow needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 run")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.lock
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(ALONE) $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(VENV)/bin/python envs/compile_kernels.py
 	touch $@
 
@@ -74,7 +76,7 @@ $(KWANT)/ready: envs/lowest.lock envs/kwant.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "the oldest releases are those of Python 3.11: make PYTHON=/path/to/python3.11 kwant-environment")'
 	$(PYTHON) -m venv --clear $(KWANT)
 	$(KWANT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/lowest.lock
-	$(KWANT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(ALONE) $(KWANT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(KWANT)/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r envs/kwant.lock --dest $(KWANT)/source
 	$(KWANT)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(KWANT)/source/tinyarray-*
 	tar -xzf $(KWANT)/source/kwant-*.tar.gz -C $(KWANT)/source --strip-components 1
@@ -86,7 +88,7 @@ $(KWANT)/ready: envs/lowest.lock envs/kwant.lock
 $(DOCS)/ready: envs/docs.lock
 	$(PYTHON) -m venv $(DOCS)
 	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/docs.lock
-	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(ALONE) $(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 # What `snakemake --profile profiles/slurm` needs besides.

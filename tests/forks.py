@@ -21,11 +21,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LIBRARIES = (
+    "click",
+    "fontTools.subset",
     "jinja2",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
+    "netCDF4",
     "numba",
+    "pint",
     "pydantic",
     "ruamel.yaml",
     "scipy.integrate",

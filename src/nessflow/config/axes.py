@@ -120,7 +120,6 @@ def name_problems(document: Document, kind: Kind) -> list[Problem]:
     taken = RESERVED | FUNCTIONS.keys() | CONSTANTS.keys() | variables.keys() | set(KEYS)
     taken |= {dim for variable in variables.values() for dim in variable.dims}
     taken |= {each.alias or name for name, each in kind.Parameters.model_fields.items()}
-    places = place_names(kind)
     problems: list[Problem] = []
     folded: dict[str, str] = {}
     for name in axis_entries(document):
@@ -128,11 +127,9 @@ def name_problems(document: Document, kind: Kind) -> list[Problem]:
         first = folded.setdefault(name.casefold(), name)
         if DERIVED.sub("", name) in taken:
             hint = f"{name} is taken"
-        elif name in places:
-            hint = (
-                f"in formulas {name} is that of each site ({', '.join(sorted(places))}); "
-                "rename the axis"
-            )
+        elif place_names(kind, [name]):
+            places = ", ".join(sorted(place_names(kind)))
+            hint = f"in formulas {name} is that of each site ({places}); rename the axis"
         elif first != name:
             # Names become folders, and some file systems do not tell A from a.
             hint = f"{name} and {first} differ in capitals alone"

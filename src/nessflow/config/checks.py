@@ -16,7 +16,6 @@ from nessflow.errors import Problem, closest, identity
 from nessflow.registry import Kind
 from nessflow.validation import Key
 from nessflow.written.expressions import (
-    PLACE_NAMES,
     ExpressionError,
     expression,
     expressions_in,
@@ -42,7 +41,6 @@ def expression_problems(
     document: Document, axes: Sequence[Axis], kind: Kind | None
 ) -> list[Problem]:
     """Check that expressions can be read and name axes, or what differs from site to site."""
-    places = place_names(kind) if kind is not None else frozenset(PLACE_NAMES)
     cases = {axis.name for axis in axes if axis.cases is not None}
     valid = [name for name in axis_entries(document) if name not in cases]
     problems: list[Problem] = []
@@ -54,9 +52,9 @@ def expression_problems(
         except ExpressionError as error:
             problems.append(document.problem(key, "a formula over axis names", str(error)))
             continue
-        for name in sorted(names - set(valid) - places):
+        for name in sorted(names - set(valid) - place_names(kind, names)):
             expected = f"an axis of numbers ({', '.join(valid)})" if valid else "an axis"
-            hint = unknown_name(name, [*valid, *sorted(places)]) or f"add {name} to axes"
+            hint = unknown_name(name, [*valid, *sorted(place_names(kind))]) or f"add {name} to axes"
             if name in cases:
                 hint = f"{name} is an axis of cases, which has no numbers"
             problems.append(document.problem(key, expected, hint))

@@ -352,12 +352,12 @@ def checked_point(
     labels = {axis.name: labels[axis.name] for axis in axes}
     document = with_cases(document, axes, labels)
     names = _names(axes, labels)
-    places = place_names(kind)
     problems, unknown, values = [], set(), {}
     data = template_of(document)
     for key, text in expressions_in(data):
         try:
-            if expression(text).names <= names.keys() | places:
+            used = expression(text).names
+            if used <= names.keys() | place_names(kind, used):
                 values[text] = expression(text).bound(names)
                 continue
         except ExpressionError as error:
@@ -375,12 +375,14 @@ def checked_point(
     return (None if unknown else parameters), problems
 
 
-def place_names(kind: Kind) -> frozenset[str]:
-    """Return the names that formulas have for what differs from site to site, of kinds with sites.
+def place_names(kind: Kind | None, names: Iterable[str] = PLACE_NAMES) -> frozenset[str]:
+    """Return which names are, in formulas, what differs from site to site; of kinds with sites.
 
-    They are no names of axes there.
+    They are no names of axes there.  Where the kind is not known, it may be one of these.
     """
-    return frozenset(PLACE_NAMES) if has_places(kind.Parameters) else frozenset()
+    found = frozenset(names) & frozenset(PLACE_NAMES)
+    # Asked last: the schema of a kind takes longer than all the rest of a small study.
+    return found if found and (kind is None or has_places(kind.Parameters)) else frozenset()
 
 
 def template_of(document: Document) -> dict[str, Any]:

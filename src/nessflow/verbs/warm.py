@@ -32,7 +32,7 @@ _MESSAGE = 2**20
 """Bytes of the longest message; the system takes less than this."""
 _SECONDS = 10.0
 """Within which a client that has called says what it wants."""
-_FEW = 4
+_FEW = 12
 """Jobs for which what they all do at first is not worth doing before them."""
 _MODULES = (
     "nessflow.cli",
@@ -42,6 +42,7 @@ _MODULES = (
     "nessflow.run.supervision",
     "nessflow.verbs.draw",
     "netCDF4",
+    "pint",
     "scipy.optimize",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",

@@ -7,7 +7,7 @@ their series end.  A panel is computed when an energy first falls into it, and w
 not depend on who asks: an ensemble pays for each once, and has the same numbers to the last bit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -69,6 +69,19 @@ class _Piece:
         return float(np.sqrt(np.minimum(nodes - self.low, self.high - nodes).min() / self.scale))
 
 
+def _interpolated(values: np.ndarray, variable: np.ndarray) -> np.ndarray:
+    """Return matrices at places of a panel, (n, m, m), each with the bits that it has alone."""
+    distance = variable[:, None] - _X
+    nearest = abs(distance).argmin(axis=1)
+    at_node = distance[np.arange(variable.size), nearest] == 0
+    weights = _WEIGHTS / np.where(at_node[:, None], 1.0, distance)
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    # A product of its own for each: one of all of them would round by how many there are.
+    found = (weights[:, None] @ values.reshape(_NODES, -1)).reshape(-1, *values.shape[1:])
+    found[at_node] = values[nearest[at_node]]
+    return found
+
+
 class Table:
     """Matrices that depend on the energy, smooth between edges.
 
@@ -94,33 +107,43 @@ class Table:
     def at(self, energies: np.ndarray) -> np.ndarray:
         """Return the matrices, (E, m, m), at energies (E,); each does not depend on the others."""
         piece = np.searchsorted(self._edges, energies)
-        found: list = [None] * energies.size
+        found, alone = [], []
         for number in np.unique(piece).tolist():
             here = np.flatnonzero(piece == number)
             variable = self._pieces[number].variable(energies[here])
-            for k, u in zip(here.tolist(), variable.tolist(), strict=True):
-                found[k] = self._value(number, u)
-        alone = [k for k, value in enumerate(found) if value is None]
-        for k, value in zip(alone, self._function(energies[alone]), strict=True):
-            found[k] = value
-        return np.array(found) if found else self._function(energies)
+            for members, values in self._values(number, variable):
+                (alone if values is None else found).append((here[members], values))
+        if alone:
+            here = np.sort(np.concatenate([members for members, _ in alone]))
+            found.append((here, self._function(energies[here])))
+        if not found:
+            return self._function(energies)
+        result = np.empty((energies.size, *found[0][1].shape[1:]), complex)
+        for here, values in found:
+            result[here] = values
+        return result
 
-    def _value(self, piece: int, variable: float) -> np.ndarray | None:
-        """Return the interpolated matrix, None where none of the panels has a series that ends."""
-        panel, depth, middle, half = 0, 0, 0.0, 1.0
-        while (values := self._panel(piece, depth, panel)) is None:
-            if depth == _DEEPEST:
-                return None
-            depth, half = depth + 1, 0.5 * half
-            upper = variable >= middle
-            panel, middle = 2 * panel + upper, middle + (half if upper else -half)
-        distance = (variable - middle) / half - _X
-        nearest = int(np.argmin(abs(distance)))
-        if distance[nearest] == 0:
-            return values[nearest]
-        weights = _WEIGHTS / distance
-        shape = values.shape[1:]
-        return ((weights / weights.sum()) @ values.reshape(_NODES, -1)).reshape(shape)
+    def _values(
+        self, piece: int, variable: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Yield places of some variables and what is interpolated there, (n, m, m).
+
+        None where none of the panels has a series that ends.
+        """
+        waiting = [(0, 0, np.arange(variable.size))]
+        while waiting:
+            depth, panel, members = waiting.pop()
+            half = 0.5**depth
+            middle = -1 + half * (2 * panel + 1)
+            values = self._panel(piece, depth, panel)
+            if values is not None:
+                yield members, _interpolated(values, (variable[members] - middle) / half)
+            elif depth == _DEEPEST:
+                yield members, None
+            else:
+                upper = variable[members] >= middle
+                halves = (2 * panel, members[~upper]), (2 * panel + 1, members[upper])
+                waiting += [(depth + 1, part, own) for part, own in halves if own.size]
 
     def _panel(self, piece: int, depth: int, panel: int) -> np.ndarray | None:
         """Return the values at the nodes of a panel, None where their series does not end."""
