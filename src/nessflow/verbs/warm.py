@@ -223,6 +223,7 @@ def serve(listener: socket.socket) -> list[str]:
 
     source, own, served = _source(), None, 0
     steps: Any = None
+    studies: set[str] = set()
     clients: dict[int, socket.socket] = {}
     selector = selectors.DefaultSelector()
     selector.register(_HEAD, selectors.EVENT_READ)
@@ -250,7 +251,7 @@ def serve(listener: socket.socket) -> list[str]:
             if arguments is None or (surroundings, _source(), _threads()) != (own, source, 1):
                 # A client that is told nothing runs by itself.
                 client.close()
-            elif pid := os.fork():
+            elif pid := _forked(arguments, studies):
                 os.setpgid(pid, pid)
                 selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
                 selector.register(client, selectors.EVENT_READ, pid)
@@ -288,6 +289,32 @@ def serve(listener: socket.socket) -> list[str]:
                 selector.unregister(client)
             client.close()
     sys.exit()
+
+
+def _forked(arguments: list[str], studies: set[str]) -> int:
+    """Fork a process for a job; the first of each study finds its kind imported, as all others."""
+    study = "".join(arguments[1:2])
+    if study not in studies:
+        studies.add(study)
+        _import_kind(study)
+    return os.fork()
+
+
+def _import_kind(study: str) -> None:
+    """Import the kind of a study and set up what checks its keys, where nothing is of others."""
+    import re
+    from pathlib import Path
+
+    from nessflow.registry import find_kind, has_outside, use_project
+    from nessflow.validation import schema_of
+
+    # Each job by itself says what is wrong.
+    with suppress(Exception):
+        if not has_outside(Path()):
+            use_project(Path())
+            text = Path("config", "studies", f"{study}.yaml").read_text(encoding="utf-8")
+            for kind in re.findall(r"^study:\s*([\w-]+)", text, re.MULTILINE)[:1]:
+                schema_of(find_kind(kind).Parameters)
 
 
 def _request(client: socket.socket) -> tuple:

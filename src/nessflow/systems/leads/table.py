@@ -107,14 +107,18 @@ class Table:
     def at(self, energies: np.ndarray) -> np.ndarray:
         """Return the matrices, (E, m, m), at energies (E,); each does not depend on the others."""
         piece = np.searchsorted(self._edges, energies)
-        found, alone = [], []
+        found: list[tuple[np.ndarray, np.ndarray]] = []
+        alone: list[np.ndarray] = []
         for number in np.unique(piece).tolist():
             here = np.flatnonzero(piece == number)
             variable = self._pieces[number].variable(energies[here])
             for members, values in self._values(number, variable):
-                (alone if values is None else found).append((here[members], values))
+                if values is None:
+                    alone.append(here[members])
+                else:
+                    found.append((here[members], values))
         if alone:
-            here = np.sort(np.concatenate([members for members, _ in alone]))
+            here = np.sort(np.concatenate(alone))
             found.append((here, self._function(energies[here])))
         if not found:
             return self._function(energies)
