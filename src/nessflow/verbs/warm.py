@@ -223,7 +223,7 @@ def serve(listener: socket.socket) -> list[str]:
 
     source, own, served = _source(), None, 0
     steps: Any = None
-    studies: set[str] = set()
+    done: set[str] = set()
     clients: dict[int, socket.socket] = {}
     selector = selectors.DefaultSelector()
     selector.register(_HEAD, selectors.EVENT_READ)
@@ -251,7 +251,7 @@ def serve(listener: socket.socket) -> list[str]:
             if arguments is None or (surroundings, _source(), _threads()) != (own, source, 1):
                 # A client that is told nothing runs by itself.
                 client.close()
-            elif pid := _forked(arguments, studies):
+            elif pid := _forked(arguments, done):
                 os.setpgid(pid, pid)
                 selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
                 selector.register(client, selectors.EVENT_READ, pid)
@@ -291,13 +291,27 @@ def serve(listener: socket.socket) -> list[str]:
     sys.exit()
 
 
-def _forked(arguments: list[str], studies: set[str]) -> int:
-    """Fork a process for a job; the first of each study finds its kind imported, as all others."""
-    study = "".join(arguments[1:2])
-    if study not in studies:
-        studies.add(study)
+def _forked(arguments: list[str], done: set[str]) -> int:
+    """Fork a process for a job; first import what that and later ones need, unless it is done."""
+    verb, study = (*arguments, "", "")[:2]
+    if verb == "solve" and verb not in done:
+        _import_physics()
+    if f"of {study}" not in done:
         _import_kind(study)
+    done |= {verb, f"of {study}"}
     return os.fork()
+
+
+def _import_physics() -> None:
+    """Import what solvers are made of."""
+    import importlib
+    import pkgutil
+
+    # Each job by itself says what is wrong.
+    with suppress(Exception):
+        for package in map(importlib.import_module, _PACKAGES):
+            for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+                importlib.import_module(found.name)
 
 
 def _import_kind(study: str) -> None:
@@ -389,7 +403,6 @@ def _import_all(surroundings: tuple) -> tuple:
     """Import what jobs need in the surroundings of one of them, and return those; nothing else."""
     import gc
     import importlib
-    import pkgutil
 
     environment, folder, *_ = surroundings
     os.environ.clear()
@@ -404,9 +417,6 @@ def _import_all(surroundings: tuple) -> tuple:
     try:
         for name in _MODULES:
             importlib.import_module(name)
-        for package in map(importlib.import_module, _PACKAGES):
-            for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-                importlib.import_module(found.name)
     except Exception:
         # Each job by itself says what is wrong.
         sys.exit()
