@@ -56,6 +56,45 @@ def test_a_site_that_is_switched_off(coupling):
     np.testing.assert_allclose(found.occupation.value[:2], [0.4665763, 0.5213955], atol=1e-6)
 
 
+@pytest.mark.parametrize("width", [1e-16, 1e-14, 1e-12, 1e-11, 1e-10, 1e-9, 1e-6, 1e-3])
+@pytest.mark.parametrize("level", [0.0, 0.3])
+@pytest.mark.parametrize("loss", [0.0, 0.5])
+def test_a_level_that_everything_is_weakly_coupled_to(width, level, loss):
+    """Points that stand for its pole, as the damping says where it is, are no states."""
+    root = np.sqrt(width)
+    leads = [
+        chain_at("left", 0, 1.0, root, 0.0, 0.4, 0.1),
+        chain_at("right", 0, 1.0, 2 * root, 0.0, -0.2, 0.2),
+    ]
+    system = open_system([[level]], leads, loss=Tridiagonal([loss * width]))
+    found = profiles(system)
+    check_ranges(found)
+    # Rates of a level into bands that are wide: 2 sqrt(1 - (level/2)^2) of the squared coupling.
+    into = width * np.array([1, 4]) * 2 * np.sqrt(1 - level**2 / 4)
+    filled = expit([(0.4 - level) / 0.1, (-0.2 - level) / 0.2])
+    expected = into @ filled / (into.sum() + 2 * loss * width)
+    assert found.occupation.value[0] == pytest.approx(expected, abs=1e-4 + 10 * width)
+    assert abs(found.occupation.value[0] - expected) <= found.occupation.error[0] + 10 * width
+
+
+@pytest.mark.parametrize("hopping", [1e-13, 1e-10])
+def test_a_chain_that_is_as_narrow_as_its_damping(hopping):
+    h = hopping * (np.eye(4, k=1) + np.eye(4, k=-1))
+    rates = Tridiagonal(np.full(4, hopping)), Tridiagonal(np.full(4, 2 * hopping))
+    leads = [wide_band_at("left", 0, hopping, 0.5, 0.1), chain_at("far", 3, 1.0, 0.0, 0, 0.2, 0.1)]
+    found = profiles(open_system(h, leads, *rates))
+    check_ranges(found)
+    # d<c_i^+ c_j>/dt = 0 of Markovian rates: the lead is flat, and full at this level.
+    weight = np.zeros((4, 4))
+    weight[0, 0] = hopping
+    drift = -1j * h - np.eye(4) * 3 * hopping - weight / 2
+    source = 4 * hopping * np.eye(4) + weight * expit(0.5 / 0.1)
+    expected = np.diag(solve_continuous_lyapunov(drift, -source)).real
+    # Rounding of levels, of the norm of 2, over their width.
+    np.testing.assert_allclose(found.occupation.value, expected, atol=1e-7 + 1e-17 / hopping)
+    assert np.all(abs(found.occupation.value - expected) <= found.occupation.error + 1e-9)
+
+
 @pytest.mark.parametrize("temperature", [0.0, 0.1])
 @pytest.mark.parametrize("detuning", [1e-5, 1e-7, 1e-9])
 def test_a_dark_state_that_is_detuned(detuning, temperature):

@@ -24,6 +24,7 @@ from nessflow.studies.systems import open_system
 from nessflow.systems.leads.semi_infinite_ssh import SemiInfiniteSSH
 from nessflow.systems.leads.subbands import bloch, subbands
 from nessflow.systems.leads.surface import Surface
+from nessflow.systems.leads.table import Table
 from nessflow.systems.leads.unit_cell import UnitCell, _response
 from nessflow.systems.matrices import Tridiagonal
 from nessflow.systems.system import OpenSystem, attached_leads
@@ -550,6 +551,25 @@ def test_series_next_to_a_resonance_of_a_surface_end_in_rounding():
     assert abs(expected).max() > 30
     np.testing.assert_allclose(found, expected, atol=1e-10 * abs(expected).max())
     assert len(_response(lead.interpolated)._table._panels) < 80
+
+
+@pytest.mark.parametrize("noise", [1e-12, 1e-10, 1e-8])
+def test_values_that_are_rounded_more_than_their_series_tells_are_not_halved_for_ever(noise):
+    """Next to nearly flat bands: halves of what ends in rounding end in it as well."""
+    edges = -1.0, 0.2, np.nextafter(0.2, 1), 1.0
+
+    def exact(energies):
+        return (np.exp(1j * energies) / (1 + 25 * energies**2))[:, None, None]
+
+    def rounded(energies):
+        return exact(energies) * (1 + noise * np.sin(1e9 * energies)[:, None, None])
+
+    table = Table(rounded, edges, 1.0)
+    energies = np.concatenate([np.linspace(-1.5, 1.5, 301), edges])
+    with np.errstate(divide="raise"):
+        found = table.at(energies)
+    np.testing.assert_allclose(found, exact(energies), rtol=0, atol=20 * noise)
+    assert len(table._panels) < 100
 
 
 def test_an_energy_at_which_unitarity_is_lost_costs_itself_alone():

@@ -35,6 +35,8 @@ _CONTACTS = 8
 _PRODUCTS = 4e8
 """Contacts c of leads with a band up to which resonances are found to all orders, and the products
 ``(N c)^2`` of N states up to which more are."""
+_NARROW = 1e-8
+"""Damping, relative to the norm, up to which no points stand for states."""
 _FEW_STATES = 200
 """States up to which cells of leads are computed at the energies of each: tables of one between all
 its subband edges take some thousands."""
@@ -128,7 +130,8 @@ def _row_above_poles(system: OpenSystem) -> np.ndarray | None:
     low, high = min([low, *levels]), max([high, *levels])
     low, high = (low - reach, high + reach) if real else (low, high)
     depth = _smallest_damping(system)
-    if not (depth > 0 and high - low <= 4 * system.sites * depth):
+    # Where states are so narrow that integrals leave them out they have to be known.
+    if not (depth > _NARROW * energy_scale(system) and high - low <= 4 * system.sites * depth):
         return None
     return np.linspace(low, high, int((high - low) / depth) + 2) - 1j * depth
 

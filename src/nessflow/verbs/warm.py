@@ -1,9 +1,10 @@
 """Warm processes: what the jobs of a run import is imported once, and each job is a fork of it.
 
-The head of a run starts a server (`start`).  What a job runs (`command`) is a client that needs
-next to nothing of Python: it hands arguments, surroundings and standard streams to the server and
-waits for the child that is forked for it, which goes on as ``python -m nessflow`` does.  Signals go
-from the client to the child, and as the child ends so does the client.
+The head of a run starts a server (`start`), and so does a job of a cluster that has several blocks.
+What a job runs (`command`) is a client that needs next to nothing of Python: it hands arguments,
+surroundings and standard streams to the server and waits for the child that is forked for it, which
+goes on as ``python -m nessflow`` does.  Signals go from the client to the child, and as the child
+ends so does the client.
 
 A child is as good as a process of its own, or there is none: where the surroundings (environment,
 folder, limits) are not those of the server, a file of nessflow has changed since the run began, the
@@ -34,21 +35,25 @@ _SECONDS = 10.0
 """Within which a client that has called says what it wants."""
 _FEW = 12
 """Jobs for which what they all do at first is not worth doing before them."""
-_MODULES = (
-    "nessflow.cli",
-    "nessflow.run.gather",
-    "nessflow.run.plan",
-    "nessflow.run.solve",
-    "nessflow.run.supervision",
-    "nessflow.verbs.draw",
-    "netCDF4",
-    "pint",
-    "scipy.optimize",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.backends.backend_pdf",
-    "matplotlib.backends.backend_svg",
-)
-"""What jobs import, beside physics."""
+_MODULES = ("nessflow.cli", "netCDF4", "pint")
+"""What all jobs import."""
+_MODULES_OF = {
+    "solve": (
+        "nessflow.run.plan",
+        "nessflow.run.solve",
+        "nessflow.run.supervision",
+        "scipy.optimize",
+    ),
+    "gather": ("nessflow.run.gather",),
+    "figure": (
+        "nessflow.verbs.draw",
+        "matplotlib.backends.backend_agg",
+        "matplotlib.backends.backend_pdf",
+        "matplotlib.backends.backend_svg",
+    ),
+    "captions": ("nessflow.verbs.draw",),
+}
+"""What those of a verb import besides."""
 _PACKAGES = (
     "nessflow.classical",
     "nessflow.kinetic",
@@ -62,7 +67,7 @@ _PACKAGES = (
     "nessflow.studies",
     "nessflow.systems",
 )
-"""What kinds of study import, which themselves look for the parts of a project when imported."""
+"""What kinds of study, which solve, import; they look for the parts of a project when imported."""
 _HEAD = 0
 """Descriptor that the head holds the other end of."""
 
@@ -294,22 +299,24 @@ def serve(listener: socket.socket) -> list[str]:
 def _forked(arguments: list[str], done: set[str]) -> int:
     """Fork a process for a job; first import what that and later ones need, unless it is done."""
     verb, study = (*arguments, "", "")[:2]
-    if verb == "solve" and verb not in done:
-        _import_physics()
+    if verb not in done:
+        _import_for(verb)
     if f"of {study}" not in done:
         _import_kind(study)
     done |= {verb, f"of {study}"}
     return os.fork()
 
 
-def _import_physics() -> None:
-    """Import what solvers are made of."""
+def _import_for(verb: str) -> None:
+    """Import what jobs of a verb need."""
     import importlib
     import pkgutil
 
     # Each job by itself says what is wrong.
     with suppress(Exception):
-        for package in map(importlib.import_module, _PACKAGES):
+        for name in _MODULES_OF.get(verb, ()):
+            importlib.import_module(name)
+        for package in map(importlib.import_module, _PACKAGES if verb == "solve" else ()):
             for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
                 importlib.import_module(found.name)
 

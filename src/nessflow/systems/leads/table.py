@@ -24,6 +24,9 @@ _LEVEL = 0.5
 """Last coefficients, over those before, from which on they are rounding: halves have no less."""
 _NOISE = 2 * np.finfo(float).eps
 """Rounding of values next to an edge, over the root of the distance over the scale."""
+_ROUGH = 1e-6
+"""Size of last coefficients up to which they are rounding, next to a narrow resonance, if no less
+than those before: halves have no better ones, and values are not interpolated."""
 _DEEPEST = 12
 """Halvings, after which values are not interpolated."""
 
@@ -102,6 +105,7 @@ class Table:
         ends = [-np.inf, *edges, np.inf]
         self._pieces = [_Piece(*both, scale) for both in pairwise(ends)]
         self._panels: dict[tuple[int, int, int], np.ndarray | None] = {}
+        self._rough: set[tuple[int, int, int]] = set()
         self._largest: dict[int, float] = {}
 
     def at(self, energies: np.ndarray) -> np.ndarray:
@@ -142,7 +146,7 @@ class Table:
             values = self._panel(piece, depth, panel)
             if values is not None:
                 yield members, _interpolated(values, (variable[members] - middle) / half)
-            elif depth == _DEEPEST:
+            elif depth == _DEEPEST or (piece, depth, panel) in self._rough:
                 yield members, None
             else:
                 upper = variable[members] >= middle
@@ -159,10 +163,14 @@ class Table:
             # What ends a series is relative to all of the piece, of which the first panel tells.
             largest = self._largest.setdefault(piece, float(np.median(abs(values).max((1, 2)))))
             series = abs(_TO_SERIES @ values.reshape(_NODES, -1))
+            # Between edges that are neighbours no number is inside, and nothing is known.
             closest = self._pieces[piece].closest(middle - half, middle + half)
-            end = max(_END, _NOISE / closest)
+            end = max(_END, _NOISE / closest) if closest else 0.0
             last, before = series[-_TAIL:].max(), series[-2 * _TAIL : -_TAIL].max()
             size = max(largest, abs(values).max())
-            ends = last <= end * size or _LEVEL * before <= last <= _ROUNDED * size
+            is_level = _LEVEL * before <= last
+            ends = last <= end * size or (is_level and last <= _ROUNDED * size)
             self._panels[key] = values if ends and np.isfinite(values).all() else None
+            if is_level and last <= _ROUGH * size:
+                self._rough.add(key)
         return self._panels[key]
