@@ -19,6 +19,7 @@ from hypothesis import settings
 import nessflow  # noqa: F401 - sets the threads of linear algebra, also for tests without it
 from forks import run_module
 from nessflow.cli import main
+from nessflow.registry import use_project
 
 # Where a red run blocks others the examples are the same each time; elsewhere they roam.
 settings.register_profile("fixed", derandomize=True)
@@ -41,6 +42,12 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for item in items if HAS_PEERS or not item.get_closest_marker("peer")]
     places = {ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(item.path.parent, len(FIRST)))
+
+
+def pytest_runtest_setup(item):
+    """Look for parts in the project of the test's module, whichever was in use before."""
+    own = getattr(item.module, "PROJECT", None)
+    use_project(own if isinstance(own, Path) else item.path)
 
 
 def shared(tmp_path_factory, name: str, make: Callable[[Path], object]) -> Path:

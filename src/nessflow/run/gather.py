@@ -189,7 +189,7 @@ def read_block(block: Block, folder: Path, coordinates: Coordinates) -> xr.Datas
         reason = f"{missing} points are missing"
         if partial_path(path).exists():
             raise _stale(path, source, reason)
-        raise set_aside(path, reason, partial_path(path).name)
+        raise set_aside(path, reason, partial_path(path).name, "which keeps all others")
     if fault := _unlike(source, coordinates):
         raise _stale(path, source, fault)
     return source
