@@ -13,7 +13,7 @@ from nessflow.scattering.currents import steady_currents
 from nessflow.solvers.solver import contact_response
 from nessflow.spectrum.mesh import known_poles
 from nessflow.systems.leads.wide_band import WideBand
-from nessflow.systems.system import OpenSystem, Tridiagonal, attached_leads
+from nessflow.systems.system import OpenSystem, Tridiagonal, attached_leads, remembered
 
 ENERGIES = np.array([-50.0, -2.3, -1.7, -1.1, 0.0, 0.3, 0.9, 1.5, 2.4, 1e3])
 
@@ -216,6 +216,18 @@ def test_other_occupations_check_what_a_new_system_checks_and_share_what_is_reme
             system.with_occupations(bad, warmth)
     with pytest.raises(ValueError, match="'left': temperature must be finite and 0 or more"):
         system.with_occupations(mu, [-0.1, 0.0])
+
+
+def test_what_is_remembered_does_not_grow_with_the_values_asked_for():
+    system = OpenSystem(Tridiagonal(np.zeros(2), 1.0), *[Tridiagonal.zero(2)] * 2, [])
+    calls = []
+    once = remembered(lambda own, value: calls.append(value) or np.full(3, value))
+    for _ in range(2):
+        for value in range(1000):
+            assert once(system, value)[0] == value
+    assert once(system, 999) is once(system, 999)
+    assert len(calls) == 2000
+    assert sum(len(kept) for kept in vars(system)["_remembered"].values()) < 100
 
 
 def test_a_system_with_other_occupations_shares_only_with_its_like():

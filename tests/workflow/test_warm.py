@@ -269,6 +269,31 @@ def test_libraries_with_threads_of_their_own_are_not_forked(project):
         assert not head.is_fork()
 
 
+def test_a_thread_that_comes_with_what_a_verb_needs_is_not_forked(project):
+    path = project.folder / "src/nessflow/verbs/draw.py"
+    waiting = (
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
+    )
+    path.write_text(f"{path.read_text()}\n{waiting}\n")
+    with head_of(project) as head:
+        assert head.is_fork()
+        client = head.client("captions", "pausing")
+        client.communicate(timeout=120)
+        assert told(project)[-1] == client.pid
+        assert not head.is_fork()
+
+
+def test_parts_that_come_during_a_run_are_found(tmp_path):
+    project = copy_project(tmp_path / "p", {"spectrum": SPECTRUM})
+    with head_of(project) as head:
+        assert head.run("describe", "spectrum")[0] == 0
+        assert head.run("gather", "spectrum")[0] == 2
+        project.study("pausing").write_text(PAUSING)
+        (project.folder / "parts").mkdir()
+        write_part(project)
+        assert not head.is_fork()
+
+
 def test_source_that_has_changed_is_read_anew(mortal):
     assert mortal.is_fork()
     path = mortal.project.folder / "src/nessflow/cli.py"

@@ -8,7 +8,6 @@ between lead and reservoirs: ``I_L = J_LR + 2 J_LS`` and ``-I_R = J_LR - 2 J_RS`
 ``J = (I_L - I_R) / 2 = J_LR + J_LS - J_RS``.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -240,44 +239,36 @@ def all_transmissions(system: OpenSystem, energies: np.ndarray) -> dict[str, Est
     Parameters
     ----------
     system : OpenSystem
-        The system.
+        With t terminals, l of them leads.
     energies : (E,) array
         Energies, in t.
 
     Returns
     -------
     dict of str to Estimate
-        `transmission` and `reflection` and, of two leads, ``loss_transmission``,
-        ``gain_transmission`` (`reference_transmission`) and `response_transmission`.
+        Numbers without unit: ``transmission``, (t, t, E), ``reflection``, (l, E), and of two leads
+        ``loss_transmission``, ``gain_transmission`` and ``response_transmission``, (E,); (S26) of
+        paper extended-landauer-buttiker.  NaN as in `transmission`, `reflection`,
+        `reference_transmission` and `response_transmission`.
     """
     count = len(system.terminals)
-    shapes: dict[str, tuple[int, ...]] = {
-        "transmission": (count + 2, count + 2),
-        "reflection": (count,),
-    }
     parts: list[Callable[[Rates], np.ndarray]] = [_table, _reflected]
-    if count == 2:
-        shapes |= {f"{name}_transmission": () for name in ("loss", "gain", "response")}
+    names = [f"{name}_transmission" for name in ("loss", "gain", "response") if count == 2]
+    if names:
         parts += [_references, response_of]
 
     def rows(own: OpenSystem, energies: np.ndarray) -> np.ndarray:
         rates = Rates(own, energies)
         return np.concatenate([part(rates).reshape(-1, rates.energies.size) for part in parts])
 
-    found = with_moved_levels(system, energies, lambda own, w: continuous(own, w, rows))
-    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])[:-1].tolist()
-    estimates = {
-        name: Estimate(*(part.reshape(*shape, -1) for part in both))
-        for (name, shape), *both in zip(
-            shapes.items(), *(np.split(part, ends) for part in found), strict=True
-        )
-    }
-    for part in estimates["reflection"][:2]:
-        part[_opens(system, energies)] = np.nan
-    return {
-        name: Estimate(value, np.where(np.isnan(value), np.nan, error))
-        for name, (value, error, _) in estimates.items()
-    }
+    value, error = with_moved_levels(system, energies, lambda own, w: continuous(own, w, rows))
+    back = slice((count + 2) ** 2, (count + 2) ** 2 + count)
+    value[back] = np.where(_opens(system, energies), np.nan, value[back])
+    error = np.where(np.isnan(value), np.nan, error)
+    known = Estimate(value, error)
+    square = Estimate(*(x[: back.start].reshape(count + 2, count + 2, -1) for x in known[:2]))
+    others = {name: known.at(back.stop + number) for number, name in enumerate(names)}
+    return {"transmission": square, "reflection": known.at(back), **others}
 
 
 def response_size(rates: Rates) -> np.ndarray:

@@ -736,6 +736,7 @@ class OpenSystem:
 
 
 _REMEMBERED, _OF_MATRICES = "_remembered", "_remembered_of_matrices"
+_VALUES = 32
 Whole = TypeVar("Whole", OpenSystem, Surroundings)
 
 
@@ -746,15 +747,21 @@ def _memory(system: Whole, name: str = _REMEMBERED) -> dict:
 def remembered(function: Callable[..., Result], name: str = _REMEMBERED) -> Callable[..., Result]:
     """Return a function of one system, or of its surroundings, that is computed once for each.
 
-    Further arguments are hashable.  The results are kept as long as the system is, whatever else is
-    computed meanwhile, and shared by systems that differ in the occupations of their leads alone,
-    which they do not depend on.
+    The results are kept as long as the system is, whatever else is computed meanwhile, and shared
+    by systems that differ in the occupations of their leads alone, which they do not depend on.
+    Further arguments are hashable; of their values, such as a chemical potential of each point of a
+    study, the last `_VALUES` are kept.
     """
 
     @wraps(function)
     def once(system: Whole, *arguments: Hashable) -> Result:
-        kept, key = _memory(system, name), (function, *arguments)
+        kept = _memory(system, name)
+        if arguments:
+            kept = kept.setdefault(function, {})
+        key = arguments or function
         if key not in kept:
+            if arguments and len(kept) == _VALUES:
+                del kept[next(iter(kept))]
             kept[key] = function(system, *arguments)
         return kept[key]
 

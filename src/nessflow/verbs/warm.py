@@ -1,10 +1,9 @@
 """Warm processes: what the jobs of a run import is imported once, and each job is a fork of it.
 
-The head of a run starts a server (`start`), and so does a job of a cluster that has several blocks.
-What a job runs (`command`) is a client that needs next to nothing of Python: it hands arguments,
-surroundings and standard streams to the server and waits for the child that is forked for it, which
-goes on as ``python -m nessflow`` does.  Signals go from the client to the child, and as the child
-ends so does the client.
+The head of a run starts a server (`start`).  What a job runs (`command`) is a client that needs
+next to nothing of Python: it hands arguments, surroundings and standard streams to the server and
+waits for the child that is forked for it, which goes on as ``python -m nessflow`` does.  Signals go
+from the client to the child, and as the child ends so does the client.
 
 A child is as good as a process of its own, or there is none: where the surroundings (environment,
 folder, limits) are not those of the server, a file of nessflow has changed since the run began, the
@@ -226,7 +225,7 @@ def serve(listener: socket.socket) -> list[str]:
     import selectors
     import shutil
 
-    source, own, served = _source(), None, 0
+    source, own, parts, served = _source(), None, False, 0
     steps: Any = None
     done: set[str] = set()
     clients: dict[int, socket.socket] = {}
@@ -250,13 +249,20 @@ def serve(listener: socket.socket) -> list[str]:
             arguments, surroundings, streams = _request(client)
             if own is None and surroundings is not None:
                 own = _import_all(surroundings)
+                parts = _has_parts()
+            if own is not None and surroundings == own:
+                _prepare(arguments, done)
             served += 1
             if served == _FEW + 1:
                 steps = _first_steps()
-            if arguments is None or (surroundings, _source(), _threads()) != (own, source, 1):
+            if (
+                arguments is None
+                or (surroundings, _source(), _threads()) != (own, source, 1)
+                or _has_parts() != parts
+            ):
                 # A client that is told nothing runs by itself.
                 client.close()
-            elif pid := _forked(arguments, done):
+            elif pid := os.fork():
                 os.setpgid(pid, pid)
                 selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
                 selector.register(client, selectors.EVENT_READ, pid)
@@ -296,15 +302,35 @@ def serve(listener: socket.socket) -> list[str]:
     sys.exit()
 
 
-def _forked(arguments: list[str], done: set[str]) -> int:
-    """Fork a process for a job; first import what that and later ones need, unless it is done."""
+def _has_parts() -> bool:
+    """Tell whether there are parts of others, of which a server may know nothing."""
+    from pathlib import Path
+
+    from nessflow.registry import has_outside
+
+    return has_outside(Path())
+
+
+def _prepare(arguments: list[str], done: set[str]) -> None:
+    """Import what the first job of a verb or of a study needs, and all later ones.
+
+    Before anything is asked of threads: libraries may start some.
+    """
+    import gc
+
     verb, study = (*arguments, "", "")[:2]
-    if verb not in done:
-        _import_for(verb)
-    if f"of {study}" not in done:
-        _import_kind(study)
-    done |= {verb, f"of {study}"}
-    return os.fork()
+    wanted = {verb, f"of {study}"} - done
+    # As in `_import_all`.  Each job by itself says what is wrong.
+    gc.disable()
+    with suppress(Exception):
+        if verb in wanted:
+            _import_for(verb)
+        if f"of {study}" in wanted and not _has_parts():
+            _import_kind(study)
+    if wanted:
+        gc.freeze()
+    gc.enable()
+    done |= wanted
 
 
 def _import_for(verb: str) -> None:
@@ -312,30 +338,26 @@ def _import_for(verb: str) -> None:
     import importlib
     import pkgutil
 
-    # Each job by itself says what is wrong.
-    with suppress(Exception):
-        for name in _MODULES_OF.get(verb, ()):
-            importlib.import_module(name)
-        for package in map(importlib.import_module, _PACKAGES if verb == "solve" else ()):
-            for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-                importlib.import_module(found.name)
+    for name in _MODULES_OF.get(verb, ()):
+        importlib.import_module(name)
+    for package in map(importlib.import_module, _PACKAGES if verb == "solve" else ()):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(found.name)
 
 
 def _import_kind(study: str) -> None:
-    """Import the kind of a study and set up what checks its keys, where nothing is of others."""
+    """Import the kind of a study, where all kinds are nessflow's, and its schema."""
     import re
     from pathlib import Path
 
-    from nessflow.registry import find_kind, has_outside, use_project
+    from nessflow.cli import STUDIES
+    from nessflow.registry import find_kind, use_project
     from nessflow.validation import schema_of
 
-    # Each job by itself says what is wrong.
-    with suppress(Exception):
-        if not has_outside(Path()):
-            use_project(Path())
-            text = Path("config", "studies", f"{study}.yaml").read_text(encoding="utf-8")
-            for kind in re.findall(r"^study:\s*([\w-]+)", text, re.MULTILINE)[:1]:
-                schema_of(find_kind(kind).Parameters)
+    use_project(Path())
+    text = (STUDIES / f"{study}.yaml").read_text(encoding="utf-8")
+    for kind in re.findall(r"^study:\s*([\w-]+)", text, re.MULTILINE)[:1]:
+        schema_of(find_kind(kind).Parameters)
 
 
 def _request(client: socket.socket) -> tuple:

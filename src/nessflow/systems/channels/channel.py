@@ -49,7 +49,8 @@ class Channels(Part, ABC):
         if lattice.orbitals == 1:
             return on_sites
         every = np.arange(1, lattice.orbitals + 1)
-        acts = (every == (self.orbital or every)).astype(float)
+        own = every if self.orbital is None else self.orbital
+        acts = (every == own).astype(float)
         on_sites = checked("loss or gain", on_sites)
         if isinstance(on_sites, Tridiagonal) and not on_sites.upper.any():
             return Tridiagonal(np.outer(on_sites.diagonal, acts).ravel())

@@ -1,6 +1,7 @@
 # Reads and checks the configuration once; everything below asks `PROJECT`.
 import os
 import shlex
+import sys
 from pathlib import Path
 
 # Each file has one writer; the locks of HDF5 fail on some shared file systems.
@@ -28,23 +29,14 @@ EVERYTHING = [*PROJECT.jobs, *PROJECT.broken]
 RESULTS = PROJECT.results.as_posix()
 
 
-# A job of a cluster is none of the head's, also on its machine: it has a server of its own.
-if not workflow.is_main_process:
-    os.environ.pop(warm.VARIABLE, None)
-
-
 def program(wildcards, output):
     """Return how a job starts nessflow.
 
     Where Python lies makes no file old: a parameter made of `output` is not among the reasons.
     """
-    return shlex.join(warm.command())
-
-
-def has_several_jobs():
-    """Tell whether this is the process on a cluster that itself runs the jobs of a group."""
-    runs_here = not workflow.executor_plugin.common_settings.non_local_exec
-    return not workflow.is_main_process and runs_here and len(workflow.dag_settings.target_jobs) > 1
+    # Jobs of a cluster are processes of their own, also on the machine of the head.
+    own = [sys.executable, "-m", "nessflow"]
+    return shlex.join(warm.command() if workflow.is_main_process else own)
 
 
 def ready(files, study=None, every_study=False):
@@ -62,8 +54,6 @@ def ready(files, study=None, every_study=False):
             lift_rate_limit(workflow.scheduling_settings)
             if make_ready(PROJECT) and IS_MODULE:
                 warm.start()
-        elif runs and warm.VARIABLE not in os.environ and has_several_jobs():
-            warm.start()
         return files(wildcards) if callable(files) else files
 
     return files_when_ready
